@@ -1,0 +1,194 @@
+from dagrpc.v1 import common_pb2 as _common_pb2
+from dagrpc.v1 import failure_pb2 as _failure_pb2
+from dagrpc.v1 import graph_pb2 as _graph_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class UpdateGraphRequest(_message.Message):
+    __slots__ = ("hello", "commands", "fragment")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    hello: ClientHello
+    commands: _containers.RepeatedCompositeFieldContainer[ClientCommand]
+    fragment: _common_pb2.Fragment
+    def __init__(self, hello: _Optional[_Union[ClientHello, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[ClientCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+
+class UpdateGraphResponse(_message.Message):
+    __slots__ = ("welcome", "events", "fragment")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    welcome: ClientWelcome
+    events: _containers.RepeatedCompositeFieldContainer[ClientEvent]
+    fragment: _common_pb2.Fragment
+    def __init__(self, welcome: _Optional[_Union[ClientWelcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ClientEvent, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+
+class ClientHello(_message.Message):
+    __slots__ = ("client_id", "versions", "inline_limit")
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    client_id: str
+    versions: _common_pb2.Versions
+    inline_limit: int
+    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ...) -> None: ...
+
+class ClientWelcome(_message.Message):
+    __slots__ = ("scheduler_id", "versions", "code_allowed")
+    SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    CODE_ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    scheduler_id: str
+    versions: _common_pb2.Versions
+    code_allowed: bool
+    def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ...) -> None: ...
+
+class ClientCommand(_message.Message):
+    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping")
+    GRAPH_FIELD_NUMBER: _ClassVar[int]
+    WANT_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    HOLD_SHARED_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_SHARED_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    graph: _graph_pb2.GraphPart
+    want: WantKeys
+    release: ReleaseKeys
+    cancel: CancelKeys
+    retry: RetryKeys
+    hold_shared: HoldShared
+    release_shared: ReleaseShared
+    ping: Ping
+    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+
+class WantKeys(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReleaseKeys(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CancelKeys(_message.Message):
+    __slots__ = ("keys", "force", "reason", "message")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    force: bool
+    reason: str
+    message: str
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., force: _Optional[bool] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class RetryKeys(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HoldShared(_message.Message):
+    __slots__ = ("shared",)
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    shared: _containers.RepeatedCompositeFieldContainer[_common_pb2.SharedPayload]
+    def __init__(self, shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ...) -> None: ...
+
+class ReleaseShared(_message.Message):
+    __slots__ = ("digests",)
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, digests: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: int
+    def __init__(self, token: _Optional[int] = ...) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: int
+    def __init__(self, token: _Optional[int] = ...) -> None: ...
+
+class ClientEvent(_message.Message):
+    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong")
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    ERRED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    RETRIED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    finished: KeyFinished
+    erred: KeyErred
+    lost: KeyLost
+    cancelled: KeyCancelled
+    retried: KeyRetried
+    rejected: GraphRejected
+    pong: Pong
+    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
+
+class KeyFinished(_message.Message):
+    __slots__ = ("key", "type_name", "nbytes", "payload")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    NBYTES_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    type_name: str
+    nbytes: int
+    payload: _common_pb2.Payload
+    def __init__(self, key: _Optional[str] = ..., type_name: _Optional[str] = ..., nbytes: _Optional[int] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class KeyErred(_message.Message):
+    __slots__ = ("key", "failure")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    failure: _failure_pb2.Failure
+    def __init__(self, key: _Optional[str] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class KeyLost(_message.Message):
+    __slots__ = ("key",)
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    def __init__(self, key: _Optional[str] = ...) -> None: ...
+
+class KeyCancelled(_message.Message):
+    __slots__ = ("key", "reason", "message")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    reason: str
+    message: str
+    def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class KeyRetried(_message.Message):
+    __slots__ = ("key",)
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    def __init__(self, key: _Optional[str] = ...) -> None: ...
+
+class GraphRejected(_message.Message):
+    __slots__ = ("graph_id", "keys", "message")
+    GRAPH_ID_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    graph_id: str
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    message: str
+    def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...

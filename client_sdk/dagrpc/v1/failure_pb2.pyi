@@ -1,0 +1,45 @@
+from dagrpc.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FailureKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FAILURE_KIND_UNSPECIFIED: _ClassVar[FailureKind]
+    FAILURE_KIND_APPLICATION: _ClassVar[FailureKind]
+    FAILURE_KIND_DESERIALIZATION: _ClassVar[FailureKind]
+    FAILURE_KIND_SERIALIZATION: _ClassVar[FailureKind]
+    FAILURE_KIND_KILLED_WORKER: _ClassVar[FailureKind]
+    FAILURE_KIND_LOST_DATA: _ClassVar[FailureKind]
+    FAILURE_KIND_NO_VALID_WORKER: _ClassVar[FailureKind]
+FAILURE_KIND_UNSPECIFIED: FailureKind
+FAILURE_KIND_APPLICATION: FailureKind
+FAILURE_KIND_DESERIALIZATION: FailureKind
+FAILURE_KIND_SERIALIZATION: FailureKind
+FAILURE_KIND_KILLED_WORKER: FailureKind
+FAILURE_KIND_LOST_DATA: FailureKind
+FAILURE_KIND_NO_VALID_WORKER: FailureKind
+
+class Failure(_message.Message):
+    __slots__ = ("kind", "type_name", "message", "traceback_text", "exception", "origin_key", "worker", "worker_deaths")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_TEXT_FIELD_NUMBER: _ClassVar[int]
+    EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_KEY_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    WORKER_DEATHS_FIELD_NUMBER: _ClassVar[int]
+    kind: FailureKind
+    type_name: str
+    message: str
+    traceback_text: str
+    exception: _common_pb2.Payload
+    origin_key: str
+    worker: str
+    worker_deaths: int
+    def __init__(self, kind: _Optional[_Union[FailureKind, str]] = ..., type_name: _Optional[str] = ..., message: _Optional[str] = ..., traceback_text: _Optional[str] = ..., exception: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., origin_key: _Optional[str] = ..., worker: _Optional[str] = ..., worker_deaths: _Optional[int] = ...) -> None: ...

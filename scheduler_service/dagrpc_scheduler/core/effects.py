@@ -1,0 +1,174 @@
+"""Everything that the scheduler's core may ask for, as data.
+
+An effect is addressed to one peer: to a worker if it has a `worker`, to a client if it has a `client`. Effects for
+one peer must reach it in the order in which the core made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from dagrpc_scheduler.core.events import TaskOptions
+
+
+@dataclass(slots=True)
+class ComputeTask:
+    """`worker` is to run a task."""
+
+    worker: str
+    key: str
+    run_id: int
+    priority: tuple[float, ...]
+    """Lower runs first."""
+    work: Any
+    shared: tuple[bytes, ...]
+    """Digests of the shared values that the work refers to."""
+    new_shared: tuple[tuple[bytes, bytes], ...]
+    """Those of them (digest and value) that the worker does not hold yet."""
+    dependencies: Sequence[tuple[str, int, tuple[str, ...]]]
+    """Key, size in bytes and holders of each result that it uses."""
+    options: TaskOptions
+    duration: float
+    """Seconds that it is expected to take; negative: unknown."""
+
+
+@dataclass(slots=True)
+class FreeKeys:
+    """`worker` is to drop results, and tasks that it has not started."""
+
+    worker: str
+    keys: Sequence[str]
+
+
+@dataclass(slots=True)
+class AcquireReplicas:
+    """`worker` is to fetch copies of results and keep them."""
+
+    worker: str
+    data: Sequence[tuple[str, int, tuple[str, ...]]]
+    """Key, size in bytes and holders of each."""
+
+
+@dataclass(slots=True)
+class RemoveReplicas:
+    """`worker` is to drop copies of results unless its own tasks need them."""
+
+    worker: str
+    keys: Sequence[str]
+
+
+@dataclass(slots=True)
+class RefreshWhoHas:
+    """`worker` is told who holds results now; no holders: nobody at the moment."""
+
+    worker: str
+    data: Sequence[tuple[str, int, tuple[str, ...]]]
+
+
+@dataclass(slots=True)
+class FreeShared:
+    """`worker` is to drop shared values."""
+
+    worker: str
+    digests: Sequence[bytes]
+
+
+@dataclass(slots=True)
+class CloseWorker:
+    """`worker` is to leave."""
+
+    worker: str
+    reason: str
+    restart: bool = False
+
+
+@dataclass(slots=True)
+class ReportFinished:
+    """`client` is told that a result is there."""
+
+    client: str
+    key: str
+    type_name: str
+    nbytes: int
+    payload: Any = None
+
+
+@dataclass(slots=True)
+class ReportErred:
+    """`client` is told that a task failed."""
+
+    client: str
+    key: str
+    failure: Any
+    """As a worker reported it, or a `CoreFailure`."""
+    origin_key: str
+    """The task that failed first."""
+
+
+@dataclass(slots=True)
+class CoreFailure:
+    """A failure that the scheduler itself declares."""
+
+    kind: str
+    """``killed-worker``, ``lost-data`` or ``no-valid-worker``."""
+    message: str
+    worker: str = ""
+    """The last worker involved."""
+    deaths: int = 0
+    """How many workers died while they ran the task."""
+
+
+@dataclass(slots=True)
+class ReportLost:
+    """`client` is told that a result was lost and is being computed again."""
+
+    client: str
+    key: str
+
+
+@dataclass(slots=True)
+class ReportCancelled:
+    """`client` is told that a task will never finish."""
+
+    client: str
+    key: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(slots=True)
+class ReportRetried:
+    """`client` is told that a failed task runs again."""
+
+    client: str
+    key: str
+
+
+@dataclass(slots=True)
+class RejectGraph:
+    """`client` is told that a graph part was refused, whole."""
+
+    client: str
+    graph_id: str
+    keys: Sequence[str]
+    """The wanted keys that will not be computed because of it."""
+    message: str
+
+
+Effect: TypeAlias = (
+    ComputeTask
+    | FreeKeys
+    | AcquireReplicas
+    | RemoveReplicas
+    | RefreshWhoHas
+    | FreeShared
+    | CloseWorker
+    | ReportFinished
+    | ReportErred
+    | ReportLost
+    | ReportCancelled
+    | ReportRetried
+    | RejectGraph
+)

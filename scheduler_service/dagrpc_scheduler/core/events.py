@@ -1,0 +1,316 @@
+"""Everything that can happen to the scheduler, as data.
+
+The core's state is a function of the events that it was given, in their order, with the times at which they were
+given. Strings that name peers are addresses of workers (``host:port``) and ids of clients. Opaque values (``work``,
+``failure``, ``payload``) are passed through and never looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(slots=True, frozen=True)
+class TaskOptions:
+    """How tasks are to be run. One object serves all tasks of a graph part whose options are equal."""
+
+    workers: tuple[str, ...] = ()
+    """Addresses, names or host names of the workers that may run the task; empty: any."""
+    allow_other_workers: bool = False
+    """Whether others may run it while none of `workers` is there."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """Amounts of abstract resources that it occupies while it runs."""
+    retries: int = 0
+    """How many times to run it again after an exception."""
+    priority: float = 0.0
+    """Higher runs first."""
+    actor: bool = False
+    """Whether the result is an actor, pinned to its worker."""
+    executor: str = ""
+    """Name of the worker's thread pool; empty: the default one."""
+    annotations: str = ""
+    """Other annotations, a JSON object, passed through; empty: none."""
+
+
+NO_OPTIONS = TaskOptions()
+
+
+@dataclass(slots=True)
+class NewTask:
+    """A task as a client submits it."""
+
+    key: str
+    dependencies: Sequence[str] = ()
+    work: Any = None
+    """What to run, opaque."""
+    shared: tuple[bytes, ...] = ()
+    """Digests of the shared values that the work refers to."""
+    options: TaskOptions = NO_OPTIONS
+    order: int = 0
+    """Place in the graph's order; lower runs first."""
+    wanted: bool = False
+    """Whether the submitting client wants the result."""
+
+
+@dataclass(slots=True)
+class GraphSubmitted:
+    """A part of a graph came, in topological order."""
+
+    client: str
+    graph_id: str
+    tasks: Sequence[NewTask]
+    last: bool = True
+    shared: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Shared values that the part brings, by digest. Others must be known already."""
+    fifo_timeout: float = 0.0
+    """Seconds within which submissions share a generation."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class SharedHeld:
+    """A client will refer to these shared values until it releases them."""
+
+    client: str
+    shared: Mapping[bytes, bytes]
+
+
+@dataclass(slots=True)
+class SharedReleased:
+    """A client will not refer to these shared values again."""
+
+    client: str
+    digests: Sequence[bytes]
+
+
+@dataclass(slots=True)
+class ClientAdded:
+    """A client opened its session."""
+
+    client: str
+
+
+@dataclass(slots=True)
+class ClientRemoved:
+    """A client is gone for good: it wants nothing any more."""
+
+    client: str
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class KeysWanted:
+    """A client wants results of existing tasks. Their state is reported at once; unknown keys as cancelled."""
+
+    client: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class KeysReleased:
+    """A client no longer wants results."""
+
+    client: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class KeysCancelled:
+    """A client cancels tasks; their dependents are cancelled with reason ``lost dependencies``."""
+
+    client: str
+    keys: Sequence[str]
+    force: bool = False
+    reason: str = "unknown"
+    message: str = ""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class KeysRetried:
+    """A client asks for failed tasks to be run again, with the failed dependencies that made them fail."""
+
+    client: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class DataAnnounced:
+    """A client will put data on workers. The keys count as wanted by the client; they have no work."""
+
+    client: str
+    sizes: Mapping[str, int]
+    """Size in bytes by key."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class WorkerAdded:
+    """A worker opened its session."""
+
+    address: str
+    name: str
+    nthreads: int
+    host: str = ""
+    memory_limit: int = 0
+    """In bytes; 0: none."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    nanny: str = ""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class WorkerRemoved:
+    """A worker is gone."""
+
+    address: str
+    expected: bool = False
+    """True if it left in good order: the tasks that it ran are not to blame."""
+    reason: str = ""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class WorkerStatusChanged:
+    """A worker can do more, or less, than before."""
+
+    address: str
+    status: str
+    """``running``, ``paused``, ``retiring`` or ``closing``."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TaskFinished:
+    """A worker ran a task and holds its result."""
+
+    worker: str
+    key: str
+    run_id: int
+    nbytes: int
+    type_name: str
+    start: float
+    stop: float
+    payload: Any = None
+    """The encoded result if it is small, opaque, passed on to the clients that want it and not kept."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TaskErred:
+    """A task failed on a worker."""
+
+    worker: str
+    key: str
+    run_id: int
+    failure: Any
+    start: float = 0.0
+    stop: float = 0.0
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TaskRescheduled:
+    """A task asked to be run again, here or elsewhere."""
+
+    worker: str
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TaskLongRunning:
+    """A task left its worker's pool of threads: it no longer occupies the worker."""
+
+    worker: str
+    key: str
+    run_id: int
+    duration: float
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ReplicasAdded:
+    """A worker holds copies of results (fetched, or put there by a client)."""
+
+    worker: str
+    sizes: Mapping[str, int]
+    """Size in bytes by key."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ReplicasRemoved:
+    """A worker lost, or dropped by itself, copies of results."""
+
+    worker: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class DataMissing:
+    """A worker did not find a result at a peer that was said to hold it."""
+
+    worker: str
+    key: str
+    holder: str
+    """The peer that does not have it, or cannot be reached."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ReplicationRequested:
+    """A client asks for copies of results on more workers."""
+
+    keys: Sequence[str]
+    copies: int = 0
+    """How many copies there are to be in all; 0: one on each of `workers`."""
+    workers: tuple[str, ...] = ()
+    """Addresses of the workers that may hold them; empty: any."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class RestartRequested:
+    """All tasks are to be forgotten; what clients wanted is cancelled with reason ``scheduler-restart``."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TimePassed:
+    """Nothing happened; time-outs may be due."""
+
+
+Event: TypeAlias = (
+    GraphSubmitted
+    | SharedHeld
+    | SharedReleased
+    | ClientAdded
+    | ClientRemoved
+    | KeysWanted
+    | KeysReleased
+    | KeysCancelled
+    | KeysRetried
+    | DataAnnounced
+    | WorkerAdded
+    | WorkerRemoved
+    | WorkerStatusChanged
+    | TaskFinished
+    | TaskErred
+    | TaskRescheduled
+    | TaskLongRunning
+    | ReplicasAdded
+    | ReplicasRemoved
+    | DataMissing
+    | ReplicationRequested
+    | RestartRequested
+    | TimePassed
+)

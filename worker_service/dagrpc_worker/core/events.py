@@ -1,0 +1,215 @@
+"""Everything that can happen to a worker, as data.
+
+Opaque values (``work``, ``failure``, ``payload``) are passed through and never looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(slots=True)
+class ComputeRequested:
+    """The scheduler wants a task run."""
+
+    key: str
+    run_id: int
+    priority: tuple[float, ...]
+    """Lower runs first."""
+    work: Any = None
+    """What to run, opaque; handed back in `instructions.Execute`."""
+    dependencies: Sequence[tuple[str, int, tuple[str, ...]]] = ()
+    """Key, size in bytes and holders (addresses) of each result that the task uses."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    actor: bool = False
+    executor: str = ""
+    annotations: str = ""
+    duration: float = -1.0
+    """Seconds that the scheduler expects it to take; negative: unknown."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class KeysFreed:
+    """The scheduler has no more use here for results, or for tasks that were not started."""
+
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class StealRequested:
+    """The scheduler wants a task back if it was not started."""
+
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ReplicasRequested:
+    """The scheduler wants copies of results here."""
+
+    data: Sequence[tuple[str, int, tuple[str, ...]]]
+    """Key, size in bytes and holders of each."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ReplicasUnwanted:
+    """The scheduler wants copies dropped, unless a task here needs them."""
+
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class WhoHasRefreshed:
+    """The scheduler says who holds results now; no holders: nobody at the moment."""
+
+    data: Sequence[tuple[str, int, tuple[str, ...]]]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class DataPut:
+    """Somebody put data here."""
+
+    sizes: Mapping[str, int]
+    """Size in bytes by key."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ExecuteSucceeded:
+    """A task's function returned, and its result is in the store."""
+
+    key: str
+    run_id: int
+    nbytes: int
+    type_name: str
+    start: float
+    stop: float
+    payload: Any = None
+    """The encoded result if it is small."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ExecuteFailed:
+    """A task could not be run, or its function raised."""
+
+    key: str
+    run_id: int
+    failure: Any
+    start: float = 0.0
+    stop: float = 0.0
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ExecuteRescheduled:
+    """A task asked to be run elsewhere or again."""
+
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ExecuteSkipped:
+    """A task was dropped before a thread took it up: nothing of it ran (see `instructions.Withdraw`)."""
+
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class TaskSeceded:
+    """A running task left its pool of threads: its place is free for another."""
+
+    key: str
+    run_id: int
+    duration: float
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class GatherSucceeded:
+    """A transfer from a peer ended; what came is in the store."""
+
+    worker: str
+    sizes: Mapping[str, int]
+    """Size in bytes by key of what came."""
+    missing: Sequence[str] = ()
+    """Keys that the peer does not hold."""
+    failed: Mapping[str, Any] = field(default_factory=dict)
+    """Keys that the peer cannot encode or that could not be decoded here, with the failure to report."""
+    deferred: Sequence[str] = ()
+    """Keys that the peer left out for now: to be asked for again."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class GatherRefused:
+    """A peer is too busy for a transfer."""
+
+    worker: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class GatherFailed:
+    """A transfer from a peer broke, or the peer cannot be reached. Nothing of it was kept."""
+
+    worker: str
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class PeerRetryDue:
+    """The pause after a peer was too busy is over (see `instructions.RetryPeerLater`)."""
+
+    worker: str
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class Paused:
+    """Memory is short: start nothing new."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class Resumed:
+    """There is memory again."""
+
+    stimulus: str = ""
+
+
+Event: TypeAlias = (
+    ComputeRequested
+    | KeysFreed
+    | StealRequested
+    | ReplicasRequested
+    | ReplicasUnwanted
+    | WhoHasRefreshed
+    | DataPut
+    | ExecuteSucceeded
+    | ExecuteFailed
+    | ExecuteRescheduled
+    | ExecuteSkipped
+    | TaskSeceded
+    | GatherSucceeded
+    | GatherRefused
+    | GatherFailed
+    | PeerRetryDue
+    | Paused
+    | Resumed
+)
