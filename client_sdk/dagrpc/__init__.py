@@ -1,0 +1,1 @@
+"""dagrpc runs Python task graphs on a cluster of gRPC services."""

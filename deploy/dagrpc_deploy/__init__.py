@@ -1,0 +1,1 @@
+"""Cluster managers of dagrpc."""

@@ -1,0 +1,1 @@
+"""The scheduler's state machine: events in, effects out, and nothing else."""
