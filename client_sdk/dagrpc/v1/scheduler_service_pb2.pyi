@@ -52,16 +52,16 @@ class ScatterResponse(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[_common_pb2.DataRef, _Mapping]]] = ...) -> None: ...
 
 class RelayDataRequest(_message.Message):
-    __slots__ = ("worker", "manifest", "chunk", "end")
-    WORKER_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("manifest", "chunk", "end", "worker")
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
-    worker: str
+    WORKER_FIELD_NUMBER: _ClassVar[int]
     manifest: _data_pb2.Manifest
     chunk: _data_pb2.DataChunk
     end: _data_pb2.TransferEnd
-    def __init__(self, worker: _Optional[str] = ..., manifest: _Optional[_Union[_data_pb2.Manifest, _Mapping]] = ..., chunk: _Optional[_Union[_data_pb2.DataChunk, _Mapping]] = ..., end: _Optional[_Union[_data_pb2.TransferEnd, _Mapping]] = ...) -> None: ...
+    worker: str
+    def __init__(self, manifest: _Optional[_Union[_data_pb2.Manifest, _Mapping]] = ..., chunk: _Optional[_Union[_data_pb2.DataChunk, _Mapping]] = ..., end: _Optional[_Union[_data_pb2.TransferEnd, _Mapping]] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class RelayDataResponse(_message.Message):
     __slots__ = ()

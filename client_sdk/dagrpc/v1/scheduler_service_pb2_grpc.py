@@ -126,8 +126,7 @@ class SchedulerServiceServicer:
     def UpdateGraph(self, request_iterator, context):
         """A client's session: graphs and wishes go up, results and failures come down, in order, in batches.
 
-        The session lasts as long as the stream. When it ends, all that the client wanted is released after a grace
-        period, within which a stream with the same `client_id` takes the session over. No deadline.
+        The session lasts as long as the stream. When it ends, all that the client wanted is released. No deadline.
         Errors: FAILED_PRECONDITION/VERSION_UNSUPPORTED; INVALID_ARGUMENT for a first message without `hello`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

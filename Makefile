@@ -1,0 +1,89 @@
+# Every target sets up what it needs: a virtual environment in .venv, made once and renewed when pyproject.toml changes.
+#
+#   make run ARGS="--n-workers 4"      ARGS goes to the program that the target runs
+#   make install PYTHON=python3.12     PYTHON makes the environment; 3.11 is the oldest that works
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+SOURCES := client_sdk scheduler_service worker_service deploy examples benchmarks tests
+PROTOS := $(sort $(wildcard protos/dagrpc/v1/*.proto))
+# Only these have something for the gRPC plug-in to write.
+SERVICE_PROTOS := $(shell grep -l '^service ' $(PROTOS))
+STUBS := client_sdk/dagrpc/v1
+PROTOC := $(BIN)/python -m grpc_tools.protoc -I protos
+
+IMAGE ?= dagrpc:latest
+BASE_IMAGE ?= python:3.11-slim-bookworm
+WORKERS ?= 2
+COMPOSE_FILE := deploy/compose/compose.yaml
+# The plug-in where there is one, else the program of its own.
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
+
+.PHONY: help install run test lint format proto proto-check bench image up down clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "dagrpc needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing dagrpc and its development tools in $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+install: $(INSTALLED)  ## Make .venv and install the project in it
+
+run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
+	@$(BIN)/python -m examples.flights.main $(ARGS)
+
+test: $(INSTALLED)  ## Run the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)  ## Check style, types, import rules and the contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/buf lint protos
+
+format: $(INSTALLED)  ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proto: $(INSTALLED)  ## Write the Python stubs of the contract
+	@mkdir -p $(STUBS)
+	$(PROTOC) --python_out=client_sdk --pyi_out=client_sdk $(PROTOS)
+	$(PROTOC) --grpc_python_out=client_sdk $(SERVICE_PROTOS)
+
+proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the contract
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	$(PROTOC) --python_out="$$fresh" --pyi_out="$$fresh" $(PROTOS) && \
+	$(PROTOC) --grpc_python_out="$$fresh" $(SERVICE_PROTOS) && \
+	{ diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
+	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
+	echo "the stubs are fresh"
+
+bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+image:  ## Build the container image
+	docker build --network host --build-arg BASE_IMAGE=$(BASE_IMAGE) --file deploy/docker/Dockerfile --tag $(IMAGE) .
+
+up: image  ## Start a scheduler and WORKERS workers in containers
+	DAGRPC_IMAGE=$(IMAGE) $(COMPOSE) up --detach --scale worker=$(WORKERS)
+
+down:  ## Stop the containers
+	DAGRPC_IMAGE=$(IMAGE) $(COMPOSE) down --volumes --remove-orphans
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

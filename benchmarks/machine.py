@@ -1,0 +1,27 @@
+"""What the machine is, without saying which one."""
+
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+
+def processor() -> str:
+    """Return the processor's name, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def describe() -> dict[str, str]:
+    """Return what a reader needs to judge the figures."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "Processor": f"{processor()}, {cores} cores usable",
+        "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "System": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }

@@ -1,0 +1,119 @@
+"""Wall and CPU time of a contender: its own process and every process that it started."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import psutil
+
+DRAIN_SECONDS = 30
+
+
+def tree_cpu_seconds() -> float:
+    """Return the CPU seconds that this process and all its descendants used so far.
+
+    A descendant that ended is counted by the parent that waited for it.
+    """
+    this = psutil.Process()
+    total = 0.0
+    for process in [this, *this.children(recursive=True)]:
+        try:
+            used = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
+class Watch:
+    """Collects laps: `with watch: ...` adds one. CPU is read outside the lap, so that it costs no wall time."""
+
+    def __init__(self) -> None:
+        self.laps: list[float] = []
+        self.cpu_seconds = 0.0
+        self._cpu_at_start = 0.0
+        self._start = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """All laps together."""
+        return sum(self.laps)
+
+    def __enter__(self) -> Self:
+        """Start a lap."""
+        self._cpu_at_start = tree_cpu_seconds()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the lap."""
+        self.laps.append(time.perf_counter() - self._start)
+        self.cpu_seconds += tree_cpu_seconds() - self._cpu_at_start
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One figure that a workload measured, and what measuring it took."""
+
+    metric: str
+    value: float
+    wall_seconds: float
+    cpu_seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the sample as it travels to run.py."""
+        return asdict(self)
+
+
+@dataclass
+class Bench:
+    """What a workload gets: a client of the library under test, sizes, and a place for its figures.
+
+    Attributes
+    ----------
+    library
+        The module `dagrpc` or `distributed`.
+    start_cluster
+        Starts a cluster of two workers with one thread each; for workloads that want one of their own.
+    emit
+        Called with each figure as soon as it is known.
+    divisor
+        How much smaller than asked every size is: 1, or more for a quick look.
+    """
+
+    library: ModuleType
+    start_cluster: Callable[[], Any]
+    emit: Callable[[Sample], None]
+    divisor: int = 1
+    cluster: Any = None
+    client: Any = None
+    _used: int = field(default=0, init=False)
+
+    def size(self, asked: int) -> int:
+        """Return how many tasks, items or laps to use where `asked` are asked for."""
+        return max(2, asked // self.divisor)
+
+    def fresh(self, count: int) -> range:
+        """Return `count` numbers that no workload has used: equal calls would share one result."""
+        self._used += count
+        return range(self._used - count, self._used)
+
+    def record(self, metric: str, value: float, watch: Watch) -> None:
+        """Report a figure."""
+        self.emit(Sample(metric, value, watch.seconds, watch.cpu_seconds))
+
+    def worker_addresses(self) -> list[str]:
+        """Return the addresses of the two workers."""
+        return sorted(self.client.nthreads())
+
+    def drain(self) -> None:
+        """Wait until the workers hold nothing any more, so that the next workload finds an idle cluster."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while any(self.client.has_what().values()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the workers still hold results {DRAIN_SECONDS} s after their release")
+            time.sleep(0.05)

@@ -1,0 +1,95 @@
+"""What is measured and what is asked of it, in one place.
+
+A bound is on dagrpc's figure divided by that of distributed, for times and rates alike: `at_most(1 / 6)` asks for a
+sixth of the time, `at_least(12)` for twelve times the rate.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a figure has to be: at most, or at least, a limit."""
+
+    limit: float
+    is_ceiling: bool
+
+    def holds(self, figure: float) -> bool:
+        """Tell whether `figure` is within the bound."""
+        return figure <= self.limit if self.is_ceiling else figure >= self.limit
+
+    def text(self) -> str:
+        """Return the bound as people write it, such as `≤ 1/6` or `≥ 12`."""
+        sign = "≤" if self.is_ceiling else "≥"
+        inverse = 1 / self.limit
+        as_fraction = self.is_ceiling and self.limit < 1
+        return f"{sign} 1/{inverse:g}" if as_fraction else f"{sign} {self.limit:g}"
+
+
+def at_most(limit: float) -> Bound:
+    """Return a ceiling."""
+    return Bound(limit, is_ceiling=True)
+
+
+def at_least(limit: float) -> Bound:
+    """Return a floor."""
+    return Bound(limit, is_ceiling=False)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of the table.
+
+    Attributes
+    ----------
+    name
+        What workloads record it under.
+    title
+        Its line in the table.
+    unit
+        Of the figure itself; ratios have none.
+    default
+        Asked against distributed as it comes.
+    unqueued
+        Asked against distributed with its queuing of root tasks off.
+    absolute
+        Asked of the figure itself.
+    reference
+        Another metric of dagrpc's own, and what is asked against that one.
+    """
+
+    name: str
+    title: str
+    unit: str
+    default: Bound | None = None
+    unqueued: Bound | None = None
+    absolute: Bound | None = None
+    reference: tuple[str, Bound] | None = None
+
+
+METRICS = (
+    Metric("submit_latency", "`submit(inc, i).result()`, median", "ms", at_most(1 / 6), at_most(1 / 6)),
+    Metric("chain_step", "chain of 1,000 tasks in one graph, per step", "ms", at_most(1 / 6), at_most(1 / 6)),
+    Metric("map_10k", "`map(inc, range(10_000))` and `gather`", "tasks/s", at_least(12), at_least(4)),
+    Metric("map_100k", "the same with 100,000", "tasks/s", reference=("map_10k", at_least(0.8))),
+    Metric("submit_tree", "tree of 2,048 `inc` and 2,047 `add` by `submit`", "tasks/s", at_least(10), at_least(3.5)),
+    Metric("as_completed", "`as_completed` over 2,000", "tasks/s", at_least(10), at_least(2.5)),
+    Metric("get_graph", "`client.get` of a plain graph of 5,000", "tasks/s", at_least(8), at_least(3)),
+    Metric("delayed", "`dask.delayed` of 5,000, with building it", "tasks/s", at_least(4), at_least(1.5)),
+    Metric("array_sum", "`(x + x.T).sum()`, 4000x4000 in 100x100", "s", at_most(1 / 4), at_most(1 / 1.3)),
+    Metric("transfer_1mib", "worker to worker, array of 1 MiB", "ms", at_most(1 / 5), at_most(1 / 5)),
+    Metric("transfer_64mib", "worker to worker, array of 64 MiB", "MiB/s", at_least(1.2), at_least(1.2)),
+    Metric("transfer_512mib", "worker to worker, array of 512 MiB", "MiB/s", at_least(1.2), at_least(1.2)),
+    Metric("gather_64mib", "`gather` of 64 MiB", "MiB/s", at_least(1.1), at_least(1.1)),
+    Metric("gather_512mib", "`gather` of 512 MiB", "MiB/s", at_least(1.1), at_least(1.1)),
+    Metric("scatter_64mib", "`scatter` of 64 MiB", "MiB/s", at_least(1.5), at_least(1.5)),
+    Metric("scatter_512mib", "`scatter` of 512 MiB", "MiB/s", at_least(1.5), at_least(1.5)),
+    Metric("gather_small", "`gather` of 5,000 small results", "items/s", at_least(8), at_least(8)),
+    Metric("eight_clients", "eight clients, 500 tasks each, at once", "tasks/s", at_least(8), at_least(3)),
+    Metric("startup", "`LocalCluster(n_workers=2)` until the first result", "s", at_most(1.3), at_most(1.3)),
+    Metric("memory_held", "scheduler memory, 10,000 results held", "MiB", absolute=at_most(15)),
+    # "Given back": what a scheduler keeps for itself after the release of all of them.
+    Metric("memory_left", "the same, after their release", "MiB", absolute=at_most(5)),
+)
+
+BY_NAME = {metric.name: metric for metric in METRICS}

@@ -1,0 +1,336 @@
+"""The workloads of the table. Each uses only what both libraries offer, and is run in a contender's environment.
+
+This module is imported by every worker, so it imports nothing heavy itself.
+"""
+
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measure import Bench, Watch
+
+MEBIBYTE = 2**20
+CLIENTS = 8
+# How long the slowest step of any workload may take; past it, something hangs.
+PATIENCE_SECONDS = 300
+RELEASE_SECONDS = 10
+
+
+def inc(number: int) -> int:
+    """Do as little as a task can."""
+    return number + 1
+
+
+def add(left: int, right: int) -> int:
+    """Do as little as a task with two dependencies can."""
+    return left + right
+
+
+def nothing(value: object) -> None:
+    """Want `value` on the worker, and do nothing with it."""
+
+
+def make_array(mebibytes: int, seed: int) -> Any:
+    """Return an array of so many mebibytes that is neither constant nor shared."""
+    import numpy
+
+    return numpy.arange(seed, seed + mebibytes * MEBIBYTE // 8, dtype="int64")
+
+
+def submit_latency(bench: Bench) -> None:
+    """One task at a time, each from `submit` to `result`."""
+    laps: list[float] = []
+    for number in bench.fresh(20):
+        bench.client.submit(inc, number).result()
+    watch = Watch()
+    with watch:
+        for number in bench.fresh(bench.size(200)):
+            start = time.perf_counter()
+            bench.client.submit(inc, number).result()
+            laps.append(time.perf_counter() - start)
+    bench.record("submit_latency", statistics.median(laps) * 1000, watch)
+
+
+def chain(bench: Bench) -> None:
+    """A graph in which each task waits for the one before it."""
+    numbers = bench.fresh(bench.size(1_000))
+    graph: dict[str, object] = {f"chain-{numbers[0]}": (inc, 0)}
+    for number in numbers[1:]:
+        graph[f"chain-{number}"] = (inc, f"chain-{number - 1}")
+    watch = Watch()
+    with watch:
+        answer = bench.client.get(graph, f"chain-{numbers[-1]}")
+    assert answer == len(numbers)
+    bench.record("chain_step", watch.seconds / len(numbers) * 1000, watch)
+
+
+def map_and_gather(bench: Bench, metric: str, asked: int) -> None:
+    """One `map` of trivial tasks, and all the results."""
+    numbers = bench.fresh(bench.size(asked))
+    watch = Watch()
+    with watch:
+        results = bench.client.gather(bench.client.map(inc, numbers))
+    assert results[-1] == numbers[-1] + 1
+    bench.record(metric, len(numbers) / watch.seconds, watch)
+
+
+def map_10k(bench: Bench) -> None:
+    """See `map_and_gather`."""
+    map_and_gather(bench, "map_10k", 10_000)
+
+
+def map_100k(bench: Bench) -> None:
+    """See `map_and_gather`: does the rate hold when there are ten times as many?"""
+    map_and_gather(bench, "map_100k", 100_000)
+
+
+def submit_tree(bench: Bench) -> None:
+    """A reduction, submitted task by task."""
+    numbers = bench.fresh(bench.size(2_048))
+    watch = Watch()
+    with watch:
+        level = [bench.client.submit(inc, number) for number in numbers]
+        tasks = len(level)
+        while len(level) > 1:
+            odd = level[-1:] if len(level) % 2 else []
+            level = [bench.client.submit(add, *pair) for pair in zip(level[::2], level[1::2], strict=False)]
+            tasks += len(level)
+            level += odd
+        answer = level[0].result()
+    assert answer == sum(numbers) + len(numbers)
+    bench.record("submit_tree", tasks / watch.seconds, watch)
+
+
+def as_completed(bench: Bench) -> None:
+    """Futures in the order in which they finish."""
+    numbers = bench.fresh(bench.size(2_000))
+    watch = Watch()
+    with watch:
+        futures = bench.client.map(inc, numbers)
+        count = sum(1 for _ in bench.library.as_completed(futures))
+    assert count == len(numbers)
+    bench.record("as_completed", count / watch.seconds, watch)
+
+
+def get_graph(bench: Bench) -> None:
+    """A graph of independent tasks, as a plain dict."""
+    numbers = bench.fresh(bench.size(5_000))
+    graph = {("plain", number): (inc, number) for number in numbers}
+    watch = Watch()
+    with watch:
+        results = bench.client.get(graph, list(graph))
+    assert results[-1] == numbers[-1] + 1
+    bench.record("get_graph", len(numbers) / watch.seconds, watch)
+
+
+def delayed(bench: Bench) -> None:
+    """`dask.delayed` calls and one sum of them; dask's own time to build them is part of it."""
+    from dask.delayed import delayed as lazily
+
+    numbers = bench.fresh(bench.size(5_000))
+    watch = Watch()
+    with watch:
+        parts = [lazily(inc)(number) for number in numbers]
+        answer = lazily(sum)(parts).compute(scheduler=bench.client)
+    assert answer == sum(numbers) + len(numbers)
+    bench.record("delayed", len(numbers) / watch.seconds, watch)
+
+
+def array_sum(bench: Bench) -> None:
+    """Blocks that each need a transposed partner."""
+    import dask.array
+
+    array: Any = dask.array
+    side = 4_000 if bench.divisor == 1 else 1_000
+    blocks = array.random.random((side, side), chunks=(100, 100))
+    expression = (blocks + blocks.T).sum()
+    watch = Watch()
+    with watch:
+        answer = expression.compute(scheduler=bench.client)
+    assert abs(answer / side**2 - 1) < 0.01
+    bench.record("array_sum", watch.seconds, watch)
+
+
+def move_between_workers(bench: Bench, mebibytes: int, laps: int) -> Watch:
+    """Time a task that does nothing but want an array of the other worker."""
+    holder, taker = bench.worker_addresses()
+    watch = Watch()
+    for number in bench.fresh(laps):
+        array = bench.client.submit(make_array, mebibytes, number, workers=[holder])
+        bench.library.wait(array, timeout=PATIENCE_SECONDS)
+        with watch:
+            bench.client.submit(nothing, array, workers=[taker]).result()
+        del array
+        bench.drain()
+    return watch
+
+
+def transfer(bench: Bench) -> None:
+    """Arrays of three sizes from one worker to the other, the trip of the task itself included."""
+    watch = move_between_workers(bench, 1, bench.size(20))
+    bench.record("transfer_1mib", statistics.median(watch.laps) * 1000, watch)
+    for mebibytes, laps in ((64, 5), (512, 3)):
+        watch = move_between_workers(bench, mebibytes, bench.size(laps))
+        bench.record(f"transfer_{mebibytes}mib", mebibytes / statistics.median(watch.laps), watch)
+
+
+def gather_large(bench: Bench) -> None:
+    """One array from a worker to the client."""
+    for mebibytes, laps in ((64, 5), (512, 3)):
+        watch = Watch()
+        for number in bench.fresh(bench.size(laps)):
+            array = bench.client.submit(make_array, mebibytes, number)
+            bench.library.wait(array, timeout=PATIENCE_SECONDS)
+            with watch:
+                value = bench.client.gather(array)
+            assert value.nbytes == mebibytes * MEBIBYTE
+            del array, value
+            bench.drain()
+        bench.record(f"gather_{mebibytes}mib", mebibytes / statistics.median(watch.laps), watch)
+
+
+def scatter_large(bench: Bench) -> None:
+    """One array from the client to a worker, its hashing for the key included: that is what `scatter` does."""
+    for mebibytes, laps in ((64, 5), (512, 3)):
+        watch = Watch()
+        for number in bench.fresh(bench.size(laps)):
+            value = make_array(mebibytes, number)
+            with watch:
+                future = bench.client.scatter(value)
+            del future, value
+            bench.drain()
+        bench.record(f"scatter_{mebibytes}mib", mebibytes / statistics.median(watch.laps), watch)
+
+
+def gather_small(bench: Bench) -> None:
+    """Many small results that are there already."""
+    numbers = bench.fresh(bench.size(5_000))
+    futures = bench.client.map(inc, numbers)
+    bench.library.wait(futures, timeout=PATIENCE_SECONDS)
+    watch = Watch()
+    with watch:
+        results = bench.client.gather(futures)
+    assert results[-1] == numbers[-1] + 1
+    bench.record("gather_small", len(numbers) / watch.seconds, watch)
+
+
+def eight_clients(bench: Bench) -> None:
+    """Eight clients, each in a thread of its own in one process, that all map and gather at the same moment."""
+    count = bench.size(500)
+    address = bench.cluster.scheduler_address
+    clients = [bench.library.Client(address, set_as_default=False) for _ in range(CLIENTS)]
+    ready = threading.Barrier(CLIENTS + 1, timeout=PATIENCE_SECONDS)
+    answers: list[int] = []
+
+    def work(client: Any, numbers: range) -> None:
+        ready.wait()
+        answers.append(sum(client.gather(client.map(inc, numbers))) - sum(numbers))
+
+    threads = [threading.Thread(target=work, args=(client, bench.fresh(count))) for client in clients]
+    try:
+        for thread in threads:
+            thread.start()
+        watch = Watch()
+        with watch:
+            ready.wait()
+            for thread in threads:
+                thread.join(PATIENCE_SECONDS)
+        assert answers == [count] * CLIENTS
+    finally:
+        for client in clients:
+            client.close()
+    bench.record("eight_clients", CLIENTS * count / watch.seconds, watch)
+
+
+def startup(bench: Bench) -> None:
+    """A cluster of separate processes and a client, until the first result; the imports are done."""
+    watch = Watch()
+    with watch:
+        cluster = bench.library.LocalCluster(n_workers=2, threads_per_worker=1)
+        client = bench.library.Client(cluster)
+        answer = client.submit(inc, 1).result()
+    assert answer == 2
+    client.close()
+    cluster.close()
+    bench.record("startup", watch.seconds, watch)
+
+
+def scheduler_memory(bench: Bench) -> None:
+    """Resident memory of a scheduler in a process of its own, before, while and after it knows of many results."""
+    import psutil
+
+    cluster = bench.start_cluster()
+    with bench.library.Client(cluster) as client:
+        scheduler = psutil.Process(client.run_on_scheduler(os.getpid))
+        assert scheduler.pid != os.getpid(), "the scheduler shares this process; its memory cannot be told apart"
+        # What is loaded and allocated once is not memory per result.
+        client.gather(client.map(inc, bench.fresh(1_000)))
+        time.sleep(1)
+        before = scheduler.memory_info().rss
+        count = bench.size(10_000)
+        watch = Watch()
+        with watch:
+            futures = client.map(inc, bench.fresh(count))
+            bench.library.wait(futures, timeout=PATIENCE_SECONDS)
+        per_10k = 10_000 / count / MEBIBYTE
+        held = scheduler.memory_info().rss - before
+        bench.record("memory_held", held * per_10k, watch)
+        del futures
+        left = held
+        deadline = time.monotonic() + RELEASE_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            left = min(left, scheduler.memory_info().rss - before)
+        bench.record("memory_left", left * per_10k, watch)
+    cluster.close()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload and where it runs.
+
+    Attributes
+    ----------
+    group
+        Workloads of one group share a cluster, one after the other; the contenders alternate group by group.
+    own_cluster
+        The workload starts the clusters that it needs itself.
+    slow_for_peer
+        It takes minutes with distributed; left out there unless everything is asked for.
+    """
+
+    run: Callable[[Bench], None]
+    group: str
+    own_cluster: bool = False
+    slow_for_peer: bool = False
+
+    @property
+    def name(self) -> str:
+        """What `--only` calls it."""
+        return self.run.__name__
+
+
+WORKLOADS = (
+    Workload(submit_latency, "tasks"),
+    Workload(map_10k, "tasks"),
+    Workload(as_completed, "tasks"),
+    Workload(submit_tree, "tasks"),
+    Workload(eight_clients, "tasks"),
+    Workload(map_100k, "many tasks", slow_for_peer=True),
+    Workload(chain, "graphs"),
+    Workload(get_graph, "graphs"),
+    Workload(delayed, "graphs"),
+    Workload(array_sum, "graphs"),
+    Workload(transfer, "data"),
+    Workload(gather_large, "data"),
+    Workload(scatter_large, "data"),
+    Workload(gather_small, "data"),
+    Workload(startup, "start", own_cluster=True),
+    Workload(scheduler_memory, "memory", own_cluster=True),
+)
+
+BY_NAME = {workload.name: workload for workload in WORKLOADS}

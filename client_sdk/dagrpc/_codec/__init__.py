@@ -1,0 +1,1 @@
+"""Values, errors and tasks as bytes. Knows Python's pickle; knows nothing of connections."""

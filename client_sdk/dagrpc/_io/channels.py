@@ -1,0 +1,175 @@
+"""Channels to peers: made on the loop, one per peer and purpose, closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from dagrpc._io import malloc, options, status
+from dagrpc.exceptions import CommClosedError
+
+M = TypeVar("M", bound=Message)
+
+DEFAULT_DEADLINE = 30.0
+"""Deadline of a unary control call, in seconds."""
+
+
+def open_channel(address: str, channel_options: options.Options) -> grpc.aio.Channel:
+    """Return a channel to ``host:port``. To be called on the loop that will use it."""
+    malloc.tune()
+    return grpc.aio.insecure_channel(address, options=channel_options)
+
+
+async def wait_ready(channel: grpc.aio.Channel, address: str, timeout: float) -> None:
+    """Wait until a channel is connected.
+
+    Raises
+    ------
+    CommClosedError
+        If it is not within `timeout` seconds; the message names the address.
+    """
+    try:
+        await asyncio.wait_for(channel.channel_ready(), timeout)
+    except (TimeoutError, asyncio.TimeoutError):
+        raise CommClosedError(
+            f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc service answers there"
+        ) from None
+
+
+def identity(data: bytes) -> bytes:
+    """Return its argument: the serializer of methods whose bytes are made and read elsewhere."""
+    return data
+
+
+class ServiceClient:
+    """Calls the methods of one service over one channel.
+
+    Parameters
+    ----------
+    channel : grpc.aio.Channel
+        To the peer.
+    service : ServiceDescriptor
+        The service, from the generated module's ``DESCRIPTOR.services_by_name``.
+    peer : str
+        What to call the peer in errors.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, peer: str) -> None:
+        self.channel = channel
+        self.peer = peer
+        self._service = service
+        self._unary: dict[str, Callable[..., Any]] = {}
+
+    def _path(self, method: str) -> str:
+        return f"/{self._service.full_name}/{method}"
+
+    async def call(
+        self, method: str, request: Message, response_type: type[M], timeout: float | None = DEFAULT_DEADLINE
+    ) -> M:
+        """Make a unary call.
+
+        Raises
+        ------
+        DagrpcError
+            As the service refused it.
+        CommClosedError
+            If the peer cannot be reached.
+        TimeoutError
+            If it does not answer within `timeout` seconds.
+        """
+        function = self._unary.get(method)
+        if function is None:
+            function = self.channel.unary_unary(
+                self._path(method),
+                request_serializer=Message.SerializeToString,
+                response_deserializer=response_type.FromString,
+            )
+            self._unary[method] = function
+        try:
+            response: M = await function(request, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, self.peer) from None
+        return response
+
+    def open_session(self, method: str) -> Any:
+        """Open a bidirectional stream of bytes out, messages in."""
+        response = GetMessageClass(self._service.methods_by_name[method].output_type)
+        return self.channel.stream_stream(
+            self._path(method), request_serializer=identity, response_deserializer=response.FromString
+        )()
+
+    def open_download(self, method: str, request: Message) -> Any:
+        """Open a server-side stream of raw bytes."""
+        return self.channel.unary_stream(
+            self._path(method), request_serializer=Message.SerializeToString, response_deserializer=identity
+        )(request)
+
+    def open_upload(self, method: str) -> Any:
+        """Open a client-side stream of raw bytes."""
+        response = GetMessageClass(self._service.methods_by_name[method].output_type)
+        return self.channel.stream_unary(
+            self._path(method), request_serializer=identity, response_deserializer=response.FromString
+        )()
+
+
+class ChannelPool:
+    """Channels by address, made when first used and closed when idle for long or all together.
+
+    Parameters
+    ----------
+    channel_options : Options
+        Options of all its channels.
+    idle : float
+        Seconds after which an unused channel may be closed.
+    limit : int
+        How many channels to keep at most before idle ones are closed.
+    """
+
+    def __init__(self, channel_options: options.Options, idle: float = 60.0, limit: int = 512) -> None:
+        self._options = channel_options
+        self._idle = idle
+        self._limit = limit
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._used: dict[str, float] = {}
+
+    def get(self, address: str) -> grpc.aio.Channel:
+        """Return the channel to an address."""
+        channel = self._channels.pop(address, None)
+        if channel is None:
+            if len(self._channels) >= self._limit:
+                self._close_idle()
+            channel = open_channel(address, self._options)
+        # The most recently used stands last.
+        self._channels[address] = channel
+        self._used[address] = time.monotonic()
+        return channel
+
+    def client(self, address: str, service: ServiceDescriptor, peer: str = "") -> ServiceClient:
+        """Return a client of a service at an address."""
+        return ServiceClient(self.get(address), service, peer or address)
+
+    def _close_idle(self) -> None:
+        now = time.monotonic()
+        for address in [a for a in self._channels if now - self._used[a] > self._idle]:
+            self.discard(address)
+
+    def discard(self, address: str) -> None:
+        """Close the channel to an address that is gone."""
+        channel = self._channels.pop(address, None)
+        self._used.pop(address, None)
+        if channel is not None:
+            asyncio.get_running_loop().create_task(channel.close())  # noqa: RUF006  (the loop keeps it while it runs)
+
+    async def close(self) -> None:
+        """Close all channels."""
+        channels = list(self._channels.values())
+        self._channels.clear()
+        for channel in channels:
+            await channel.close()

@@ -1,0 +1,120 @@
+"""The one event loop of a process on which all of gRPC runs, and how threads reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from dagrpc.exceptions import ForkedProcessError
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop and the thread that runs it.
+
+    Made by `get_loop`; a service that runs its own loop hands it over with `adopt_running_loop`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+        self.loop = loop
+        self.thread = thread
+        self.pid = os.getpid()
+
+    @property
+    def inside(self) -> bool:
+        """Whether the calling thread is the one that runs the loop."""
+        return threading.current_thread() is self.thread
+
+    def check(self) -> None:
+        """Raise if this process was forked from the one that runs the loop."""
+        if os.getpid() != self.pid:
+            raise ForkedProcessError(
+                "dagrpc was started in the parent process and cannot be used after a fork; "
+                "start processes with multiprocessing's 'spawn' method instead"
+            )
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the loop and return its future."""
+        self.check()
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine on the loop and wait for its result from another thread.
+
+        Raises
+        ------
+        TimeoutError
+            If it takes longer than `timeout` seconds; the coroutine is cancelled.
+        """
+        if self.inside:
+            coroutine.close()
+            raise RuntimeError("a blocking call was made on dagrpc's own event loop; await the asynchronous form instead")
+        future = self.submit(coroutine)
+        try:
+            return future.result(timeout)
+        except BaseException:
+            # Also for KeyboardInterrupt: what nobody waits for must not go on.
+            future.cancel()
+            raise
+
+    def call_soon(self, callback: Callable[..., object], *args: object) -> None:
+        """Call a function on the loop, from any thread."""
+        self.loop.call_soon_threadsafe(callback, *args)
+
+
+_lock = threading.Lock()
+_current: LoopThread | None = None
+
+
+def get_loop() -> LoopThread:
+    """Return the process's loop, starting its thread at the first call."""
+    global _current
+    with _lock:
+        if _current is not None and _current.pid == os.getpid() and not _current.loop.is_closed():
+            return _current
+        if _current is not None and _current.pid != os.getpid():
+            _current.check()
+        loop = asyncio.new_event_loop()
+        started = threading.Event()
+
+        def serve() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(started.set)
+            loop.run_forever()
+
+        thread = threading.Thread(target=serve, name="dagrpc-io", daemon=True)
+        _current = LoopThread(loop, thread)
+        thread.start()
+        started.wait(10)
+        return _current
+
+
+def adopt_running_loop() -> LoopThread:
+    """Make the running loop the process's loop. For services, which run theirs in the main thread."""
+    global _current
+    with _lock:
+        _current = LoopThread(asyncio.get_running_loop(), threading.current_thread())
+        return _current
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
+    """Start a task on the running loop and keep it in `tasks` until it ends, so that it is not collected."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+
+
+async def cancel_all(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    current = asyncio.current_task()
+    pending = [task for task in tasks if task is not current]
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending, timeout=10)

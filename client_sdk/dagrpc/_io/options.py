@@ -1,0 +1,55 @@
+"""Every channel and server option, from one table, so that the two sides cannot disagree."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Options: TypeAlias = list[tuple[str, int | str]]
+
+CONTROL_MESSAGE_LIMIT = 64 * 2**20
+"""Largest message on a control connection, in bytes. Sessions stay far below by sending fragments; it bounds what one
+call of `run` can return."""
+DATA_MESSAGE_LIMIT = 4 * 2**20
+"""Largest message on a data connection, in bytes. A chunk is at most 2 MiB."""
+
+# Pings are answered by gRPC's own threads, without the GIL: they find dead hosts and networks, not busy programs.
+_KEEPALIVE: Options = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+# Cluster-internal traffic must not go to the proxy that the environment names for the web.
+_CHANNEL: Options = [
+    *_KEEPALIVE,
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
+]
+
+CONTROL_CHANNEL: Options = [
+    *_CHANNEL,
+    ("grpc.max_receive_message_length", CONTROL_MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", CONTROL_MESSAGE_LIMIT),
+    # A connection of its own: subchannels are otherwise shared by all channels of a process to one target.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+DATA_CHANNEL: Options = [
+    *_CHANNEL,
+    ("grpc.max_receive_message_length", DATA_MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", DATA_MESSAGE_LIMIT),
+    # Bulk data must not share a connection with control messages.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+SERVER: Options = [
+    *_KEEPALIVE,
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.max_receive_message_length", CONTROL_MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", CONTROL_MESSAGE_LIMIT),
+    # Without this two servers bind one port and the kernel shares the connections out between them.
+    ("grpc.so_reuseport", 0),
+]

@@ -1,0 +1,172 @@
+"""gRPC servers: one way to build, guard and stop them."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from dagrpc._io import malloc, options, status
+from dagrpc._io.channels import identity
+from dagrpc._util.addresses import join_address
+from dagrpc.exceptions import DagrpcError
+
+logger = logging.getLogger("dagrpc.io")
+
+
+class Server:
+    """A gRPC server with health and reflection, whose handlers cannot leak or hang.
+
+    Handlers are methods named after the rpc. Unary ones take the request and return the response; streaming ones take
+    ``(request or None, context)`` and use ``context.read()`` and ``context.write(bytes)``.
+
+    Parameters
+    ----------
+    raw_requests, raw_responses : collection of str
+        Names of the methods whose messages come or go as bytes.
+    """
+
+    def __init__(self, raw_requests: Collection[str] = (), raw_responses: Collection[str] = ()) -> None:
+        malloc.tune()
+        self._server = grpc.aio.server(options=options.SERVER)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        self._raw_requests = raw_requests
+        self._raw_responses = raw_responses
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+        self.port = 0
+
+    def add_service(self, service: ServiceDescriptor, servicer: object) -> None:
+        """Serve a service with a servicer that has a method for each rpc."""
+        handlers = {
+            method.name: self._handler(method, getattr(servicer, method.name), f"{service.name}.{method.name}")
+            for method in service.methods
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        self._names.append(service.full_name)
+
+    def _handler(self, method: MethodDescriptor, function: Callable[..., Any], name: str) -> grpc.RpcMethodHandler:
+        streams_in, streams_out = method.client_streaming, method.server_streaming
+        kind = f"{'stream' if streams_in else 'unary'}_{'stream' if streams_out else 'unary'}_rpc_method_handler"
+        request_type = GetMessageClass(method.input_type)
+        raw_in = method.name in self._raw_requests
+        raw_out = streams_out or method.name in self._raw_responses
+        guarded: Callable[..., Any]
+        if streams_in or streams_out:
+            guarded = self._guard(function, name)
+        else:
+            guarded = self._guard(_without_context(function), name)
+        handler: grpc.RpcMethodHandler = getattr(grpc, kind)(
+            guarded,
+            request_deserializer=identity if raw_in else request_type.FromString,
+            response_serializer=identity if raw_out else Message.SerializeToString,
+        )
+        return handler
+
+    def _guard(self, function: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+        """Return a handler from which nothing escapes but statuses.
+
+        An exception that escapes shows its text to the caller; a CancelledError that escapes leaves the caller
+        without an answer at all.
+        """
+
+        async def handler(request: Any, context: Any) -> Any:
+            task = asyncio.current_task()
+            assert task is not None
+            self._calls.add(task)
+            try:
+                return await function(request, context)
+            except DagrpcError as error:
+                await _abort(context, error)
+            except grpc.aio.AbortError:
+                raise
+            except asyncio.CancelledError:
+                if context.done() or context.cancelled():
+                    raise
+                await context.abort(grpc.StatusCode.CANCELLED, f"{name} was cancelled by the service")
+            except grpc.aio.BaseError:
+                # The peer is gone: there is nobody to tell.
+                logger.debug("%s: the peer is gone", name, exc_info=True)
+            except Exception as error:
+                await _abort(context, status.internal_error(error, name))
+            finally:
+                self._calls.discard(task)
+
+        return handler
+
+    async def start(self, host: str, port: int = 0) -> int:
+        """Bind and serve. Returns the port.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had; the message names it.
+        """
+        reflection.enable_server_reflection(self._names, self._server)
+        try:
+            self.port = self._server.add_insecure_port(join_address(host, port))
+        except RuntimeError:
+            self.port = 0
+        if not self.port:
+            raise OSError(f"Cannot listen on {join_address(host, port)}: the port is taken or the host is not here")
+        await self._server.start()
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return self.port
+
+    async def set_not_serving(self) -> None:
+        """Tell health checks that the service is about to stop."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Stop serving. Handlers are given `grace` seconds, then cancelled and awaited."""
+        if self._stopping:
+            return
+        self._stopping = True
+        await self.set_not_serving()
+        calls = [call for call in self._calls if call is not asyncio.current_task()]
+        if calls:
+            await asyncio.wait(calls, timeout=grace)
+        await self._server.stop(0)
+        pending = [call for call in calls if not call.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=5)
+
+    async def wait_for_termination(self) -> None:
+        """Wait until the server has stopped."""
+        await self._server.wait_for_termination()
+
+
+def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    if len(inspect.signature(function).parameters) == 2:
+        return function
+
+    async def call(request: Any, context: Any) -> Any:
+        return await function(request)
+
+    return call
+
+
+async def _abort(context: Any, error: DagrpcError) -> None:
+    await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
+
+
+async def read_all(context: Any) -> AsyncIterator[Any]:
+    """Yield the messages of a stream until its end."""
+    while True:
+        message = await context.read()
+        if message is grpc.aio.EOF:
+            return
+        yield message

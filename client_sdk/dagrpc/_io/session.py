@@ -1,0 +1,170 @@
+"""A session: one bidirectional stream with one writer and one reader.
+
+Whatever was queued during a turn of the event loop leaves as one message, never by a timer. A message too large for
+gRPC is sent in fragments, which the reader puts together again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import grpc
+
+from dagrpc import config
+from dagrpc.v1 import common_pb2
+
+logger = logging.getLogger("dagrpc.io")
+
+Item = TypeVar("Item")
+
+_FRAGMENT_PIECE = 1 << 20
+
+
+class Session(Generic[Item]):
+    """The near side of a stream of batches.
+
+    Parameters
+    ----------
+    stream : grpc.aio call or servicer context
+        Offers ``read()`` and ``write(bytes)``. Nobody else may touch it.
+    encode : callable
+        Makes messages of queued items: called with a list of items, returns an iterable of protobuf messages whose
+        type has a ``fragment`` field.
+    receive_type : type
+        Type of the messages that come in.
+    name : str
+        What to call the peer in logs.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        encode: Callable[[list[Item]], Iterable[Any]],
+        receive_type: type[Any],
+        name: str,
+    ) -> None:
+        self._stream = stream
+        self._encode = encode
+        self._receive_type = receive_type
+        self.name = name
+        self.closed = False
+        self._queue: list[Item] = []
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._fragment_size = config.get_bytes("comm.fragment-size")
+        self._partial: bytearray | None = None
+
+    @property
+    def queued(self) -> int:
+        """How many items wait to be sent."""
+        return len(self._queue)
+
+    def send(self, item: Item) -> None:
+        """Queue an item. It leaves, with all others queued by then, after this turn of the loop."""
+        if self.closed:
+            return
+        self._queue.append(item)
+        self._wake.set()
+
+    def send_many(self, items: Iterable[Item]) -> None:
+        """Queue items in order."""
+        if self.closed:
+            return
+        self._queue.extend(items)
+        self._wake.set()
+
+    async def run(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
+        """Read and write until either side closes the stream.
+
+        Parameters
+        ----------
+        on_message : callable
+            Called with each message that comes in; may be a coroutine function, which holds up the reading.
+
+        Raises
+        ------
+        grpc.aio.AioRpcError
+            If the stream broke with a status (on the calling side).
+        """
+        writer = asyncio.create_task(self._write_loop())
+        reader = asyncio.create_task(self._read_loop(on_message))
+        try:
+            done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.closed = True
+            self._drained.set()
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""
+        if self._queue:
+            self._drained.clear()
+            try:
+                await asyncio.wait_for(self._drained.wait(), timeout)
+            except (TimeoutError, asyncio.TimeoutError):
+                logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
+
+    async def write_now(self, message: Any) -> None:
+        """Write a message before `run` is called: the first of a handshake."""
+        await self._stream.write(message.SerializeToString())
+
+    async def read_now(self) -> Any | None:
+        """Read a message before `run` is called. None if the stream has ended."""
+        message = await self._stream.read()
+        return None if message is grpc.aio.EOF else message
+
+    async def _read_loop(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
+        read = self._stream.read
+        while True:
+            message = await read()
+            if message is grpc.aio.EOF:
+                return
+            if message.HasField("fragment"):
+                message = self._join(message.fragment)
+                if message is None:
+                    continue
+            result = on_message(message)
+            if result is not None:
+                await result
+
+    def _join(self, fragment: common_pb2.Fragment) -> Any | None:
+        if self._partial is None:
+            self._partial = bytearray()
+        self._partial += fragment.data
+        if not fragment.last:
+            return None
+        data, self._partial = self._partial, None
+        return self._receive_type.FromString(bytes(data))
+
+    async def _write_loop(self) -> None:
+        write = self._stream.write
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            items, self._queue = self._queue, []
+            for message in self._encode(items):
+                data = message.SerializeToString()
+                if len(data) <= self._fragment_size:
+                    await write(data)
+                else:
+                    for piece in self._split(type(message), data):
+                        await write(piece)
+            if not self._queue:
+                self._drained.set()
+
+    @staticmethod
+    def _split(message_type: type[Any], data: bytes) -> Iterable[bytes]:
+        """Yield the serialized fragments of a serialized message."""
+        view = memoryview(data)
+        for start in range(0, len(data), _FRAGMENT_PIECE):
+            piece = bytes(view[start : start + _FRAGMENT_PIECE])
+            fragment = common_pb2.Fragment(data=piece, last=start + _FRAGMENT_PIECE >= len(data))
+            yield message_type(fragment=fragment).SerializeToString()

@@ -1,0 +1,94 @@
+"""Addresses as users write them and as gRPC wants them."""
+
+from __future__ import annotations
+
+import socket
+
+_SCHEMES = ("tcp", "grpc", "grpcs", "tls")
+
+
+def parse_address(address: str, default_port: int = 8786) -> str:
+    """Return ``host:port`` for an address as a user may write it.
+
+    Accepts ``host``, ``host:port``, ``[v6]:port`` and the same with a scheme (``tcp://``, ``grpc://``, ``tls://``).
+
+    Raises
+    ------
+    ValueError
+        If the address is empty, has another scheme or an impossible port.
+
+    Examples
+    --------
+    >>> parse_address("127.0.0.1")
+    '127.0.0.1:8786'
+    >>> parse_address("tcp://node7:9000")
+    'node7:9000'
+    """
+    rest = address
+    if "://" in address:
+        scheme, _, rest = address.partition("://")
+        if scheme not in _SCHEMES:
+            raise ValueError(f"Address {address!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
+    rest = rest.rstrip("/")
+    if not rest:
+        raise ValueError(f"Address {address!r} names no host; write host:port")
+    host, port = split_address(rest, default_port)
+    return join_address(host, port)
+
+
+def split_address(address: str, default_port: int = 0) -> tuple[str, int]:
+    """Return host and port of ``host:port``; IPv6 hosts may stand in brackets."""
+    host, separator, port = address.rpartition(":")
+    if not separator or address.endswith("]") or (":" in host and not host.startswith("[")):
+        return address.strip("[]"), default_port
+    if not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"Address {address!r} has port {port!r}; a port is a number from 0 to 65535")
+    return host.strip("[]"), int(port)
+
+
+def join_address(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is on this machine's loopback."""
+    host, _ = split_address(address)
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def is_wildcard(host: str) -> bool:
+    """Return whether binding to a host means all interfaces."""
+    return host in ("", "0.0.0.0", "::")
+
+
+def local_ip(towards: str = "8.8.8.8") -> str:
+    """Return this machine's address on the interface that leads to another; nothing is sent."""
+    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((towards, 80))
+        except OSError:
+            return "127.0.0.1"
+        name: str = probe.getsockname()[0]
+        return name
+
+
+def interface_ip(interface: str) -> str:
+    """Return the IPv4 address of a network interface.
+
+    Raises
+    ------
+    ValueError
+        If there is no such interface, or it has no IPv4 address; the message lists those there are.
+    """
+    import psutil
+
+    found = {
+        name: [a.address for a in addresses if a.family == socket.AF_INET]
+        for name, addresses in psutil.net_if_addrs().items()
+    }
+    if not found.get(interface):
+        usable = ", ".join(sorted(name for name, ips in found.items() if ips))
+        raise ValueError(f"Interface {interface!r} has no IPv4 address here; there are: {usable}")
+    return found[interface][0]

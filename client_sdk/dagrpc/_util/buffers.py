@@ -1,0 +1,7 @@
+"""What counts as bytes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview

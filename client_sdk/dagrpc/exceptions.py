@@ -1,0 +1,311 @@
+"""Every error that a user of dagrpc can meet.
+
+::
+
+    Exception
+     ├── DagrpcError                    a call that a service refused; `reason` is the contract's
+     │    ├── InvalidRequestError       (ValueError)
+     │    ├── UnknownKeyError           (LookupError)
+     │    ├── UnknownWorkerError        (ValueError)
+     │    ├── UnknownSessionError
+     │    ├── VersionUnsupportedError
+     │    ├── NoWorkersError            (TimeoutError)
+     │    ├── CodeNotAllowedError       (PermissionError)
+     │    ├── LimitReachedError
+     │    ├── NotReadyError             (OSError)
+     │    ├── DuplicateWorkerError      (ValueError)
+     │    └── InternalError
+     ├── CommClosedError                (OSError) the connection to a peer is lost
+     ├── ClosedClientError              a client was used after it was closed
+     ├── CancelledError                 concurrent.futures'
+     │    ├── FutureCancelledError      the result of a cancelled future was asked for
+     │    └── FuturesCancelledError     some of several futures were cancelled
+     ├── KilledWorker                   workers died repeatedly while they ran a task
+     ├── NoValidWorkerError             no worker satisfied a task's restrictions in time
+     ├── WorkerStartTimeoutError        (TimeoutError)
+     ├── GraphError                     (ValueError) the scheduler refused a graph
+     ├── RemoteTaskError                a task failed with an exception that cannot be rebuilt here
+     ├── ForkedProcessError             (RuntimeError) dagrpc was used after a fork
+     └── Reschedule                     raised by a task that wants to be run again
+
+Time-outs are the builtin `TimeoutError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import CancelledError
+from typing import Any, ClassVar
+
+__all__ = [
+    "CancelledError",
+    "ClosedClientError",
+    "CodeNotAllowedError",
+    "CommClosedError",
+    "DagrpcError",
+    "DuplicateWorkerError",
+    "ForkedProcessError",
+    "FutureCancelledError",
+    "FuturesCancelledError",
+    "GraphError",
+    "InternalError",
+    "InvalidRequestError",
+    "KilledWorker",
+    "LimitReachedError",
+    "NoValidWorkerError",
+    "NoWorkersError",
+    "NotReadyError",
+    "RemoteTaskError",
+    "Reschedule",
+    "UnknownKeyError",
+    "UnknownSessionError",
+    "UnknownWorkerError",
+    "VersionMismatchWarning",
+    "VersionUnsupportedError",
+    "WorkerStartTimeoutError",
+]
+
+
+class DagrpcError(Exception):
+    """A call that a service refused.
+
+    Attributes
+    ----------
+    reason : str
+        Name of the contract's `Reason`, such as ``UNKNOWN_WORKER``.
+    """
+
+    reason: ClassVar[str] = "UNSPECIFIED"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidRequestError(DagrpcError, ValueError):
+    """A request that breaks the contract."""
+
+    reason = "INVALID_REQUEST"
+
+
+class UnknownKeyError(DagrpcError, LookupError):
+    """No task has that key."""
+
+    reason = "UNKNOWN_KEY"
+
+
+class UnknownWorkerError(DagrpcError, ValueError):
+    """No worker has that address, name or host."""
+
+    reason = "UNKNOWN_WORKER"
+
+
+class UnknownSessionError(DagrpcError):
+    """The session has ended or never was."""
+
+    reason = "UNKNOWN_SESSION"
+
+
+class VersionUnsupportedError(DagrpcError):
+    """The peers share no protocol revision."""
+
+    reason = "VERSION_UNSUPPORTED"
+
+
+class NoWorkersError(DagrpcError, TimeoutError):
+    """There are no workers to do this."""
+
+    reason = "NO_WORKERS"
+
+
+class CodeNotAllowedError(DagrpcError, PermissionError):
+    """User code is not allowed on that service."""
+
+    reason = "CODE_NOT_ALLOWED"
+
+
+class LimitReachedError(DagrpcError):
+    """A limit was reached; the message names it."""
+
+    reason = "LIMIT_REACHED"
+
+
+class NotReadyError(DagrpcError, OSError):
+    """The service is starting or shutting down."""
+
+    reason = "NOT_READY"
+
+
+class DuplicateWorkerError(DagrpcError, ValueError):
+    """Another worker has that name or address."""
+
+    reason = "DUPLICATE_WORKER"
+
+
+class InternalError(DagrpcError):
+    """A bug in a service. Its log has the details under the id in the message."""
+
+    reason = "INTERNAL"
+
+
+class CommClosedError(OSError):
+    """The connection to a peer is lost, or cannot be made."""
+
+
+class ClosedClientError(Exception):
+    """A client was used after it was closed."""
+
+
+class ForkedProcessError(RuntimeError):
+    """dagrpc was used in a process that was forked from one that uses it: gRPC does not survive that."""
+
+
+class GraphError(ValueError):
+    """The scheduler refused a graph; the message names the keys at fault."""
+
+
+class FutureCancelledError(CancelledError):
+    """The result of a cancelled future was asked for.
+
+    Attributes
+    ----------
+    key : str
+        Key of the future.
+    reason : str
+        Why, as a word: ``lost dependencies``, ``scheduler-restart``, ``unknown``, ...
+    msg : str or None
+        Why, as a sentence.
+    """
+
+    def __init__(self, key: str, reason: str = "unknown", msg: str | None = None) -> None:
+        self.key = key
+        self.reason = reason
+        self.msg = msg
+        super().__init__(key, reason, msg)
+
+    def __str__(self) -> str:
+        return f"{self.key} cancelled for reason: {self.reason}." + (f"\n{self.msg}" if self.msg else "")
+
+
+class FuturesCancelledError(CancelledError):
+    """Some of several futures were cancelled.
+
+    Attributes
+    ----------
+    error_groups : list of (keys, reason)
+        The cancelled keys, by reason.
+    """
+
+    def __init__(self, error_groups: Sequence[tuple[Sequence[Any], str]]) -> None:
+        self.error_groups = error_groups
+        super().__init__(error_groups)
+
+    @classmethod
+    def of(cls, errors: Iterable[FutureCancelledError]) -> FuturesCancelledError:
+        """Group the errors of single futures by reason."""
+        groups: dict[str, list[str]] = {}
+        for error in errors:
+            groups.setdefault(error.reason, []).append(error.key)
+        return cls([(keys, reason) for reason, keys in groups.items()])
+
+    def __str__(self) -> str:
+        count = sum(len(keys) for keys, _ in self.error_groups)
+        lines = [f"{count} Future{'s' if count > 1 else ''} cancelled:"]
+        for keys, reason in self.error_groups:
+            lines.append(f"\tReason: {reason}: {', '.join(map(str, keys[:5]))}{', ...' if len(keys) > 5 else ''}")
+        return "\n".join(lines)
+
+
+class KilledWorker(Exception):
+    """Workers died repeatedly while they ran a task.
+
+    Attributes
+    ----------
+    task : str
+        Key of the task.
+    last_worker : str
+        Address of the last worker that died.
+    allowed_failures : int
+        How many deaths are allowed (``scheduler.allowed-failures``).
+    """
+
+    def __init__(self, task: str, last_worker: str, allowed_failures: int) -> None:
+        self.task = task
+        self.last_worker = last_worker
+        self.allowed_failures = allowed_failures
+        super().__init__(task, last_worker, allowed_failures)
+
+    def __str__(self) -> str:
+        return (
+            f"Attempted to run task {self.task!r} on {self.allowed_failures + 1} different workers, but all those "
+            f"workers died while running it. The last worker that attempted to run the task was {self.last_worker}. "
+            "Inspecting its log, or that of its nanny, may tell why."
+        )
+
+
+class NoValidWorkerError(Exception):
+    """No worker satisfied a task's restrictions within ``scheduler.no-workers-timeout``."""
+
+
+class WorkerStartTimeoutError(TimeoutError):
+    """Expected workers did not come in time.
+
+    Attributes
+    ----------
+    available_workers, expected_workers : int
+        How many are there, and how many were to be.
+    timeout : float
+        How long was waited, in seconds.
+    """
+
+    def __init__(self, available_workers: int, expected_workers: int, timeout: float) -> None:
+        self.available_workers = available_workers
+        self.expected_workers = expected_workers
+        self.timeout = timeout
+        super().__init__(available_workers, expected_workers, timeout)
+
+    def __str__(self) -> str:
+        return (
+            f"Only {self.available_workers}/{self.expected_workers} workers arrived "
+            f"within the time limit of {self.timeout:g} s"
+        )
+
+
+class RemoteTaskError(Exception):
+    """A task failed with an exception that cannot be rebuilt here.
+
+    Attributes
+    ----------
+    type_name : str
+        Qualified name of the exception's type.
+    traceback_text : str
+        The formatted traceback.
+    """
+
+    def __init__(self, type_name: str, message: str, traceback_text: str = "") -> None:
+        self.type_name = type_name
+        self.message = message
+        self.traceback_text = traceback_text
+        super().__init__(type_name, message, traceback_text)
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" + (f"\n\n{self.traceback_text}" if self.traceback_text else "")
+
+
+class Reschedule(Exception):
+    """Raised by a task that wants to be run again, here or on another worker.
+
+    Examples
+    --------
+    >>> def fetch(url):
+    ...     if overloaded():
+    ...         raise Reschedule()
+    ...     return download(url)
+    """
+
+
+class VersionMismatchWarning(Warning):
+    """The peers run different versions of something that matters."""
