@@ -82,7 +82,9 @@ class Results:
     def ratio(self, metric: str, contender: str, base_metric: str, base: str) -> Spread | None:
         """Return the spread of one figure divided by another of the same round."""
         ours, theirs = self.of(contender, metric), self.of(base, base_metric)
-        return Spread.of([ours[number].value / theirs[number].value for number in ours if number in theirs])
+        # Memory that was all given back is no divisor.
+        both = [number for number in ours if number in theirs and theirs[number].value > 0]
+        return Spread.of([ours[number].value / theirs[number].value for number in both])
 
     def save(self, path: Path) -> None:
         """Write the figures as JSON."""

@@ -317,16 +317,28 @@ def load_task(
     if form == _TASK:
         function, args, kwargs, original = content
         values = _by_original(results, original)
-        if values or args or kwargs:
-            args = [_evaluate(arg, values) for arg in args]
-            kwargs = {name: _evaluate(arg, values) for name, arg in kwargs.items()} if kwargs else {}
-        return function, args, kwargs
+        kwargs = kwargs or {}
+        if any(isinstance(arg, GraphNode) for arg in args) or any(isinstance(arg, GraphNode) for arg in kwargs.values()):
+            # What is nested in the task is the user's code too: it runs when the task does, not while it is loaded.
+            return _call_nested, (function, args, kwargs, values), {}
+        return function, [_evaluate(arg, values) for arg in args], _evaluate_all(kwargs, values)
     node, original = content
     return node, (_by_original(results, original),), {}
 
 
 def _by_original(results: Mapping[str, Any], original: tuple[Any, ...] | None) -> Mapping[Any, Any]:
     return results if original is None else dict(zip(original, results.values(), strict=True))
+
+
+def _call_nested(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], values: Mapping[Any, Any]
+) -> Any:
+    """Run the tasks that are arguments of a task, and then the task itself."""
+    return function(*[_evaluate(arg, values) for arg in args], **_evaluate_all(kwargs, values))
+
+
+def _evaluate_all(kwargs: Mapping[str, Any], values: Mapping[Any, Any]) -> Mapping[str, Any]:
+    return {name: _evaluate(arg, values) for name, arg in kwargs.items()} if kwargs else kwargs
 
 
 def _evaluate(arg: Any, values: Mapping[Any, Any]) -> Any:

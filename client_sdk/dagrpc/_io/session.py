@@ -57,6 +57,7 @@ class Session(Generic[Item]):
         self._drained.set()
         self._fragment_size = config.get_bytes("comm.fragment-size")
         self._partial: bytearray | None = None
+        self._reader: asyncio.Task[None] | None = None
 
     @property
     def queued(self) -> int:
@@ -91,17 +92,23 @@ class Session(Generic[Item]):
             If the stream broke with a status (on the calling side).
         """
         writer = asyncio.create_task(self._write_loop())
-        reader = asyncio.create_task(self._read_loop(on_message))
+        reader = self._reader = asyncio.create_task(self._read_loop(on_message))
         try:
             done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
         finally:
             self.closed = True
             self._drained.set()
             for task in (reader, writer):
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
+
+    def abort(self) -> None:
+        """End `run` without waiting for the peer."""
+        if self._reader is not None:
+            self._reader.cancel()
 
     async def drain(self, timeout: float) -> None:
         """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""

@@ -1,0 +1,58 @@
+"""What all service processes do at their start: logging, garbage collection, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+
+
+def prepare(log_level: int | str = logging.INFO) -> None:
+    """Set up logging and the garbage collector. To be called before the service is made."""
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("dagrpc").setLevel(log_level)
+    # The defaults visit all of a large graph again and again: they double the cost of a task at 100,000 tasks.
+    gc.set_threshold(100_000, 50, 100)
+
+
+def disable_fork_support() -> None:
+    """Keep gRPC from slowing down programs that tasks start. To be called before gRPC is imported."""
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def on_signals(stop: Callable[[str], object]) -> None:
+    """Call `stop` with the signal's name on SIGINT or SIGTERM; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+    seen = False
+
+    def handle(number: signal.Signals) -> None:
+        nonlocal seen
+        if seen:
+            os._exit(128 + number)
+        seen = True
+        stop(f"received {number.name}")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle, number)
+
+
+@contextmanager
+def keep_pid_file(path: str | None) -> Iterator[None]:
+    """Keep this process's id in a file, if one is named."""
+    if path is None:
+        yield
+        return
+    file = Path(path)
+    file.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,235 @@
+"""What all cluster managers have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dagrpc._io import options
+from dagrpc._io.channels import ServiceClient, open_channel
+from dagrpc._io.loop import get_loop
+from dagrpc.exceptions import WorkerStartTimeoutError
+from dagrpc.v1 import scheduler_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from dagrpc.client import Client
+
+T = TypeVar("T")
+
+_SCHEDULER_SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
+
+
+class Cluster:
+    """A scheduler with its workers, started and stopped together.
+
+    Subclasses say how in `_start`, `_scale` and `_close`, which run on dagrpc's event loop.
+
+    Parameters
+    ----------
+    asynchronous : bool
+        Whether the user awaits: methods return awaitables.
+    name : str, optional
+        What to call the cluster.
+    """
+
+    def __init__(self, asynchronous: bool = False, name: str | None = None) -> None:
+        self.name = name or f"{type(self).__name__}-{uuid.uuid4().hex[:8]}"
+        self.status = "created"
+        self.scheduler_address = ""
+        self._asynchronous = asynchronous
+        self._loop = get_loop()
+        self._control: ServiceClient | None = None
+
+    # --- what subclasses fill in ---
+
+    async def _start(self) -> str:
+        """Start scheduler and workers, and return the scheduler's address."""
+        raise NotImplementedError
+
+    async def _scale(self, n: int) -> None:
+        """Have `n` workers."""
+        raise NotImplementedError
+
+    async def _close(self, timeout: float) -> None:
+        """Stop everything."""
+        raise NotImplementedError
+
+    # --- sync and async ---
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether methods return awaitables."""
+        return self._asynchronous or self._loop.inside
+
+    def _run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> Any:
+        """Run a coroutine on dagrpc's loop: wait for it, or return an awaitable."""
+        if not self.asynchronous:
+            return self._loop.run(coroutine, timeout)
+        if self._loop.inside:
+            return asyncio.ensure_future(coroutine)
+        return asyncio.wrap_future(self._loop.submit(coroutine))
+
+    def sync(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Any:
+        """Call a coroutine function on dagrpc's loop: wait for its result, or return an awaitable."""
+        return self._run(function(*args, **kwargs))
+
+    # --- life ---
+
+    async def _begin(self) -> Any:
+        if self.status == "created":
+            self.status = "starting"
+            try:
+                self.scheduler_address = await self._start()
+            except BaseException:
+                self.status = "failed"
+                await self._close(5.0)
+                raise
+            self.status = "running"
+        return self
+
+    async def _end(self, timeout: float) -> None:
+        if self.status in ("closing", "closed"):
+            return
+        self.status = "closing"
+        if self._control is not None:
+            await self._control.channel.close()
+            self._control = None
+        await self._close(timeout)
+        self.status = "closed"
+
+    def close(self, timeout: float | None = None) -> Any:
+        """Stop scheduler and workers.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to let them finish before they are killed; 10 by default.
+        """
+        if self.status == "closed":
+            return self._run(_nothing()) if self.asynchronous else None
+        return self._run(self._end(timeout if timeout is not None else 10.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        awaitable: Awaitable[Self] = self._run(self._begin())
+        return awaitable.__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- the cluster as a user sees it ---
+
+    def scale(self, n: int) -> Any:
+        """Have `n` workers: start new ones, or retire some, whose results move to the others.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Raises
+        ------
+        ValueError
+            If `n` is negative.
+        """
+        if n < 0:
+            raise ValueError(f"A cluster cannot have {n} workers")
+        return self._run(self._scale(n))
+
+    def get_client(self) -> Client:
+        """Return a client of this cluster."""
+        from dagrpc.client import Client
+
+        return Client(self, asynchronous=self._asynchronous)
+
+    def wait_for_workers(self, n_workers: int, timeout: float | None = None) -> Any:
+        """Wait until there are so many workers.
+
+        Raises
+        ------
+        WorkerStartTimeoutError
+            If there are not within `timeout` seconds.
+        """
+        return self._run(self._wait_for_workers(n_workers, timeout))
+
+    async def _wait_for_workers(self, n_workers: int, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            available = len((await self._cluster_info()).workers)
+            if available >= n_workers:
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                raise WorkerStartTimeoutError(available, n_workers, timeout or 0.0)
+            await asyncio.sleep(0.02)
+
+    async def _cluster_info(self) -> pb.GetClusterInfoResponse:
+        return await self._scheduler().call("GetClusterInfo", pb.GetClusterInfoRequest(), pb.GetClusterInfoResponse)
+
+    def _scheduler(self) -> ServiceClient:
+        """Return a client of the scheduler's service. On the loop only."""
+        if self._control is None:
+            channel = open_channel(self.scheduler_address, options.CONTROL_CHANNEL)
+            self._control = ServiceClient(channel, _SCHEDULER_SERVICE, f"scheduler {self.scheduler_address}")
+        return self._control
+
+    @property
+    def dashboard_link(self) -> str:
+        """Where the dashboard is; empty while there is none."""
+        return ""
+
+    def _summary(self) -> tuple[int, int, int] | None:
+        """Return numbers of workers and threads and bytes of memory, or None if they cannot be had at once."""
+        if self.status != "running" or self._loop.inside:
+            return None
+        try:
+            info = self._loop.run(self._cluster_info(), 2.0)
+        except Exception:  # a repr never raises
+            return None
+        return (
+            len(info.workers),
+            sum(worker.nthreads for worker in info.workers),
+            sum(worker.memory_limit for worker in info.workers),
+        )
+
+    def __repr__(self) -> str:
+        from dask.utils import format_bytes
+
+        summary = self._summary()
+        text = f"{type(self).__name__}({self.name}, {self.scheduler_address or 'not started'!r}"
+        if summary is None:
+            return f"{text}, status={self.status})"
+        workers, threads, memory = summary
+        return f"{text}, workers={workers}, threads={threads}, memory={format_bytes(memory)})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from dask.utils import format_bytes
+
+        summary = self._summary()
+        rows = [("Scheduler", self.scheduler_address), ("Status", self.status)]
+        if summary is not None:
+            workers, threads, memory = summary
+            rows += [("Workers", str(workers)), ("Threads", str(threads)), ("Memory", format_bytes(memory))]
+        body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<h4>{escape(type(self).__name__)} {escape(self.name)}</h4><table>{body}</table>"
+
+
+async def _nothing() -> None:
+    """Do nothing, awaitably."""

@@ -1,0 +1,1 @@
+"""Programs that use dagrpc as its users would."""

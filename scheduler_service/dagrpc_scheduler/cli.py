@@ -1,0 +1,67 @@
+"""The command `dagrpc scheduler`."""
+
+from __future__ import annotations
+
+import click
+
+from dagrpc._util.addresses import interface_ip
+from dagrpc._util.service_process import disable_fork_support, keep_pid_file, prepare
+from dagrpc._util.versions import installed_version
+
+DEFAULT_PORT = 8786
+
+
+@click.command()
+@click.option("--host", default=None, help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0: a free one. [default: 8786]")
+@click.option("--interface", default=None, help="Network interface to listen on, such as eth0.")
+@click.option("--contact-address", default=None, help="host:port under which others reach the scheduler.")
+@click.option("--scheduler-file", default=None, type=click.Path(dir_okay=False), help="File to write the address to.")
+@click.option("--allow-code/--no-allow-code", default=False, help="Let clients run code on the scheduler.")
+@click.option("--idle-timeout", default=None, help="Stop after so long without work, such as '10 minutes'.")
+@click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")
+@click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
+@click.version_option(installed_version("dagrpc"), prog_name="dagrpc scheduler")
+def scheduler(
+    host: str | None,
+    port: int | None,
+    interface: str | None,
+    contact_address: str | None,
+    scheduler_file: str | None,
+    allow_code: bool,
+    idle_timeout: str | None,
+    pid_file: str | None,
+    log_level: str,
+) -> None:
+    """Run a scheduler.
+
+    It listens on the loopback address unless --host or --interface says otherwise.
+    """
+    if host and interface:
+        raise click.UsageError("--host and --interface both say where to listen; give one of them")
+    disable_fork_support()
+    prepare(log_level.upper())
+
+    from dagrpc import config
+    from dagrpc_scheduler.run import serve
+    from dagrpc_scheduler.shell.service import SchedulerOptions
+
+    try:
+        listen = interface_ip(interface) if interface else host or "127.0.0.1"
+        idle = config.seconds(idle_timeout)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    options = SchedulerOptions(
+        host=listen,
+        port=DEFAULT_PORT if port is None else port,
+        contact_address=contact_address,
+        scheduler_file=scheduler_file,
+        allow_code=allow_code,
+        idle_timeout=idle,
+    )
+    with keep_pid_file(pid_file):
+        try:
+            serve(options)
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
+

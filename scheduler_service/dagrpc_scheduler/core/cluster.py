@@ -1,0 +1,158 @@
+"""What the scheduler knows of its peers: workers and clients."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dagrpc_scheduler.core.model import TaskState
+
+RUNNING: Final = "running"
+"""The only status in which a worker is given tasks."""
+
+NO_LIMIT: Final = 2**62
+"""Larger than any number of tasks."""
+
+
+class WorkerState:
+    """Facts about one worker."""
+
+    __slots__ = (
+        "address",
+        "addresses",
+        "alone",
+        "has_what",
+        "host",
+        "index_key",
+        "index_lowered",
+        "index_stamp",
+        "known_shared",
+        "long_running",
+        "memory_limit",
+        "name",
+        "nanny",
+        "nbytes",
+        "nthreads",
+        "occupancy",
+        "open_free",
+        "processing",
+        "refill_at",
+        "resources",
+        "slots",
+        "status",
+        "used_resources",
+    )
+
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        host: str,
+        nthreads: int,
+        memory_limit: int,
+        resources: Mapping[str, float],
+        nanny: str,
+        saturation: float,
+    ) -> None:
+        """Make a worker without tasks."""
+        self.address = address
+        self.name = name
+        self.host = host
+        self.nthreads = nthreads
+        self.memory_limit = memory_limit
+        self.resources = dict(resources)
+        self.nanny = nanny
+        self.status = RUNNING
+
+        self.processing: dict[TaskState, float] = {}
+        """Tasks assigned to it, with the seconds that each is expected to occupy it."""
+        self.long_running: dict[TaskState, None] = {}
+        """Those of them that left its pool of threads."""
+        self.occupancy = 0.0
+        """Sum of these seconds."""
+        self.used_resources: dict[str, float] = {}
+        """Resources of all tasks assigned to it. They may exceed `resources`: the worker runs what fits."""
+        self.has_what: dict[TaskState, None] = {}
+        """Tasks whose results it holds."""
+        self.nbytes = 0
+        """Sum of their sizes."""
+        self.known_shared: dict[bytes, None] = {}
+        """Digests of the shared values that it was sent."""
+
+        self.slots = slots(nthreads, saturation)
+        """How many tasks it is given from the queue whatever they are."""
+        self.refill_at = NO_LIMIT
+        """How few tasks it must have before it gets more than `slots`."""
+
+        self.alone: tuple[WorkerState, ...] = (self,)
+        """The tuple of just this worker, shared by all the tasks that only it holds."""
+        self.addresses: tuple[str, ...] = (address,)
+        self.open_free: list[str] | None = None
+        """Keys of the `FreeKeys` that can still be added to."""
+        self.index_key = 0.0
+        """Its place in the `LoadIndex`."""
+        self.index_stamp = 0
+        """Names its valid entry in the `LoadIndex`; 0: it has none."""
+        self.index_lowered = False
+        """Whether the `LoadIndex` knows that it has less to do than its entry says."""
+
+    def __repr__(self) -> str:
+        """Show address and status."""
+        return f"<Worker {self.address} {self.status}>"
+
+
+def slots(nthreads: int, saturation: float) -> int:
+    """Return how many tasks from the queue keep a worker saturated.
+
+    >>> slots(1, 1.1), slots(10, 1.1), slots(4, 0.1)
+    (2, 11, 1)
+    """
+    if math.isinf(saturation):
+        return NO_LIMIT
+    # 10 * 1.1 is a little more than 11.
+    return max(1, math.ceil(round(nthreads * saturation, 6)))
+
+
+class GraphRecord:
+    """A graph of which a part was seen and the last part was not."""
+
+    __slots__ = ("generation", "graph_id", "refused", "shared", "tasks")
+
+    def __init__(self, graph_id: str, generation: int) -> None:
+        """Make a graph without tasks."""
+        self.graph_id = graph_id
+        self.generation = generation
+        """All its parts have the same."""
+        self.tasks: dict[TaskState, None] = {}
+        """Tasks that are kept, needed or not, until the last part has come."""
+        self.shared: dict[bytes, None] = {}
+        """Digests of shared values that are kept likewise."""
+        self.refused = ""
+        """Why a part was refused, and therefore all later ones are; empty: none was."""
+
+
+class ClientState:
+    """Facts about one client."""
+
+    __slots__ = ("alone", "announced", "graphs", "held_shared", "name", "wants")
+
+    def __init__(self, name: str) -> None:
+        """Make a client that wants nothing."""
+        self.name = name
+        self.wants: dict[TaskState, None] = {}
+        """Tasks whose results it wants."""
+        self.announced: dict[TaskState, None] = {}
+        """Data that it is about to put on workers."""
+        self.held_shared: dict[bytes, None] = {}
+        """Digests of the shared values that it holds."""
+        self.graphs: dict[str, GraphRecord] = {}
+        """Its graphs that have not arrived completely."""
+        self.alone: tuple[ClientState, ...] = (self,)
+        """The tuple of just this client, shared by all the tasks that only it wants."""
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"<Client {self.name}>"

@@ -1,0 +1,157 @@
+"""Everything that the scheduler knows, and the few things that are done to it from everywhere."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Any
+
+from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.effects import Effect, FreeKeys
+from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.keys import prefix_name
+from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
+from dagrpc_scheduler.core.shared import SharedRegistry
+from dagrpc_scheduler.core.story import Story
+from dagrpc_scheduler.core.task_queue import TaskQueue
+from dagrpc_scheduler.policies.load import LoadIndex
+
+
+class SchedulerState:
+    """Facts about tasks, workers and clients, and what the current event has led to so far."""
+
+    __slots__ = (
+        "aliases",
+        "allowed_cache",
+        "clients",
+        "complete_graphs",
+        "config",
+        "effects",
+        "generation",
+        "generation_start",
+        "groups",
+        "hosts",
+        "idle_prefixes",
+        "loads",
+        "now",
+        "open_frees",
+        "payload",
+        "prefixes",
+        "queue",
+        "ready",
+        "recommendations",
+        "refresh",
+        "run_id",
+        "running",
+        "shared",
+        "stimulus",
+        "story",
+        "tasks",
+        "total_nthreads",
+        "unrunnable",
+        "workers",
+    )
+
+    def __init__(self, config: CoreConfig) -> None:
+        """Make the state of a scheduler that nobody has connected to."""
+        self.config = config
+
+        self.tasks: dict[str, TaskState] = {}
+        """Live tasks by key."""
+        self.groups: dict[str, TaskGroup] = {}
+        self.prefixes: dict[str, TaskPrefix] = {}
+        self.idle_prefixes: OrderedDict[str, TaskPrefix] = OrderedDict()
+        """Those without tasks, the one that was idle longest first."""
+        self.queue = TaskQueue()
+        """Tasks in state queued."""
+        self.unrunnable: dict[TaskState, float] = {}
+        """Tasks in state no-worker, and since when."""
+        self.shared = SharedRegistry()
+        self.story = Story(config.story_length)
+
+        self.workers: dict[str, WorkerState] = {}
+        """Workers by address."""
+        self.running: dict[WorkerState, None] = {}
+        """Those that are given tasks."""
+        self.total_nthreads = 0
+        """Threads of those."""
+        self.loads = LoadIndex(config)
+        """Those, by how much they have to do."""
+        self.aliases: dict[str, WorkerState] = {}
+        """Workers by name."""
+        self.hosts: dict[str, dict[WorkerState, None]] = {}
+        """Workers by host."""
+        self.allowed_cache: dict[int, tuple[TaskOptions, list[WorkerState]]] = {}
+        """Running workers that options allow, by identity of the options; emptied when workers change."""
+        self.clients: dict[str, ClientState] = {}
+
+        self.generation = 0
+        """Number of the latest generation of submissions."""
+        self.generation_start = float("-inf")
+        """When it began."""
+        self.run_id = 0
+        """The latest that was given to an assignment."""
+
+        self.now = 0.0
+        """When the current event happened."""
+        self.stimulus = ""
+        """What led to it."""
+        self.payload: Any = None
+        """The result that came with it."""
+        self.recommendations: deque[tuple[TaskState, StateName]] = deque()
+        """Transitions to try, in order."""
+        self.ready: list[TaskState] = []
+        """Waiting tasks that nothing is missing for, to be placed."""
+        self.complete_graphs: list[GraphRecord] = []
+        """Graphs whose last part has come; their pins go once the tasks have settled."""
+        self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
+        """Workers that are to be told who holds what now."""
+        self.effects: list[Effect] = []
+        self.open_frees: list[WorkerState] = []
+        """Workers that may have a `FreeKeys` which can still be added to."""
+
+    def recommend(self, task: TaskState, finish: StateName) -> None:
+        """Have a transition tried once the current one is over."""
+        self.recommendations.append((task, finish))
+
+    def free(self, worker: WorkerState, key: str) -> None:
+        """Tell a worker to drop a result or a task.
+
+        All keys go into one effect, unless the worker was told something else in between, which must not be overtaken:
+        a key may be freed and computed again.
+        """
+        keys = worker.open_free
+        if keys is None:
+            keys = worker.open_free = []
+            self.open_frees.append(worker)
+            self.effects.append(FreeKeys(worker.address, keys))
+        keys.append(key)
+
+    def group(self, name: str) -> TaskGroup:
+        """Return the group of this name; make it if there is none."""
+        group = self.groups.get(name)
+        if group is None:
+            label = prefix_name(name)
+            prefix = self.prefixes.get(label)
+            if prefix is None:
+                duration = self.config.default_task_durations.get(label, -1.0)
+                prefix = self.prefixes[label] = TaskPrefix(label, duration)
+            elif not prefix.groups:
+                del self.idle_prefixes[label]
+            prefix.groups += 1
+            group = self.groups[name] = TaskGroup(name, prefix)
+        return group
+
+    def drop_group(self, group: TaskGroup) -> None:
+        """Drop a group whose last task is gone. What its prefix has learned is kept for a while."""
+        del self.groups[group.name]
+        # A group refers to others only while it lives, lest a chain of them grows for ever.
+        group.dependencies = None
+        group.last_worker = None
+        prefix = group.prefix
+        prefix.groups -= 1
+        if not prefix.groups:
+            self.idle_prefixes[prefix.name] = prefix
+            if len(self.idle_prefixes) > self.config.idle_prefixes:
+                name, _ = self.idle_prefixes.popitem(last=False)
+                del self.prefixes[name]

@@ -1,0 +1,43 @@
+"""What happened to tasks, for people who ask why."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
+
+from dagrpc_scheduler.core.model import StateName
+
+_Entry: TypeAlias = tuple[float, str, StateName, StateName, str, str]
+
+
+class StoryEntry(NamedTuple):
+    """A transition of a task."""
+
+    time: float
+    key: str
+    start: StateName
+    finish: StateName
+    worker: str
+    """The worker that the task was, or is, assigned to; empty: none."""
+    stimulus: str
+    """What led to it."""
+
+
+class Story:
+    """The latest transitions. They are kept as plain tuples, because there are several for each task."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, length: int) -> None:
+        """Make a story that remembers `length` transitions."""
+        self.entries: deque[_Entry] = deque(maxlen=length)
+
+    def of(self, keys_or_stimuli: Iterable[str]) -> list[StoryEntry]:
+        """Return the transitions of these tasks, or that these stimuli led to, oldest first."""
+        wanted = frozenset(keys_or_stimuli)
+        return [StoryEntry(*entry) for entry in self.entries if entry[1] in wanted or entry[5] in wanted]
+
+    def all(self) -> list[StoryEntry]:
+        """Return all that is remembered, oldest first."""
+        return [StoryEntry(*entry) for entry in self.entries]

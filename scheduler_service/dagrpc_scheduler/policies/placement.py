@@ -1,0 +1,187 @@
+"""Which worker runs a task: the one on which it is expected to start first.
+
+In this order: what the task is restricted to; for root tasks, whoever has room, or the neighbours' worker; workers
+that hold its dependencies; the worker with the least to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dagrpc_scheduler.core.cluster import NO_LIMIT, RUNNING, WorkerState
+from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
+from dagrpc_scheduler.policies.load import FULL, SATURATED
+from dagrpc_scheduler.policies.occupancy import size_of
+from dagrpc_scheduler.policies.rootish import is_rootish, room_for
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from dagrpc_scheduler.core.events import TaskOptions
+    from dagrpc_scheduler.core.state import SchedulerState
+
+
+def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
+    """Return the worker for a ready task, or the state in which the task has to wait for one."""
+    options = task.options
+    if options.workers or options.resources:
+        return _choose_allowed(state, task) or NO_WORKER
+    config = state.config
+    if is_rootish(task, state.total_nthreads, config.rootish_dependencies):
+        return _choose_for_root(state, task)
+    if task.dependencies:
+        worker = _choose_near(state, task)
+        if worker is not None:
+            return worker
+    return least_loaded(state, task) or NO_WORKER
+
+
+def least_loaded(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    """Return the worker with the least to do, if possible not the one that the task wants to leave."""
+    if task.avoid is not None:
+        return state.loads.least_but(task.avoid)
+    return state.loads.least()
+
+
+def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
+    if not state.running:
+        return NO_WORKER
+    if state.config.worker_saturation >= NO_LIMIT:
+        return _choose_beside_neighbours(state, task) or NO_WORKER
+    if state.queue.size:
+        return QUEUED
+    worker = least_loaded(state, task)
+    if worker is not None and worker.index_key < FULL and room_for(worker, task, state.config) > 0:
+        return worker
+    return QUEUED
+
+
+def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    """Give each worker a contiguous share of the group, which arrives here in order of priority."""
+    group = task.group
+    worker = group.last_worker
+    if worker is None or group.last_worker_room <= 0 or worker.status != RUNNING or worker is task.avoid:
+        worker = least_loaded(state, task)
+        if worker is None:
+            return None
+        group.last_worker = worker
+        group.last_worker_room = group.size * worker.nthreads // max(state.total_nthreads, 1)
+    group.last_worker_room -= 1
+    return worker
+
+
+def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    """Return the best of the workers that hold dependencies, or another one if that is much sooner."""
+    config = state.config
+    held: dict[WorkerState, int] = {}
+    total = 0
+    for dependency in task.dependencies:
+        nbytes = size_of(dependency, config)
+        total += nbytes
+        for holder in dependency.holders[: config.holders_considered]:
+            held[holder] = held.get(holder, 0) + nbytes
+    best: WorkerState | None = None
+    best_cost = (0.0, 0.0, 0)
+    for worker, nbytes in held.items():
+        if worker.status != RUNNING or worker is task.avoid:
+            continue
+        wait = _wait(worker)
+        cost = ((total - nbytes) / config.bandwidth + wait, wait, worker.nbytes)
+        if best is None or cost < best_cost:
+            best, best_cost = worker, cost
+    if best is None or best_cost[1] <= config.locality_patience:
+        return best
+    other = least_loaded(state, task)
+    if other is None or other.index_key >= SATURATED:
+        return best
+    missing = sum(size_of(dependency, config) for dependency in task.dependencies if dependency not in other.has_what)
+    if missing / config.bandwidth + config.locality_patience < best_cost[0]:
+        return other
+    return best
+
+
+def _wait(worker: WorkerState) -> float:
+    """Return the seconds after which the worker is expected to have a free thread."""
+    if len(worker.processing) - len(worker.long_running) < worker.nthreads:
+        return 0.0
+    return worker.occupancy / worker.nthreads
+
+
+def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    allowed = allowed_workers(state, task.options)
+    if not allowed:
+        return None
+    config = state.config
+    candidates: Iterable[WorkerState] = allowed
+    considered = config.candidates_considered
+    if len(allowed) > considered:
+        # A window that moves on with each assignment, and the holders of dependencies, stand for all.
+        first = state.run_id * considered % len(allowed)
+        window = [*allowed[first : first + considered], *allowed[: max(0, first + considered - len(allowed))]]
+        near = [
+            holder
+            for dependency in task.dependencies
+            for holder in dependency.holders[: config.holders_considered]
+            if holder.status == RUNNING and allows(state, task.options, holder)
+        ]
+        candidates = dict.fromkeys([*near, *window])
+    best: WorkerState | None = None
+    best_cost = (True, True, 0.0, 0)
+    for worker in candidates:
+        missing = 0
+        for dependency in task.dependencies:
+            if dependency not in worker.has_what:
+                missing += size_of(dependency, config)
+        wait = _wait(worker)
+        busy = any(
+            worker.used_resources.get(name, 0.0) + amount > worker.resources[name]
+            for name, amount in task.options.resources.items()
+        )
+        cost = (worker is task.avoid, busy, missing / config.bandwidth + wait, len(worker.processing))
+        if best is None or cost < best_cost:
+            best, best_cost = worker, cost
+    return best
+
+
+def allowed_workers(state: SchedulerState, options: TaskOptions) -> list[WorkerState]:
+    """Return the running workers that may run tasks with these options."""
+    cached = state.allowed_cache.get(id(options))
+    if cached is not None:
+        return cached[1]
+    named: Iterable[WorkerState] = state.running
+    if options.workers:
+        listed = dict.fromkeys(worker for text in options.workers for worker in resolve(state, text))
+        named = [worker for worker in listed if worker.status == RUNNING and offers(worker, options)]
+        if not named and options.allow_other_workers:
+            named = state.running
+    allowed = [worker for worker in named if offers(worker, options)]
+    if len(state.allowed_cache) >= state.config.idle_prefixes:
+        state.allowed_cache.clear()
+    # The options are kept with the answer: an identity means something only while its owner lives.
+    state.allowed_cache[id(options)] = (options, allowed)
+    return allowed
+
+
+def allows(state: SchedulerState, options: TaskOptions, worker: WorkerState) -> bool:
+    """Tell whether a running worker may run tasks with these options while none of the preferred ones is there."""
+    if not offers(worker, options):
+        return False
+    if not options.workers or worker.address in options.workers:
+        return True
+    if worker.name in options.workers or worker.host in options.workers:
+        return True
+    return options.allow_other_workers and worker in allowed_workers(state, options)
+
+
+def offers(worker: WorkerState, options: TaskOptions) -> bool:
+    """Tell whether a worker has the resources that tasks with these options occupy."""
+    return all(worker.resources.get(name, 0.0) >= amount for name, amount in options.resources.items())
+
+
+def resolve(state: SchedulerState, text: str) -> list[WorkerState]:
+    """Return the workers with this address, name or host; none if there are none."""
+    worker = state.workers.get(text) or state.aliases.get(text)
+    if worker is not None:
+        return [worker]
+    return list(state.hosts.get(text, ()))

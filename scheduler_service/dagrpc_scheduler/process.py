@@ -1,0 +1,40 @@
+"""A scheduler as a child of the program that uses it: ``python -m dagrpc_scheduler.process``, by `LocalCluster`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from dagrpc._util.child import Parent, adopt_sys_path
+from dagrpc._util.service_process import disable_fork_support, prepare
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    parent = Parent.connect()
+    settings = parent.settings
+    disable_fork_support()
+    adopt_sys_path(settings["sys_path"])
+    prepare(settings["log_level"])
+
+    import dask.config
+
+    dask.config.update(dask.config.config, settings["config"])
+
+    from dagrpc_scheduler.run import serve
+    from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+
+    def on_start(service: SchedulerService) -> None:
+        loop = asyncio.get_running_loop()
+        parent.watch(lambda: loop.call_soon_threadsafe(service.close_soon, "its parent process is gone"))
+        parent.report({"status": "running", "address": service.address, "pid": os.getpid()})
+
+    try:
+        serve(SchedulerOptions(**settings["options"]), on_start)
+    except OSError as error:
+        parent.report({"status": "failed", "error": str(error)})
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Runs a scheduler in this process until it closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util.service_process import on_signals
+from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+
+
+async def run_scheduler(options: SchedulerOptions, on_start: Callable[[SchedulerService], object]) -> None:
+    """Serve until a signal, a client or an error ends it.
+
+    Parameters
+    ----------
+    on_start : callable
+        Called with the service once it listens.
+    """
+    adopt_running_loop()
+    service = SchedulerService(options)
+    await service.start()
+    on_signals(service.close_soon)
+    on_start(service)
+    await service.finished()
+
+
+def serve(options: SchedulerOptions, on_start: Callable[[SchedulerService], object] = lambda service: None) -> None:
+    """Run a scheduler on an event loop of its own."""
+    asyncio.run(run_scheduler(options, on_start))

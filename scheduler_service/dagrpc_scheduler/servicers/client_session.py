@@ -1,0 +1,73 @@
+"""A client's session: commands in, events out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from dagrpc._io.session import Session
+from dagrpc._util.versions import own_versions
+from dagrpc.exceptions import InvalidRequestError
+from dagrpc.v1 import client_session_pb2, common_pb2
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.servicers.worker_session import check_versions
+from dagrpc_scheduler.shell.translate_in import client_event
+from dagrpc_scheduler.shell.translate_out import client_messages
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+
+async def hold_session(service: SchedulerService, context: Any) -> None:
+    """Hold a client's session until either side ends it.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the client breaks the contract; the session ends.
+    VersionUnsupportedError
+        If the two share no protocol revision.
+    """
+    first = await context.read()
+    if first is grpc.aio.EOF or not first.HasField("hello") or not first.hello.client_id:
+        raise InvalidRequestError("the first message of a client's session must hold `hello` with a client id")
+    client = first.hello.client_id
+    check_versions(first.hello.versions, f"Client {client}")
+    if client in service.sessions.clients:
+        raise InvalidRequestError(f"client {client} has a session already")
+    session: Session[Any] = Session(
+        context, client_messages, client_session_pb2.UpdateGraphRequest, f"client {client}"
+    )
+    welcome = client_session_pb2.ClientWelcome(
+        scheduler_id=service.id,
+        versions=common_pb2.Versions(**own_versions()),
+        code_allowed=service.options.allow_code,
+    )
+    await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=welcome))
+    service.sessions.clients[client] = session
+    service.handle(events.ClientAdded(client))
+    logger.info("Client %s connected", client)
+    try:
+        await session.run(lambda message: _take(service, client, session, message))
+    finally:
+        service.sessions.clients.pop(client, None)
+        service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
+        logger.info("Client %s disconnected", client)
+
+
+def _take(
+    service: SchedulerService, client: str, session: Session[Any], message: client_session_pb2.UpdateGraphRequest
+) -> None:
+    """Carry out a batch of a client's commands, in order."""
+    stimulus = service.stimulus("client")
+    for command in message.commands:
+        if command.WhichOneof("command") == "ping":
+            session.send(client_session_pb2.Pong(token=command.ping.token))
+            continue
+        event = client_event(client, command, stimulus)
+        if event is not None:
+            service.handle(event)

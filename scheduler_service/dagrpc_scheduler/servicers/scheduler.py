@@ -1,0 +1,134 @@
+"""SchedulerService: what clients and operators call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._codec.calls import run_payload
+from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError, UnknownWorkerError
+from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc.v1.common_pb2 import DataRef
+from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.servicers import cluster_info, relay
+from dagrpc_scheduler.servicers.client_session import hold_session
+from dagrpc_scheduler.shell import lifecycle
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+DEFAULT_TASK_LIMIT = 1_000
+
+
+class SchedulerServicer:
+    """What clients and operators call; each method is the rpc of its name.
+
+    Parameters
+    ----------
+    service : SchedulerService
+        The scheduler.
+    """
+
+    def __init__(self, service: SchedulerService) -> None:
+        self._service = service
+
+    def _resolve(self, workers: Any) -> list[str]:
+        """Return the addresses of workers given by address, name or host; all if none are given."""
+        core = self._service.core
+        if not workers:
+            return list(self._service.sessions.workers)
+        try:
+            return views.resolve_workers(core, list(workers))
+        except views.UnknownWorkerError as error:
+            raise UnknownWorkerError(str(error)) from None
+
+    # --- sessions and data ---
+
+    async def UpdateGraph(self, _: Any, context: Any) -> None:
+        await hold_session(self._service, context)
+
+    async def Gather(self, request: pb.GatherRequest, context: Any) -> None:
+        await relay.gather(self._service, list(request.keys), context)
+
+    async def RelayData(self, _: Any, context: Any) -> pb.RelayDataResponse:
+        return await relay.put(self._service, context)
+
+    async def Scatter(self, request: pb.ScatterRequest) -> pb.ScatterResponse:
+        service = self._service
+        if request.client_id not in service.sessions.clients:
+            raise UnknownSessionError(f"Client {request.client_id} has no session here")
+        allowed = self._resolve(request.workers)
+        placements = views.place_data(service.core, [item.nbytes for item in request.items], allowed, request.copies)
+        if not all(placements):
+            raise NoWorkersError("There are no workers that may take data")
+        sizes = {item.key: item.nbytes for item in request.items}
+        service.handle(events.DataAnnounced(request.client_id, sizes, service.stimulus("scatter")))
+        return pb.ScatterResponse(
+            placements=[
+                DataRef(key=item.key, nbytes=item.nbytes, workers=addresses)
+                for item, addresses in zip(request.items, placements, strict=True)
+            ]
+        )
+
+    # --- questions ---
+
+    async def WhoHas(self, request: pb.WhoHasRequest) -> pb.WhoHasResponse:
+        found = views.who_has(self._service.core, list(request.keys) or None)
+        return pb.WhoHasResponse(
+            data=[DataRef(key=key, nbytes=nbytes, workers=holders) for key, nbytes, holders in found]
+        )
+
+    async def HasWhat(self, request: pb.HasWhatRequest) -> pb.HasWhatResponse:
+        held = views.has_what(self._service.core, self._resolve(request.workers))
+        return pb.HasWhatResponse(workers=[pb.WorkerKeys(worker=w, keys=keys) for w, keys in held.items()])
+
+    async def Processing(self, request: pb.ProcessingRequest) -> pb.ProcessingResponse:
+        busy = views.processing(self._service.core, self._resolve(request.workers))
+        return pb.ProcessingResponse(workers=[pb.WorkerKeys(worker=w, keys=keys) for w, keys in busy.items()])
+
+    async def GetClusterInfo(self, request: pb.GetClusterInfoRequest) -> pb.GetClusterInfoResponse:
+        return cluster_info.cluster_info(self._service)
+
+    async def GetTasks(self, request: pb.GetTasksRequest) -> pb.GetTasksResponse:
+        return cluster_info.tasks(
+            self._service, list(request.keys), request.limit or DEFAULT_TASK_LIMIT, request.state
+        )
+
+    async def GetStory(self, request: pb.GetStoryRequest) -> pb.GetStoryResponse:
+        return cluster_info.story(self._service, list(request.keys))
+
+    # --- user code ---
+
+    async def RunOnWorkers(self, request: pb.RunOnWorkersRequest) -> pb.RunOnWorkersResponse:
+        addresses = self._resolve(request.workers)
+        results = await lifecycle.run_on_workers(
+            self._service, addresses, request.function, nanny=request.nanny, wait=not request.no_wait
+        )
+        return pb.RunOnWorkersResponse(results=results)
+
+    async def RunOnScheduler(self, request: pb.RunOnSchedulerRequest) -> pb.RunOnSchedulerResponse:
+        if not self._service.options.allow_code:
+            raise CodeNotAllowedError(
+                "This scheduler runs no user code; start it with `dagrpc scheduler --allow-code` to allow it"
+            )
+        result = await run_payload(request.function, {"dask_scheduler": self._service})
+        return pb.RunOnSchedulerResponse(result=result)
+
+    # --- workers' lives ---
+
+    async def RestartWorkers(self, request: pb.RestartWorkersRequest) -> pb.RestartWorkersResponse:
+        outcomes = await lifecycle.restart_workers(
+            self._service,
+            self._resolve(request.workers),
+            forget_tasks=not request.workers,
+            timeout=request.timeout_seconds or 30.0,
+            wait=not request.no_wait,
+        )
+        return pb.RestartWorkersResponse(outcomes=outcomes)
+
+    async def RetireWorkers(self, request: pb.RetireWorkersRequest) -> pb.RetireWorkersResponse:
+        retired = await lifecycle.retire_workers(self._service, self._resolve(request.workers))
+        return pb.RetireWorkersResponse(workers=retired)
+
+    async def Shutdown(self, request: pb.ShutdownRequest) -> pb.ShutdownResponse:
+        self._service.close_soon(request.reason or "a client asked for it")
+        return pb.ShutdownResponse()

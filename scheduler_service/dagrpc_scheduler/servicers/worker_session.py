@@ -1,0 +1,146 @@
+"""WorkerSessionService: a worker's session, and its heartbeats."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from dagrpc import config
+from dagrpc._io.server import read_all
+from dagrpc._io.session import Session
+from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
+from dagrpc.exceptions import DuplicateWorkerError, InvalidRequestError, UnknownWorkerError, VersionUnsupportedError
+from dagrpc.v1 import common_pb2, worker_session_pb2
+from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.shell.sessions import WorkerConnection
+from dagrpc_scheduler.shell.translate_in import worker_events
+from dagrpc_scheduler.shell.translate_out import worker_messages
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+
+def check_versions(versions: common_pb2.Versions, who: str) -> None:
+    """Raise unless a peer speaks a protocol revision that this process speaks.
+
+    Raises
+    ------
+    VersionUnsupportedError
+        Naming both ranges.
+    """
+    if versions.protocol_max < PROTOCOL_MIN or versions.protocol_min > PROTOCOL_MAX:
+        own = own_versions()
+        raise VersionUnsupportedError(
+            f"{who} (dagrpc {versions.dagrpc or 'unknown'}) speaks protocol revisions {versions.protocol_min} to "
+            f"{versions.protocol_max}; this scheduler (dagrpc {own['dagrpc']}) speaks {PROTOCOL_MIN} to {PROTOCOL_MAX}"
+        )
+
+
+class WorkerSessionServicer:
+    """What workers call.
+
+    Parameters
+    ----------
+    service : SchedulerService
+        The scheduler.
+    """
+
+    def __init__(self, service: SchedulerService) -> None:
+        self._service = service
+
+    async def Compute(self, _: Any, context: Any) -> None:
+        """Hold a worker's session."""
+        service = self._service
+        first = await context.read()
+        if first is grpc.aio.EOF or not first.HasField("hello"):
+            raise InvalidRequestError("the first message of a worker's session must hold `hello`")
+        connection = self._admit(first.hello, context)
+        session, hello = connection.session, connection.hello
+        await session.write_now(self._welcome(connection.name))
+        service.sessions.workers[hello.address] = connection
+        service.handle(
+            events.WorkerAdded(
+                hello.address,
+                connection.name,
+                hello.nthreads,
+                hello.address.rpartition(":")[0].strip("[]"),
+                hello.memory_limit,
+                dict(hello.resources),
+                hello.nanny,
+                service.stimulus("worker-added"),
+            )
+        )
+        logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
+        try:
+            await session.run(lambda message: self._take(connection, message))
+        finally:
+            self._remove(connection)
+
+    def _admit(self, hello: worker_session_pb2.WorkerHello, context: Any) -> WorkerConnection:
+        """Return a new worker's connection, or raise if it cannot join."""
+        if not hello.address or hello.nthreads < 1:
+            raise InvalidRequestError(
+                f"a worker needs an address and at least one thread; got {hello.address!r} and {hello.nthreads}"
+            )
+        check_versions(hello.versions, f"Worker {hello.address}")
+        name = hello.name or hello.address
+        workers = self._service.sessions.workers
+        if hello.address in workers:
+            raise DuplicateWorkerError(f"A worker at {hello.address} is connected already")
+        if any(worker.name == name for worker in workers.values()):
+            raise DuplicateWorkerError(f"A worker named {name!r} is connected already; give this one another name")
+        session: Session[effects.Effect] = Session(
+            context, worker_messages, worker_session_pb2.ComputeRequest, f"worker {hello.address}"
+        )
+        return WorkerConnection(hello, name, session, time.time())
+
+    def _welcome(self, name: str) -> worker_session_pb2.ComputeResponse:
+        return worker_session_pb2.ComputeResponse(
+            welcome=worker_session_pb2.WorkerWelcome(
+                scheduler_id=self._service.id,
+                name=name,
+                inline_limit=config.get_bytes("comm.inline-limit"),
+                versions=common_pb2.Versions(**own_versions()),
+            )
+        )
+
+    def _take(self, connection: WorkerConnection, message: worker_session_pb2.ComputeRequest) -> None:
+        """Give the core what a worker reports."""
+        service = self._service
+        connection.last_seen = time.time()
+        for report in message.reports:
+            if report.WhichOneof("report") == "goodbye":
+                connection.goodbye = report.goodbye.reason or "no reason given"
+        address = connection.hello.address
+        service.handle_batch(worker_events(address, message.reports, service.stimulus("worker")))
+
+    def _remove(self, connection: WorkerConnection) -> None:
+        service, address = self._service, connection.hello.address
+        service.sessions.workers.pop(address, None)
+        service.data_channels.discard(address)
+        service.control_channels.discard(address)
+        expected = connection.goodbye is not None
+        if expected:
+            logger.info("Worker %s (%s) left: %s", address, connection.name, connection.goodbye)
+        elif not service.closing:
+            logger.warning("Worker %s (%s) is lost: its connection broke", address, connection.name)
+        reason = connection.goodbye or "its connection broke"
+        service.handle(events.WorkerRemoved(address, expected, reason, service.stimulus("worker-removed")))
+
+    async def Heartbeat(self, _: Any, context: Any) -> None:
+        """Take a worker's measurements."""
+        interval = config.get_seconds("worker.heartbeat-interval") or 1.0
+        async for message in read_all(context):
+            connection = self._service.sessions.workers.get(message.address)
+            if connection is None:
+                raise UnknownWorkerError(f"No worker at {message.address} has a session here")
+            now = time.time()
+            connection.last_seen = now
+            connection.metrics = dict(message.metrics)
+            answer = worker_session_pb2.HeartbeatResponse(time=now, interval_seconds=interval)
+            await context.write(answer.SerializeToString())

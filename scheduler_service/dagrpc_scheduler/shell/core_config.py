@@ -1,0 +1,21 @@
+"""The core's settings, read from the configuration."""
+
+from __future__ import annotations
+
+from dagrpc import config
+from dagrpc_scheduler.core.config import CoreConfig
+
+
+def core_config() -> CoreConfig:
+    """Return the core's settings as configured at this moment."""
+    durations = config.get("scheduler.default-task-durations") or {}
+    return CoreConfig(
+        allowed_failures=int(config.get("scheduler.allowed-failures")),
+        worker_saturation=float(config.get("scheduler.worker-saturation")),
+        default_data_size=config.get_bytes("scheduler.default-data-size"),
+        unknown_task_duration=config.get_seconds("scheduler.unknown-task-duration") or 0.5,
+        default_task_durations={prefix: config.seconds(value) or 0.0 for prefix, value in durations.items()},
+        bandwidth=float(config.get_bytes("scheduler.bandwidth")),
+        no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
+        story_length=int(config.get("admin.low-level-log-length")),
+    )

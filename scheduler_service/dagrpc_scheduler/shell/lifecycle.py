@@ -1,0 +1,124 @@
+"""Calls to workers and nannies: run a function there, restart them, take them out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from dagrpc._io.transfer import WORKER_SERVICE
+from dagrpc.exceptions import CommClosedError, DagrpcError, NoWorkersError
+from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
+from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.core.effects import CloseWorker
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
+
+RUN_LIMIT = 24 * 3600.0
+"""No call waits longer than a day, whatever its caller wants."""
+RETIRE_LIMIT = 600.0
+"""Seconds to move a retiring worker's data."""
+
+
+async def run_on_workers(
+    service: SchedulerService, addresses: list[str], function: common_pb2.Payload, *, nanny: bool, wait: bool
+) -> list[pb.RunResult]:
+    """Run a function on workers or their nannies, all at once."""
+    run = worker_service_pb2.RunRequest(function=function, no_wait=not wait)
+
+    async def one(address: str) -> pb.RunResult:
+        worker = service.sessions.workers.get(address)
+        if worker is None or (nanny and not worker.nanny):
+            return pb.RunResult(worker=address, unreachable="it has left" if worker is None else "it has no nanny")
+        try:
+            if nanny:
+                client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
+                request = nanny_service_pb2.RunInNannyRequest(run=run)
+                response = await client.call(
+                    "RunInNanny", request, nanny_service_pb2.RunInNannyResponse, timeout=RUN_LIMIT
+                )
+                result = response.result
+            else:
+                client = service.control_channels.client(address, WORKER_SERVICE, f"worker {address}")
+                result = (await client.call("Run", run, worker_service_pb2.RunResponse, timeout=RUN_LIMIT)).result
+        except (DagrpcError, OSError, TimeoutError) as error:
+            return pb.RunResult(worker=address, unreachable=str(error))
+        result.worker = address
+        return result
+
+    return list(await asyncio.gather(*(one(address) for address in addresses)))
+
+
+async def restart_workers(
+    service: SchedulerService, addresses: list[str], *, forget_tasks: bool, timeout: float, wait: bool
+) -> dict[str, str]:
+    """Restart workers through their nannies. Returns what became of each."""
+    if forget_tasks:
+        service.handle(events.RestartRequested(service.stimulus("restart")))
+
+    async def one(address: str) -> tuple[str, str]:
+        worker = service.sessions.workers.get(address)
+        if worker is None or not worker.nanny:
+            service.send(CloseWorker(address, "restart: it has no nanny to start it again"))
+            return address, "removed"
+        client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
+        request = nanny_service_pb2.RestartWorkerRequest(timeout_seconds=timeout, reason="restart")
+        try:
+            await client.call(
+                "RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0
+            )
+        except (DagrpcError, CommClosedError, TimeoutError) as error:
+            logger.warning("Worker %s did not restart within %g s: %s", address, timeout, error)
+            return address, "timed out"
+        return address, "OK"
+
+    restarts = asyncio.gather(*(one(address) for address in addresses))
+    if not wait:
+        service.tasks.add(task := asyncio.ensure_future(restarts))  # type: ignore[arg-type]
+        task.add_done_callback(service.tasks.discard)  # type: ignore[arg-type]
+        return {}
+    return dict(await restarts)
+
+
+async def retire_workers(service: SchedulerService, addresses: list[str]) -> list[str]:
+    """Take workers out: no new tasks, their unique results moved elsewhere, then closed.
+
+    Raises
+    ------
+    NoWorkersError
+        If there is no other worker to take their results, or they could not be moved within ten minutes; the workers
+        stay.
+    """
+    stimulus = service.stimulus("retire")
+    for address in addresses:
+        service.handle(events.WorkerStatusChanged(address, "retiring", stimulus))
+    deadline = time.monotonic() + RETIRE_LIMIT
+    last_request = 0.0
+    while True:
+        busy = any(views.processing(service.core, addresses).values())
+        unique = views.unique_keys(service.core, addresses)
+        if not unique and not busy:
+            break
+        others = [address for address in service.sessions.workers if address not in addresses]
+        if (unique and not others) or time.monotonic() > deadline:
+            for address in addresses:
+                service.handle(events.WorkerStatusChanged(address, "running", stimulus))
+            raise NoWorkersError(f"{len(unique)} results of {', '.join(addresses)} cannot be moved to another worker")
+        if unique and time.monotonic() - last_request > 2.0:
+            last_request = time.monotonic()
+            copies = {key: copies + 1 for key, copies in unique.items()}
+            for key, count in copies.items():
+                service.handle(events.ReplicationRequested([key], count, tuple(others), stimulus))
+        await asyncio.sleep(0.02)
+    for address in addresses:
+        service.send(CloseWorker(address, "retired"))
+    while any(address in service.sessions.workers for address in addresses) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    return addresses

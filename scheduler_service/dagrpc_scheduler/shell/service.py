@@ -1,0 +1,197 @@
+"""The scheduler as a service: puts core, sessions, clock and gRPC server together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagrpc import config
+from dagrpc._io import options
+from dagrpc._io.channels import ChannelPool
+from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._io.server import Server
+from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
+from dagrpc.v1 import scheduler_service_pb2, worker_session_pb2
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.effects import CloseWorker, Effect
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.shell.core_config import core_config
+from dagrpc_scheduler.shell.sessions import Sessions
+from dagrpc_scheduler.shell.timers import Timers
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+DEFAULT_PORT = 8786
+
+
+@dataclass(slots=True)
+class SchedulerOptions:
+    """How a scheduler is to be run."""
+
+    host: str = "127.0.0.1"
+    """Where to listen."""
+    port: int = 0
+    """On which port; 0: a free one."""
+    contact_address: str | None = None
+    """Where others reach it, ``host:port``; None: derived from host and port."""
+    scheduler_file: str | None = None
+    """File to write the address to, as JSON."""
+    allow_code: bool = False
+    """Whether clients may run code on the scheduler itself."""
+    idle_timeout: float | None = None
+    """Stop after so many seconds without work."""
+    validate: bool = False
+    """Check all invariants after each event; slow."""
+
+
+class SchedulerService:
+    """A scheduler that serves.
+
+    Everything runs on the event loop that `start` is awaited on. The core is called from there only, one event at a
+    time: that is the one order of things.
+
+    Examples
+    --------
+    >>> service = SchedulerService(SchedulerOptions())
+    >>> await service.start()
+    >>> service.address
+    '127.0.0.1:40123'
+    >>> await service.close()
+    """
+
+    def __init__(self, service_options: SchedulerOptions) -> None:
+        self.options = service_options
+        self.id = f"Scheduler-{uuid.uuid4()}"
+        self.address = ""
+        self.started = time.time()
+        self.core = SchedulerCore(core_config(), validate=service_options.validate)
+        self.sessions = Sessions()
+        self.control_channels = ChannelPool(options.CONTROL_CHANNEL)
+        """To workers and nannies, for calls."""
+        self.data_channels = ChannelPool(options.DATA_CHANNEL)
+        """To workers, for relayed transfers."""
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._server: Server | None = None
+        self._timers = Timers(self)
+        self._finished = asyncio.Event()
+        self._closing = False
+        self._stimulus = 0
+
+    # --- events and effects ---
+
+    def stimulus(self, word: str) -> str:
+        """Return a name for a cause, for stories."""
+        self._stimulus += 1
+        return f"{word}-{self._stimulus}"
+
+    def handle(self, event: events.Event) -> None:
+        """Give the core an event and send off what it asks for."""
+        self.sessions.dispatch(self.core.handle(event, time.time()))
+
+    def handle_batch(self, batch: Iterable[events.Event]) -> None:
+        """Give the core events in order and send off what it asks for."""
+        self.sessions.dispatch(self.core.handle_batch(batch, time.time()))
+
+    def send(self, effect: Effect) -> None:
+        """Send a worker or client something that the core did not ask for."""
+        self.sessions.dispatch([effect])
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had.
+        """
+        # Imported here: the servicers know the service.
+        from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
+        from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
+
+        server = Server(raw_requests=("RelayData",))
+        server.add_service(
+            scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)
+        )
+        server.add_service(
+            worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"], WorkerSessionServicer(self)
+        )
+        port = await server.start(self.options.host, self.options.port)
+        self._server = server
+        self.address = self.options.contact_address or join_address(self._contact_host(), port)
+        if self.options.scheduler_file:
+            self._write_scheduler_file(Path(self.options.scheduler_file))
+        spawn(self._timers.run(), self.tasks)
+        logger.info("Scheduler %s listens at %s", self.id, self.address)
+        if not is_loopback(join_address(self.options.host, port)):
+            logger.warning(
+                "Scheduler at %s is open to the network without encryption or authentication: everyone who reaches "
+                "it can run code on its workers",
+                self.address,
+            )
+
+    def _contact_host(self) -> str:
+        return local_ip() if is_wildcard(self.options.host) else self.options.host
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._server.port if self._server is not None else 0
+
+    def _write_scheduler_file(self, path: Path) -> None:
+        identity = {"type": "Scheduler", "id": self.id, "address": self.address, "services": {}, "workers": {}}
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text(json.dumps(identity, indent=2))
+        # At once, so that nobody reads half of it.
+        partial.replace(path)
+
+    async def close(self, reason: str = "scheduler closes") -> None:
+        """Tell all workers to leave, end all sessions, stop serving."""
+        if self._closing:
+            await self._finished.wait()
+            return
+        self._closing = True
+        logger.info("Scheduler at %s closes: %s", self.address, reason)
+        if self._server is not None:
+            await self._server.set_not_serving()
+        for address in list(self.sessions.workers):
+            self.send(CloseWorker(address, reason))
+        sessions = [*(w.session for w in self.sessions.workers.values()), *self.sessions.clients.values()]
+        await asyncio.gather(*(session.drain(2.0) for session in sessions))
+        await self._await_workers(5.0)
+        await cancel_all(self.tasks)
+        if self._server is not None:
+            await self._server.stop(0.5)
+        await self.control_channels.close()
+        await self.data_channels.close()
+        if self.options.scheduler_file:
+            Path(self.options.scheduler_file).unlink(missing_ok=True)
+        self._finished.set()
+
+    async def _await_workers(self, timeout: float) -> None:
+        """Wait until the workers have left."""
+        deadline = time.monotonic() + timeout
+        while self.sessions.workers and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    async def finished(self) -> None:
+        """Wait until the scheduler has closed."""
+        await self._finished.wait()
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is closing or closed."""
+        return self._closing
+
+    def close_soon(self, reason: str) -> None:
+        """Start closing, from within a handler."""
+        self._close_task = asyncio.get_running_loop().create_task(self.close(reason))

@@ -1,0 +1,64 @@
+"""Who is connected: the sessions of clients and workers, and what workers say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagrpc._io.session import Session
+from dagrpc.v1 import worker_session_pb2
+from dagrpc_scheduler.core import effects
+
+TO_CLIENT: frozenset[type[Any]] = frozenset(
+    (
+        effects.ReportFinished,
+        effects.ReportErred,
+        effects.ReportLost,
+        effects.ReportCancelled,
+        effects.ReportRetried,
+        effects.RejectGraph,
+    )
+)
+"""The effects that go to a client; all others go to a worker."""
+
+
+@dataclass(slots=True)
+class WorkerConnection:
+    """A connected worker, as far as it is not the core's business."""
+
+    hello: worker_session_pb2.WorkerHello
+    """How it introduced itself."""
+    name: str
+    session: Session[effects.Effect]
+    last_seen: float
+    """When it was last heard of, in seconds since the epoch."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Its last measurements."""
+    goodbye: str | None = None
+    """Why it said that it leaves, if it did."""
+
+    @property
+    def nanny(self) -> str:
+        """Address of its nanny; empty if it has none."""
+        return self.hello.nanny
+
+
+class Sessions:
+    """The sessions by client id and by worker address."""
+
+    def __init__(self) -> None:
+        self.clients: dict[str, Session[Any]] = {}
+        self.workers: dict[str, WorkerConnection] = {}
+
+    def dispatch(self, batch: list[effects.Effect]) -> None:
+        """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""
+        clients, workers = self.clients, self.workers
+        for effect in batch:
+            if type(effect) in TO_CLIENT:
+                session = clients.get(effect.client)  # type: ignore[union-attr]
+                if session is not None:
+                    session.send(effect)
+            else:
+                connection = workers.get(effect.worker)  # type: ignore[union-attr]
+                if connection is not None:
+                    connection.session.send(effect)

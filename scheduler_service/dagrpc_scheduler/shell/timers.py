@@ -1,0 +1,67 @@
+"""What happens by the clock: time-outs of the core, workers not heard of, an idle scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from dagrpc import config
+from dagrpc_scheduler.core import events, views
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+INTERVAL = 0.5
+"""Seconds between two looks at the clock."""
+
+
+class Timers:
+    """Looks at the clock for a scheduler.
+
+    Parameters
+    ----------
+    service : SchedulerService
+        The scheduler.
+    """
+
+    def __init__(self, service: SchedulerService) -> None:
+        self._service = service
+        self._worker_ttl = config.get_seconds("scheduler.worker-ttl")
+        self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
+        self._idle_since: float | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            now = time.time()
+            self._service.handle(events.TimePassed())
+            self._drop_silent_workers(now)
+            if self._is_idle_for_long(now):
+                self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
+                return
+
+    def _drop_silent_workers(self, now: float) -> None:
+        if self._worker_ttl is None:
+            return
+        for address, worker in list(self._service.sessions.workers.items()):
+            silence = now - worker.last_seen
+            if silence > self._worker_ttl:
+                logger.warning("Worker %s (%s) was not heard of for %.0f s: it is removed", address, worker.name, silence)
+                # Ending its session removes it; should it live, it notices and registers anew.
+                worker.session.abort()
+
+    def _is_idle_for_long(self, now: float) -> bool:
+        if self._idle_timeout is None:
+            return False
+        counts = views.state_counts(self._service.core)
+        busy = any(counts.get(state) for state in ("waiting", "processing", "queued", "no-worker"))
+        if busy:
+            self._idle_since = None
+            return False
+        self._idle_since = self._idle_since or now
+        return now - self._idle_since > self._idle_timeout

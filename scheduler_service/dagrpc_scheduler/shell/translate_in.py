@@ -1,0 +1,161 @@
+"""Messages from clients and workers, as events of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dagrpc.exceptions import InvalidRequestError
+from dagrpc.v1 import client_session_pb2, common_pb2, graph_pb2, worker_session_pb2
+from dagrpc_scheduler.core import events
+
+KEY_LIMIT = 16 * 1024
+"""Longest key in bytes."""
+
+STATUS_NAMES = {
+    common_pb2.WORKER_STATUS_RUNNING: "running",
+    common_pb2.WORKER_STATUS_PAUSED: "paused",
+    common_pb2.WORKER_STATUS_RETIRING: "retiring",
+    common_pb2.WORKER_STATUS_CLOSING: "closing",
+}
+
+
+def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.GraphSubmitted:
+    """Return a graph part as an event.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the part contradicts itself; the message says where.
+    """
+    digests = [shared.digest for shared in part.shared]
+    option_table = [events.NO_OPTIONS, *map(_task_options, part.options)]
+    tasks = []
+    single = {(index,): (digest,) for index, digest in enumerate(digests)}
+    for spec in part.tasks:
+        key = spec.key
+        if not key or len(key) > KEY_LIMIT:
+            raise InvalidRequestError(f"a key has from 1 to {KEY_LIMIT} bytes; got {len(key)}: {key[:80]!r}")
+        try:
+            shared = tuple(spec.shared)
+            tasks.append(
+                events.NewTask(
+                    key,
+                    tuple(spec.dependencies),
+                    spec.run_spec or _other_work(spec),
+                    single.get(shared) or tuple(digests[index] for index in shared),
+                    option_table[spec.options],
+                    spec.order,
+                    spec.wanted,
+                )
+            )
+        except IndexError:
+            raise InvalidRequestError(f"task {key!r} refers to a shared value or options that the part lacks") from None
+    return events.GraphSubmitted(
+        client,
+        part.graph_id,
+        tasks,
+        part.last,
+        {shared.digest: shared.data for shared in part.shared if shared.data},
+        part.fifo_timeout_seconds,
+        stimulus,
+    )
+
+
+def _other_work(spec: graph_pb2.TaskSpec) -> Any:
+    """Return the work of a task that is not a Python run spec."""
+    if spec.WhichOneof("work") == "call":
+        # A message of its own, lest it keep the memory of the whole part alive.
+        return graph_pb2.Call.FromString(spec.call.SerializeToString())
+    raise InvalidRequestError(f"task {spec.key!r} has nothing to run: set `run_spec` or `call`")
+
+
+def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
+    resources = dict(options.resources)
+    for name, amount in resources.items():
+        if not amount > 0:
+            raise InvalidRequestError(f"resource {name!r} has amount {amount!r}; it must be above 0")
+    return events.TaskOptions(
+        tuple(options.workers),
+        options.allow_other_workers,
+        resources,
+        options.retries,
+        options.priority,
+        options.actor,
+        options.executor,
+        options.annotations,
+    )
+
+
+def _shared(values: Any) -> dict[bytes, bytes]:
+    return {value.digest: value.data for value in values}
+
+
+_CLIENT_COMMANDS: dict[str, Callable[[str, Any, str], events.Event]] = {
+    "graph": graph_part,
+    "want": lambda client, m, stimulus: events.KeysWanted(client, list(m.keys), stimulus),
+    "release": lambda client, m, stimulus: events.KeysReleased(client, list(m.keys), stimulus),
+    "cancel": lambda client, m, stimulus: events.KeysCancelled(
+        client, list(m.keys), m.force, m.reason or "unknown", m.message, stimulus
+    ),
+    "retry": lambda client, m, stimulus: events.KeysRetried(client, list(m.keys), stimulus),
+    "hold_shared": lambda client, m, stimulus: events.SharedHeld(client, _shared(m.shared)),
+    "release_shared": lambda client, m, stimulus: events.SharedReleased(client, list(m.digests)),
+}
+
+
+def client_event(client: str, command: client_session_pb2.ClientCommand, stimulus: str) -> events.Event | None:
+    """Return a client's command as an event; None for one that is not the core's business.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the command is malformed.
+    """
+    kind = command.WhichOneof("command")
+    if kind is None:
+        raise InvalidRequestError("a client's command is empty, or of a kind that this scheduler does not know")
+    translate = _CLIENT_COMMANDS.get(kind)
+    return None if translate is None else translate(client, getattr(command, kind), stimulus)
+
+
+def _finished(worker: str, m: worker_session_pb2.TaskFinished, stimulus: str) -> events.Event:
+    payload = m.payload if m.HasField("payload") else None
+    return events.TaskFinished(
+        worker, m.key, m.run_id, m.nbytes, m.type_name, m.start, m.stop, payload, stimulus
+    )
+
+
+_WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
+    "finished": _finished,
+    "erred": lambda worker, m, stimulus: events.TaskErred(
+        worker, m.key, m.run_id, type(m.failure).FromString(m.failure.SerializeToString()), m.start, m.stop, stimulus
+    ),
+    "rescheduled": lambda worker, m, stimulus: events.TaskRescheduled(worker, m.key, m.run_id, stimulus),
+    "long_running": lambda worker, m, stimulus: events.TaskLongRunning(
+        worker, m.key, m.run_id, m.duration_seconds, stimulus
+    ),
+    "replicas_added": lambda worker, m, stimulus: events.ReplicasAdded(
+        worker, {ref.key: ref.nbytes for ref in m.data}, stimulus
+    ),
+    "replicas_removed": lambda worker, m, stimulus: events.ReplicasRemoved(worker, list(m.keys), stimulus),
+    "data_missing": lambda worker, m, stimulus: events.DataMissing(worker, m.key, m.worker, stimulus),
+    "status_changed": lambda worker, m, stimulus: events.WorkerStatusChanged(
+        worker, STATUS_NAMES.get(m.status, "running"), stimulus
+    ),
+}
+
+
+def worker_events(
+    worker: str, reports: Iterator[worker_session_pb2.WorkerReport], stimulus: str
+) -> list[events.Event]:
+    """Return a worker's reports as events, leaving out those that are not the core's business."""
+    translated = []
+    for report in reports:
+        kind = report.WhichOneof("report")
+        translate = _WORKER_REPORTS.get(kind) if kind is not None else None
+        if translate is not None:
+            event = translate(worker, getattr(report, kind), stimulus)
+            if event is not None:
+                translated.append(event)
+    return translated

@@ -1,0 +1,85 @@
+"""Transfers put together from their messages, without sockets."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrpc._io.chunk_wire import encode_chunk
+from dagrpc._io.transfer import OutgoingValue, TransferReader, transfer_messages
+from dagrpc.exceptions import InvalidRequestError
+from dagrpc.v1 import data_pb2, worker_service_pb2
+
+frames = st.lists(st.binary(max_size=200), max_size=5)
+
+
+def read(messages: list[bytes]) -> TransferReader:
+    reader = TransferReader()
+    for message in messages:
+        reader.feed(message)
+    return reader
+
+
+@given(st.lists(frames, max_size=6), st.integers(1, 64))
+def test_round_trip(values: list[list[bytes]], chunk_size: int) -> None:
+    outgoing = [OutgoingValue(f"k{i}", "raw", value) for i, value in enumerate(values)]
+    reader = read(list(transfer_messages(outgoing, chunk_size)))
+    assert reader.done
+    assert [[bytes(frame) for frame in value.frames] for value in reader.values] == values
+    assert [value.entry.key for value in reader.values] == [value.key for value in outgoing]
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3 * 2**20 + 17])
+def test_large_frames_cross_chunks(size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    reader = read(list(transfer_messages([OutgoingValue("k", "raw", [b"head", content, b""])])))
+    assert reader.done
+    assert [bytes(frame) for frame in reader.values[0].frames] == [b"head", content, b""]
+
+
+def test_frames_that_came_are_writable() -> None:
+    reader = read(list(transfer_messages([OutgoingValue("k", "raw", [b"small", bytes(200_000)])])))
+    for frame in reader.values[0].frames:
+        memoryview(frame)[0] = 1
+
+
+def test_values_that_are_not_sent_have_no_bytes() -> None:
+    missing = OutgoingValue("gone", "", [], outcome=data_pb2.DATA_OUTCOME_MISSING)
+    reader = read(list(transfer_messages([missing, OutgoingValue("k", "raw", [b"abc"])])))
+    assert reader.done
+    assert [value.entry.outcome for value in reader.values] == [
+        data_pb2.DATA_OUTCOME_MISSING,
+        data_pb2.DATA_OUTCOME_OK,
+    ]
+    assert bytes(reader.values[1].frames[0]) == b"abc"
+
+
+def manifest(*lengths: int) -> bytes:
+    entry = data_pb2.ManifestEntry(key="k", outcome=data_pb2.DATA_OUTCOME_OK, frame_lengths=lengths)
+    return worker_service_pb2.GetDataResponse(manifest=data_pb2.Manifest(entries=[entry])).SerializeToString()
+
+
+def end(total: int) -> bytes:
+    return worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [encode_chunk(0, [b"x"], 1)],
+        [manifest(1), manifest(1)],
+        [manifest(1), encode_chunk(1, [b"x"], 1)],
+        [manifest(1), encode_chunk(0, [b"xy"], 2)],
+        [manifest(2), encode_chunk(0, [b"x"], 1), end(1)],
+        [manifest(1), encode_chunk(0, [b"x"], 1), end(2)],
+        [end(0)],
+        [b""],
+    ],
+    ids=["no manifest", "two manifests", "gap", "too many bytes", "too few bytes", "wrong total", "only end", "empty"],
+)
+def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
+    with pytest.raises(InvalidRequestError):
+        read(messages)

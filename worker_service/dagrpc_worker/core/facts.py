@@ -1,0 +1,137 @@
+"""Changes of facts that several handlers have in common. Each notes the tasks whose state may follow."""
+
+from __future__ import annotations
+
+from dagrpc_worker.core.events import ComputeRequested
+from dagrpc_worker.core.fetch import queue_fetch
+from dagrpc_worker.core.instructions import ReportFinished, ReportReplicasRemoved, Withdraw
+from dagrpc_worker.core.model import FETCH, MEMORY, NO_RUN, TaskState, WorkerState
+
+
+def drop_request(state: WorkerState, task: TaskState) -> None:
+    """Note that a run is no longer wanted. If it was handed over, it keeps what it uses until it ends."""
+    task.request = None
+    if task.execution == NO_RUN:
+        release_dependencies(state, task)
+    elif not task.withdrawn:
+        task.withdrawn = True
+        state.reports.append(Withdraw(task.key, task.execution))
+    state.unsettled.append(task)
+
+
+def release_dependencies(state: WorkerState, task: TaskState) -> None:
+    """Note that a run needs its dependencies no more."""
+    dependencies = task.dependencies
+    if dependencies is None:
+        return
+    for dependency in dependencies:
+        dependents = dependency.dependents
+        assert dependents is not None
+        del dependents[task]
+        state.unsettled.append(dependency)
+    task.dependencies = None
+    task.waiting_for = 0
+
+
+def add_dependencies(state: WorkerState, task: TaskState, request: ComputeRequested) -> dict[str, int]:
+    """Note what a run uses. Tell the sizes of those which are here without the scheduler counting on them."""
+    unannounced: dict[str, int] = {}
+    if task.dependencies is None:
+        task.dependencies = []
+    for key, nbytes, holders in request.dependencies:
+        dependency = state.task(key)
+        if dependency.dependents is None:
+            dependency.dependents = {}
+        elif task in dependency.dependents:
+            continue
+        dependency.dependents[task] = None
+        task.dependencies.append(dependency)
+        if dependency.state != MEMORY:
+            task.waiting_for += 1
+        want_data(state, dependency, nbytes, holders, request.priority, unannounced)
+    return unannounced
+
+
+def want_data(
+    state: WorkerState,
+    task: TaskState,
+    nbytes: int,
+    holders: tuple[str, ...],
+    priority: tuple[float, ...],
+    unannounced: dict[str, int],
+) -> None:
+    """Note that a result is wanted here. Add it to `unannounced` if it is here already, unknown to the scheduler."""
+    state.unsettled.append(task)
+    # Somebody holds it, so that whatever failed here was not the last word.
+    task.erred = False
+    if task.stored:
+        if not task.announced:
+            task.announced = True
+            unannounced[task.key] = task.nbytes
+        return
+    task.nbytes = nbytes
+    if task.request is None and priority < task.priority:
+        task.priority = priority
+        if task.state == FETCH:
+            queue_fetch(state, task)
+    set_holders(state, task, holders)
+
+
+def set_holders(state: WorkerState, task: TaskState, holders: tuple[str, ...]) -> None:
+    """Note who is said to hold a result that is not here."""
+    if state.address in holders:
+        # The scheduler counts on a copy that does not exist: it must learn of it, or it would count on it for ever.
+        holders = tuple(holder for holder in holders if holder != state.address)
+        state.reports.append(ReportReplicasRemoved([task.key]))
+    if holders == task.holders:
+        return
+    task.holders = tuple(holders)
+    state.unsettled.append(task)
+    if holders and task.state == FETCH:
+        queue_fetch(state, task)
+
+
+def remove_holder(task: TaskState, holder: str) -> None:
+    """Note that a peer does not hold a result. Not for tasks in `FETCH`, which are queued with their holders."""
+    task.holders = tuple(other for other in task.holders if other != holder)
+
+
+def is_wanted(task: TaskState) -> bool:
+    """Tell whether a result is to be had from a peer."""
+    return task.replica or bool(task.dependents)
+
+
+def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
+    """Note that a result is in the store."""
+    if task.stored:
+        state.stored_nbytes -= task.nbytes
+    task.stored = True
+    task.erred = False
+    task.nbytes = nbytes
+    state.stored_nbytes += nbytes
+    # It may have been dropped earlier in the same batch: what is there now is the new one.
+    state.dropped.pop(task.key, None)
+    state.unsettled.append(task)
+
+
+def receive_result(state: WorkerState, task: TaskState, nbytes: int) -> bool:
+    """Note that a result came from elsewhere, and report its run finished if one was wanted.
+
+    Tell whether the scheduler is still to be told that it is here.
+    """
+    store_result(state, task, nbytes)
+    if task.request is not None:
+        report_finished_before(state, task, task.request)
+        drop_request(state, task)
+        return False
+    if task.announced or not is_wanted(task):
+        return False
+    task.announced = True
+    return True
+
+
+def report_finished_before(state: WorkerState, task: TaskState, request: ComputeRequested) -> None:
+    """Report a run finished for which nothing had to be run: its result is here. It has no times."""
+    task.announced = True
+    task.replica = False
+    state.reports.append(ReportFinished(task.key, request.run_id, task.nbytes, task.type_name, 0.0, 0.0))

@@ -1,0 +1,1 @@
+"""What each event changes, by who sends it. A handler changes facts; the states follow (see `transitions`)."""

@@ -1,0 +1,121 @@
+"""How executions go on and end.
+
+They are named by the run that was handed over. Reports name the run that is wanted by then; if none is, there is
+nothing to report.
+"""
+
+from __future__ import annotations
+
+from dagrpc_worker.core.events import (
+    ExecuteFailed,
+    ExecuteRescheduled,
+    ExecuteSkipped,
+    ExecuteSucceeded,
+    Paused,
+    Resumed,
+    TaskSeceded,
+)
+from dagrpc_worker.core.facts import is_wanted, release_dependencies, store_result
+from dagrpc_worker.core.instructions import (
+    ReportErred,
+    ReportFinished,
+    ReportLongRunning,
+    ReportReplicasAdded,
+    ReportRescheduled,
+)
+from dagrpc_worker.core.model import TaskState, WorkerState
+from dagrpc_worker.core.ready import end_execution, learn_duration, leave_pool
+
+
+def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
+    """Give the task if that run of it is being executed."""
+    task = state.tasks.get(key)
+    return task if task is not None and task.execution == run_id else None
+
+
+def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
+    """Note a result that was computed here."""
+    key = event.key
+    task = state.tasks.get(key)
+    if task is None or task.execution != event.run_id:
+        if task is None:
+            # No execution of ours, but the result is in the store now.
+            state.dropped[key] = None
+        return
+    end_execution(state, task)
+    learn_duration(state, task, event.stop - event.start)
+    store_result(state, task, event.nbytes)
+    task.type_name = event.type_name
+    request = task.request
+    if request is not None:
+        task.request = None
+        task.announced = True
+        state.reports.append(
+            ReportFinished(key, request.run_id, event.nbytes, event.type_name, event.start, event.stop, event.payload)
+        )
+    elif is_wanted(task) and not task.announced:
+        task.announced = True
+        state.reports.append(ReportReplicasAdded({key: event.nbytes}))
+    release_dependencies(state, task)
+
+
+def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
+    """Report a failure."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    end_execution(state, task)
+    request = task.request
+    if request is not None:
+        task.request = None
+        task.erred = True
+        state.reports.append(ReportErred(event.key, request.run_id, event.failure, event.start, event.stop))
+    release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> None:
+    """Report that a task is to be run elsewhere or again, and forget it."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    end_execution(state, task)
+    request = task.request
+    if request is not None:
+        task.request = None
+        state.reports.append(ReportRescheduled(event.key, request.run_id))
+    release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
+    """Note that a withdrawn task did not run. If it was asked for again meanwhile, it is queued again."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    end_execution(state, task)
+    if task.request is None:
+        release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
+    """Give a task's thread to others. The resources that it occupies stay occupied until it ends."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None or task.seceded >= 0.0:
+        return
+    leave_pool(state, task)
+    task.seceded = max(event.duration, 0.0)
+    if task.request is not None:
+        state.reports.append(ReportLongRunning(event.key, task.request.run_id, event.duration))
+    state.unsettled.append(task)
+
+
+def on_paused(state: WorkerState, event: Paused) -> None:
+    """Begin nothing any more. What was begun goes on."""
+    state.paused = True
+
+
+def on_resumed(state: WorkerState, event: Resumed) -> None:
+    """Begin things again."""
+    state.paused = False

@@ -1,0 +1,141 @@
+"""What the scheduler asks for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagrpc_worker.core.events import (
+    ComputeRequested,
+    KeysFreed,
+    ReplicasRequested,
+    ReplicasUnwanted,
+    StealRequested,
+    WhoHasRefreshed,
+)
+from dagrpc_worker.core.facts import (
+    add_dependencies,
+    drop_request,
+    release_dependencies,
+    report_finished_before,
+    set_holders,
+    want_data,
+)
+from dagrpc_worker.core.instructions import (
+    ReportLongRunning,
+    ReportReplicasAdded,
+    ReportStealAnswer,
+)
+from dagrpc_worker.core.model import (
+    CONSTRAINED,
+    ERRED,
+    FORGOTTEN,
+    MEMORY,
+    NO_RUN,
+    READY,
+    REPLICA_PRIORITY,
+    WAITING,
+    TaskState,
+    WorkerState,
+)
+from dagrpc_worker.core.ready import queue_run
+
+_GIVEN_UP: Final = (WAITING, READY, CONSTRAINED)
+"""States in which a task can be given back."""
+
+
+def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
+    """Run a task, unless its result is here or it is being executed: the same key stands for the same work."""
+    task = state.task(request.key)
+    state.unsettled.append(task)
+    if task.stored:
+        report_finished_before(state, task, request)
+        return
+    if task.seceded >= 0.0:
+        state.reports.append(ReportLongRunning(task.key, request.run_id, task.seceded))
+    if task.execution == NO_RUN and task.dependencies is not None:
+        release_dependencies(state, task)
+    task.request = request
+    task.priority = request.priority
+    task.erred = False
+    if request.dependencies:
+        unannounced = add_dependencies(state, task, request)
+        if unannounced:
+            state.reports.append(ReportReplicasAdded(unannounced))
+    if task.state == READY or task.state == CONSTRAINED:
+        _requeue(state, task)
+
+
+def _requeue(state: WorkerState, task: TaskState) -> None:
+    """Put a task that was asked for again where its new priority and resources belong."""
+    assert task.request is not None
+    if not task.waiting_for and (task.state == CONSTRAINED) == bool(task.request.resources):
+        queue_run(state, task)
+
+
+def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
+    """Forget results, runs and failures. What a task here uses stays, unknown to the scheduler, until it is done."""
+    tasks = state.tasks
+    unsettled = state.unsettled
+    for key in event.keys:
+        task = tasks.get(key)
+        if task is not None:
+            task.announced = False
+            task.replica = False
+            task.erred = False
+            if task.request is not None:
+                drop_request(state, task)
+            else:
+                unsettled.append(task)
+
+
+def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
+    """Give a task back if it was not handed over."""
+    key = event.key
+    task = state.tasks.get(key)
+    # The run may be over: then its report is on its way, and says more than this answer.
+    answer = FORGOTTEN
+    if task is not None:
+        if task.request is not None and task.request.run_id == event.run_id:
+            answer = task.state
+            if answer in _GIVEN_UP:
+                drop_request(state, task)
+        elif task.state in (MEMORY, ERRED):
+            answer = task.state
+    state.reports.append(ReportStealAnswer(key, event.run_id, answer))
+
+
+def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
+    """Fetch copies, after all that tasks wait for."""
+    unannounced: dict[str, int] = {}
+    for key, nbytes, holders in event.data:
+        task = state.task(key)
+        want_data(state, task, nbytes, holders, REPLICA_PRIORITY, unannounced)
+        task.replica = not task.stored
+    if unannounced:
+        state.reports.append(ReportReplicasAdded(unannounced))
+
+
+def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
+    """Drop copies that no task here uses, and tell the scheduler of those that stay."""
+    kept: dict[str, int] = {}
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None:
+            continue
+        task.replica = False
+        if task.stored and task.dependents:
+            task.announced = True
+            kept[key] = task.nbytes
+        else:
+            task.announced = False
+        state.unsettled.append(task)
+    if kept:
+        state.reports.append(ReportReplicasAdded(kept))
+
+
+def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
+    """Note who holds what is wanted here."""
+    for key, _, holders in event.data:
+        task = state.tasks.get(key)
+        if task is not None and not task.stored:
+            set_holders(state, task, holders)

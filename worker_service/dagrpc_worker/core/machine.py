@@ -1,0 +1,104 @@
+"""The worker's core: a machine that is fed events and asks for instructions to be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from dagrpc_worker.core import events
+from dagrpc_worker.core.config import DEFAULT_CONFIG, WorkerCoreConfig
+from dagrpc_worker.core.events import Event
+from dagrpc_worker.core.fetch import forget_idle_peers, start_gathers
+from dagrpc_worker.core.handlers import data, execution, scheduler
+from dagrpc_worker.core.instructions import DropData, Instruction
+from dagrpc_worker.core.invariants import validate_state
+from dagrpc_worker.core.model import FETCH, WorkerState
+from dagrpc_worker.core.ready import start_tasks
+from dagrpc_worker.core.resources import Resources
+from dagrpc_worker.core.transitions import settle
+from dagrpc_worker.core.views import WorkerView
+
+Handler = Callable[[WorkerState, Any], None]
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    events.ComputeRequested: scheduler.on_compute_requested,
+    events.KeysFreed: scheduler.on_keys_freed,
+    events.StealRequested: scheduler.on_steal_requested,
+    events.ReplicasRequested: scheduler.on_replicas_requested,
+    events.ReplicasUnwanted: scheduler.on_replicas_unwanted,
+    events.WhoHasRefreshed: scheduler.on_who_has_refreshed,
+    events.DataPut: data.on_data_put,
+    events.ExecuteSucceeded: execution.on_execute_succeeded,
+    events.ExecuteFailed: execution.on_execute_failed,
+    events.ExecuteRescheduled: execution.on_execute_rescheduled,
+    events.ExecuteSkipped: execution.on_execute_skipped,
+    events.TaskSeceded: execution.on_task_seceded,
+    events.GatherSucceeded: data.on_gather_succeeded,
+    events.GatherRefused: data.on_gather_refused,
+    events.GatherFailed: data.on_gather_failed,
+    events.PeerRetryDue: data.on_peer_retry_due,
+    events.Paused: execution.on_paused,
+    events.Resumed: execution.on_resumed,
+}
+
+
+class WorkerCore:
+    """Decides what a worker does. No I/O, no clock, no threads, no randomness.
+
+    The same batches of events, with the same times, lead to the same instructions.
+    """
+
+    __slots__ = ("_state", "_validate", "view")
+
+    def __init__(
+        self,
+        address: str,
+        nthreads: int,
+        resources: Mapping[str, float] | None = None,
+        config: WorkerCoreConfig = DEFAULT_CONFIG,
+        validate: bool = False,
+    ) -> None:
+        """Begin the life of the worker at `address`; with `validate`, check everything after each batch (slow)."""
+        self._state = WorkerState(address, nthreads, Resources(resources or {}), config)
+        self._validate = validate
+        self.view = WorkerView(self._state)
+        """Read-only access to what the core knows."""
+
+    def handle(self, event: Event, now: float) -> list[Instruction]:
+        """Take one event in; tell what is to be done because of it."""
+        return self.handle_batch((event,), now)
+
+    def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
+        """Take events in, in order; tell what is to be done because of them, in order.
+
+        Executions and transfers are chosen after the last event: so the most urgent go first and transfers are
+        grouped. Data is dropped before they begin. The instructions must be carried out before the next batch.
+        """
+        state = self._state
+        state.now = now
+        handlers = HANDLERS
+        for event in events:
+            state.stimulus = event.stimulus
+            handlers[type(event)](state, event)
+            settle(state)
+        start_tasks(state)
+        start_gathers(state)
+        settle(state)
+        if state.peers and not state.gathers and not state.counts[FETCH]:
+            forget_idle_peers(state)
+        if self._validate:
+            validate_state(state)
+        return _collect(state)
+
+
+def _collect(state: WorkerState) -> list[Instruction]:
+    """Hand out the instructions of a batch."""
+    instructions = state.reports
+    state.reports = []
+    if state.dropped:
+        instructions.append(DropData(list(state.dropped)))
+        state.dropped = {}
+    if state.starts:
+        instructions += state.starts
+        state.starts = []
+    return instructions

@@ -1,0 +1,31 @@
+"""What happened to tasks of late: a bounded log of transitions."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Entry: TypeAlias = tuple[str, str, str, str, float]
+"""Key, state before, state after, stimulus, time."""
+
+
+class Story:
+    """The newest transitions, oldest first."""
+
+    __slots__ = ("entries", "record")
+
+    def __init__(self, length: int) -> None:
+        """Remember `length` transitions."""
+        self.entries: deque[Entry] = deque(maxlen=length)
+        self.record = self.entries.append
+        """Adds an `Entry`. The deque's own method, since it runs at every transition."""
+
+    def of(self, keys: Iterable[str]) -> list[Entry]:
+        """Tell what happened to tasks."""
+        wanted = frozenset(keys)
+        return [entry for entry in self.entries if entry[0] in wanted]
+
+    def of_stimulus(self, stimulus: str) -> list[Entry]:
+        """Tell what one stimulus led to."""
+        return [entry for entry in self.entries if entry[3] == stimulus]

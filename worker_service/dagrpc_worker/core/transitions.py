@@ -1,0 +1,167 @@
+"""The law of the worker's states.
+
+1. Handlers change facts about tasks and note which tasks they touched. They set no states.
+2. A task's state is a function of its facts: `settled_state`, which is to be read from top to bottom.
+3. A transition keeps queues and counters in line with the new state. It may change facts of other tasks, and notes
+   them; it never makes another transition.
+4. Transitions are made until every state is the right one. Then executions and transfers are begun.
+5. Only the transitions of `SUCCESSORS` can happen. Anything else is an error of the core.
+6. Data is dropped from the store only when nothing goes on with its key: neither an execution, which may just have
+   put its result there, nor a transfer.
+7. What an execution uses stays in the store until it has ended, wanted or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from dagrpc_worker.core.fetch import queue_fetch
+from dagrpc_worker.core.model import (
+    CANCELLED,
+    CONSTRAINED,
+    ERRED,
+    EXECUTING,
+    FETCH,
+    FLIGHT,
+    FORGOTTEN,
+    LONG_RUNNING,
+    MEMORY,
+    MISSING,
+    NO_RUN,
+    NO_TICKET,
+    READY,
+    RELEASED,
+    WAITING,
+    TaskState,
+    WorkerState,
+)
+from dagrpc_worker.core.ready import average_of, queue_run
+
+Action: TypeAlias = Callable[[WorkerState, TaskState], None]
+
+
+def settled_state(task: TaskState) -> str:
+    """Tell which state follows from the facts."""
+    request = task.request
+    if request is not None:
+        if task.execution != NO_RUN:
+            return EXECUTING if task.seceded < 0.0 else LONG_RUNNING
+        if task.waiting_for:
+            return WAITING
+        return CONSTRAINED if request.resources else READY
+    if task.stored:
+        if task.announced or task.dependents:
+            return MEMORY
+    elif task.erred:
+        return ERRED
+    elif task.replica or task.dependents:
+        if task.peer:
+            return FLIGHT
+        return FETCH if task.holders else MISSING
+    if task.execution != NO_RUN or task.peer:
+        return CANCELLED
+    return FORGOTTEN
+
+
+def _queue_run(state: WorkerState, task: TaskState) -> None:
+    if task.average is None:
+        task.average = average_of(state, task.key)
+    queue_run(state, task)
+
+
+def _leave_queues(state: WorkerState, task: TaskState) -> None:
+    task.ticket = NO_TICKET
+
+
+def _wake_dependents(state: WorkerState, task: TaskState) -> None:
+    task.replica = False
+    task.holders = ()
+    if task.dependents:
+        unsettled = state.unsettled
+        for dependent in task.dependents:
+            dependent.waiting_for -= 1
+            unsettled.append(dependent)
+
+
+def _forget(state: WorkerState, task: TaskState) -> None:
+    if task.stored:
+        state.dropped[task.key] = None
+        state.stored_nbytes -= task.nbytes
+        task.stored = False
+    del state.tasks[task.key]
+
+
+_TO_RUN: Final = (WAITING, READY, CONSTRAINED)
+_TO_FETCH: Final = (FETCH, FLIGHT, MISSING)
+_AWAY: Final = (CANCELLED, FORGOTTEN)
+
+SUCCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
+    RELEASED: (*_TO_RUN, *_TO_FETCH, MEMORY, *_AWAY),
+    WAITING: (READY, CONSTRAINED, MEMORY, ERRED, *_TO_FETCH, *_AWAY),
+    READY: (WAITING, CONSTRAINED, EXECUTING, MEMORY, *_TO_FETCH, *_AWAY),
+    CONSTRAINED: (WAITING, READY, EXECUTING, MEMORY, *_TO_FETCH, *_AWAY),
+    EXECUTING: (LONG_RUNNING, MEMORY, ERRED, *_TO_RUN, *_TO_FETCH, *_AWAY),
+    LONG_RUNNING: (MEMORY, ERRED, *_TO_RUN, *_TO_FETCH, *_AWAY),
+    FETCH: (FLIGHT, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
+    FLIGHT: (FETCH, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
+    MISSING: (FETCH, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
+    MEMORY: _AWAY,
+    ERRED: (MEMORY, *_TO_RUN, *_TO_FETCH, *_AWAY),
+    CANCELLED: (MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_TO_FETCH, FORGOTTEN),
+    FORGOTTEN: (),
+}
+"""Which states can follow each."""
+
+ON_LEAVING: Final[Mapping[str, Action]] = {
+    READY: _leave_queues,
+    CONSTRAINED: _leave_queues,
+    FETCH: _leave_queues,
+}
+ON_ENTERING: Final[Mapping[str, Action]] = {
+    READY: _queue_run,
+    CONSTRAINED: _queue_run,
+    FETCH: queue_fetch,
+    MEMORY: _wake_dependents,
+    FORGOTTEN: _forget,
+}
+
+TRANSITIONS: Final[Mapping[tuple[str, str], tuple[Action, ...]]] = {
+    (before, after): tuple(action for action in (ON_LEAVING.get(before), ON_ENTERING.get(after)) if action is not None)
+    for before, successors in SUCCESSORS.items()
+    for after in successors
+}
+"""What each transition does."""
+
+
+class ImpossibleTransition(AssertionError):
+    """The facts of a task led to a state that cannot follow the one that it was in: a bug in the core."""
+
+
+def transition(state: WorkerState, task: TaskState, after: str) -> None:
+    """Change a task's state."""
+    before = task.state
+    try:
+        actions = TRANSITIONS[before, after]
+    except KeyError:
+        story = state.story.of((task.key,))
+        raise ImpossibleTransition(f"{task.key!r}: {before} -> {after}; story: {story}") from None
+    state.story.record((task.key, before, after, state.stimulus, state.now))
+    counts = state.counts
+    counts[before] -= 1
+    if after is not FORGOTTEN:
+        counts[after] += 1
+    task.state = after
+    for action in actions:
+        action(state, task)
+
+
+def settle(state: WorkerState) -> None:
+    """Bring the states of all touched tasks in line with their facts."""
+    unsettled = state.unsettled
+    # The list grows while it is walked: transitions note the tasks that they affect.
+    for task in unsettled:
+        after = settled_state(task)
+        if after is not task.state:
+            transition(state, task, after)
+    unsettled.clear()

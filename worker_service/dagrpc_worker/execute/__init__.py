@@ -1,0 +1,1 @@
+"""How a worker runs tasks: pools of threads, and what a thread does with a task."""

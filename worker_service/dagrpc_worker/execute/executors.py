@@ -1,0 +1,138 @@
+"""Pools of threads that run tasks.
+
+The threads of a pool share one queue and never wait for the event loop: a thread that ends a task takes the next one.
+A thread can leave its pool while it runs a task; another takes its place, and it ends with the task unless it comes
+back before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+REJOIN_TIMEOUT = 3600.0
+"""Seconds that a thread waits for a place in its pool at most."""
+
+
+class PoolThread(threading.Thread):
+    """A thread of a pool. Daemonic: a task that never ends must not keep the process alive."""
+
+    def __init__(self, pool: ThreadPool, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.pool = pool
+        self.seceded = False
+
+    def run(self) -> None:
+        """Run what comes until the pool closes or this thread has left it."""
+        take, work = self.pool.queue.get, self.pool.work
+        while True:
+            item = take()
+            if item is None:
+                return
+            if type(item) is _Place:
+                # Somebody comes back into the pool: this thread makes room.
+                item.free.set()
+                return
+            work(item)
+            # An idle thread must not keep alive what it worked on.
+            del item
+            if self.seceded:
+                return
+
+
+class _Place:
+    """A place in a pool that a thread waits for."""
+
+    __slots__ = ("free",)
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+
+class ThreadPool:
+    """Threads that work off one queue.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of its threads.
+    size : int
+        How many threads it has at most. They are started when there is something for them.
+    work : callable
+        Called with each item, in a thread. Must not raise.
+    """
+
+    def __init__(self, name: str, size: int, work: Callable[[Any], None]) -> None:
+        self.name = name
+        self.size = size
+        self.work = work
+        self.queue: SimpleQueue[Any] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._started = 0
+        self._members = 0
+        self._closed = False
+
+    def submit(self, item: Any) -> None:
+        """Queue an item."""
+        self.queue.put(item)
+        if self._members < self.size:
+            with self._lock:
+                self._add_thread()
+
+    def secede(self) -> None:
+        """Let the calling thread leave the pool; a new one takes its place. Does nothing the second time.
+
+        Raises
+        ------
+        ValueError
+            If the caller is not a thread of this pool.
+        """
+        thread = self._calling_thread()
+        if thread.seceded:
+            return
+        thread.seceded = True
+        with self._lock:
+            self._members -= 1
+            self._add_thread()
+
+    def rejoin(self) -> None:
+        """Let the calling thread, which left, wait for a place and take it.
+
+        Raises
+        ------
+        ValueError
+            If the caller is not a thread of this pool.
+        TimeoutError
+            If there is no place within an hour.
+        """
+        thread = self._calling_thread()
+        if not thread.seceded:
+            return
+        place = _Place()
+        # The thread that comes upon it ends, so that the number of threads stays the same.
+        self.queue.put(place)
+        if not place.free.wait(REJOIN_TIMEOUT):
+            raise TimeoutError(f"No thread of pool {self.name!r} became free within {REJOIN_TIMEOUT:g} s")
+        thread.seceded = False
+
+    def close(self) -> None:
+        """Let idle threads end, and the others after what they are doing. Returns at once."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._members):
+                self.queue.put(None)
+
+    def _add_thread(self) -> None:
+        if self._members >= self.size or self._closed:
+            return
+        self._members += 1
+        self._started += 1
+        PoolThread(self, f"{self.name}-{self._started}").start()
+
+    def _calling_thread(self) -> PoolThread:
+        thread = threading.current_thread()
+        if not isinstance(thread, PoolThread) or thread.pool is not self:
+            raise ValueError("This works only in the thread in which the task's function was called")
+        return thread

@@ -1,0 +1,243 @@
+"""Runs tasks: from the work as it came to the result in the store and an event for the core."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from time import time
+from types import CoroutineType
+from typing import Any
+
+import dask._task_spec
+
+from dagrpc._codec import payload as payloads
+from dagrpc._codec import tasks as task_codec
+from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc.exceptions import Reschedule
+from dagrpc.v1 import common_pb2, failure_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute import context as task_context
+from dagrpc_worker.execute.context import TaskContext
+from dagrpc_worker.execute.executors import ThreadPool
+from dagrpc_worker.execute.functions import load_call
+from dagrpc_worker.execute.measure import measure
+from dagrpc_worker.execute.work import PythonTask, Work
+
+logger = logging.getLogger("dagrpc.worker")
+
+_Callee = tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
+
+# Tracebacks begin where the user's code does: frames of these files come before it.
+_OWN_FILES = frozenset((__file__, task_codec.__file__, dask._task_spec.__file__))
+
+
+@dataclass(slots=True)
+class Job:
+    """A task on its way through a pool of threads."""
+
+    key: str
+    run_id: int
+    work: Work
+    dependencies: Sequence[str] = ()
+    """Keys of the results that it uses, all of them in the store."""
+    actor: bool = False
+    executor: str = ""
+    annotations: str = ""
+
+
+class TaskRunner:
+    """Runs tasks in pools of threads, and those that are coroutines on the event loop.
+
+    Parameters
+    ----------
+    nthreads : int
+        Size of the default pool.
+    store : DataStore
+        Where results are and go.
+    shared : SharedStore
+        The shared values that tasks refer to.
+    post : callable
+        Takes the event that ends a run. Called from any thread.
+    run_on_loop : callable
+        Takes a coroutine to run on the event loop. Called from any thread.
+    executors : mapping, optional
+        Sizes of named pools; a pool that is not listed has one thread.
+    owner : optional
+        What tasks are to see as their worker.
+    """
+
+    def __init__(
+        self,
+        nthreads: int,
+        store: DataStore,
+        shared: task_codec.SharedStore,
+        post: Callable[[events.Event], None],
+        run_on_loop: Callable[[Coroutine[Any, Any, None]], None],
+        executors: Mapping[str, int] | None = None,
+        owner: Any = None,
+        name: str = "",
+    ) -> None:
+        self.owner = owner
+        self.inline_limit = 0
+        """Results up to this many bytes are encoded at once and ride in the report."""
+        self._store = store
+        self._shared = shared
+        self._post = post
+        self._run_on_loop = run_on_loop
+        self._sizes = dict(executors or {})
+        self._prefix = f"dagrpc-task-{name}" if name else "dagrpc-task"
+        self._default = ThreadPool(self._prefix, nthreads, self._work)
+        self._pools: dict[str, ThreadPool] = {"": self._default, "default": self._default}
+        # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
+        self._queued: dict[tuple[str, int], Job] = {}
+        self._executing: dict[tuple[str, int], float] = {}
+
+    # --- on the loop ---------------------------------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Queue a task for its pool."""
+        self._queued[job.key, job.run_id] = job
+        pool = self._pools.get(job.executor)
+        if pool is None:
+            pool = ThreadPool(f"{self._prefix}-{job.executor}", self._sizes.get(job.executor, 1), self._work)
+            self._pools[job.executor] = pool
+        pool.submit(job)
+
+    def withdraw(self, key: str, run_id: int) -> None:
+        """Take a task back if no thread has begun with it."""
+        if self._queued.pop((key, run_id), None) is not None:
+            self._post(events.ExecuteSkipped(key, run_id))
+
+    def executing(self) -> dict[str, float]:
+        """Return since when each task runs, in seconds since the epoch, by key."""
+        return {key: start for (key, _), start in list(self._executing.items())}
+
+    def close(self) -> None:
+        """Take nothing more. Tasks that run are left to themselves."""
+        self._queued.clear()
+        for pool in self._pools.values():
+            pool.close()
+
+    # --- in the task's thread ------------------------------------------------------------------------------------
+
+    def _work(self, job: Job) -> None:
+        """Run a task."""
+        identity = (job.key, job.run_id)
+        if self._queued.pop(identity, None) is None:
+            return
+        start = self._executing[identity] = time()
+        try:
+            function, args, kwargs = self._load(job)
+        except BaseException as error:
+            self._executing.pop(identity, None)
+            self._post(self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION))
+            return
+        task_context.current.set(TaskContext(job, self, start))
+        try:
+            result = function(*args, **kwargs)
+        # SystemExit and KeyboardInterrupt too: a task must not end the worker.
+        except BaseException as error:
+            event = self._failed(job, error, start)
+        else:
+            if type(result) is CoroutineType:
+                self._run_on_loop(self._await(job, result, start))
+                return
+            event = self._succeeded(job, result, start)
+        finally:
+            task_context.current.set(None)
+        self._executing.pop(identity, None)
+        self._post(event)
+
+    async def _await(self, job: Job, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
+        """Run a task that is a coroutine."""
+        task_context.current.set(TaskContext(job, self, start, on_loop=True))
+        event: events.Event
+        try:
+            result = await coroutine
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                # The worker closes.
+                raise
+            event = self._failed(job, error, start)
+        # An exception that gets past here would end the loop.
+        except BaseException as error:
+            event = self._failed(job, error, start)
+        else:
+            # Measuring and encoding may take long, and may be anybody's code.
+            event = await asyncio.to_thread(self._succeeded, job, result, start)
+        finally:
+            self._executing.pop((job.key, job.run_id), None)
+        self._post(event)
+
+    def _load(self, job: Job) -> _Callee:
+        store = self._store
+        results = {key: store[key] for key in job.dependencies}
+        work = job.work
+        if type(work) is PythonTask:
+            return task_codec.load_task(work.run_spec, work.shared, self._shared, results)
+        return load_call(work, results)  # type: ignore[arg-type]
+
+    def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
+        """Store a result and tell of it."""
+        stop = time()
+        nbytes = measure(result)
+        self._store.put(job.key, result, nbytes)
+        encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
+        return events.ExecuteSucceeded(job.key, job.run_id, nbytes, type_name(type(result)), start, stop, encoded)
+
+    def _encode_small(self, result: Any) -> common_pb2.Payload | None:
+        """Return a result as a payload if that is small, too."""
+        try:
+            encoding, frames = payloads.encode(result)
+        except Exception:
+            # The result stays here, where other tasks can use it; who fetches it is told why that cannot be.
+            logger.debug("A result of type %s cannot be encoded", type(result).__name__, exc_info=True)
+            return None
+        if sum(map(len, frames)) > self.inline_limit:
+            return None
+        return payloads.frames_to_payload(encoding, frames)
+
+    def _failed(
+        self,
+        job: Job,
+        error: BaseException,
+        start: float,
+        kind: failure_pb2.FailureKind = failure_pb2.FAILURE_KIND_APPLICATION,
+    ) -> events.Event:
+        """Tell of an error."""
+        if isinstance(error, Reschedule):
+            return events.ExecuteRescheduled(job.key, job.run_id)
+        failure = encode_failure(error, kind, skip_frames=_own_frames(error))
+        failure.origin_key = job.key
+        logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message)
+        return events.ExecuteFailed(job.key, job.run_id, failure, start, time())
+
+    # --- called by tasks -----------------------------------------------------------------------------------------
+
+    def secede(self, context: TaskContext) -> None:
+        """Let a task's thread leave its pool."""
+        if context.seceded:
+            return
+        if not context.on_loop:
+            self._pools[context.job.executor].secede()
+        context.seceded = True
+        self._post(events.TaskSeceded(context.job.key, context.job.run_id, time() - context.started))
+
+    def rejoin(self, context: TaskContext) -> None:
+        """Let a task's thread come back into its pool."""
+        if not context.on_loop:
+            self._pools[context.job.executor].rejoin()
+
+
+def _own_frames(error: BaseException) -> int:
+    """Return how many of the outermost frames of a traceback are the worker's own."""
+    count = 0
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
+        count += 1
+        trace = trace.tb_next
+    return count

@@ -1,0 +1,49 @@
+"""What there is to run, as the scheduler sent it. The worker's core hands it through and never looks inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dagrpc._util.buffers import Buffer
+
+
+@dataclass(slots=True)
+class PythonTask:
+    """A pickled task; see `dagrpc._codec.tasks`."""
+
+    run_spec: bytes
+    shared: Sequence[bytes] = ()
+    """Digests of the shared values that it refers to."""
+
+
+@dataclass(slots=True)
+class Literal:
+    """An argument that came with the call."""
+
+    encoding: str
+    frames: Sequence[Buffer]
+
+
+@dataclass(slots=True)
+class ResultOf:
+    """An argument that is the result of another task."""
+
+    key: str
+
+
+CallArgument: TypeAlias = Literal | ResultOf
+
+
+@dataclass(slots=True)
+class NamedCall:
+    """A call of a function by its name, which any language can write."""
+
+    entrypoint: str
+    """``package.module:function``."""
+    arguments: Sequence[CallArgument]
+    keyword_arguments: Mapping[str, CallArgument]
+
+
+Work: TypeAlias = PythonTask | NamedCall

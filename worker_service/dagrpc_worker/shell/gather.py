@@ -1,0 +1,147 @@
+"""Fetches results from peers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagrpc import config
+from dagrpc._codec import payload
+from dagrpc._codec.failures import encode_failure
+from dagrpc._io import transfer
+from dagrpc._io.channels import ChannelPool
+from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._util.buffers import Buffer
+from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
+from dagrpc.v1 import data_pb2, failure_pb2, worker_service_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.core.instructions import GatherData
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute.measure import measure
+
+logger = logging.getLogger("dagrpc.worker")
+
+LARGE = 1 << 20
+"""Values above this many bytes are encoded and decoded away from the loop."""
+_STACK_GLOBAL = b"\x93"
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What a transfer brought."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
+    failed: dict[str, failure_pb2.Failure] = field(default_factory=dict)
+
+
+def decode(received: Iterable[transfer.ReceivedValue]) -> Decoded:
+    """Return the values of a transfer, and what became of those that it does not bring."""
+    decoded = Decoded()
+    for value in received:
+        entry = value.entry
+        if entry.outcome == data_pb2.DATA_OUTCOME_OK:
+            try:
+                result = payload.decode(entry.encoding, value.frames)
+            except Exception as error:
+                kind = failure_pb2.FAILURE_KIND_DESERIALIZATION
+                decoded.failed[entry.key] = encode_failure(error, kind, skip_frames=1)
+                continue
+            decoded.values[entry.key] = result
+            decoded.sizes[entry.key] = entry.nbytes or measure(result)
+        elif entry.outcome == data_pb2.DATA_OUTCOME_MISSING:
+            decoded.missing.append(entry.key)
+        elif entry.outcome == data_pb2.DATA_OUTCOME_DEFERRED:
+            decoded.deferred.append(entry.key)
+        else:
+            decoded.failed[entry.key] = failure_pb2.Failure(
+                kind=failure_pb2.FAILURE_KIND_SERIALIZATION,
+                type_name="builtins.TypeError",
+                message=entry.message or f"The result of {entry.key!r} could not be encoded",
+            )
+    return decoded
+
+
+async def decode_off_loop(received: Sequence[transfer.ReceivedValue]) -> Decoded:
+    """Decode in a thread what is large or may run code, and the rest here."""
+    frames = [frame for value in received for frame in value.frames]
+    if sum(map(len, frames)) <= LARGE and not any(map(_may_run_code, frames)):
+        return decode(received)
+    return await asyncio.to_thread(decode, received)
+
+
+def _may_run_code(frame: Buffer) -> bool:
+    """Return whether a small pickle may import or call something. Plain data never does."""
+    return _STACK_GLOBAL in bytes(frame)
+
+
+class Gatherer:
+    """Carries out `GatherData`.
+
+    Parameters
+    ----------
+    address : str
+        This worker's address.
+    channels : ChannelPool
+        To the peers, for data.
+    store : DataStore
+        Where the values go.
+    post : callable
+        Takes the event that ends each transfer.
+    """
+
+    def __init__(
+        self, address: str, channels: ChannelPool, store: DataStore, post: Callable[[events.Event], None]
+    ) -> None:
+        self._address = address
+        self._channels = channels
+        self._store = store
+        self._post = post
+        self._transfers: set[asyncio.Task[Any]] = set()
+        self._limit = config.get_bytes("worker.transfer.message-bytes-limit")
+
+    @property
+    def under_way(self) -> int:
+        """How many transfers are under way."""
+        return len(self._transfers)
+
+    def start(self, order: GatherData) -> None:
+        """Begin a transfer."""
+        spawn(self._gather(order), self._transfers)
+
+    async def close(self) -> None:
+        """Break off all transfers."""
+        await cancel_all(self._transfers)
+
+    async def _gather(self, order: GatherData) -> None:
+        """Fetch results and tell the core how that went, whatever happens."""
+        try:
+            event = await self._fetch(order)
+        except LimitReachedError:
+            event = events.GatherRefused(order.worker, order.keys)
+        except (CommClosedError, TimeoutError, DagrpcError) as error:
+            logger.warning("%s: no results from %s: %s", self._address, order.worker, error)
+            self._channels.discard(order.worker)
+            event = events.GatherFailed(order.worker, order.keys)
+        except Exception:
+            logger.exception("%s: a transfer from %s failed", self._address, order.worker)
+            event = events.GatherFailed(order.worker, order.keys)
+        self._post(event)
+
+    async def _fetch(self, order: GatherData) -> events.Event:
+        client = self._channels.client(order.worker, transfer.WORKER_SERVICE, f"worker {order.worker}")
+        request = worker_service_pb2.GetDataRequest(
+            keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
+        )
+        decoded = await decode_off_loop(await transfer.download(client, "GetData", request))
+        for key, value in decoded.values.items():
+            self._store.put(key, value, decoded.sizes[key])
+        # A peer that leaves a key out altogether does not hold it.
+        answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
+        missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]
+        return events.GatherSucceeded(order.worker, decoded.sizes, missing, decoded.failed, decoded.deferred)

@@ -1,0 +1,78 @@
+"""The worker's one inbox: all events pass here, in order, on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from dagrpc_worker.core.events import Event
+from dagrpc_worker.core.instructions import Instruction
+
+
+class Core(Protocol):
+    """What decides: events in, instructions out."""
+
+    def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
+        """Take events and return what is to be done."""
+
+
+class Inbox:
+    """Gives events to the core, all of a loop turn together, and has its instructions carried out.
+
+    Parameters
+    ----------
+    core : Core
+        The core.
+    dispatch : callable
+        Carries out instructions. May put events, which the next turn takes.
+    on_error : callable
+        Told of an exception in the core or in `dispatch`: a bug, after which the worker's state cannot be trusted.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        dispatch: Callable[[Sequence[Instruction]], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._core = core
+        self._dispatch = dispatch
+        self._on_error = on_error
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[Event] = deque()
+        self._woken = False
+        self._closed = False
+
+    def post(self, event: Event) -> None:
+        """Put an event, from any thread. Wakes the loop only if no wake is under way."""
+        self._events.append(event)
+        if not self._woken and not self._closed:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Put events and handle all there are at once. On the loop."""
+        self._events.extend(events)
+        self._drain()
+
+    def close(self) -> None:
+        """Handle nothing more."""
+        self._closed = True
+        self._events.clear()
+
+    def _drain(self) -> None:
+        # Before the events are looked at: whoever finds the mark set has put its event before that.
+        self._woken = False
+        events = self._events
+        if not events or self._closed:
+            return
+        batch = []
+        while events:
+            batch.append(events.popleft())
+        try:
+            self._dispatch(self._core.handle_batch(batch, time.time()))
+        except Exception as error:
+            self._on_error(error)

@@ -1,0 +1,54 @@
+"""What a worker can be told when it is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dagrpc import config
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerOptions:
+    """Settings of one worker."""
+
+    scheduler_address: str = ""
+    """The scheduler, ``host:port``. Empty: `scheduler_file` names it."""
+    scheduler_file: str = ""
+    """A JSON file with the scheduler's address, which may be yet to come."""
+    host: str = "127.0.0.1"
+    """Host or address to listen on."""
+    port: int = 0
+    """Port to listen on; 0: any free one."""
+    contact_address: str = ""
+    """``host:port`` or ``host`` under which others reach the worker. Empty: as it listens."""
+    name: str = ""
+    """Name on the cluster. Empty: its address."""
+    nthreads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """How many tasks it runs at once."""
+    memory_limit: int = 0
+    """Bytes of memory that it may use; 0: no limit."""
+    resources: Mapping[str, float] = field(default_factory=lambda: dict(config.get("worker.resources")))
+    """Abstract resources that it offers."""
+    executors: Mapping[str, int] = field(default_factory=dict)
+    """Threads of named pools; a pool that is not listed has one."""
+    local_directory: str = ""
+    """Where it keeps temporary files. Empty: as configured, else the system's directory for them."""
+    nanny: str = ""
+    """Address of its nanny."""
+    death_timeout: float | None = None
+    """Seconds to look for the scheduler before giving up. None: without end."""
+    heartbeat_interval: float = field(default_factory=lambda: config.get_seconds("worker.heartbeat-interval") or 1.0)
+    """Seconds between two measurements."""
+
+    def __post_init__(self) -> None:
+        if self.nthreads < 1:
+            raise ValueError(f"A worker needs at least one thread; got nthreads={self.nthreads}")
+        if self.memory_limit < 0:
+            raise ValueError(f"A memory limit is at least 0 bytes; got {self.memory_limit}")
+        if not self.scheduler_address and not self.scheduler_file:
+            raise ValueError("A worker needs the scheduler's address, or a scheduler file")
+        for name, amount in self.resources.items():
+            if not amount >= 0:
+                raise ValueError(f"An amount of a resource is at least 0; got {name}={amount}")

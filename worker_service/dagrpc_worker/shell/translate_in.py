@@ -1,0 +1,106 @@
+"""The scheduler's commands as events for the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dagrpc._codec.tasks import SharedStore
+from dagrpc.v1 import common_pb2, graph_pb2, worker_session_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.execute.work import CallArgument, Literal, NamedCall, PythonTask, ResultOf, Work
+
+
+class CommandReader:
+    """Reads the batches that the scheduler sends.
+
+    Parameters
+    ----------
+    shared : SharedStore
+        Where shared values go that come with a batch.
+    on_close : callable
+        Called with reason and whether to restart, when the scheduler wants the worker to leave.
+    """
+
+    def __init__(self, shared: SharedStore, on_close: Callable[[str, bool], None]) -> None:
+        self._shared = shared
+        self._on_close = on_close
+        self._readers: dict[str, Callable[[Any], events.Event]] = {
+            "free": lambda command: events.KeysFreed(list(command.keys)),
+            "acquire_replicas": lambda command: events.ReplicasRequested(_holders(command.data)),
+            "remove_replicas": lambda command: events.ReplicasUnwanted(list(command.keys)),
+            "refresh_who_has": lambda command: events.WhoHasRefreshed(_holders(command.data)),
+            "steal": lambda command: events.StealRequested(command.key, command.run_id),
+        }
+
+    def read(self, message: worker_session_pb2.ComputeResponse) -> list[events.Event]:
+        """Return the events of a batch, in order, having kept the shared values that came with it."""
+        digests = []
+        for value in message.shared:
+            digest = value.digest
+            digests.append(digest)
+            if value.data:
+                self._shared.put(digest, value.data)
+        addresses = list(message.addresses)
+        found: list[events.Event] = []
+        for command in message.commands:
+            kind = command.WhichOneof("command")
+            if kind == "compute":
+                found.append(_compute(command.compute, digests, addresses))
+            elif kind in self._readers:
+                found.append(self._readers[kind](getattr(command, kind)))
+            elif kind == "free_shared":
+                for digest in command.free_shared.digests:
+                    self._shared.discard(digest)
+            elif kind == "close":
+                self._on_close(command.close.reason, command.close.restart)
+            # What a newer scheduler may say beyond that is not for us.
+        return found
+
+
+def _compute(
+    task: worker_session_pb2.ComputeTask, digests: Sequence[bytes], addresses: Sequence[str]
+) -> events.ComputeRequested:
+    return events.ComputeRequested(
+        task.key,
+        task.run_id,
+        tuple(task.priority),
+        _work(task, digests),
+        [(d.key, d.nbytes, tuple([addresses[i] for i in d.holders])) for d in task.dependencies],
+        dict(task.resources) if task.resources else {},
+        task.actor,
+        task.executor,
+        task.annotations,
+        task.duration_seconds,
+    )
+
+
+def _work(task: worker_session_pb2.ComputeTask, digests: Sequence[bytes]) -> Work:
+    if task.HasField("call"):
+        call = task.call
+        return NamedCall(
+            call.entrypoint,
+            [_argument(argument) for argument in call.arguments],
+            {name: _argument(argument) for name, argument in call.keyword_arguments.items()},
+        )
+    return PythonTask(task.run_spec, [digests[i] for i in task.shared])
+
+
+def _argument(argument: graph_pb2.Argument) -> CallArgument:
+    if argument.WhichOneof("source") == "task":
+        return ResultOf(argument.task)
+    return Literal(argument.value.encoding, _frames(argument.value))
+
+
+def _frames(payload: common_pb2.Payload) -> list[bytes]:
+    if not payload.frame_lengths:
+        return [payload.data]
+    frames, position = [], 0
+    for length in payload.frame_lengths:
+        frames.append(payload.data[position : position + length])
+        position += length
+    return frames
+
+
+def _holders(data: Iterable[common_pb2.DataRef]) -> list[tuple[str, int, tuple[str, ...]]]:
+    return [(ref.key, ref.nbytes, tuple(ref.workers)) for ref in data]
