@@ -16,7 +16,7 @@ from dagrpc.exceptions import WorkerStartTimeoutError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from dagrpc.client import Client
 
@@ -118,7 +118,9 @@ class Cluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __await__(self) -> Generator[Any, None, Self]:

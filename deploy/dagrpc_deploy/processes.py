@@ -144,7 +144,7 @@ class ProcessBackend:
         timeout = config.get_seconds("nanny.start-timeout") or 60.0
         try:
             report = await asyncio.wait_for(watched.reports.get(), timeout)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise RuntimeError(f"{who} did not start within {timeout:g} s") from None
         if report is None:
             raise RuntimeError(f"{who} ended with exit code {watched.child.process.returncode} while it started")
@@ -174,5 +174,3 @@ class ProcessBackend:
                 "Shutdown", pb.ShutdownRequest(reason="its cluster closes"), pb.ShutdownResponse, timeout=timeout
             )
         await channel.close()
-
-

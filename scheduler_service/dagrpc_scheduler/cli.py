@@ -64,4 +64,3 @@ def scheduler(
             serve(options)
         except OSError as error:
             raise click.ClickException(str(error)) from None
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
@@ -44,9 +46,7 @@ def test_what_protobuf_writes_is_read_by_hand(offset: int, content: bytes) -> No
 @given(offsets, st.binary(max_size=100))
 def test_fields_in_another_order_are_read(offset: int, content: bytes) -> None:
     """A peer may write the bulk field first."""
-    inner = (
-        data_pb2.DataChunk(data=content).SerializeToString() + data_pb2.DataChunk(offset=offset).SerializeToString()
-    )
+    inner = data_pb2.DataChunk(data=content).SerializeToString() + data_pb2.DataChunk(offset=offset).SerializeToString()
     chunk = data_pb2.DataChunk.FromString(inner)
     data = b"\x12" + _varint(len(inner)) + inner
     part = decode_part(data)
@@ -65,10 +65,8 @@ def test_manifest_and_end_are_messages() -> None:
 
 @given(st.binary(max_size=60))
 def test_garbage_is_an_error_or_a_message(data: bytes) -> None:
-    try:
+    with contextlib.suppress(DecodeError):
         decode_part(data)
-    except DecodeError:
-        pass
 
 
 def test_truncated_chunk_is_an_error() -> None:

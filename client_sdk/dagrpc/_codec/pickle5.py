@@ -49,7 +49,7 @@ def dumps_inband(value: object) -> bytes:
         data = pickle.dumps(value, protocol=5)
         if b"__main__" not in data:
             return data
-    except Exception:  # noqa: S110  (cloudpickle's error is the one that tells)
+    except Exception:  # cloudpickle's error is the one that tells
         pass
     pickled: bytes = cloudpickle.dumps(value, protocol=5)
     return pickled

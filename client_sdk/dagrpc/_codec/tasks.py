@@ -227,7 +227,7 @@ class _TaskPickler(pickle.Pickler):
     def __init__(self, buffer: io.BytesIO, encoder: GraphEncoder) -> None:
         super().__init__(buffer, protocol=5)
         # Looked up by the pickler for each object of a type that it does not know.
-        self.reducer_override = encoder.reduce  # type: ignore[method-assign, assignment]
+        self.reducer_override = encoder.reduce  # type: ignore[method-assign]
 
 
 def _importable(obj: Any) -> bool:
@@ -318,7 +318,9 @@ def load_task(
         function, args, kwargs, original = content
         values = _by_original(results, original)
         kwargs = kwargs or {}
-        if any(isinstance(arg, GraphNode) for arg in args) or any(isinstance(arg, GraphNode) for arg in kwargs.values()):
+        if any(isinstance(arg, GraphNode) for arg in args) or any(
+            isinstance(arg, GraphNode) for arg in kwargs.values()
+        ):
             # What is nested in the task is the user's code too: it runs when the task does, not while it is loaded.
             return _call_nested, (function, args, kwargs, values), {}
         return function, [_evaluate(arg, values) for arg in args], _evaluate_all(kwargs, values)

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from dagrpc._io import malloc, options, status
+from dagrpc._io.loop import spawn
 from dagrpc.exceptions import CommClosedError
 
 M = TypeVar("M", bound=Message)
@@ -37,7 +38,7 @@ async def wait_ready(channel: grpc.aio.Channel, address: str, timeout: float) ->
     """
     try:
         await asyncio.wait_for(channel.channel_ready(), timeout)
-    except (TimeoutError, asyncio.TimeoutError):
+    except TimeoutError:
         raise CommClosedError(
             f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc service answers there"
         ) from None
@@ -138,6 +139,7 @@ class ChannelPool:
         self._limit = limit
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._used: dict[str, float] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def get(self, address: str) -> grpc.aio.Channel:
         """Return the channel to an address."""
@@ -165,7 +167,7 @@ class ChannelPool:
         channel = self._channels.pop(address, None)
         self._used.pop(address, None)
         if channel is not None:
-            asyncio.get_running_loop().create_task(channel.close())  # noqa: RUF006  (the loop keeps it while it runs)
+            spawn(channel.close(), self._closing)
 
     async def close(self) -> None:
         """Close all channels."""

@@ -8,11 +8,9 @@ of the bytes that came; what is written is what the generated classes would writ
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from dagrpc._util.buffers import Buffer
-
 from dagrpc.v1 import worker_service_pb2
-
-
 
 _CHUNK_TAG = 0x12  # field 2, length-delimited: GetDataResponse.chunk
 _OFFSET_TAG = 0x08  # field 1, varint: DataChunk.offset

@@ -53,7 +53,9 @@ class LoopThread:
         """
         if self.inside:
             coroutine.close()
-            raise RuntimeError("a blocking call was made on dagrpc's own event loop; await the asynchronous form instead")
+            raise RuntimeError(
+                "a blocking call was made on dagrpc's own event loop; await the asynchronous form instead"
+            )
         future = self.submit(coroutine)
         try:
             return future.result(timeout)

@@ -116,7 +116,7 @@ class Session(Generic[Item]):
             self._drained.clear()
             try:
                 await asyncio.wait_for(self._drained.wait(), timeout)
-            except (TimeoutError, asyncio.TimeoutError):
+            except TimeoutError:
                 logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
 
     async def write_now(self, message: Any) -> None:

@@ -202,7 +202,7 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float) -> list[Re
     while True:
         try:
             message = await asyncio.wait_for(read(), timeout)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise CommClosedError(f"A transfer made no progress for {timeout:g} s") from None
         if message is grpc.aio.EOF:
             break
@@ -212,7 +212,9 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float) -> list[Re
     return reader.values
 
 
-async def download(client: ServiceClient, method: str, request: Any, timeout: float | None = None) -> list[ReceivedValue]:
+async def download(
+    client: ServiceClient, method: str, request: Any, timeout: float | None = None
+) -> list[ReceivedValue]:
     """Call a method that answers with a transfer.
 
     Raises

@@ -21,7 +21,7 @@ _NOT_FINITE = frozenset(("inf", "nan"))
 
 
 def encode_key(key: Key) -> str:
-    """Return the string that stands for a key on the wire.
+    r"""Return the string that stands for a key on the wire.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def encode_key(key: Key) -> str:
     >>> encode_key(("x", 0, 1))
     "('x', 0, 1)"
     >>> encode_key("('x', 0, 1)")
-    '"(\\'x\\', 0, 1)"'
+    '"(\'x\', 0, 1)"'
     """
     if type(key) is str:
         if key and key[0] not in _LITERAL_STARTS and not key.startswith(_BYTES_STARTS) and key not in _NOT_FINITE:

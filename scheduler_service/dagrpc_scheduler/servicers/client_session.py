@@ -39,9 +39,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
     check_versions(first.hello.versions, f"Client {client}")
     if client in service.sessions.clients:
         raise InvalidRequestError(f"client {client} has a session already")
-    session: Session[Any] = Session(
-        context, client_messages, client_session_pb2.UpdateGraphRequest, f"client {client}"
-    )
+    session: Session[Any] = Session(context, client_messages, client_session_pb2.UpdateGraphRequest, f"client {client}")
     welcome = client_session_pb2.ClientWelcome(
         scheduler_id=service.id,
         versions=common_pb2.Versions(**own_versions()),

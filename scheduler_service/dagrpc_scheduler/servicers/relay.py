@@ -68,7 +68,7 @@ async def _read_manifest(source: _Source, timeout: float) -> None:
     try:
         message = await asyncio.wait_for(source.call.read(), timeout)
         part = decode_part(message) if message is not grpc.aio.EOF else None
-    except (grpc.aio.AioRpcError, TimeoutError, asyncio.TimeoutError):
+    except (grpc.aio.AioRpcError, TimeoutError):
         part = None
     if isinstance(part, worker_service_pb2.GetDataResponse) and part.HasField("manifest"):
         source.manifest = part.manifest
@@ -98,7 +98,7 @@ async def _pass_on(source: _Source, total: int, timeout: float, context: Any) ->
             total += len(data)
     except grpc.aio.AioRpcError as error:
         raise NotReadyError(f"a worker's transfer broke; ask again ({error.code().name})") from None
-    except (TimeoutError, asyncio.TimeoutError):
+    except TimeoutError:
         raise NotReadyError(f"a worker's transfer made no progress for {timeout:g} s; ask again") from None
 
 

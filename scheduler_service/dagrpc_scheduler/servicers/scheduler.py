@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec.calls import run_payload
+
 from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError, UnknownWorkerError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc.v1.common_pb2 import DataRef
@@ -89,9 +90,7 @@ class SchedulerServicer:
         return cluster_info.cluster_info(self._service)
 
     async def GetTasks(self, request: pb.GetTasksRequest) -> pb.GetTasksResponse:
-        return cluster_info.tasks(
-            self._service, list(request.keys), request.limit or DEFAULT_TASK_LIMIT, request.state
-        )
+        return cluster_info.tasks(self._service, list(request.keys), request.limit or DEFAULT_TASK_LIMIT, request.state)
 
     async def GetStory(self, request: pb.GetStoryRequest) -> pb.GetStoryResponse:
         return cluster_info.story(self._service, list(request.keys))

@@ -71,9 +71,7 @@ async def restart_workers(
         client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
         request = nanny_service_pb2.RestartWorkerRequest(timeout_seconds=timeout, reason="restart")
         try:
-            await client.call(
-                "RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0
-            )
+            await client.call("RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0)
         except (DagrpcError, CommClosedError, TimeoutError) as error:
             logger.warning("Worker %s did not restart within %g s: %s", address, timeout, error)
             return address, "timed out"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrpc import config
 from dagrpc._io import options
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn

@@ -51,7 +51,9 @@ class Timers:
         for address, worker in list(self._service.sessions.workers.items()):
             silence = now - worker.last_seen
             if silence > self._worker_ttl:
-                logger.warning("Worker %s (%s) was not heard of for %.0f s: it is removed", address, worker.name, silence)
+                logger.warning(
+                    "Worker %s (%s) was not heard of for %.0f s: it is removed", address, worker.name, silence
+                )
                 # Ending its session removes it; should it live, it notices and registers anew.
                 worker.session.abort()
 

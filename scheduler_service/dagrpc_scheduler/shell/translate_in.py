@@ -121,9 +121,7 @@ def client_event(client: str, command: client_session_pb2.ClientCommand, stimulu
 
 def _finished(worker: str, m: worker_session_pb2.TaskFinished, stimulus: str) -> events.Event:
     payload = m.payload if m.HasField("payload") else None
-    return events.TaskFinished(
-        worker, m.key, m.run_id, m.nbytes, m.type_name, m.start, m.stop, payload, stimulus
-    )
+    return events.TaskFinished(worker, m.key, m.run_id, m.nbytes, m.type_name, m.start, m.stop, payload, stimulus)
 
 
 _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
@@ -146,9 +144,7 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
 }
 
 
-def worker_events(
-    worker: str, reports: Iterator[worker_session_pb2.WorkerReport], stimulus: str
-) -> list[events.Event]:
+def worker_events(worker: str, reports: Iterator[worker_session_pb2.WorkerReport], stimulus: str) -> list[events.Event]:
     """Return a worker's reports as events, leaving out those that are not the core's business."""
     translated = []
     for report in reports:
