@@ -126,7 +126,6 @@ class Gatherer:
             event = events.GatherRefused(order.worker, order.keys)
         except (CommClosedError, TimeoutError, DagrpcError) as error:
             logger.warning("%s: no results from %s: %s", self._address, order.worker, error)
-            self._channels.discard(order.worker)
             event = events.GatherFailed(order.worker, order.keys)
         except Exception:
             logger.exception("%s: a transfer from %s failed", self._address, order.worker)

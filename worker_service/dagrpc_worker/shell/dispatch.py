@@ -1,0 +1,90 @@
+"""Carries out what the core asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from dagrpc_worker.core import events, instructions
+from dagrpc_worker.core.instructions import Instruction
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.shell.gather import Gatherer
+from dagrpc_worker.shell.translate_out import REPORTS, Report
+
+
+class Dispatcher:
+    """Hands each instruction to the part of the worker that carries it out. On the loop.
+
+    Parameters
+    ----------
+    runner, gatherer, store : TaskRunner, Gatherer, DataStore
+        The parts.
+    send : callable
+        Takes the reports of a loop turn.
+    post : callable
+        Takes events.
+    """
+
+    def __init__(
+        self,
+        runner: TaskRunner,
+        gatherer: Gatherer,
+        store: DataStore,
+        send: Callable[[list[Report]], None],
+        post: Callable[[events.Event], None],
+    ) -> None:
+        self._runner = runner
+        self._gatherer = gatherer
+        self._store = store
+        self._send = send
+        self._post = post
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def __call__(self, orders: Sequence[Instruction]) -> None:
+        """Carry out instructions in order."""
+        reports: list[Report] = []
+        for order in orders:
+            kind = type(order)
+            if kind in REPORTS:
+                reports.append(cast(Report, order))
+            elif isinstance(order, instructions.Execute):
+                self._runner.submit(
+                    Job(
+                        order.key,
+                        order.run_id,
+                        order.work,
+                        order.dependencies,
+                        order.actor,
+                        order.executor,
+                        order.annotations,
+                    )
+                )
+            elif isinstance(order, instructions.DropData):
+                self._store.drop(order.keys)
+            elif isinstance(order, instructions.GatherData):
+                self._gatherer.start(order)
+            elif isinstance(order, instructions.Withdraw):
+                self._runner.withdraw(order.key, order.run_id)
+            elif isinstance(order, instructions.RetryPeerLater):
+                self._retry_later(order)
+            else:
+                raise TypeError(f"The worker's core asks for something unknown: {order!r}")
+        if reports:
+            self._send(reports)
+
+    def _retry_later(self, order: instructions.RetryPeerLater) -> None:
+        def due() -> None:
+            self._timers.pop(order.worker, None)
+            self._post(events.PeerRetryDue(order.worker))
+
+        if order.worker in self._timers:
+            self._timers.pop(order.worker).cancel()
+        self._timers[order.worker] = asyncio.get_running_loop().call_later(order.delay, due)
+
+    def close(self) -> None:
+        """Cancel the timers."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()

@@ -1,0 +1,78 @@
+"""Sends the worker's measurements to the scheduler, on a stream of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+import grpc
+
+from dagrpc._io import status
+from dagrpc._io.channels import ServiceClient
+from dagrpc.v1 import worker_session_pb2
+
+logger = logging.getLogger("dagrpc.worker")
+
+_ANSWER_TIMEOUT = 30.0
+
+
+class Heartbeat:
+    """Sends measurements at an interval.
+
+    Parameters
+    ----------
+    address : str
+        The worker.
+    client : ServiceClient
+        To the scheduler.
+    sample : callable
+        Returns the measurements.
+    interval : float
+        Seconds between two, unless the scheduler wants another.
+    """
+
+    def __init__(
+        self, address: str, client: ServiceClient, sample: Callable[[], Mapping[str, float]], interval: float
+    ) -> None:
+        self._address = address
+        self._client = client
+        self._sample = sample
+        self._interval = interval
+        self._lag = 0.0
+
+    async def run(self) -> None:
+        """Send until cancelled. A stream that breaks is opened again: only the session tells that all is over."""
+        while True:
+            await self._pause()
+            try:
+                await self._send_all()
+            except grpc.aio.AioRpcError as error:
+                logger.info(
+                    "%s: heartbeats interrupted: %s", self._address, status.from_rpc_error(error, self._client.peer)
+                )
+            except (asyncio.InvalidStateError, TimeoutError):
+                logger.info("%s: heartbeats interrupted", self._address)
+
+    async def _send_all(self) -> None:
+        stream = self._client.open_session("Heartbeat")
+        try:
+            while True:
+                metrics = {**self._sample(), "loop_lag_seconds": self._lag}
+                message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
+                await stream.write(message.SerializeToString())
+                answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
+                if answer is grpc.aio.EOF:
+                    return
+                if answer.interval_seconds > 0:
+                    self._interval = answer.interval_seconds
+                await self._pause()
+        finally:
+            stream.cancel()
+
+    async def _pause(self) -> None:
+        """Sleep for an interval, and note by how much longer it took: how busy the loop is."""
+        due = time.monotonic() + self._interval
+        await asyncio.sleep(self._interval)
+        self._lag = max(time.monotonic() - due, 0.0)

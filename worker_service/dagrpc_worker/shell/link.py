@@ -1,0 +1,152 @@
+"""The worker's session with its scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from dagrpc import config
+from dagrpc._io import channels, options, status
+from dagrpc._io.channels import ServiceClient
+from dagrpc._io.session import Session
+from dagrpc.exceptions import CommClosedError, DuplicateWorkerError, NotReadyError
+from dagrpc.v1 import worker_session_pb2
+from dagrpc_worker.shell.translate_out import Report, encode_reports
+
+logger = logging.getLogger("dagrpc.worker")
+
+WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_LOG_EVERY = 30.0
+
+
+class SchedulerLink:
+    """The connection to the scheduler and the session on it.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.client: ServiceClient | None = None
+        """Calls the scheduler's side of the worker's session. None before `connect`."""
+        self._session: Session[Report] | None = None
+
+    async def connect(
+        self, hello: worker_session_pb2.WorkerHello, deadline: float | None, duplicate_deadline: float = 0.0
+    ) -> worker_session_pb2.WorkerWelcome:
+        """Open the session, trying again while nobody answers.
+
+        Parameters
+        ----------
+        hello : WorkerHello
+            Who the worker is.
+        deadline : float or None
+            When to give up, on `time.monotonic`'s clock. None: never.
+        duplicate_deadline : float
+            Until when to try again if the name is taken, by a predecessor that the scheduler has yet to miss.
+
+        Raises
+        ------
+        CommClosedError
+            If there is no scheduler by the deadline.
+        DagrpcError
+            If the scheduler does not want the worker.
+        """
+        pause, told = _FIRST_PAUSE, time.monotonic()
+        while True:
+            try:
+                return await self._try(hello, deadline)
+            except (CommClosedError, NotReadyError, TimeoutError) as error:
+                failure: Exception = error
+                give_up = deadline
+            except DuplicateWorkerError as error:
+                failure = error
+                give_up = duplicate_deadline
+            now = time.monotonic()
+            if give_up is not None and now >= give_up:
+                raise failure
+            if now - told > _LOG_EVERY:
+                told = now
+                logger.info("Waiting for the scheduler at %s: %s", self.address, failure)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _try(
+        self, hello: worker_session_pb2.WorkerHello, deadline: float | None
+    ) -> worker_session_pb2.WorkerWelcome:
+        """Open the session or leave nothing behind."""
+        patience = config.get_seconds("comm.timeouts.connect") or 30.0
+        if deadline is not None:
+            patience = max(min(patience, deadline - time.monotonic()), 0.1)
+        channel = channels.open_channel(self.address, options.CONTROL_CHANNEL)
+        try:
+            await channels.wait_ready(channel, self.address, patience)
+            client = ServiceClient(channel, WORKER_SESSION_SERVICE, f"scheduler {self.address}")
+            stream = client.open_session("Compute")
+            session: Session[Report] = Session(
+                stream, encode_reports, worker_session_pb2.ComputeResponse, client.peer
+            )
+            welcome = await asyncio.wait_for(self._greet(session, hello), patience)
+        except grpc.aio.AioRpcError as error:
+            await channel.close()
+            raise status.from_rpc_error(error, f"scheduler {self.address}") from None
+        except BaseException:
+            await channel.close()
+            raise
+        self.client, self._session = client, session
+        return welcome
+
+    async def _greet(
+        self, session: Session[Report], hello: worker_session_pb2.WorkerHello
+    ) -> worker_session_pb2.WorkerWelcome:
+        await session.write_now(worker_session_pb2.ComputeRequest(hello=hello))
+        answer = await session.read_now()
+        if answer is None or not answer.HasField("welcome"):
+            raise CommClosedError(f"The scheduler at {self.address} ended the session before it began")
+        welcome: worker_session_pb2.WorkerWelcome = answer.welcome
+        return welcome
+
+    def send(self, reports: list[Report]) -> None:
+        """Queue reports."""
+        if self._session is not None:
+            self._session.send_many(reports)
+
+    async def run(self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any]) -> None:
+        """Hold the session until it ends.
+
+        Raises
+        ------
+        CommClosedError
+            Always: the session ended, or broke.
+        DagrpcError
+            If the scheduler ended it with a reason.
+        """
+        assert self._session is not None
+        try:
+            await self._session.run(on_message)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, f"scheduler {self.address}") from None
+        except asyncio.InvalidStateError:
+            # Written to after it broke.
+            raise CommClosedError(f"The session with the scheduler at {self.address} broke") from None
+        raise CommClosedError(f"The scheduler at {self.address} ended the session")
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until all reports have left, `timeout` seconds at most."""
+        if self._session is not None:
+            await self._session.drain(timeout)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self.client is not None:
+            await self.client.channel.close()

@@ -1,0 +1,95 @@
+"""A worker's directory for temporary files: private, locked while it lives, removed when it closes."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import dask.config
+
+from dagrpc import config
+
+logger = logging.getLogger("dagrpc.worker")
+
+_SPACE = "dagrpc-worker-space"
+_LOCK_SUFFIX = ".lock"
+
+
+class Workspace:
+    """A directory of one worker.
+
+    It lies in a directory that workers share. A lock beside it, which the system releases however the process ends,
+    tells directories in use from those left behind.
+
+    Parameters
+    ----------
+    local_directory : str
+        Where the shared directory is to be. Empty: as configured, else the system's directory for temporary files.
+
+    Raises
+    ------
+    OSError
+        If the directory cannot be made.
+    """
+
+    def __init__(self, local_directory: str = "") -> None:
+        base = local_directory or config.get("worker.local-directory") or dask.config.get("temporary-directory", None)
+        if base:
+            self.space = Path(base).absolute() / _SPACE
+        else:
+            # Shared with other users of the machine, who must not be able to read what is there.
+            self.space = Path(tempfile.gettempdir()) / f"{_SPACE}-{os.getuid()}"
+        self.space.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not base and self.space.stat().st_uid != os.getuid():
+            self.space = Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
+        self.path = Path(tempfile.mkdtemp(prefix="worker-", dir=self.space))
+        self._lock = _acquire(_lock_of(self.path))
+
+    def purge_stale(self) -> int:
+        """Remove what workers left behind that are no more. Returns how many there were. Blocking."""
+        count = 0
+        for path in self.space.glob("worker-*"):
+            if path == self.path or not path.is_dir():
+                continue
+            lock = _acquire(_lock_of(path), create=False)
+            if lock is None:
+                continue
+            logger.info("Removing %s, which a worker left behind", path)
+            _remove(path)
+            os.close(lock)
+            count += 1
+        return count
+
+    def close(self) -> None:
+        """Remove the directory. Blocking."""
+        if self._lock is not None:
+            _remove(self.path)
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + _LOCK_SUFFIX)
+
+
+def _acquire(path: Path, create: bool = True) -> int | None:
+    """Return the descriptor of a locked file; None if another process has locked it, or it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    _lock_of(path).unlink(missing_ok=True)
