@@ -24,6 +24,9 @@ IMAGE ?= dagrpc:latest
 BASE_IMAGE ?= python:3.11-slim-bookworm
 WORKERS ?= 2
 COMPOSE_FILE := deploy/compose/compose.yaml
+# Else it would be called after the folder of that file.
+COMPOSE_PROJECT_NAME ?= dagrpc
+export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.events import ComputeRequested, Event, ExecuteSucceeded, GatherSucceeded, KeysFreed
-from dagrpc_worker.core.instructions import Execute, GatherData
+from dagrpc_worker.core.instructions import Execute, GatherData, Instruction
 from dagrpc_worker.core.machine import WorkerCore
 
 
@@ -55,12 +55,12 @@ def trivial_in_batches(tasks: int, size: int = 64) -> float:
             batch.append(KeysFreed(ended))
         pending, ended = _carry_out(handle_batch, batch)
     elapsed = time.perf_counter() - start
-    assert not core.view.keys(), core.view.counts()
+    assert not core.view.managed_keys(), core.view.counts()
     return elapsed
 
 
 def _carry_out(
-    handle_batch: Callable[[Sequence[Event], float], list[object]], batch: Sequence[Event]
+    handle_batch: Callable[[Iterable[Event], float], list[Instruction]], batch: Iterable[Event]
 ) -> tuple[list[Event], list[str]]:
     """Feed a batch; end everything that it starts."""
     ends: list[Event] = []
@@ -99,7 +99,7 @@ def with_fetches(tasks: int) -> float:
                     events.append(GatherSucceeded(instruction.worker, dict.fromkeys(instruction.keys, 1000)))
             queue = core.handle_batch(events, 0.0) if events else []
     elapsed = time.perf_counter() - start
-    assert not core.view.keys(), core.view.counts()
+    assert not core.view.managed_keys(), core.view.counts()
     return elapsed
 
 

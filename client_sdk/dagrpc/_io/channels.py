@@ -44,6 +44,11 @@ async def wait_ready(channel: grpc.aio.Channel, address: str, timeout: float) ->
         ) from None
 
 
+def serialize(message: Message) -> bytes:
+    """Return a message's bytes. (The method of the base class, taken by itself, returns nothing of a subclass.)"""
+    return message.SerializeToString()
+
+
 def identity(data: bytes) -> bytes:
     """Return its argument: the serializer of methods whose bytes are made and read elsewhere."""
     return data
@@ -89,7 +94,7 @@ class ServiceClient:
         if function is None:
             function = self.channel.unary_unary(
                 self._path(method),
-                request_serializer=Message.SerializeToString,
+                request_serializer=serialize,
                 response_deserializer=response_type.FromString,
             )
             self._unary[method] = function
@@ -109,7 +114,7 @@ class ServiceClient:
     def open_download(self, method: str, request: Message) -> Any:
         """Open a server-side stream of raw bytes."""
         return self.channel.unary_stream(
-            self._path(method), request_serializer=Message.SerializeToString, response_deserializer=identity
+            self._path(method), request_serializer=serialize, response_deserializer=identity
         )(request)
 
     def open_upload(self, method: str) -> Any:

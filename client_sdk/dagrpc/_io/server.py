@@ -10,14 +10,13 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from dagrpc._io import malloc, options, status
-from dagrpc._io.channels import identity
+from dagrpc._io.channels import identity, serialize
 from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError
 
@@ -71,7 +70,7 @@ class Server:
         handler: grpc.RpcMethodHandler = getattr(grpc, kind)(
             guarded,
             request_deserializer=identity if raw_in else request_type.FromString,
-            response_serializer=identity if raw_out else Message.SerializeToString,
+            response_serializer=identity if raw_out else serialize,
         )
         return handler
 

@@ -114,10 +114,10 @@ class Session(Generic[Item]):
         """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""
         if self._queue:
             self._drained.clear()
-            try:
-                await asyncio.wait_for(self._drained.wait(), timeout)
-            except TimeoutError:
-                logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
+        try:
+            await asyncio.wait_for(self._drained.wait(), timeout)
+        except TimeoutError:
+            logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
 
     async def write_now(self, message: Any) -> None:
         """Write a message before `run` is called: the first of a handshake."""
@@ -156,6 +156,8 @@ class Session(Generic[Item]):
         while True:
             await self._wake.wait()
             self._wake.clear()
+            # What is being written has not been handed over yet either.
+            self._drained.clear()
             items, self._queue = self._queue, []
             for message in self._encode(items):
                 data = message.SerializeToString()

@@ -137,15 +137,13 @@ class GraphRecord:
 class ClientState:
     """Facts about one client."""
 
-    __slots__ = ("alone", "announced", "graphs", "held_shared", "name", "wants")
+    __slots__ = ("alone", "graphs", "held_shared", "name", "wants")
 
     def __init__(self, name: str) -> None:
         """Make a client that wants nothing."""
         self.name = name
         self.wants: dict[TaskState, None] = {}
         """Tasks whose results it wants."""
-        self.announced: dict[TaskState, None] = {}
-        """Data that it is about to put on workers."""
         self.held_shared: dict[bytes, None] = {}
         """Digests of the shared values that it holds."""
         self.graphs: dict[str, GraphRecord] = {}

@@ -49,6 +49,8 @@ class CoreConfig:
     """Seconds after which a task that no worker may run fails; None: never."""
     story_length: int = 100_000
     """How many transitions are remembered."""
+    options_remembered: int = 1_000
+    """How many different task options are remembered with the workers that they allow."""
     idle_prefixes: int = 1_000
     """How many prefixes without tasks are remembered, with their durations."""
 

@@ -8,13 +8,13 @@ from typing import Any
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.effects import Effect, FreeKeys
-from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.shared import SharedRegistry
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from dagrpc_scheduler.policies.load import LoadIndex
+from dagrpc_scheduler.policies.placement import Allowed
 
 
 class SchedulerState:
@@ -23,6 +23,7 @@ class SchedulerState:
     __slots__ = (
         "aliases",
         "allowed_cache",
+        "announced",
         "clients",
         "complete_graphs",
         "config",
@@ -66,6 +67,8 @@ class SchedulerState:
         """Tasks in state queued."""
         self.unrunnable: dict[TaskState, float] = {}
         """Tasks in state no-worker, and since when."""
+        self.announced: dict[TaskState, ClientState] = {}
+        """Data that has not arrived yet, and who is about to put it on workers."""
         self.shared = SharedRegistry()
         self.story = Story(config.story_length)
 
@@ -81,7 +84,7 @@ class SchedulerState:
         """Workers by name."""
         self.hosts: dict[str, dict[WorkerState, None]] = {}
         """Workers by host."""
-        self.allowed_cache: dict[int, tuple[TaskOptions, list[WorkerState]]] = {}
+        self.allowed_cache: dict[int, Allowed] = {}
         """Running workers that options allow, by identity of the options; emptied when workers change."""
         self.clients: dict[str, ClientState] = {}
 

@@ -30,7 +30,7 @@ def load_of(worker: WorkerState, cover_seconds: float) -> float:
     """
     count = len(worker.processing) - len(worker.long_running)
     nthreads = worker.nthreads
-    if count < nthreads:
+    if count < nthreads and count < worker.slots:
         return count / nthreads - 1.0
     occupancy = worker.occupancy / nthreads
     within = occupancy / (1.0 + occupancy)

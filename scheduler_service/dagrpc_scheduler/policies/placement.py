@@ -6,20 +6,28 @@ that hold its dependencies; the worker with the least to do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from dagrpc_scheduler.core.cluster import NO_LIMIT, RUNNING, WorkerState
+from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
+from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
 from dagrpc_scheduler.policies.load import FULL, SATURATED
 from dagrpc_scheduler.policies.occupancy import size_of
 from dagrpc_scheduler.policies.rootish import is_rootish, room_for
 
 if TYPE_CHECKING:
-    from typing import Literal
-
-    from dagrpc_scheduler.core.events import TaskOptions
     from dagrpc_scheduler.core.state import SchedulerState
+
+
+class Allowed(NamedTuple):
+    """Running workers that may run tasks with certain options."""
+
+    options: TaskOptions
+    """Kept beside the answer, which is found by their identity: that means something only while they live."""
+    workers: list[WorkerState]
+    members: frozenset[WorkerState]
 
 
 def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
@@ -47,7 +55,7 @@ def least_loaded(state: SchedulerState, task: TaskState) -> WorkerState | None:
 def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
     if not state.running:
         return NO_WORKER
-    if state.config.worker_saturation >= NO_LIMIT:
+    if math.isinf(state.config.worker_saturation):
         return _choose_beside_neighbours(state, task) or NO_WORKER
     if state.queue.size:
         return QUEUED
@@ -110,22 +118,20 @@ def _wait(worker: WorkerState) -> float:
 
 def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | None:
     allowed = allowed_workers(state, task.options)
-    if not allowed:
-        return None
     config = state.config
-    candidates: Iterable[WorkerState] = allowed
-    considered = config.candidates_considered
-    if len(allowed) > considered:
+    candidates: Iterable[WorkerState] = allowed.workers
+    count, considered = len(allowed.workers), config.candidates_considered
+    if count > considered:
         # A window that moves on with each assignment, and the holders of dependencies, stand for all.
-        first = state.run_id * considered % len(allowed)
-        window = [*allowed[first : first + considered], *allowed[: max(0, first + considered - len(allowed))]]
+        first = state.run_id * considered % count
+        window = allowed.workers[first : first + considered] + allowed.workers[: max(0, first + considered - count)]
         near = [
             holder
             for dependency in task.dependencies
             for holder in dependency.holders[: config.holders_considered]
-            if holder.status == RUNNING and allows(state, task.options, holder)
+            if holder in allowed.members
         ]
-        candidates = dict.fromkeys([*near, *window])
+        candidates = dict.fromkeys(near + window)
     best: WorkerState | None = None
     best_cost = (True, True, 0.0, 0)
     for worker in candidates:
@@ -133,50 +139,54 @@ def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | Non
         for dependency in task.dependencies:
             if dependency not in worker.has_what:
                 missing += size_of(dependency, config)
-        wait = _wait(worker)
-        busy = any(
-            worker.used_resources.get(name, 0.0) + amount > worker.resources[name]
-            for name, amount in task.options.resources.items()
-        )
-        cost = (worker is task.avoid, busy, missing / config.bandwidth + wait, len(worker.processing))
+        start = missing / config.bandwidth + _wait(worker)
+        cost = (worker is task.avoid, _lacks_resources(worker, task.options), start, len(worker.processing))
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
     return best
 
 
-def allowed_workers(state: SchedulerState, options: TaskOptions) -> list[WorkerState]:
+def _lacks_resources(worker: WorkerState, options: TaskOptions) -> bool:
+    """Tell whether the worker's other tasks occupy the resources that a task would need."""
+    for name, amount in options.resources.items():
+        if worker.used_resources.get(name, 0.0) + amount > worker.resources.get(name, 0.0):
+            return True
+    return False
+
+
+def allowed_workers(state: SchedulerState, options: TaskOptions) -> Allowed:
     """Return the running workers that may run tasks with these options."""
-    cached = state.allowed_cache.get(id(options))
-    if cached is not None:
-        return cached[1]
-    named: Iterable[WorkerState] = state.running
+    allowed = state.allowed_cache.get(id(options))
+    if allowed is not None:
+        return allowed
+    workers = [worker for worker in state.running if offers(worker, options)]
     if options.workers:
-        listed = dict.fromkeys(worker for text in options.workers for worker in resolve(state, text))
-        named = [worker for worker in listed if worker.status == RUNNING and offers(worker, options)]
-        if not named and options.allow_other_workers:
-            named = state.running
-    allowed = [worker for worker in named if offers(worker, options)]
-    if len(state.allowed_cache) >= state.config.idle_prefixes:
+        named = dict.fromkeys(worker for text in options.workers for worker in resolve(state, text))
+        preferred = [worker for worker in named if worker.status == RUNNING and offers(worker, options)]
+        if preferred or not options.allow_other_workers:
+            workers = preferred
+    if len(state.allowed_cache) >= state.config.options_remembered:
         state.allowed_cache.clear()
-    # The options are kept with the answer: an identity means something only while its owner lives.
-    state.allowed_cache[id(options)] = (options, allowed)
+    allowed = state.allowed_cache[id(options)] = Allowed(options, workers, frozenset(workers))
     return allowed
 
 
-def allows(state: SchedulerState, options: TaskOptions, worker: WorkerState) -> bool:
-    """Tell whether a running worker may run tasks with these options while none of the preferred ones is there."""
+def could_run(worker: WorkerState, options: TaskOptions) -> bool:
+    """Tell whether a worker is one on which tasks with these options may be run, perhaps for want of a better one."""
     if not offers(worker, options):
         return False
-    if not options.workers or worker.address in options.workers:
+    names = options.workers
+    if not names or options.allow_other_workers:
         return True
-    if worker.name in options.workers or worker.host in options.workers:
-        return True
-    return options.allow_other_workers and worker in allowed_workers(state, options)
+    return worker.address in names or worker.name in names or worker.host in names
 
 
 def offers(worker: WorkerState, options: TaskOptions) -> bool:
     """Tell whether a worker has the resources that tasks with these options occupy."""
-    return all(worker.resources.get(name, 0.0) >= amount for name, amount in options.resources.items())
+    for name, amount in options.resources.items():
+        if worker.resources.get(name, 0.0) < amount:
+            return False
+    return True
 
 
 def resolve(state: SchedulerState, text: str) -> list[WorkerState]:

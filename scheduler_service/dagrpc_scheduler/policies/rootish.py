@@ -52,7 +52,7 @@ def room_for(worker: WorkerState, task: TaskState, config: CoreConfig) -> int:
     count = len(worker.processing) - len(worker.long_running)
     if task.suspicious:
         # It may kill the worker: nothing else is to be there longer than necessary.
-        return min(worker.nthreads - count, 1)
+        return min(worker.nthreads - count, worker.slots - count, 1)
     room = worker.slots - count
     prefix = task.group.prefix
     per_thread = cover_per_thread(prefix, config)

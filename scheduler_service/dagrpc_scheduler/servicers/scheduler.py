@@ -109,7 +109,7 @@ class SchedulerServicer:
             raise CodeNotAllowedError(
                 "This scheduler runs no user code; start it with `dagrpc scheduler --allow-code` to allow it"
             )
-        result = await run_payload(request.function, {"dask_scheduler": self._service})
+        result = await run_payload(request.function, {"dask_scheduler": self._service}, self._service.user_threads)
         return pb.RunOnSchedulerResponse(result=result)
 
     # --- workers' lives ---

@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ class SchedulerService:
         """To workers and nannies, for calls."""
         self.data_channels = ChannelPool(options.DATA_CHANNEL)
         """To workers, for relayed transfers."""
+        self.user_threads = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-user-code")
+        """Where user code runs, if it is allowed at all."""
         self.tasks: set[asyncio.Task[Any]] = set()
         self._server: Server | None = None
         self._timers = Timers(self)
@@ -170,6 +173,7 @@ class SchedulerService:
         await cancel_all(self.tasks)
         if self._server is not None:
             await self._server.stop(0.5)
+        self.user_threads.shutdown(wait=False, cancel_futures=True)
         await self.control_channels.close()
         await self.data_channels.close()
         if self.options.scheduler_file:

@@ -78,8 +78,9 @@ class WorkerCore:
         state.now = now
         handlers = HANDLERS
         for event in events:
+            handler = handlers[type(event)]
             state.stimulus = event.stimulus
-            handlers[type(event)](state, event)
+            handler(state, event)
             settle(state)
         start_tasks(state)
         start_gathers(state)

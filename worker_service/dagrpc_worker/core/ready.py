@@ -144,8 +144,7 @@ def _may_go_ahead(state: WorkerState, pool: Pool, task: TaskState) -> bool:
     config = state.config
     if threads <= 0 or pool.short >= threads * config.lookahead_tasks:
         return False
-    seconds = _short_seconds(state, pool, task)
-    return seconds >= 0.0 and pool.short_seconds + seconds < threads * config.lookahead
+    return pool.short_seconds < threads * config.lookahead and _short_seconds(state, pool, task) >= 0.0
 
 
 def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 Entry: TypeAlias = tuple[str, str, str, str, float]
-"""Key, state before, state after, stimulus, time."""
+"""Key, state before, state after, stimulus, time.
+
+Executions and transfers begin at the end of a batch: their stimulus is that of the batch's last event.
+"""
 
 
 class Story:

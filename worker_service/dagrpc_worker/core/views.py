@@ -106,7 +106,7 @@ class WorkerView:
 
     # Tasks; these walk over all of them.
 
-    def keys(self) -> list[str]:
+    def managed_keys(self) -> list[str]:
         """Keys of all tasks that the core manages."""
         return list(self._state.tasks)
 

@@ -45,7 +45,6 @@ class Heartbeat:
     async def run(self) -> None:
         """Send until cancelled. A stream that breaks is opened again: only the session tells that all is over."""
         while True:
-            await self._pause()
             try:
                 await self._send_all()
             except grpc.aio.AioRpcError as error:
@@ -54,6 +53,7 @@ class Heartbeat:
                 )
             except (asyncio.InvalidStateError, TimeoutError):
                 logger.info("%s: heartbeats interrupted", self._address)
+            await self._pause()
 
     async def _send_all(self) -> None:
         stream = self._client.open_session("Heartbeat")

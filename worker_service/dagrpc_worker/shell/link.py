@@ -39,7 +39,9 @@ class SchedulerLink:
         self.address = address
         self.client: ServiceClient | None = None
         """Calls the scheduler's side of the worker's session. None before `connect`."""
+        self._stream: Any = None
         self._session: Session[Report] | None = None
+        self._ended = asyncio.Event()
 
     async def connect(
         self, hello: worker_session_pb2.WorkerHello, deadline: float | None, duplicate_deadline: float = 0.0
@@ -103,7 +105,7 @@ class SchedulerLink:
         except BaseException:
             await channel.close()
             raise
-        self.client, self._session = client, session
+        self.client, self._stream, self._session = client, stream, session
         return welcome
 
     async def _greet(
@@ -139,12 +141,26 @@ class SchedulerLink:
         except asyncio.InvalidStateError:
             # Written to after it broke.
             raise CommClosedError(f"The session with the scheduler at {self.address} broke") from None
+        finally:
+            self._ended.set()
         raise CommClosedError(f"The scheduler at {self.address} ended the session")
 
-    async def drain(self, timeout: float) -> None:
-        """Wait until all reports have left, `timeout` seconds at most."""
-        if self._session is not None:
-            await self._session.drain(timeout)
+    async def finish(self, timeout: float) -> None:
+        """Send what is queued, then end the session in good order. Each step takes `timeout` seconds at most.
+
+        A stream that is cut off takes with it what the scheduler has not read yet.
+        """
+        if self._session is None or self._ended.is_set():
+            return
+        await self._session.drain(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._stream.done_writing()
+                await self._ended.wait()
+        except TimeoutError:
+            logger.info("The scheduler at %s did not end the session within %g s", self.address, timeout)
+        except (grpc.aio.BaseError, asyncio.InvalidStateError):
+            logger.debug("The session with the scheduler at %s broke while it ended", self.address, exc_info=True)
 
     async def close(self) -> None:
         """Close the connection."""

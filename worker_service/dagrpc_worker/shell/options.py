@@ -39,6 +39,8 @@ class WorkerOptions:
     """Address of its nanny."""
     death_timeout: float | None = None
     """Seconds to look for the scheduler before giving up. None: without end."""
+    duplicate_grace: float = 0.0
+    """Seconds to wait for a name that is taken: a predecessor of that name may not have been missed yet."""
     heartbeat_interval: float = field(default_factory=lambda: config.get_seconds("worker.heartbeat-interval") or 1.0)
     """Seconds between two measurements."""
 

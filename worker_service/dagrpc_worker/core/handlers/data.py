@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from dagrpc_worker.core.events import DataPut, GatherFailed, GatherRefused, GatherSucceeded, PeerRetryDue
@@ -35,7 +34,9 @@ def on_gather_succeeded(state: WorkerState, event: GatherSucceeded) -> None:
     for key in event.missing:
         if key in call:
             _note_missing(state, state.tasks[key], event.worker)
-    _fail_dependents(state, event.failed, call)
+    for key, failure in event.failed.items():
+        if key in call:
+            _fail_dependents(state, state.tasks[key], event.worker, failure)
     if event.sizes or event.missing or event.failed:
         peer = state.peers.get(event.worker)
         if peer is not None:
@@ -53,20 +54,20 @@ def _note_missing(state: WorkerState, task: TaskState, holder: str) -> None:
         state.reports.append(ReportDataMissing(task.key, holder))
 
 
-def _fail_dependents(state: WorkerState, failed: Mapping[str, Any], call: Mapping[str, int]) -> None:
-    """Report failures of the tasks that wait for results which cannot be transferred."""
-    for key, failure in failed.items():
-        if key not in call:
-            continue
-        task = state.tasks[key]
-        # The scheduler can only be told of failing tasks; that a copy could not be made, it sees from its absence.
-        task.replica = False
-        for dependent in list(task.dependents or ()):
-            request = dependent.request
-            if request is not None and dependent.execution == NO_RUN and not task.stored:
-                state.reports.append(ReportErred(dependent.key, request.run_id, failure, 0.0, 0.0))
-                dependent.erred = True
-                drop_request(state, dependent)
+def _fail_dependents(state: WorkerState, task: TaskState, holder: str, failure: Any) -> None:
+    """Report failures of the tasks that wait for a result which cannot be transferred."""
+    # Whoever still wants it is not to ask the same peer for the same failure, again and again.
+    remove_holder(task, holder)
+    # The scheduler can only be told of failed tasks; that a copy could not be made it sees from its absence.
+    task.replica = False
+    if task.stored:
+        return
+    for dependent in list(task.dependents or ()):
+        request = dependent.request
+        if request is not None and dependent.execution == NO_RUN:
+            state.reports.append(ReportErred(dependent.key, request.run_id, failure, 0.0, 0.0))
+            dependent.erred = True
+            drop_request(state, dependent)
 
 
 def on_gather_refused(state: WorkerState, event: GatherRefused) -> None:

@@ -1,0 +1,231 @@
+"""What a client tells the scheduler, and how it is put into messages.
+
+Commands are plain objects that any thread queues. They become messages on the IO loop, as few as possible: calls that
+were submitted one after the other share a graph part, releases share a list.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dagrpc._client.state import KeyState
+from dagrpc.v1 import client_session_pb2, graph_pb2
+
+PART_TASKS = 1_000
+"""Most tasks of one graph part."""
+PART_BYTES = 1 << 20
+"""Bytes at which a graph part is full."""
+_TASK_OVERHEAD = 48
+
+Digest: TypeAlias = bytes
+Request: TypeAlias = client_session_pb2.UpdateGraphRequest
+
+
+class Call:
+    """One call of a function, submitted by itself; a graph of its own."""
+
+    __slots__ = ("dependencies", "digest", "fifo_timeout", "options", "run_spec", "wire")
+
+    def __init__(
+        self,
+        wire: str,
+        run_spec: bytes,
+        digest: Digest,
+        dependencies: Sequence[str],
+        options: graph_pb2.TaskOptions | None,
+        fifo_timeout: float,
+    ) -> None:
+        self.wire = wire
+        self.run_spec = run_spec
+        self.digest = digest
+        self.dependencies = dependencies
+        self.options = options
+        self.fifo_timeout = fifo_timeout
+
+
+TaskRecord: TypeAlias = tuple[str, Sequence[str], bytes, Sequence[int], int, int, bool]
+"""Key, dependencies, run spec, positions of shared values, position of options plus one, order, wanted."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of a graph."""
+
+    graph_id: str
+    fifo_timeout: float = 0.0
+    last: bool = False
+    shared: list[tuple[Digest, bytes]] = field(default_factory=list)
+    options: list[graph_pb2.TaskOptions] = field(default_factory=list)
+    tasks: list[TaskRecord] = field(default_factory=list)
+    nbytes: int = 0
+
+    def add(self, task: TaskRecord) -> None:
+        """Add a task."""
+        self.tasks.append(task)
+        self.nbytes += len(task[2]) + len(task[0]) + _TASK_OVERHEAD
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for the next part."""
+        return len(self.tasks) >= PART_TASKS or self.nbytes >= PART_BYTES
+
+
+@dataclass(slots=True)
+class Want:
+    """Hold results of existing tasks."""
+
+    keys: Sequence[str]
+
+
+@dataclass(slots=True)
+class Cancel:
+    """Give up tasks."""
+
+    keys: Sequence[str]
+    force: bool
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Retry:
+    """Run failed tasks again."""
+
+    keys: Sequence[str]
+
+
+@dataclass(slots=True)
+class Hold:
+    """Hold a shared value."""
+
+    digest: Digest
+    data: bytes
+
+
+@dataclass(slots=True)
+class LetGo:
+    """Hold shared values no longer."""
+
+    digests: Sequence[Digest]
+
+
+@dataclass(slots=True)
+class Ping:
+    """Answer once all earlier commands have been carried out."""
+
+    token: int
+
+
+Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping
+"""A `KeyState` stands for the release of its key."""
+
+
+class _Batch:
+    """A message in the making."""
+
+    def __init__(self) -> None:
+        self.request = Request()
+        self.size = 0
+        self._calls: graph_pb2.GraphPart | None = None
+        self._call_timeout = 0.0
+        self._digests: dict[Digest, int] = {}
+        self._options: dict[int, int] = {}
+        self._released: client_session_pb2.ReleaseKeys | None = None
+
+    def add(self, command: Command) -> None:
+        """Add a command."""
+        kind = type(command)
+        if kind is Call:
+            self._released = None
+            self._add_call(command)  # type: ignore[arg-type]
+            return
+        if kind is KeyState:
+            self._calls = None
+            if self._released is None:
+                self._released = self.request.commands.add().release
+            self._released.keys.append(command.wire)  # type: ignore[union-attr]
+            self.size += 40
+            return
+        self._calls = self._released = None
+        new = self.request.commands.add()
+        match command:
+            case Part():
+                self._add_part(new.graph, command)
+            case Want(keys):
+                new.want.keys.extend(keys)
+            case Cancel(keys, force, reason, message):
+                new.cancel.keys.extend(keys)
+                new.cancel.force, new.cancel.reason, new.cancel.message = force, reason, message
+            case Retry(keys):
+                new.retry.keys.extend(keys)
+            case Hold(digest, data):
+                new.hold_shared.shared.add(digest=digest, data=data)
+                self.size += len(data)
+            case LetGo(digests):
+                new.release_shared.digests.extend(digests)
+            case Ping(token):
+                new.ping.token = token
+
+    def _add_call(self, call: Call) -> None:
+        part = self._calls
+        if part is None or self._call_timeout != call.fifo_timeout:
+            part = self._calls = self.request.commands.add().graph
+            part.graph_id = uuid.uuid4().hex
+            part.last = True
+            part.fifo_timeout_seconds = self._call_timeout = call.fifo_timeout
+            self._digests, self._options = {}, {}
+        position = self._digests.get(call.digest)
+        if position is None:
+            position = self._digests[call.digest] = len(self._digests)
+            part.shared.add(digest=call.digest)
+        options = 0
+        if call.options is not None:
+            options = self._options.get(id(call.options), 0)
+            if not options:
+                part.options.append(call.options)
+                options = self._options[id(call.options)] = len(part.options)
+        part.tasks.add(
+            key=call.wire,
+            dependencies=call.dependencies,
+            run_spec=call.run_spec,
+            shared=(position,),
+            options=options,
+            wanted=True,
+        )
+        self.size += len(call.run_spec) + len(call.wire) + _TASK_OVERHEAD
+
+    def _add_part(self, target: graph_pb2.GraphPart, part: Part) -> None:
+        target.graph_id = part.graph_id
+        target.last = part.last
+        target.fifo_timeout_seconds = part.fifo_timeout
+        for digest, data in part.shared:
+            target.shared.add(digest=digest, data=data)
+            self.size += len(data)
+        target.options.extend(part.options)
+        add = target.tasks.add
+        for key, dependencies, run_spec, shared, options, order, wanted in part.tasks:
+            add(
+                key=key,
+                dependencies=dependencies,
+                run_spec=run_spec,
+                shared=shared,
+                options=options,
+                order=order,
+                wanted=wanted,
+            )
+        self.size += part.nbytes
+
+
+def encode_commands(commands: Iterable[Command]) -> Iterator[Request]:
+    """Put commands into messages of about 1 MiB at most, in order."""
+    batch = _Batch()
+    for command in commands:
+        batch.add(command)
+        if batch.size >= PART_BYTES:
+            yield batch.request
+            batch = _Batch()
+    if batch.request.commands:
+        yield batch.request

@@ -1,0 +1,304 @@
+"""The client's session: commands go up in one order, events come down into the table of keys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import grpc
+
+from dagrpc import config
+from dagrpc._client.commands import Command, Ping, encode_commands
+from dagrpc._client.state import KeyState, KeyTable, lock
+from dagrpc._io import channels, options, status
+from dagrpc._io.channels import ChannelPool, ServiceClient
+from dagrpc._io.loop import LoopThread, spawn
+from dagrpc._io.session import Session
+from dagrpc._util.versions import own_versions
+from dagrpc.exceptions import ClosedClientError, CommClosedError, GraphError
+from dagrpc.v1 import client_session_pb2, common_pb2, scheduler_service_pb2
+
+logger = logging.getLogger("dagrpc.client")
+
+SCHEDULER_SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
+
+LOST_REASON = "scheduler-connection-lost"
+LOST_MESSAGE = "The connection to the scheduler was lost."
+
+
+class ClientSession:
+    """A client's connection to the scheduler. Lives on the IO loop, except where a method says otherwise.
+
+    Parameters
+    ----------
+    loop : LoopThread
+        The IO loop.
+    table : KeyTable
+        Where events go.
+    client_id : str
+        The client's name at the scheduler.
+    """
+
+    def __init__(self, loop: LoopThread, table: KeyTable, client_id: str) -> None:
+        self.loop = loop
+        self.table = table
+        self.client_id = client_id
+        self.address = ""
+        self.status = "newly-created"
+        self.welcome = client_session_pb2.ClientWelcome()
+        self.scheduler: ServiceClient | None = None
+        """Calls the scheduler's unary methods, over the session's connection."""
+        self.data: ChannelPool | None = None
+        """Connections for bulk data, by address."""
+        self.on_lost: Callable[[], object] = lambda: None
+        """Called once, on the loop, when the stream ended and nobody had asked for it."""
+        self._channel: grpc.aio.Channel | None = None
+        self._call: Any = None
+        self._session: Session[Command] | None = None
+        self._run_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pending: deque[Command] = deque()
+        self._flush_scheduled = False
+        self._tokens = 0
+        self._pongs: dict[int, asyncio.Future[None]] = {}
+        self._rescinded = False
+        """Whether keys were given up since the last fence."""
+
+    # --- from any thread -----------------------------------------------------------------------------------------
+
+    def send(self, command: Command) -> None:
+        """Queue a command behind all earlier ones. May be called from any thread, also from finalizers."""
+        # Appended before the flag is read; `_flush` lowers the flag before it looks: no command is left lying.
+        self._pending.append(command)
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            # A loop that is closed sends no more; the client is closed, too, then.
+            with contextlib.suppress(RuntimeError):
+                self.loop.loop.call_soon_threadsafe(self._flush)
+
+    def next_token(self) -> int:
+        """Return a number for a ping, higher than all before."""
+        with lock:
+            self._tokens += 1
+            return self._tokens
+
+    # --- connecting ----------------------------------------------------------------------------------------------
+
+    async def connect(self, address: str, timeout: float) -> None:
+        """Connect to the scheduler.
+
+        Raises
+        ------
+        CommClosedError
+            If no scheduler answers at the address within `timeout` seconds.
+        VersionUnsupportedError
+            If scheduler and client share no protocol revision.
+        """
+        self.address = address
+        self.status = "connecting"
+        try:
+            async with asyncio.timeout(timeout):
+                await self._open(address, timeout)
+        except TimeoutError:
+            await self._abandon()
+            raise CommClosedError(
+                f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc scheduler answers there"
+            ) from None
+        except BaseException:
+            await self._abandon()
+            raise
+        self.status = "running"
+        self._flush()
+
+    async def _open(self, address: str, timeout: float) -> None:
+        self._channel = channels.open_channel(address, options.CONTROL_CHANNEL)
+        self.data = ChannelPool(options.DATA_CHANNEL)
+        await channels.wait_ready(self._channel, address, timeout)
+        self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
+        self._call = self.scheduler.open_session("UpdateGraph")
+        session: Session[Command] = Session(self._call, encode_commands, client_session_pb2.UpdateGraphResponse, address)
+        hello = client_session_pb2.ClientHello(
+            client_id=self.client_id,
+            versions=common_pb2.Versions(**own_versions()),
+            inline_limit=config.get_bytes("comm.inline-limit"),
+        )
+        try:
+            await session.write_now(client_session_pb2.UpdateGraphRequest(hello=hello))
+            answer = await session.read_now()
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, self.scheduler.peer) from None
+        except asyncio.InvalidStateError:
+            raise CommClosedError(f"{address} ended the session before it began") from None
+        if answer is None:
+            raise CommClosedError(f"{address} ended the session: {await self._call.details() or 'no reason given'}")
+        if not answer.HasField("welcome"):
+            raise CommClosedError(f"{address} did not answer as a dagrpc scheduler does")
+        self.welcome = answer.welcome
+        self._session = session
+        self._run_task = spawn(self._run(session), self._tasks)
+
+    async def _abandon(self) -> None:
+        self.status = "closed"
+        await self._close_channels()
+
+    async def _run(self, session: Session[Command]) -> None:
+        try:
+            await session.run(self._on_message)
+        except grpc.aio.AioRpcError as error:
+            if self.status == "running":
+                logger.warning("Connection to the scheduler at %s lost: %s", self.address, error.details())
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            logger.exception("The session with the scheduler at %s failed", self.address)
+        if self.status == "running":
+            self.status = "closed"
+            self._end(LOST_REASON, LOST_MESSAGE)
+            self.on_lost()
+            await self._close_channels()
+
+    def _end(self, reason: str, message: str) -> None:
+        self.table.close(reason, message)
+        for future in self._pongs.values():
+            if not future.done():
+                future.set_exception(CommClosedError(message))
+                future.exception()
+        self._pongs.clear()
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        session = self._session
+        if session is None or self.status != "running":
+            return
+        pending, commands = self._pending, []
+        drop = self.table.drop
+        while pending:
+            command = pending.popleft()
+            if type(command) is KeyState:
+                if not drop(command):
+                    continue
+                self._rescinded = True
+            commands.append(command)
+        if commands:
+            session.send_many(commands)
+
+    async def fence(self) -> None:
+        """Wait until the scheduler has forgotten what this client has given up so far.
+
+        What is announced by a call of its own would otherwise overtake a release of the same key.
+        """
+        self._flush()
+        if not self._rescinded:
+            return
+        self._rescinded = False
+        await self.ping()
+
+    async def ping(self) -> None:
+        """Wait until the scheduler has carried out all earlier commands, and their events have come."""
+        self.check_open()
+        token = self.next_token()
+        future = asyncio.get_running_loop().create_future()
+        self._pongs[token] = future
+        self.send(Ping(token))
+        await future
+
+    def rescind(self) -> None:
+        """Note that keys were given up, other than by their release."""
+        self._rescinded = True
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    def _on_message(self, message: client_session_pb2.UpdateGraphResponse) -> None:
+        finished = self.table.finished
+        with lock:
+            for event in message.events:
+                kind = event.WhichOneof("event")
+                if kind == "finished":
+                    done = event.finished
+                    finished(done.key, done.type_name, done.nbytes, _payload(done))
+                elif kind is not None:
+                    self._on_event(kind, getattr(event, kind))
+
+    def _on_event(self, kind: str, event: Any) -> None:
+        table = self.table
+        match kind:
+            case "erred":
+                # Copied, for a part of a message keeps the whole of it alive.
+                failure = type(event.failure)()
+                failure.CopyFrom(event.failure)
+                table.erred(event.key, failure)
+            case "lost":
+                table.lost(event.key)
+            case "retried":
+                table.retried(event.key)
+            case "cancelled":
+                table.cancelled(event.key, event.reason, event.message)
+            case "rejected":
+                error = GraphError(event.message)
+                for key in event.keys:
+                    table.erred(key, (error, None))
+                if not event.keys:
+                    logger.warning("The scheduler refused a graph: %s", event.message)
+            case "pong":
+                table.pong(event.token)
+                future = self._pongs.pop(event.token, None)
+                if future is not None and not future.done():
+                    future.set_result(None)
+
+    # --- closing -------------------------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Raise if the client is closed. May be called from any thread."""
+        if self.status in ("closing", "closed"):
+            raise ClosedClientError("The client is closed")
+
+    def track(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start a task on the loop and keep it until it ends."""
+        return spawn(coroutine, self._tasks)
+
+    async def close(self, timeout: float) -> None:
+        """Send what is queued, end the stream and close the connections."""
+        was_running = self.status == "running"
+        if was_running:
+            self._flush()
+        if self.status != "closed":
+            self.status = "closing"
+        self._end("client-closed", "The client was closed.")
+        session, task = self._session, self._run_task
+        if was_running and session is not None and task is not None:
+            with contextlib.suppress(Exception):
+                await session.drain(timeout)
+                await self._call.done_writing()
+                # The scheduler ends its side once it has read ours to the end.
+                await asyncio.wait((task,), timeout=min(timeout, 1.0))
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait((task,), timeout=timeout)
+        self.status = "closed"
+        await self._close_channels()
+
+    async def _close_channels(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        if self.data is not None:
+            await self.data.close()
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _payload(finished: client_session_pb2.KeyFinished) -> Any:
+    """Return the encoded result that came with an event: pickle's bytes, another payload, or None."""
+    if not finished.HasField("payload"):
+        return None
+    payload = finished.payload
+    if payload.encoding == "pickle" and not payload.frame_lengths:
+        return payload.data
+    copy = common_pb2.Payload()
+    copy.CopyFrom(payload)
+    return copy

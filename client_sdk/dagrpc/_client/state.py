@@ -1,0 +1,249 @@
+"""What a client knows of its keys: their states, who refers to them, who waits for them. Knows nothing of the wire.
+
+Every client's table is guarded by the one lock of this module: waits may span clients, and nothing slow happens under
+it. The lock is reentrant because a garbage collection under it can run any finalizer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterable
+from typing import Any, Final, Protocol
+
+lock: Final = threading.RLock()
+"""Guards all that this module holds."""
+
+PENDING: Final = "pending"
+FINISHED: Final = "finished"
+ERROR: Final = "error"
+CANCELLED: Final = "cancelled"
+LOST: Final = "lost"
+
+DONE: Final = frozenset((FINISHED, ERROR, CANCELLED))
+"""Statuses in which nothing more is awaited."""
+
+
+class Waiter(Protocol):
+    """Waits for keys to be done."""
+
+    def wake(self, state: KeyState) -> None:
+        """Take note that a key is done. Called under the lock: must be quick and must not block."""
+
+
+class KeyState:
+    """What a client knows of one key.
+
+    Parameters
+    ----------
+    key : hashable
+        The key as the user sees it.
+    wire : str
+        The key as it travels.
+    """
+
+    __slots__ = (
+        "failure",
+        "fence",
+        "key",
+        "message",
+        "nbytes",
+        "payload",
+        "reason",
+        "references",
+        "status",
+        "type_name",
+        "waiters",
+        "wire",
+    )
+
+    def __init__(self, key: Hashable, wire: str) -> None:
+        self.key = key
+        self.wire = wire
+        self.status: str = PENDING
+        self.references = 1
+        """How many futures there are."""
+        self.type_name = ""
+        self.nbytes = 0
+        self.payload: Any = None
+        """The encoded result, if it came with its event."""
+        self.failure: Any = None
+        """Why there is no result: a `Failure`, or a pair of exception and traceback once it was decoded."""
+        self.reason = "unknown"
+        """Why it was cancelled, as a word."""
+        self.message: str | None = None
+        """Why it was cancelled, as a sentence."""
+        self.waiters: list[Waiter] | None = None
+        self.fence = 0
+        """Events that come before the pong of this number are about an earlier life of the key."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is awaited."""
+        return self.status in DONE
+
+    def __repr__(self) -> str:
+        return f"<KeyState {self.key!r}: {self.status}, {self.references} references>"
+
+
+class KeyTable:
+    """The keys that a client holds futures of."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, KeyState] = {}
+        self.closed = False
+        self.last_pong = 0
+        self._fences: dict[str, int] = {}
+        """Keys that were cancelled, by the ping that followed."""
+        self._type_names: dict[str, str] = {}
+
+    # --- references ----------------------------------------------------------------------------------------------
+
+    def acquire(self, wire: str) -> KeyState | None:
+        """Return the state of a key with one more reference, or None if there is none."""
+        with lock:
+            state = self.states.get(wire)
+            if state is not None:
+                state.references += 1
+            return state
+
+    def create(self, key: Hashable, wire: str) -> tuple[KeyState, bool]:
+        """Return the state of a key with one more reference, and whether it is new."""
+        with lock:
+            state = self.states.get(wire)
+            if state is not None:
+                state.references += 1
+                return state, False
+            state = self.states[wire] = KeyState(key, wire)
+            if self._fences:
+                state.fence = self._fences.get(wire, 0)
+            return state, True
+
+    def drop(self, state: KeyState) -> bool:
+        """Take one reference away. Return whether it was the last, so that the key is to be released."""
+        with lock:
+            state.references -= 1
+            # A key that was cancelled is not in the table any more, or stands there for a new submission.
+            if state.references > 0 or self.states.get(state.wire) is not state:
+                return False
+            del self.states[state.wire]
+            return True
+
+    # --- waiting -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def watch(states: Iterable[KeyState], waiter: Waiter) -> int:
+        """Have a waiter woken once for each state that is not done. Return how many these are."""
+        count = 0
+        with lock:
+            for state in states:
+                if state.status not in DONE:
+                    count += 1
+                    if state.waiters is None:
+                        state.waiters = [waiter]
+                    else:
+                        state.waiters.append(waiter)
+        return count
+
+    @staticmethod
+    def unwatch(states: Iterable[KeyState], waiter: Waiter) -> None:
+        """Take a waiter away from the states that have not woken it."""
+        with lock:
+            for state in states:
+                if state.waiters is not None and waiter in state.waiters:
+                    state.waiters = [other for other in state.waiters if other is not waiter] or None
+
+    @staticmethod
+    def _wake(state: KeyState) -> None:
+        waiters, state.waiters = state.waiters, None
+        if waiters is not None:
+            for waiter in waiters:
+                waiter.wake(state)
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def _current(self, wire: str) -> KeyState | None:
+        """Return the state that an event about a key is about."""
+        state = self.states.get(wire)
+        return state if state is not None and state.fence <= self.last_pong else None
+
+    def finished(self, wire: str, type_name: str, nbytes: int, payload: Any) -> None:
+        """A result is there."""
+        with lock:
+            state = self._current(wire)
+            if state is None:
+                return
+            # Many keys, few types: keep one string of each.
+            state.type_name = self._type_names.setdefault(type_name, type_name)
+            state.nbytes = nbytes
+            state.payload = payload
+            state.status = FINISHED
+            if state.waiters is not None:
+                self._wake(state)
+
+    def erred(self, wire: str, failure: Any) -> None:
+        """A task failed."""
+        with lock:
+            state = self._current(wire)
+            if state is not None:
+                state.status, state.failure, state.payload = ERROR, failure, None
+                self._wake(state)
+
+    def lost(self, wire: str) -> None:
+        """A result was lost and is being computed again."""
+        self._pending_again(wire, LOST)
+
+    def retried(self, wire: str) -> None:
+        """A failed task runs again."""
+        self._pending_again(wire, PENDING)
+
+    def _pending_again(self, wire: str, status: str) -> None:
+        with lock:
+            state = self._current(wire)
+            if state is not None:
+                state.status, state.failure, state.payload = status, None, None
+
+    def cancelled(self, wire: str, reason: str, message: str | None) -> None:
+        """A key will never finish."""
+        with lock:
+            state = self._current(wire)
+            if state is not None:
+                self._cancel(state, reason, message)
+
+    def _cancel(self, state: KeyState, reason: str, message: str | None) -> None:
+        # Out of the table, so that the key can be submitted anew.
+        if self.states.get(state.wire) is state:
+            del self.states[state.wire]
+        state.status, state.reason, state.message = CANCELLED, reason or "unknown", message or None
+        state.failure = state.payload = None
+        self._wake(state)
+
+    def pong(self, token: int) -> None:
+        """All commands before this ping have been carried out, and all events about them have come."""
+        with lock:
+            self.last_pong = max(self.last_pong, token)
+            if self._fences:
+                self._fences = {wire: fence for wire, fence in self._fences.items() if fence > token}
+
+    # --- the client's own wishes ---------------------------------------------------------------------------------
+
+    def cancel(self, states: Iterable[KeyState], reason: str, message: str | None, fence: int) -> None:
+        """Give up keys. Events about them count again after the pong numbered `fence`."""
+        with lock:
+            for state in states:
+                if state.status != CANCELLED:
+                    self._fences[state.wire] = fence
+                    self._cancel(state, reason, message)
+
+    def retry(self, states: Iterable[KeyState]) -> None:
+        """Expect failed keys to be run again."""
+        with lock:
+            for state in states:
+                if state.status == ERROR:
+                    state.status, state.failure = PENDING, None
+
+    def close(self, reason: str, message: str) -> None:
+        """Give up all keys, and take no new ones."""
+        with lock:
+            self.closed = True
+            for state in list(self.states.values()):
+                self._cancel(state, reason, message)

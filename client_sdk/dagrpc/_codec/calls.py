@@ -1,0 +1,123 @@
+"""Functions that are run outside the graph: on workers, nannies or the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from dagrpc._codec import payload as payloads
+from dagrpc._codec.failures import decode_failure, encode_failure, type_name
+from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
+from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
+
+
+def encode_call_request(
+    function: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+) -> common_pb2.Payload:
+    """Return a function with its arguments as a payload.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling them raises.
+    """
+    return payloads.to_payload((function, tuple(args), dict(kwargs or {})))
+
+
+async def run_payload(
+    payload: common_pb2.Payload, injected: Mapping[str, Any], executor: Executor
+) -> scheduler_service_pb2.RunResult:
+    """Run the function of a payload: in a thread, or on the running loop if it is a coroutine function.
+
+    Parameters
+    ----------
+    payload : Payload
+        As made by `encode_call_request`.
+    injected : mapping
+        What the function gets if it has a parameter of that name: ``dask_worker``, for instance.
+    executor : concurrent.futures.Executor
+        Threads for user code.
+
+    Returns
+    -------
+    RunResult
+        With the value or the exception; ``worker`` is left to the caller.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        awaitable, value = await loop.run_in_executor(executor, _call, payload, injected)
+        if awaitable is not None:
+            value = await awaitable
+        encoded = await loop.run_in_executor(executor, payloads.to_payload, value)
+    except asyncio.CancelledError:
+        raise
+    # SystemExit and KeyboardInterrupt too: what a user's function raises is an answer.
+    except BaseException as error:
+        return scheduler_service_pb2.RunResult(exception=encode_exception(error))
+    return scheduler_service_pb2.RunResult(value=encoded)
+
+
+def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return a coroutine to await, or None and the value."""
+    try:
+        function, args, kwargs = payloads.from_payload(payload)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"The function cannot be decoded: {error}") from error
+    for name, value in injected.items():
+        if name not in kwargs and _has_parameter(function, name):
+            kwargs[name] = value
+    if inspect.iscoroutinefunction(function):
+        return function(*args, **kwargs), None
+    value = function(*args, **kwargs)
+    return (value, None) if inspect.iscoroutine(value) else (None, value)
+
+
+def _has_parameter(function: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some built-in functions have none
+        return False
+
+
+def encode_exception(error: BaseException) -> common_pb2.Payload:
+    """Return an exception with its traceback as a payload; told in words if it cannot be pickled."""
+    failure = encode_failure(error, skip_frames=_own_frames(error))
+    if not failure.HasField("exception"):
+        told = RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)
+        failure = encode_failure(told)
+    return failure.exception
+
+
+def _own_frames(error: BaseException) -> int:
+    """Return how many of the outermost frames come before the user's function."""
+    count, trace, own = 0, error.__traceback__, (__file__, inspect.__file__)
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if path not in own and "concurrent/futures" not in path.replace("\\", "/"):
+            break
+        count += 1
+        trace = trace.tb_next
+    return count
+
+
+def result_of(result: scheduler_service_pb2.RunResult) -> Any:
+    """Return what a function returned, None if nobody waited for it.
+
+    Raises
+    ------
+    BaseException
+        What the function raised, with its traceback.
+    CommClosedError
+        If the worker could not be asked.
+    """
+    outcome = result.WhichOneof("outcome")
+    if outcome == "value":
+        return payloads.from_payload(result.value)
+    if outcome == "exception":
+        raise decode_failure(failure_pb2.Failure(type_name=type_name(Exception), exception=result.exception))
+    if outcome == "unreachable":
+        raise CommClosedError(f"{result.worker}: {result.unreachable}")
+    return None

@@ -1,0 +1,80 @@
+"""Tasks come to workers and leave them."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.effects import ComputeTask
+from dagrpc_scheduler.core.model import TaskState
+from dagrpc_scheduler.core.replicas import location
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.policies.occupancy import expected_cost
+
+
+def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Have a worker run a task."""
+    state.run_id = run_id = state.run_id + 1
+    task.run_id = run_id
+    task.avoid = None
+    cost = expected_cost(task, worker, state.config)
+    worker.processing[task] = cost
+    worker.occupancy += cost
+    options = task.options
+    if options.resources:
+        used = worker.used_resources
+        for name, amount in options.resources.items():
+            used[name] = used.get(name, 0.0) + amount
+    # From here on, a `FreeKeys` for this worker must not be moved before this effect.
+    worker.open_free = None
+    state.effects.append(
+        ComputeTask(
+            worker.address,
+            task.key,
+            run_id,
+            task.priority,
+            task.work,
+            task.shared,
+            state.shared.news_for(worker, task.shared) if task.shared else (),
+            [location(state, dependency) for dependency in task.dependencies] if task.dependencies else (),
+            options,
+            task.group.prefix.duration,
+        )
+    )
+
+
+def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Take note that a worker has nothing to do with the run of a task any more."""
+    cost = worker.processing.pop(task)
+    task.processing_on = None
+    if worker.long_running:
+        worker.long_running.pop(task, None)
+    # Sums of rounded numbers drift; an idle worker's does not.
+    worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
+    if task.options.resources:
+        _return_resources(worker, task)
+    if not worker.index_lowered:
+        state.loads.lowered(worker)
+
+
+def recall(state: SchedulerState, task: TaskState) -> None:
+    """Take a task back from the worker that runs it, if any."""
+    worker = task.processing_on
+    if worker is not None:
+        leave_worker(state, task, worker)
+        state.free(worker, task.key)
+
+
+def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Have a task not count any more for how busy the worker is, although it goes on."""
+    if task not in worker.long_running:
+        worker.long_running[task] = None
+        worker.occupancy = max(worker.occupancy - worker.processing[task], 0.0)
+        worker.processing[task] = 0.0
+        state.loads.lowered(worker)
+
+
+def _return_resources(worker: WorkerState, task: TaskState) -> None:
+    used = worker.used_resources
+    for name, amount in task.options.resources.items():
+        used[name] -= amount
+        if not worker.processing:
+            used[name] = 0.0

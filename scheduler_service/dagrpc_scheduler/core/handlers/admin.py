@@ -1,0 +1,50 @@
+"""The cluster is restarted, and time passes."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.effects import CoreFailure, ReportCancelled
+from dagrpc_scheduler.core.events import RestartRequested, TimePassed
+from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
+from dagrpc_scheduler.core.needs import release_unneeded, unpin
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
+    """Forget all tasks."""
+    for client in state.clients.values():
+        for record in client.graphs.values():
+            record.refused = record.refused or "the cluster was restarted while the graph was on its way"
+            unpin(state, record)
+        for task in client.wants:
+            state.effects.append(ReportCancelled(client.name, task.key, "scheduler-restart"))
+            task.wanted_by = ()
+        client.wants = {}
+    state.announced = {}
+    for task in state.tasks.values():
+        release_unneeded(state, task)
+
+
+def time_passed(state: SchedulerState, event: TimePassed) -> None:
+    """Give up tasks that no worker may run."""
+    timeout = state.config.no_workers_timeout
+    if timeout is None:
+        return
+    for task, since in state.unrunnable.items():
+        if state.now - since < timeout:
+            return
+        task.error = ErrorRecord(CoreFailure("no-valid-worker", _why(state, task, timeout)), task.key)
+        state.recommend(task, ERRED)
+
+
+def _why(state: SchedulerState, task: TaskState, timeout: float) -> str:
+    options = task.options
+    terms = []
+    if options.workers:
+        terms.append("workers " + ", ".join(options.workers))
+    if options.resources:
+        terms.append("resources " + ", ".join(f"{name}={amount:g}" for name, amount in options.resources.items()))
+    demand = " with " + " and ".join(terms) if terms else ""
+    return (
+        f"for {timeout:g} s there was no running worker{demand} for the task {task.key!r}; "
+        f"the cluster has {len(state.workers)} workers, {len(state.running)} of them running"
+    )

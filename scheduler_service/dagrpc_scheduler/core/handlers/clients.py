@@ -1,0 +1,175 @@
+"""Clients come and go, want results, and change their minds."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.cluster import ClientState
+from dagrpc_scheduler.core.effects import ReportCancelled
+from dagrpc_scheduler.core.events import (
+    ClientAdded,
+    ClientRemoved,
+    DataAnnounced,
+    KeysCancelled,
+    KeysReleased,
+    KeysRetried,
+    KeysWanted,
+    SharedHeld,
+    SharedReleased,
+)
+from dagrpc_scheduler.core.events import NO_OPTIONS
+from dagrpc_scheduler.core.handlers.graph import drop_graph
+from dagrpc_scheduler.core.keys import group_name
+from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES, abandon, abandon_lost_data, stop_wanting, want
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def client_added(state: SchedulerState, event: ClientAdded) -> None:
+    """Make a client known."""
+    if event.client not in state.clients:
+        state.clients[event.client] = ClientState(event.client)
+
+
+def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
+    """Release all that a client needed."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for task in list(client.wants):
+        stop_wanting(state, client, task)
+    for graph_id in list(client.graphs):
+        drop_graph(state, client, graph_id)
+    for task in [task for task, announcer in state.announced.items() if announcer is client]:
+        abandon_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
+    for digest in client.held_shared:
+        state.shared.release(digest, state.effects)
+    del state.clients[event.client]
+
+
+def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
+    """Have a client want tasks that there are already."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None:
+            message = f"the scheduler does not know {key!r}: its task was released, or never submitted"
+            state.effects.append(ReportCancelled(client.name, key, "unknown", message))
+        elif is_lost(task):
+            message = f"the data of {key!r} is lost, and it cannot be computed again"
+            state.effects.append(ReportCancelled(client.name, key, LOST_DEPENDENCIES, message))
+        else:
+            want(state, client, task)
+
+
+def keys_released(state: SchedulerState, event: KeysReleased) -> None:
+    """Have a client no longer want tasks."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    tasks = state.tasks
+    wants = client.wants
+    for key in event.keys:
+        task = tasks.get(key)
+        if task is not None and task in wants:
+            stop_wanting(state, client, task)
+
+
+def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
+    """Cancel tasks, unless others want them or what comes of them."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    wanted_by_others: dict[TaskState, bool] = {}
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None:
+            continue
+        if event.force or not _others_want(task, client, wanted_by_others):
+            abandon(state, task, event.reason, event.message)
+        elif task in client.wants:
+            state.effects.append(ReportCancelled(client.name, key, event.reason, event.message))
+            stop_wanting(state, client, task)
+
+
+def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
+    """Tell whether another client wants a task or one that depends on it, directly or not.
+
+    `known` holds the answers so far, so that many keys of one graph cost no more than a walk through it.
+    """
+    stack = [task]
+    while stack:
+        current = stack[-1]
+        if current in known:
+            stack.pop()
+            continue
+        dependents = current.dependents or ()
+        unknown = [dependent for dependent in dependents if dependent not in known]
+        others = any(other is not client for other in current.wanted_by)
+        if others or not unknown:
+            known[current] = others or any(known[dependent] for dependent in dependents)
+            stack.pop()
+        else:
+            stack.extend(unknown)
+    return known[task]
+
+
+def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
+    """Run failed tasks again, with the failed dependencies that made them fail."""
+    seen: dict[TaskState, None] = {}
+    stack = [state.tasks[key] for key in reversed(event.keys) if key in state.tasks]
+    while stack:
+        task = stack.pop()
+        if task.state == ERRED and task not in seen:
+            seen[task] = None
+            state.recommend(task, RELEASED)
+            stack.extend(task.dependencies)
+
+
+def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
+    """Have a client want data that it is about to put on workers."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for key, nbytes in event.sizes.items():
+        task = state.tasks.get(key)
+        if task is None:
+            task = _new_data(state, key)
+        if is_lost(task):
+            state.announced[task] = client
+            task.nbytes = nbytes
+            state.recommend(task, WAITING)
+        want(state, client, task)
+
+
+def _new_data(state: SchedulerState, key: str) -> TaskState:
+    name = group_name(key)
+    group = state.groups.get(name) or state.group(name)
+    task = state.tasks[key] = TaskState(key, group, None, (), NO_OPTIONS, (), (0.0, state.generation, 0))
+    group.size += 1
+    group.live += 1
+    group.counts[RELEASED] += 1
+    return task
+
+
+def shared_held(state: SchedulerState, event: SharedHeld) -> None:
+    """Keep shared values for a client."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for digest, value in event.shared.items():
+        if digest not in client.held_shared:
+            client.held_shared[digest] = None
+            state.shared.offer(digest, value)
+            state.shared.acquire(digest)
+
+
+def shared_released(state: SchedulerState, event: SharedReleased) -> None:
+    """Keep shared values for a client no longer."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for digest in event.digests:
+        if digest in client.held_shared:
+            del client.held_shared[digest]
+            state.shared.release(digest, state.effects)

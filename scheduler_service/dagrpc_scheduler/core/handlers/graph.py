@@ -1,0 +1,188 @@
+"""Graphs arrive, part by part. A part is checked as a whole before anything of it is taken."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
+from dagrpc_scheduler.core.effects import RejectGraph
+from dagrpc_scheduler.core.events import GraphSubmitted, NewTask
+from dagrpc_scheduler.core.keys import group_name
+from dagrpc_scheduler.core.model import FORGOTTEN, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.needs import unpin, want
+from dagrpc_scheduler.core.state import SchedulerState
+
+_NAMED = 5
+"""How many keys a message names."""
+
+
+def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
+    """Take a part of a graph, or refuse it and all that follows."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    record = client.graphs.get(event.graph_id)
+    problem = record.refused if record is not None else ""
+    problem = problem or _find_problem(state, event)
+    if problem:
+        _refuse(state, client, event, problem)
+        return
+
+    generation = record.generation if record is not None else _next_generation(state, event.fifo_timeout)
+    for digest, value in event.shared.items():
+        state.shared.offer(digest, value)
+    tasks = [_take(state, spec, generation) for spec in event.tasks]
+    if not event.last:
+        if record is None:
+            record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
+        _pin(state, record, tasks, event)
+    for spec, task in zip(event.tasks, tasks, strict=True):
+        if spec.wanted:
+            want(state, client, task)
+    if event.last:
+        if record is not None:
+            del client.graphs[event.graph_id]
+            state.complete_graphs.append(record)
+        for task in tasks:
+            if not task.dependents and not task.wanted_by:
+                state.recommend(task, FORGOTTEN)
+        for digest in event.shared:
+            state.shared.drop_unused(digest, state.effects)
+
+
+def drop_graph(state: SchedulerState, client: ClientState, graph_id: str) -> None:
+    """Expect no more parts of a graph."""
+    record = client.graphs.pop(graph_id, None)
+    if record is not None:
+        unpin(state, record)
+
+
+def _next_generation(state: SchedulerState, fifo_timeout: float) -> int:
+    if state.now - state.generation_start >= fifo_timeout:
+        state.generation += 1
+        state.generation_start = state.now
+    return state.generation
+
+
+def _take(state: SchedulerState, spec: NewTask, generation: int) -> TaskState:
+    """Return the task that a part speaks of; make it if it is new."""
+    tasks = state.tasks
+    key = spec.key
+    task = tasks.get(key)
+    if task is not None:
+        if is_lost(task):
+            _adopt(state, task, spec)
+        return task
+    name = group_name(key)
+    group = state.groups.get(name) or state.group(name)
+    names = spec.dependencies
+    dependencies: tuple[TaskState, ...] = ()
+    if names:
+        if len(names) > 1:
+            names = tuple(dict.fromkeys(names))
+        dependencies = tuple([tasks[name] for name in names])
+    options = spec.options
+    task = TaskState(
+        key, group, spec.work, spec.shared, options, dependencies, (0.0 - options.priority, generation, spec.order)
+    )
+    tasks[key] = task
+    group.size += 1
+    group.live += 1
+    group.counts[RELEASED] += 1
+    if dependencies:
+        _link(state, task)
+    for digest in spec.shared:
+        state.shared.acquire(digest)
+    return task
+
+
+def _link(state: SchedulerState, task: TaskState) -> None:
+    groups = task.group.dependencies
+    if groups is None:
+        groups = task.group.dependencies = {}
+    enough = state.config.rootish_dependencies
+    for dependency in task.dependencies:
+        if dependency.dependents is None:
+            dependency.dependents = {task: None}
+        else:
+            dependency.dependents[task] = None
+        if len(groups) < enough:
+            groups[dependency.group] = None
+
+
+def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
+    """Have lost data computed from now on: somebody says how."""
+    task.work = spec.work
+    task.options = spec.options
+    task.retries = spec.options.retries
+    task.shared = spec.shared
+    for digest in spec.shared:
+        state.shared.acquire(digest)
+
+
+def _pin(state: SchedulerState, record: GraphRecord, tasks: list[TaskState], event: GraphSubmitted) -> None:
+    """Keep the tasks of a part, and compute them, until the last part says what they are for."""
+    for task in tasks:
+        if task not in record.tasks:
+            record.tasks[task] = None
+            task.pins += 1
+        if task.state == RELEASED:
+            state.recommend(task, WAITING)
+    for digest in event.shared:
+        if digest not in record.shared:
+            record.shared[digest] = None
+            state.shared.acquire(digest)
+
+
+def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str) -> None:
+    tasks = state.tasks
+    keys = [spec.key for spec in event.tasks if spec.wanted and tasks.get(spec.key) not in client.wants]
+    state.effects.append(RejectGraph(client.name, event.graph_id, keys, problem))
+    drop_graph(state, client, event.graph_id)
+    if not event.last:
+        record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, 0)
+        record.refused = problem
+
+
+def _find_problem(state: SchedulerState, event: GraphSubmitted) -> str:
+    """Return why a part cannot be taken; empty: it can."""
+    tasks = state.tasks
+    shared = state.shared.values
+    seen: set[str] = set()
+    missing: dict[str, str] = {}
+    for spec in event.tasks:
+        key = spec.key
+        if key in seen:
+            return f"graph {event.graph_id!r} has two tasks with the key {key!r}"
+        for name in spec.dependencies:
+            if name not in seen and name not in tasks:
+                missing.setdefault(name, key)
+        known = tasks.get(key)
+        if known is None:
+            if spec.work is None:
+                return f"the task {key!r} has no work"
+        else:
+            conflict = _conflict(known, spec)
+            if conflict:
+                return conflict
+        for digest in spec.shared:
+            if digest not in event.shared and digest not in shared:
+                return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}"
+        seen.add(key)
+    if missing:
+        named = ", ".join(f"{name!r} (of {key!r})" for name, key in list(missing.items())[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        return f"dependencies are missing, or come after the tasks that need them: {named}{more}"
+    return ""
+
+
+def _conflict(known: TaskState, spec: NewTask) -> str:
+    """Return how a task contradicts the known one with its key; empty: not at all, or it does not matter."""
+    if known.work is None:
+        # Data is as good as the task that would compute it. If it is lost, the task takes its place, unless it has
+        # dependencies: one of them might have been computed from the data.
+        if is_lost(known) and (spec.dependencies or spec.work is None):
+            return f"the data of {spec.key!r} is lost, and other tasks still depend on it"
+        return ""
+    names = {dependency.key for dependency in known.dependencies}
+    if names.symmetric_difference(spec.dependencies):
+        return f"there is another task with the key {spec.key!r}, which has other dependencies"
+    return ""

@@ -1,0 +1,103 @@
+"""Results turn up on workers, and vanish from them."""
+
+from __future__ import annotations
+
+import heapq
+
+from dagrpc_scheduler.core.assignment import recall
+from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
+from dagrpc_scheduler.core.effects import AcquireReplicas, RefreshWhoHas
+from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved, ReplicationRequested
+from dagrpc_scheduler.core.model import ACTIVE, MEMORY, PROCESSING, TaskState
+from dagrpc_scheduler.core.replicas import add_holder, holder_is_gone, location
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
+    """A worker holds results. Those that are of no use it is to drop."""
+    worker = state.workers.get(event.worker)
+    if worker is None:
+        return
+    for key, nbytes in event.sizes.items():
+        task = state.tasks.get(key)
+        if task is not None and task.state == MEMORY:
+            if task not in worker.has_what:
+                add_holder(task, worker)
+        elif task is not None and task.state in ACTIVE:
+            _use(state, task, worker, nbytes)
+        else:
+            state.free(worker, key)
+
+
+def _use(state: SchedulerState, task: TaskState, worker: WorkerState, nbytes: int) -> None:
+    """Take a result that turned up instead of computing it."""
+    if task.processing_on is worker:
+        # It would lose the result if its run was taken back. It will report in a moment that it finished.
+        return
+    if task in worker.has_what:
+        # Two workers report in one batch, and the transition is still to come.
+        return
+    recall(state, task)
+    if not task.holders:
+        task.nbytes = nbytes
+    add_holder(task, worker)
+    state.recommend(task, MEMORY)
+
+
+def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
+    """A worker lost results."""
+    worker = state.workers.get(event.worker)
+    if worker is None:
+        return
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is not None and task in worker.has_what:
+            holder_is_gone(state, task, worker, f"worker {worker.address} dropped it")
+
+
+def data_missing(state: SchedulerState, event: DataMissing) -> None:
+    """A worker did not get a result from the one that was said to hold it."""
+    task = state.tasks.get(event.key)
+    holder = state.workers.get(event.holder)
+    reader = state.workers.get(event.worker)
+    if task is not None and holder is not None and task in holder.has_what:
+        holder_is_gone(state, task, holder, f"worker {event.worker} did not get it from {event.holder}")
+        # If it is there after all, it is of no use to anyone; and its own tasks can get it elsewhere.
+        state.free(holder, task.key)
+        _tell_tasks_of(state, holder, task)
+    if reader is None:
+        return
+    if task is None:
+        state.effects.append(RefreshWhoHas(reader.address, [(event.key, 0, ())]))
+    else:
+        state.refresh.setdefault(reader, {})[task] = None
+
+
+def _tell_tasks_of(state: SchedulerState, worker: WorkerState, task: TaskState) -> None:
+    for dependent in task.dependents or ():
+        if dependent.state == PROCESSING and dependent.processing_on is worker:
+            state.refresh.setdefault(worker, {})[task] = None
+            return
+
+
+def replication_requested(state: SchedulerState, event: ReplicationRequested) -> None:
+    """Have results copied to more workers."""
+    listed = event.workers or state.workers
+    targets = [state.workers[address] for address in listed if address in state.workers]
+    targets = [worker for worker in dict.fromkeys(targets) if worker.status == RUNNING]
+    orders: dict[WorkerState, list[TaskState]] = {}
+    expected: dict[WorkerState, int] = {}
+    for key in dict.fromkeys(event.keys):
+        task = state.tasks.get(key)
+        if task is None or task.state != MEMORY or task.options.actor:
+            continue
+        others = [worker for worker in targets if task not in worker.has_what]
+        if event.copies:
+            count = max(0, event.copies - len(task.holders))
+            others = heapq.nsmallest(count, others, key=lambda worker: worker.nbytes + expected.get(worker, 0))
+        for worker in others:
+            orders.setdefault(worker, []).append(task)
+            expected[worker] = expected.get(worker, 0) + task.nbytes
+    for worker, tasks in orders.items():
+        worker.open_free = None
+        state.effects.append(AcquireReplicas(worker.address, [location(state, task) for task in tasks]))

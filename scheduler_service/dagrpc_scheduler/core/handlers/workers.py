@@ -1,0 +1,115 @@
+"""Workers come and go, and pause."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
+from dagrpc_scheduler.core.effects import CoreFailure
+from dagrpc_scheduler.core.events import WorkerAdded, WorkerRemoved, WorkerStatusChanged
+from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
+from dagrpc_scheduler.core.replicas import holder_is_gone
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.policies.placement import could_run
+
+
+def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
+    """Make a worker known, and give it what waited for one like it."""
+    previous = state.workers.get(event.address)
+    if previous is not None:
+        # The shell asks first. If it did not, the old one is gone: nobody else can have its address.
+        _remove(state, previous, expected=False, reason="another worker took its address")
+    worker = WorkerState(
+        event.address,
+        event.name or event.address,
+        event.host,
+        event.nthreads,
+        event.memory_limit,
+        event.resources,
+        event.nanny,
+        state.config.worker_saturation,
+    )
+    state.workers[worker.address] = worker
+    state.aliases[worker.name] = worker
+    state.hosts.setdefault(worker.host, {})[worker] = None
+    _start_giving(state, worker)
+
+
+def worker_removed(state: SchedulerState, event: WorkerRemoved) -> None:
+    """Do without a worker: run its tasks elsewhere, and compute again what only it held."""
+    worker = state.workers.get(event.address)
+    if worker is not None:
+        _remove(state, worker, event.expected, event.reason)
+
+
+def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
+    """Give a worker tasks from now on, or none. What it has it keeps."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.status == event.status:
+        return
+    if worker.status == RUNNING:
+        _stop_giving(state, worker)
+    worker.status = event.status
+    if worker.status == RUNNING:
+        _start_giving(state, worker)
+
+
+def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
+    state.running[worker] = None
+    state.total_nthreads += worker.nthreads
+    state.loads.add(worker)
+    state.allowed_cache.clear()
+    answers: dict[int, bool] = {}
+    for task in state.unrunnable:
+        options = task.options
+        if not options.workers and not options.resources:
+            state.recommend(task, WAITING)
+            continue
+        # The tasks keep their options alive, so that these are told apart by identity.
+        answer = answers.get(id(options))
+        if answer is None:
+            answer = answers[id(options)] = could_run(worker, options)
+        if answer:
+            state.recommend(task, WAITING)
+
+
+def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
+    del state.running[worker]
+    state.total_nthreads -= worker.nthreads
+    state.loads.discard(worker)
+    state.allowed_cache.clear()
+
+
+def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str) -> None:
+    if worker.status == RUNNING:
+        _stop_giving(state, worker)
+    worker.status = "closed"
+    del state.workers[worker.address]
+    if state.aliases.get(worker.name) is worker:
+        del state.aliases[worker.name]
+    neighbours = state.hosts[worker.host]
+    del neighbours[worker]
+    if not neighbours:
+        del state.hosts[worker.host]
+    state.shared.forget_worker(worker)
+
+    for task in list(worker.processing):
+        leave_worker(state, task, worker)
+        if not expected:
+            task.suspicious += 1
+        if task.suspicious > state.config.allowed_failures:
+            task.error = _killed(task, worker, reason)
+            state.recommend(task, ERRED)
+        else:
+            state.recommend(task, WAITING)
+    why = f"worker {worker.address} left" + (f": {reason}" if reason else "")
+    for task in list(worker.has_what):
+        holder_is_gone(state, task, worker, why)
+    worker.alone = ()
+
+
+def _killed(task: TaskState, worker: WorkerState, reason: str) -> ErrorRecord:
+    message = (
+        f"{task.suspicious} workers died while they had the task {task.key!r} to run, "
+        f"the last of them {worker.address}" + (f" ({reason})" if reason else "")
+    )
+    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious), task.key)

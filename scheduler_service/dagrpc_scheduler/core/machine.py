@@ -1,0 +1,101 @@
+"""The scheduler's core as its shell sees it: events in, effects out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.config import DEFAULT_CONFIG, CoreConfig
+from dagrpc_scheduler.core.effects import Effect
+from dagrpc_scheduler.core.events import Event
+from dagrpc_scheduler.core.handlers import admin, clients, graph, replicas, tasks, workers
+from dagrpc_scheduler.core.invariants import check
+from dagrpc_scheduler.core.model import TaskState
+from dagrpc_scheduler.core.replicas import send_refreshes
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, settle
+
+__all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
+
+# A handler takes the type of event that it is listed under.
+_HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
+    events.GraphSubmitted: graph.graph_submitted,
+    events.SharedHeld: clients.shared_held,
+    events.SharedReleased: clients.shared_released,
+    events.ClientAdded: clients.client_added,
+    events.ClientRemoved: clients.client_removed,
+    events.KeysWanted: clients.keys_wanted,
+    events.KeysReleased: clients.keys_released,
+    events.KeysCancelled: clients.keys_cancelled,
+    events.KeysRetried: clients.keys_retried,
+    events.DataAnnounced: clients.data_announced,
+    events.WorkerAdded: workers.worker_added,
+    events.WorkerRemoved: workers.worker_removed,
+    events.WorkerStatusChanged: workers.worker_status_changed,
+    events.TaskFinished: tasks.task_finished,
+    events.TaskErred: tasks.task_erred,
+    events.TaskRescheduled: tasks.task_rescheduled,
+    events.TaskLongRunning: tasks.task_long_running,
+    events.ReplicasAdded: replicas.replicas_added,
+    events.ReplicasRemoved: replicas.replicas_removed,
+    events.DataMissing: replicas.data_missing,
+    events.ReplicationRequested: replicas.replication_requested,
+    events.RestartRequested: admin.restart_requested,
+    events.TimePassed: admin.time_passed,
+}
+
+
+class SchedulerCore:
+    """Decides what runs where. The same events at the same times give the same effects.
+
+    >>> core = SchedulerCore()
+    >>> core.handle(events.ClientAdded("client"), now=0.0)
+    []
+    """
+
+    __slots__ = ("_validate", "state")
+
+    def __init__(self, config: CoreConfig = DEFAULT_CONFIG, validate: bool = False) -> None:
+        """Make the core of a scheduler that nobody has connected to.
+
+        `validate` has all invariants checked after each event, which takes time proportional to the number of tasks.
+        """
+        self.state = SchedulerState(config)
+        self._validate = validate
+
+    @property
+    def tasks(self) -> dict[str, TaskState]:
+        """Live tasks by key; to be read only."""
+        return self.state.tasks
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take note of an event, and return what is to be done about it."""
+        return self.handle_batch((event,), now)
+
+    def handle_batch(self, events: Iterable[Event], now: float) -> list[Effect]:
+        """Do the same for events that came together.
+
+        Room that they make on the workers is filled once, after the last of them.
+        """
+        state = self.state
+        effects = state.effects = []
+        state.now = now
+        for event in events:
+            state.stimulus = getattr(event, "stimulus", "")
+            _HANDLERS[type(event)](state, event)
+            settle(state)
+            state.payload = None
+            if state.refresh:
+                send_refreshes(state)
+            if self._validate:
+                check(state)
+        if state.queue.size:
+            fill(state)
+        for worker in state.open_frees:
+            worker.open_free = None
+        state.open_frees.clear()
+        state.effects = []
+        if self._validate:
+            check(state, filled=True)
+        return effects

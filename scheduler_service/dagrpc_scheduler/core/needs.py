@@ -1,0 +1,127 @@
+"""Who needs what: reference counts, and what becomes of tasks that nobody needs.
+
+A task is needed by the clients that want its result, by its dependents that are to be computed, and by a graph of
+which more parts are to come. A task that is not needed is not computed and its result is not kept. It is forgotten
+once it has no dependents left either: until then, one of them may have to be computed again and need it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
+from dagrpc_scheduler.core.effects import ReportCancelled, ReportErred, ReportFinished
+from dagrpc_scheduler.core.model import ACTIVE, ERRED, FORGOTTEN, MEMORY, RELEASED, WAITING, TaskState
+from dagrpc_scheduler.core.state import SchedulerState
+
+LOST_DEPENDENCIES: Final = "lost dependencies"
+"""Reason for which a task is cancelled that can never be computed."""
+
+
+def want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
+    """Have a client want a task, and tell it at once what has become of the task already."""
+    if task not in client.wants:
+        client.wants[task] = None
+        task.wanted_by = (*task.wanted_by, client) if task.wanted_by else client.alone
+    if task.state == RELEASED:
+        state.recommendations.append((task, WAITING))
+    elif task.state == MEMORY:
+        state.effects.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes))
+    elif task.error is not None and task.state == ERRED:
+        state.effects.append(ReportErred(client.name, task.key, task.error.failure, task.error.origin_key))
+
+
+def stop_wanting(state: SchedulerState, client: ClientState, task: TaskState) -> None:
+    """Have a client no longer want a task that it wants."""
+    del client.wants[task]
+    wanted_by = task.wanted_by
+    task.wanted_by = () if len(wanted_by) == 1 else tuple([other for other in wanted_by if other is not client])
+    release_unneeded(state, task)
+
+
+def unpin(state: SchedulerState, record: GraphRecord) -> None:
+    """Keep the tasks of a graph no longer for its sake."""
+    for task in record.tasks:
+        task.pins -= 1
+    for task in record.tasks:
+        release_unneeded(state, task)
+    for digest in record.shared:
+        state.shared.release(digest, state.effects)
+    record.tasks = {}
+    record.shared = {}
+
+
+def release_unneeded(state: SchedulerState, task: TaskState) -> None:
+    """Recommend what is to become of a task if it is not needed."""
+    if task.waiters or task.wanted_by or task.pins:
+        return
+    if task.state in ACTIVE:
+        state.recommendations.append((task, RELEASED))
+    elif not task.dependents:
+        state.recommendations.append((task, FORGOTTEN))
+    elif task.state == MEMORY:
+        state.recommendations.append((task, RELEASED))
+
+
+def no_longer_active(state: SchedulerState, task: TaskState) -> None:
+    """Take note that a task is not to be computed any more: it does not need its dependencies."""
+    for dependency in task.dependencies:
+        dependency.waiters -= 1
+        if not dependency.waiters:
+            release_unneeded(state, dependency)
+
+
+def abandon(state: SchedulerState, root: TaskState, reason: str, message: str) -> None:
+    """Have nobody want a task any more, nor those that depend on it, and tell who did.
+
+    That is what cancels them: what nobody needs is stopped and forgotten.
+    """
+    doomed = {root: None}
+    stack = [root]
+    while stack:
+        for dependent in stack.pop().dependents or ():
+            if dependent not in doomed:
+                doomed[dependent] = None
+                stack.append(dependent)
+    _drop_wants(state, doomed, root, reason, message)
+
+
+def abandon_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
+    """Do the same for data that is gone for good, but spare dependents that were computed in time."""
+    doomed = {root: None}
+    stack = [root]
+    while stack:
+        for dependent in stack.pop().dependents or ():
+            if dependent not in doomed and dependent.state in ACTIVE:
+                doomed[dependent] = None
+                stack.append(dependent)
+    state.announced.pop(root, None)
+    _drop_wants(state, doomed, root, LOST_DEPENDENCIES, message)
+
+
+def _drop_wants(
+    state: SchedulerState, doomed: dict[TaskState, None], root: TaskState, reason: str, message: str
+) -> None:
+    consequence = f"it depends on {root.key!r}: {message or reason}"
+    effects = state.effects
+    for task in doomed:
+        for client in task.wanted_by:
+            del client.wants[task]
+            if task is root:
+                effects.append(ReportCancelled(client.name, task.key, reason, message))
+            else:
+                effects.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
+        task.wanted_by = ()
+        if task.pins:
+            _forget_pins(state, task)
+    for task in doomed:
+        release_unneeded(state, task)
+
+
+def _forget_pins(state: SchedulerState, task: TaskState) -> None:
+    for client in state.clients.values():
+        for record in client.graphs.values():
+            record.tasks.pop(task, None)
+    for record in state.complete_graphs:
+        record.tasks.pop(task, None)
+    task.pins = 0

@@ -1,0 +1,78 @@
+"""Which workers hold which results."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.effects import CoreFailure, RefreshWhoHas
+from dagrpc_scheduler.core.model import ERRED, PROCESSING, RELEASED, ErrorRecord, TaskState
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def add_holder(task: TaskState, worker: WorkerState) -> None:
+    """Take note that a worker, which did not hold a task's result, holds it now."""
+    task.holders = (*task.holders, worker) if task.holders else worker.alone
+    worker.has_what[task] = None
+    worker.nbytes += task.nbytes
+
+
+def remove_holder(task: TaskState, worker: WorkerState) -> None:
+    """Take note that a worker does not hold a result any more."""
+    task.holders = tuple([holder for holder in task.holders if holder is not worker])
+    del worker.has_what[task]
+    worker.nbytes -= task.nbytes
+
+
+def free_everywhere(state: SchedulerState, task: TaskState) -> None:
+    """Have all the holders drop a result."""
+    for worker in task.holders:
+        del worker.has_what[task]
+        worker.nbytes -= task.nbytes
+        state.free(worker, task.key)
+    task.holders = ()
+
+
+def holder_is_gone(state: SchedulerState, task: TaskState, worker: WorkerState, why: str) -> None:
+    """Deal with a replica that was lost; if it was the last one, so is the result."""
+    remove_holder(task, worker)
+    if task.holders:
+        _tell_readers(state, task)
+    elif task.options.actor:
+        message = f"the actor {task.key!r} was lost: {why}"
+        task.error = ErrorRecord(CoreFailure("lost-data", message, worker.address), task.key)
+        state.recommend(task, ERRED)
+    else:
+        state.recommend(task, RELEASED)
+
+
+def _tell_readers(state: SchedulerState, task: TaskState) -> None:
+    """Have the workers that are about to fetch a result told who still holds it."""
+    for dependent in task.dependents or ():
+        if dependent.state == PROCESSING:
+            reader = dependent.processing_on
+            if reader is not None and task not in reader.has_what:
+                state.refresh.setdefault(reader, {})[task] = None
+
+
+def send_refreshes(state: SchedulerState) -> None:
+    """Tell workers who holds what now."""
+    refresh, state.refresh = state.refresh, {}
+    for worker, tasks in refresh.items():
+        if state.workers.get(worker.address) is worker:
+            worker.open_free = None
+            state.effects.append(RefreshWhoHas(worker.address, [location(state, task) for task in tasks]))
+
+
+def location(state: SchedulerState, task: TaskState) -> tuple[str, int, tuple[str, ...]]:
+    """Return a result's key, size in bytes and holders, as workers are told.
+
+    Of many holders, a few are listed, others each time, so that the holders share the load.
+    """
+    holders = task.holders
+    count = len(holders)
+    if count == 1:
+        return task.key, task.nbytes, holders[0].addresses
+    limit = state.config.holders_listed
+    if count > limit:
+        first = state.run_id % count
+        holders = holders[first : first + limit] + holders[: max(0, first + limit - count)]
+    return task.key, max(task.nbytes, 0), tuple([holder.address for holder in holders])

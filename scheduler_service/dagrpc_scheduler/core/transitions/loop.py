@@ -1,0 +1,126 @@
+"""Recommendations are carried out until none is left; then tasks are placed."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Final
+
+from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
+from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState
+from dagrpc_scheduler.core.needs import unpin
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.table import TABLE
+from dagrpc_scheduler.policies.load import FULL
+from dagrpc_scheduler.policies.placement import choose
+from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
+
+_PRIORITY: Final = attrgetter("priority")
+
+
+class ImpossibleTransition(Exception):
+    """A transition was recommended that there is not: a bug of the scheduler."""
+
+
+def transition(state: SchedulerState, task: TaskState, finish: StateName) -> None:
+    """Try to get a task into another state."""
+    start = task.state
+    if start == finish or start == FORGOTTEN:
+        return
+    function = TABLE.get((start, finish))
+    if function is None:
+        raise ImpossibleTransition(f"{task.key!r} cannot get from {start} to {finish} (stimulus {state.stimulus!r})")
+    worker = task.processing_on
+    function(state, task)
+    finish = task.state
+    if finish != start:
+        counts = task.group.counts
+        counts[start] -= 1
+        counts[finish] += 1
+        worker = worker or task.processing_on
+        address = worker.address if worker is not None else ""
+        state.story.entries.append((state.now, task.key, start, finish, address, state.stimulus))
+
+
+def settle(state: SchedulerState) -> None:
+    """Carry out all recommendations, and those that they lead to, and place the tasks that have become ready."""
+    recommendations = state.recommendations
+    while True:
+        while recommendations:
+            task, finish = recommendations.popleft()
+            transition(state, task, finish)
+        if state.complete_graphs:
+            unpin(state, state.complete_graphs.pop())
+        elif state.ready:
+            _place_ready(state)
+        else:
+            return
+
+
+def _place_ready(state: SchedulerState) -> None:
+    ready, state.ready = state.ready, []
+    if len(ready) > 1:
+        ready.sort(key=_PRIORITY)
+    for task in ready:
+        # A dependency may have been lost since, or the task may be there twice.
+        if task.state == WAITING and not task.missing:
+            choice = choose(state, task)
+            if isinstance(choice, WorkerState):
+                task.processing_on = choice
+                transition(state, task, PROCESSING)
+            else:
+                transition(state, task, choice)
+
+
+def fill(state: SchedulerState) -> None:
+    """Give queued tasks to the workers that have room for them."""
+    queue = state.queue
+    while queue.size:
+        worker = state.loads.least()
+        task = queue.first()
+        if worker is None or task is None or worker.index_key >= FULL:
+            return
+        if task.avoid is worker:
+            other = state.loads.least_but(worker)
+            if other is not None and room_for(other, task, state.config) > 0:
+                worker = other
+        room = room_for(worker, task, state.config)
+        if room > 0:
+            _give(state, worker, task, room)
+        elif task.suspicious or not cover_per_thread(task.group.prefix, state.config):
+            # It needs a thread, or a slot, and the least loaded worker has none.
+            return
+        else:
+            _close(worker)
+
+
+def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int) -> None:
+    """Give a worker a run of queued tasks, which starts with `task`.
+
+    While there is plenty in the queue for everyone, a worker gets neighbours, which are likely to be used together.
+    """
+    queue = state.queue
+    prefix = task.group.prefix
+    share = min(room, max(1, queue.size // (2 * len(state.running))))
+    given = 0
+    while True:
+        task.processing_on = worker
+        transition(state, task, PROCESSING)
+        given += 1
+        if given == share:
+            break
+        following = queue.first()
+        if following is None or following.group.prefix is not prefix or following.suspicious or following.avoid:
+            break
+        task = following
+    if given == room:
+        _close(worker)
+    else:
+        worker.refill_at = NO_LIMIT
+
+
+def _close(worker: WorkerState) -> None:
+    """Give a worker no more tasks, but for its free slots, until half of those that it has are done.
+
+    One message then brings many tasks, instead of one for each that was finished.
+    """
+    worker.refill_at = (len(worker.processing) - len(worker.long_running)) // 2

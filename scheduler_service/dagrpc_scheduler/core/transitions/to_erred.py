@@ -1,0 +1,50 @@
+"""Tasks fail, and with them those that depend on them. Why is put on the task by the caller."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.assignment import leave_worker, recall
+from dagrpc_scheduler.core.effects import ReportErred
+from dagrpc_scheduler.core.model import ACTIVE, ERRED, NO_WORKER, QUEUED, TaskState
+from dagrpc_scheduler.core.needs import no_longer_active, release_unneeded
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def processing_to_erred(state: SchedulerState, task: TaskState) -> None:
+    """The task failed on its worker."""
+    if task.processing_on is not None:
+        leave_worker(state, task, task.processing_on)
+    _fail(state, task)
+    no_longer_active(state, task)
+
+
+def unassigned_to_erred(state: SchedulerState, task: TaskState) -> None:
+    """A dependency failed, or the scheduler gave the task up."""
+    start = task.state
+    _fail(state, task)
+    if start == QUEUED:
+        state.queue.left()
+    elif start == NO_WORKER:
+        del state.unrunnable[task]
+    no_longer_active(state, task)
+
+
+def memory_to_erred(state: SchedulerState, task: TaskState) -> None:
+    """The result is gone, and to compute it again would be wrong: it was an actor."""
+    if not task.holders:
+        _fail(state, task)
+
+
+def _fail(state: SchedulerState, task: TaskState) -> None:
+    error = task.error
+    assert error is not None, f"{task!r} fails without a reason"
+    task.state = ERRED
+    task.missing = 0
+    task.avoid = None
+    for dependent in task.dependents or ():
+        if dependent.state in ACTIVE:
+            recall(state, dependent)
+            dependent.error = error
+            state.recommend(dependent, ERRED)
+    for client in task.wanted_by:
+        state.effects.append(ReportErred(client.name, task.key, error.failure, error.origin_key))
+    release_unneeded(state, task)

@@ -1,0 +1,39 @@
+"""Tasks go for good."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.model import FORGOTTEN, TaskState, is_needed
+from dagrpc_scheduler.core.needs import release_unneeded
+from dagrpc_scheduler.core.replicas import free_everywhere
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def to_forgotten(state: SchedulerState, task: TaskState) -> None:
+    """Nobody needs the task, and nothing depends on it: drop it, and then perhaps what it depended on."""
+    if task.dependents or is_needed(task):
+        return
+    if task.holders:
+        free_everywhere(state, task)
+    task.state = FORGOTTEN
+    task.error = None
+    del state.tasks[task.key]
+    group = task.group
+    group.live -= 1
+    if not group.live:
+        state.drop_group(group)
+    if task.dependencies:
+        _detach(state, task)
+    for digest in task.shared:
+        state.shared.release(digest, state.effects)
+
+
+def _detach(state: SchedulerState, task: TaskState) -> None:
+    for dependency in task.dependencies:
+        dependents = dependency.dependents
+        if dependents is not None:
+            del dependents[task]
+            if not dependents:
+                dependency.dependents = None
+                release_unneeded(state, dependency)
+    # Tasks refer to each other: without this only the garbage collector could remove them.
+    task.dependencies = ()

@@ -1,0 +1,44 @@
+"""Results are there. Who holds them, and their size, was put on the task by the caller."""
+
+from __future__ import annotations
+
+from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.effects import ReportFinished
+from dagrpc_scheduler.core.model import MEMORY, NO_WORKER, QUEUED, WAITING, TaskState
+from dagrpc_scheduler.core.needs import no_longer_active
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def processing_to_memory(state: SchedulerState, task: TaskState) -> None:
+    """A worker ran the task."""
+    if task.processing_on is not None:
+        leave_worker(state, task, task.processing_on)
+    _has_result(state, task)
+
+
+def unassigned_to_memory(state: SchedulerState, task: TaskState) -> None:
+    """The result turned up: a client put it on a worker, or a worker had a copy that was not known of."""
+    start = task.state
+    _has_result(state, task)
+    if start == QUEUED:
+        state.queue.left()
+    elif start == NO_WORKER:
+        del state.unrunnable[task]
+    elif task.work is None:
+        state.announced.pop(task, None)
+
+
+def _has_result(state: SchedulerState, task: TaskState) -> None:
+    task.state = MEMORY
+    task.missing = 0
+    if task.dependents:
+        ready = state.ready
+        for dependent in task.dependents:
+            if dependent.state == WAITING:
+                dependent.missing -= 1
+                if not dependent.missing:
+                    ready.append(dependent)
+    if task.dependencies:
+        no_longer_active(state, task)
+    for client in task.wanted_by:
+        state.effects.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes, state.payload))

@@ -1,0 +1,267 @@
+"""What others may know of the state: copies, made on request, of which nothing leads back into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
+from dagrpc_scheduler.core.model import FORGOTTEN, STATES, Priority, StateName, TaskState
+from dagrpc_scheduler.core.story import StoryEntry
+from dagrpc_scheduler.policies import placement
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.core.machine import SchedulerCore
+
+
+class UnknownWorkerError(LookupError):
+    """No worker of the cluster has this address or name, and none is on a host of that name."""
+
+    def __init__(self, text: str) -> None:
+        """Say what was looked for."""
+        super().__init__(f"no worker has the address, the name or the host {text!r}")
+        self.text = text
+
+
+@dataclass(slots=True)
+class TaskInfo:
+    """A task as it is now."""
+
+    key: str
+    state: StateName
+    prefix: str
+    group: str
+    priority: Priority
+    dependencies: tuple[str, ...]
+    dependents: tuple[str, ...]
+    wanted_by: tuple[str, ...]
+    """Clients."""
+    workers: tuple[str, ...]
+    """Addresses of those that hold the result."""
+    processing_on: str
+    """Address of the worker that it is assigned to; empty: none."""
+    run_id: int
+    """Its latest assignment; 0: it had none."""
+    nbytes: int
+    """Size of the result; negative: unknown."""
+    type_name: str
+    """Type of the result; empty: unknown."""
+    retries: int
+    """How many more times it is run again after an exception."""
+    suspicious: int
+    """How many workers died while they ran it."""
+    origin_key: str
+    """If it is in error: the task that failed first."""
+    has_work: bool
+    """False for data that a client put on workers."""
+
+
+@dataclass(slots=True)
+class WorkerInfo:
+    """A worker as it is now."""
+
+    address: str
+    name: str
+    host: str
+    status: str
+    nthreads: int
+    memory_limit: int
+    """In bytes; 0: none."""
+    resources: dict[str, float]
+    used_resources: dict[str, float]
+    nanny: str
+    processing: int
+    """How many tasks are assigned to it."""
+    long_running: int
+    """How many of these left its pool of threads."""
+    in_memory: int
+    """How many results it holds."""
+    nbytes: int
+    """Sum of their sizes."""
+    occupancy: float
+    """Seconds for which its tasks are expected to keep one thread busy."""
+
+
+def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """Return the holders of results: of these keys, unknown ones included, or of all that somebody holds."""
+    tasks = core.state.tasks
+    if keys is None:
+        return {task.key: _addresses(task.holders) for task in tasks.values() if task.holders}
+    return {key: _addresses(tasks[key].holders) if key in tasks else () for key in keys}
+
+
+def has_what(core: SchedulerCore, workers: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Return the keys of the results that workers hold, by address; those of unknown addresses are empty."""
+    return {address: _keys(worker.has_what) if worker else [] for address, worker in _select(core, workers)}
+
+
+def processing(core: SchedulerCore, workers: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Return the keys of the tasks that are assigned to workers, by address; those of unknown addresses are empty."""
+    return {address: _keys(worker.processing) if worker else [] for address, worker in _select(core, workers)}
+
+
+def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, int]:
+    """Return the sizes of results: of those of these keys that are known, or of all that somebody holds."""
+    tasks = core.state.tasks
+    if keys is None:
+        return {task.key: task.nbytes for task in tasks.values() if task.holders}
+    return {key: tasks[key].nbytes for key in keys if key in tasks and tasks[key].nbytes >= 0}
+
+
+def task_info(core: SchedulerCore, key: str) -> TaskInfo | None:
+    """Return what is known of a task; None: nothing."""
+    task = core.state.tasks.get(key)
+    if task is None:
+        return None
+    return TaskInfo(
+        key=key,
+        state=task.state,
+        prefix=task.group.prefix.name,
+        group=task.group.name,
+        priority=task.priority,
+        dependencies=tuple(_keys(task.dependencies)),
+        dependents=tuple(_keys(task.dependents or ())),
+        wanted_by=tuple([client.name for client in task.wanted_by]),
+        workers=_addresses(task.holders),
+        processing_on=task.processing_on.address if task.processing_on is not None else "",
+        run_id=task.run_id,
+        nbytes=task.nbytes,
+        type_name=task.type_name,
+        retries=task.retries,
+        suspicious=task.suspicious,
+        origin_key=task.error.origin_key if task.error is not None else "",
+        has_work=task.work is not None,
+    )
+
+
+def counts(core: SchedulerCore) -> dict[StateName, int]:
+    """Return how many live tasks are in each state."""
+    totals: dict[StateName, int] = {name: 0 for name in STATES if name != FORGOTTEN}
+    for group in core.state.groups.values():
+        for name in totals:
+            totals[name] += group.counts[name]
+    return totals
+
+
+def counts_by_prefix(core: SchedulerCore) -> dict[str, dict[StateName, int]]:
+    """Return how many live tasks of each prefix are in each state."""
+    result: dict[str, dict[StateName, int]] = {}
+    for group in core.state.groups.values():
+        totals = result.setdefault(group.prefix.name, {name: 0 for name in STATES if name != FORGOTTEN})
+        for name in totals:
+            totals[name] += group.counts[name]
+    return result
+
+
+def durations(core: SchedulerCore) -> dict[str, float]:
+    """Return the seconds that tasks take, by prefix, as far as that is known."""
+    return {name: prefix.duration for name, prefix in core.state.prefixes.items() if prefix.duration >= 0}
+
+
+def workers(core: SchedulerCore) -> list[WorkerInfo]:
+    """Return all workers, in the order in which they came."""
+    return [_worker_info(worker) for worker in core.state.workers.values()]
+
+
+def worker_info(core: SchedulerCore, address: str) -> WorkerInfo | None:
+    """Return what is known of a worker; None: nothing."""
+    worker = core.state.workers.get(address)
+    return _worker_info(worker) if worker is not None else None
+
+
+def is_address_taken(core: SchedulerCore, address: str) -> bool:
+    """Tell whether a worker with this address is in the cluster."""
+    return address in core.state.workers
+
+
+def is_name_taken(core: SchedulerCore, name: str) -> bool:
+    """Tell whether a worker with this name is in the cluster."""
+    return name in core.state.aliases
+
+
+def resolve_workers(core: SchedulerCore, texts: Iterable[str]) -> list[str]:
+    """Return the addresses of the workers with these addresses, names or hosts, each once."""
+    addresses: dict[str, None] = {}
+    for text in texts:
+        found = placement.resolve(core.state, text)
+        if not found:
+            raise UnknownWorkerError(text)
+        for worker in found:
+            addresses[worker.address] = None
+    return list(addresses)
+
+
+def running_workers(core: SchedulerCore) -> list[str]:
+    """Return the addresses of the workers that are given tasks."""
+    return [worker.address for worker in core.state.workers.values() if worker.status == RUNNING]
+
+
+def wanted_keys(core: SchedulerCore, client: str) -> list[str]:
+    """Return the keys of the results that a client wants; none if the client is not known."""
+    known = core.state.clients.get(client)
+    return _keys(known.wants) if known is not None else []
+
+
+def clients(core: SchedulerCore) -> list[str]:
+    """Return the ids of the clients."""
+    return list(core.state.clients)
+
+
+def queued_count(core: SchedulerCore) -> int:
+    """Return how many tasks wait on the scheduler for a worker with room."""
+    return core.state.queue.size
+
+
+def unrunnable(core: SchedulerCore) -> dict[str, float]:
+    """Return the keys of the tasks that no worker may run, and since when."""
+    return {task.key: since for task, since in core.state.unrunnable.items()}
+
+
+def total_occupancy(core: SchedulerCore) -> float:
+    """Return the seconds for which all that is assigned and queued is expected to keep one thread busy."""
+    unknown = core.state.config.unknown_task_duration
+    queued = 0.0
+    for group in core.state.groups.values():
+        seconds = group.prefix.duration if group.prefix.duration >= 0 else unknown
+        queued += seconds * (group.counts["queued"] + group.counts["no-worker"])
+    return queued + sum(worker.occupancy for worker in core.state.workers.values())
+
+
+def story(core: SchedulerCore, keys_or_stimuli: Iterable[str] | None = None) -> list[StoryEntry]:
+    """Return the transitions that are remembered: of these tasks, or led to by these stimuli, or all."""
+    return core.state.story.all() if keys_or_stimuli is None else core.state.story.of(keys_or_stimuli)
+
+
+def _select(core: SchedulerCore, addresses: Iterable[str] | None) -> list[tuple[str, WorkerState | None]]:
+    known = core.state.workers
+    if addresses is None:
+        return list(known.items())
+    return [(address, known.get(address)) for address in addresses]
+
+
+def _addresses(holders: tuple[WorkerState, ...]) -> tuple[str, ...]:
+    return tuple([holder.address for holder in holders])
+
+
+def _keys(tasks: Iterable[TaskState]) -> list[str]:
+    return [task.key for task in tasks]
+
+
+def _worker_info(worker: WorkerState) -> WorkerInfo:
+    return WorkerInfo(
+        address=worker.address,
+        name=worker.name,
+        host=worker.host,
+        status=worker.status,
+        nthreads=worker.nthreads,
+        memory_limit=worker.memory_limit,
+        resources=dict(worker.resources),
+        used_resources=dict(worker.used_resources),
+        nanny=worker.nanny,
+        processing=len(worker.processing),
+        long_running=len(worker.long_running),
+        in_memory=len(worker.has_what),
+        nbytes=worker.nbytes,
+        occupancy=worker.occupancy,
+    )

@@ -1,0 +1,390 @@
+"""The worker's core under any events in any order, against a small model of the world around it.
+
+The model keeps what a shell keeps (a store, executions and transfers under way, an inbox) and what the scheduler
+believes (which runs it asked for, which results are there). Safety is checked after each step, liveness at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from dagrpc_worker.core import events, instructions
+from dagrpc_worker.core.config import WorkerCoreConfig
+from dagrpc_worker.core.machine import WorkerCore
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+HERE = "here:1"
+PEERS = ("a:1", "b:1", "here:2")
+# Dependencies point from later letters to earlier ones, so that there are no cycles.
+KEYS = tuple("abcdefgh")
+NTHREADS = 2
+EXECUTORS = {"": NTHREADS, "gpu": 2}
+
+keys = st.sampled_from(KEYS)
+some_keys = st.lists(keys, min_size=1, max_size=4, unique=True)
+holders = st.lists(st.sampled_from((*PEERS, HERE)), max_size=3, unique=True).map(tuple)
+sizes = st.integers(0, 120)
+
+
+class WorkerMachine(RuleBasedStateMachine):
+    """Feeds a core with anything that may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.last_run = 0
+        # The shell.
+        self.inbox: list[events.Event] = []
+        self.store: set[str] = set()
+        self.executions: dict[str, instructions.Execute] = {}
+        self.ended: set[str] = set()
+        self.withdrawn: set[str] = set()
+        self.seceded: set[str] = set()
+        self.gathers: list[instructions.GatherData] = []
+        self.resting: list[str] = []
+        # The scheduler, as far as events were handled.
+        self.wanted_runs: dict[str, int] = {}
+        self.believed_here: set[str] = set()
+        # What was true at any moment of the batch at hand: its reports come after all of its events.
+        self.reportable: set[tuple[str, int]] = set()
+        self.freed: set[str] = set()
+
+    @initialize(
+        gathers=st.integers(1, 3),
+        gathers_per_peer=st.integers(1, 2),
+        holders_considered=st.integers(1, 3),
+        lookahead=st.sampled_from((0.0, 1.0)),
+    )
+    def create(self, gathers: int, gathers_per_peer: int, holders_considered: int, lookahead: float) -> None:
+        config = WorkerCoreConfig(
+            gathers=gathers,
+            gathers_per_peer=gathers_per_peer,
+            holders_considered=holders_considered,
+            gather_nbytes=200,
+            gathers_nbytes=300,
+            lookahead=lookahead,
+            lookahead_tasks=3,
+            executors=EXECUTORS,
+        )
+        self.core = WorkerCore(HERE, NTHREADS, {"GPU": 2.0, "DISK": 1.0}, config, validate=True)
+
+    # What the scheduler asks for.
+
+    @rule(
+        key=keys,
+        needs=st.lists(st.tuples(keys, sizes, holders), max_size=3, unique_by=lambda need: need[0]),
+        priority=st.integers(0, 3),
+        resources=st.sampled_from(({}, {}, {"GPU": 1.0}, {"GPU": 2.0}, {"DISK": 0.5}, {"GPU": 1.0, "DISK": 1.0})),
+        executor=st.sampled_from(("", "", "gpu")),
+        duration=st.sampled_from((-1.0, 0.1, 5.0)),
+    )
+    def request(
+        self,
+        key: str,
+        needs: list[tuple[str, int, tuple[str, ...]]],
+        priority: int,
+        resources: dict[str, float],
+        executor: str,
+        duration: float,
+    ) -> None:
+        self.last_run += 1
+        self.inbox.append(
+            events.ComputeRequested(
+                key,
+                self.last_run,
+                (float(priority),),
+                dependencies=[need for need in needs if need[0] < key],
+                resources=resources,
+                executor=executor,
+                duration=duration,
+            )
+        )
+
+    @rule(freed=some_keys)
+    def free(self, freed: list[str]) -> None:
+        self.inbox.append(events.KeysFreed(freed))
+
+    @rule(key=keys, age=st.integers(0, 2))
+    def steal(self, key: str, age: int) -> None:
+        run_id = self.wanted_runs.get(key, self.last_run)
+        self.inbox.append(events.StealRequested(key, run_id - age))
+
+    @rule(data=st.lists(st.tuples(keys, sizes, holders), min_size=1, max_size=3, unique_by=lambda each: each[0]))
+    def want_replicas(self, data: list[tuple[str, int, tuple[str, ...]]]) -> None:
+        self.inbox.append(events.ReplicasRequested(data))
+
+    @rule(unwanted=some_keys)
+    def unwant_replicas(self, unwanted: list[str]) -> None:
+        self.inbox.append(events.ReplicasUnwanted(unwanted))
+
+    @rule(data=st.lists(st.tuples(keys, sizes, holders), min_size=1, max_size=3, unique_by=lambda each: each[0]))
+    def refresh(self, data: list[tuple[str, int, tuple[str, ...]]]) -> None:
+        self.inbox.append(events.WhoHasRefreshed(data))
+
+    # What happens on the worker.
+
+    @rule(put=some_keys)
+    def put(self, put: list[str]) -> None:
+        self.inbox.append(events.DataPut(dict.fromkeys(put, 10)))
+
+    @rule(paused=st.booleans())
+    def pause_or_resume(self, paused: bool) -> None:
+        self.inbox.append(events.Paused() if paused else events.Resumed())
+
+    @precondition(lambda self: set(self.executions) - self.ended)
+    @rule(pick=st.integers(0, 99), outcome=st.sampled_from(("succeed", "succeed", "fail", "reschedule", "skip")))
+    def end_execution(self, pick: int, outcome: str) -> None:
+        going_on = [key for key in self.executions if key not in self.ended]
+        key = going_on[pick % len(going_on)]
+        if outcome == "skip" and (key not in self.withdrawn or key in self.seceded):
+            outcome = "succeed"
+        self._end_execution(key, outcome)
+
+    def _end_execution(self, key: str, outcome: str) -> None:
+        run_id = self.executions[key].run_id
+        self.ended.add(key)
+        if outcome == "succeed":
+            # The thread puts the result into the store; the core hears of it later.
+            self.store.add(key)
+            self.inbox.append(events.ExecuteSucceeded(key, run_id, 10, "int", 1.0, 1.25))
+        elif outcome == "fail":
+            self.inbox.append(events.ExecuteFailed(key, run_id, "failure", 1.0, 2.0))
+        elif outcome == "reschedule":
+            self.inbox.append(events.ExecuteRescheduled(key, run_id))
+        else:
+            self.inbox.append(events.ExecuteSkipped(key, run_id))
+
+    @precondition(lambda self: set(self.executions) - self.ended - self.seceded)
+    @rule(pick=st.integers(0, 99))
+    def secede(self, pick: int) -> None:
+        going_on = [key for key in self.executions if key not in self.ended and key not in self.seceded]
+        key = going_on[pick % len(going_on)]
+        self.seceded.add(key)
+        self.inbox.append(events.TaskSeceded(key, self.executions[key].run_id, 0.5))
+
+    @precondition(lambda self: self.gathers)
+    @rule(
+        pick=st.integers(0, 99),
+        outcome=st.sampled_from(("answer", "answer", "answer", "refuse", "break")),
+        fates=st.lists(
+            st.sampled_from(("come", "come", "come", "missing", "deferred", "failed", "silence")),
+            min_size=8,
+            max_size=8,
+        ),
+    )
+    def end_gather(self, pick: int, outcome: str, fates: list[str]) -> None:
+        call = self.gathers.pop(pick % len(self.gathers))
+        if outcome == "refuse":
+            self.inbox.append(events.GatherRefused(call.worker, call.keys))
+        elif outcome == "break":
+            self.inbox.append(events.GatherFailed(call.worker, call.keys))
+        else:
+            self._answer(call, fates)
+
+    def _answer(self, call: instructions.GatherData, fates: Sequence[str]) -> None:
+        by_fate: dict[str, list[str]] = {}
+        for key in call.keys:
+            by_fate.setdefault(fates[KEYS.index(key)], []).append(key)
+        if set(by_fate) == {"silence"}:
+            # A shell that knows nothing of any key has to say that the transfer broke.
+            by_fate = {"deferred": by_fate["silence"]}
+        self.store.update(by_fate.get("come", ()))
+        self.inbox.append(
+            events.GatherSucceeded(
+                call.worker,
+                dict.fromkeys(by_fate.get("come", ()), 10),
+                by_fate.get("missing", ()),
+                dict.fromkeys(by_fate.get("failed", ()), "failure"),
+                by_fate.get("deferred", ()),
+            )
+        )
+
+    @precondition(lambda self: self.resting)
+    @rule(pick=st.integers(0, 99))
+    def retry(self, pick: int) -> None:
+        self.inbox.append(events.PeerRetryDue(self.resting.pop(pick % len(self.resting))))
+
+    # What the core is fed and asks for.
+
+    @precondition(lambda self: self.inbox)
+    @rule(count=st.integers(1, 4))
+    def handle(self, count: int) -> None:
+        batch, self.inbox = self.inbox[:count], self.inbox[count:]
+        self.reportable = set(self.wanted_runs.items())
+        self.freed = set()
+        for event in batch:
+            self._note_event(event)
+        self.now += 1.0
+        for instruction in self.core.handle_batch(batch, self.now):
+            self._carry_out(instruction)
+        # Whether a report about a freed key came before or after it was freed cannot be seen.
+        tasks = self.core._state.tasks
+        self.believed_here -= {key for key in self.freed if key not in tasks or not tasks[key].announced}
+
+    def _note_event(self, event: events.Event) -> None:
+        """Update what the scheduler believes, and the shell's notes of what goes on."""
+        match event:
+            case events.ComputeRequested():
+                self.wanted_runs[event.key] = event.run_id
+                self.reportable.add((event.key, event.run_id))
+            case events.KeysFreed():
+                for key in event.keys:
+                    self.wanted_runs.pop(key, None)
+                self.freed.update(event.keys)
+                self.believed_here.difference_update(event.keys)
+            case events.ReplicasUnwanted():
+                self.freed.update(event.keys)
+                self.believed_here.difference_update(event.keys)
+            case events.DataPut():
+                # What is put stays apart until the core hears of it: an older order to drop the key is not meant.
+                self.store.update(event.sizes)
+            case (
+                events.ExecuteSucceeded()
+                | events.ExecuteFailed()
+                | events.ExecuteRescheduled()
+                | events.ExecuteSkipped()
+            ):
+                del self.executions[event.key]
+                self.ended.discard(event.key)
+                self.withdrawn.discard(event.key)
+                self.seceded.discard(event.key)
+
+    def _carry_out(self, instruction: instructions.Instruction) -> None:
+        match instruction:
+            case instructions.Execute():
+                assert instruction.key not in self.executions, "one key is executed twice at a time"
+                assert set(instruction.dependencies) <= self.store, "a task is executed without its dependencies"
+                self.executions[instruction.key] = instruction
+            case instructions.Withdraw():
+                assert self.executions[instruction.key].run_id == instruction.run_id
+                assert instruction.key not in self.withdrawn
+                self.withdrawn.add(instruction.key)
+            case instructions.GatherData():
+                assert instruction.worker != HERE
+                under_way = [key for call in self.gathers for key in call.keys]
+                assert not set(under_way) & set(instruction.keys), "one key is fetched twice at a time"
+                assert instruction.worker not in self.resting, "a peer is asked that is to be left alone"
+                self.gathers.append(instruction)
+            case instructions.RetryPeerLater():
+                assert instruction.worker not in self.resting
+                assert instruction.delay > 0.0
+                self.resting.append(instruction.worker)
+            case instructions.DropData():
+                going_on = {*self.executions, *(key for call in self.gathers for key in call.keys)}
+                assert not going_on & set(instruction.keys), "data is dropped while something goes on with its key"
+                assert not (self.believed_here - self.freed) & set(instruction.keys), "data is dropped that the scheduler counts on"
+                self.store.difference_update(instruction.keys)
+            case _:
+                self._note_report(instruction)
+
+    def _note_report(self, report: instructions.Instruction) -> None:
+        """Check a report against what was asked for, and let the scheduler believe it."""
+        match report:
+            case instructions.ReportFinished():
+                self._end_run(report.key, report.run_id)
+                self.believed_here.add(report.key)
+            case instructions.ReportErred() | instructions.ReportRescheduled():
+                self._end_run(report.key, report.run_id)
+            case instructions.ReportLongRunning():
+                assert (report.key, report.run_id) in self.reportable, "a run was reported that is not wanted"
+            case instructions.ReportReplicasAdded():
+                self.believed_here.update(report.sizes)
+            case instructions.ReportReplicasRemoved():
+                self.believed_here.difference_update(report.keys)
+            case instructions.ReportStealAnswer():
+                if report.state in ("waiting", "ready", "constrained", "fetch"):
+                    self._end_run(report.key, report.run_id)
+            case instructions.ReportDataMissing():
+                assert report.worker in PEERS
+            case _:
+                raise AssertionError(report)
+
+    def _end_run(self, key: str, run_id: int) -> None:
+        """Note that a run was reported or given up, which can be done once."""
+        assert (key, run_id) in self.reportable, "a run was reported that is not wanted"
+        self.reportable.remove((key, run_id))
+        if self.wanted_runs.get(key) == run_id:
+            del self.wanted_runs[key]
+
+    # What must be true.
+
+    @invariant()
+    def the_store_is_what_the_core_believes(self) -> None:
+        stored = set(self.core.view.stored())
+        assert stored <= self.store, "the core counts on data that is not there"
+        coming = {event.key for event in self.inbox if isinstance(event, events.ExecuteSucceeded)}
+        for event in self.inbox:
+            if isinstance(event, events.GatherSucceeded):
+                coming.update(event.sizes)
+        assert self.store - stored <= coming, "data is there that the core does not know of"
+
+    @invariant()
+    def the_scheduler_believes_what_is_true(self) -> None:
+        assert self.believed_here <= set(self.core.view.stored())
+
+    @invariant()
+    def the_core_wants_what_the_scheduler_wants(self) -> None:
+        state = self.core._state
+        wanted = {task.key: task.request.run_id for task in state.tasks.values() if task.request is not None}
+        assert wanted == self.wanted_runs
+
+    @invariant()
+    def the_core_knows_what_goes_on(self) -> None:
+        assert self.core.view.executing() == {key: each.run_id for key, each in self.executions.items()}
+
+    def teardown(self) -> None:
+        """Let everybody answer: all that is wanted ends, and once it is freed nothing is left."""
+        if not hasattr(self, "core"):
+            return
+        self.inbox.append(events.Resumed())
+        for _ in range(200):
+            if not self._help():
+                break
+        else:
+            raise AssertionError(f"it goes on for ever: {self.core.view.counts()}")
+        assert not self.wanted_runs, f"runs never ended: {self.core.view.counts()}"
+        self.inbox.append(events.KeysFreed(KEYS))
+        self.handle(1)
+        assert self.core.view.managed_keys() == []
+        assert self.store == set()
+        state = self.core._state
+        assert (state.peers, state.gathers, state.default_pool.handed_over) == ({}, 0, 0)
+        assert set(state.resources.used.values()) <= {0.0}
+
+    def _help(self) -> bool:
+        """Do what the shell and the scheduler owe the core. Tell whether there was anything."""
+        for key in [key for key in self.executions if key not in self.ended]:
+            self._end_execution(key, "succeed")
+        for call in self.gathers:
+            self._answer(call, ["come"] * len(KEYS))
+        self.gathers = []
+        self.inbox += [events.PeerRetryDue(worker) for worker in self.resting]
+        self.resting = []
+        missing = self.core.view.in_state("missing")
+        if missing:
+            self.inbox.append(events.WhoHasRefreshed([(key, 10, ("a:1",)) for key in missing]))
+        failed = self.core.view.in_state("error")
+        if failed:
+            # The scheduler frees what failed; whoever needs it here then fetches it.
+            self.inbox.append(events.KeysFreed(failed))
+        if not self.inbox:
+            return False
+        self.handle(len(self.inbox))
+        for invariant_of in (self.the_store_is_what_the_core_believes, self.the_scheduler_believes_what_is_true):
+            invariant_of()
+        return True
+
+
+# For a long search: DAGRPC_PROPERTY_EXAMPLES=5000.
+EXAMPLES = int(os.environ.get("DAGRPC_PROPERTY_EXAMPLES", "150"))
+
+TestWorkerMachine = WorkerMachine.TestCase
+TestWorkerMachine.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

@@ -1,0 +1,46 @@
+"""How worker processes end, for their nannies and for those who start them."""
+
+from __future__ import annotations
+
+import signal
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of a worker process that ended by itself. Those from 64 on are in the spirit of ``sysexits.h``."""
+
+    CLOSED = 0
+    """It was asked to leave for good."""
+    BAD_SETTINGS = 64
+    """It cannot be started as it was told: a port that is taken, for instance."""
+    NO_SCHEDULER = 69
+    """There was no scheduler within its death timeout."""
+    BUG = 70
+    """It met a bug and closed."""
+    RESTART = 75
+    """The scheduler wants another in its place."""
+    LOST_SCHEDULER = 76
+    """Its scheduler went away: another may find it again."""
+    REFUSED = 77
+    """The scheduler does not want it: its name is taken, or its version does not fit."""
+
+
+def describe_exit(code: int) -> str:
+    """Return how a process ended, in words.
+
+    Examples
+    --------
+    >>> describe_exit(-9)
+    'killed by SIGKILL'
+    >>> describe_exit(76)
+    'exit code 76 (LOST_SCHEDULER)'
+    """
+    if code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    try:
+        return f"exit code {code} ({ExitCode(code).name})"
+    except ValueError:
+        return f"exit code {code}"

@@ -1,0 +1,289 @@
+"""What a nanny decides: whether there should be a worker process, and what to do about the difference.
+
+Rule 1: a process that ends although it should run is started again, unless it says that this is no use.
+Rule 2: a process that was asked to end and does not is killed.
+Rule 3: after too many unwanted ends within a while the nanny gives up, visibly.
+
+Pure: what happened comes in, with the time; what is to be done goes out.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dagrpc_worker.exit_codes import ExitCode, describe_exit
+
+
+class Status(enum.Enum):
+    """What a nanny sees of its process."""
+
+    STARTING = "starting"
+    """Spawned, or about to be; not yet part of the cluster."""
+    RUNNING = "running"
+    """Part of the cluster."""
+    STOPPING = "stopping"
+    """Asked to leave."""
+    STOPPED = "stopped"
+    """Not there, and none will be started."""
+    FAILED = "failed"
+    """Not there, and given up."""
+
+
+# --- what happens ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class StartWanted:
+    """There should be a process."""
+
+
+@dataclass(slots=True, frozen=True)
+class StopWanted:
+    """There should be none. One that does not end within `grace` seconds is killed."""
+
+    grace: float
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class RestartWanted:
+    """There should be another."""
+
+    grace: float
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class Reported:
+    """The process said something about itself."""
+
+    status: str
+    """``connecting``, ``running`` or ``failed``."""
+    address: str = ""
+    name: str = ""
+    error: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Exited:
+    """The process ended."""
+
+    code: int
+
+
+@dataclass(slots=True, frozen=True)
+class TimerRang:
+    """A timer is over."""
+
+    timer: Timer
+    generation: int
+
+
+Event: TypeAlias = StartWanted | StopWanted | RestartWanted | Reported | Exited | TimerRang
+
+
+# --- what is to be done ------------------------------------------------------------------------------------------
+
+
+class Timer(enum.Enum):
+    """What a timer is for."""
+
+    START = "start"
+    """The process has to show signs of life."""
+    KILL = "kill"
+    """The process has to have ended."""
+    SPAWN = "spawn"
+    """The pause before the next process is over."""
+
+
+@dataclass(slots=True, frozen=True)
+class Spawn:
+    """Start a process."""
+
+    generation: int
+
+
+@dataclass(slots=True, frozen=True)
+class Terminate:
+    """Ask the process to end."""
+
+
+@dataclass(slots=True, frozen=True)
+class Kill:
+    """End the process."""
+
+
+@dataclass(slots=True, frozen=True)
+class SetTimer:
+    """Send `TimerRang` after `delay` seconds."""
+
+    timer: Timer
+    generation: int
+    delay: float
+
+
+@dataclass(slots=True, frozen=True)
+class Log:
+    """Tell people."""
+
+    message: str
+    bad: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class CloseNanny:
+    """The worker left for good: so can the nanny."""
+
+
+Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny
+
+_USELESS_TO_RESTART = (ExitCode.BAD_SETTINGS, ExitCode.NO_SCHEDULER, ExitCode.REFUSED)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+
+
+class NannyCore:
+    """Decides about one worker process at a time.
+
+    Parameters
+    ----------
+    start_timeout : float
+        Seconds within which a new process has to show signs of life.
+    max_restarts : int
+        How many unwanted ends there may be ...
+    restart_window : float
+        ... within so many seconds.
+    """
+
+    def __init__(self, start_timeout: float, max_restarts: int, restart_window: float) -> None:
+        self._start_timeout = start_timeout
+        self._max_restarts = max_restarts
+        self._restart_window = restart_window
+        self._wanted = False
+        self._alive = False
+        self._ends: deque[float] = deque()
+        self._losses = 0
+        self.status = Status.STOPPED
+        self.generation = 0
+        """Counts the processes."""
+        self.address = ""
+        self.name = ""
+        self.restarts = 0
+        self.last_exit_code = 0
+        self.error = ""
+        """Why the status is `FAILED`, or what the process last said was wrong."""
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take in what happened; return what is to be done about it, in order."""
+        match event:
+            case StartWanted():
+                return self._start()
+            case StopWanted(grace, reason):
+                self._wanted = False
+                return self._end(grace, reason)
+            case RestartWanted(grace, reason):
+                if self._alive:
+                    self._wanted = True
+                    return self._end(grace, reason)
+                return self._start()
+            case Reported():
+                return self._report(event)
+            case Exited(code):
+                return self._exit(code, now)
+            case TimerRang(timer, generation):
+                return self._ring(timer) if generation == self.generation else []
+
+    def _start(self) -> list[Effect]:
+        self._wanted = True
+        if self._alive or self.status is Status.STARTING:
+            return []
+        self._ends.clear()
+        return self._spawn()
+
+    def _spawn(self) -> list[Effect]:
+        self.generation += 1
+        self.status, self.address, self.error = Status.STARTING, "", ""
+        self._alive = True
+        return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
+
+    def _end(self, grace: float, reason: str) -> list[Effect]:
+        """Have the process end, if there is one."""
+        if not self._alive:
+            if self.status is not Status.FAILED:
+                self.status = Status.STOPPED
+            return []
+        if self.status is Status.STOPPING:
+            return []
+        self.status = Status.STOPPING
+        return [
+            Log(f"stopping the worker process: {reason or 'no reason given'}"),
+            Terminate(),
+            SetTimer(Timer.KILL, self.generation, grace),
+        ]
+
+    def _report(self, report: Reported) -> list[Effect]:
+        if report.error:
+            self.error = report.error
+        if report.name:
+            self.name = report.name
+        if report.status == "running" and self.status is Status.STARTING:
+            self.status, self.address, self._losses = Status.RUNNING, report.address, 0
+        elif report.status == "connecting" and self.status is Status.STARTING:
+            # It lives; how long it may look for the scheduler is its own affair.
+            self.address = report.address
+        return []
+
+    def _ring(self, timer: Timer) -> list[Effect]:
+        match timer:
+            case Timer.START if self.status is Status.STARTING and self._alive and not self.address:
+                message = f"the worker process shows no sign of life after {self._start_timeout:g} s: killing it"
+                return [Log(message, bad=True), Kill()]
+            case Timer.KILL if self.status is Status.STOPPING:
+                return [Log("the worker process did not end in time: killing it", bad=True), Kill()]
+            case Timer.SPAWN if self._wanted and not self._alive:
+                return self._spawn()
+        return []
+
+    def _exit(self, code: int, now: float) -> list[Effect]:
+        was_stopping = self.status is Status.STOPPING
+        self._alive, self.address, self.last_exit_code = False, "", code
+        if not self._wanted:
+            self.status = Status.STOPPED
+            return [Log(f"the worker process ended: {describe_exit(code)}")]
+        if was_stopping or code == ExitCode.RESTART:
+            self.restarts += 1
+            return [Log(f"restarting the worker process, which ended: {describe_exit(code)}"), *self._spawn()]
+        if code == ExitCode.CLOSED:
+            self._wanted, self.status = False, Status.STOPPED
+            return [Log("the worker closed for good"), CloseNanny()]
+        if code in _USELESS_TO_RESTART:
+            return self._give_up(f"the worker process ended: {describe_exit(code)}")
+        if code == ExitCode.LOST_SCHEDULER:
+            self._losses += 1
+            return self._spawn_later(f"restarting the worker, which lost its scheduler ({code})", self._losses)
+        self._ends.append(now)
+        while self._ends[0] < now - self._restart_window:
+            self._ends.popleft()
+        if len(self._ends) > self._max_restarts:
+            return self._give_up(
+                f"the worker process ended unexpectedly {len(self._ends)} times within {self._restart_window:g} s, "
+                f"at last: {describe_exit(code)}"
+            )
+        message = f"restarting the worker process, which ended unexpectedly: {describe_exit(code)}"
+        return self._spawn_later(message, len(self._ends))
+
+    def _spawn_later(self, message: str, times: int) -> list[Effect]:
+        """Start the next process: the first at once, those that follow closely after growing pauses."""
+        self.restarts += 1
+        if times <= 1:
+            return [Log(message, bad=True), *self._spawn()]
+        self.status = Status.STARTING
+        pause = min(_FIRST_PAUSE * 2 ** (times - 2), _LONGEST_PAUSE)
+        return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
+
+    def _give_up(self, why: str) -> list[Effect]:
+        self._wanted, self.status = False, Status.FAILED
+        self.error = f"{why}; {self.error}" if self.error else why
+        return [Log(f"giving up: {self.error}", bad=True)]

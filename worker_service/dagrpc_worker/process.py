@@ -1,0 +1,59 @@
+"""The worker process that a nanny spawns: ``python -m dagrpc_worker.process``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+
+from dagrpc._util.child import Parent, adopt_sys_path
+from dagrpc._util.service_process import disable_fork_support
+
+_CLOSE_TIMEOUT = 5.0
+
+
+def exit_after(seconds: float, code: int) -> None:
+    """End this process after so many seconds, if it is still there then, whatever it does."""
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(code)
+
+    threading.Thread(target=end, name="dagrpc-exit", daemon=True).start()
+
+
+def main() -> None:
+    """Run a worker until it closes; end with an `ExitCode`."""
+    parent = Parent.connect()
+    settings = parent.settings
+    disable_fork_support()
+    adopt_sys_path(settings["sys_path"])
+
+    # All of these know dask, which the settings above have to come before.
+    import dask.config
+
+    dask.config.update(dask.config.config, settings["config"])
+    from dagrpc_worker.run import prepare_process, run_worker
+    from dagrpc_worker.shell.options import WorkerOptions
+    from dagrpc_worker.shell.service import WorkerService
+
+    def on_made(worker: WorkerService) -> None:
+        loop = asyncio.get_running_loop()
+
+        def orphaned() -> None:
+            exit_after(_CLOSE_TIMEOUT, 1)
+            loop.call_soon_threadsafe(worker.close_soon, "its parent process is gone")
+
+        parent.watch(orphaned)
+
+    prepare_process(settings["log_level"])
+    code = asyncio.run(run_worker(WorkerOptions(**settings["options"]), on_made, parent.report))
+    # Threads that users started, or a task that never ends, must not keep the process alive.
+    exit_after(_CLOSE_TIMEOUT, code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Runs one worker in this process until it closes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from dagrpc import config
+from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util.service_process import on_signals, prepare
+from dagrpc.exceptions import DagrpcError
+from dagrpc_worker.exit_codes import ExitCode
+from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.shell.service import EndKind, WorkerService
+
+logger = logging.getLogger("dagrpc.worker")
+
+_SIGTERM_CODE = 128 + 15
+
+_CODES = {
+    EndKind.CLOSED: ExitCode.CLOSED,
+    EndKind.RESTART: ExitCode.RESTART,
+    EndKind.LOST: ExitCode.LOST_SCHEDULER,
+    EndKind.FAILED: ExitCode.BUG,
+}
+
+
+def prepare_process(log_level: int | str) -> None:
+    """Set up what is the whole process's: logging, garbage collection, how often threads switch."""
+    prepare(log_level)
+    sys.setswitchinterval(config.get_seconds("worker.switch-interval") or sys.getswitchinterval())
+
+
+async def run_worker(
+    options: WorkerOptions,
+    on_made: Callable[[WorkerService], None] = lambda worker: None,
+    report: Callable[[dict[str, Any]], None] = lambda message: None,
+) -> int:
+    """Run a worker until it closes, and return an exit code.
+
+    Parameters
+    ----------
+    on_made : callable
+        Called with the worker before it starts.
+    report : callable
+        Told how the worker is: ``{"status": "connecting" | "running" | "failed" | "closed", ...}``.
+    """
+    adopt_running_loop()
+    signalled = False
+    worker = WorkerService(options)
+
+    def stop(reason: str) -> None:
+        nonlocal signalled
+        signalled = True
+        worker.close_soon(reason)
+
+    on_signals(stop)
+    on_made(worker)
+    report({"status": "connecting", "address": "", "name": options.name})
+    try:
+        await worker.start()
+    except DagrpcError as error:
+        return _not_started(worker, error, ExitCode.REFUSED, report)
+    except OSError as error:
+        code = ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
+        return _not_started(worker, error, code, report)
+    except ValueError as error:
+        return _not_started(worker, error, ExitCode.BAD_SETTINGS, report)
+    if not worker.closed:
+        report({"status": "running", "address": worker.address, "name": worker.name})
+    end = await worker.finished()
+    report({"status": "closed", "name": worker.name, "reason": end.reason})
+    return _SIGTERM_CODE if signalled else _CODES[end.kind]
+
+
+def _not_started(
+    worker: WorkerService, error: Exception, code: ExitCode, report: Callable[[dict[str, Any]], None]
+) -> int:
+    logger.error("Worker %s cannot start: %s", worker.name or "without a name", error)
+    report({"status": "failed", "name": worker.name, "error": str(error)})
+    return code

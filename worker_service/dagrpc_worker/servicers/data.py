@@ -1,0 +1,152 @@
+"""Serves results to peers and clients, and takes data."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+
+from dagrpc import config
+from dagrpc._codec import payload
+from dagrpc._codec.failures import type_name
+from dagrpc._io import transfer
+from dagrpc._io.transfer import OutgoingValue
+from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReachedError
+from dagrpc.v1 import data_pb2, worker_service_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.shell.gather import LARGE, decode_off_loop
+
+logger = logging.getLogger("dagrpc.worker")
+
+_CLIENT_PATIENCE = 30.0
+"""Seconds that a client waits for its turn."""
+
+
+class TransferSlots:
+    """How many transfers the worker serves at once.
+
+    Workers are refused when it is too many: they have other work and other peers meanwhile. Clients wait.
+
+    Parameters
+    ----------
+    limit : int
+        How many.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._semaphore = asyncio.Semaphore(limit)
+        self.active = 0
+
+    @asynccontextmanager
+    async def slot(self, requester: str) -> AsyncIterator[None]:
+        """Hold a place for a transfer.
+
+        Raises
+        ------
+        LimitReachedError
+            If there is none.
+        """
+        refusal = LimitReachedError(f"{self.active} transfers are under way here; the limit is {self._limit}")
+        if requester and self._semaphore.locked():
+            raise refusal
+        try:
+            async with asyncio.timeout(_CLIENT_PATIENCE):
+                await self._semaphore.acquire()
+        except TimeoutError:
+            raise refusal from None
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+            self._semaphore.release()
+
+
+class DataServicer:
+    """GetData and PutData.
+
+    Parameters
+    ----------
+    store : DataStore
+        The results.
+    take : callable
+        Takes events for the core.
+    """
+
+    def __init__(self, store: DataStore, take: Callable[[Sequence[events.Event]], None]) -> None:
+        self._store = store
+        self._take = take
+        self.slots = TransferSlots(int(config.get("worker.connections.incoming")))
+        self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
+
+    async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
+        """Send results."""
+        async with self.slots.slot(request.requester):
+            for message in await self._messages(request):
+                try:
+                    async with asyncio.timeout(self._patience):
+                        await context.write(message)
+                except TimeoutError:
+                    logger.warning(
+                        "A transfer to %s made no progress for %g s", request.requester or "a client", self._patience
+                    )
+                    await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
+
+    async def _messages(self, request: worker_service_pb2.GetDataRequest) -> Iterator[bytes]:
+        """Return the messages of a transfer; what is large is encoded away from the loop."""
+        chosen, total = self._choose(request.keys, request.max_bytes)
+        if total <= LARGE:
+            return transfer.transfer_messages(self._encode_all(chosen))
+        return transfer.transfer_messages(await asyncio.to_thread(self._encode_all, chosen))
+
+    def _choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
+        """Return each key with whether it is deferred, and the size of the others together."""
+        chosen, total = [], 0
+        for key in keys:
+            nbytes = self._store.size_of(key)
+            deferred = bool(max_bytes and total and total + nbytes > max_bytes)
+            chosen.append((key, deferred))
+            if not deferred:
+                total += nbytes
+        return chosen, total
+
+    def _encode_all(self, chosen: Sequence[tuple[str, bool]]) -> list[OutgoingValue]:
+        return [
+            OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_DEFERRED) if deferred else self._encode(key)
+            for key, deferred in chosen
+        ]
+
+    def _encode(self, key: str) -> OutgoingValue:
+        try:
+            value = self._store[key]
+        except KeyError:
+            return OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_MISSING)
+        kind = type_name(type(value))
+        try:
+            encoding, frames = payload.encode(value)
+        except Exception as error:
+            message = f"The result of task {key!r}, a {kind}, cannot be encoded: {type(error).__name__}: {error}"
+            logger.warning("%s", message)
+            return OutgoingValue(key, "", (), kind, outcome=data_pb2.DATA_OUTCOME_NOT_ENCODABLE, message=message)
+        return OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
+
+    async def put_data(self, _: Any, context: Any) -> worker_service_pb2.PutDataResponse:
+        """Take data."""
+        try:
+            received = await transfer.receive(context.read, self._patience)
+        except CommClosedError as error:
+            raise InvalidRequestError(str(error)) from None
+        decoded = await decode_off_loop(received)
+        for key, failure in decoded.failed.items():
+            raise InvalidRequestError(f"The value of {key!r} cannot be decoded: {failure.type_name}: {failure.message}")
+        for key, value in decoded.values.items():
+            self._store.put(key, value, decoded.sizes[key])
+        self._take([events.DataPut(decoded.sizes)])
+        total = sum(len(frame) for value in received for frame in value.frames)
+        return worker_service_pb2.PutDataResponse(total_bytes=total)

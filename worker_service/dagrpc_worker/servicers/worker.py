@@ -1,0 +1,25 @@
+"""WorkerService as gRPC sees it."""
+
+from __future__ import annotations
+
+from dagrpc_worker.servicers.control import ControlServicer
+from dagrpc_worker.servicers.data import DataServicer
+
+RAW_REQUESTS = ("PutData",)
+"""Methods whose messages come as bytes: bulk data, which is decoded by hand."""
+
+
+class WorkerServicer:
+    """The methods of WorkerService, by the names of the contract.
+
+    Parameters
+    ----------
+    data, control : DataServicer, ControlServicer
+        Who answers.
+    """
+
+    def __init__(self, data: DataServicer, control: ControlServicer) -> None:
+        self.GetData = data.get_data
+        self.PutData = data.put_data
+        self.Run = control.run
+        self.GetStatus = control.get_status

@@ -1,0 +1,344 @@
+"""A worker: its core and everything around it, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import os
+import threading
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from dagrpc import config
+from dagrpc._codec.tasks import SharedStore
+from dagrpc._io import options as grpc_options
+from dagrpc._io.channels import ChannelPool
+from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._io.server import Server
+from dagrpc._io.transfer import WORKER_SERVICE
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
+from dagrpc._util.versions import own_versions
+from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc_worker.core.config import WorkerCoreConfig
+from dagrpc_worker.core.machine import WorkerCore
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute.runner import TaskRunner
+from dagrpc_worker.servicers.control import ControlServicer
+from dagrpc_worker.servicers.data import DataServicer
+from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
+from dagrpc_worker.shell.dispatch import Dispatcher
+from dagrpc_worker.shell.gather import Gatherer
+from dagrpc_worker.shell.heartbeat import Heartbeat
+from dagrpc_worker.shell.inbox import Inbox
+from dagrpc_worker.shell.link import SchedulerLink
+from dagrpc_worker.shell.metrics import Metrics
+from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.shell.scheduler_file import scheduler_address
+from dagrpc_worker.shell.translate_in import CommandReader
+from dagrpc_worker.shell.translate_out import GoodbyeReport
+from dagrpc_worker.shell.workspace import Workspace
+
+logger = logging.getLogger("dagrpc.worker")
+
+_FINISH_TIMEOUT = 2.0
+
+
+class EndKind(enum.Enum):
+    """How a worker's life can end."""
+
+    CLOSED = "closed"
+    """Somebody wanted it to."""
+    RESTART = "restart"
+    """The scheduler wants another in its place."""
+    LOST = "lost"
+    """The scheduler is gone."""
+    FAILED = "failed"
+    """A bug in the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a worker's life ended."""
+
+    kind: EndKind
+    reason: str
+
+
+class WorkerService:
+    """A worker: runs tasks, keeps their results and serves them.
+
+    To be made and used on the process's event loop, which several workers can share.
+
+    Parameters
+    ----------
+    options : WorkerOptions
+        Its settings.
+
+    Attributes
+    ----------
+    address : str
+        Where it serves, ``host:port``. Empty before `start`.
+    name : str
+        Its name on the cluster.
+    data : DataStore
+        The results that it holds, by key.
+    local_directory : str
+        Its directory for temporary files. Empty before `start`.
+    """
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self.options = options
+        self.address = ""
+        self.name = options.name
+        self.nthreads = options.nthreads
+        self.memory_limit = options.memory_limit
+        self.resources = dict(options.resources)
+        self.nanny = options.nanny
+        self.data = DataStore()
+        self.status = common_pb2.WORKER_STATUS_RUNNING
+        self.local_directory = ""
+        self._shared = SharedStore()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._end: End | None = None
+        self._finished = asyncio.Event()
+        self._started = False
+        self._channels = ChannelPool(grpc_options.DATA_CHANNEL)
+        self._server: Server | None = None
+
+    def __repr__(self) -> str:
+        return f"<WorkerService {self.name!r} at {self.address}, {self.nthreads} threads, {len(self.data)} results>"
+
+    # --- starting ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> WorkerService:
+        """Serve, and join the cluster.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had, the scratch directory cannot be made, or no scheduler is there in time.
+        DagrpcError
+            If the scheduler does not want the worker: its name is taken, for instance.
+        """
+        options = self.options
+        begun = time.monotonic()
+        deadline = None if options.death_timeout is None else begun + options.death_timeout
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.current_thread()
+        try:
+            scheduler = options.scheduler_address
+            if not scheduler:
+                scheduler = await scheduler_address(options.scheduler_file, deadline)
+            self.scheduler_address = parse_address(scheduler)
+            self._workspace = Workspace(options.local_directory)
+            self.local_directory = str(self._workspace.path)
+            await self._serve()
+            self._compose()
+            await self._join(deadline, begun + options.duplicate_grace)
+        except BaseException:
+            await self._tear_down()
+            raise
+        self._started = True
+        return self
+
+    async def _serve(self) -> None:
+        """Start the server, whose port is part of the worker's address."""
+        options = self.options
+        self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
+        self._control_servicer = ControlServicer(self)
+        self._server = Server(raw_requests=RAW_REQUESTS)
+        self._server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, self._control_servicer))
+        port = await self._server.start(options.host, options.port)
+        host = options.host
+        if options.contact_address:
+            host, contact_port = split_address(options.contact_address)
+            port = contact_port or port
+        elif is_wildcard(host):
+            host = local_ip(split_address(self.scheduler_address)[0])
+        self.address = join_address(host, port)
+        self.name = options.name or self.address
+
+    def _compose(self) -> None:
+        """Put together what needs the address."""
+        options = self.options
+        core_config = WorkerCoreConfig(
+            gathers=int(config.get("worker.connections.outgoing")),
+            gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
+            executors=options.executors,
+        )
+        self._core = WorkerCore(self.address, self.nthreads, self.resources, core_config)
+        self._link = SchedulerLink(self.scheduler_address)
+        self._inbox = Inbox(self._core, lambda orders: self._dispatcher(orders), self._on_bug)
+        self._runner = TaskRunner(
+            self.nthreads,
+            self.data,
+            self._shared,
+            self._inbox.post,
+            self._run_on_loop,
+            options.executors,
+            owner=self,
+            name=self.name,
+        )
+        self._gatherer = Gatherer(self.address, self._channels, self.data, self._inbox.post)
+        self._dispatcher = Dispatcher(self._runner, self._gatherer, self.data, self._link.send, self._inbox.post)
+        self._commands = CommandReader(self._shared, self._on_close_command)
+
+    async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
+        """Join the cluster and begin to take commands."""
+        welcome = await self._link.connect(self._hello(), deadline, duplicate_deadline)
+        self.name = welcome.name or self.name
+        self._runner.inline_limit = welcome.inline_limit
+        spawn(self._hold_session(), self._tasks)
+        spawn(self._heartbeats(), self._tasks)
+        spawn(self._purge_workspaces(), self._tasks)
+        logger.info(
+            "Worker %s at %s joined the scheduler at %s with %d threads",
+            self.name,
+            self.address,
+            self.scheduler_address,
+            self.nthreads,
+        )
+
+    def _hello(self) -> worker_session_pb2.WorkerHello:
+        return worker_session_pb2.WorkerHello(
+            address=self.address,
+            name=self.name,
+            nthreads=self.nthreads,
+            memory_limit=self.memory_limit,
+            resources=self.resources,
+            nanny=self.nanny,
+            local_directory=self.local_directory,
+            pid=os.getpid(),
+            versions=common_pb2.Versions(**own_versions()),
+        )
+
+    # --- running -------------------------------------------------------------------------------------------------
+
+    async def _hold_session(self) -> None:
+        """Take commands until the session ends; without it, the worker is of no use."""
+        try:
+            await self._link.run(lambda message: self._inbox.take(self._commands.read(message)))
+        except (CommClosedError, DagrpcError, TimeoutError) as error:
+            self._begin_close(EndKind.LOST, str(error))
+        except Exception as error:
+            self._on_bug(error)
+
+    async def _heartbeats(self) -> None:
+        assert self._link.client is not None
+        interval = self.options.heartbeat_interval
+        # The first task need not wait for what measuring imports.
+        await asyncio.sleep(interval / 2)
+        await Heartbeat(self.address, self._link.client, Metrics(self).sample, interval).run()
+
+    async def _purge_workspaces(self) -> None:
+        await asyncio.sleep(1.0)
+        await asyncio.to_thread(self._workspace.purge_stale)
+
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a task that is a coroutine. From any thread."""
+        self._loop.call_soon_threadsafe(spawn, coroutine, self._tasks)
+
+    def _on_close_command(self, reason: str, restart: bool) -> None:
+        self._begin_close(EndKind.RESTART if restart else EndKind.CLOSED, reason or "the scheduler wants it")
+
+    def _on_bug(self, error: Exception) -> None:
+        """Close: the worker's state cannot be trusted any more, and its tasks are better off elsewhere."""
+        logger.critical("Worker %s at %s has met a bug and closes", self.name, self.address, exc_info=error)
+        self._begin_close(EndKind.FAILED, f"internal error: {type(error).__name__}: {error}")
+
+    # --- questions -----------------------------------------------------------------------------------------------
+
+    def executing(self) -> dict[str, float]:
+        """Return since when each task runs, in seconds since the epoch, by key."""
+        return self._runner.executing()
+
+    def task_counts(self) -> dict[str, int]:
+        """Return how many tasks there are in each state."""
+        return self._core.view.counts()
+
+    def counts(self) -> dict[str, float]:
+        """Return what the heartbeat tells of tasks and transfers."""
+        view = self._core.view
+        return {
+            "ready": view.ready_count,
+            "waiting": view.waiting_count,
+            "long_running": view.long_running_count,
+            "in_flight": view.in_flight_count,
+            "transfers_incoming": view.gathers,
+            "transfers_incoming_bytes": view.gathers_nbytes,
+            "transfers_outgoing": self._data_servicer.slots.active,
+        }
+
+    def describe(self) -> scheduler_service_pb2.WorkerInfo:
+        """Return what the worker is."""
+        return scheduler_service_pb2.WorkerInfo(
+            address=self.address,
+            name=self.name,
+            host=split_address(self.address)[0],
+            nthreads=self.nthreads,
+            memory_limit=self.memory_limit,
+            resources=self.resources,
+            status=self.status,
+            nanny=self.nanny,
+            local_directory=self.local_directory,
+            pid=os.getpid(),
+            last_seen=time.time(),
+            metrics={"in_memory": len(self.data), "managed_bytes": self.data.nbytes, **self.counts()},
+            versions=common_pb2.Versions(**own_versions()),
+        )
+
+    # --- ending --------------------------------------------------------------------------------------------------
+
+    async def finished(self) -> End:
+        """Wait until the worker has closed, by whomever."""
+        await self._finished.wait()
+        assert self._end is not None
+        return self._end
+
+    async def close(self, reason: str = "closed") -> End:
+        """Leave the cluster and stop. Tasks that run are left to themselves."""
+        self._begin_close(EndKind.CLOSED, reason)
+        return await self.finished()
+
+    def _begin_close(self, kind: EndKind, reason: str) -> None:
+        if self._end is not None:
+            return
+        self._end = End(kind, reason)
+        self.status = common_pb2.WORKER_STATUS_CLOSING
+        log = logger.info if kind in (EndKind.CLOSED, EndKind.RESTART) else logger.error
+        log("Worker %s at %s closes (%s): %s", self.name, self.address or "no address", kind.value, reason)
+        # Not among the tasks that closing cancels.
+        self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    async def _close(self) -> None:
+        assert self._end is not None
+        try:
+            if self._started and self._end.kind is not EndKind.LOST:
+                self._link.send([GoodbyeReport(self._end.reason)])
+                await self._link.finish(_FINISH_TIMEOUT)
+            await self._tear_down()
+        except Exception:
+            logger.exception("Worker %s at %s did not close cleanly", self.name, self.address)
+        finally:
+            self._finished.set()
+
+    async def _tear_down(self) -> None:
+        """Stop whatever has been started, in the reverse order."""
+        if hasattr(self, "_inbox"):
+            self._inbox.close()
+            self._dispatcher.close()
+            self._runner.close()
+            await self._gatherer.close()
+        await cancel_all(self._tasks)
+        if hasattr(self, "_link"):
+            await self._link.close()
+        if self._server is not None:
+            await self._server.stop(0.5)
+            await self._control_servicer.close()
+        await self._channels.close()
+        if hasattr(self, "_workspace"):
+            await asyncio.to_thread(self._workspace.close)
