@@ -259,9 +259,11 @@ class WorkerMachine(RuleBasedStateMachine):
                 assert set(instruction.dependencies) <= self.store, "a task is executed without its dependencies"
                 self.executions[instruction.key] = instruction
             case instructions.Withdraw():
-                assert self.executions[instruction.key].run_id == instruction.run_id
-                assert instruction.key not in self.withdrawn
-                self.withdrawn.add(instruction.key)
+                # If it ended meanwhile, there is nothing to withdraw any more.
+                going_on_here = self.executions.get(instruction.key)
+                if going_on_here is not None and going_on_here.run_id == instruction.run_id:
+                    assert instruction.key not in self.withdrawn
+                    self.withdrawn.add(instruction.key)
             case instructions.GatherData():
                 assert instruction.worker != HERE
                 under_way = [key for call in self.gathers for key in call.keys]
@@ -366,10 +368,6 @@ class WorkerMachine(RuleBasedStateMachine):
         missing = self.core.view.in_state("missing")
         if missing:
             self.inbox.append(events.WhoHasRefreshed([(key, 10, ("a:1",)) for key in missing]))
-        failed = self.core.view.in_state("error")
-        if failed:
-            # The scheduler frees what failed; whoever needs it here then fetches it.
-            self.inbox.append(events.KeysFreed(failed))
         if not self.inbox:
             return False
         self.handle(len(self.inbox))

@@ -17,7 +17,8 @@ from dagrpc_worker.shell.service import EndKind, WorkerService
 
 logger = logging.getLogger("dagrpc.worker")
 
-_SIGTERM_CODE = 128 + 15
+SIGNALLED = 128 + 15
+"""Returned by `run_worker` after a signal: whoever sent it knows what it is to mean."""
 
 _CODES = {
     EndKind.CLOSED: ExitCode.CLOSED,
@@ -58,26 +59,20 @@ async def run_worker(
 
     on_signals(stop)
     on_made(worker)
-    report({"status": "connecting", "address": "", "name": options.name})
+    report({"status": "connecting", "name": options.name})
     try:
         await worker.start()
-    except DagrpcError as error:
-        return _not_started(worker, error, ExitCode.REFUSED, report)
-    except OSError as error:
-        code = ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
-        return _not_started(worker, error, code, report)
-    except ValueError as error:
-        return _not_started(worker, error, ExitCode.BAD_SETTINGS, report)
+    except (DagrpcError, OSError, ValueError) as error:
+        if signalled:
+            return SIGNALLED
+        logger.error("Worker %s cannot start: %s", worker.name or "without a name", error)
+        report({"status": "failed", "name": worker.name, "error": str(error)})
+        if isinstance(error, DagrpcError):
+            return ExitCode.REFUSED
+        # It has an address as soon as it listens; what it lacks then is a scheduler.
+        return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
     if not worker.closed:
         report({"status": "running", "address": worker.address, "name": worker.name})
     end = await worker.finished()
     report({"status": "closed", "name": worker.name, "reason": end.reason})
-    return _SIGTERM_CODE if signalled else _CODES[end.kind]
-
-
-def _not_started(
-    worker: WorkerService, error: Exception, code: ExitCode, report: Callable[[dict[str, Any]], None]
-) -> int:
-    logger.error("Worker %s cannot start: %s", worker.name or "without a name", error)
-    report({"status": "failed", "name": worker.name, "error": str(error)})
-    return code
+    return SIGNALLED if signalled else _CODES[end.kind]

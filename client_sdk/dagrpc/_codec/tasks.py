@@ -75,6 +75,24 @@ class DependencyRef:
         return dependency, (self.key,)
 
 
+_encoding = threading.local()
+
+
+def reference(key: str) -> tuple[Callable[[str], Any], tuple[str]] | None:
+    """Return how a future is pickled that is met while a `GraphEncoder` works: as its result. None otherwise.
+
+    Parameters
+    ----------
+    key : str
+        The future's key, as on the wire; noted in `GraphEncoder.references`.
+    """
+    references: list[str] | None = getattr(_encoding, "references", None)
+    if references is None:
+        return None
+    references.append(key)
+    return dependency, (key,)
+
+
 # --- functions of calls ------------------------------------------------------------------------------------------
 
 
@@ -118,10 +136,14 @@ class FunctionCache:
         digest = digest_of(data)
         self._digests[digest] += 1
         is_new = self._digests[digest] == 1
+        # An object that can change, such as an instance with __call__, is put in each time that it is called.
+        leaving = self._entries.pop(id(function), None)
         self._entries[id(function)] = (function, digest)
-        evicted = []
         if len(self._entries) > self._limit:
-            _, (_, old) = self._entries.popitem(last=False)
+            _, leaving = self._entries.popitem(last=False)
+        evicted = []
+        if leaving is not None:
+            old = leaving[1]
             self._digests[old] -= 1
             if not self._digests[old]:
                 del self._digests[old]
@@ -157,6 +179,8 @@ class GraphEncoder:
         self._seen: dict[int, Any] = {}
         """Objects that appeared, kept so that their ids stay theirs."""
         self._used: dict[Digest, None] = {}
+        self.references: list[str] = []
+        """Keys of the futures in the node that was encoded last; its dependencies beside those of the graph."""
 
     def encode(self, node: GraphNode, original: tuple[Any, ...] | None) -> tuple[bytes, tuple[Digest, ...]]:
         """Return the run spec of a node and the digests that it refers to.
@@ -180,6 +204,7 @@ class GraphEncoder:
         else:
             form, content = _NODE, (node, original)
         self._used = {}
+        self.references = _encoding.references = []
         buffer = io.BytesIO()
         buffer.write(form)
         try:
@@ -188,6 +213,8 @@ class GraphEncoder:
         except Exception:
             self._used = {}
             data = form + cloudpickle.dumps(content, protocol=5)
+        finally:
+            _encoding.references = None
         return data, tuple(self._used)
 
     def reduce(self, obj: Any) -> Any:
@@ -214,9 +241,13 @@ class GraphEncoder:
         if identity in self._digests:
             return self._digests[identity]
         self._seen[identity] = obj
+        references = len(self.references)
         data = pickle5.dumps_inband(obj)
         by_value = isinstance(obj, (FunctionType, type))
         digest = digest_of(data) if by_value or len(data) >= _SHARE_FROM else None
+        if len(self.references) > references:
+            # With a future inside, it is another value in each run.
+            digest = None
         self._digests[identity] = digest
         if digest is not None:
             self.shared[digest] = data

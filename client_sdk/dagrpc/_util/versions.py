@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 PROTOCOL_MIN = 1
 """The lowest protocol revision that this version speaks."""
@@ -22,7 +23,7 @@ def installed_version(package: str) -> str:
 
 
 @cache
-def own_versions() -> dict[str, str | int]:
+def own_versions() -> dict[str, Any]:
     """Return the fields of a `Versions` message for this process."""
     return {
         "dagrpc": installed_version("dagrpc"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.model import FORGOTTEN, STATES, Priority, StateName, TaskState
+from dagrpc_scheduler.core.model import FORGOTTEN, STATES, Priority, StateName, TaskGroup, TaskState
 from dagrpc_scheduler.core.story import StoryEntry
 from dagrpc_scheduler.policies import placement
 
@@ -44,7 +45,7 @@ class TaskInfo:
     run_id: int
     """Its latest assignment; 0: it had none."""
     nbytes: int
-    """Size of the result; negative: unknown."""
+    """Size of the result in bytes; 0 if it was never computed."""
     type_name: str
     """Type of the result; empty: unknown."""
     retries: int
@@ -83,12 +84,16 @@ class WorkerInfo:
     """Seconds for which its tasks are expected to keep one thread busy."""
 
 
-def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
-    """Return the holders of results: of these keys, unknown ones included, or of all that somebody holds."""
+def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> list[tuple[str, int, tuple[str, ...]]]:
+    """Return key, size in bytes and holders of results: of these keys, known or not, or of all that somebody holds."""
     tasks = core.state.tasks
     if keys is None:
-        return {task.key: _addresses(task.holders) for task in tasks.values() if task.holders}
-    return {key: _addresses(tasks[key].holders) if key in tasks else () for key in keys}
+        return [(task.key, task.nbytes, _addresses(task.holders)) for task in tasks.values() if task.holders]
+    found = []
+    for key in keys:
+        task = tasks.get(key)
+        found.append((key, max(task.nbytes, 0), _addresses(task.holders)) if task is not None else (key, 0, ()))
+    return found
 
 
 def has_what(core: SchedulerCore, workers: Iterable[str] | None = None) -> dict[str, list[str]]:
@@ -102,56 +107,54 @@ def processing(core: SchedulerCore, workers: Iterable[str] | None = None) -> dic
 
 
 def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, int]:
-    """Return the sizes of results: of those of these keys that are known, or of all that somebody holds."""
+    """Return the sizes of results in bytes: of those of these keys that are known, or of all that somebody holds."""
     tasks = core.state.tasks
     if keys is None:
         return {task.key: task.nbytes for task in tasks.values() if task.holders}
     return {key: tasks[key].nbytes for key in keys if key in tasks and tasks[key].nbytes >= 0}
 
 
+def unique_keys(core: SchedulerCore, workers: Iterable[str]) -> dict[str, int]:
+    """Return the keys of the results that only these workers hold, with the number of copies that they have.
+
+    Actors are left out: there cannot be another copy of them.
+    """
+    leaving = dict.fromkeys(worker for _, worker in _select(core, workers) if worker is not None)
+    found: dict[str, int] = {}
+    for worker in leaving:
+        for task in worker.has_what:
+            if not task.options.actor and all(holder in leaving for holder in task.holders):
+                found[task.key] = len(task.holders)
+    return found
+
+
+def tasks(
+    core: SchedulerCore, keys: Iterable[str] | None = None, limit: int | None = None, state: str = ""
+) -> list[TaskInfo]:
+    """Return tasks: those of these keys that are known, or all; only those in `state`, if given; at most `limit`."""
+    known = core.state.tasks
+    found = known.values() if keys is None else [known[key] for key in keys if key in known]
+    wanted = (task for task in found if not state or task.state == state)
+    return [_task_info(task) for task in islice(wanted, limit)]
+
+
 def task_info(core: SchedulerCore, key: str) -> TaskInfo | None:
     """Return what is known of a task; None: nothing."""
     task = core.state.tasks.get(key)
-    if task is None:
-        return None
-    return TaskInfo(
-        key=key,
-        state=task.state,
-        prefix=task.group.prefix.name,
-        group=task.group.name,
-        priority=task.priority,
-        dependencies=tuple(_keys(task.dependencies)),
-        dependents=tuple(_keys(task.dependents or ())),
-        wanted_by=tuple([client.name for client in task.wanted_by]),
-        workers=_addresses(task.holders),
-        processing_on=task.processing_on.address if task.processing_on is not None else "",
-        run_id=task.run_id,
-        nbytes=task.nbytes,
-        type_name=task.type_name,
-        retries=task.retries,
-        suspicious=task.suspicious,
-        origin_key=task.error.origin_key if task.error is not None else "",
-        has_work=task.work is not None,
-    )
+    return _task_info(task) if task is not None else None
 
 
-def counts(core: SchedulerCore) -> dict[StateName, int]:
+def state_counts(core: SchedulerCore) -> dict[str, int]:
     """Return how many live tasks are in each state."""
-    totals: dict[StateName, int] = {name: 0 for name in STATES if name != FORGOTTEN}
-    for group in core.state.groups.values():
-        for name in totals:
-            totals[name] += group.counts[name]
-    return totals
+    return _sum_counts(core.state.groups.values())
 
 
-def counts_by_prefix(core: SchedulerCore) -> dict[str, dict[StateName, int]]:
+def prefix_counts(core: SchedulerCore) -> dict[str, dict[str, int]]:
     """Return how many live tasks of each prefix are in each state."""
-    result: dict[str, dict[StateName, int]] = {}
+    groups: dict[str, list[TaskGroup]] = {}
     for group in core.state.groups.values():
-        totals = result.setdefault(group.prefix.name, {name: 0 for name in STATES if name != FORGOTTEN})
-        for name in totals:
-            totals[name] += group.counts[name]
-    return result
+        groups.setdefault(group.prefix.name, []).append(group)
+    return {name: _sum_counts(members) for name, members in groups.items()}
 
 
 def durations(core: SchedulerCore) -> dict[str, float]:
@@ -168,6 +171,12 @@ def worker_info(core: SchedulerCore, address: str) -> WorkerInfo | None:
     """Return what is known of a worker; None: nothing."""
     worker = core.state.workers.get(address)
     return _worker_info(worker) if worker is not None else None
+
+
+def worker_status(core: SchedulerCore, address: str) -> tuple[str, float]:
+    """Return a worker's status, and the seconds for which its tasks are expected to keep one thread busy."""
+    worker = core.state.workers.get(address)
+    return (worker.status, worker.occupancy) if worker is not None else ("closed", 0.0)
 
 
 def is_address_taken(core: SchedulerCore, address: str) -> bool:
@@ -190,6 +199,31 @@ def resolve_workers(core: SchedulerCore, texts: Iterable[str]) -> list[str]:
         for worker in found:
             addresses[worker.address] = None
     return list(addresses)
+
+
+def place_data(
+    core: SchedulerCore, sizes: Sequence[int], workers: Iterable[str], copies: int = 0
+) -> list[tuple[str, ...]]:
+    """Return for each piece of data the workers, out of `workers`, that a client should put it on.
+
+    The data goes round in the order of how much the workers hold, as many pieces in a row to each as it has threads.
+    `copies` says on how many workers each piece is to be: 0 means one, less than 0 all. Without a running worker, the
+    places are empty.
+    """
+    known = core.state.workers
+    candidates = [known[address] for address in dict.fromkeys(workers) if address in known]
+    candidates = sorted((worker for worker in candidates if worker.status == RUNNING), key=lambda w: w.nbytes)
+    if not candidates:
+        return [()] * len(sizes)
+    count = len(candidates) if copies < 0 else min(max(copies, 1), len(candidates))
+    turns = [index for index, worker in enumerate(candidates) for _ in range(worker.nthreads)]
+    # Data that was announced and has not arrived is not counted yet, but took its turns.
+    first = len(core.state.announced)
+    places = []
+    for number in range(len(sizes)):
+        start = turns[(first + number) % len(turns)]
+        places.append(tuple([candidates[(start + step) % len(candidates)].address for step in range(count)]))
+    return places
 
 
 def running_workers(core: SchedulerCore) -> list[str]:
@@ -246,6 +280,36 @@ def _addresses(holders: tuple[WorkerState, ...]) -> tuple[str, ...]:
 
 def _keys(tasks: Iterable[TaskState]) -> list[str]:
     return [task.key for task in tasks]
+
+
+def _sum_counts(groups: Iterable[TaskGroup]) -> dict[str, int]:
+    totals: dict[StateName, int] = {name: 0 for name in STATES if name != FORGOTTEN}
+    for group in groups:
+        for name in totals:
+            totals[name] += group.counts[name]
+    return {**totals}
+
+
+def _task_info(task: TaskState) -> TaskInfo:
+    return TaskInfo(
+        key=task.key,
+        state=task.state,
+        prefix=task.group.prefix.name,
+        group=task.group.name,
+        priority=task.priority,
+        dependencies=tuple(_keys(task.dependencies)),
+        dependents=tuple(_keys(task.dependents or ())),
+        wanted_by=tuple([client.name for client in task.wanted_by]),
+        workers=_addresses(task.holders),
+        processing_on=task.processing_on.address if task.processing_on is not None else "",
+        run_id=task.run_id,
+        nbytes=max(task.nbytes, 0),
+        type_name=task.type_name,
+        retries=task.retries,
+        suspicious=task.suspicious,
+        origin_key=task.error.origin_key if task.error is not None else "",
+        has_work=task.work is not None,
+    )
 
 
 def _worker_info(worker: WorkerState) -> WorkerInfo:

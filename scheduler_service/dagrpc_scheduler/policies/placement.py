@@ -183,10 +183,7 @@ def could_run(worker: WorkerState, options: TaskOptions) -> bool:
 
 def offers(worker: WorkerState, options: TaskOptions) -> bool:
     """Tell whether a worker has the resources that tasks with these options occupy."""
-    for name, amount in options.resources.items():
-        if worker.resources.get(name, 0.0) < amount:
-            return False
-    return True
+    return all(worker.resources.get(name, 0.0) >= amount for name, amount in options.resources.items())
 
 
 def resolve(state: SchedulerState, text: str) -> list[WorkerState]:

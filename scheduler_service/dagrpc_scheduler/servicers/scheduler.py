@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec.calls import run_payload
-
 from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError, UnknownWorkerError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc.v1.common_pb2 import DataRef

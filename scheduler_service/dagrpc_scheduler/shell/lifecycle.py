@@ -80,7 +80,7 @@ async def restart_workers(
     restarts = asyncio.gather(*(one(address) for address in addresses))
     if not wait:
         service.tasks.add(task := asyncio.ensure_future(restarts))  # type: ignore[arg-type]
-        task.add_done_callback(service.tasks.discard)  # type: ignore[arg-type]
+        task.add_done_callback(service.tasks.discard)
         return {}
     return dict(await restarts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dagrpc.exceptions import InvalidRequestError
@@ -31,7 +31,7 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
     digests = [shared.digest for shared in part.shared]
     option_table = [events.NO_OPTIONS, *map(_task_options, part.options)]
     tasks = []
-    single = {(index,): (digest,) for index, digest in enumerate(digests)}
+    single: dict[tuple[int, ...], tuple[bytes, ...]] = {(index,): (digest,) for index, digest in enumerate(digests)}
     for spec in part.tasks:
         key = spec.key
         if not key or len(key) > KEY_LIMIT:
@@ -144,7 +144,7 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
 }
 
 
-def worker_events(worker: str, reports: Iterator[worker_session_pb2.WorkerReport], stimulus: str) -> list[events.Event]:
+def worker_events(worker: str, reports: Iterable[worker_session_pb2.WorkerReport], stimulus: str) -> list[events.Event]:
     """Return a worker's reports as events, leaving out those that are not the core's business."""
     translated = []
     for report in reports:

@@ -250,8 +250,7 @@ def test_freed_and_put_again_in_one_batch_is_kept() -> None:
 def test_a_failed_task_that_is_used_here_is_fetched_once_somebody_holds_it() -> None:
     worker = Worker()
     worker.compute("x")
+    worker.compute("y", {"x": []}, run_id=2)
     worker.fail("x")
-    assert worker.compute("y", {"x": [A]}) == [GatherData(A, ["x"], 100)]
-    worker.free("y")
-    worker.bring(A, "x")
-    assert worker.states() == {}
+    assert worker.states() == {"y": "waiting", "x": "missing"}
+    assert worker.send(events.WhoHasRefreshed([("x", 100, (A,))])) == [GatherData(A, ["x"], 100)]

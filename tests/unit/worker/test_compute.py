@@ -108,13 +108,12 @@ def test_a_second_request_while_executing_names_the_report() -> None:
     assert worker.send(succeeded("x", 1)) == [finished("x", 2)]
 
 
-def test_a_failure_is_reported_and_kept_until_freed() -> None:
+def test_a_failure_is_reported_and_forgotten() -> None:
     worker = Worker()
     worker.compute("x", run_id=3)
     assert worker.fail("x", "boom") == [ReportErred("x", 3, "boom", 10.0, 11.0)]
-    assert worker.states() == {"x": "error"}
-    assert worker.free("x") == []
     assert worker.states() == {}
+    assert worker.story("x") == ["released", "ready", "executing", "error", "forgotten"]
 
 
 def test_a_failed_task_can_be_asked_for_again() -> None:

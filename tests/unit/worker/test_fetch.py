@@ -251,7 +251,7 @@ def test_results_that_cannot_be_transferred_fail_the_tasks_that_need_them() -> N
         ReportErred("z", 2, failure, 0.0, 0.0),
         execute("u", 3, "w"),
     ]
-    assert worker.states() == {"y": "error", "z": "error", "u": "executing", "w": "memory"}
+    assert worker.states() == {"u": "executing", "w": "memory"}
 
 
 def test_a_copy_that_cannot_be_transferred_is_given_up() -> None:

@@ -31,7 +31,7 @@ def test_tasks_that_were_handed_over_are_kept() -> None:
     assert worker.send(events.StealRequested("x", 1)) == [ReportStealAnswer("x", 1, "memory")]
 
 
-def test_failed_unknown_and_cancelled_tasks_are_told_apart() -> None:
+def test_of_failed_unknown_and_cancelled_tasks_nothing_can_be_given_back() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     worker.fail("x")
@@ -39,7 +39,7 @@ def test_failed_unknown_and_cancelled_tasks_are_told_apart() -> None:
     worker.free("y")
     answers = worker.send(*(events.StealRequested(key, run) for key, run in [("x", 1), ("y", 2), ("z", 3)]))
     assert answers == [
-        ReportStealAnswer("x", 1, "error"),
+        ReportStealAnswer("x", 1, "forgotten"),
         ReportStealAnswer("y", 2, "forgotten"),
         ReportStealAnswer("z", 3, "forgotten"),
     ]
@@ -84,6 +84,19 @@ def test_a_copy_of_what_is_being_computed_is_what_will_be_computed() -> None:
     worker.compute("x", run_id=1)
     assert worker.send(events.ReplicasRequested([("x", 5, (A,))])) == []
     assert worker.finish("x") == [finished("x", 1)]
+
+
+def test_a_copy_of_what_nobody_holds_is_given_up() -> None:
+    worker = Worker()
+    assert worker.send(events.ReplicasRequested([("w", 10, ())])) == []
+    assert worker.states() == {}
+    worker.send(events.ReplicasRequested([("x", 10, (A, B)), ("y", 10, (A,))]))
+    worker.bring(A, missing=["x", "y"])
+    assert worker.states() == {"x": "flight"}
+    worker.send(events.GatherRefused(B, ["x"]))
+    assert worker.states() == {"x": "fetch"}
+    assert worker.send(events.WhoHasRefreshed([("x", 10, ())])) == []
+    assert worker.states() == {}
 
 
 def test_an_unwanted_copy_is_dropped() -> None:

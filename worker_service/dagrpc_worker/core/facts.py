@@ -62,8 +62,6 @@ def want_data(
 ) -> None:
     """Note that a result is wanted here. Add it to `unannounced` if it is here already, unknown to the scheduler."""
     state.unsettled.append(task)
-    # Somebody holds it, so that whatever failed here was not the last word.
-    task.erred = False
     if task.stored:
         if not task.announced:
             task.announced = True
@@ -96,6 +94,13 @@ def remove_holder(task: TaskState, holder: str) -> None:
     task.holders = tuple(other for other in task.holders if other != holder)
 
 
+def give_up_replica(state: WorkerState, task: TaskState) -> None:
+    """Give up a copy of what nobody holds: the scheduler will not tell when it was freed, or lost, meanwhile."""
+    if task.replica and not task.holders:
+        task.replica = False
+        state.unsettled.append(task)
+
+
 def is_wanted(task: TaskState) -> bool:
     """Tell whether a result is to be had from a peer."""
     return task.replica or bool(task.dependents)
@@ -106,7 +111,6 @@ def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
     if task.stored:
         state.stored_nbytes -= task.nbytes
     task.stored = True
-    task.erred = False
     task.nbytes = nbytes
     state.stored_nbytes += nbytes
     # It may have been dropped earlier in the same batch: what is there now is the new one.

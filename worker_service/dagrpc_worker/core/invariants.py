@@ -54,9 +54,8 @@ def _validate_facts(task: TaskState) -> None:
     _check(task.state == settled_state(task), "a state does not follow from the facts", task, settled_state(task))
     _check(task.state not in (RELEASED, FORGOTTEN), "a task is kept for nothing", task)
     _check(task.request is None or not task.stored, "a run is wanted whose result is here", task)
-    _check(task.request is None or not task.erred, "a run is wanted that failed", task)
     _check(task.stored or not task.announced, "a result was announced that is not here", task)
-    _check(not task.stored or not task.erred, "a failed task has a result", task)
+    _check(not task.erred, "a failed task is kept", task)
     _check(not task.stored or not task.replica, "a copy is wanted of what is here", task)
     _check(task.nbytes >= 0, "a size is negative", task, task.nbytes)
     executing = task.execution != NO_RUN

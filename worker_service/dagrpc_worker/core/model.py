@@ -32,7 +32,7 @@ MISSING: Final = "missing"
 MEMORY: Final = "memory"
 """Its result is here and in use, or known to the scheduler to be here."""
 ERRED: Final = "error"
-"""It failed here; the scheduler has not freed it yet."""
+"""It failed here. Passed through: once the failure is reported, the task is none of the worker's business."""
 CANCELLED: Final = "cancelled"
 """Nobody wants it any more, but its execution or its transfer cannot be stopped and has not ended."""
 FORGOTTEN: Final = "forgotten"
@@ -123,7 +123,7 @@ class TaskState:
         self.announced = False
         """Whether the scheduler was told that the result is here, and has not freed it since."""
         self.erred = False
-        """Whether its run failed and the scheduler has not freed it since."""
+        """Whether its run has just failed."""
         self.nbytes = 0
         """Size of its result, also if that is elsewhere."""
         self.type_name = ""

@@ -84,6 +84,12 @@ def _wake_dependents(state: WorkerState, task: TaskState) -> None:
             unsettled.append(dependent)
 
 
+def _leave_error(state: WorkerState, task: TaskState) -> None:
+    # The failure was reported, and the scheduler keeps it: from here on there is nothing to be had from it.
+    task.erred = False
+    state.unsettled.append(task)
+
+
 def _forget(state: WorkerState, task: TaskState) -> None:
     if task.stored:
         state.dropped[task.key] = None
@@ -107,7 +113,7 @@ SUCCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
     FLIGHT: (FETCH, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     MISSING: (FETCH, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     MEMORY: _AWAY,
-    ERRED: (MEMORY, *_TO_RUN, *_TO_FETCH, *_AWAY),
+    ERRED: (*_TO_FETCH, *_AWAY),
     CANCELLED: (MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_TO_FETCH, FORGOTTEN),
     FORGOTTEN: (),
 }
@@ -123,6 +129,7 @@ ON_ENTERING: Final[Mapping[str, Action]] = {
     CONSTRAINED: _queue_run,
     FETCH: queue_fetch,
     MEMORY: _wake_dependents,
+    ERRED: _leave_error,
     FORGOTTEN: _forget,
 }
 

@@ -61,7 +61,7 @@ class Reported:
     """The process said something about itself."""
 
     status: str
-    """``connecting``, ``running`` or ``failed``."""
+    """``connecting``, ``running``, ``failed`` or ``closed``."""
     address: str = ""
     name: str = ""
     error: str = ""
@@ -163,6 +163,7 @@ class NannyCore:
         self._restart_window = restart_window
         self._wanted = False
         self._alive = False
+        self._heard_of = False
         self._ends: deque[float] = deque()
         self._losses = 0
         self.status = Status.STOPPED
@@ -192,8 +193,10 @@ class NannyCore:
                 return self._report(event)
             case Exited(code):
                 return self._exit(code, now)
-            case TimerRang(timer, generation):
-                return self._ring(timer) if generation == self.generation else []
+            case TimerRang(timer, generation) if generation == self.generation:
+                return self._ring(timer)
+            case TimerRang():
+                return []
 
     def _start(self) -> list[Effect]:
         self._wanted = True
@@ -205,7 +208,7 @@ class NannyCore:
     def _spawn(self) -> list[Effect]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
-        self._alive = True
+        self._alive, self._heard_of = True, False
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
     def _end(self, grace: float, reason: str) -> list[Effect]:
@@ -224,20 +227,19 @@ class NannyCore:
         ]
 
     def _report(self, report: Reported) -> list[Effect]:
+        # It lives; how long it may look for the scheduler is its own affair.
+        self._heard_of = True
         if report.error:
             self.error = report.error
         if report.name:
             self.name = report.name
         if report.status == "running" and self.status is Status.STARTING:
             self.status, self.address, self._losses = Status.RUNNING, report.address, 0
-        elif report.status == "connecting" and self.status is Status.STARTING:
-            # It lives; how long it may look for the scheduler is its own affair.
-            self.address = report.address
         return []
 
     def _ring(self, timer: Timer) -> list[Effect]:
         match timer:
-            case Timer.START if self.status is Status.STARTING and self._alive and not self.address:
+            case Timer.START if self.status is Status.STARTING and self._alive and not self._heard_of:
                 message = f"the worker process shows no sign of life after {self._start_timeout:g} s: killing it"
                 return [Log(message, bad=True), Kill()]
             case Timer.KILL if self.status is Status.STOPPING:

@@ -6,9 +6,9 @@ import asyncio
 import enum
 import logging
 import os
-import threading
 import time
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,8 @@ from dagrpc_worker.shell.workspace import Workspace
 logger = logging.getLogger("dagrpc.worker")
 
 _FINISH_TIMEOUT = 2.0
+_GRACE = 0.5
+_PURGE_DELAY = 1.0
 
 
 class EndKind(enum.Enum):
@@ -105,9 +107,10 @@ class WorkerService:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._end: End | None = None
         self._finished = asyncio.Event()
-        self._started = False
-        self._channels = ChannelPool(grpc_options.DATA_CHANNEL)
-        self._server: Server | None = None
+        self._joined = False
+        self._starting: asyncio.Task[None] | None = None
+        self._resources = AsyncExitStack()
+        """What is to be stopped, last started first."""
 
     def __repr__(self) -> str:
         return f"<WorkerService {self.name!r} at {self.address}, {self.nthreads} threads, {len(self.data)} results>"
@@ -124,35 +127,49 @@ class WorkerService:
         DagrpcError
             If the scheduler does not want the worker: its name is taken, for instance.
         """
+        self._loop = asyncio.get_running_loop()
+        # A task of its own, so that closing can break it off.
+        self._starting = self._loop.create_task(self._start())
+        try:
+            await self._starting
+        except asyncio.CancelledError:
+            if self._end is None:
+                raise
+            raise CommClosedError(f"The worker was closed while it started: {self._end.reason}") from None
+        finally:
+            self._starting = None
+        return self
+
+    async def _start(self) -> None:
         options = self.options
         begun = time.monotonic()
         deadline = None if options.death_timeout is None else begun + options.death_timeout
-        self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.current_thread()
         try:
             scheduler = options.scheduler_address
             if not scheduler:
                 scheduler = await scheduler_address(options.scheduler_file, deadline)
             self.scheduler_address = parse_address(scheduler)
-            self._workspace = Workspace(options.local_directory)
-            self.local_directory = str(self._workspace.path)
+            workspace = Workspace(options.local_directory)
+            self._resources.push_async_callback(asyncio.to_thread, workspace.close)
+            self.local_directory = str(workspace.path)
             await self._serve()
             self._compose()
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
-            await self._tear_down()
+            await self._resources.aclose()
             raise
-        self._started = True
-        return self
+        self._background(self._purge(workspace))
 
     async def _serve(self) -> None:
         """Start the server, whose port is part of the worker's address."""
         options = self.options
         self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
-        self._control_servicer = ControlServicer(self)
-        self._server = Server(raw_requests=RAW_REQUESTS)
-        self._server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, self._control_servicer))
-        port = await self._server.start(options.host, options.port)
+        control = ControlServicer(self)
+        self._resources.push_async_callback(control.close)
+        server = Server(raw_requests=RAW_REQUESTS)
+        server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
+        port = await server.start(options.host, options.port)
+        self._resources.push_async_callback(server.stop, _GRACE)
         host = options.host
         if options.contact_address:
             host, contact_port = split_address(options.contact_address)
@@ -183,18 +200,26 @@ class WorkerService:
             owner=self,
             name=self.name,
         )
-        self._gatherer = Gatherer(self.address, self._channels, self.data, self._inbox.post)
-        self._dispatcher = Dispatcher(self._runner, self._gatherer, self.data, self._link.send, self._inbox.post)
+        channels = ChannelPool(grpc_options.DATA_CHANNEL)
+        gatherer = Gatherer(self.address, channels, self.data, self._inbox.post)
+        self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
         self._commands = CommandReader(self._shared, self._on_close_command)
+        for stop in (channels.close, self._link.close, self._cancel_tasks, gatherer.close):
+            self._resources.push_async_callback(stop)
+        for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
+            self._resources.callback(halt)
+
+    async def _cancel_tasks(self) -> None:
+        await cancel_all(self._tasks)
 
     async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
         """Join the cluster and begin to take commands."""
         welcome = await self._link.connect(self._hello(), deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
-        spawn(self._hold_session(), self._tasks)
-        spawn(self._heartbeats(), self._tasks)
-        spawn(self._purge_workspaces(), self._tasks)
+        self._joined = True
+        self._background(self._hold_session())
+        self._background(self._heartbeats())
         logger.info(
             "Worker %s at %s joined the scheduler at %s with %d threads",
             self.name,
@@ -234,9 +259,12 @@ class WorkerService:
         await asyncio.sleep(interval / 2)
         await Heartbeat(self.address, self._link.client, Metrics(self).sample, interval).run()
 
-    async def _purge_workspaces(self) -> None:
-        await asyncio.sleep(1.0)
-        await asyncio.to_thread(self._workspace.purge_stale)
+    async def _purge(self, workspace: Workspace) -> None:
+        await asyncio.sleep(_PURGE_DELAY)
+        await asyncio.to_thread(workspace.purge_stale)
+
+    def _background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        spawn(coroutine, self._tasks)
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that is a coroutine. From any thread."""
@@ -299,46 +327,40 @@ class WorkerService:
         assert self._end is not None
         return self._end
 
+    @property
+    def closed(self) -> bool:
+        """Whether the worker has closed or is about to."""
+        return self._end is not None
+
     async def close(self, reason: str = "closed") -> End:
         """Leave the cluster and stop. Tasks that run are left to themselves."""
-        self._begin_close(EndKind.CLOSED, reason)
+        self.close_soon(reason)
         return await self.finished()
+
+    def close_soon(self, reason: str = "closed") -> None:
+        """Begin to close. On the loop."""
+        self._begin_close(EndKind.CLOSED, reason)
 
     def _begin_close(self, kind: EndKind, reason: str) -> None:
         if self._end is not None:
             return
         self._end = End(kind, reason)
         self.status = common_pb2.WORKER_STATUS_CLOSING
-        log = logger.info if kind in (EndKind.CLOSED, EndKind.RESTART) else logger.error
-        log("Worker %s at %s closes (%s): %s", self.name, self.address or "no address", kind.value, reason)
+        level = logging.INFO if kind in (EndKind.CLOSED, EndKind.RESTART) else logging.ERROR
+        logger.log(level, "Worker %s at %s closes (%s): %s", self.name, self.address or "-", kind.value, reason)
         # Not among the tasks that closing cancels.
-        self._closing = asyncio.get_running_loop().create_task(self._close())
+        self._closing = asyncio.get_running_loop().create_task(self._close(self._end))
 
-    async def _close(self) -> None:
-        assert self._end is not None
+    async def _close(self, end: End) -> None:
         try:
-            if self._started and self._end.kind is not EndKind.LOST:
-                self._link.send([GoodbyeReport(self._end.reason)])
+            if self._starting is not None:
+                self._starting.cancel()
+                await asyncio.wait([self._starting])
+            if self._joined and end.kind is not EndKind.LOST:
+                self._link.send([GoodbyeReport(end.reason)])
                 await self._link.finish(_FINISH_TIMEOUT)
-            await self._tear_down()
+            await self._resources.aclose()
         except Exception:
             logger.exception("Worker %s at %s did not close cleanly", self.name, self.address)
         finally:
             self._finished.set()
-
-    async def _tear_down(self) -> None:
-        """Stop whatever has been started, in the reverse order."""
-        if hasattr(self, "_inbox"):
-            self._inbox.close()
-            self._dispatcher.close()
-            self._runner.close()
-            await self._gatherer.close()
-        await cancel_all(self._tasks)
-        if hasattr(self, "_link"):
-            await self._link.close()
-        if self._server is not None:
-            await self._server.stop(0.5)
-            await self._control_servicer.close()
-        await self._channels.close()
-        if hasattr(self, "_workspace"):
-            await asyncio.to_thread(self._workspace.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagrpc_scheduler.core.cluster import ClientState
 from dagrpc_scheduler.core.effects import ReportCancelled
 from dagrpc_scheduler.core.events import (
+    NO_OPTIONS,
     ClientAdded,
     ClientRemoved,
     DataAnnounced,
@@ -15,7 +16,6 @@ from dagrpc_scheduler.core.events import (
     SharedHeld,
     SharedReleased,
 )
-from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.handlers.graph import drop_graph
 from dagrpc_scheduler.core.keys import group_name
 from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost

@@ -24,7 +24,7 @@ class ImpossibleTransition(Exception):
 def transition(state: SchedulerState, task: TaskState, finish: StateName) -> None:
     """Try to get a task into another state."""
     start = task.state
-    if start == finish or start == FORGOTTEN:
+    if start in (finish, FORGOTTEN):
         return
     function = TABLE.get((start, finish))
     if function is None:

@@ -7,6 +7,7 @@ from typing import Any
 from dagrpc_worker.core.events import DataPut, GatherFailed, GatherRefused, GatherSucceeded, PeerRetryDue
 from dagrpc_worker.core.facts import (
     drop_request,
+    give_up_replica,
     is_wanted,
     receive_result,
     remove_holder,
@@ -52,6 +53,7 @@ def _note_missing(state: WorkerState, task: TaskState, holder: str) -> None:
     remove_holder(task, holder)
     if is_wanted(task) and not task.stored:
         state.reports.append(ReportDataMissing(task.key, holder))
+        give_up_replica(state, task)
 
 
 def _fail_dependents(state: WorkerState, task: TaskState, holder: str, failure: Any) -> None:

@@ -15,6 +15,7 @@ from dagrpc_worker.core.events import (
 from dagrpc_worker.core.facts import (
     add_dependencies,
     drop_request,
+    give_up_replica,
     release_dependencies,
     report_finished_before,
     set_holders,
@@ -27,7 +28,6 @@ from dagrpc_worker.core.instructions import (
 )
 from dagrpc_worker.core.model import (
     CONSTRAINED,
-    ERRED,
     FORGOTTEN,
     MEMORY,
     NO_RUN,
@@ -56,7 +56,6 @@ def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
         release_dependencies(state, task)
     task.request = request
     task.priority = request.priority
-    task.erred = False
     if request.dependencies:
         unannounced = add_dependencies(state, task, request)
         if unannounced:
@@ -73,7 +72,7 @@ def _requeue(state: WorkerState, task: TaskState) -> None:
 
 
 def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
-    """Forget results, runs and failures. What a task here uses stays, unknown to the scheduler, until it is done."""
+    """Forget results and runs. What a task here uses stays, unknown to the scheduler, until it is done."""
     tasks = state.tasks
     unsettled = state.unsettled
     for key in event.keys:
@@ -81,7 +80,6 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
         if task is not None:
             task.announced = False
             task.replica = False
-            task.erred = False
             if task.request is not None:
                 drop_request(state, task)
             else:
@@ -99,8 +97,8 @@ def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
             answer = task.state
             if answer in _GIVEN_UP:
                 drop_request(state, task)
-        elif task.state in (MEMORY, ERRED):
-            answer = task.state
+        elif task.state == MEMORY:
+            answer = MEMORY
     state.reports.append(ReportStealAnswer(key, event.run_id, answer))
 
 
@@ -111,6 +109,7 @@ def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
         task = state.task(key)
         want_data(state, task, nbytes, holders, REPLICA_PRIORITY, unannounced)
         task.replica = not task.stored
+        give_up_replica(state, task)
     if unannounced:
         state.reports.append(ReportReplicasAdded(unannounced))
 
@@ -139,3 +138,4 @@ def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
         task = state.tasks.get(key)
         if task is not None and not task.stored:
             set_holders(state, task, holders)
+            give_up_replica(state, task)

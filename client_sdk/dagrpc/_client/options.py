@@ -1,0 +1,124 @@
+"""How tasks are to be run: what users give as arguments and annotations, as `TaskOptions`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import dask
+
+from dagrpc import config
+from dagrpc.v1 import graph_pb2
+
+Workers: TypeAlias = str | Iterable[Any] | None
+"""Addresses, names or host names; one or several."""
+Duration: TypeAlias = float | str | timedelta | None
+"""Seconds, ``"500 ms"`` or a timedelta."""
+
+_KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor")
+
+
+def worker_names(workers: Workers) -> list[str]:
+    """Return what a user gives as workers as strings, addresses without a scheme.
+
+    Examples
+    --------
+    >>> worker_names("alice")
+    ['alice']
+    >>> worker_names(["tcp://10.0.0.1:9000", 3])
+    ['10.0.0.1:9000', '3']
+    """
+    if workers is None:
+        return []
+    if isinstance(workers, str) or not isinstance(workers, Iterable):
+        workers = [workers]
+    return [str(worker).partition("://")[2] or str(worker) for worker in workers]
+
+
+@lru_cache(256)
+def _seconds(value: float | str | timedelta) -> float:
+    return config.seconds(value) or 0.0
+
+
+def fifo_seconds(value: Duration) -> float:
+    """Return a ``fifo_timeout`` in seconds."""
+    return 0.0 if value is None else _seconds(value)
+
+
+def explicit_options(
+    *,
+    workers: Workers = None,
+    allow_other_workers: bool | None = False,
+    resources: Mapping[str, float] | None = None,
+    retries: int | None = None,
+    priority: float = 0,
+    actor: bool | None = False,
+) -> dict[str, Any]:
+    """Return the arguments of a submission that say how to run it, those left out that say nothing.
+
+    Raises
+    ------
+    ValueError
+        If other workers are allowed but none are named.
+    """
+    if allow_other_workers and not workers:
+        raise ValueError("Only use allow_other_workers= if using workers=")
+    given: dict[str, Any] = {}
+    if workers:
+        given["workers"] = workers
+    if allow_other_workers:
+        given["allow_other_workers"] = True
+    if resources:
+        given["resources"] = resources
+    if retries:
+        given["retries"] = retries
+    if priority:
+        given["priority"] = priority
+    if actor:
+        given["actor"] = True
+    return given
+
+
+def task_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
+    """Return arguments and annotations as a message, None if they say nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value cannot be what its name asks for.
+    """
+    options = graph_pb2.TaskOptions()
+    options.workers.extend(worker_names(given.get("workers")))
+    options.allow_other_workers = bool(given.get("allow_other_workers"))
+    for name, amount in (given.get("resources") or {}).items():
+        options.resources[str(name)] = _number("resources", amount)
+    retries = given.get("retries") or 0
+    options.retries = max(0, int(_number("retries", retries)))
+    options.priority = _number("priority", given.get("priority") or 0)
+    options.actor = bool(given.get("actor"))
+    options.executor = str(given.get("executor") or "")
+    others = {str(name): value for name, value in given.items() if name not in _KNOWN}
+    if others:
+        options.annotations = json.dumps(others, default=str)
+    return options if options.ByteSize() else None
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, not {value!r}")
+    return number
+
+
+def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
+    """Return the options of a submission: its own on top of the annotations that are active."""
+    annotations = dask.get_annotations()
+    if not given and not annotations:
+        return None
+    return task_options({**annotations, **given})

@@ -1,0 +1,102 @@
+"""Keys of calls: the function's name and a hash of function and arguments, so that equal calls share a key."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from dask.tokenize import tokenize
+from dask.utils import funcname
+
+from dagrpc._codec.tasks import DependencyRef
+
+# Values of exactly these types have a repr that says all there is, and that no other value has.
+PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
+_PLAIN_CONTAINERS = frozenset((tuple, list))
+
+
+class NotPlain(Exception):  # noqa: N818  (a signal, not an error)
+    """Raised inside: an argument is not plain."""
+
+
+def _describe(value: Any, pieces: list[str]) -> None:
+    """Append what tells a value from all others.
+
+    Raises
+    ------
+    NotPlain
+        If it is not made of plain values.
+    """
+    kind = type(value)
+    if kind in PLAIN:
+        pieces.append(repr(value))
+    elif kind is DependencyRef:
+        pieces.append(f"<{value.key!r}>")
+    elif kind in _PLAIN_CONTAINERS:
+        pieces.append("(" if kind is tuple else "[")
+        for item in value:
+            _describe(item, pieces)
+            pieces.append(",")
+        pieces.append(")")
+    else:
+        raise NotPlain
+
+
+def call_token(digest: bytes, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> str:
+    """Return a hash of a call: 32 hexadecimal digits.
+
+    Parameters
+    ----------
+    digest : bytes
+        Content hash of the function.
+    args, kwargs
+        The arguments, references in place of futures.
+    """
+    pieces: list[str] = []
+    try:
+        if kwargs:
+            _describe(tuple(args), pieces)
+            for name in sorted(kwargs):
+                pieces.append(f"{name}=")
+                _describe(kwargs[name], pieces)
+        else:
+            for value in args:
+                if type(value) in PLAIN:
+                    pieces.append(repr(value))
+                else:
+                    _describe(value, pieces)
+        text = ",".join(pieces).encode("utf-8", "surrogatepass")
+    except (NotPlain, ValueError, RecursionError):  # ValueError: an integer too long to be written out
+        text = tokenize(tuple(args), kwargs or {}).encode()
+        # Of another kind than a description, which begins with no letter but in None, True, False, inf and nan.
+        digest += b"tokenize:"
+    return blake2b(digest + text, digest_size=16).hexdigest()
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return what the keys of a function's calls begin with.
+
+    Examples
+    --------
+    >>> function_name(len)
+    'len'
+    """
+    name: str = funcname(function)
+    return name
+
+
+def unique_key(name: str) -> str:
+    """Return a key that no other call has."""
+    return f"{name}-{uuid.uuid4()}"
+
+
+def data_key(value: object) -> str:
+    """Return the key of scattered data: its type's name and a hash of it."""
+    return f"{type(value).__name__}-{tokenize(value)}"
+
+
+def unique_data_key(value: object) -> str:
+    """Return a key for scattered data that no other data has."""
+    return f"{type(value).__name__}-{uuid.uuid4().hex}"

@@ -1,0 +1,148 @@
+"""A scheduler's core that validates itself, and short ways to say what happens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.machine import SchedulerCore
+
+A, B, C = "a:1", "b:1", "c:1"
+"""Addresses of workers, each on a host of its own."""
+
+_E = TypeVar("_E")
+
+
+def of_type(kind: type[_E], result: Iterable[object]) -> list[_E]:
+    """Return the effects of one kind."""
+    return [effect for effect in result if isinstance(effect, kind)]
+
+
+def finished(key: str, client: str = "c", *, nbytes: int = 10, payload: Any = None) -> effects.ReportFinished:
+    """Return the report that `Scheduler.finish` leads to."""
+    return effects.ReportFinished(client, key, "int", nbytes, payload)
+
+
+class Scheduler:
+    """A core with one client, ``c``, and the runs that it asked for."""
+
+    def __init__(self, workers: Sequence[str] = (), *, nthreads: int = 1, **config: Any) -> None:
+        self.core = SchedulerCore(CoreConfig(**config), validate=True)
+        self.now = 0.0
+        self.graphs = 0
+        self.runs: dict[str, tuple[str, int]] = {}
+        self.send(events.ClientAdded("c"))
+        for address in workers:
+            self.worker(address, nthreads)
+
+    # --- what happens ---
+
+    def send(self, *batch: events.Event) -> list[effects.Effect]:
+        """Feed one batch, and keep in mind what runs where."""
+        result = self.core.handle_batch(batch, self.now)
+        for effect in result:
+            if isinstance(effect, effects.ComputeTask):
+                self.runs[effect.key] = effect.worker, effect.run_id
+        return result
+
+    def client(self, name: str) -> list[effects.Effect]:
+        return self.send(events.ClientAdded(name))
+
+    def worker(self, address: str, nthreads: int = 1, **facts: Any) -> list[effects.Effect]:
+        facts.setdefault("host", address.partition(":")[0])
+        facts.setdefault("name", f"name-of-{address}")
+        return self.send(events.WorkerAdded(address, nthreads=nthreads, **facts))
+
+    def lose(self, address: str, *, expected: bool = False) -> list[effects.Effect]:
+        return self.send(events.WorkerRemoved(address, expected, "test"))
+
+    def status(self, address: str, status: str) -> list[effects.Effect]:
+        return self.send(events.WorkerStatusChanged(address, status))
+
+    def submit(
+        self,
+        graph: Mapping[str, str],
+        *,
+        wanted: Iterable[str] | None = None,
+        client: str = "c",
+        options: events.TaskOptions = events.NO_OPTIONS,
+        orders: Mapping[str, int] | None = None,
+        graph_id: str = "",
+        last: bool = True,
+        fifo_timeout: float = 60.0,
+        **fields: Any,
+    ) -> list[effects.Effect]:
+        """Submit tasks, given as dependencies (separated by blanks) by key. The last one is wanted unless told."""
+        self.graphs += 1
+        keys = list(graph)
+        wants = keys[-1:] if wanted is None else list(wanted)
+        places = orders or {key: place for place, key in enumerate(keys)}
+        tasks = [
+            events.NewTask(
+                key, needs.split(), f"work of {key}", options=options, order=places[key], wanted=key in wants
+            )
+            for key, needs in graph.items()
+        ]
+        graph_id = graph_id or f"graph {self.graphs}"
+        return self.send(events.GraphSubmitted(client, graph_id, tasks, last, {}, fifo_timeout, **fields))
+
+    def finish(
+        self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
+    ) -> list[effects.Effect]:
+        """Have the workers of these tasks finish them."""
+        return self.send(*[self.finish_event(key, nbytes, seconds, payload) for key in keys])
+
+    def finish_event(
+        self, key: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
+    ) -> events.TaskFinished:
+        worker, run_id = self.runs.pop(key)
+        return events.TaskFinished(worker, key, run_id, nbytes, "int", 100.0, 100.0 + seconds, payload)
+
+    def fail(self, key: str, failure: Any = "boom") -> list[effects.Effect]:
+        worker, run_id = self.runs.pop(key)
+        return self.send(events.TaskErred(worker, key, run_id, failure))
+
+    def want(self, *keys: str, client: str = "c") -> list[effects.Effect]:
+        return self.send(events.KeysWanted(client, keys))
+
+    def release(self, *keys: str, client: str = "c") -> list[effects.Effect]:
+        return self.send(events.KeysReleased(client, keys))
+
+    def cancel(self, *keys: str, client: str = "c", force: bool = False) -> list[effects.Effect]:
+        return self.send(events.KeysCancelled(client, keys, force, "user", "never mind"))
+
+    def retry(self, *keys: str) -> list[effects.Effect]:
+        return self.send(events.KeysRetried("c", keys))
+
+    def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[effects.Effect]:
+        """Announce data and put it on workers."""
+        result = self.send(events.DataAnnounced(client, {key: nbytes}))
+        for worker in workers:
+            result += self.send(events.ReplicasAdded(worker, {key: nbytes}))
+        return result
+
+    # --- what there is ---
+
+    def states(self) -> dict[str, str]:
+        return {key: task.state for key, task in self.core.tasks.items()}
+
+    def state(self, key: str) -> str:
+        task = self.core.tasks.get(key)
+        return task.state if task is not None else "forgotten"
+
+    def holders(self, key: str) -> list[str]:
+        return [worker.address for worker in self.core.tasks[key].holders]
+
+    def place(self, key: str) -> str:
+        """Return the worker that a task is processing on; empty if none."""
+        worker = self.core.tasks[key].processing_on
+        return worker.address if worker is not None else ""
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is left of any task."""
+        state = self.core.state
+        workers = state.workers.values()
+        rest = (state.tasks, state.groups, state.unrunnable, state.announced, state.shared.values, state.queue.size)
+        return not any(rest) and not any(worker.has_what or worker.processing for worker in workers)

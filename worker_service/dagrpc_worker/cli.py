@@ -1,0 +1,255 @@
+"""The command `dagrpc worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import dask.config
+
+from dagrpc import config
+from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
+from dagrpc._util.child import inherited_sys_path
+from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
+from dagrpc._util.service_process import disable_fork_support, keep_pid_file, prepare
+from dagrpc._util.versions import installed_version
+from dagrpc_worker.nanny.host import spawn_workers
+from dagrpc_worker.ports import ReservedPort, parse_ports
+
+
+class Ports(click.ParamType):
+    """A port, or a range of ports ``first:last``."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return first and last."""
+        try:
+            return parse_ports(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class WorkerCount(click.ParamType):
+    """A number of workers: positive, negative (that many fewer than processors), or ``auto``."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number, or ``auto``."""
+        if value == "auto":
+            return "auto"
+        try:
+            count = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'auto'", param, ctx)
+        if count < 0:
+            count += cpu_count() + 1
+        if count < 1:
+            self.fail(f"{value} makes no workers on a machine with {cpu_count()} processors", param, ctx)
+        return count
+
+
+class Resources(click.ParamType):
+    """Abstract resources with amounts: ``"GPU=2 MEM=10e9"``."""
+
+    name = "resources"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        """Return amounts by name."""
+        found = {}
+        for item in str(value).replace(",", " ").split():
+            name, separator, amount = item.partition("=")
+            try:
+                found[name] = float(amount)
+            except ValueError:
+                separator = ""
+            if not separator or not name or not found[name] >= 0:
+                self.fail(f"{item!r} is not of the form NAME=AMOUNT with an amount of at least 0", param, ctx)
+        return found
+
+
+@click.command()
+@click.argument("scheduler", required=False)
+@click.option("--host", help="Address to listen on. [default: the one that the scheduler can reach]")
+@click.option("--interface", help="Network interface to listen on, such as eth0.")
+@click.option("--contact-address", help="host or host:port under which others reach the worker.")
+@click.option("--worker-port", type=Ports(), help="Port of the worker, or a range first:last. [default: any]")
+@click.option("--nanny-port", type=Ports(), help="Port of the nanny, or a range first:last. [default: any]")
+@click.option("--nthreads", type=click.IntRange(1), help="Threads of each worker. [default: processors / workers]")
+@click.option("--nworkers", type=WorkerCount(), default=1, show_default=True, help="How many, -N, or 'auto'.")
+@click.option("--name", help="Name of the worker; several are called NAME-0, NAME-1, ...")
+@click.option("--memory-limit", default="auto", show_default=True, help="Of each: bytes, '4 GiB', 0.5, 'auto' or 0.")
+@click.option("--resources", type=Resources(), help='Abstract resources of each, such as "GPU=2 MEM=10e9".')
+@click.option("--local-directory", type=click.Path(file_okay=False), help="Where to keep temporary files.")
+@click.option("--scheduler-file", type=click.Path(dir_okay=False), help="File that names the scheduler.")
+@click.option("--death-timeout", help="How long to look for the scheduler before giving up. [default: for ever]")
+@click.option("--nanny/--no-nanny", default=True, show_default=True, help="Start each worker in a watched process.")
+@click.option("--pid-file", type=click.Path(dir_okay=False), help="File to write the process id to.")
+@click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
+@click.version_option(installed_version("dagrpc"), prog_name="dagrpc worker")
+def worker(
+    scheduler: str | None,
+    nworkers: int | str,
+    nthreads: int | None,
+    nanny: bool,
+    pid_file: str | None,
+    log_level: str,
+    **given: Any,
+) -> None:
+    """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
+    disable_fork_support()
+    prepare(_checked_level(log_level))
+    if nworkers == "auto":
+        count, threads = processes_and_threads(cpu_count())
+        threads = nthreads or threads
+    else:
+        count = int(nworkers)
+        threads = nthreads or max(1, cpu_count() // count)
+    if count > 1 and not nanny:
+        raise click.UsageError("--no-nanny runs one worker, in this process; it does not go with --nworkers above 1")
+    settings = {**_where(scheduler, **given), "log_level": log_level.upper()}
+    settings["workers"] = _specs(count, threads, **given)
+    with keep_pid_file(pid_file):
+        try:
+            code = _run_nannies(settings) if nanny else _run_worker(settings)
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
+    sys.exit(code)
+
+
+def _checked_level(name: str) -> str:
+    if not isinstance(logging.getLevelName(name.upper()), int):
+        raise click.BadParameter(f"{name!r} is no level of logging", param_hint="--log-level")
+    return name.upper()
+
+
+def _where(
+    scheduler: str | None,
+    host: str | None,
+    interface: str | None,
+    scheduler_file: str | None,
+    contact_address: str | None,
+    worker_port: tuple[int, int] | None,
+    nanny_port: tuple[int, int] | None,
+    **_: Any,
+) -> dict[str, Any]:
+    """Return where the scheduler is and where to listen."""
+    if bool(scheduler) == bool(scheduler_file):
+        raise click.UsageError("Name the scheduler by its address or by --scheduler-file, one of the two")
+    if host and interface:
+        raise click.UsageError("--host and --interface both say where to listen; give one of them")
+    try:
+        address = parse_address(scheduler) if scheduler else ""
+        if interface:
+            listen = interface_ip(interface)
+        else:
+            listen = host or _default_host(address, scheduler_file)
+        contact_host = split_address(contact_address)[0] if contact_address else ""
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return {
+        "scheduler_address": address,
+        "scheduler_file": scheduler_file or "",
+        "host": listen,
+        "contact_host": contact_host,
+        "contact_address": contact_address or "",
+        "worker_ports": worker_port,
+        "nanny_ports": nanny_port,
+    }
+
+
+def _default_host(scheduler: str, scheduler_file: str | None) -> str:
+    """Return the loopback address for a scheduler that is on this machine, else the address on the way to it."""
+    if scheduler_file:
+        try:
+            scheduler = parse_address(json.loads(Path(scheduler_file).read_text())["address"])
+        except (OSError, ValueError, KeyError, TypeError):
+            # It is yet to come. Whoever writes it into a file that we can read is most likely here, too.
+            return "127.0.0.1"
+    host = split_address(scheduler)[0]
+    if is_loopback(scheduler):
+        return "127.0.0.1"
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        # Its name may come to be known later: then the way to everywhere else is the best guess.
+        return local_ip()
+    return local_ip(host)
+
+
+def _specs(
+    count: int,
+    nthreads: int,
+    name: str | None,
+    memory_limit: str,
+    resources: dict[str, float] | None,
+    local_directory: str | None,
+    death_timeout: str | None,
+    **_: Any,
+) -> list[dict[str, Any]]:
+    """Return what each worker is told."""
+    try:
+        patience = config.seconds(death_timeout)
+    except (ValueError, KeyError):
+        raise click.BadParameter(f"{death_timeout!r} is no duration", param_hint="--death-timeout") from None
+    try:
+        limit = parse_memory_limit(memory_limit, nthreads, count)
+    except ValueError as error:
+        raise click.BadParameter(f"{memory_limit!r}: {error}", param_hint="--memory-limit") from None
+    common = {
+        "nthreads": nthreads,
+        "memory_limit": limit,
+        "resources": resources,
+        "local_directory": local_directory,
+        "death_timeout": patience,
+    }
+    if count == 1:
+        return [{**common, "name": name}]
+    return [{**common, "name": f"{name}-{index}" if name else None} for index in range(count)]
+
+
+def _run_nannies(settings: dict[str, Any]) -> int:
+    """Run each worker in a process of its own, with a nanny in this one."""
+    if settings["contact_address"] and len(settings["workers"]) == 1:
+        settings["workers"][0]["contact_address"] = settings["contact_address"]
+    elif settings["contact_host"]:
+        for spec in settings["workers"]:
+            spec["contact_address"] = settings["contact_host"]
+    if is_wildcard(settings["host"]) and not settings["contact_host"]:
+        settings["contact_host"] = local_ip(split_address(settings["scheduler_address"])[0] or "8.8.8.8")
+    settings["sys_path"] = inherited_sys_path()
+    settings["config"] = dict(dask.config.config)
+    settings["environ"] = config.get("nanny.pre-spawn-environ")
+    early = spawn_workers(settings)
+
+    from dagrpc_worker.nanny.hosting import host_nannies
+
+    return host_nannies(early, settings)
+
+
+def _run_worker(settings: dict[str, Any]) -> int:
+    """Run one worker in this process."""
+    from dagrpc_worker.run import SIGNALLED, prepare_process, run_worker
+    from dagrpc_worker.shell.options import WorkerOptions
+
+    prepare_process(settings["log_level"])
+    first, last = settings["worker_ports"] or (0, 0)
+    reserved = ReservedPort(settings["host"], range(first, last + 1))
+    spec = {name: value for name, value in settings["workers"][0].items() if value is not None}
+    options = WorkerOptions(
+        scheduler_address=settings["scheduler_address"],
+        scheduler_file=settings["scheduler_file"],
+        host=settings["host"],
+        port=reserved.port,
+        contact_address=settings["contact_address"],
+        **spec,
+    )
+    code = asyncio.run(run_worker(options))
+    return 0 if code == SIGNALLED else code

@@ -1,0 +1,106 @@
+"""Runs nannies on one event loop until all of them have closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util.addresses import split_address
+from dagrpc._util.child import Parent
+from dagrpc._util.service_process import on_signals
+from dagrpc_worker.nanny.core import Status
+from dagrpc_worker.nanny.host import EarlyWorker
+from dagrpc_worker.nanny.service import GRACE, NannyOptions, NannyService
+from dagrpc_worker.process import exit_after
+
+logger = logging.getLogger("dagrpc.nanny")
+
+_EXIT_TIMEOUT = 10.0
+
+
+def host_nannies(early: Sequence[EarlyWorker], settings: Mapping[str, Any], parent: Parent | None = None) -> int:
+    """Run nannies of worker processes that were spawned, and return the exit code: 1 if one of them gave up.
+
+    Parameters
+    ----------
+    early : sequence of EarlyWorker
+        The processes.
+    settings : mapping
+        As for `spawn_workers`.
+    parent : Parent, optional
+        Told of every change; if it goes, all close.
+    """
+    return asyncio.run(_Host(early, settings, parent).run())
+
+
+class _Host:
+    """The nannies of a process."""
+
+    def __init__(self, early: Sequence[EarlyWorker], settings: Mapping[str, Any], parent: Parent | None) -> None:
+        self._early = early
+        self._settings = settings
+        self._parent = parent
+        self._nannies: list[NannyService] = []
+        self._reported: dict[int, dict[str, Any]] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> int:
+        adopt_running_loop()
+        on_signals(self._close_all)
+        if self._parent is not None:
+            loop = asyncio.get_running_loop()
+            self._parent.watch(lambda: loop.call_soon_threadsafe(self._orphaned))
+        self._nannies = [self._nanny(worker) for worker in self._early]
+        try:
+            await asyncio.gather(*(nanny.start() for nanny in self._nannies))
+        except OSError as error:
+            logger.error("Nannies cannot start: %s", error)
+            self._close_all("a nanny cannot start")
+        await self._all_over()
+        self._close_all("no worker is left")
+        await asyncio.gather(*(nanny.finished() for nanny in self._nannies))
+        return 1 if any(nanny.status is Status.FAILED for nanny in self._nannies) else 0
+
+    def _nanny(self, worker: EarlyWorker) -> NannyService:
+        options = NannyOptions(
+            worker=worker.options,
+            host=self._settings["host"],
+            port=worker.port.port,
+            contact_host=split_address(worker.options["nanny"])[0],
+            settings=worker.settings,
+            environ=worker.environ,
+        )
+        return NannyService(options, worker.process, self._on_change)
+
+    async def _all_over(self) -> None:
+        """Wait until no nanny has a worker any more, or ever will by itself."""
+        while not all(nanny.status in (Status.STOPPED, Status.FAILED) for nanny in self._nannies):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _on_change(self, nanny: NannyService) -> None:
+        """Tell the parent of what is new."""
+        self._changed.set()
+        message = {
+            "status": nanny.status.value,
+            "name": nanny.name,
+            "nanny_address": nanny.options.worker["nanny"],
+            "worker_address": nanny.worker_address,
+            "pid": nanny.pid,
+            "error": nanny.error,
+        }
+        if self._parent is not None and self._reported.get(id(nanny)) != message:
+            self._reported[id(nanny)] = message
+            self._parent.report(message)
+
+    def _close_all(self, reason: str) -> None:
+        for nanny in self._nannies:
+            nanny.close_soon(reason)
+
+    def _orphaned(self) -> None:
+        # The workers get their time first.
+        exit_after(GRACE + _EXIT_TIMEOUT, 1)
+        self._close_all("the parent process is gone")

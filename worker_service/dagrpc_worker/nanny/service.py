@@ -1,0 +1,294 @@
+"""A nanny: its core, its worker process and its gRPC server, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagrpc import config
+from dagrpc._io.server import Server
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip
+from dagrpc.v1 import nanny_service_pb2
+from dagrpc_worker.nanny import core
+from dagrpc_worker.nanny.core import NannyCore, Status
+from dagrpc_worker.nanny.process import WorkerProcess
+from dagrpc_worker.nanny.servicer import NannyServicer
+
+logger = logging.getLogger("dagrpc.nanny")
+
+NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
+
+GRACE = 5.0
+"""Seconds that a worker process gets to end before it is killed."""
+_LAST_GRACE = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class NannyOptions:
+    """Settings of one nanny."""
+
+    worker: dict[str, Any]
+    """What the worker is told: fields of `WorkerOptions`."""
+    host: str = "127.0.0.1"
+    """Where the nanny listens."""
+    port: int = 0
+    """Its port; 0: a free one."""
+    contact_host: str = ""
+    """Host under which others reach it. Empty: as it listens."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the worker process is told: ``sys_path``, ``config`` and ``log_level``."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the worker process."""
+
+
+class NannyService:
+    """Starts a worker process, watches it, and starts it again when it dies. Runs no user code but what it is sent.
+
+    To be made and used on the process's event loop, which several nannies can share.
+
+    Parameters
+    ----------
+    options : NannyOptions
+        Its settings.
+    process : WorkerProcess, optional
+        A worker process that was spawned already.
+    on_change : callable, optional
+        Called with the nanny whenever its view of the worker changes.
+
+    Attributes
+    ----------
+    address : str
+        Where it serves, ``host:port``. Empty before `start`.
+    """
+
+    def __init__(
+        self,
+        options: NannyOptions,
+        process: WorkerProcess | None = None,
+        on_change: Callable[[NannyService], None] = lambda nanny: None,
+    ) -> None:
+        self.options = options
+        self.address = ""
+        self._core = NannyCore(
+            config.get_seconds("nanny.start-timeout") or 60.0,
+            int(config.get("nanny.max-restarts")),
+            config.get_seconds("nanny.restart-window") or 60.0,
+        )
+        self._process: WorkerProcess | None = None
+        self._spawned_already = process
+        self._on_change = on_change
+        self._changed = asyncio.Event()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._server = Server()
+        self._servicer = NannyServicer(self)
+        self._server.add_service(NANNY_SERVICE, self._servicer)
+        self._closing: asyncio.Task[None] | None = None
+        self._finished = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<NannyService at {self.address} of worker {self.name!r}: {self.status.value}>"
+
+    # --- what it sees --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """What the nanny sees of its worker process."""
+        return self._core.status
+
+    @property
+    def name(self) -> str:
+        """The worker's name."""
+        return self._core.name or self.options.worker.get("name") or ""
+
+    @property
+    def worker_address(self) -> str:
+        """Where the worker serves; empty while it is not part of the cluster."""
+        return self._core.address
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id; 0 if there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
+    def restarts(self) -> int:
+        """How many times the worker had to be started again."""
+        return self._core.restarts
+
+    @property
+    def last_exit_code(self) -> int:
+        """How the last process ended: exit code, or the negative of the signal's number."""
+        return self._core.last_exit_code
+
+    @property
+    def error(self) -> str:
+        """What went wrong last; empty if nothing did."""
+        return self._core.error
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> NannyService:
+        """Serve, and start the worker process. Does not wait until the worker has joined the cluster.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had.
+        """
+        options = self.options
+        self._loop = asyncio.get_running_loop()
+        if self._spawned_already is None:
+            await self._serve()
+        self._handle(core.StartWanted())
+        if not self.address:
+            try:
+                await self._serve()
+            except OSError:
+                await self.close("its port cannot be had")
+                raise
+        logger.info("Nanny at %s looks after worker %s", self.address, options.worker.get("name") or "without a name")
+        return self
+
+    async def _serve(self) -> None:
+        options = self.options
+        port = await self._server.start(options.host, options.port)
+        host = options.contact_host or (local_ip() if is_wildcard(options.host) else options.host)
+        self.address = join_address(host, port)
+
+    async def wait_joined(self, timeout: float, after: int = 0) -> None:
+        """Wait until a worker of a generation later than `after` is part of the cluster.
+
+        Raises
+        ------
+        TimeoutError
+            If none is within `timeout` seconds.
+        RuntimeError
+            If the nanny has given up.
+        """
+        async with asyncio.timeout(timeout):
+            while self.status is not Status.RUNNING or self._core.generation <= after:
+                if self.status in (Status.FAILED, Status.STOPPED):
+                    raise RuntimeError(self.error or "the worker was stopped")
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def start_worker(self) -> None:
+        """Start the worker process unless there is one."""
+        self._handle(core.StartWanted())
+
+    async def stop_worker(self, grace: float = GRACE, reason: str = "") -> None:
+        """Stop the worker process, and wait until it has ended."""
+        self._handle(core.StopWanted(grace, reason))
+        # Killed after the grace, it ends; the system needs a moment to take a large process down.
+        async with asyncio.timeout(grace + 30.0):
+            while self._process is not None:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def restart(self, timeout: float = 30.0, reason: str = "restart") -> None:
+        """Stop the worker process, start another, and wait until it has joined the cluster.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not within `timeout` seconds.
+        RuntimeError
+            If the nanny has given up.
+        """
+        before = self._core.generation
+        self._handle(core.RestartWanted(min(GRACE, timeout / 2), reason))
+        await self.wait_joined(timeout, before)
+
+    async def close(self, reason: str = "closed") -> None:
+        """Stop the worker process, then the nanny itself."""
+        self.close_soon(reason)
+        await self._finished.wait()
+
+    def close_soon(self, reason: str = "closed") -> None:
+        """Begin to close. On the loop."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(reason))
+
+    async def _close(self, reason: str) -> None:
+        try:
+            await self.stop_worker(GRACE, reason)
+        except TimeoutError:
+            logger.error("Nanny at %s: process %d cannot be ended", self.address, self.pid)
+        for timer in self._timers:
+            timer.cancel()
+        await self._servicer.close()
+        await self._server.stop(0.5)
+        logger.info("Nanny at %s closed: %s", self.address, reason)
+        self._finished.set()
+
+    async def finished(self) -> None:
+        """Wait until the nanny has closed."""
+        await self._finished.wait()
+
+    # --- between core and process --------------------------------------------------------------------------------
+
+    def _handle(self, event: core.Event) -> None:
+        """Give the core an event and carry out what it wants."""
+        for effect in self._core.handle(event, self._loop.time()):
+            match effect:
+                case core.Spawn(generation):
+                    self._spawn(generation)
+                case core.Terminate() if self._process is not None:
+                    self._process.terminate()
+                case core.Kill() if self._process is not None:
+                    self._process.kill()
+                case core.SetTimer(timer, generation, delay):
+                    self._set_timer(core.TimerRang(timer, generation), delay)
+                case core.Log(message, bad):
+                    who = f"Nanny at {self.address} of worker {self.name or 'without a name'}"
+                    logger.log(logging.WARNING if bad else logging.INFO, "%s: %s", who, message)
+                case core.CloseNanny():
+                    self.close_soon("its worker closed")
+        self._changed.set()
+        self._on_change(self)
+
+    def _spawn(self, generation: int) -> None:
+        process, self._spawned_already = self._spawned_already, None
+        if process is None:
+            settings = {**self.options.settings, "options": self._worker_options(generation)}
+            try:
+                process = WorkerProcess(settings, self.options.environ)
+            except OSError as error:
+                logger.error("Nanny at %s cannot start a process: %s", self.address, error)
+                self._loop.call_soon(self._heard, generation, {"exit_code": os.EX_OSERR})
+                return
+        self._process = process
+        process.listen(lambda message: self._loop.call_soon_threadsafe(self._heard, generation, message))
+
+    def _worker_options(self, generation: int) -> dict[str, Any]:
+        options = {**self.options.worker, "nanny": self.address}
+        if generation > 1:
+            # Its predecessor of the same name may not have been missed yet.
+            options["duplicate_grace"] = 10.0
+        return options
+
+    def _heard(self, generation: int, message: dict[str, Any]) -> None:
+        """Take what a process reports. On the loop."""
+        if generation != self._core.generation:
+            return
+        if "exit_code" in message:
+            self._process = None
+            self._handle(core.Exited(message["exit_code"]))
+            return
+        self._handle(
+            core.Reported(
+                message["status"], message.get("address", ""), message.get("name", ""), message.get("error", "")
+            )
+        )
+
+    def _set_timer(self, event: core.TimerRang, delay: float) -> None:
+        def ring() -> None:
+            self._timers.discard(handle)
+            self._handle(event)
+
+        handle = self._loop.call_later(delay, ring)
+        self._timers.add(handle)
