@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from dagrpc_worker.core import events, instructions
-from dagrpc_worker.core.config import WorkerCoreConfig
-from dagrpc_worker.core.machine import WorkerCore
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from dagrpc_worker.core import events, instructions
+from dagrpc_worker.core.config import WorkerCoreConfig
+from dagrpc_worker.core.machine import WorkerCore
 
 HERE = "here:1"
 PEERS = ("a:1", "b:1", "here:2")
@@ -57,8 +58,11 @@ class WorkerMachine(RuleBasedStateMachine):
         gathers_per_peer=st.integers(1, 2),
         holders_considered=st.integers(1, 3),
         lookahead=st.sampled_from((0.0, 1.0)),
+        gather_attempts=st.integers(1, 2),
     )
-    def create(self, gathers: int, gathers_per_peer: int, holders_considered: int, lookahead: float) -> None:
+    def create(
+        self, gathers: int, gathers_per_peer: int, holders_considered: int, lookahead: float, gather_attempts: int
+    ) -> None:
         config = WorkerCoreConfig(
             gathers=gathers,
             gathers_per_peer=gathers_per_peer,
@@ -66,6 +70,7 @@ class WorkerMachine(RuleBasedStateMachine):
             gather_nbytes=200,
             gathers_nbytes=300,
             lookahead=lookahead,
+            gather_attempts=gather_attempts,
             lookahead_tasks=3,
             executors=EXECUTORS,
         )
@@ -277,7 +282,9 @@ class WorkerMachine(RuleBasedStateMachine):
             case instructions.DropData():
                 going_on = {*self.executions, *(key for call in self.gathers for key in call.keys)}
                 assert not going_on & set(instruction.keys), "data is dropped while something goes on with its key"
-                assert not (self.believed_here - self.freed) & set(instruction.keys), "data is dropped that the scheduler counts on"
+                assert not (self.believed_here - self.freed) & set(instruction.keys), (
+                    "data is dropped that is counted on"
+                )
                 self.store.difference_update(instruction.keys)
             case _:
                 self._note_report(instruction)

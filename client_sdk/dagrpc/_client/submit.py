@@ -133,9 +133,8 @@ def submit(
     if key is None:
         with shared.lock:
             digest, name = shared.function(function)
-        key = wire = f"{name}-{call_token(digest, args, kwargs)}" if pure else unique_key(name)
-        if name[0] in "('\"0123456789-b":
-            wire = encode_key(key)
+        key = f"{name}-{call_token(digest, args, kwargs)}" if pure else unique_key(name)
+        wire = encode_key(key)
         known = client._table.acquire(wire)
         if known is not None:
             return Future._of(known, client)
@@ -256,11 +255,7 @@ class Mapper:
                     values = [replace_futures(item, dependencies) for item in args]
                     break
             if keys is not None:
-                try:
-                    key = next(keys)
-                except StopIteration:
-                    last = True
-                    break
+                key = next(keys)
                 check_key(key)
             elif self._pure:
                 key = f"{prefix}-{call_token(digest, values, kwargs)}"
@@ -308,8 +303,10 @@ def map_calls(
         raise TypeError("First input to map must be a callable function")
     check_iterables(iterables)
     client._check_open()
+    calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
     if key is not None and not isinstance(key, str):
         key = list(key)
+        calls = islice(calls, len(key))
     mapper = Mapper(
         client,
         function,
@@ -321,7 +318,7 @@ def map_calls(
     )
     size = min(int(batch_size), PART_TASKS) if batch_size else PART_TASKS
     try:
-        mapper.run(zip(*iterables, strict=False), max(1, size))
+        mapper.run(calls, max(1, size))
     except BaseException:
         # The scheduler keeps the tasks of a graph until its last part has come.
         client._session.send(Part(mapper._graph_id, last=True))

@@ -160,8 +160,27 @@ def test_a_copy_that_the_scheduler_wrongly_counts_on_is_corrected() -> None:
     assert worker.compute("y", {"x": [HERE, A]}) == [ReportReplicasRemoved(["x"]), GatherData(A, ["x"], 100)]
 
 
+def test_a_broken_transfer_is_tried_again_later_or_elsewhere() -> None:
+    worker = Worker(gather_attempts=2)
+    worker.compute("y", {"x": [A, B], "w": [A]})
+    assert worker.send(events.GatherFailed(A, ["x", "w"])) == [RetryPeerLater(A, 0.02), GatherData(B, ["x"], 100)]
+    assert worker.send(events.PeerRetryDue(A)) == [GatherData(A, ["w"], 100)]
+    assert worker.send(events.GatherFailed(A, ["w"])) == [ReportDataMissing("w", A), RetryPeerLater(A, 0.04)]
+
+
+def test_a_transfer_that_goes_well_makes_up_for_broken_ones() -> None:
+    worker = Worker(gather_attempts=2, nthreads=2)
+    for attempt in range(3):
+        worker.compute("y", {f"x{attempt}": [A]})
+        assert worker.send(events.GatherFailed(A, [f"x{attempt}"])) == [RetryPeerLater(A, 0.02)]
+        worker.send(events.PeerRetryDue(A))
+        worker.bring(A, f"x{attempt}")
+        worker.finish("y")
+        worker.free("y")
+
+
 def test_a_broken_transfer_counts_the_peer_out_for_what_it_was_to_send() -> None:
-    worker = Worker(gathers_per_peer=1)
+    worker = Worker(gathers_per_peer=1, gather_attempts=1)
     worker.send(worker.request("y", {"x": [A, B], "w": [A]}))
     worker.compute("z", {"other": [A]}, priority=1.0)
     assert worker.send(events.GatherFailed(A, ["x", "w"])) == [
@@ -178,7 +197,7 @@ def test_unwanted_results_are_not_reported_missing() -> None:
     worker = Worker()
     worker.compute("y", {"x": [A]})
     worker.free("y")
-    assert of_type(worker.send(events.GatherFailed(A, ["x"])), ReportDataMissing) == []
+    assert of_type(worker.send(events.GatherSucceeded(A, {}, missing=["x"])), ReportDataMissing) == []
     assert worker.states() == {}
 
 

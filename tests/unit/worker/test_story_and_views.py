@@ -80,20 +80,20 @@ def some_events(seed: int) -> list[list[events.Event]]:
         holders: Any = tuple(choose.sample(peers, choose.randint(0, 3)))
         needs = [(name, choose.randint(0, 99), holders) for name in some if name > key]
         candidates: list[events.Event] = [
-                events.ComputeRequested(key, run, (float(choose.randint(0, 3)),), dependencies=needs, duration=0.001),
-                events.ComputeRequested(key, run, (float(choose.randint(0, 3)),), resources={"GPU": 1}),
-                events.KeysFreed(some),
-                events.ReplicasRequested([(key, 5, holders)]),
-                events.ReplicasUnwanted(some),
-                events.WhoHasRefreshed([(key, 5, holders)]),
-                events.DataPut({key: 7}),
-                events.GatherSucceeded(choose.choice(peers), {key: 1}, missing=some[:1]),
-                events.GatherFailed(choose.choice(peers), some),
-                events.GatherRefused(choose.choice(peers), some),
-                events.PeerRetryDue(choose.choice(peers)),
-                succeeded(key, choose.randint(max(0, run - 9), run)),
-                events.ExecuteFailed(key, choose.randint(max(0, run - 9), run), "failure"),
-                events.StealRequested(key, choose.randint(max(0, run - 9), run)),
+            events.ComputeRequested(key, run, (float(choose.randint(0, 3)),), dependencies=needs, duration=0.001),
+            events.ComputeRequested(key, run, (float(choose.randint(0, 3)),), resources={"GPU": 1}),
+            events.KeysFreed(some),
+            events.ReplicasRequested([(key, 5, holders)]),
+            events.ReplicasUnwanted(some),
+            events.WhoHasRefreshed([(key, 5, holders)]),
+            events.DataPut({key: 7}),
+            events.GatherSucceeded(choose.choice(peers), {key: 1}, missing=some[:1]),
+            events.GatherFailed(choose.choice(peers), some),
+            events.GatherRefused(choose.choice(peers), some),
+            events.PeerRetryDue(choose.choice(peers)),
+            succeeded(key, choose.randint(max(0, run - 9), run)),
+            events.ExecuteFailed(key, choose.randint(max(0, run - 9), run), "failure"),
+            events.StealRequested(key, choose.randint(max(0, run - 9), run)),
         ]
         event = choose.choice(candidates)
         if batches and choose.random() < 0.3:

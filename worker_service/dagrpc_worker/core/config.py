@@ -22,6 +22,9 @@ class WorkerCoreConfig:
     """How many bytes may be under way in all. One transfer is always allowed."""
     holders_considered: int = 8
     """How many of a result's holders are kept in mind as sources at a time."""
+    gather_attempts: int = 3
+    """How many transfers in a row have to break before a peer counts as not having what it was to send. The scheduler
+    then computes that again, or gives it up if it cannot: too high a price for one broken connection."""
     retry_delay: float = 0.02
     """Seconds for which a peer is left alone after it refused a transfer, or one broke; doubled each time."""
     retry_delay_limit: float = 2.0

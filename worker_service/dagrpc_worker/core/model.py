@@ -185,7 +185,7 @@ class Pool:
 class Peer:
     """Another worker, as long as something is to be fetched from it."""
 
-    __slots__ = ("address", "calls", "last_call", "nbytes", "queue", "refusals", "remote", "resting")
+    __slots__ = ("address", "calls", "failures", "last_call", "nbytes", "queue", "refusals", "remote", "resting")
 
     def __init__(self, address: str, remote: bool) -> None:
         """Describe a peer; `remote` if it is on another host."""
@@ -201,6 +201,8 @@ class Peer:
         """Number of its last transfer among all."""
         self.resting = False
         """Whether it is to be left alone until `PeerRetryDue`."""
+        self.failures = 0
+        """How many transfers broke since the last that went well."""
         self.refusals = 0
         """How many transfers it refused or broke since the last that went well."""
 

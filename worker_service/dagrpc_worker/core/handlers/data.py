@@ -41,7 +41,7 @@ def on_gather_succeeded(state: WorkerState, event: GatherSucceeded) -> None:
     if event.sizes or event.missing or event.failed:
         peer = state.peers.get(event.worker)
         if peer is not None:
-            peer.refusals = 0
+            peer.refusals = peer.failures = 0
     elif call:
         # All was put off: asking again at once would only be put off again.
         rest_peer(state, event.worker)
@@ -79,16 +79,20 @@ def on_gather_refused(state: WorkerState, event: GatherRefused) -> None:
 
 
 def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
-    """Count a peer out as a holder of what it was to send.
+    """Try again later, or elsewhere; after too many failures, count the peer out as a holder of what it was to send.
 
-    What else it holds is not counted out: if it was only the transfer that broke, that would have the scheduler
+    What else it holds is not counted out: if it was only the connection that broke, that would have the scheduler
     compute all of it again.
     """
     call = end_gather(state, event.worker, list(event.keys))
-    for key in call:
-        _note_missing(state, state.tasks[key], event.worker)
-    if call:
-        rest_peer(state, event.worker)
+    peer = state.peers.get(event.worker)
+    if not call or peer is None:
+        return
+    peer.failures += 1
+    if peer.failures >= state.config.gather_attempts:
+        for key in call:
+            _note_missing(state, state.tasks[key], event.worker)
+    rest_peer(state, event.worker)
 
 
 def on_peer_retry_due(state: WorkerState, event: PeerRetryDue) -> None:

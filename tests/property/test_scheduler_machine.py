@@ -1,0 +1,442 @@
+"""The scheduler's core under any events in any order, against a small model of the world around it.
+
+The model keeps what workers and clients make of the effects that they get: which runs and results a worker has, and
+in which state a client believes a key to be. After each step the core validates itself and the clients' beliefs are
+compared with it. At the end everything is answered, and whatever is still wanted must come to an end; then all is
+released, and nothing may be left. The same events must give the same effects.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.core.model import ERRED, MEMORY
+
+WORKERS = ("a:1", "a:2", "b:1", "c:1")
+CLIENTS = ("c", "d")
+# A task depends on letters before its own, so that there are no cycles. Each letter is defined once and for all, as
+# far as its dependencies go, but for those that submit it wrongly.
+KEYS = tuple(f"{letter}-{number}" for letter in "abc" for number in range(6))
+DATA = ("s-0", "s-1")
+DIGESTS = (b"one", b"two")
+OPTIONS = (
+    *([events.NO_OPTIONS] * 6),
+    events.TaskOptions(retries=1),
+    events.TaskOptions(workers=("a",)),
+    events.TaskOptions(workers=("b:1", "name-of-c:1"), allow_other_workers=True),
+    events.TaskOptions(resources={"gpu": 1.0}),
+    events.TaskOptions(priority=1.0),
+    events.TaskOptions(actor=True),
+)
+
+keys = st.sampled_from((*KEYS, *DATA))
+some_keys = st.lists(keys, min_size=1, max_size=6, unique=True)
+clients = st.sampled_from(CLIENTS)
+workers = st.sampled_from(WORKERS)
+subsets = st.lists(st.integers(0, len(KEYS) - 1), min_size=1, max_size=12, unique=True).map(sorted)
+
+
+def dependencies_of(index: int) -> list[str]:
+    """Return the dependencies that a key has in all graphs."""
+    row, column = divmod(index, 6)
+    if row == 0:
+        return [DATA[0]] if column == 5 else []
+    below = (row - 1) * 6
+    return sorted({KEYS[below + column], KEYS[below + (column * 5 + 1) % 6]})
+
+
+class FakeWorker:
+    """What a worker has, by the orders that have reached it."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, int] = {}
+        self.data: dict[str, int] = {}
+        self.shared: set[bytes] = set()
+        self.status = "running"
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """Feeds a core with anything that may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.workers: dict[str, FakeWorker] = {}
+        self.beliefs: dict[str, dict[str, str]] = {}
+        self.open_graphs: dict[str, str] = {}
+        self.graphs = 0
+        self.old_reports: list[events.Event] = []
+        self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
+
+    @initialize(
+        saturation=st.sampled_from((1.1, 2.0, math.inf)),
+        allowed_failures=st.integers(0, 2),
+        timeout=st.sampled_from((None, 5.0)),
+        patience=st.sampled_from((0.0, 0.1)),
+    )
+    def begin(self, saturation: float, allowed_failures: int, timeout: float | None, patience: float) -> None:
+        self.config = CoreConfig(
+            worker_saturation=saturation,
+            allowed_failures=allowed_failures,
+            no_workers_timeout=timeout,
+            locality_patience=patience,
+            holders_listed=2,
+            candidates_considered=2,
+            idle_prefixes=1,
+        )
+        self.core = SchedulerCore(self.config, validate=True)
+        self.add_client("c")
+        self.add_worker("a:1", nthreads=1)
+
+    # --- the world's half of the conversation ---
+
+    def send(self, *batch: events.Event) -> None:
+        """Have events handled, and the effects carried out."""
+        self.now += 0.01
+        result = self.core.handle_batch(batch, self.now)
+        # Lists in effects belong to those who get them, as of now.
+        self.journal.append((self.now, list(batch), result))
+        for effect in result:
+            if isinstance(effect, Sequence):
+                continue
+            if hasattr(effect, "worker") and not hasattr(effect, "client"):
+                self.obey(effect)
+            else:
+                self.believe(effect)
+        self.compare_beliefs()
+
+    def obey(self, effect: effects.Effect) -> None:
+        """Do as a worker is told."""
+        worker = self.workers[effect.worker]
+        if isinstance(effect, effects.ComputeTask):
+            assert worker.status == "running", "a worker that takes no tasks was given one"
+            assert effect.key not in worker.data, "a worker is to compute what it holds"
+            worker.runs[effect.key] = effect.run_id
+            for digest, value in effect.new_shared:
+                assert value == b"value of " + digest
+                assert digest not in worker.shared, "a shared value was sent twice"
+                worker.shared.add(digest)
+            assert worker.shared.issuperset(effect.shared), "a shared value was not sent"
+            for key, nbytes, holders in effect.dependencies:
+                assert holders, f"{key} is to be used, and nobody holds it"
+                assert all(key in self.workers[holder].data for holder in holders)
+                assert nbytes >= 0
+        elif isinstance(effect, effects.FreeKeys):
+            for key in effect.keys:
+                worker.runs.pop(key, None)
+                worker.data.pop(key, None)
+        elif isinstance(effect, effects.FreeShared):
+            worker.shared.difference_update(effect.digests)
+        elif isinstance(effect, effects.AcquireReplicas | effects.RefreshWhoHas):
+            for key, _, holders in effect.data:
+                assert all(key in self.workers[holder].data for holder in holders)
+        else:
+            raise AssertionError(f"unexpected {effect}")
+
+    def believe(self, effect: effects.Effect) -> None:
+        """Take note, as a client does, of what became of a key."""
+        assert not isinstance(effect, effects.RejectGraph | effects.ComputeTask)
+        beliefs = self.beliefs[effect.client]
+        if isinstance(effect, effects.ReportFinished):
+            beliefs[effect.key] = "finished"
+        elif isinstance(effect, effects.ReportErred):
+            beliefs[effect.key] = "erred"
+        elif isinstance(effect, effects.ReportCancelled):
+            beliefs[effect.key] = "cancelled"
+        else:
+            assert isinstance(effect, effects.ReportLost | effects.ReportRetried)
+            expected = "finished" if isinstance(effect, effects.ReportLost) else "erred"
+            assert beliefs[effect.key] == expected
+            beliefs[effect.key] = "pending"
+
+    def compare_beliefs(self) -> None:
+        """Check that clients know how things are, and that the scheduler knows what workers have."""
+        for name, client in self.core.state.clients.items():
+            for task in client.wants:
+                expected = {MEMORY: "finished", ERRED: "erred"}.get(task.state, "pending")
+                assert self.beliefs[name].get(task.key, "pending") == expected, (name, task)
+            for key, belief in self.beliefs[name].items():
+                task = self.core.tasks.get(key)
+                if belief == "pending":
+                    assert task in client.wants, f"{name} waits for {key}, which nobody will tell it of"
+        for address, worker in self.core.state.workers.items():
+            fake = self.workers[address]
+            assert {task.key for task in worker.has_what} == set(fake.data)
+            assert {task.key: task.run_id for task in worker.processing} == fake.runs
+            assert set(worker.known_shared) == fake.shared
+
+    # --- clients ---
+
+    @rule(client=clients)
+    def add_client(self, client: str) -> None:
+        self.beliefs.setdefault(client, {})
+        self.send(events.ClientAdded(client))
+
+    @rule(client=clients)
+    def remove_client(self, client: str) -> None:
+        if client in self.beliefs:
+            self.send_removal(client)
+
+    def send_removal(self, client: str) -> None:
+        self.beliefs[client] = {}
+        self.open_graphs.pop(client, None)
+        self.send(events.ClientRemoved(client))
+        del self.beliefs[client]
+
+    @rule(
+        client=clients,
+        indexes=subsets,
+        wanted=st.sets(st.integers(0, len(KEYS) - 1)),
+        option=st.sampled_from(OPTIONS),
+        last=st.booleans(),
+        shared=st.sampled_from(((), (b"one",), DIGESTS)),
+        wrong=st.sampled_from((None,) * 8 + ("order", "dependency")),
+        timeout=st.sampled_from((0.0, 0.05)),
+    )
+    def submit(
+        self,
+        client: str,
+        indexes: list[int],
+        wanted: set[int],
+        option: events.TaskOptions,
+        last: bool,
+        shared: tuple[bytes, ...],
+        wrong: str | None,
+        timeout: float,
+    ) -> None:
+        if client not in self.beliefs:
+            return
+        # All that is needed comes along, as in the graph of a collection; but not data.
+        closed = sorted(set(indexes) | {KEYS.index(d) for i in indexes for d in self.below(i) if d in KEYS})
+        tasks = [
+            events.NewTask(
+                KEYS[i], dependencies_of(i), f"work of {KEYS[i]}", shared, option, i, i in wanted or i == closed[-1]
+            )
+            for i in closed
+        ]
+        if wrong == "order":
+            tasks.reverse()
+        elif wrong == "dependency":
+            tasks[-1].dependencies = ["nothing"]
+        graph_id = self.open_graphs.get(client)
+        if graph_id is None:
+            self.graphs += 1
+            graph_id = self.open_graphs[client] = f"graph {self.graphs}"
+        if last:
+            del self.open_graphs[client]
+        beliefs = self.beliefs[client]
+        known = self.core.state.clients[client].wants
+        for task in tasks:
+            if task.wanted and self.core.tasks.get(task.key) not in known:
+                beliefs[task.key] = "pending"
+        values = {digest: b"value of " + digest for digest in shared}
+        self.send(events.GraphSubmitted(client, graph_id, tasks, last, values, timeout, "submit"))
+
+    def below(self, index: int) -> set[str]:
+        found = set(dependencies_of(index))
+        for key in list(found):
+            if key in KEYS:
+                found |= self.below(KEYS.index(key))
+        return found
+
+    @rule(client=clients, names=some_keys)
+    def want(self, client: str, names: list[str]) -> None:
+        if client in self.beliefs:
+            for key in names:
+                self.beliefs[client].setdefault(key, "pending")
+            self.send(events.KeysWanted(client, names, "want"))
+
+    @rule(client=clients, names=some_keys)
+    def release(self, client: str, names: list[str]) -> None:
+        if client in self.beliefs:
+            for key in names:
+                self.beliefs[client].pop(key, None)
+            self.send(events.KeysReleased(client, names, "release"))
+
+    @rule(client=clients, names=some_keys, force=st.booleans())
+    def cancel(self, client: str, names: list[str], force: bool) -> None:
+        self.send(events.KeysCancelled(client, names, force, "user", "enough", "cancel"))
+        for key in names:
+            for name in self.beliefs:
+                if force or name == client:
+                    task = self.core.tasks.get(key)
+                    assert task is None or task not in self.core.state.clients[name].wants
+
+    @rule(client=clients, names=some_keys)
+    def retry(self, client: str, names: list[str]) -> None:
+        self.send(events.KeysRetried(client, names, "retry"))
+
+    @rule(client=clients, key=st.sampled_from(DATA))
+    def announce(self, client: str, key: str) -> None:
+        if client in self.beliefs:
+            if self.core.tasks.get(key) not in self.core.state.clients[client].wants:
+                self.beliefs[client][key] = "pending"
+            self.send(events.DataAnnounced(client, {key: 5}, "scatter"))
+
+    @rule(client=clients, digests=st.sets(st.sampled_from(DIGESTS)).map(sorted), held=st.booleans())
+    def hold_shared(self, client: str, digests: list[bytes], held: bool) -> None:
+        if held:
+            self.send(events.SharedHeld(client, {digest: b"value of " + digest for digest in digests}))
+        else:
+            self.send(events.SharedReleased(client, digests))
+
+    @rule()
+    def restart(self) -> None:
+        self.send(events.RestartRequested("restart"))
+        assert not self.core.tasks
+
+    # --- workers ---
+
+    @rule(address=workers, nthreads=st.integers(1, 2))
+    def add_worker(self, address: str, nthreads: int) -> None:
+        if address not in self.workers:
+            self.workers[address] = FakeWorker()
+            resources = {"gpu": 1.0} if address == "c:1" else {}
+            host = address.partition(":")[0]
+            self.send(events.WorkerAdded(address, f"name-of-{address}", nthreads, host, 0, resources, "", "join"))
+
+    @rule(address=workers, expected=st.booleans())
+    def remove_worker(self, address: str, expected: bool) -> None:
+        worker = self.workers.pop(address, None)
+        if worker is not None:
+            for key, run_id in worker.runs.items():
+                self.old_reports.append(self.finished(address, key, run_id))
+            self.send(events.WorkerRemoved(address, expected, "", "leave"))
+
+    @rule(address=workers, status=st.sampled_from(("running", "running", "paused", "retiring")))
+    def change_status(self, address: str, status: str) -> None:
+        if address in self.workers:
+            self.workers[address].status = status
+            self.send(events.WorkerStatusChanged(address, status, "status"))
+
+    def finished(self, address: str, key: str, run_id: int, seconds: float = 0.1) -> events.TaskFinished:
+        return events.TaskFinished(address, key, run_id, 5, "int", 1.0, 1.0 + seconds, None, "finished")
+
+    @rule(data=st.data(), seconds=st.sampled_from((0.00005, 0.001, 1.0)), count=st.integers(1, 5))
+    @precondition(lambda self: any(worker.runs for worker in self.workers.values()))
+    def finish(self, data: st.DataObject, seconds: float, count: int) -> None:
+        batch: list[events.Event] = []
+        for _ in range(count):
+            runs = [(a, key, run_id) for a, worker in self.workers.items() for key, run_id in worker.runs.items()]
+            if runs:
+                address, key, run_id = data.draw(st.sampled_from(runs))
+                del self.workers[address].runs[key]
+                self.workers[address].data[key] = 5
+                batch.append(self.finished(address, key, run_id, seconds))
+        self.old_reports += batch
+        self.send(*batch)
+
+    @rule(data=st.data(), how=st.sampled_from(("err", "reschedule", "long")))
+    @precondition(lambda self: any(worker.runs for worker in self.workers.values()))
+    def end_otherwise(self, data: st.DataObject, how: str) -> None:
+        runs = [(a, key, run_id) for a, worker in self.workers.items() for key, run_id in worker.runs.items()]
+        address, key, run_id = data.draw(st.sampled_from(runs))
+        event: events.Event
+        if how == "long":
+            event = events.TaskLongRunning(address, key, run_id, 0.1, "long")
+        else:
+            del self.workers[address].runs[key]
+            if how == "err":
+                event = events.TaskErred(address, key, run_id, f"failure of {key}", 1.0, 1.1, "erred")
+            else:
+                event = events.TaskRescheduled(address, key, run_id, "reschedule")
+        self.old_reports.append(event)
+        self.send(event)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.old_reports)
+    def repeat_an_old_report(self, data: st.DataObject) -> None:
+        self.send(data.draw(st.sampled_from(self.old_reports[-20:])))
+
+    @rule(address=workers, names=some_keys)
+    def replicas_turn_up(self, address: str, names: list[str]) -> None:
+        worker = self.workers.get(address)
+        if worker is not None:
+            names = [key for key in names if key not in worker.runs]
+            worker.data |= dict.fromkeys(names, 5)
+            self.send(events.ReplicasAdded(address, dict.fromkeys(names, 5), "replicas"))
+
+    @rule(address=workers, names=some_keys)
+    def replicas_vanish(self, address: str, names: list[str]) -> None:
+        worker = self.workers.get(address)
+        if worker is not None:
+            for key in names:
+                worker.data.pop(key, None)
+            self.send(events.ReplicasRemoved(address, names, "dropped"))
+
+    @rule(address=workers, key=keys, holder=workers)
+    def data_is_missing(self, address: str, key: str, holder: str) -> None:
+        # The holder may have it all the same: it just cannot be reached.
+        self.send(events.DataMissing(address, key, holder, "missing"))
+
+    @rule(names=some_keys, copies=st.integers(0, 3), where=st.lists(workers, max_size=3).map(tuple))
+    def replicate(self, names: list[str], copies: int, where: tuple[str, ...]) -> None:
+        self.send(events.ReplicationRequested(names, copies, where, "replicate"))
+
+    @rule(seconds=st.sampled_from((0.0, 5.0)))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.send(events.TimePassed())
+
+    # --- the end ---
+
+    def teardown(self) -> None:
+        if not self.journal:
+            return
+        for client, graph_id in list(self.open_graphs.items()):
+            self.send(events.GraphSubmitted(client, graph_id, [], True))
+        for address in WORKERS:
+            self.add_worker(address, nthreads=1)
+            self.change_status(address, "running")
+        for key in DATA:
+            if key in self.core.tasks and self.core.tasks[key].state == "waiting":
+                self.replicas_turn_up("a:1", [key])
+        self.answer_everything()
+        for client in self.core.state.clients.values():
+            for task in client.wants:
+                assert task.state in (MEMORY, ERRED), f"{task} is wanted and will never come to an end"
+        self.release_everything()
+        self.replay()
+
+    def answer_everything(self) -> None:
+        for _ in range(1000):
+            batch: list[events.Event] = []
+            for address, worker in self.workers.items():
+                batch += [self.finished(address, key, run_id) for key, run_id in worker.runs.items()]
+                worker.data |= dict.fromkeys(worker.runs, 5)
+                worker.runs = {}
+            if not batch:
+                return
+            self.send(*batch)
+        raise AssertionError("the work never ends")
+
+    def release_everything(self) -> None:
+        for name in list(self.beliefs):
+            self.send_removal(name)
+        state = self.core.state
+        left = (state.tasks, state.groups, state.shared.values, state.unrunnable, state.announced, state.queue.size)
+        assert not any(left), f"something is left: {left}"
+        assert all(not worker.data and not worker.runs for worker in self.workers.values())
+
+    def replay(self) -> None:
+        core = SchedulerCore(self.config)
+        for now, batch, result in self.journal:
+            assert core.handle_batch(batch, now) == result
+
+
+SchedulerMachine.TestCase.settings = settings(
+    max_examples=int(os.environ.get("DAGRPC_EXAMPLES", "150")),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestSchedulerMachine = SchedulerMachine.TestCase
