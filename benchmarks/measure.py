@@ -55,6 +55,24 @@ class Watch:
         self.cpu_seconds += tree_cpu_seconds() - self._cpu_at_start
 
 
+class WarmWatch(Watch):
+    """A watch that does not count its first lap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_warm = False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the lap."""
+        super().__exit__(kind, error, trace)
+        if not self._is_warm:
+            self._is_warm = True
+            self.laps.clear()
+            self.cpu_seconds = 0.0
+
+
 @dataclass(frozen=True)
 class Sample:
     """One figure that a workload measured, and what measuring it took."""

@@ -69,7 +69,7 @@ def checks(results: Results, metric: Metric) -> list[bool | None]:
         (results.values(OURS.name, metric.name), metric.absolute),
     ]
     if metric.reference is not None:
-        base, bound = metric.reference
+        base, _, bound = metric.reference
         measured.append((results.ratio(metric.name, OURS.name, base, OURS.name), bound))
     return [None if spread is None else bound.holds(spread.median) for spread, bound in measured if bound is not None]
 
@@ -96,10 +96,11 @@ def everything_holds(results: Results) -> bool:
 def own_bounds(results: Results, metric: Metric) -> str:
     """Return what is asked of dagrpc's figure by itself, with the figure that answers it."""
     if metric.absolute is not None:
-        return f"{metric.absolute.text()} {metric.unit}"
+        return f"asked {metric.absolute.text()} {metric.unit}"
     if metric.reference is not None:
-        base, bound = metric.reference
-        return f"{spread_text(results.ratio(metric.name, OURS.name, base, OURS.name))} of its own; {bound.text()}"
+        base, title, bound = metric.reference
+        ratio = spread_text(results.ratio(metric.name, OURS.name, base, OURS.name))
+        return f"{ratio} of {title}; asked {bound.text()}"
     return ""
 
 
@@ -115,7 +116,7 @@ def figure_rows(results: Results) -> list[list[str]]:
             "asked",
             "to queuing off",
             "asked",
-            "of itself",
+            "by itself",
         ]
     ]
     for metric in measured_metrics(results):

@@ -117,6 +117,12 @@ def groups_of(workloads: list[Workload]) -> list[list[Workload]]:
     return list(groups.values())
 
 
+def takes_part(contender: Contender, workload: Workload, *, everything: bool) -> bool:
+    """Tell whether a contender runs a workload."""
+    left_out = workload.ours_only or (workload.slow_for_peer and not everything)
+    return not (contender.is_peer and left_out)
+
+
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=(__doc__ or "").split("\n\n")[0])
@@ -138,7 +144,7 @@ def measure(options: argparse.Namespace, results: Results, pythons: dict[str, Pa
         for group in groups_of(workloads):
             for step in range(len(contenders)):
                 contender = contenders[(number + step) % len(contenders)]
-                mine = [work for work in group if options.full or not (work.slow_for_peer and contender.is_peer)]
+                mine = [work for work in group if takes_part(contender, work, everything=options.full)]
                 if not mine:
                     continue
                 divisor = QUICK_DIVISOR if options.quick else 1

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measure import Bench, Watch
+from benchmarks.measure import Bench, WarmWatch, Watch
 
 MEBIBYTE = 2**20
 CLIENTS = 8
 # How long the slowest step of any workload may take; past it, something hangs.
 PATIENCE_SECONDS = 300
 RELEASE_SECONDS = 10
+# Sizes in MiB, and how often each is moved. One more time comes first and is not counted: connections are opened then,
+# and memory that was never used costs a machine, and a virtual one even more, several times what moving data costs.
+LARGE = ((64, 7), (512, 3))
 
 
 def inc(number: int) -> int:
@@ -158,8 +161,8 @@ def array_sum(bench: Bench) -> None:
 def move_between_workers(bench: Bench, mebibytes: int, laps: int) -> Watch:
     """Time a task that does nothing but want an array of the other worker."""
     holder, taker = bench.worker_addresses()
-    watch = Watch()
-    for number in bench.fresh(laps):
+    watch = WarmWatch()
+    for number in bench.fresh(1 + laps):
         array = bench.client.submit(make_array, mebibytes, number, workers=[holder])
         bench.library.wait(array, timeout=PATIENCE_SECONDS)
         with watch:
@@ -173,16 +176,16 @@ def transfer(bench: Bench) -> None:
     """Arrays of three sizes from one worker to the other, the trip of the task itself included."""
     watch = move_between_workers(bench, 1, bench.size(20))
     bench.record("transfer_1mib", statistics.median(watch.laps) * 1000, watch)
-    for mebibytes, laps in ((64, 5), (512, 3)):
+    for mebibytes, laps in LARGE:
         watch = move_between_workers(bench, mebibytes, bench.size(laps))
         bench.record(f"transfer_{mebibytes}mib", mebibytes / statistics.median(watch.laps), watch)
 
 
 def gather_large(bench: Bench) -> None:
     """One array from a worker to the client."""
-    for mebibytes, laps in ((64, 5), (512, 3)):
-        watch = Watch()
-        for number in bench.fresh(bench.size(laps)):
+    for mebibytes, laps in LARGE:
+        watch = WarmWatch()
+        for number in bench.fresh(1 + bench.size(laps)):
             array = bench.client.submit(make_array, mebibytes, number)
             bench.library.wait(array, timeout=PATIENCE_SECONDS)
             with watch:
@@ -195,9 +198,9 @@ def gather_large(bench: Bench) -> None:
 
 def scatter_large(bench: Bench) -> None:
     """One array from the client to a worker, its hashing for the key included: that is what `scatter` does."""
-    for mebibytes, laps in ((64, 5), (512, 3)):
-        watch = Watch()
-        for number in bench.fresh(bench.size(laps)):
+    for mebibytes, laps in LARGE:
+        watch = WarmWatch()
+        for number in bench.fresh(1 + bench.size(laps)):
             value = make_array(mebibytes, number)
             with watch:
                 future = bench.client.scatter(value)
@@ -289,6 +292,22 @@ def scheduler_memory(bench: Bench) -> None:
     cluster.close()
 
 
+def scheduler_core(bench: Bench) -> None:
+    """Run the scheduler's core without anything around it: events in, instructions out; see scheduler_core.py."""
+    import gc
+
+    from benchmarks.scheduler_core import GRAPHS, measure_time
+
+    # As the scheduler's process sets them.
+    gc.set_threshold(100_000, 50, 100)
+    sizes = (("core", 10_000, 10, 3), ("core_wide", 10_000, 1_000, 3), ("core_long", 1_000_000, 10, 1))
+    for metric, tasks, workers, repeats in sizes:
+        watch = Watch()
+        with watch:
+            best = min(measure_time(GRAPHS["fan-out"], bench.size(tasks), workers) for _ in range(repeats))
+        bench.record(metric, best, watch)
+
+
 @dataclass(frozen=True)
 class Workload:
     """A workload and where it runs.
@@ -301,12 +320,15 @@ class Workload:
         The workload starts the clusters that it needs itself.
     slow_for_peer
         It takes minutes with distributed; left out there unless everything is asked for.
+    ours_only
+        It measures a part of dagrpc that distributed has no counterpart of.
     """
 
     run: Callable[[Bench], None]
     group: str
     own_cluster: bool = False
     slow_for_peer: bool = False
+    ours_only: bool = False
 
     @property
     def name(self) -> str:
@@ -331,6 +353,7 @@ WORKLOADS = (
     Workload(gather_small, "data"),
     Workload(startup, "start", own_cluster=True),
     Workload(scheduler_memory, "memory", own_cluster=True),
+    Workload(scheduler_core, "core", own_cluster=True, ours_only=True),
 )
 
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

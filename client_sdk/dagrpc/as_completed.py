@@ -1,0 +1,397 @@
+"""Futures in the order in which they are done, and waiting for many of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from dagrpc import config
+from dagrpc._client import current
+from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
+from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
+from dagrpc.exceptions import FuturesCancelledError
+from dagrpc.future import Future
+
+__all__ = ["DoneAndNotDoneFutures", "as_completed", "fire_and_forget", "futures_of", "wait"]
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What `wait` returns."""
+
+    done: set[Future[Any]]
+    """The futures that are done."""
+    not_done: set[Future[Any]]
+    """The others."""
+
+
+def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_COMPLETED") -> Any:
+    """Wait until futures are done.
+
+    Parameters
+    ----------
+    fs : Future, or collection or nested structure of futures
+        What to wait for.
+    timeout : number, str or None
+        How long to wait, in seconds or as ``"500 ms"``.
+    return_when : {"ALL_COMPLETED", "FIRST_COMPLETED"}
+        Whether to wait for all or for one of them.
+
+    Returns
+    -------
+    DoneAndNotDoneFutures
+        The futures that are done and those that are not. Those that failed count as done.
+
+    Raises
+    ------
+    TimeoutError
+        If they are not done in time.
+    FuturesCancelledError
+        If any was cancelled.
+
+    Examples
+    --------
+    >>> done, not_done = wait(client.map(sum, [[1, 2], [3, 4]]))  # doctest: +SKIP
+    """
+    if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
+        raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
+    futures = futures_in(fs)
+    operation = _wait(futures, config.seconds(timeout), return_when == "FIRST_COMPLETED")
+    client = futures[0].client if futures else current.current_client()
+    if client is not None and client.asynchronous:
+        return run_awaiting(operation)
+    return run_blocking(operation)
+
+
+def _wait(futures: list[Future[Any]], timeout: float | None, first: bool) -> Operation[DoneAndNotDoneFutures]:
+    states = [future.bound_state() for future in futures]
+    deadline = Deadline(timeout)
+    if not (yield Countdown(states, deadline, first=first)):
+        left = sum(not state.done for state in states)
+        raise deadline.error(f"{left} of {len(states)} futures were not done")
+    _raise_if_cancelled(futures)
+    done = {future for future in futures if future.status in DONE}
+    return DoneAndNotDoneFutures(done, set(futures) - done)
+
+
+def _raise_if_cancelled(futures: Iterable[Future[Any]]) -> None:
+    states = {id(state): state for state in (future.bound_state() for future in futures)}
+    cancelled = [cancelled_error(state) for state in states.values() if state.status == CANCELLED]
+    if cancelled:
+        raise FuturesCancelledError.of(cancelled)
+
+
+def futures_of(o: Any, client: Any = None) -> list[Future[Any]]:
+    """Return the futures in a dask collection or nested structure.
+
+    Parameters
+    ----------
+    o : object
+        A collection, as `Client.persist` returns it, or lists, tuples, sets and dicts of futures and collections.
+    client : Client, optional
+        If given, its futures must not be cancelled.
+
+    Raises
+    ------
+    FuturesCancelledError
+        If `client` is given and any future was cancelled.
+
+    Examples
+    --------
+    >>> futures_of(client.persist(x))  # doctest: +SKIP
+    [<Future: pending, key: ('ones', 0)>, <Future: pending, key: ('ones', 1)>]
+    """
+    futures = futures_in(o)
+    if client is not None:
+        _raise_if_cancelled(futures)
+    return futures
+
+
+class _Keeper:
+    """Keeps futures alive until they are done."""
+
+    def __init__(self) -> None:
+        self.futures: dict[int, list[Future[Any]]] = {}
+
+    def keep(self, future: Future[Any]) -> None:
+        """Keep a future until it is done."""
+        state = future.bound_state()
+        with lock:
+            if KeyTable.watch((state,), self):
+                self.futures.setdefault(id(state), []).append(future)
+
+    def wake(self, state: KeyState) -> None:
+        """Let go of the futures of a key."""
+        self.futures.pop(id(state), None)
+
+
+_keeper = _Keeper()
+
+
+def fire_and_forget(obj: Any) -> None:
+    """Run tasks to their end even if nobody holds their futures.
+
+    Parameters
+    ----------
+    obj : Future, collection or nested structure
+        Futures, or dask collections, which are submitted.
+
+    Examples
+    --------
+    >>> fire_and_forget(client.submit(print, "done"))  # doctest: +SKIP
+    """
+    for future in futures_in(obj):
+        _keeper.keep(future)
+
+
+class as_completed:  # noqa: N801  (the name that users of distributed know)
+    """Iterates over futures in the order in which they are done.
+
+    Parameters
+    ----------
+    futures : collection of Future, optional
+        What to begin with; `add` and `update` put in more, also during the iteration.
+    loop : object, optional
+        Accepted for compatibility.
+    with_results : bool
+        Whether to yield pairs of future and result.
+    raise_errors : bool
+        With results: whether a task's exception is raised; otherwise the pair holds exception information as
+        `sys.exc_info` returns it. A cancelled future's result is a `FutureCancelledError`.
+    timeout : number, str or None
+        How long the iteration may take in all.
+
+    Raises
+    ------
+    TimeoutError
+        From the iteration, when time is up.
+
+    Examples
+    --------
+    >>> for future in as_completed(client.map(sum, [[1, 2], [3, 4]])):  # doctest: +SKIP
+    ...     print(future.result())
+    3
+    7
+    """
+
+    def __init__(
+        self,
+        futures: Iterable[Future[Any]] | None = None,
+        loop: object = None,
+        with_results: bool = False,
+        raise_errors: bool = True,
+        *,
+        timeout: float | str | None = None,
+    ) -> None:
+        self.with_results = with_results
+        self.raise_errors = raise_errors
+        self._waiting: dict[int, list[Future[Any]]] = {}
+        """Futures that are not done, by the id of their state."""
+        self._count = 0
+        self._ready: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._sleeper: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._deadline = Deadline(config.seconds(timeout))
+        if futures is not None:
+            self.update(futures)
+
+    # --- putting futures in --------------------------------------------------------------------------------------
+
+    def add(self, future: Future[Any]) -> None:
+        """Put a future in.
+
+        Examples
+        --------
+        >>> completed.add(client.submit(sum, [5, 6]))  # doctest: +SKIP
+        """
+        self.update((future,))
+
+    def update(self, futures: Iterable[Future[Any]]) -> None:
+        """Put several futures in; one that is in already is yielded once more.
+
+        Examples
+        --------
+        >>> completed.update(client.map(sum, [[5, 6], [7, 8]]))  # doctest: +SKIP
+        """
+        futures = list(futures)
+        for future in futures:
+            if not isinstance(future, Future):
+                raise TypeError(f"Input must be a future, got {future!r}")
+        with lock:
+            self._count += len(futures)
+            fresh: list[KeyState] = []
+            for future in futures:
+                state = future.bound_state()
+                if state.status in DONE:
+                    self._ready.put(future)
+                elif id(state) in self._waiting:
+                    self._waiting[id(state)].append(future)
+                else:
+                    self._waiting[id(state)] = [future]
+                    fresh.append(state)
+            KeyTable.watch(fresh, self)
+        self._alarm()
+
+    def wake(self, state: KeyState) -> None:
+        """Take note that a key is done. Called by dagrpc itself."""
+        for future in self._waiting.pop(id(state), ()):
+            self._ready.put(future)
+        self._alarm()
+
+    def _alarm(self) -> None:
+        sleeper = self._sleeper
+        if sleeper is not None:
+            self._sleeper = None
+            loop, waiter = sleeper
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+
+    # --- looking in ----------------------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Return how many futures have not been yielded.
+
+        Examples
+        --------
+        >>> as_completed(futures).count()  # doctest: +SKIP
+        2
+        """
+        return self._count
+
+    def is_empty(self) -> bool:
+        """Return whether all futures have been yielded."""
+        return self._count == 0
+
+    def has_ready(self) -> bool:
+        """Return whether there is a future that can be yielded without waiting."""
+        return not self._ready.empty()
+
+    def clear(self) -> None:
+        """Take all futures out.
+
+        Examples
+        --------
+        >>> completed.clear()  # doctest: +SKIP
+        """
+        with lock:
+            states = [futures[0].bound_state() for futures in self._waiting.values()]
+            KeyTable.unwatch(states, self)
+            self._waiting.clear()
+            self._count = 0
+            self._ready = queue.SimpleQueue()
+
+    # --- taking futures out --------------------------------------------------------------------------------------
+
+    def _take(self, block: bool) -> Future[Any]:
+        """Return the next future that is done.
+
+        Raises
+        ------
+        queue.Empty
+            If there is none and `block` is false.
+        """
+        if not block:
+            future = self._ready.get_nowait()
+        else:
+            try:
+                future = self._ready.get(timeout=self._deadline.left())
+            except queue.Empty:
+                raise self._deadline.error(f"{self._count} futures were not done") from None
+        self._count -= 1
+        return future
+
+    async def _take_async(self) -> Future[Any]:
+        while True:
+            try:
+                return self._take(block=False)
+            except queue.Empty:
+                pass
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
+            self._sleeper = (loop, waiter)
+            if self.has_ready():
+                continue
+            await asyncio.wait((waiter,), timeout=self._deadline.left())
+            if not waiter.done():
+                raise self._deadline.error(f"{self._count} futures were not done")
+            if self.is_empty():
+                raise StopAsyncIteration
+
+    def _with_result(self, future: Future[Any]) -> Operation[Any]:
+        """Return what the iteration yields for a future."""
+        if not self.with_results:
+            return future
+        state = future.bound_state()
+        if state.status == FINISHED:
+            value = inline_value(state)
+            if value is not NOT_HERE:
+                return future, value
+            client = future._client
+            assert client is not None
+            values = yield from values_of(client, [state], "skip", None, self._deadline)
+            if state.wire in values:
+                return future, values[state.wire]
+        if state.status == ERROR:
+            error, traceback = failure_of(state)
+            if self.raise_errors:
+                raise error.with_traceback(traceback)
+            return future, (type(error), error, traceback)
+        return future, cancelled_error(state)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self.is_empty():
+            raise StopIteration
+        return run_blocking(self._with_result(self._take(block=True)))
+
+    next = __next__
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self.is_empty():
+            raise StopAsyncIteration
+        return await run_awaiting(self._with_result(await self._take_async()))
+
+    def next_batch(self, block: bool = True) -> list[Any]:
+        """Return all futures that are done and have not been yielded.
+
+        Parameters
+        ----------
+        block : bool
+            Whether to wait for one if there is none.
+
+        Examples
+        --------
+        >>> completed.next_batch(block=False)  # doctest: +SKIP
+        []
+        """
+        return run_blocking(self._batch(block))
+
+    def _batch(self, block: bool) -> Generator[Any, Any, list[Any]]:
+        futures = []
+        if block and not self.is_empty():
+            futures.append(self._take(block=True))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                futures.append(self._take(block=False))
+        batch = []
+        for future in futures:
+            batch.append((yield from self._with_result(future)))
+        return batch
+
+    def batches(self) -> Iterator[list[Any]]:
+        """Iterate over batches: each time all futures that were done meanwhile.
+
+        Examples
+        --------
+        >>> for batch in as_completed(futures).batches():  # doctest: +SKIP
+        ...     print(len(batch))
+        """
+        while not self.is_empty():
+            yield self.next_batch(block=True)

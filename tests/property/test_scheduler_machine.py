@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -103,11 +101,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         """Have events handled, and the effects carried out."""
         self.now += 0.01
         result = self.core.handle_batch(batch, self.now)
-        # Lists in effects belong to those who get them, as of now.
         self.journal.append((self.now, list(batch), result))
         for effect in result:
-            if isinstance(effect, Sequence):
-                continue
             if hasattr(effect, "worker") and not hasattr(effect, "client"):
                 self.obey(effect)
             else:
@@ -144,9 +139,11 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def believe(self, effect: effects.Effect) -> None:
         """Take note, as a client does, of what became of a key."""
-        assert not isinstance(effect, effects.RejectGraph | effects.ComputeTask)
         beliefs = self.beliefs[effect.client]
-        if isinstance(effect, effects.ReportFinished):
+        if isinstance(effect, effects.RejectGraph):
+            for key in effect.keys:
+                assert beliefs.pop(key) == "pending"
+        elif isinstance(effect, effects.ReportFinished):
             beliefs[effect.key] = "finished"
         elif isinstance(effect, effects.ReportErred):
             beliefs[effect.key] = "erred"
@@ -433,10 +430,13 @@ class SchedulerMachine(RuleBasedStateMachine):
             assert core.handle_batch(batch, now) == result
 
 
-SchedulerMachine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("DAGRPC_EXAMPLES", "150")),
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+# For a long search: DAGRPC_PROPERTY_EXAMPLES=5000.
+EXAMPLES = int(os.environ.get("DAGRPC_PROPERTY_EXAMPLES", "150"))
+
 TestSchedulerMachine = SchedulerMachine.TestCase
+TestSchedulerMachine.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

@@ -151,9 +151,10 @@ class _Batch:
             return
         self._calls = self._released = None
         new = self.request.commands.add()
+        if isinstance(command, Part):
+            self._add_part(new.graph, command)
+            return
         match command:
-            case Part():
-                self._add_part(new.graph, command)
             case Want(keys):
                 new.want.keys.extend(keys)
             case Cancel(keys, force, reason, message):

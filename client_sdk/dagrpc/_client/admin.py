@@ -1,0 +1,213 @@
+"""Questions about the cluster, and orders to it: one coroutine each, to be run on the IO loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.session import ClientSession
+from dagrpc._client.waiting import Deadline
+from dagrpc._codec.calls import encode_call_request, result_of
+from dagrpc._io.channels import ServiceClient
+from dagrpc._util.keys import Key, decode_key
+from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
+from dagrpc.v1 import common_pb2, scheduler_service_pb2
+
+logger = logging.getLogger("dagrpc.client")
+
+_POLL = 0.05
+
+
+def _scheduler(session: ClientSession) -> ServiceClient:
+    session.check_open()
+    assert session.scheduler is not None
+    return session.scheduler
+
+
+# --- questions ---------------------------------------------------------------------------------------------------
+
+
+async def who_has(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, list[str]]:
+    """Return the workers that hold results, by key. None asks about all."""
+    if wires is not None and not wires:
+        return {}
+    request = scheduler_service_pb2.WhoHasRequest(keys=wires)
+    response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
+    return {decode_key(ref.key): list(ref.workers) for ref in response.data}
+
+
+async def has_what(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
+    """Return the keys of the results that workers hold."""
+    request = scheduler_service_pb2.HasWhatRequest(workers=worker_names(workers))
+    response = await _scheduler(session).call("HasWhat", request, scheduler_service_pb2.HasWhatResponse)
+    return {entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers}
+
+
+async def processing(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
+    """Return the keys of the tasks that workers are busy with."""
+    request = scheduler_service_pb2.ProcessingRequest(workers=worker_names(workers))
+    response = await _scheduler(session).call("Processing", request, scheduler_service_pb2.ProcessingResponse)
+    return {entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers}
+
+
+async def scheduler_info(session: ClientSession, n_workers: int = -1) -> dict[str, Any]:
+    """Return what there is to know of the scheduler and of at most so many of its workers."""
+    request = scheduler_service_pb2.GetClusterInfoRequest()
+    info = await _scheduler(session).call("GetClusterInfo", request, scheduler_service_pb2.GetClusterInfoResponse)
+    shown = info.workers if n_workers < 0 else info.workers[:n_workers]
+    return {
+        "type": "Scheduler",
+        "id": info.scheduler_id,
+        "address": info.address or session.address,
+        "services": dict(info.services),
+        "started": info.started,
+        "n_workers": len(info.workers),
+        "total_threads": sum(worker.nthreads for worker in info.workers),
+        "total_memory": sum(worker.memory_limit for worker in info.workers),
+        "workers": {worker.address: _worker_info(worker) for worker in shown},
+    }
+
+
+def _worker_info(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:
+    status = common_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+    return {
+        "type": "Worker",
+        "id": worker.name,
+        "host": worker.host,
+        "resources": dict(worker.resources),
+        "local_directory": worker.local_directory,
+        "name": worker.name,
+        "nthreads": worker.nthreads,
+        "memory_limit": worker.memory_limit,
+        "last_seen": worker.last_seen,
+        "services": dict(worker.services),
+        "metrics": dict(worker.metrics),
+        "status": status,
+        "nanny": worker.nanny or None,
+        "pid": worker.pid,
+    }
+
+
+async def nthreads(session: ClientSession, workers: Workers) -> dict[str, int]:
+    """Return how many threads workers have."""
+    names = set(worker_names(workers))
+    known = (await scheduler_info(session))["workers"]
+    return {
+        address: info["nthreads"]
+        for address, info in known.items()
+        if workers is None or names & {address, info["name"], info["host"]}
+    }
+
+
+async def wait_for_workers(session: ClientSession, n_workers: int, deadline: Deadline) -> None:
+    """Return once there are so many workers.
+
+    Raises
+    ------
+    WorkerStartTimeoutError
+        If there are not before the deadline.
+    """
+    while True:
+        count = (await scheduler_info(session, 0))["n_workers"]
+        if count >= n_workers:
+            return
+        left = deadline.left()
+        if left is not None and left <= 0:
+            raise WorkerStartTimeoutError(count, n_workers, deadline.timeout or 0.0)
+        await asyncio.sleep(_POLL if left is None else min(_POLL, left))
+
+
+# --- functions outside the graph ---------------------------------------------------------------------------------
+
+
+async def run(
+    session: ClientSession,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    workers: Workers,
+    wait: bool,
+    nanny: bool,
+    on_error: str,
+) -> dict[str, Any] | None:
+    """Run a function on workers and return what it returned on each."""
+    if workers is not None and not worker_names(workers):
+        return {}
+    request = scheduler_service_pb2.RunOnWorkersRequest(
+        function=encode_call_request(function, args, kwargs),
+        workers=worker_names(workers),
+        nanny=nanny,
+        no_wait=not wait,
+    )
+    response = await _scheduler(session).call(
+        "RunOnWorkers", request, scheduler_service_pb2.RunOnWorkersResponse, timeout=None
+    )
+    if not wait:
+        return None
+    values: dict[str, Any] = {}
+    for result in response.results:
+        try:
+            values[result.worker] = result_of(result)
+        except BaseException as error:
+            if on_error == "raise":
+                raise
+            if on_error == "return":
+                values[result.worker] = error
+    return values
+
+
+async def run_on_scheduler(
+    session: ClientSession, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Run a function on the scheduler."""
+    request = scheduler_service_pb2.RunOnSchedulerRequest(function=encode_call_request(function, args, kwargs))
+    response = await _scheduler(session).call(
+        "RunOnScheduler", request, scheduler_service_pb2.RunOnSchedulerResponse, timeout=None
+    )
+    return result_of(response.result)
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+async def restart(session: ClientSession, workers: Sequence[str], timeout: float, wait: bool) -> dict[str, str]:
+    """Restart workers, all of them if none are named, and return what became of each."""
+    request = scheduler_service_pb2.RestartWorkersRequest(
+        timeout_seconds=timeout, workers=list(workers), no_wait=not wait
+    )
+    response = await _scheduler(session).call(
+        "RestartWorkers", request, scheduler_service_pb2.RestartWorkersResponse, timeout=timeout + 30
+    )
+    # The futures are cancelled by events of the session, which this answer may have overtaken.
+    await session.ping()
+    return dict(response.outcomes)
+
+
+async def retire_workers(session: ClientSession, workers: Workers, count: int | None) -> dict[str, dict[str, Any]]:
+    """Take workers out, the named ones or so many with the least data, and return what they were."""
+    known = (await scheduler_info(session))["workers"]
+    names = worker_names(workers)
+    if workers is None and count:
+        by_data = sorted(known, key=lambda address: known[address]["metrics"].get("managed_bytes", 0.0))
+        names = by_data[:count]
+    if not names:
+        return {}
+    request = scheduler_service_pb2.RetireWorkersRequest(workers=names)
+    response = await _scheduler(session).call(
+        "RetireWorkers", request, scheduler_service_pb2.RetireWorkersResponse, timeout=None
+    )
+    return {address: known.get(address, {}) for address in response.workers}
+
+
+async def shutdown(session: ClientSession) -> None:
+    """Stop the scheduler and with it all workers."""
+    request = scheduler_service_pb2.ShutdownRequest(reason=f"asked by {session.client_id}")
+    try:
+        await _scheduler(session).call("Shutdown", request, scheduler_service_pb2.ShutdownResponse)
+    except CommClosedError:
+        # It may be gone before it could answer.
+        logger.debug("The scheduler ended the connection while it was shut down", exc_info=True)

@@ -1,0 +1,214 @@
+"""Putting local data on workers."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dask.sizeof import sizeof
+
+from dagrpc._client.gather import raise_unless_finished
+from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.state import FINISHED
+from dagrpc._client.submit import check_key
+from dagrpc._client.tokens import data_key, unique_data_key
+from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
+from dagrpc._codec import payload as payloads
+from dagrpc._codec.failures import type_name
+from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue, upload
+from dagrpc._util.keys import encode_key
+from dagrpc.exceptions import CommClosedError, LimitReachedError, NoWorkersError
+from dagrpc.future import Future
+from dagrpc.v1 import scheduler_service_pb2
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+    from dagrpc.client import Client
+
+_ATTEMPTS = 5
+_ALL_WORKERS = -1
+
+
+@dataclass(slots=True)
+class _Items:
+    """What to scatter."""
+
+    values: dict[Hashable, Any]
+    """By key."""
+    shape: Any = None
+    """What to return: futures in the places of keys."""
+    outgoing: dict[str, OutgoingValue] = field(default_factory=dict)
+    """The encoded values by key as on the wire."""
+
+    def encode(self) -> None:
+        """Encode the values."""
+        for key, value in self.values.items():
+            wire = encode_key(key)
+            try:
+                encoding, frames = payloads.encode(value)
+            except Exception as error:
+                raise TypeError(f"Could not pickle {key!r}, a {type_name(type(value))}: {error}") from error
+            self.outgoing[wire] = OutgoingValue(wire, encoding, frames, type_name(type(value)), _size(value))
+
+
+def _size(value: object) -> int:
+    try:
+        return int(sizeof(value))
+    except Exception:  # a user's own __sizeof__
+        return 0
+
+
+def _plan(data: Any, hash_data: bool) -> _Items:
+    """Name the data, and say in which shape its futures are to be returned."""
+    if isinstance(data, (Iterator, queue.Queue)):
+        raise TypeError("Scattering iterators and queues is not supported: make a list first")
+    kind = type(data)
+    if kind is dict:
+        for key in data:
+            check_key(key)
+        return _Items(dict(data), {key: key for key in data})
+    name = data_key if hash_data else unique_data_key
+    if kind in (list, tuple, set, frozenset, range):
+        pairs = [(name(value), value) for value in data]
+        return _Items(dict(pairs), (list if kind is range else kind)(key for key, _ in pairs))
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        pairs = [(name(value), value) for value in data]
+        return _Items(dict(pairs), kind(*(key for key, _ in pairs)))
+    key = name(data)
+    return _Items({key: data}, key)
+
+
+def _fill(shape: Any, futures: Mapping[Hashable, Future[Any]], top: Any) -> Any:
+    """Return the futures in the shape that the data had."""
+    if type(shape) is dict:
+        return {name: futures[key] for name, key in shape.items()}
+    if type(shape) in (list, set, frozenset):
+        return type(shape)(futures[key] for key in shape)
+    if isinstance(shape, tuple) and isinstance(top, tuple):
+        items = [futures[key] for key in shape]
+        return tuple(items) if type(shape) is tuple else type(shape)(*items)
+    return futures[shape]
+
+
+def scatter(
+    client: Client,
+    data: Any,
+    workers: Workers,
+    broadcast: bool | int,
+    direct: bool | None,
+    hash_data: bool,
+    timeout: float,
+) -> Operation[Any]:
+    """Put data on workers and return futures in its shape."""
+    client._check_open()
+    items: _Items = yield Away(lambda: _plan(data, hash_data))
+    if not items.values:
+        return _fill(items.shape, {}, data)
+    futures = {}
+    for key in items.values:
+        state, _ = client._table.create(key, encode_key(key))
+        futures[key] = Future._of(state, client)
+    names = worker_names(workers)
+    copies = _ALL_WORKERS if broadcast is True else int(broadcast)
+    if not names and not copies:
+        # What lies on the cluster already need not go there again.
+        items.values = {key: value for key, value in items.values.items() if futures[key].status != FINISHED}
+    if items.values:
+        yield Away(items.encode)
+        deadline = Deadline(timeout)
+        sender = _Sender(client._session, client._direct(direct))
+        yield OnLoop(client._loop, sender.announce(items.outgoing, names, copies, deadline))
+        yield OnLoop(client._loop, sender.send(items.outgoing))
+        states = [future.bound_state() for future in futures.values()]
+        # The workers have the data; their reports are on the way to the scheduler, and its own to us.
+        deadline = Deadline(max(timeout, 30.0))
+        if not (yield Countdown(states, deadline, fail_fast=True)):
+            raise deadline.error("The scheduler did not report scattered data")
+        for state in states:
+            raise_unless_finished(state)
+    return _fill(items.shape, futures, data)
+
+
+class _Sender:
+    """Sends values to workers. Lives on the IO loop."""
+
+    def __init__(self, session: ClientSession, direct: bool | None) -> None:
+        self._session = session
+        self._direct = direct
+        self._by_worker: dict[str, list[str]] = {}
+
+    async def announce(
+        self, outgoing: Mapping[str, OutgoingValue], workers: Sequence[str], copies: int, deadline: Deadline
+    ) -> None:
+        """Tell the scheduler what comes, and learn where it is to go.
+
+        Raises
+        ------
+        TimeoutError
+            If there are no workers before the deadline.
+        """
+        await self._session.fence()
+        scheduler = self._session.scheduler
+        assert scheduler is not None
+        request = scheduler_service_pb2.ScatterRequest(
+            client_id=self._session.client_id,
+            items=[scheduler_service_pb2.ScatterItem(key=v.key, nbytes=v.nbytes) for v in outgoing.values()],
+            workers=workers,
+            copies=copies,
+        )
+        delay = 0.05
+        while True:
+            try:
+                response = await scheduler.call("Scatter", request, scheduler_service_pb2.ScatterResponse)
+                break
+            except NoWorkersError:
+                left = deadline.left()
+                if left is not None and left <= 0:
+                    raise deadline.error("No workers to scatter to came") from None
+                await asyncio.sleep(delay if left is None else min(delay, left))
+                delay = min(delay * 2, 0.5)
+        for placement in response.placements:
+            for worker in placement.workers:
+                self._by_worker.setdefault(worker, []).append(placement.key)
+
+    async def send(self, outgoing: Mapping[str, OutgoingValue]) -> None:
+        """Send all values to where they are to go.
+
+        Raises
+        ------
+        CommClosedError
+            If a worker can be reached neither directly nor through the scheduler.
+        """
+        await asyncio.gather(
+            *(self._to_worker(worker, [outgoing[key] for key in keys]) for worker, keys in self._by_worker.items())
+        )
+
+    async def _to_worker(self, worker: str, values: Sequence[OutgoingValue]) -> None:
+        relay = self._direct is False
+        delay = 0.05
+        for attempt in range(_ATTEMPTS):
+            try:
+                if relay:
+                    await self._relay(worker, values)
+                else:
+                    assert self._session.data is not None
+                    await upload(self._session.data.client(worker, WORKER_SERVICE), "PutData", values)
+                return
+            except LimitReachedError:
+                pass
+            except CommClosedError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                # Out of our reach, perhaps, but not of the scheduler's.
+                relay = True
+            await asyncio.sleep(delay)
+            delay *= 2
+        raise CommClosedError(f"Worker {worker} was too busy to take data")
+
+    async def _relay(self, worker: str, values: Sequence[OutgoingValue]) -> None:
+        assert self._session.scheduler is not None
+        first = scheduler_service_pb2.RelayDataRequest(worker=worker).SerializeToString()
+        await upload(self._session.scheduler, "RelayData", values, first)

@@ -1,0 +1,1 @@
+"""Dask graphs as tasks that can be sent. Knows nothing of connections."""

@@ -1,0 +1,261 @@
+"""Dask graphs as tasks in the order in which they are to run.
+
+Takes what dask has: expressions, high-level graphs, dicts of tasks old and new. What comes out is culled to what is
+needed, has no aliases that can be avoided, and names each task by its key as on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import dask
+from dask._task_spec import Alias, GraphNode, convert_legacy_graph, resolve_aliases
+from dask.order import order as dask_order
+from dask.utils import ensure_dict
+
+from dagrpc._codec.tasks import Digest, GraphEncoder
+from dagrpc._util.keys import encode_key
+from dagrpc.exceptions import GraphError
+
+Nodes: TypeAlias = dict[Hashable, GraphNode]
+Annotations: TypeAlias = Mapping[str, Mapping[Hashable, Any]]
+"""By name of the annotation and key."""
+
+_TOMBSTONE = "_AnnotationsTombstone"
+"""Type of the values by which dask says that a key of a layer does not have the layer's annotation."""
+
+
+@dataclass(slots=True)
+class EncodedTask:
+    """A task ready to be sent."""
+
+    key: Hashable
+    wire: str
+    dependencies: list[str]
+    run_spec: bytes
+    shared: tuple[Digest, ...]
+    order: int
+
+
+class LoweredGraph:
+    """A graph ready to be encoded.
+
+    Parameters
+    ----------
+    nodes : dict
+        The tasks by key, those needed and no more.
+    order : mapping
+        Place of each in the order of execution.
+    wires : dict
+        Keys as on the wire, of the tasks and of what they depend on.
+    external : collection
+        Keys that tasks depend on and that are not in the graph.
+    """
+
+    def __init__(
+        self, nodes: Nodes, order: Mapping[Hashable, int], wires: dict[Hashable, str], external: Collection[Hashable]
+    ) -> None:
+        self.nodes = nodes
+        self.order = order
+        self.wires = wires
+        self.external = external
+        self.encoder = GraphEncoder()
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def encode(self) -> Iterator[EncodedTask]:
+        """Yield the tasks in the order in which they are to run, dependencies first.
+
+        Raises
+        ------
+        TypeError
+            If a task cannot be pickled; names it.
+        """
+        wires, encoder, order = self.wires, self.encoder, self.order
+        for key in sorted(self.nodes, key=order.__getitem__):
+            node = self.nodes[key]
+            originals = tuple(node.dependencies)
+            dependencies = [wires[dependency] for dependency in originals]
+            same = all(map(_is, originals, dependencies))
+            try:
+                run_spec, digests = encoder.encode(node, None if same else originals)
+            except Exception as error:
+                raise TypeError(f"Could not pickle task {key!r}: {type(error).__name__}: {error}") from error
+            if encoder.references:
+                self._add_references(originals, dependencies)
+                run_spec, digests = encoder.encode(node, originals + tuple(dependencies[len(originals) :]))
+            yield EncodedTask(key, wires[key], dependencies, run_spec, digests, order[key])
+
+    def _add_references(self, originals: tuple[Hashable, ...], dependencies: list[str]) -> None:
+        """Add the futures that stand inside a task to its dependencies."""
+        for wire in self.encoder.references:
+            if wire not in dependencies:
+                dependencies.append(wire)
+
+
+def _is(first: object, second: object) -> bool:
+    return first is second
+
+
+def lower(
+    graph: Any, keys: Iterable[Hashable], is_known: Callable[[str], bool] = lambda wire: False
+) -> tuple[LoweredGraph, dict[str, dict[Hashable, Any]]]:
+    """Return a graph ready to be encoded, and its annotations by name and key.
+
+    Parameters
+    ----------
+    graph : Expr, HighLevelGraph or mapping
+        As dask hands it over.
+    keys : iterable
+        The keys that are wanted.
+    is_known : callable
+        Says of a key as on the wire whether the cluster has it already: such a task is not sent again.
+
+    Raises
+    ------
+    GraphError
+        If there is a cycle, or a key that is wanted or depended on is missing; the message names them.
+    """
+    annotations = _annotations(graph)
+    nodes = _materialize(graph)
+    wires: dict[Hashable, str] = {}
+    wanted = list(dict.fromkeys(keys))
+    nodes, external = _cull(nodes, wanted, wires, is_known)
+    if any(type(node) is Alias for node in nodes.values()):
+        nodes = _without_aliases(nodes, wanted)
+        nodes, external = _cull(nodes, wanted, wires, is_known)
+    return LoweredGraph(nodes, _order(nodes), wires, external), annotations
+
+
+def _materialize(graph: Any) -> Nodes:
+    """Return a graph as a dict of nodes."""
+    # An expression has its tasks once it is asked for them; a dict is what it is.
+    tasks = graph.__dask_graph__() if hasattr(graph, "__dask_graph__") else graph
+    if not isinstance(tasks, Mapping):
+        raise TypeError(f"A graph is a mapping or a dask expression, not {type(graph).__name__}")
+    nodes: Nodes = convert_legacy_graph(ensure_dict(tasks))
+    return nodes
+
+
+def _annotations(graph: Any) -> dict[str, dict[Hashable, Any]]:
+    """Return a graph's annotations by name and key."""
+    if hasattr(graph, "__dask_annotations__"):
+        return {
+            name: {key: value for key, value in values.items() if type(value).__name__ != _TOMBSTONE}
+            for name, values in graph.__dask_annotations__().items()
+        }
+    found: dict[str, dict[Hashable, Any]] = {}
+    for layer in getattr(graph, "layers", {}).values():
+        for name, value in (getattr(layer, "annotations", None) or {}).items():
+            values = found.setdefault(name, {})
+            for key in layer:
+                values[key] = value(key) if callable(value) else value
+    if isinstance(graph, dict):
+        # A graph that was written down has no layers: what is active holds for all of it.
+        for name, value in dask.get_annotations().items():
+            found[name] = {key: value(key) if callable(value) else value for key in graph}
+    return found
+
+
+def _cull(
+    nodes: Nodes, wanted: Iterable[Hashable], wires: dict[Hashable, str], is_known: Callable[[str], bool]
+) -> tuple[Nodes, set[Hashable]]:
+    """Return the nodes that the wanted keys need, and the keys outside of the graph that they need."""
+    needed: Nodes = {}
+    external: set[Hashable] = set()
+    missing: dict[Hashable, Hashable | None] = {}
+    stack: list[tuple[Hashable, Hashable | None]] = [(key, None) for key in wanted]
+    while stack:
+        key, dependent = stack.pop()
+        if key in needed or key in external:
+            continue
+        wire = wires.get(key)
+        if wire is None:
+            wire = wires[key] = encode_key(key)
+        if is_known(wire):
+            external.add(key)
+            continue
+        node = nodes.get(key)
+        if node is None:
+            missing.setdefault(key, dependent)
+            continue
+        needed[key] = node
+        stack.extend((dependency, key) for dependency in node.dependencies)
+    if missing:
+        raise GraphError(_missing_message(missing))
+    return needed, external
+
+
+def _missing_message(missing: Mapping[Hashable, Hashable | None]) -> str:
+    shown = [
+        f"{key!r}" + (f" (needed by {dependent!r})" if dependent is not None else " (asked for)")
+        for key, dependent in list(missing.items())[:5]
+    ]
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return f"The graph has no task for {', '.join(shown)}{more}, and the cluster holds no such result"
+
+
+def _without_aliases(nodes: Nodes, wanted: Iterable[Hashable]) -> Nodes:
+    """Return the graph with tasks under the names that aliases give them, where nobody else uses them."""
+    dependents: dict[Hashable, set[Hashable]] = {key: set() for key in nodes}
+    for key, node in nodes.items():
+        for dependency in node.dependencies:
+            dependents.setdefault(dependency, set()).add(key)
+    resolved: Nodes = resolve_aliases(nodes, set(wanted), dependents)
+    return resolved
+
+
+def _order(nodes: Nodes) -> Mapping[Hashable, int]:
+    """Return the place of each task in the order of execution.
+
+    Raises
+    ------
+    GraphError
+        If there is a cycle.
+    """
+    if not any(dependency in nodes for node in nodes.values() for dependency in node.dependencies):
+        return {key: position for position, key in enumerate(nodes)}
+    cycle = _find_cycle(nodes)
+    if cycle:
+        raise GraphError(f"The graph has a cycle: {' -> '.join(repr(key) for key in cycle)}")
+    places: Mapping[Hashable, int] = dask_order(nodes)
+    return places
+
+
+def _find_cycle(nodes: Nodes) -> list[Hashable]:
+    """Return the keys of a cycle, the first one again at the end; empty if there is none."""
+    waiting = {key: sum(dependency in nodes for dependency in node.dependencies) for key, node in nodes.items()}
+    dependents: dict[Hashable, list[Hashable]] = {}
+    for key, node in nodes.items():
+        for dependency in node.dependencies:
+            dependents.setdefault(dependency, []).append(key)
+    ready = [key for key, count in waiting.items() if not count]
+    while ready:
+        key = ready.pop()
+        del waiting[key]
+        for dependent in dependents.get(key, ()):
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                ready.append(dependent)
+    if not waiting:
+        return []
+    # Each that is left depends on one that is left: following them leads into a cycle.
+    path: dict[Hashable, None] = {}
+    key = next(iter(waiting))
+    while key not in path:
+        path[key] = None
+        key = next(dependency for dependency in nodes[key].dependencies if dependency in waiting)
+    trail = list(path)
+    return [*trail[trail.index(key) :], key]
+
+
+def nested_keys(keys: Any) -> Iterator[Hashable]:
+    """Yield the keys of nested lists of keys."""
+    if isinstance(keys, list):
+        for item in keys:
+            yield from nested_keys(item)
+    else:
+        yield keys

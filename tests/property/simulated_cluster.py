@@ -1,0 +1,510 @@
+"""A cluster without sockets, threads or clocks: the real cores, and everything around them simulated.
+
+Everything that happens is chosen by one random generator, so that a seed and a script of actions name one history.
+Messages between two peers keep their order; messages of different peers do not. A connection may break at any moment:
+what was on its way is lost with it, and the worker is gone for the scheduler. Transfers between workers may be
+refused, put off or broken, and find results missing that were dropped while they were under way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+from dagrpc_scheduler.core import effects
+from dagrpc_scheduler.core import events as scheduler_events
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_worker.core import events as worker_events
+from dagrpc_worker.core import instructions
+from dagrpc_worker.core.config import WorkerCoreConfig
+from dagrpc_worker.core.machine import WorkerCore
+
+LONG = 20_000
+"""Steps after which a cluster that is left alone should have come to rest."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a simulated task does; the opaque `work` of the cores."""
+
+    key: str
+    dependencies: tuple[str, ...]
+    failures: int = 0
+    """How often it fails before it succeeds."""
+    secedes: bool = False
+    reschedules: bool = False
+    """Whether it asks to be run elsewhere when it is run first."""
+    untransferable: bool = False
+    """Whether its result cannot be sent to another worker."""
+
+
+def value_of(key: str, values: Sequence[int]) -> int:
+    """Compute a task's result from those of its dependencies."""
+    return crc32(repr((key, tuple(values))).encode())
+
+
+@dataclass
+class Running:
+    """An execution on a thread."""
+
+    task: instructions.Execute
+    values: list[int]
+    """What it uses, read from the store when a thread took it up."""
+    start: float
+
+
+@dataclass
+class SimulatedPool:
+    """An executor: threads, and a queue before them."""
+
+    threads: int
+    queue: deque[instructions.Execute] = field(default_factory=deque)
+    running: list[Running] = field(default_factory=list)
+
+
+@dataclass
+class Transfer:
+    """Results on their way from one worker to another."""
+
+    source: str
+    target: SimulatedWorker
+    keys: Sequence[str]
+    served: dict[str, int] | None = None
+    """What the source gave; none yet before it was asked."""
+    untransferable: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
+
+
+class SimulatedWorker:
+    """A worker's core with a store, threads and timers."""
+
+    def __init__(self, address: str, nthreads: int, resources: dict[str, float], config: WorkerCoreConfig) -> None:
+        self.address = address
+        self.nthreads = nthreads
+        self.resources = resources
+        self.config = config
+        self.core = WorkerCore(address, nthreads, resources, config, validate=True)
+        self.alive = True
+        self.store: dict[str, int] = {}
+        self.untransferable: set[str] = set()
+        self.orders: deque[worker_events.Event] = deque()
+        """From the scheduler."""
+        self.inbox: deque[tuple[worker_events.Event, dict[str, int]]] = deque()
+        """From threads, transfers and timers; and data that is put here, which the store gets with the event."""
+        self.pools: dict[str, SimulatedPool] = {"": SimulatedPool(nthreads)}
+        self.seceded: list[Running] = []
+        self.retries: list[str] = []
+        self.log: list[tuple[tuple[worker_events.Event, ...], float, list[instructions.Instruction]]] = []
+
+    def busy(self) -> bool:
+        """Tell whether anything goes on here."""
+        working = any(pool.queue or pool.running for pool in self.pools.values())
+        return self.alive and bool(working or self.orders or self.inbox or self.seceded or self.retries)
+
+    def pool(self, executor: str) -> SimulatedPool:
+        """Give an executor."""
+        if executor not in self.pools:
+            self.pools[executor] = SimulatedPool(self.config.executors.get(executor, 1))
+        return self.pools[executor]
+
+
+class SimulatedClient:
+    """What a client wants, and what it was told last."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.messages: deque[scheduler_events.Event] = deque()
+        self.status: dict[str, str] = {}
+        """``pending``, ``finished``, ``erred``, ``cancelled`` or ``rejected`` of each key that it wants."""
+
+
+class SimulatedCluster:
+    """One scheduler, workers, clients and the network between them."""
+
+    def __init__(self, seed: int, scheduler: CoreConfig, worker: WorkerCoreConfig, trouble: float) -> None:
+        self.random = random.Random(seed)
+        self.now = 0.0
+        self.trouble = trouble
+        """How likely a transfer is to go wrong in one way or another."""
+        self.worker_config = worker
+        self.core = SchedulerCore(scheduler, validate=True)
+        self.log: list[tuple[tuple[scheduler_events.Event, ...], float, list[effects.Effect]]] = []
+        self.workers: list[SimulatedWorker] = []
+        self.sessions: dict[str, SimulatedWorker] = {}
+        """Workers by address, as far as the scheduler knows of them."""
+        self.reports: dict[str, deque[scheduler_events.Event]] = {}
+        """From each address; successive workers with one address follow each other there."""
+        self.joining: dict[str, deque[SimulatedWorker]] = {}
+        self.clients: dict[str, SimulatedClient] = {}
+        self.transfers: list[Transfer] = []
+        self.attempts: dict[str, int] = {}
+        """How often each task was run to its end, or to its failure."""
+        self.puts_failed: set[str] = set()
+        """Data that could not be put on a worker."""
+        self.kills = 0
+        self.breaks = 0
+
+    # What the outside does.
+
+    def join(self, nthreads: int, resources: dict[str, float], address: str = "") -> SimulatedWorker:
+        """Let a worker come."""
+        # Two workers on each host.
+        address = address or f"host{len(self.workers) // 2}:{len(self.workers)}"
+        worker = SimulatedWorker(address, nthreads, resources, self.worker_config)
+        self.workers.append(worker)
+        self.joining.setdefault(address, deque()).append(worker)
+        self.reports.setdefault(address, deque()).append(
+            scheduler_events.WorkerAdded(address, address, nthreads, address.split(":")[0], 0, resources)
+        )
+        return worker
+
+    def kill(self, worker: SimulatedWorker, *, reconnects: bool = False) -> None:
+        """Let a worker's connection break: it and what was on its way are lost. It may come back empty-handed."""
+        worker.alive = False
+        self.kills += 1
+        reports = self.reports[worker.address]
+        said = [index for index, event in enumerate(reports) if getattr(event, "worker", "") == worker.address]
+        lost = set(said[self.random.randint(0, len(said)) :])
+        kept = [event for index, event in enumerate(reports) if index not in lost]
+        reports.clear()
+        reports.extend(kept)
+        reports.append(scheduler_events.WorkerRemoved(worker.address, reason="its connection broke"))
+        for event, _ in worker.inbox:
+            if isinstance(event, worker_events.DataPut):
+                self._put_failed(list(event.sizes))
+        if reconnects:
+            self.join(worker.nthreads, worker.resources, worker.address)
+
+    def _put_failed(self, keys: list[str]) -> None:
+        """Let the clients give up data that could not be put anywhere."""
+        self.puts_failed.update(keys)
+        for client in self.clients.values():
+            lost = [key for key in keys if client.status.get(key) == "pending"]
+            if lost:
+                client.messages.append(scheduler_events.KeysCancelled(client.name, lost, force=True))
+
+    def client(self, name: str) -> SimulatedClient:
+        """Give a client, who comes if need be."""
+        if name not in self.clients:
+            self.clients[name] = SimulatedClient(name)
+            self.clients[name].messages.append(scheduler_events.ClientAdded(name))
+        return self.clients[name]
+
+    def _put(self, keys: list[str]) -> None:
+        """Let a client, which has been told where, put data on a worker."""
+        workers = [worker for worker in self.sessions.values() if worker.alive]
+        if not workers:
+            self._put_failed(keys)
+            return
+        values = {key: value_of(key, ()) for key in keys}
+        event = worker_events.DataPut(dict.fromkeys(values, 10))
+        self.random.choice(workers).inbox.append((event, values))
+
+    def set_paused(self, worker: SimulatedWorker, paused: bool) -> None:
+        """Let a worker run short of memory, or have some again."""
+        worker.inbox.append((worker_events.Paused() if paused else worker_events.Resumed(), {}))
+        status = "paused" if paused else "running"
+        self.reports[worker.address].append(scheduler_events.WorkerStatusChanged(worker.address, status))
+
+    def alive(self) -> list[SimulatedWorker]:
+        """Give the workers that are there."""
+        return [worker for worker in self.workers if worker.alive]
+
+    # What happens.
+
+    def run(self, steps: int) -> None:
+        """Let some things happen."""
+        for _ in range(steps):
+            if not self.step():
+                return
+
+    def run_to_rest(self) -> None:
+        """Let everything happen that still does."""
+        for _ in range(LONG):
+            if not self.step():
+                return
+        raise AssertionError(f"the cluster does not come to rest: {self.describe()}")
+
+    def step(self) -> bool:
+        """Let one thing happen; tell whether there was any."""
+        possible: list[Callable[[], None]] = []
+        if self._pending_messages():
+            possible += [self._scheduler_turn] * 2
+        for worker in self.workers:
+            if worker.alive:
+                self._add_possible(worker, possible)
+        possible += [lambda transfer=transfer: self._transfer(transfer) for transfer in self.transfers]  # type: ignore[misc]
+        if not possible:
+            return False
+        self.now += 0.001
+        self.random.choice(possible)()
+        return True
+
+    def _add_possible(self, worker: SimulatedWorker, possible: list[Callable[[], None]]) -> None:
+        if worker.orders or worker.inbox:
+            possible.append(lambda: self._worker_turn(worker))
+        for pool in worker.pools.values():
+            if pool.queue and len(pool.running) < pool.threads:
+                possible.append(lambda pool=pool: self._take_up(worker, pool))  # type: ignore[misc]
+            if pool.running:
+                possible.append(lambda pool=pool: self._end(worker, pool.running))  # type: ignore[misc]
+        if worker.seceded:
+            possible.append(lambda: self._end(worker, worker.seceded))
+        if worker.retries:
+            possible.append(lambda: self._retry(worker))
+
+    # The scheduler.
+
+    def _pending_messages(self) -> list[deque[scheduler_events.Event]]:
+        queues = [client.messages for client in self.clients.values()]
+        return [queue for queue in (*queues, *self.reports.values()) if queue]
+
+    def _scheduler_turn(self) -> None:
+        """Let the scheduler handle some messages of some peers."""
+        batch: list[scheduler_events.Event] = []
+        for _ in range(self.random.choice((1, 1, 2, 5, 10))):
+            queues = self._pending_messages()
+            if not queues:
+                break
+            queue = self.random.choice(queues)
+            if batch and isinstance(queue[0], scheduler_events.WorkerAdded):
+                # A shell must not mix up two workers with one address either.
+                break
+            event = queue.popleft()
+            batch.append(event)
+            if isinstance(event, scheduler_events.WorkerAdded):
+                self.sessions[event.address] = self.joining[event.address].popleft()
+                break
+        self._handle(batch)
+
+    def _handle(self, batch: list[scheduler_events.Event]) -> None:
+        result = self.core.handle_batch(batch, self.now)
+        # Lists of keys are copied: the replay compares them.
+        self.log.append((tuple(batch), self.now, list(result)))
+        for effect in result:
+            if isinstance(effect, _TO_CLIENT):
+                self._tell_client(effect)
+            else:
+                order = _order_of(effect)
+                worker = self.sessions[effect.worker]
+                if order is not None and worker.alive:
+                    worker.orders.append(order)
+        for event in batch:
+            if isinstance(event, scheduler_events.DataAnnounced):
+                self._put(list(event.sizes))
+
+    def _tell_client(self, effect: Any) -> None:
+        client = self.clients[effect.client]
+        if isinstance(effect, effects.RejectGraph):
+            client.status.update(dict.fromkeys(effect.keys, "rejected"))
+        elif effect.key in client.status:
+            client.status[effect.key] = _STATUS[type(effect)]
+
+    # The workers.
+
+    def _worker_turn(self, worker: SimulatedWorker) -> None:
+        """Let a worker handle some orders and some of what happened on it."""
+        batch: list[worker_events.Event] = []
+        for _ in range(self.random.choice((1, 1, 2, 5, 10))):
+            if worker.orders and (not worker.inbox or self.random.random() < 0.5):
+                batch.append(worker.orders.popleft())
+            elif worker.inbox:
+                event, values = worker.inbox.popleft()
+                if isinstance(event, worker_events.DataPut):
+                    worker.store.update(values)
+                batch.append(event)
+        result = worker.core.handle_batch(batch, self.now)
+        worker.log.append((tuple(batch), self.now, list(result)))
+        for instruction in result:
+            self._carry_out(worker, instruction)
+
+    def _carry_out(self, worker: SimulatedWorker, instruction: instructions.Instruction) -> None:
+        match instruction:
+            case instructions.Execute():
+                worker.pool(instruction.executor).queue.append(instruction)
+            case instructions.Withdraw():
+                self._withdraw(worker, instruction)
+            case instructions.GatherData():
+                self.transfers.append(Transfer(instruction.worker, worker, instruction.keys))
+            case instructions.DropData():
+                for key in instruction.keys:
+                    worker.store.pop(key, None)
+            case instructions.RetryPeerLater():
+                worker.retries.append(instruction.worker)
+            case _:
+                report = _report_of(worker.address, instruction)
+                if report is not None:
+                    self.reports[worker.address].append(report)
+
+    def _withdraw(self, worker: SimulatedWorker, instruction: instructions.Withdraw) -> None:
+        for pool in worker.pools.values():
+            for task in pool.queue:
+                if (task.key, task.run_id) == (instruction.key, instruction.run_id):
+                    pool.queue.remove(task)
+                    worker.inbox.append((worker_events.ExecuteSkipped(task.key, task.run_id), {}))
+                    return
+
+    def _retry(self, worker: SimulatedWorker) -> None:
+        peer = worker.retries.pop(self.random.randrange(len(worker.retries)))
+        worker.inbox.append((worker_events.PeerRetryDue(peer), {}))
+
+    # Threads.
+
+    def _take_up(self, worker: SimulatedWorker, pool: SimulatedPool) -> None:
+        """Let a thread take up the next task."""
+        task = pool.queue.popleft()
+        missing = [key for key in task.dependencies if key not in worker.store]
+        assert not missing, f"{task.key} runs on {worker.address} without {missing}"
+        values = {key: worker.store[key] for key in task.dependencies}
+        pool.running.append(Running(task, [values[key] for key in task.work.dependencies], self.now))
+
+    def _end(self, worker: SimulatedWorker, threads: list[Running]) -> None:
+        """Let an execution end, or leave its pool."""
+        running = threads.pop(self.random.randrange(len(threads)))
+        task, work = running.task, running.task.work
+        key, run_id = task.key, task.run_id
+        if work.secedes and threads is not worker.seceded:
+            worker.seceded.append(running)
+            worker.inbox.append((worker_events.TaskSeceded(key, run_id, self.now - running.start), {}))
+            return
+        attempt = self.attempts[key] = self.attempts.get(key, 0) + 1
+        event: worker_events.Event
+        if attempt <= work.failures:
+            event = worker_events.ExecuteFailed(key, run_id, f"failure of {key}", running.start, self.now)
+        elif work.reschedules and attempt == work.failures + 1:
+            event = worker_events.ExecuteRescheduled(key, run_id)
+        else:
+            worker.store[key] = value_of(key, running.values)
+            if work.untransferable:
+                worker.untransferable.add(key)
+            event = worker_events.ExecuteSucceeded(key, run_id, 10, "int", running.start, self.now)
+        worker.inbox.append((event, {}))
+
+    # Transfers.
+
+    def _transfer(self, transfer: Transfer) -> None:
+        """Let the source answer, or the answer arrive, or something go wrong."""
+        target = transfer.target
+        if not target.alive:
+            self.transfers.remove(transfer)
+            return
+        trouble = self.random.random() < self.trouble
+        if transfer.served is None:
+            source = next((worker for worker in self.alive() if worker.address == transfer.source), None)
+            if source is None or (trouble and self.random.random() < 0.3):
+                self._end_transfer(transfer, worker_events.GatherFailed(transfer.source, transfer.keys), source)
+            elif trouble and self.random.random() < 0.5:
+                self._end_transfer(transfer, worker_events.GatherRefused(transfer.source, transfer.keys), source)
+            else:
+                self._serve(transfer, source, trouble)
+            return
+        missing = [
+            key
+            for key in transfer.keys
+            if key not in transfer.served and key not in transfer.deferred and key not in transfer.untransferable
+        ]
+        target.store.update(transfer.served)
+        event = worker_events.GatherSucceeded(
+            transfer.source,
+            dict.fromkeys(transfer.served, 10),
+            missing,
+            {key: f"{key} cannot be sent" for key in transfer.untransferable},
+            transfer.deferred,
+        )
+        self._end_transfer(transfer, event, target)
+
+    def _serve(self, transfer: Transfer, source: SimulatedWorker, trouble: bool) -> None:
+        transfer.served = {}
+        for key in transfer.keys:
+            if trouble and self.random.random() < 0.3:
+                transfer.deferred += (key,)
+            elif key in source.store:
+                if key in source.untransferable:
+                    transfer.untransferable += (key,)
+                else:
+                    transfer.served[key] = source.store[key]
+
+    def _end_transfer(
+        self, transfer: Transfer, event: worker_events.Event, source: SimulatedWorker | None
+    ) -> None:
+        self.transfers.remove(transfer)
+        if isinstance(event, worker_events.GatherFailed) and source is not None:
+            self.breaks += 1
+        transfer.target.inbox.append((event, {}))
+
+    def describe(self) -> str:
+        """Tell what is left, for a failed assertion."""
+        lines = [f"scheduler: {[repr(task) + ' ' + task.state for task in self.core.tasks.values()]}"]
+        lines += [f"{worker.address}: {worker.core.view.counts()}" for worker in self.alive()]
+        lines += [f"{client.name}: {client.status}" for client in self.clients.values()]
+        return "\n".join(lines)
+
+
+_TO_CLIENT = (
+    effects.ReportFinished,
+    effects.ReportErred,
+    effects.ReportLost,
+    effects.ReportCancelled,
+    effects.ReportRetried,
+    effects.RejectGraph,
+)
+_STATUS: dict[type, str] = {
+    effects.ReportFinished: "finished",
+    effects.ReportErred: "erred",
+    effects.ReportLost: "pending",
+    effects.ReportCancelled: "cancelled",
+    effects.ReportRetried: "pending",
+}
+
+
+def _order_of(effect: Any) -> worker_events.Event | None:
+    """Translate what the scheduler asks for into what the worker is asked for."""
+    match effect:
+        case effects.ComputeTask():
+            options = effect.options
+            return worker_events.ComputeRequested(
+                effect.key,
+                effect.run_id,
+                effect.priority,
+                effect.work,
+                effect.dependencies,
+                options.resources,
+                options.actor,
+                options.executor,
+                options.annotations,
+                effect.duration,
+            )
+        case effects.FreeKeys():
+            return worker_events.KeysFreed(effect.keys)
+        case effects.AcquireReplicas():
+            return worker_events.ReplicasRequested(effect.data)
+        case effects.RemoveReplicas():
+            return worker_events.ReplicasUnwanted(effect.keys)
+        case effects.RefreshWhoHas():
+            return worker_events.WhoHasRefreshed(effect.data)
+    return None
+
+
+def _report_of(worker: str, instruction: instructions.Instruction) -> scheduler_events.Event | None:
+    """Translate what a worker reports into what happens to the scheduler."""
+    match instruction:
+        case instructions.ReportFinished(key, run_id, nbytes, type_name, start, stop, payload):
+            return scheduler_events.TaskFinished(worker, key, run_id, nbytes, type_name, start, stop, payload)
+        case instructions.ReportErred(key, run_id, failure, start, stop):
+            return scheduler_events.TaskErred(worker, key, run_id, failure, start, stop)
+        case instructions.ReportRescheduled(key, run_id):
+            return scheduler_events.TaskRescheduled(worker, key, run_id)
+        case instructions.ReportLongRunning(key, run_id, duration):
+            return scheduler_events.TaskLongRunning(worker, key, run_id, duration)
+        case instructions.ReportReplicasAdded(sizes):
+            return scheduler_events.ReplicasAdded(worker, sizes)
+        case instructions.ReportReplicasRemoved(keys):
+            return scheduler_events.ReplicasRemoved(worker, keys)
+        case instructions.ReportDataMissing(key, holder):
+            return scheduler_events.DataMissing(worker, key, holder)
+    return None
