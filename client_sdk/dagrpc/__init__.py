@@ -1,1 +1,51 @@
-"""dagrpc runs Python task graphs on a cluster of gRPC services."""
+"""dagrpc: runs Python task graphs on a cluster of gRPC services, with the API of dask.distributed.
+
+Names are looked up when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Where each name comes from.
+_EXPORTS = {
+    "CancelledError": "dagrpc.exceptions",
+    "Client": "dagrpc.client",
+    "ClosedClientError": "dagrpc.exceptions",
+    "CommClosedError": "dagrpc.exceptions",
+    "Future": "dagrpc.future",
+    "FutureCancelledError": "dagrpc.exceptions",
+    "FuturesCancelledError": "dagrpc.exceptions",
+    "KilledWorker": "dagrpc.exceptions",
+    "LocalCluster": "dagrpc_deploy.local",
+    "NoValidWorkerError": "dagrpc.exceptions",
+    "RemoteTaskError": "dagrpc.exceptions",
+    "Reschedule": "dagrpc.exceptions",
+    "WorkerStartTimeoutError": "dagrpc.exceptions",
+    "as_completed": "dagrpc.completion",
+    "default_client": "dagrpc.client",
+    "fire_and_forget": "dagrpc.completion",
+    "futures_of": "dagrpc.completion",
+    "get_client": "dagrpc.client",
+    "wait": "dagrpc.completion",
+}
+
+TimeoutError = TimeoutError  # the builtin one, under the name that users of distributed import
+
+__all__ = sorted([*_EXPORTS, "TimeoutError", "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("dagrpc._util.versions").installed_version("dagrpc")
+    elif name in _EXPORTS:
+        value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    else:
+        raise AttributeError(f"module 'dagrpc' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,354 @@
+"""The part of a client that asks about the cluster and gives it orders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dagrpc import config
+from dagrpc._client import admin
+from dagrpc._client.connection import NO_DEFAULT, Connection
+from dagrpc._client.gather import futures_in
+from dagrpc._client.options import Duration, Workers, worker_names
+from dagrpc._client.state import CANCELLED
+from dagrpc._client.submit import check_key
+from dagrpc._client.waiting import Deadline, OnLoop, Operation
+from dagrpc._util.keys import encode_key
+from dagrpc.exceptions import FuturesCancelledError
+from dagrpc.future import Future
+
+logger = logging.getLogger("dagrpc.client")
+
+_RESTART_TIMEOUT = 120.0
+
+
+class Administration(Connection):
+    """Questions about the cluster, and orders to it. See `Client`."""
+
+    # --- functions outside the graph -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        workers: Workers = None,
+        wait: bool = True,
+        nanny: bool = False,
+        on_error: str = "raise",
+        **kwargs: Any,
+    ) -> Any:
+        """Run a function on workers, outside the task graph.
+
+        Parameters
+        ----------
+        function : callable
+            A function or coroutine function. If it has a parameter ``dask_worker``, that gets the worker.
+        *args, **kwargs
+            Its arguments.
+        workers : str or iterable of str, optional
+            Addresses, names or host names; all workers by default.
+        wait : bool
+            Whether to wait for the function to return.
+        nanny : bool
+            Whether to run it in the workers' nannies instead.
+        on_error : {"raise", "return", "ignore"}
+            What to do with an exception: raise it, return it in place of the value, or leave its worker out.
+
+        Returns
+        -------
+        dict
+            What the function returned, by the worker's address. None if nobody waited.
+
+        Examples
+        --------
+        >>> client.run(os.getpid)  # doctest: +SKIP
+        {'127.0.0.1:40001': 4711, '127.0.0.1:40002': 4712}
+        """
+        if on_error not in ("raise", "return", "ignore"):
+            raise ValueError(f"on_error must be 'raise', 'return' or 'ignore', not {on_error!r}")
+        return self._call(
+            admin.run(
+                self._session, function, args, kwargs, workers=workers, wait=wait, nanny=nanny, on_error=on_error
+            )
+        )
+
+    def run_on_scheduler(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function on the scheduler, if that was started with user code allowed.
+
+        Parameters
+        ----------
+        function : callable
+            A function or coroutine function. If it has a parameter ``dask_scheduler``, that gets the scheduler.
+        *args, **kwargs
+            Its arguments.
+
+        Raises
+        ------
+        CodeNotAllowedError
+            If the scheduler runs no user code.
+
+        Examples
+        --------
+        >>> client.run_on_scheduler(os.getpid)  # doctest: +SKIP
+        4710
+        """
+        return self._call(admin.run_on_scheduler(self._session, function, args, kwargs))
+
+    # --- questions -----------------------------------------------------------------------------------------------
+
+    def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
+        """Return which workers hold results.
+
+        Parameters
+        ----------
+        futures : collection, nested structure of futures, or list of keys, optional
+            All results by default.
+
+        Returns
+        -------
+        dict
+            Addresses by key.
+
+        Examples
+        --------
+        >>> client.who_has(futures)  # doctest: +SKIP
+        {'inc-1c8dd6be1c21646c71f76c16d09304ea': ['127.0.0.1:40001']}
+        """
+        return self._call(admin.who_has(self._session, None if futures is None else self._wires(futures)))
+
+    def _wires(self, futures: Any) -> list[str]:
+        """Return keys as on the wire of futures, collections or keys."""
+        found = futures_in(futures)
+        cancelled = [future for future in found if future.status == CANCELLED]
+        if cancelled:
+            raise FuturesCancelledError([([str(future.key) for future in cancelled], "unknown")])
+        wires = [future.bound_state().wire for future in found]
+        if isinstance(futures, (list, tuple, set)):
+            for item in futures:
+                if isinstance(item, str) and not isinstance(item, Future):
+                    check_key(item)
+                    wires.append(encode_key(item))
+        return wires
+
+    def has_what(self, workers: Workers = None, **kwargs: Any) -> Any:
+        """Return which results workers hold.
+
+        Parameters
+        ----------
+        workers : str or iterable of str, optional
+            Addresses or names; all workers by default.
+
+        Returns
+        -------
+        dict
+            Lists of keys by address.
+
+        Examples
+        --------
+        >>> client.has_what()  # doctest: +SKIP
+        {'127.0.0.1:40001': ['inc-1c8dd6be1c21646c71f76c16d09304ea'], '127.0.0.1:40002': []}
+        """
+        return self._call(admin.has_what(self._session, workers))
+
+    def processing(self, workers: Workers = None) -> Any:
+        """Return which tasks workers are busy with.
+
+        Parameters
+        ----------
+        workers : str or iterable of str, optional
+            Addresses or names; all workers by default.
+
+        Returns
+        -------
+        dict
+            Lists of keys by address.
+
+        Examples
+        --------
+        >>> client.processing()  # doctest: +SKIP
+        {'127.0.0.1:40001': ['sleep-8c0a2b9d5b8d7e1f4a3c2b1d0e9f8a7b'], '127.0.0.1:40002': []}
+        """
+        return self._call(admin.processing(self._session, workers))
+
+    def nthreads(self, workers: Workers = None, **kwargs: Any) -> Any:
+        """Return how many threads workers have.
+
+        Parameters
+        ----------
+        workers : str or iterable of str, optional
+            Addresses, names or host names; all workers by default.
+
+        Returns
+        -------
+        dict
+            Numbers by address.
+
+        Examples
+        --------
+        >>> client.nthreads()  # doctest: +SKIP
+        {'127.0.0.1:40001': 4, '127.0.0.1:40002': 4}
+        """
+        return self._call(admin.nthreads(self._session, workers))
+
+    ncores = nthreads
+
+    def scheduler_info(self, n_workers: int = -1, **kwargs: Any) -> Any:
+        """Return what there is to know of the scheduler and its workers.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many workers to describe; all by default.
+
+        Returns
+        -------
+        dict
+            With ``address``, ``n_workers``, ``total_threads``, ``total_memory``, ``workers`` and more.
+
+        Examples
+        --------
+        >>> client.scheduler_info()["n_workers"]  # doctest: +SKIP
+        2
+        """
+        return self._call(admin.scheduler_info(self._session, n_workers))
+
+    def wait_for_workers(self, n_workers: int, timeout: Duration = None) -> Any:
+        """Wait until there are so many workers.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many.
+        timeout : number or str, optional
+            How long to wait.
+
+        Raises
+        ------
+        WorkerStartTimeoutError
+            If there are not in time; a `TimeoutError`.
+
+        Examples
+        --------
+        >>> client.wait_for_workers(2, timeout="30 s")  # doctest: +SKIP
+        """
+        if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
+            raise ValueError(f"`n_workers` must be a positive integer. Instead got {n_workers!r}.")
+        return self._call(admin.wait_for_workers(self._session, n_workers, Deadline(config.seconds(timeout))))
+
+    # --- orders --------------------------------------------------------------------------------------------------
+
+    def restart(self, timeout: Duration = NO_DEFAULT, wait_for_workers: bool = True) -> Any:
+        """Restart all workers and forget all tasks.
+
+        Futures are cancelled with reason ``scheduler-restart``. Workers without a nanny are closed.
+
+        Parameters
+        ----------
+        timeout : number or str, optional
+            How long to wait for the workers to be back; 2 minutes by default.
+        wait_for_workers : bool
+            Whether to wait for them.
+
+        Raises
+        ------
+        TimeoutError
+            If a worker is not back in time.
+
+        Examples
+        --------
+        >>> client.restart()  # doctest: +SKIP
+        """
+        return self._run(self._restart((), timeout, wait_for_workers, raise_for_error=True, answer=False))
+
+    def restart_workers(
+        self, workers: Sequence[str], timeout: Duration = NO_DEFAULT, raise_for_error: bool = True
+    ) -> Any:
+        """Restart some workers; what they held is computed again where it is needed.
+
+        Parameters
+        ----------
+        workers : list of str
+            Addresses or names of workers with nannies.
+        timeout : number or str, optional
+            How long to wait for them to be back.
+        raise_for_error : bool
+            Whether to raise if one is not back in time.
+
+        Returns
+        -------
+        dict
+            ``"OK"``, ``"removed"`` or ``"timed out"`` by worker.
+
+        Examples
+        --------
+        >>> client.restart_workers(["127.0.0.1:40001"])  # doctest: +SKIP
+        {'127.0.0.1:40001': 'OK'}
+        """
+        names = worker_names(workers)
+        if not names:
+            raise ValueError("Name the workers to restart; `restart` restarts all of them")
+        return self._run(self._restart(names, timeout, True, raise_for_error=raise_for_error, answer=True))
+
+    def _restart(
+        self, workers: Sequence[str], timeout: Duration, wait: bool, *, raise_for_error: bool, answer: bool
+    ) -> Operation[dict[str, str] | None]:
+        self._check_open()
+        seconds = _RESTART_TIMEOUT if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
+        outcomes: dict[str, str] = yield OnLoop(
+            self._loop, admin.restart(self._session, workers, seconds, wait), Deadline(seconds + 60)
+        )
+        late = sorted(worker for worker, outcome in outcomes.items() if outcome == "timed out")
+        if late and wait and raise_for_error:
+            raise TimeoutError(f"Workers {', '.join(late)} were not back within {seconds:g} s after their restart")
+        removed = sorted(worker for worker, outcome in outcomes.items() if outcome == "removed")
+        if removed:
+            logger.warning("Workers %s have no nanny to restart them: they were closed", ", ".join(removed))
+        return outcomes if answer else None
+
+    def retire_workers(self, workers: Workers = None, close_workers: bool = True, **kwargs: Any) -> Any:
+        """Take workers out: what only they hold moves elsewhere, then they close.
+
+        Parameters
+        ----------
+        workers : str or iterable of str, optional
+            Addresses, names or host names.
+        close_workers : bool
+            Must be true.
+        **kwargs
+            ``n``: how many to take out if none are named; those with the least data. ``names``: names of workers.
+
+        Returns
+        -------
+        dict
+            What `scheduler_info` said of them, by address.
+
+        Examples
+        --------
+        >>> client.retire_workers(n=1)  # doctest: +SKIP
+        {'127.0.0.1:40002': {...}}
+        """
+        if not close_workers:
+            raise NotImplementedError("Retired workers close; keep them with close_workers=True left out")
+        names = kwargs.pop("names", None)
+        count = kwargs.pop("n", None)
+        if kwargs:
+            raise NotImplementedError(f"Not supported by retire_workers: {', '.join(sorted(kwargs))}")
+        return self._call(admin.retire_workers(self._session, workers if workers is not None else names, count))
+
+    def shutdown(self) -> Any:
+        """Stop the scheduler and all workers, and close this client.
+
+        Examples
+        --------
+        >>> client.shutdown()  # doctest: +SKIP
+        """
+        return self._run(self._shutdown())
+
+    def _shutdown(self) -> Operation[None]:
+        self._check_open()
+        # A cluster object knows best how to end what it started.
+        self._owns_cluster = self.cluster is not None and hasattr(self.cluster, "close")
+        if not self._owns_cluster:
+            yield OnLoop(self._loop, admin.shutdown(self._session), Deadline(60))
+        yield from self._close(self._timeout)

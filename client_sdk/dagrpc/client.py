@@ -1,0 +1,601 @@
+"""The client: what users of dagrpc work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from dagrpc import config
+from dagrpc._client import collections as _collections
+from dagrpc._client import current, gather, scatter, submit
+from dagrpc._client.administration import Administration
+from dagrpc._client.commands import Cancel, Ping, Retry
+from dagrpc._client.connection import NO_DEFAULT
+from dagrpc._client.options import Duration, Workers, explicit_options
+from dagrpc._client.state import KeyState, lock
+from dagrpc._client.waiting import Operation, run_awaiting, run_blocking
+from dagrpc._graph.lower import nested_keys
+from dagrpc._util.addresses import parse_address
+from dagrpc.future import Future
+
+__all__ = ["Client", "Future", "default_client", "get_client"]
+
+
+class Client(Administration):
+    """Connects to a cluster and has it compute.
+
+    Parameters
+    ----------
+    address : str or cluster, optional
+        Address of a scheduler, or a cluster object. By default the setting ``scheduler-address`` of dask's
+        configuration; if there is none, a `LocalCluster` is started with the other keyword arguments.
+    loop : object, optional
+        Accepted for compatibility.
+    timeout : number or str, optional
+        How long to try to reach the scheduler.
+    set_as_default : bool
+        Whether to be the default client, and dask's default scheduler.
+    scheduler_file : str, optional
+        A file written by the scheduler that holds its address.
+    security : optional
+        Not supported yet.
+    asynchronous : bool
+        Whether operations return awaitables: for programs that run on an event loop. Such a client is to be awaited,
+        or used with ``async with``.
+    name : str, optional
+        Part of the client's id, which logs show.
+    direct_to_workers : bool, optional
+        Whether data goes between client and workers directly. By default it does where they can be reached.
+    heartbeat_interval, serializers, deserializers, extensions, connection_limit
+        Accepted for compatibility.
+    **kwargs
+        For `LocalCluster`, if one is started.
+
+    Raises
+    ------
+    OSError
+        If no scheduler answers at the address in time; names the address.
+    ValueError
+        If there are unexpected keyword arguments beside an address.
+
+    Examples
+    --------
+    >>> client = Client("127.0.0.1:8786")  # doctest: +SKIP
+    >>> future = client.submit(sum, [1, 2, 3])  # doctest: +SKIP
+    >>> future.result()  # doctest: +SKIP
+    6
+    """
+
+    def __init__(
+        self,
+        address: Any = None,
+        loop: object = None,
+        timeout: Duration = NO_DEFAULT,
+        set_as_default: bool = True,
+        scheduler_file: str | None = None,
+        security: Any = None,
+        asynchronous: bool = False,
+        name: str | None = None,
+        heartbeat_interval: Any = None,
+        serializers: Any = None,
+        deserializers: Any = None,
+        extensions: Any = None,
+        direct_to_workers: bool | None = None,
+        connection_limit: int = 512,
+        **kwargs: Any,
+    ) -> None:
+        if security:
+            # Better than a connection that is not what was asked for.
+            raise NotImplementedError("security= is not supported yet")
+        super().__init__(
+            address,
+            timeout=timeout,
+            set_as_default=set_as_default,
+            scheduler_file=scheduler_file,
+            asynchronous=asynchronous,
+            name=name,
+            direct_to_workers=direct_to_workers,
+            cluster_options=kwargs,
+        )
+
+    # --- calls ---------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        func: Callable[..., Any],
+        *args: Any,
+        key: Hashable | None = None,
+        workers: Workers = None,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: float = 0,
+        fifo_timeout: Duration = "100 ms",
+        allow_other_workers: bool = False,
+        actor: bool = False,
+        actors: bool = False,
+        pure: bool = True,
+        **kwargs: Any,
+    ) -> Future[Any]:
+        """Have the cluster call a function.
+
+        Parameters
+        ----------
+        func : callable
+            The function.
+        *args, **kwargs
+            Its arguments. Futures among them, also within lists, tuples, sets and dicts, are replaced by their results.
+        key : str, bytes, number or tuple, optional
+            Name of the task. By default the function's name with a hash of function and arguments.
+        workers : str or iterable of str, optional
+            Addresses, names or host names of the workers that may run it.
+        resources : dict, optional
+            Amounts of the workers' resources that it needs, such as ``{"GPU": 1}``.
+        retries : int, optional
+            How many times to run it again if it fails.
+        priority : number
+            Higher runs first.
+        fifo_timeout : number, str or timedelta
+            Submissions closer together than this share a priority.
+        allow_other_workers : bool
+            Whether other workers may run it when none of `workers` is there.
+        actor, actors : bool
+            Whether the result is an actor.
+        pure : bool
+            Whether equal calls are one task. A call with effects, or with random results, should not be.
+
+        Raises
+        ------
+        TypeError
+            If `func` is not callable, or if it or an argument cannot be pickled.
+
+        Examples
+        --------
+        >>> a = client.submit(sum, [1, 2])  # doctest: +SKIP
+        >>> b = client.submit(sum, [a, 10])  # doctest: +SKIP
+        >>> b.result()  # doctest: +SKIP
+        13
+        """
+        actor = actor or actors
+        given: Mapping[str, Any] = {}
+        if workers or resources or retries or priority or actor:
+            given = explicit_options(
+                workers=workers,
+                allow_other_workers=allow_other_workers and bool(workers),
+                resources=resources,
+                retries=retries,
+                priority=priority,
+                actor=actor,
+            )
+        return submit.submit(
+            self,
+            func,
+            args,
+            kwargs,
+            key=key,
+            pure=pure and not actor,
+            fifo_timeout=fifo_timeout,
+            allow_other_workers=allow_other_workers,
+            given=given,
+        )
+
+    def map(
+        self,
+        func: Callable[..., Any],
+        *iterables: Any,
+        key: str | Iterable[Hashable] | None = None,
+        workers: Workers = None,
+        retries: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        priority: float = 0,
+        allow_other_workers: bool = False,
+        fifo_timeout: Duration = "100 ms",
+        actor: bool = False,
+        actors: bool = False,
+        pure: bool = True,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> list[Future[Any]]:
+        """Have the cluster call a function for each element of some iterables.
+
+        Parameters
+        ----------
+        func : callable
+            The function.
+        *iterables : collections
+            Its positional arguments; the shortest says how many calls there are. No iterators.
+        key : str or list, optional
+            A prefix for the keys, or the keys.
+        batch_size : int, optional
+            How many calls to submit at a time.
+        **kwargs
+            Further arguments, the same for all calls.
+
+        The other parameters are those of `submit`.
+
+        Returns
+        -------
+        list of Future
+            In the order of the elements.
+
+        Examples
+        --------
+        >>> futures = client.map(pow, range(4), [2, 2, 2, 2])  # doctest: +SKIP
+        >>> client.gather(futures)  # doctest: +SKIP
+        [0, 1, 4, 9]
+        """
+        actor = actor or actors
+        given = explicit_options(
+            workers=workers,
+            allow_other_workers=allow_other_workers,
+            resources=resources,
+            retries=retries,
+            priority=priority,
+            actor=actor,
+        )
+        return submit.map_calls(
+            self,
+            func,
+            iterables,
+            kwargs,
+            key=key,
+            pure=pure and not actor,
+            batch_size=batch_size,
+            fifo_timeout=fifo_timeout,
+            given=given,
+        )
+
+    # --- data ----------------------------------------------------------------------------------------------------
+
+    def gather(
+        self, futures: Any, errors: str = "raise", direct: bool | None = None, asynchronous: bool | None = None
+    ) -> Any:
+        """Wait for futures and fetch their results.
+
+        Parameters
+        ----------
+        futures : Future, or nested lists, tuples, sets and dicts of futures, or an iterator of futures
+            What to fetch. What is not a future is returned as it is.
+        errors : {"raise", "skip"}
+            What to do with a failed future: raise its exception, or leave it out of its list (elsewhere: None).
+        direct : bool, optional
+            Whether to fetch from the workers (True) or through the scheduler (False).
+        asynchronous : bool, optional
+            Whether to return an awaitable.
+
+        Returns
+        -------
+        The results in the places of the futures. For an iterator a generator, which waits for one at a time.
+
+        Examples
+        --------
+        >>> x = client.submit(sum, [1, 2])  # doctest: +SKIP
+        >>> client.gather({"a": x, "b": [x, x]})  # doctest: +SKIP
+        {'a': 3, 'b': [3, 3]}
+        """
+        if errors not in ("raise", "skip"):
+            raise ValueError(f"errors must be 'raise' or 'skip', not {errors!r}")
+        if hasattr(futures, "__next__") and not isinstance(futures, Future):
+            return (self.gather(future, errors=errors, direct=direct) for future in futures)
+        if hasattr(futures, "get_nowait"):
+            raise TypeError("Gathering a queue is not supported: make a list of its futures first")
+        self._check_open()
+        return self._drive(gather.gather(self, futures, errors, direct), asynchronous)
+
+    def scatter(
+        self,
+        data: Any,
+        workers: Workers = None,
+        broadcast: bool | int = False,
+        direct: bool | None = None,
+        hash: bool = True,
+        timeout: Duration = NO_DEFAULT,
+        asynchronous: bool | None = None,
+    ) -> Any:
+        """Put local data on workers.
+
+        Parameters
+        ----------
+        data : list, tuple, set, dict or any other value
+            Several values in a list, tuple, set, range or dict (whose keys name them); otherwise one value.
+        workers : str or iterable of str, optional
+            Addresses, names or host names of the workers that may take it.
+        broadcast : bool or int
+            Whether all workers get a copy, or how many do.
+        direct : bool, optional
+            Whether to send to the workers (True) or through the scheduler (False).
+        hash : bool
+            Whether the key is a hash of the value, so that equal values are one; otherwise it is random.
+        timeout : number or str, optional
+            How long to wait for workers to be there.
+        asynchronous : bool, optional
+            Whether to return an awaitable.
+
+        Returns
+        -------
+        Future, or list, tuple, set or dict of futures
+            In the shape of the data.
+
+        Raises
+        ------
+        TimeoutError
+            If there are no workers in time.
+
+        Examples
+        --------
+        >>> model = client.scatter(model, broadcast=True)  # doctest: +SKIP
+        >>> futures = client.map(predict, data, model=model)  # doctest: +SKIP
+        """
+        seconds = self._timeout if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
+        return self._drive(scatter.scatter(self, data, workers, broadcast, direct, hash, seconds), asynchronous)
+
+    def _drive(self, operation: Operation[Any], asynchronous: bool | None) -> Any:
+        if asynchronous is None:
+            return self._run(operation)
+        return run_awaiting(operation) if asynchronous else run_blocking(operation)
+
+    # --- dask collections ----------------------------------------------------------------------------------------
+
+    def compute(
+        self,
+        collections: Any,
+        sync: bool = False,
+        optimize_graph: bool = True,
+        workers: Any = None,
+        allow_other_workers: Any = False,
+        resources: Mapping[Any, Any] | None = None,
+        retries: Any = 0,
+        priority: Any = 0,
+        fifo_timeout: Duration = "60s",
+        actors: Any = None,
+        traverse: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Compute dask collections on the cluster.
+
+        Parameters
+        ----------
+        collections : collection, or list of collections
+            What to compute. What is no collection is returned as it is.
+        sync : bool
+            Whether to wait and return values rather than futures.
+        optimize_graph : bool
+            Whether dask optimizes the graph first.
+        workers, allow_other_workers, resources, retries, priority, actors
+            As for `submit`, for all tasks; or by collection in a dict, for the tasks that make its result.
+        fifo_timeout : number, str or timedelta
+            Submissions closer together than this share a priority.
+        traverse : bool
+            Whether to look for collections in nested lists and dicts.
+        **kwargs
+            Accepted for compatibility.
+
+        Returns
+        -------
+        Future, or list of futures
+            One for one, a list for several.
+
+        Examples
+        --------
+        >>> x = dask.delayed(sum)([1, 2])  # doctest: +SKIP
+        >>> client.compute(x).result()  # doctest: +SKIP
+        3
+        """
+        futures = _collections.compute_collections(
+            self,
+            collections,
+            optimize_graph=optimize_graph,
+            traverse=traverse,
+            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
+            fifo_timeout=fifo_timeout,
+        )
+        return self.gather(futures) if sync else futures
+
+    def persist(
+        self,
+        collections: Any,
+        optimize_graph: bool = True,
+        workers: Any = None,
+        allow_other_workers: Any = None,
+        resources: Mapping[Any, Any] | None = None,
+        retries: Any = None,
+        priority: Any = 0,
+        fifo_timeout: Duration = "60s",
+        actors: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Compute dask collections on the cluster and keep the results there.
+
+        Returns at once with collections that stand for the results. The parameters are those of `compute`.
+
+        Returns
+        -------
+        collection, or list of collections
+            One for one, a list for several.
+
+        Examples
+        --------
+        >>> x = client.persist(dask.array.ones(1000, chunks=100))  # doctest: +SKIP
+        >>> x.sum().compute()  # doctest: +SKIP
+        1000.0
+        """
+        return _collections.persist_collections(
+            self,
+            collections,
+            optimize_graph=optimize_graph,
+            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
+            fifo_timeout=fifo_timeout,
+        )
+
+    def get(
+        self,
+        dsk: Any,
+        keys: Any,
+        workers: Any = None,
+        allow_other_workers: Any = None,
+        resources: Mapping[Any, Any] | None = None,
+        sync: bool = True,
+        asynchronous: bool | None = None,
+        direct: bool | None = None,
+        retries: Any = None,
+        priority: Any = 0,
+        fifo_timeout: Duration = "60s",
+        actors: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Compute a dask graph.
+
+        Parameters
+        ----------
+        dsk : dict, HighLevelGraph or Expr
+            The graph.
+        keys : key, or nested lists of keys
+            What is wanted of it.
+        sync : bool
+            Whether to wait and return values rather than futures.
+
+        The other parameters are those of `compute` and `gather`.
+
+        Returns
+        -------
+        Values or futures in the shape of `keys`.
+
+        Raises
+        ------
+        ValueError
+            If the graph has a cycle or lacks a key; names the keys.
+
+        Examples
+        --------
+        >>> client.get({"x": (sum, [1, 2]), "y": (sum, ["x", "x"])}, ["x", ["y"]])  # doctest: +SKIP
+        [3, [6]]
+        """
+        futures = _collections.graph_to_futures(
+            self,
+            dsk,
+            nested_keys(keys),
+            _given(workers, allow_other_workers, resources, retries, priority, actors),
+            fifo_timeout,
+        )
+        nested = _collections.nest(keys, futures)
+        return self.gather(nested, direct=direct, asynchronous=asynchronous) if sync else nested
+
+    # --- giving up, trying again ---------------------------------------------------------------------------------
+
+    def cancel(
+        self,
+        futures: Any,
+        asynchronous: bool | None = None,
+        force: bool = False,
+        reason: str | None = None,
+        msg: str | None = None,
+    ) -> Any:
+        """Stop tasks that do not run yet, and forget them with all that depends on them.
+
+        Parameters
+        ----------
+        futures : Future, collection or nested structure of futures
+            What to cancel.
+        force : bool
+            Whether to cancel even what other clients want.
+        reason, msg : str, optional
+            Why, as a word and as a sentence: shown to those who ask for a result.
+
+        Examples
+        --------
+        >>> client.cancel(futures)  # doctest: +SKIP
+        """
+        self._check_open()
+        states = self._states(futures)
+        with lock:
+            token = self._session.next_token()
+            self._table.cancel(states, reason or "unknown", msg, token)
+            self._session.rescind()
+            self._session.send(Cancel([state.wire for state in states], force, reason or "unknown", msg or ""))
+            # Events that come before its answer are about the tasks that were cancelled.
+            self._session.send(Ping(token))
+        return self._at_once()
+
+    def retry(self, futures: Any, asynchronous: bool | None = None) -> Any:
+        """Run failed tasks again, with the failed tasks that they depend on.
+
+        Parameters
+        ----------
+        futures : Future, collection or nested structure of futures
+            What to run again; what has not failed is left as it is.
+
+        Examples
+        --------
+        >>> client.retry(futures)  # doctest: +SKIP
+        """
+        self._check_open()
+        states = self._states(futures)
+        with lock:
+            self._table.retry(states)
+            self._session.send(Retry([state.wire for state in states]))
+        return self._at_once()
+
+    def _states(self, futures: Any) -> list[KeyState]:
+        states = {id(future.bound_state()): future.bound_state() for future in gather.futures_in(futures)}
+        return list(states.values())
+
+
+def _given(
+    workers: Any, allow_other_workers: Any, resources: Any, retries: Any, priority: Any, actors: Any
+) -> dict[str, Any]:
+    return explicit_options(
+        workers=workers,
+        allow_other_workers=allow_other_workers,
+        resources=resources,
+        retries=retries,
+        priority=priority,
+        actor=actors,
+    )
+
+
+def default_client(c: Client | None = None) -> Client:
+    """Return a client if one is given, else the current one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> default_client()  # doctest: +SKIP
+    <Client: '127.0.0.1:8786' processes=2 threads=2>
+    """
+    if c is not None:
+        return c
+    client: Client = Client.current()
+    return client
+
+
+def get_client(address: str | None = None, timeout: Duration = None, resolve_address: bool = True) -> Client:
+    """Return the current client, or one that is connected to an address.
+
+    Parameters
+    ----------
+    address : str, optional
+        Address of a scheduler; by default any client will do.
+    timeout : number or str, optional
+        How long to try to reach it.
+    resolve_address : bool
+        Accepted for compatibility.
+
+    Raises
+    ------
+    ValueError
+        If there is no client and no address.
+
+    Examples
+    --------
+    >>> get_client().submit(sum, [1, 2])  # doctest: +SKIP
+    <Future: pending, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+    """
+    client = current.current_client()
+    if client is not None and (address is None or client._session.address == parse_address(address)):
+        return client
+    if address is None:
+        raise ValueError("There is no client: start one, or give the scheduler's address")
+    return Client(address, timeout=NO_DEFAULT if timeout is None else timeout)
