@@ -6,7 +6,11 @@ Names are looked up when they are first used, so that importing the package cost
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
+
+# Without it gRPC's core prints a line for every connection that a peer closes. It is read when grpc is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 # Where each name comes from.
 _EXPORTS = {

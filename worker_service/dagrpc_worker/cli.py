@@ -23,56 +23,45 @@ from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
 
-class Ports(click.ParamType):
-    """A port, or a range of ports ``first:last``."""
+def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Return first and last of a port or a range of ports."""
+    if value is None:
+        return None
+    try:
+        return parse_ports(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
-    name = "port"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return first and last."""
+def _worker_count(_: click.Context, __: click.Parameter, value: str) -> int | str:
+    """Return a number of workers, or ``auto``. A negative one leaves that many processors, less one, without."""
+    if value == "auto":
+        return value
+    try:
+        count = int(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number nor 'auto'") from None
+    if count < 0:
+        count += cpu_count() + 1
+    if count < 1:
+        raise click.BadParameter(f"{value} makes no workers on a machine with {cpu_count()} processors")
+    return count
+
+
+def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
+    """Return amounts by name of ``"GPU=2 MEM=10e9"``."""
+    if value is None:
+        return None
+    found = {}
+    for item in value.replace(",", " ").split():
+        name, _separator, amount = item.partition("=")
         try:
-            return parse_ports(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class WorkerCount(click.ParamType):
-    """A number of workers: positive, negative (that many fewer than processors), or ``auto``."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """Return the number, or ``auto``."""
-        if value == "auto":
-            return "auto"
-        try:
-            count = int(value)
+            found[name] = float(amount)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor 'auto'", param, ctx)
-        if count < 0:
-            count += cpu_count() + 1
-        if count < 1:
-            self.fail(f"{value} makes no workers on a machine with {cpu_count()} processors", param, ctx)
-        return count
-
-
-class Resources(click.ParamType):
-    """Abstract resources with amounts: ``"GPU=2 MEM=10e9"``."""
-
-    name = "resources"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        """Return amounts by name."""
-        found = {}
-        for item in str(value).replace(",", " ").split():
-            name, separator, amount = item.partition("=")
-            try:
-                found[name] = float(amount)
-            except ValueError:
-                separator = ""
-            if not separator or not name or not found[name] >= 0:
-                self.fail(f"{item!r} is not of the form NAME=AMOUNT with an amount of at least 0", param, ctx)
-        return found
+            found[name] = -1.0
+        if not name or not found[name] >= 0:
+            raise click.BadParameter(f"{item!r} is not of the form NAME=AMOUNT with an amount of at least 0")
+    return found
 
 
 @click.command()
@@ -80,13 +69,13 @@ class Resources(click.ParamType):
 @click.option("--host", help="Address to listen on. [default: the one that the scheduler can reach]")
 @click.option("--interface", help="Network interface to listen on, such as eth0.")
 @click.option("--contact-address", help="host or host:port under which others reach the worker.")
-@click.option("--worker-port", type=Ports(), help="Port of the worker, or a range first:last. [default: any]")
-@click.option("--nanny-port", type=Ports(), help="Port of the nanny, or a range first:last. [default: any]")
+@click.option("--worker-port", callback=_ports, help="Port of the worker, or a range first:last. [default: any]")
+@click.option("--nanny-port", callback=_ports, help="Port of the nanny, or a range first:last. [default: any]")
 @click.option("--nthreads", type=click.IntRange(1), help="Threads of each worker. [default: processors / workers]")
-@click.option("--nworkers", type=WorkerCount(), default=1, show_default=True, help="How many, -N, or 'auto'.")
+@click.option("--nworkers", callback=_worker_count, default="1", show_default=True, help="How many, -N, or 'auto'.")
 @click.option("--name", help="Name of the worker; several are called NAME-0, NAME-1, ...")
 @click.option("--memory-limit", default="auto", show_default=True, help="Of each: bytes, '4 GiB', 0.5, 'auto' or 0.")
-@click.option("--resources", type=Resources(), help='Abstract resources of each, such as "GPU=2 MEM=10e9".')
+@click.option("--resources", callback=_resources, help='Abstract resources of each, such as "GPU=2 MEM=10e9".')
 @click.option("--local-directory", type=click.Path(file_okay=False), help="Where to keep temporary files.")
 @click.option("--scheduler-file", type=click.Path(dir_okay=False), help="File that names the scheduler.")
 @click.option("--death-timeout", help="How long to look for the scheduler before giving up. [default: for ever]")
@@ -147,10 +136,7 @@ def _where(
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     try:
         address = parse_address(scheduler) if scheduler else ""
-        if interface:
-            listen = interface_ip(interface)
-        else:
-            listen = host or _default_host(address, scheduler_file)
+        listen = interface_ip(interface) if interface else host or _default_host(address, scheduler_file)
         contact_host = split_address(contact_address)[0] if contact_address else ""
     except ValueError as error:
         raise click.UsageError(str(error)) from None

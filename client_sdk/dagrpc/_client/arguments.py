@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -77,11 +78,28 @@ def _culprit(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     return "the arguments"
 
 
+_SMALL = 2_000
+"""Tasks up to this size do not count as large, however many there are."""
+
+
+def excess(run_spec: bytes) -> int:
+    """Return by how many bytes a task is larger than tasks should be."""
+    return max(0, len(run_spec) - _SMALL)
+
+
 def warn_if_large(nbytes: int, what: str) -> None:
     """Warn if what is about to be sent is larger than it should be."""
     if nbytes > config.get_bytes("admin.large-graph-warning-threshold"):
         warnings.warn(
             f"{what} takes {format_bytes(nbytes)} to send. That is slow, and the scheduler has to hold it. Scatter "
             "large data first and pass the future on, or have the tasks load it.",
-            stacklevel=4,
+            stacklevel=_levels_to_user(),
         )
+
+
+def _levels_to_user() -> int:
+    """Return the stack level of the first frame outside of dagrpc, for warnings."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("dagrpc", "dask"):
+        frame, level = frame.f_back, level + 1
+    return level

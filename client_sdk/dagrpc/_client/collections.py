@@ -11,7 +11,7 @@ from dask._expr import FinalizeCompute, HLGExpr
 from dask.base import collections_to_expr, is_dask_collection
 from dask.core import flatten
 
-from dagrpc._client.arguments import warn_if_large
+from dagrpc._client.arguments import excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
 from dagrpc._client.options import fifo_seconds, task_options
 from dagrpc._client.state import lock
@@ -158,7 +158,7 @@ class _Upload:
                 # Held for the parts to come.
                 self._client._shared.hold(digest, values[digest])
                 self._held.append(digest)
-        self._nbytes += part.nbytes
+        self._nbytes += sum(excess(task[2]) for task in part.tasks)
         with lock:
             for key, wire in part.wanted:
                 state, _ = self._client._table.create(key, wire)

@@ -229,11 +229,13 @@ class Connection:
         await run_awaiting(self._close(self._timeout))
 
     def __del__(self) -> None:
-        # Not waited for: a finalizer may run anywhere.
-        with contextlib.suppress(Exception):
+        # Not waited for: a finalizer may run anywhere, even where the modules that it needs are gone already.
+        try:
             if self.status == "running" and not self._forked:
                 session = self._session
                 self._loop.call_soon(lambda: session.track(session.close(1.0)))
+        except Exception:
+            return
 
     # --- what it is ----------------------------------------------------------------------------------------------
 

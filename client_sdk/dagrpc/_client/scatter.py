@@ -108,8 +108,10 @@ def scatter(
     if not items.values:
         return _fill(items.shape, {}, data)
     futures = {}
-    for key in items.values:
+    for key, value in items.values.items():
         state, _ = client._table.create(key, encode_key(key))
+        # Nobody knows better, and the scheduler need not know.
+        state.type_name = type_name(type(value))
         futures[key] = Future._of(state, client)
     names = worker_names(workers)
     copies = _ALL_WORKERS if broadcast is True else int(broadcast)

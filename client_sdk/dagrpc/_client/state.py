@@ -172,8 +172,9 @@ class KeyTable:
             state = self._current(wire)
             if state is None:
                 return
-            # Many keys, few types: keep one string of each.
-            state.type_name = self._type_names.setdefault(type_name, type_name)
+            if type_name:
+                # Many keys, few types: keep one string of each.
+                state.type_name = self._type_names.setdefault(type_name, type_name)
             state.nbytes = nbytes
             state.payload = payload
             state.status = FINISHED

@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 
-from dagrpc._client.arguments import encode_arguments, replace_futures, warn_if_large
+from dagrpc._client.arguments import encode_arguments, excess, replace_futures, warn_if_large
 from dagrpc._client.commands import PART_TASKS, Call, Digest, Hold, LetGo, Part
 from dagrpc._client.options import fifo_seconds, submission_options
 from dagrpc._client.state import CANCELLED, KeyState, lock
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dagrpc.v1 import graph_pb2
 
 # What cannot change between two calls; other callables are pickled anew each time.
+_LOOK_AT = 100_000
+"""Smaller tasks are not looked at."""
 _STABLE = frozenset((FunctionType, BuiltinFunctionType, type))
 
 
@@ -79,7 +81,7 @@ class SharedValues:
                     f"a {type(function).__module__}.{type(function).__qualname__}: {type(error).__name__}: {error}"
                 ) from error
             if data is not None:
-                warn_if_large(len(data), f"The function {function_name(function)!r}")
+                warn_if_large(len(data), f"The function {function_name(function)!r} with what it refers to")
                 self._names[digest] = function_name(function)
                 self.hold(digest, data)
             if evicted:
@@ -145,7 +147,7 @@ def submit(
         raise ValueError("Only use allow_other_workers= if using workers=")
     options = submission_options(given)
     run_spec = encode_arguments(key, function, args, kwargs)
-    if len(run_spec) > 100_000:
+    if len(run_spec) > _LOOK_AT:
         warn_if_large(len(run_spec), f"Task {key!r}")
     with shared.lock:
         # Again, for it may have left the cache meanwhile.
@@ -228,7 +230,7 @@ class Mapper:
         self._graph_id = uuid.uuid4().hex
         self._fifo_timeout = fifo_timeout
         self._count = 0
-        self._nbytes = 0
+        self._excess = 0
         self.futures: list[Future[Any]] = []
 
     def run(self, arguments: Iterator[tuple[Any, ...]], size: int) -> None:
@@ -238,7 +240,7 @@ class Mapper:
             following = list(islice(arguments, size))
             self._submit(chunk, last=not following)
             chunk = following
-        warn_if_large(self._nbytes, f"Mapping {function_name(self._function)!r}")
+        warn_if_large(self._excess, f"The tasks of a map of {function_name(self._function)!r}")
 
     def _submit(self, chunk: Sequence[tuple[Any, ...]], last: bool) -> None:
         client, shared, kwargs, keys = self._client, self._client._shared, self._kwargs, self._keys
@@ -281,8 +283,7 @@ class Mapper:
                     if is_new and not (dependencies and _cancelled_with(client, state, dependencies)):
                         part.add((wire, list(dependencies) if dependencies else (), run_spec, position, options, order, True))
             self._count += len(encoded)
-            self._nbytes += part.nbytes
-            if part.tasks or last:
+                if part.tasks or last:
                 client._session.send(part)
 
 

@@ -41,9 +41,7 @@ def resolve(entrypoint: str) -> Callable[..., Any]:
     return function
 
 
-def load_call(
-    call: NamedCall, results: Mapping[str, Any]
-) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
+def load_call(call: NamedCall, results: Mapping[str, Any]) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
     """Return function and arguments of a call, the results of other tasks filled in.
 
     Raises

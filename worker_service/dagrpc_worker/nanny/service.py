@@ -262,7 +262,11 @@ class NannyService:
                 self._loop.call_soon(self._heard, generation, {"exit_code": os.EX_OSERR})
                 return
         self._process = process
-        process.listen(lambda message: self._loop.call_soon_threadsafe(self._heard, generation, message))
+
+        def hear(message: dict[str, Any]) -> None:
+            self._loop.call_soon_threadsafe(self._heard, generation, message)
+
+        process.listen(hear)
 
     def _worker_options(self, generation: int) -> dict[str, Any]:
         options = {**self.options.worker, "nanny": self.address}

@@ -11,7 +11,7 @@ import grpc
 from dagrpc._codec import calls
 from dagrpc.exceptions import NotReadyError
 from dagrpc.v1 import nanny_service_pb2 as pb
-from dagrpc.v1 import scheduler_service_pb2, worker_service_pb2
+from dagrpc.v1 import scheduler_service_pb2
 from dagrpc_worker.nanny.core import Status
 
 if TYPE_CHECKING:

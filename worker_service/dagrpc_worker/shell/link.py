@@ -95,9 +95,7 @@ class SchedulerLink:
             await channels.wait_ready(channel, self.address, patience)
             client = ServiceClient(channel, WORKER_SESSION_SERVICE, f"scheduler {self.address}")
             stream = client.open_session("Compute")
-            session: Session[Report] = Session(
-                stream, encode_reports, worker_session_pb2.ComputeResponse, client.peer
-            )
+            session: Session[Report] = Session(stream, encode_reports, worker_session_pb2.ComputeResponse, client.peer)
             welcome = await asyncio.wait_for(self._greet(session, hello), patience)
         except grpc.aio.AioRpcError as error:
             await channel.close()

@@ -70,9 +70,7 @@ def _rescheduled(report: instructions.ReportRescheduled) -> WorkerReport:
 
 
 def _long_running(report: instructions.ReportLongRunning) -> WorkerReport:
-    message = worker_session_pb2.TaskLongRunning(
-        key=report.key, run_id=report.run_id, duration_seconds=report.duration
-    )
+    message = worker_session_pb2.TaskLongRunning(key=report.key, run_id=report.run_id, duration_seconds=report.duration)
     return WorkerReport(long_running=message)
 
 
