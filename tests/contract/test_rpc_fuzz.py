@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 
 from dagrpc import Client, LocalCluster
 from dagrpc._io.channels import identity, open_channel
@@ -34,7 +36,16 @@ GARBAGE = [b"", b"\xff" * 7, b"\x0a\xff\xff\xff\xff\x0f", b"\x08\x96\x01", b"\x1
 def inputs(method: MethodDescriptor) -> list[bytes]:
     rng = random.Random(method.full_name)
     found = GARBAGE + [rng.randbytes(rng.randrange(1, 200)) for _ in range(12)]
-    return [data for data in found if data] if method.name in NOT_WHEN_VALID else found
+    return [data for data in found if not is_message(method, data)] if method.name in NOT_WHEN_VALID else found
+
+
+def is_message(method: MethodDescriptor, data: bytes) -> bool:
+    """Bytes may happen to be a message, with fields that nobody knows."""
+    try:
+        GetMessageClass(method.input_type).FromString(data)
+    except DecodeError:
+        return False
+    return True
 
 
 async def attack(address: str, services: list[Any]) -> int:
@@ -87,7 +98,7 @@ def test_garbage_on_every_rpc(cluster: LocalCluster) -> None:
         targets = [(cluster.scheduler_address, SCHEDULER), (worker, WORKER), (details["nanny"], NANNY)]
         for address, services in targets:
             methods = sum(len(service.methods) for service in services)
-            assert get_loop().run(attack(address, services), 300) >= 10 * methods
+            assert get_loop().run(attack(address, services), 300) >= 5 * methods
         assert client.submit(sum, [1, 2, 3]).result(timeout=30) == 6
     with Client(cluster) as another:
         assert another.submit(len, "four").result(timeout=30) == 4

@@ -72,6 +72,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.beliefs: dict[str, dict[str, str]] = {}
         self.open_graphs: dict[str, str] = {}
         self.graphs = 0
+        self.broken = True
         self.old_reports: list[events.Event] = []
         self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
 
@@ -100,6 +101,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def send(self, *batch: events.Event) -> None:
         """Have events handled, and the effects carried out."""
         self.now += 0.01
+        self.broken = True
         result = self.core.handle_batch(batch, self.now)
         self.journal.append((self.now, list(batch), result))
         for effect in result:
@@ -108,6 +110,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             else:
                 self.believe(effect)
         self.compare_beliefs()
+        self.broken = False
 
     def obey(self, effect: effects.Effect) -> None:
         """Do as a worker is told."""
@@ -230,13 +233,16 @@ class SchedulerMachine(RuleBasedStateMachine):
             graph_id = self.open_graphs[client] = f"graph {self.graphs}"
         if last:
             del self.open_graphs[client]
-        beliefs = self.beliefs[client]
-        known = self.core.state.clients[client].wants
         for task in tasks:
-            if task.wanted and self.core.tasks.get(task.key) not in known:
-                beliefs[task.key] = "pending"
+            if task.wanted:
+                self.expect(client, task.key)
         values = {digest: b"value of " + digest for digest in shared}
         self.send(events.GraphSubmitted(client, graph_id, tasks, last, values, timeout, "submit"))
+
+    def expect(self, client: str, key: str) -> None:
+        """Have a client wait for what it did not want so far."""
+        if self.core.tasks.get(key) not in self.core.state.clients[client].wants:
+            self.beliefs[client][key] = "pending"
 
     def below(self, index: int) -> set[str]:
         found = set(dependencies_of(index))
@@ -249,7 +255,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def want(self, client: str, names: list[str]) -> None:
         if client in self.beliefs:
             for key in names:
-                self.beliefs[client].setdefault(key, "pending")
+                self.expect(client, key)
             self.send(events.KeysWanted(client, names, "want"))
 
     @rule(client=clients, names=some_keys)
@@ -275,8 +281,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(client=clients, key=st.sampled_from(DATA))
     def announce(self, client: str, key: str) -> None:
         if client in self.beliefs:
-            if self.core.tasks.get(key) not in self.core.state.clients[client].wants:
-                self.beliefs[client][key] = "pending"
+            self.expect(client, key)
             self.send(events.DataAnnounced(client, {key: 5}, "scatter"))
 
     @rule(client=clients, digests=st.sets(st.sampled_from(DIGESTS)).map(sorted), held=st.booleans())
@@ -387,7 +392,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     # --- the end ---
 
     def teardown(self) -> None:
-        if not self.journal:
+        if self.broken:
             return
         for client, graph_id in list(self.open_graphs.items()):
             self.send(events.GraphSubmitted(client, graph_id, [], True))

@@ -43,6 +43,7 @@ def graph_to_futures(
         Submissions closer together than this share a priority.
     """
     client._check_open()
+    client._session.settle()
     wanted = list(dict.fromkeys(keys))
     for key in wanted:
         check_key(key)

@@ -104,6 +104,7 @@ def scatter(
 ) -> Operation[Any]:
     """Put data on workers and return futures in its shape."""
     client._check_open()
+    client._session.settle()
     items: _Items = yield Away(lambda: _plan(data, hash_data))
     if not items.values:
         return _fill(items.shape, {}, data)

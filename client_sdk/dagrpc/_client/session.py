@@ -62,6 +62,9 @@ class ClientSession:
         self._run_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: deque[Command] = deque()
+        """What was queued."""
+        self._settled: deque[Command] = deque()
+        """What was queued, references that went away counted; behind it comes what is pending."""
         self._flush_scheduled = False
         self._tokens = 0
         self._pongs: dict[int, asyncio.Future[None]] = {}
@@ -79,6 +82,31 @@ class ClientSession:
             # A loop that is closed sends no more; the client is closed, too, then.
             with contextlib.suppress(RuntimeError):
                 self.loop.loop.call_soon_threadsafe(self._flush)
+
+    def settle(self) -> None:
+        """Count the references that went away so far. May be called from any thread, but not from finalizers.
+
+        A key that was let go of is not to be found in the table afterwards, so that it can mean something else.
+        """
+        if not self._pending:
+            return
+        with lock:
+            pending, settled, drop = self._pending, self._settled, self.table.drop
+            unfinished: list[KeyState] = []
+            while pending:
+                command = pending.popleft()
+                if type(command) is not KeyState:
+                    settled.append(command)
+                elif drop(command):
+                    settled.append(command)
+                    self._rescinded = True
+                    if not command.done:
+                        unfinished.append(command)
+            if unfinished:
+                # Its end may be on its way to us still, and must not be taken for that of a new task of that key.
+                token = self.next_token()
+                settled.append(Ping(token))
+                self.table.fence(unfinished, token)
 
     def next_token(self) -> int:
         """Return a number for a ping, higher than all before."""
@@ -176,15 +204,9 @@ class ClientSession:
         session = self._session
         if session is None or self.status != "running":
             return
-        pending, commands = self._pending, []
-        drop = self.table.drop
-        while pending:
-            command = pending.popleft()
-            if type(command) is KeyState:
-                if not drop(command):
-                    continue
-                self._rescinded = True
-            commands.append(command)
+        with lock:
+            self.settle()
+            commands, self._settled = self._settled, deque()
         if commands:
             session.send_many(commands)
 

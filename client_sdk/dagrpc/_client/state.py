@@ -93,7 +93,7 @@ class KeyTable:
         self.closed = False
         self.last_pong = 0
         self._fences: dict[str, int] = {}
-        """Keys that were cancelled, by the ping that followed."""
+        """Keys that were given up before they were done, by the ping that followed."""
         self._type_names: dict[str, str] = {}
 
     # --- references ----------------------------------------------------------------------------------------------
@@ -127,6 +127,12 @@ class KeyTable:
                 return False
             del self.states[state.wire]
             return True
+
+    def fence(self, states: Iterable[KeyState], token: int) -> None:
+        """Have events about released keys count for a new life of theirs only after the pong of this number."""
+        with lock:
+            for state in states:
+                self._fences[state.wire] = token
 
     # --- waiting -------------------------------------------------------------------------------------------------
 

@@ -119,6 +119,7 @@ def submit(
     if not callable(function):
         raise TypeError("First input to submit must be a callable function")
     client._check_open()
+    client._session.settle()
     if key is not None:
         check_key(key)
         known = client._table.acquire(encode_key(key))
@@ -283,7 +284,8 @@ class Mapper:
                     if is_new and not (dependencies and _cancelled_with(client, state, dependencies)):
                         part.add((wire, list(dependencies) if dependencies else (), run_spec, position, options, order, True))
             self._count += len(encoded)
-                if part.tasks or last:
+            self._excess += sum(excess(entry[3]) for entry in encoded)
+            if part.tasks or last:
                 client._session.send(part)
 
 
@@ -304,6 +306,7 @@ def map_calls(
         raise TypeError("First input to map must be a callable function")
     check_iterables(iterables)
     client._check_open()
+    client._session.settle()
     calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
     if key is not None and not isinstance(key, str):
         key = list(key)

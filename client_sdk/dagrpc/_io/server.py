@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -18,7 +19,7 @@ from grpc_status import rpc_status
 from dagrpc._io import malloc, options, status
 from dagrpc._io.channels import identity, serialize
 from dagrpc._util.addresses import join_address
-from dagrpc.exceptions import DagrpcError
+from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
 logger = logging.getLogger("dagrpc.io")
 
@@ -69,7 +70,7 @@ class Server:
             guarded = self._guard(_without_context(function), name)
         handler: grpc.RpcMethodHandler = getattr(grpc, kind)(
             guarded,
-            request_deserializer=identity if raw_in else request_type.FromString,
+            request_deserializer=identity if raw_in else _reader(request_type, streams_in),
             response_serializer=identity if raw_out else serialize,
         )
         return handler
@@ -86,9 +87,13 @@ class Server:
             assert task is not None
             self._calls.add(task)
             try:
+                if isinstance(request, DecodeError):
+                    raise request
                 return await function(request, context)
             except DagrpcError as error:
                 await _abort(context, error)
+            except DecodeError:
+                await _abort(context, InvalidRequestError(f"{name} was called with bytes that are not its request"))
             except grpc.aio.AbortError:
                 raise
             except asyncio.CancelledError:
@@ -146,6 +151,25 @@ class Server:
     async def wait_for_termination(self) -> None:
         """Wait until the server has stopped."""
         await self._server.wait_for_termination()
+
+
+def _reader(request_type: type[Any], streams: bool) -> Callable[[bytes], Any]:
+    """Return what makes requests of bytes.
+
+    The error of a unary request that is none is handed to the handler: raised before that, it would reach the caller
+    as it is. That of a stream is raised where the handler reads.
+    """
+    if streams:
+        from_string: Callable[[bytes], Any] = request_type.FromString
+        return from_string
+
+    def read(data: bytes) -> Any:
+        try:
+            return request_type.FromString(data)
+        except DecodeError as error:
+            return error
+
+    return read
 
 
 def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -81,8 +81,13 @@ class ThreadPool:
             with self._lock:
                 self._add_thread()
 
-    def secede(self) -> None:
-        """Let the calling thread leave the pool; a new one takes its place. Does nothing the second time.
+    def secede(self, announce: Callable[[], None]) -> None:
+        """Let the calling thread leave the pool; a new one takes its place. Does nothing if it has left.
+
+        Parameters
+        ----------
+        announce : callable
+            Called before the new thread can take anything up.
 
         Raises
         ------
@@ -93,6 +98,7 @@ class ThreadPool:
         if thread.seceded:
             return
         thread.seceded = True
+        announce()
         with self._lock:
             self._members -= 1
             self._add_thread()

@@ -220,12 +220,18 @@ class TaskRunner:
 
     def secede(self, context: TaskContext) -> None:
         """Let a task's thread leave its pool."""
-        if context.seceded:
-            return
-        if not context.on_loop:
-            self._pools[context.job.executor].secede()
-        context.seceded = True
-        self._post(events.TaskSeceded(context.job.key, context.job.run_id, time() - context.started))
+
+        def announce() -> None:
+            # Once for each run: its place was given away for good.
+            if not context.seceded:
+                context.seceded = True
+                job = context.job
+                self._post(events.TaskSeceded(job.key, job.run_id, time() - context.started))
+
+        if context.on_loop:
+            announce()
+        else:
+            self._pools[context.job.executor].secede(announce)
 
     def rejoin(self, context: TaskContext) -> None:
         """Let a task's thread come back into its pool."""

@@ -1,0 +1,203 @@
+"""What a nanny decides, without processes or clocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrpc_worker.exit_codes import ExitCode, describe_exit
+from dagrpc_worker.nanny.core import (
+    CloseNanny,
+    Event,
+    Exited,
+    Kill,
+    Log,
+    NannyCore,
+    Reported,
+    RestartWanted,
+    SetTimer,
+    Spawn,
+    StartWanted,
+    Status,
+    StopWanted,
+    Terminate,
+    Timer,
+    TimerRang,
+)
+
+
+class Nanny:
+    """A core with a clock that the test sets; keeps the effects, the logged ones apart."""
+
+    def __init__(self, max_restarts: int = 3) -> None:
+        self.core = NannyCore(start_timeout=60.0, max_restarts=max_restarts, restart_window=60.0)
+        self.now = 1000.0
+        self.log: list[str] = []
+
+    def __call__(self, *events: Event) -> list[object]:
+        effects: list[object] = []
+        for event in events:
+            for effect in self.core.handle(event, self.now):
+                if isinstance(effect, Log):
+                    self.log.append(effect.message)
+                else:
+                    effects.append(effect)
+        return effects
+
+
+RUNNING = Reported("running", "127.0.0.1:1", "w")
+
+
+@pytest.fixture
+def nanny() -> Nanny:
+    """A nanny whose worker runs."""
+    nanny = Nanny()
+    assert nanny(StartWanted()) == [Spawn(1), SetTimer(Timer.START, 1, 60.0)]
+    assert nanny.core.status is Status.STARTING
+    nanny(Reported("connecting"), RUNNING)
+    assert (nanny.core.status, nanny.core.address, nanny.core.name) == (Status.RUNNING, "127.0.0.1:1", "w")
+    return nanny
+
+
+def test_starting_twice_starts_one_process(nanny: Nanny) -> None:
+    assert nanny(StartWanted()) == []
+
+
+def test_a_worker_that_dies_is_started_again_at_once(nanny: Nanny) -> None:
+    assert nanny(Exited(-9)) == [Spawn(2), SetTimer(Timer.START, 2, 60.0)]
+    assert nanny.core.restarts == 1
+    assert nanny.core.last_exit_code == -9
+    assert "killed by SIGKILL" in nanny.log[-1]
+    assert nanny.core.address == ""
+
+
+def test_one_that_dies_again_and_again_is_given_up() -> None:
+    nanny = Nanny(max_restarts=3)
+    nanny(StartWanted(), RUNNING)
+    assert Spawn(2) in nanny(Exited(1))
+    for pause in (0.5, 1.0):
+        assert nanny(Exited(1)) == [SetTimer(Timer.SPAWN, nanny.core.generation, pause)]
+        assert nanny.core.status is Status.STARTING
+        assert Spawn(nanny.core.generation + 1) in nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
+    assert nanny(Exited(1)) == []
+    assert nanny.core.status is Status.FAILED
+    assert "4 times within 60 s" in nanny.core.error
+    # Somebody who knows better can try again, from a clean slate.
+    assert Spawn(5) in nanny(StartWanted())
+    assert Spawn(6) in nanny(Exited(1))
+
+
+def test_deaths_far_apart_do_not_add_up() -> None:
+    nanny = Nanny(max_restarts=1)
+    nanny(StartWanted(), RUNNING)
+    for _ in range(10):
+        assert any(isinstance(effect, Spawn) for effect in nanny(Exited(-11)))
+        nanny.now += 61.0
+    assert nanny.core.restarts == 10
+
+
+def test_a_worker_that_closed_for_good_takes_the_nanny_with_it(nanny: Nanny) -> None:
+    assert nanny(Exited(ExitCode.CLOSED)) == [CloseNanny()]
+    assert nanny.core.status is Status.STOPPED
+
+
+def test_a_worker_that_is_to_be_replaced_is_replaced_without_being_counted(nanny: Nanny) -> None:
+    for generation in range(2, 12):
+        assert Spawn(generation) in nanny(Exited(ExitCode.RESTART))
+    assert nanny.core.status is Status.STARTING
+
+
+def test_a_lost_scheduler_is_looked_for_with_patience(nanny: Nanny) -> None:
+    assert Spawn(2) in nanny(Exited(ExitCode.LOST_SCHEDULER))
+    assert nanny(Exited(ExitCode.LOST_SCHEDULER)) == [SetTimer(Timer.SPAWN, 2, 0.5)]
+    for _ in range(20):
+        nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
+        (timer,) = nanny(Exited(ExitCode.LOST_SCHEDULER))
+    assert timer == SetTimer(Timer.SPAWN, nanny.core.generation, 10.0)
+    nanny(TimerRang(Timer.SPAWN, nanny.core.generation), RUNNING)
+    assert any(isinstance(effect, Spawn) for effect in nanny(Exited(ExitCode.LOST_SCHEDULER)))
+
+
+@pytest.mark.parametrize("code", [ExitCode.REFUSED, ExitCode.NO_SCHEDULER, ExitCode.BAD_SETTINGS])
+def test_what_a_restart_cannot_mend_is_given_up_with_the_reason(nanny: Nanny, code: ExitCode) -> None:
+    assert nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code)) == []
+    assert nanny.core.status is Status.FAILED
+    assert "a worker named 'w' is there" in nanny.core.error
+    assert code.name in nanny.core.error
+
+
+def test_stopping_asks_then_kills(nanny: Nanny) -> None:
+    assert nanny(StopWanted(5.0, "bored")) == [Terminate(), SetTimer(Timer.KILL, 1, 5.0)]
+    assert nanny(StopWanted(5.0, "bored")) == []
+    assert nanny(TimerRang(Timer.KILL, 1)) == [Kill()]
+    assert nanny(Exited(-9)) == []
+    assert nanny.core.status is Status.STOPPED
+    assert nanny(StopWanted(5.0, "again")) == []
+    assert Spawn(2) in nanny(StartWanted())
+
+
+def test_restarting_waits_for_the_old_process(nanny: Nanny) -> None:
+    assert nanny(RestartWanted(5.0, "restart")) == [Terminate(), SetTimer(Timer.KILL, 1, 5.0)]
+    assert nanny(RUNNING) == []
+    assert nanny.core.status is Status.STOPPING
+    assert Spawn(2) in nanny(Exited(143))
+    assert nanny(TimerRang(Timer.KILL, 1)) == [], "the timer was the old process's"
+
+
+def test_restarting_starts_where_there_is_no_process() -> None:
+    nanny = Nanny()
+    assert Spawn(1) in nanny(RestartWanted(5.0, "restart"))
+
+
+def test_starting_while_stopping_starts_another_afterwards(nanny: Nanny) -> None:
+    nanny(StopWanted(5.0, ""))
+    assert nanny(StartWanted()) == []
+    assert Spawn(2) in nanny(Exited(0))
+
+
+def test_stopping_while_restarting_means_stopping(nanny: Nanny) -> None:
+    nanny(RestartWanted(5.0, ""))
+    nanny(StopWanted(5.0, ""))
+    assert nanny(Exited(0)) == []
+    assert nanny.core.status is Status.STOPPED
+
+
+def test_stopping_while_the_next_process_is_awaited() -> None:
+    nanny = Nanny()
+    nanny(StartWanted(), RUNNING, Exited(1), Exited(1))
+    assert nanny(StopWanted(5.0, "")) == []
+    assert nanny.core.status is Status.STOPPED
+    assert nanny(TimerRang(Timer.SPAWN, nanny.core.generation)) == []
+
+
+def test_starting_while_the_next_process_is_awaited_waits_with_it() -> None:
+    nanny = Nanny()
+    nanny(StartWanted(), RUNNING, Exited(1), Exited(1))
+    assert nanny(StartWanted()) == []
+    assert Spawn(3) in nanny(TimerRang(Timer.SPAWN, 2))
+
+
+def test_a_process_that_never_says_anything_is_killed_and_counted() -> None:
+    nanny = Nanny()
+    nanny(StartWanted())
+    assert nanny(TimerRang(Timer.START, 1)) == [Kill()]
+    assert Spawn(2) in nanny(Exited(-9))
+
+
+def test_a_process_that_looks_for_its_scheduler_is_let_be() -> None:
+    nanny = Nanny()
+    nanny(StartWanted(), Reported("connecting"))
+    assert nanny(TimerRang(Timer.START, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "exit code 0 (CLOSED)"),
+        (1, "exit code 1"),
+        (-9, "killed by SIGKILL"),
+        (-200, "killed by signal 200"),
+        (77, "exit code 77 (REFUSED)"),
+    ],
+)
+def test_exits_in_words(code: int, words: str) -> None:
+    assert describe_exit(code) == words

@@ -1,0 +1,336 @@
+"""Running tasks in threads: results, failures of all kinds, pools, leaving them and coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from queue import Queue
+from typing import Any
+
+import pytest
+from dask._task_spec import Task, TaskRef
+
+from dagrpc._codec import payload, tasks
+from dagrpc._codec.failures import decode_failure
+from dagrpc.exceptions import Reschedule
+from dagrpc.v1 import failure_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute import context
+from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf, Work
+
+WAIT = 10.0
+
+
+class Bench:
+    """A runner without a worker around it."""
+
+    def __init__(self, nthreads: int = 1, executors: dict[str, int] | None = None) -> None:
+        self.store = DataStore()
+        self.shared = tasks.SharedStore()
+        self.events: Queue[Any] = Queue()
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.runner = TaskRunner(
+            nthreads, self.store, self.shared, self.events.put, self.run_on_loop, executors, owner="the worker"
+        )
+        self.runner.inline_limit = 1000
+        self.run_ids = iter(range(1, 1000))
+
+    def run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def close(self) -> None:
+        self.runner.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(WAIT)
+        self.loop.close()
+
+    def call(self, key: str, function: Callable[..., Any], *args: Any, **options: Any) -> int:
+        """Queue a call and return its run id."""
+        digest, data, _ = tasks.FunctionCache().add(function)
+        assert data is not None
+        self.shared.put(digest, data)
+        return self.submit(key, PythonTask(tasks.encode_call(args, {}), [digest]), **options)
+
+    def submit(self, key: str, work: Work, **options: Any) -> int:
+        run_id = next(self.run_ids)
+        self.runner.submit(Job(key, run_id, work, **options))
+        return run_id
+
+    def next(self) -> Any:
+        return self.events.get(timeout=WAIT)
+
+    def outcome(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run a function and return the event that it ends with."""
+        self.call("x", function, *args, **options)
+        return self.next()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.close()
+
+
+def raised(event: Any) -> BaseException:
+    assert isinstance(event, events.ExecuteFailed), event
+    return decode_failure(event.failure)
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def test_a_result_is_stored_and_a_small_one_rides_along(bench: Bench) -> None:
+    before = time.time()
+    event = bench.outcome(lambda a, b: a + b, 1, 2)
+    assert isinstance(event, events.ExecuteSucceeded)
+    assert (event.key, event.run_id, event.type_name) == ("x", 1, "builtins.int")
+    assert event.nbytes == sys.getsizeof(3)
+    assert before <= event.start <= event.stop <= time.time()
+    assert payload.from_payload(event.payload) == 3
+    assert bench.store["x"] == 3
+    assert bench.runner.executing() == {}
+
+
+@pytest.mark.parametrize("value", [b"x" * 2000, ["y" * 100] * 3 + [list(range(400))]])
+def test_a_large_result_stays(bench: Bench, value: Any) -> None:
+    event = bench.outcome(lambda: value)
+    assert event.payload is None
+    assert bench.store["x"] == value
+
+
+def test_a_result_that_cannot_be_pickled_stays_usable(bench: Bench) -> None:
+    event = bench.outcome(lambda: (i for i in range(3)))
+    assert isinstance(event, events.ExecuteSucceeded)
+    assert event.payload is None
+    bench.call("y", list, tasks.DependencyRef("x"), dependencies=["x"])
+    assert payload.from_payload(bench.next().payload) == [0, 1, 2]
+
+
+def test_a_size_that_cannot_be_told_is_guessed(bench: Bench) -> None:
+    class Broken:
+        def __sizeof__(self) -> int:
+            raise RuntimeError("how large am I?")
+
+    assert bench.outcome(Broken).nbytes == 1_000_000
+
+
+def test_the_traceback_begins_in_the_users_code(bench: Bench) -> None:
+    def outer() -> None:
+        inner()
+
+    def inner() -> None:
+        raise KeyError("no such thing")
+
+    event = bench.outcome(outer)
+    error = raised(event)
+    assert isinstance(error, KeyError)
+    assert event.failure.kind == failure_pb2.FAILURE_KIND_APPLICATION
+    assert event.failure.origin_key == "x"
+    names = []
+    trace = error.__traceback__
+    while trace is not None:
+        names.append(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    assert names == ["outer", "inner"]
+    assert "execute/runner.py" not in event.failure.traceback_text
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
+def test_not_even_exits_end_the_thread(bench: Bench, error: BaseException) -> None:
+    assert type(raised(bench.outcome(raise_, error))) is type(error)
+    assert isinstance(bench.outcome(len, ()), events.ExecuteSucceeded)
+
+
+def test_an_exception_that_cannot_be_pickled_is_told_in_words(bench: Bench) -> None:
+    class Cursed(Exception):
+        def __reduce__(self) -> Any:
+            raise TypeError("never")
+
+        def __str__(self) -> str:
+            return "a curse"
+
+    event = bench.outcome(lambda: raise_(Cursed()))
+    assert event.failure.message == "a curse"
+    assert event.failure.type_name.endswith("Cursed")
+
+
+def test_what_cannot_be_unpickled_is_told_as_such(bench: Bench) -> None:
+    bench.submit("x", PythonTask(b"C" + b"cno_such_module\nfunction\n."))
+    event = bench.next()
+    assert event.failure.kind == failure_pb2.FAILURE_KIND_DESERIALIZATION
+    assert isinstance(raised(event), ModuleNotFoundError)
+    bench.submit("y", PythonTask(b"garbage"))
+    assert bench.next().failure.kind == failure_pb2.FAILURE_KIND_DESERIALIZATION
+
+
+def test_a_missing_dependency_fails_the_task(bench: Bench) -> None:
+    bench.call("x", abs, tasks.DependencyRef("gone"), dependencies=["gone"])
+    assert isinstance(raised(bench.next()), KeyError)
+
+
+def test_an_error_nested_in_a_dask_task_is_the_users(bench: Bench) -> None:
+    node = Task("x", abs, Task(None, raise_, ValueError("deep down")))
+    run_spec, used = tasks.GraphEncoder().encode(node, None)
+    bench.submit("x", PythonTask(run_spec, used))
+    event = bench.next()
+    assert event.failure.kind == failure_pb2.FAILURE_KIND_APPLICATION
+    assert str(raised(event)) == "deep down"
+    assert "_task_spec" not in event.failure.traceback_text.partition("raise_")[0]
+
+
+def test_dask_tasks_see_their_dependencies_under_their_own_keys(bench: Bench) -> None:
+    bench.store.put("('a', 0)", 40, 1)
+    node = Task("x", lambda a, b: a + b, TaskRef(("a", 0)), b=Task(None, int, "2"))
+    encoder = tasks.GraphEncoder()
+    run_spec, used = encoder.encode(node, (("a", 0),))
+    for digest, data in encoder.shared.items():
+        bench.shared.put(digest, data)
+    bench.submit("x", PythonTask(run_spec, used), dependencies=["('a', 0)"])
+    assert payload.from_payload(bench.next().payload) == 42
+
+
+def test_reschedule(bench: Bench) -> None:
+    assert bench.outcome(raise_, Reschedule()) == events.ExecuteRescheduled("x", 1)
+
+
+def test_a_coroutine_function_runs_on_the_loop_and_leaves_the_thread_free(bench: Bench) -> None:
+    async def wait() -> str:
+        await asyncio.sleep(0.2)
+        return f"{threading.current_thread() is bench.thread} {context.get_context().key}"
+
+    # By reference: the test looks into its own process.
+    digest = b"d" * 16
+    bench.shared._loaded[digest] = wait
+    bench.submit("slow", PythonTask(tasks.encode_call((), {}), [digest]))
+    bench.call("quick", len, ())
+    assert bench.next().key == "quick"
+    assert list(bench.runner.executing()) == ["slow"]
+    event = bench.next()
+    assert payload.from_payload(event.payload) == "True slow"
+    assert event.stop - event.start >= 0.2
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), KeyboardInterrupt()])
+def test_a_coroutine_that_fails_does_not_end_the_loop(bench: Bench, error: BaseException) -> None:
+    async def fail() -> None:
+        raise error
+
+    assert type(raised(bench.outcome(fail))) is type(error)
+    assert bench.thread.is_alive()
+
+
+def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -> None:
+    release = threading.Event()
+    digest = b"d" * 16
+    bench.shared._loaded[digest] = release.wait
+    running = bench.submit("running", PythonTask(tasks.encode_call((WAIT,), {}), [digest]))
+    queued = bench.call("queued", len, ())
+    while not bench.runner.executing():
+        time.sleep(0.001)
+    bench.runner.withdraw("queued", queued)
+    bench.runner.withdraw("running", running)
+    bench.runner.withdraw("unknown", 99)
+    assert bench.next() == events.ExecuteSkipped("queued", queued)
+    release.set()
+    assert bench.next().key == "running"
+    assert bench.outcome(len, ()).key == "x", "the thread passed over what was withdrawn"
+    assert bench.events.empty()
+
+
+def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
+    steps: Queue[str] = Queue()
+    release = threading.Event()
+    thread_names = []
+
+    def leave() -> None:
+        thread_names.append(threading.current_thread().name)
+        context.secede()
+        context.secede()
+        steps.put("left")
+        release.wait(WAIT)
+        context.rejoin()
+        context.rejoin()
+        steps.put("back")
+
+    def other() -> None:
+        thread_names.append(threading.current_thread().name)
+
+    for name, function in (("leave", leave), ("other", other)):
+        digest = name.encode().ljust(16)
+        bench.shared._loaded[digest] = function
+        bench.submit(name, PythonTask(tasks.encode_call((), {}), [digest]))
+    seceded = bench.next()
+    assert isinstance(seceded, events.TaskSeceded)
+    assert (seceded.key, steps.get(timeout=WAIT)) == ("leave", "left")
+    assert bench.next().key == "other"
+    assert thread_names[0] != thread_names[1]
+    release.set()
+    assert steps.get(timeout=WAIT) == "back"
+    assert bench.next().key == "leave"
+    # One thread again, the one that came back.
+    digest = b"other".ljust(16)
+    bench.submit("last", PythonTask(tasks.encode_call((), {}), [digest]))
+    assert bench.next().key == "last"
+    assert thread_names[2] == thread_names[0]
+
+
+def test_contexts_exist_inside_tasks_only(bench: Bench) -> None:
+    event = bench.outcome(lambda: context.get_context().worker)
+    assert payload.from_payload(event.payload) == "the worker"
+    for function in (context.get_context, context.secede, context.rejoin):
+        with pytest.raises(ValueError, match="inside a task only"):
+            function()
+
+
+def test_pools_have_their_sizes() -> None:
+    bench = Bench(2, {"wide": 3})
+    barrier = threading.Barrier(3)
+    digest = b"d" * 16
+    bench.shared._loaded[digest] = barrier.wait
+    for index in range(3):
+        bench.submit(f"w{index}", PythonTask(tasks.encode_call((WAIT,), {}), [digest]), executor="wide")
+    assert {bench.next().key for _ in range(3)} == {"w0", "w1", "w2"}
+    name = bench.outcome(lambda: threading.current_thread().name, executor="gpu")
+    assert payload.from_payload(name.payload).startswith("dagrpc-task-gpu")
+    bench.close()
+
+
+def test_a_function_by_name(bench: Bench) -> None:
+    bench.store.put("four", 4, 1)
+    call = NamedCall("math:pow", [Literal("json", [b"3"]), ResultOf("four")], {})
+    bench.submit("x", call, dependencies=["four"])
+    assert payload.from_payload(bench.next().payload) == 81.0
+    call = NamedCall("builtins:int", [Literal("raw", [b"11"])], {"base": Literal("json", [b"2"])})
+    bench.submit("y", call)
+    assert payload.from_payload(bench.next().payload) == 3
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "error"),
+    [
+        ("math.sqrt", ValueError),
+        ("no_such_module:f", ModuleNotFoundError),
+        ("math:no_such_function", AttributeError),
+        ("math:pi", TypeError),
+    ],
+)
+def test_a_name_that_names_no_function(bench: Bench, entrypoint: str, error: type[Exception]) -> None:
+    bench.submit("x", NamedCall(entrypoint, [], {}))
+    event = bench.next()
+    assert type(raised(event)) is error
+    assert event.failure.kind == failure_pb2.FAILURE_KIND_DESERIALIZATION
+
+
+def test_an_actor_is_not_encoded(bench: Bench) -> None:
+    event = bench.outcome(dict, actor=True)
+    assert event.payload is None
+    assert bench.store["x"] == {}
