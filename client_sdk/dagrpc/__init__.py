@@ -28,10 +28,10 @@ _EXPORTS = {
     "Reschedule": "dagrpc.exceptions",
     "WorkerStartTimeoutError": "dagrpc.exceptions",
     "as_completed": "dagrpc.completion",
-    "default_client": "dagrpc.client",
+    "default_client": "dagrpc._client.lookup",
     "fire_and_forget": "dagrpc.completion",
     "futures_of": "dagrpc.completion",
-    "get_client": "dagrpc.client",
+    "get_client": "dagrpc._client.lookup",
     "wait": "dagrpc.completion",
 }
 

@@ -6,22 +6,18 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
-from dagrpc._client import collections as _collections
-from dagrpc._client import current, gather, scatter, submit
-from dagrpc._client.administration import Administration
+from dagrpc._client import gather, scatter, submit
+from dagrpc._client.collection_verbs import CollectionVerbs
 from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
 from dagrpc._client.options import Duration, Workers, explicit_options
 from dagrpc._client.state import KeyState, lock
-from dagrpc._client.waiting import Operation, run_awaiting, run_blocking
-from dagrpc._graph.lower import nested_keys
-from dagrpc._util.addresses import parse_address
 from dagrpc.future import Future
 
-__all__ = ["Client", "Future", "default_client", "get_client"]
+__all__ = ["Client", "Future"]
 
 
-class Client(Administration):
+class Client(CollectionVerbs):
     """Connects to a cluster and has it compute.
 
     Parameters
@@ -328,157 +324,6 @@ class Client(Administration):
         seconds = self._timeout if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
         return self._drive(scatter.scatter(self, data, workers, broadcast, direct, hash, seconds), asynchronous)
 
-    def _drive(self, operation: Operation[Any], asynchronous: bool | None) -> Any:
-        if asynchronous is None:
-            return self._run(operation)
-        return run_awaiting(operation) if asynchronous else run_blocking(operation)
-
-    # --- dask collections ----------------------------------------------------------------------------------------
-
-    def compute(
-        self,
-        collections: Any,
-        sync: bool = False,
-        optimize_graph: bool = True,
-        workers: Any = None,
-        allow_other_workers: Any = False,
-        resources: Mapping[Any, Any] | None = None,
-        retries: Any = 0,
-        priority: Any = 0,
-        fifo_timeout: Duration = "60s",
-        actors: Any = None,
-        traverse: bool = True,
-        **kwargs: Any,
-    ) -> Any:
-        """Compute dask collections on the cluster.
-
-        Parameters
-        ----------
-        collections : collection, or list of collections
-            What to compute. What is no collection is returned as it is.
-        sync : bool
-            Whether to wait and return values rather than futures.
-        optimize_graph : bool
-            Whether dask optimizes the graph first.
-        workers, allow_other_workers, resources, retries, priority, actors
-            As for `submit`, for all tasks; or by collection in a dict, for the tasks that make its result.
-        fifo_timeout : number, str or timedelta
-            Submissions closer together than this share a priority.
-        traverse : bool
-            Whether to look for collections in nested lists and dicts.
-        **kwargs
-            Accepted for compatibility.
-
-        Returns
-        -------
-        Future, or list of futures
-            One for one, a list for several.
-
-        Examples
-        --------
-        >>> x = dask.delayed(sum)([1, 2])  # doctest: +SKIP
-        >>> client.compute(x).result()  # doctest: +SKIP
-        3
-        """
-        futures = _collections.compute_collections(
-            self,
-            collections,
-            optimize_graph=optimize_graph,
-            traverse=traverse,
-            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
-            fifo_timeout=fifo_timeout,
-        )
-        return self.gather(futures) if sync else futures
-
-    def persist(
-        self,
-        collections: Any,
-        optimize_graph: bool = True,
-        workers: Any = None,
-        allow_other_workers: Any = None,
-        resources: Mapping[Any, Any] | None = None,
-        retries: Any = None,
-        priority: Any = 0,
-        fifo_timeout: Duration = "60s",
-        actors: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Compute dask collections on the cluster and keep the results there.
-
-        Returns at once with collections that stand for the results. The parameters are those of `compute`.
-
-        Returns
-        -------
-        collection, or list of collections
-            One for one, a list for several.
-
-        Examples
-        --------
-        >>> x = client.persist(dask.array.ones(1000, chunks=100))  # doctest: +SKIP
-        >>> x.sum().compute()  # doctest: +SKIP
-        1000.0
-        """
-        return _collections.persist_collections(
-            self,
-            collections,
-            optimize_graph=optimize_graph,
-            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
-            fifo_timeout=fifo_timeout,
-        )
-
-    def get(
-        self,
-        dsk: Any,
-        keys: Any,
-        workers: Any = None,
-        allow_other_workers: Any = None,
-        resources: Mapping[Any, Any] | None = None,
-        sync: bool = True,
-        asynchronous: bool | None = None,
-        direct: bool | None = None,
-        retries: Any = None,
-        priority: Any = 0,
-        fifo_timeout: Duration = "60s",
-        actors: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Compute a dask graph.
-
-        Parameters
-        ----------
-        dsk : dict, HighLevelGraph or Expr
-            The graph.
-        keys : key, or nested lists of keys
-            What is wanted of it.
-        sync : bool
-            Whether to wait and return values rather than futures.
-
-        The other parameters are those of `compute` and `gather`.
-
-        Returns
-        -------
-        Values or futures in the shape of `keys`.
-
-        Raises
-        ------
-        ValueError
-            If the graph has a cycle or lacks a key; names the keys.
-
-        Examples
-        --------
-        >>> client.get({"x": (sum, [1, 2]), "y": (sum, ["x", "x"])}, ["x", ["y"]])  # doctest: +SKIP
-        [3, [6]]
-        """
-        futures = _collections.graph_to_futures(
-            self,
-            dsk,
-            nested_keys(keys),
-            _given(workers, allow_other_workers, resources, retries, priority, actors),
-            fifo_timeout,
-        )
-        nested = _collections.nest(keys, futures)
-        return self.gather(nested, direct=direct, asynchronous=asynchronous) if sync else nested
-
     # --- giving up, trying again ---------------------------------------------------------------------------------
 
     def cancel(
@@ -537,65 +382,3 @@ class Client(Administration):
     def _states(self, futures: Any) -> list[KeyState]:
         states = {id(future.bound_state()): future.bound_state() for future in gather.futures_in(futures)}
         return list(states.values())
-
-
-def _given(
-    workers: Any, allow_other_workers: Any, resources: Any, retries: Any, priority: Any, actors: Any
-) -> dict[str, Any]:
-    return explicit_options(
-        workers=workers,
-        allow_other_workers=allow_other_workers,
-        resources=resources,
-        retries=retries,
-        priority=priority,
-        actor=actors,
-    )
-
-
-def default_client(c: Client | None = None) -> Client:
-    """Return a client if one is given, else the current one.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> default_client()  # doctest: +SKIP
-    <Client: '127.0.0.1:8786' processes=2 threads=2>
-    """
-    if c is not None:
-        return c
-    client: Client = Client.current()
-    return client
-
-
-def get_client(address: str | None = None, timeout: Duration = None, resolve_address: bool = True) -> Client:
-    """Return the current client, or one that is connected to an address.
-
-    Parameters
-    ----------
-    address : str, optional
-        Address of a scheduler; by default any client will do.
-    timeout : number or str, optional
-        How long to try to reach it.
-    resolve_address : bool
-        Accepted for compatibility.
-
-    Raises
-    ------
-    ValueError
-        If there is no client and no address.
-
-    Examples
-    --------
-    >>> get_client().submit(sum, [1, 2])  # doctest: +SKIP
-    <Future: pending, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
-    """
-    client = current.current_client()
-    if client is not None and (address is None or client._session.address == parse_address(address)):
-        return client
-    if address is None:
-        raise ValueError("There is no client: start one, or give the scheduler's address")
-    return Client(address, timeout=NO_DEFAULT if timeout is None else timeout)

@@ -147,7 +147,7 @@ def fire_and_forget(obj: Any) -> None:
         _keeper.keep(future)
 
 
-class as_completed:  # noqa: N801  (the name that users of distributed know)
+class as_completed:
     """Iterates over futures in the order in which they are done.
 
     Parameters
@@ -246,7 +246,7 @@ class as_completed:  # noqa: N801  (the name that users of distributed know)
             self._sleeper = None
             loop, waiter = sleeper
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+                loop.call_soon_threadsafe(_set, waiter)
 
     # --- looking in ----------------------------------------------------------------------------------------------
 
@@ -395,3 +395,8 @@ class as_completed:  # noqa: N801  (the name that users of distributed know)
         """
         while not self.is_empty():
             yield self.next_batch(block=True)
+
+
+def _set(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Hashable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dask._task_spec import TaskRef
 
@@ -18,6 +18,7 @@ from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
 from dagrpc._codec import tasks as task_codec
 
 if TYPE_CHECKING:
+    from dagrpc._client.connection import Connection
     from dagrpc.client import Client
 
 T = TypeVar("T")
@@ -49,12 +50,15 @@ class Future(TaskRef, Generic[T]):
 
     __slots__ = ("__weakref__", "_client", "_released", "_state")
 
+    key: Any
+    """Name of the task and of its result."""
+
     __dask_future__ = True
     """By this dask knows it in graphs."""
 
-    def __init__(self, key: Hashable, client: Client | None = None) -> None:
+    def __init__(self, key: Hashable, client: Connection | None = None) -> None:
         self.key = key
-        self._client: Client | None = None
+        self._client: Connection | None = None
         self._state: KeyState | None = None
         self._released = False
         if client is None:
@@ -65,7 +69,7 @@ class Future(TaskRef, Generic[T]):
             self.bind_client(client)
 
     @classmethod
-    def _of(cls, state: KeyState, client: Client) -> Future[Any]:
+    def _of(cls, state: KeyState, client: Connection) -> Future[Any]:
         """Return a future for a state whose references it was counted among already."""
         future = cls.__new__(cls)
         future.key = state.key
@@ -74,7 +78,7 @@ class Future(TaskRef, Generic[T]):
         future._released = False
         return future
 
-    def bind_client(self, client: Client) -> None:
+    def bind_client(self, client: Connection) -> None:
         """Have a client hold an unbound future.
 
         Examples
@@ -104,14 +108,14 @@ class Future(TaskRef, Generic[T]):
     @property
     def client(self) -> Client | None:
         """The client that holds it; None for an unbound one."""
-        return self._client
+        return cast("Client | None", self._client)
 
     @property
     def executor(self) -> Client | None:
         """The same as `client`."""
-        return self._client
+        return self.client
 
-    def _bound_client(self) -> Client:
+    def _bound_client(self) -> Connection:
         self.bound_state()
         assert self._client is not None
         return self._client
@@ -184,7 +188,7 @@ class Future(TaskRef, Generic[T]):
         return found
 
     def traceback(self, timeout: float | str | None = None) -> TracebackType | None:
-        """Wait until it is done and return the traceback of the task's exception, None if there was none.
+        r"""Wait until it is done and return the traceback of the task's exception, None if there was none.
 
         Raises
         ------
@@ -194,7 +198,7 @@ class Future(TaskRef, Generic[T]):
         Examples
         --------
         >>> traceback.format_tb(future.traceback())  # doctest: +SKIP
-        ['  File "job.py", line 3, in parse\\n    return int(text)\\n']
+        ['  File "job.py", line 3, in parse\\n    return int(text)\n']
         """
         found: TracebackType | None = self._bound_client()._failure(self, timeout, 1)
         return found
@@ -227,7 +231,7 @@ class Future(TaskRef, Generic[T]):
         --------
         >>> future.cancel(reason="too slow")  # doctest: +SKIP
         """
-        return self._bound_client().cancel([self], reason=reason, msg=msg, **kwargs)
+        return cast("Client", self._bound_client()).cancel([self], reason=reason, msg=msg, **kwargs)
 
     def retry(self, **kwargs: Any) -> Any:
         """Run the task again if it failed.
@@ -238,7 +242,7 @@ class Future(TaskRef, Generic[T]):
         --------
         >>> future.retry()  # doctest: +SKIP
         """
-        return self._bound_client().retry([self], **kwargs)
+        return cast("Client", self._bound_client()).retry([self], **kwargs)
 
     def release(self) -> None:
         """Let go of the result, as if this object were deleted.

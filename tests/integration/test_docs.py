@@ -1,16 +1,18 @@
-"""The code of the documentation does what the documentation says it does."""
+"""What README.md and the documentation show works as they show it."""
 
 import contextlib
 import doctest
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("quickstart.md", "client.md")
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/quickstart.md", "docs/client.md")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -27,19 +29,19 @@ def close_what_is_open(namespace: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_of_a_page_work_as_printed(name: str) -> None:
-    text = (DOCS / name).read_text(encoding="utf-8")
+    path = ROOT / name
+    text = path.read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     assert blocks, "the page has no examples"
     # One after the other, as a reader would type them. The lines between them are kept, so that a failure names its
     # line in the page.
-    source = "\n" * len(text.splitlines())
-    lines = source.split("\n")
+    lines = [""] * len(text.splitlines())
     for block in blocks:
         first = text.count("\n", 0, block.start(1))
         for offset, line in enumerate(block.group(1).splitlines()):
             lines[first + offset] = line
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    test = doctest.DocTestParser().get_doctest("\n".join(lines), namespace, name, str(DOCS / name), 0)
+    test = doctest.DocTestParser().get_doctest("\n".join(lines), namespace, name, str(path), 0)
     report = io.StringIO()
     try:
         results = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.write, clear_globs=False)
@@ -47,3 +49,13 @@ def test_the_examples_of_a_page_work_as_printed(name: str) -> None:
         close_what_is_open(test.globs)
     assert results.attempted > 0
     assert results.failed == 0, report.getvalue()
+
+
+def test_the_main_job_finds_every_answer_to_be_right() -> None:
+    # What `make run` runs, once the environment is there.
+    command = [sys.executable, "-m", "examples.flights.main", "--n-workers", "2"]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert re.search(r"^checked: [\d,]+ answers equal", outcome.stdout, re.MULTILINE)
+    # Both workers took part in what was spread over them.
+    assert "Who computed what" in outcome.stdout

@@ -68,9 +68,7 @@ class Administration(Connection):
         if on_error not in ("raise", "return", "ignore"):
             raise ValueError(f"on_error must be 'raise', 'return' or 'ignore', not {on_error!r}")
         return self._call(
-            admin.run(
-                self._session, function, args, kwargs, workers=workers, wait=wait, nanny=nanny, on_error=on_error
-            )
+            admin.run(self._session, function, args, kwargs, workers=workers, wait=wait, nanny=nanny, on_error=on_error)
         )
 
     def run_on_scheduler(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -6,10 +6,9 @@ import uuid
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import dask
 from dask._expr import FinalizeCompute, HLGExpr
 from dask.base import collections_to_expr, is_dask_collection
-from dask.core import flatten
+from dask.delayed import delayed
 
 from dagrpc._client.arguments import excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
@@ -21,13 +20,13 @@ from dagrpc.future import Future
 from dagrpc.v1.graph_pb2 import TaskOptions
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    from dagrpc._client.connection import Connection
 
 __all__ = ["compute_collections", "graph_to_futures", "nest", "persist_collections"]
 
 
 def graph_to_futures(
-    client: Client, graph: Any, keys: Iterable[Hashable], given: Mapping[str, Any], fifo_timeout: Any
+    client: Connection, graph: Any, keys: Iterable[Hashable], given: Mapping[str, Any], fifo_timeout: Any
 ) -> dict[Hashable, Future[Any]]:
     """Submit a graph and return futures of the wanted keys.
 
@@ -105,7 +104,7 @@ def _keys_of(item: Any) -> Iterator[Hashable]:
 class _Upload:
     """Sends one graph, part by part, while it is being encoded."""
 
-    def __init__(self, client: Client, graph: LoweredGraph, annotations: Annotations, fifo_timeout: float) -> None:
+    def __init__(self, client: Connection, graph: LoweredGraph, annotations: Annotations, fifo_timeout: float) -> None:
         self._client = client
         self._graph = graph
         self._annotations = annotations
@@ -230,7 +229,7 @@ def _arrange(collections: Sequence[Any], optimize_graph: bool) -> tuple[list[Any
 
 
 def compute_collections(
-    client: Client,
+    client: Connection,
     collections: Any,
     *,
     optimize_graph: bool,
@@ -242,12 +241,13 @@ def compute_collections(
     single = not isinstance(collections, (list, tuple, set, frozenset))
     items = [collections] if single else list(collections)
     if traverse:
-        items = [dask.delayed(item) if isinstance(item, (list, set, tuple, dict, Iterator)) else item for item in items]
+        items = [delayed(item) if isinstance(item, (list, set, tuple, dict, Iterator)) else item for item in items]
     places = [position for position, item in enumerate(items) if is_dask_collection(item)]
     if places:
         arranged, order = _arrange([items[position] for position in places], optimize_graph)
-        expression = FinalizeCompute(collections_to_expr(arranged, optimize_graph)).optimize()
-        keys = list(flatten(expression.__dask_keys__()))
+        expression: Any = FinalizeCompute(collections_to_expr(arranged, optimize_graph))  # type: ignore[no-untyped-call]
+        expression = expression.optimize()
+        keys = list(nested_keys(expression.__dask_keys__()))
         futures = graph_to_futures(client, expression, keys, given, fifo_timeout)
         for position, key in zip(order, keys, strict=True):
             items[places[position]] = futures[key]
@@ -255,7 +255,7 @@ def compute_collections(
 
 
 def persist_collections(
-    client: Client, collections: Any, *, optimize_graph: bool, given: Mapping[str, Any], fifo_timeout: Any
+    client: Connection, collections: Any, *, optimize_graph: bool, given: Mapping[str, Any], fifo_timeout: Any
 ) -> Any:
     """Submit collections and return collections that stand for the results on the cluster."""
     single = not isinstance(collections, (list, tuple, set, frozenset))
@@ -266,12 +266,12 @@ def persist_collections(
     if not items:
         return []
     arranged, order = _arrange(items, optimize_graph)
-    expression = collections_to_expr(arranged, optimize_graph).optimize()
+    expression: Any = collections_to_expr(arranged, optimize_graph).optimize()
     keys = expression.__dask_keys__()
-    futures = graph_to_futures(client, expression, flatten(keys), given, fifo_timeout)
+    futures = graph_to_futures(client, expression, nested_keys(keys), given, fifo_timeout)
     composites = list(expression.operands) if type(expression).__name__ == "_ExprSequence" else []
     for place, (position, collection_keys) in enumerate(zip(order, keys, strict=True)):
-        own = {key: futures[key] for key in flatten(collection_keys)}
+        own = {key: futures[key] for key in nested_keys(collection_keys)}
         composite = composites[place] if place < len(composites) else None
         if type(composite).__name__ == "CompositeExpr":
             items[position] = _rebuild_composite(items[position], composite, own)

@@ -146,7 +146,7 @@ class Connection:
 
     def _started(self) -> None:
         if self._set_as_default:
-            current.add_default(self)  # type: ignore[arg-type]
+            current.add_default(self)
 
     def _abandon(self) -> None:
         self._session.status = "closed"
@@ -194,7 +194,7 @@ class Connection:
         return self._run(self._close(seconds))
 
     def _close(self, timeout: float) -> Operation[None]:
-        current.remove_default(self)  # type: ignore[arg-type]
+        current.remove_default(self)
         if self.status not in ("closing", "closed") and not self._forked:
             if self._connecting is not None and not self._connecting.done():
                 self._connecting.cancel()
@@ -337,7 +337,7 @@ class Connection:
         >>> with client.as_current():  # doctest: +SKIP
         ...     future = pickle.loads(data)
         """
-        return current.as_current(self)  # type: ignore[arg-type]
+        return current.as_current(self)
 
     # --- for the other parts of the SDK --------------------------------------------------------------------------
 
@@ -349,6 +349,11 @@ class Connection:
     def _run(self, operation: Operation[T]) -> Any:
         """Run an operation: to its end where the caller can be blocked, else return a coroutine."""
         return run_awaiting(operation) if self.asynchronous else run_blocking(operation)
+
+    def _drive(self, operation: Operation[Any], asynchronous: bool | None) -> Any:
+        if asynchronous is None:
+            return self._run(operation)
+        return run_awaiting(operation) if asynchronous else run_blocking(operation)
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> Any:
         """Run a coroutine on the IO loop, likewise."""
@@ -386,10 +391,10 @@ class Connection:
             state = future.bound_state()
             if state.status == FINISHED and state.payload is not None and not future._released:
                 return inline_value(state)
-        return self._run(result(self, future, config.seconds(timeout)))  # type: ignore[arg-type]
+        return self._run(result(self, future, config.seconds(timeout)))
 
     def _result_async(self, future: Future[Any]) -> Coroutine[Any, Any, Any]:
-        return run_awaiting(result(self, future, None))  # type: ignore[arg-type]
+        return run_awaiting(result(self, future, None))
 
     def _failure(self, future: Future[Any], timeout: Duration, part: int) -> Any:
         return self._run(_part(failure(future, config.seconds(timeout)), part))
@@ -428,7 +433,7 @@ def _on_event_loop() -> bool:
 def _lost(reference: weakref.ref[Connection]) -> None:
     client = reference()
     if client is not None:
-        current.remove_default(client)  # type: ignore[arg-type]
+        current.remove_default(client)
 
 
 def _live_clients() -> Iterator[Connection]:

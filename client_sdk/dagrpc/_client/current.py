@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    from dagrpc._client.connection import Connection
 
 _lock = threading.RLock()
-_defaults: list[Client] = []
+_defaults: list[Connection] = []
 """Clients that were made the default and are not closed, the latest last."""
-_context: ContextVar[Client | None] = ContextVar("dagrpc_client", default=None)
+_context: ContextVar[Connection | None] = ContextVar("dagrpc_client", default=None)
 
 _SCHEDULER = "scheduler"
 _SHUFFLE = "dataframe.shuffle.method"
@@ -25,7 +25,7 @@ _former: dict[str, Any] = {}
 """Settings of dask as they were before there was a default client."""
 
 
-def current_client(allow_global: bool = True) -> Client | None:
+def current_client(allow_global: bool = True) -> Connection | None:
     """Return the context's client, else the default one; None if there is neither."""
     client = _context.get()
     if client is not None and client.status not in ("closing", "closed"):
@@ -37,7 +37,7 @@ def current_client(allow_global: bool = True) -> Client | None:
     return None
 
 
-def add_default(client: Client) -> None:
+def add_default(client: Connection) -> None:
     """Make a client the default one, for dagrpc and for dask."""
     with _lock:
         if not _defaults:
@@ -51,7 +51,7 @@ def add_default(client: Client) -> None:
             dask.config.set({_SHUFFLE: "tasks"})
 
 
-def remove_default(client: Client) -> None:
+def remove_default(client: Connection) -> None:
     """Have the client that was the default before be it again."""
     with _lock:
         if client not in _defaults:
@@ -81,7 +81,7 @@ def _restore(name: str) -> None:
 
 
 @contextlib.contextmanager
-def as_current(client: Client) -> Iterator[None]:
+def as_current(client: Connection) -> Iterator[None]:
     """Make a client the current one within a block, in this thread or task."""
     token = _context.set(client)
     try:

@@ -8,9 +8,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import dask
+from dask.base import is_dask_collection
 
 from dagrpc import config
 from dagrpc._client.session import ClientSession
@@ -24,7 +25,7 @@ from dagrpc.future import Future
 from dagrpc.v1 import common_pb2, data_pb2, scheduler_service_pb2, worker_service_pb2
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    from dagrpc._client.connection import Connection
 
 _TRANSFER_BYTES = 1 << 30
 """How much one transfer asks for."""
@@ -56,11 +57,11 @@ def inline_value(state: KeyState) -> Any:
 
 def failure_of(state: KeyState) -> tuple[BaseException, Any]:
     """Return exception and traceback of a key that failed."""
-    failure = state.failure
-    if not isinstance(failure, tuple):
-        error = decode_failure(failure, str(state.key))
-        failure = state.failure = (error, error.__traceback__)
-    return failure
+    if not isinstance(state.failure, tuple):
+        error = decode_failure(state.failure, str(state.key))
+        state.failure = (error, error.__traceback__)
+    both: tuple[BaseException, Any] = state.failure
+    return both
 
 
 def cancelled_error(state: KeyState) -> FutureCancelledError:
@@ -219,7 +220,7 @@ def _split(refs: Sequence[common_pb2.DataRef]) -> list[list[str]]:
 
 
 def values_of(
-    client: Client, states: Sequence[KeyState], errors: str, direct: bool | None, deadline: Deadline
+    client: Connection, states: Sequence[KeyState], errors: str, direct: bool | None, deadline: Deadline
 ) -> Operation[dict[str, Any]]:
     """Wait for keys and return their values by key as on the wire.
 
@@ -250,7 +251,7 @@ def values_of(
             client._check_open()
             fetching = client._fetcher.fetch(ready, client._direct(direct))
             received = yield OnLoop(client._loop, fetching, deadline, f"{len(ready)} results were not fetched")
-            yield Away(lambda received=received: _decode(received, values))
+            yield Away(partial(_decode, received, values))
         left = [state for state in remote if state.wire not in values]
     return values
 
@@ -262,7 +263,7 @@ def _decode(received: dict[str, ReceivedValue], values: dict[str, Any]) -> None:
         values[wire] = payloads.decode(value.entry.encoding, value.frames)
 
 
-def result(client: Client, future: Future[Any], timeout: float | None) -> Operation[Any]:
+def result(client: Connection, future: Future[Any], timeout: float | None) -> Operation[Any]:
     """Wait for the result of a future."""
     state = future.bound_state()
     if future._released:
@@ -279,7 +280,7 @@ def failure(future: Future[Any], timeout: float | None) -> Operation[tuple[BaseE
     return failure_of(state) if state.status == ERROR else (None, None)
 
 
-def gather(client: Client, futures: Any, errors: str, direct: bool | None) -> Operation[Any]:
+def gather(client: Connection, futures: Any, errors: str, direct: bool | None) -> Operation[Any]:
     """Wait for all futures in a nested structure and put their results in their places."""
     found: dict[str, KeyState] = {}
     if type(futures) is list and all(type(item) is Future for item in futures):
@@ -295,7 +296,7 @@ def gather(client: Client, futures: Any, errors: str, direct: bool | None) -> Op
     return _fill(futures, values)
 
 
-def _note(client: Client, future: Future[Any], found: dict[str, KeyState]) -> None:
+def _note(client: Connection, future: Future[Any], found: dict[str, KeyState]) -> None:
     state = future._state if future._state is not None else future.bound_state()
     if future._client is not client:
         raise ValueError(f"{future!r} belongs to another client")
@@ -304,7 +305,7 @@ def _note(client: Client, future: Future[Any], found: dict[str, KeyState]) -> No
     found[state.wire] = state
 
 
-def _find(client: Client, value: Any, found: dict[str, KeyState]) -> None:
+def _find(client: Connection, value: Any, found: dict[str, KeyState]) -> None:
     if isinstance(value, Future):
         _note(client, value, found)
     elif isinstance(value, (list, tuple, set, frozenset)):
@@ -354,7 +355,7 @@ def _collect(value: Any, found: dict[int, Future[Any]]) -> None:
     elif isinstance(value, dict):
         for item in value.values():
             _collect(item, found)
-    elif dask.is_dask_collection(value):
+    elif is_dask_collection(value):
         graph = value.__dask_graph__() or {}
         for key in _flat(value.__dask_keys__()):
             # A collection whose graph is its futures, as persist returns it, comes in its own order.

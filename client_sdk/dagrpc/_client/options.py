@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-import dask
+from dask.base import get_annotations
 
 from dagrpc import config
 from dagrpc.v1 import graph_pb2
@@ -118,7 +118,7 @@ def _number(name: str, value: Any) -> float:
 
 def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
     """Return the options of a submission: its own on top of the annotations that are active."""
-    annotations = dask.get_annotations()
+    annotations = get_annotations()
     if not given and not annotations:
         return None
     return task_options({**annotations, **given})

@@ -25,8 +25,8 @@ from dagrpc.future import Future
 from dagrpc.v1 import scheduler_service_pb2
 
 if TYPE_CHECKING:
+    from dagrpc._client.connection import Connection
     from dagrpc._client.session import ClientSession
-    from dagrpc.client import Client
 
 _ATTEMPTS = 5
 _ALL_WORKERS = -1
@@ -89,12 +89,13 @@ def _fill(shape: Any, futures: Mapping[Hashable, Future[Any]], top: Any) -> Any:
         return type(shape)(futures[key] for key in shape)
     if isinstance(shape, tuple) and isinstance(top, tuple):
         items = [futures[key] for key in shape]
-        return tuple(items) if type(shape) is tuple else type(shape)(*items)
+        kind: Any = type(shape)
+        return tuple(items) if kind is tuple else kind(*items)
     return futures[shape]
 
 
 def scatter(
-    client: Client,
+    client: Connection,
     data: Any,
     workers: Workers,
     broadcast: bool | int,

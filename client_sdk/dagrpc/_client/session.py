@@ -148,7 +148,9 @@ class ClientSession:
         await channels.wait_ready(self._channel, address, timeout)
         self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
         self._call = self.scheduler.open_session("UpdateGraph")
-        session: Session[Command] = Session(self._call, encode_commands, client_session_pb2.UpdateGraphResponse, address)
+        session: Session[Command] = Session(
+            self._call, encode_commands, client_session_pb2.UpdateGraphResponse, address
+        )
         hello = client_session_pb2.ClientHello(
             client_id=self.client_id,
             versions=common_pb2.Versions(**own_versions()),

@@ -12,7 +12,6 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-
 from dagrpc._client.arguments import encode_arguments, excess, replace_futures, warn_if_large
 from dagrpc._client.commands import PART_TASKS, Call, Digest, Hold, LetGo, Part
 from dagrpc._client.options import fifo_seconds, submission_options
@@ -23,8 +22,8 @@ from dagrpc._util.keys import encode_key
 from dagrpc.future import Future
 
 if TYPE_CHECKING:
+    from dagrpc._client.connection import Connection
     from dagrpc._client.session import ClientSession
-    from dagrpc.client import Client
     from dagrpc.v1 import graph_pb2
 
 # What cannot change between two calls; other callables are pickled anew each time.
@@ -100,11 +99,11 @@ def check_key(key: object) -> None:
     """Raise `TypeError` if something cannot be a key."""
     if not is_key(key):
         raise TypeError(f"A key must be a str, bytes, int, float or a tuple of those, not {key!r}")
-    encode_key(key)  # type: ignore[arg-type]
+    encode_key(key)
 
 
 def submit(
-    client: Client,
+    client: Connection,
     function: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -156,13 +155,11 @@ def submit(
         state, is_new = client._table.create(key, wire)
         future = Future._of(state, client)
         if is_new and not _cancelled_with(client, state, dependencies):
-            client._session.send(
-                Call(wire, run_spec, digest, list(dependencies), options, fifo_seconds(fifo_timeout))
-            )
+            client._session.send(Call(wire, run_spec, digest, list(dependencies), options, fifo_seconds(fifo_timeout)))
     return future
 
 
-def _cancelled_with(client: Client, state: KeyState, dependencies: Mapping[str, Future[Any]]) -> bool:
+def _cancelled_with(client: Connection, state: KeyState, dependencies: Mapping[str, Future[Any]]) -> bool:
     """Cancel a new key if one of its dependencies is cancelled. Return whether it is."""
     for wire, future in dependencies.items():
         if future.status == CANCELLED:
@@ -205,7 +202,7 @@ class Mapper:
 
     def __init__(
         self,
-        client: Client,
+        client: Connection,
         function: Callable[..., Any],
         kwargs: Mapping[str, Any],
         *,
@@ -244,7 +241,7 @@ class Mapper:
         warn_if_large(self._excess, f"The tasks of a map of {function_name(self._function)!r}")
 
     def _submit(self, chunk: Sequence[tuple[Any, ...]], last: bool) -> None:
-        client, shared, kwargs, keys = self._client, self._client._shared, self._kwargs, self._keys
+        shared, kwargs, keys = self._client._shared, self._kwargs, self._keys
         with shared.lock:
             digest, name = shared.function(self._function)
         prefix = self._prefix or name
@@ -282,7 +279,9 @@ class Mapper:
                     state, is_new = create(key, wire)
                     self.futures.append(Future._of(state, client))
                     if is_new and not (dependencies and _cancelled_with(client, state, dependencies)):
-                        part.add((wire, list(dependencies) if dependencies else (), run_spec, position, options, order, True))
+                        part.add(
+                            (wire, list(dependencies) if dependencies else (), run_spec, position, options, order, True)
+                        )
             self._count += len(encoded)
             self._excess += sum(excess(entry[3]) for entry in encoded)
             if part.tasks or last:
@@ -290,7 +289,7 @@ class Mapper:
 
 
 def map_calls(
-    client: Client,
+    client: Connection,
     function: Callable[..., Any],
     iterables: Sequence[Any],
     kwargs: Mapping[str, Any],

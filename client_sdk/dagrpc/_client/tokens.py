@@ -17,7 +17,7 @@ PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 _PLAIN_CONTAINERS = frozenset((tuple, list))
 
 
-class NotPlain(Exception):  # noqa: N818  (a signal, not an error)
+class NotPlain(Exception):
     """Raised inside: an argument is not plain."""
 
 

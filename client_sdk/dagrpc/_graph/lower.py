@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-import dask
 from dask._task_spec import Alias, GraphNode, convert_legacy_graph, resolve_aliases
+from dask.base import get_annotations
 from dask.order import order as dask_order
 from dask.utils import ensure_dict
 
@@ -155,7 +155,7 @@ def _annotations(graph: Any) -> dict[str, dict[Hashable, Any]]:
                 values[key] = value(key) if callable(value) else value
     if isinstance(graph, dict):
         # A graph that was written down has no layers: what is active holds for all of it.
-        for name, value in dask.get_annotations().items():
+        for name, value in get_annotations().items():
             found[name] = {key: value(key) if callable(value) else value for key in graph}
     return found
 
@@ -221,8 +221,8 @@ def _order(nodes: Nodes) -> Mapping[Hashable, int]:
     cycle = _find_cycle(nodes)
     if cycle:
         raise GraphError(f"The graph has a cycle: {' -> '.join(repr(key) for key in cycle)}")
-    places: Mapping[Hashable, int] = dask_order(nodes)
-    return places
+    places: Any = dask_order(cast(Any, nodes))
+    return cast(Mapping[Hashable, int], places)
 
 
 def _find_cycle(nodes: Nodes) -> list[Hashable]:

@@ -1,0 +1,58 @@
+"""Finding a client."""
+
+from __future__ import annotations
+
+from dagrpc._client import current
+from dagrpc._client.connection import NO_DEFAULT
+from dagrpc._client.options import Duration
+from dagrpc._util.addresses import parse_address
+from dagrpc.client import Client
+
+
+def default_client(c: Client | None = None) -> Client:
+    """Return a client if one is given, else the current one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> default_client()  # doctest: +SKIP
+    <Client: '127.0.0.1:8786' processes=2 threads=2>
+    """
+    if c is not None:
+        return c
+    client: Client = Client.current()
+    return client
+
+
+def get_client(address: str | None = None, timeout: Duration = None, resolve_address: bool = True) -> Client:
+    """Return the current client, or one that is connected to an address.
+
+    Parameters
+    ----------
+    address : str, optional
+        Address of a scheduler; by default any client will do.
+    timeout : number or str, optional
+        How long to try to reach it.
+    resolve_address : bool
+        Accepted for compatibility.
+
+    Raises
+    ------
+    ValueError
+        If there is no client and no address.
+
+    Examples
+    --------
+    >>> get_client().submit(sum, [1, 2])  # doctest: +SKIP
+    <Future: pending, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+    """
+    client = current.current_client()
+    if isinstance(client, Client) and (address is None or client._session.address == parse_address(address)):
+        return client
+    if address is None:
+        raise ValueError("There is no client: start one, or give the scheduler's address")
+    return Client(address, timeout=NO_DEFAULT if timeout is None else timeout)
