@@ -24,7 +24,7 @@ from dagrpc_worker.core import instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 
-LONG = 20_000
+LONG = 3_000
 """Steps after which a cluster that is left alone should have come to rest."""
 
 

@@ -94,6 +94,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         )
         self.core = SchedulerCore(self.config, validate=True)
         self.add_client("c")
+        self.add_client("d")
         self.add_worker("a:1", nthreads=1)
 
     # --- the world's half of the conversation ---
@@ -268,7 +269,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(client=clients, names=some_keys, force=st.booleans())
     def cancel(self, client: str, names: list[str], force: bool) -> None:
         self.send(events.KeysCancelled(client, names, force, "user", "enough", "cancel"))
-        for key in names:
+        for key in names if client in self.beliefs else ():
             for name in self.beliefs:
                 if force or name == client:
                     task = self.core.tasks.get(key)

@@ -13,11 +13,14 @@ from dagrpc import config
 from dagrpc._io import status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.chunk_wire import decode_part, encode_chunk
+from dagrpc._io.receive_buffers import ReceiveBuffers
 from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import CommClosedError, InvalidRequestError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
+
+_buffers = ReceiveBuffers()
 
 _SMALL_FRAME = 64 * 1024
 """Frames up to this size are cut from the chunk that brings them; larger ones get a buffer of their own."""
@@ -91,16 +94,22 @@ class TransferReader:
     """Puts a transfer together from its messages.
 
     Each frame is filled in place, so that at most one chunk more than the data itself is held.
+
+    Parameters
+    ----------
+    allocate : callable, optional
+        Returns a writable buffer of so many bytes, for a frame that does not fit into one chunk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allocate: Callable[[int], memoryview] = lambda length: memoryview(bytearray(length))) -> None:
+        self._allocate = allocate
         self.values: list[ReceivedValue] = []
         self.done = False
         self.total_bytes = 0
         self._manifest_seen = False
         self._targets: list[tuple[list[Buffer], int]] = []
         """Where the coming frames go, last first: the value's list and the frame's length."""
-        self._buffer: bytearray | None = None
+        self._buffer: memoryview | None = None
         self._filled = 0
 
     def feed(self, data: bytes) -> None:
@@ -157,7 +166,7 @@ class TransferReader:
                 self._next_frame()
                 continue
             if self._buffer is None:
-                self._buffer = bytearray(frame_length)
+                self._buffer = self._allocate(frame_length)
                 self._filled = 0
             take = min(frame_length - self._filled, available)
             self._buffer[self._filled : self._filled + take] = data[position : position + take]
@@ -198,7 +207,7 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float) -> list[Re
     InvalidRequestError
         If it is not a transfer.
     """
-    reader = TransferReader()
+    reader = TransferReader(_buffers.allocate)
     while True:
         try:
             message = await asyncio.wait_for(read(), timeout)

@@ -1,4 +1,7 @@
-"""A stand-in for the scheduler: serves WorkerSessionService, remembers what workers report, sends what a test wants."""
+"""A stand-in for the scheduler: serves WorkerSessionService, remembers what workers report, sends what a test wants.
+
+The real scheduler is not needed to test a worker, and would not send what it should be tested against.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class JoinedWorker:
         self.hello = hello
         self.address = hello.address
         self.session = session
-        self.reports: list[worker_session_pb2.WorkerReport] = []
+        self._reports: dict[tuple[str, str], Any] = {}
         self.goodbye: str | None = None
         self.gone = asyncio.Event()
         self._changed = asyncio.Event()
@@ -34,9 +37,12 @@ class JoinedWorker:
     def take(self, message: worker_session_pb2.ComputeRequest) -> None:
         """Remember what the worker reports."""
         for report in message.reports:
-            self.reports.append(report)
-            if report.WhichOneof("report") == "goodbye":
-                self.goodbye = report.goodbye.reason
+            kind = report.WhichOneof("report")
+            assert kind is not None
+            content = getattr(report, kind)
+            self._reports[kind, getattr(content, "key", "")] = self._reports[kind, ""] = content
+            if kind == "goodbye":
+                self.goodbye = content.reason
         self._changed.set()
 
     # --- commands ---
@@ -90,12 +96,7 @@ class JoinedWorker:
 
     def find(self, kind: str, key: str = "") -> Any | None:
         """Return the last report of a kind about a key."""
-        for report in reversed(self.reports):
-            if report.WhichOneof("report") == kind:
-                content = getattr(report, kind)
-                if not key or content.key == key:
-                    return content
-        return None
+        return self._reports.get((kind, key))
 
     async def wait(self, kind: str, key: str = "", timeout: float = WAIT) -> Any:
         """Wait for a report and return it."""
@@ -167,9 +168,9 @@ class StandIn:
         welcome = worker_session_pb2.WorkerWelcome(
             scheduler_id="stand-in", name=hello.name, inline_limit=self._inline_limit
         )
-        await session.write_now(worker_session_pb2.ComputeResponse(welcome=welcome))
         worker = JoinedWorker(hello, session)
         self.workers[hello.address] = worker
+        await session.write_now(worker_session_pb2.ComputeResponse(welcome=welcome))
         self.joined.append(worker)
         self._changed.set()
         try:

@@ -1,0 +1,35 @@
+"""Clusters for the tests of the client: a small one in this process, shared, and fresh ones where a test breaks it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dagrpc import Client, LocalCluster
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[LocalCluster]:
+    """A cluster in this process that no test may break."""
+    with LocalCluster(n_workers=2, threads_per_worker=2, processes=False, memory_limit=0) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(shared_cluster: LocalCluster) -> Iterator[Client]:
+    """A client of the shared cluster, dask's default scheduler."""
+    with Client(shared_cluster) as client:
+        yield client
+
+
+@pytest.fixture
+def fresh_cluster() -> Iterator[LocalCluster]:
+    """A cluster in this process of the test's own."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, memory_limit=0) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def process_cluster() -> Iterator[LocalCluster]:
+    """A cluster of separate processes of the test's own."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True) as cluster:
+        yield cluster
