@@ -24,4 +24,6 @@ def describe() -> dict[str, str]:
         "Processor": f"{processor()}, {cores} cores usable",
         "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
+        # Figures of a machine that had something else to do are worth less.
+        "Load before": f"{os.getloadavg()[0]:.1f} processes",
     }

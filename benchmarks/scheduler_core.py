@@ -93,10 +93,10 @@ class Cluster:
         self.handle([WorkerAdded(f"10.0.{n // 250}.{n % 250}:4000", f"w{n}", nthreads) for n in range(workers)])
 
     def handle(self, events: Iterable[Event]) -> None:
-        """Have the core handle a batch, and take the time."""
-        start = time.perf_counter()
+        """Have the core handle a batch, and take the CPU time, which other processes disturb less."""
+        start = time.process_time()
         effects: list[Effect] = self.core.handle_batch(events, 0.0)
-        self.seconds += time.perf_counter() - start
+        self.seconds += time.process_time() - start
         self.pending += [effect for effect in effects if type(effect) is ComputeTask]
 
     def answer(self, limit: int = BATCH) -> None:

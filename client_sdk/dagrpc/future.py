@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import sys
@@ -257,9 +256,11 @@ class Future(TaskRef, Generic[T]):
             client._session.send(state)
 
     def __del__(self) -> None:
-        # At the interpreter's end anything may be gone already.
-        with contextlib.suppress(Exception):
+        # At the interpreter's end anything may be gone already, contextlib too.
+        try:  # noqa: SIM105
             self.release()
+        except Exception:
+            pass
 
     # --- everyday manners ----------------------------------------------------------------------------------------
 

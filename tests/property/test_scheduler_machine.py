@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule

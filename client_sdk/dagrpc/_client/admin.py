@@ -211,3 +211,4 @@ async def shutdown(session: ClientSession) -> None:
     except CommClosedError:
         # It may be gone before it could answer.
         logger.debug("The scheduler ended the connection while it was shut down", exc_info=True)
+    await session.wait_ended(10)

@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import importlib
 import os
+import threading
 import uuid
 import weakref
 from collections.abc import Coroutine, Generator, Hashable, Iterator, Mapping
@@ -266,6 +267,7 @@ class Connection:
     @property
     def futures(self) -> Mapping[Hashable, KeyState]:
         """What the client knows of the keys that it holds futures of."""
+        self._session.settle()
         with lock:
             return {state.key: state for state in self._table.states.values()}
 
@@ -452,5 +454,6 @@ def _mark_forked() -> None:
         client._forked = True
 
 
-atexit.register(_close_all)
+# Before the interpreter joins threads and refuses new ones, which the services of a cluster in this process need.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 os.register_at_fork(after_in_child=_mark_forked)

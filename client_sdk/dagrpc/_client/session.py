@@ -286,6 +286,12 @@ class ClientSession:
         """Start a task on the loop and keep it until it ends."""
         return spawn(coroutine, self._tasks)
 
+    async def wait_ended(self, timeout: float) -> None:
+        """Wait for the scheduler to end the stream, after it was asked to stop."""
+        self.status = "closing"
+        if self._run_task is not None:
+            await asyncio.wait((self._run_task,), timeout=timeout)
+
     async def close(self, timeout: float) -> None:
         """Send what is queued, end the stream and close the connections."""
         was_running = self.status == "running"

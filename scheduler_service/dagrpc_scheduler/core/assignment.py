@@ -51,8 +51,8 @@ def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) ->
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
     if task.options.resources:
         _return_resources(worker, task)
-    if not worker.index_lowered:
-        state.loads.lowered(worker)
+    state.loads.lowered[worker] = None
+    state.rooms.lowered[worker] = None
 
 
 def recall(state: SchedulerState, task: TaskState) -> None:
@@ -69,7 +69,8 @@ def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerS
         worker.long_running[task] = None
         worker.occupancy = max(worker.occupancy - worker.processing[task], 0.0)
         worker.processing[task] = 0.0
-        state.loads.lowered(worker)
+        state.loads.lowered[worker] = None
+        state.rooms.lowered[worker] = None
 
 
 def _return_resources(worker: WorkerState, task: TaskState) -> None:

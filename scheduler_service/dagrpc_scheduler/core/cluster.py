@@ -26,9 +26,6 @@ class WorkerState:
         "alone",
         "has_what",
         "host",
-        "index_key",
-        "index_lowered",
-        "index_stamp",
         "known_shared",
         "long_running",
         "memory_limit",
@@ -92,12 +89,6 @@ class WorkerState:
         self.addresses: tuple[str, ...] = (address,)
         self.open_free: list[str] | None = None
         """Keys of the `FreeKeys` that can still be added to."""
-        self.index_key = 0.0
-        """Its place in the `LoadIndex`."""
-        self.index_stamp = 0
-        """Names its valid entry in the `LoadIndex`; 0: it has none."""
-        self.index_lowered = False
-        """Whether the `LoadIndex` knows that it has less to do than its entry says."""
 
     def __repr__(self) -> str:
         """Show address and status."""

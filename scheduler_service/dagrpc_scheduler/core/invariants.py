@@ -18,7 +18,7 @@ from dagrpc_scheduler.core.model import (
     is_needed,
 )
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.load import COVERED, load_of
+from dagrpc_scheduler.policies.load import COVERED, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import allowed_workers
 from dagrpc_scheduler.policies.rootish import room_for
 
@@ -127,16 +127,17 @@ def _check_collections(state: SchedulerState) -> None:
 
 
 def _check_workers(state: SchedulerState) -> None:
+    cover_seconds = state.config.cover_seconds
     running = {worker for worker in state.workers.values() if worker.status == "running"}
     _require(set(state.running) == running, "wrong collection of running workers", running)
     _require(state.total_nthreads == sum(worker.nthreads for worker in running), "wrong number of threads", running)
     for address, worker in state.workers.items():
         _require(worker.address == address, "wrong address", worker, address)
         _require(worker in state.hosts[worker.host], "a host does not know its worker", worker)
-        _require((worker.index_stamp != 0) == (worker in running), "in the load index iff running", worker)
-        if worker in running and not worker.index_lowered:
-            load = load_of(worker, state.config.cover_seconds)
-            _require(worker.index_key <= load, "less to do than the index says", worker, worker.index_key, load)
+        for index, load in ((state.loads, load_of(worker)), (state.rooms, fullness_of(worker, cover_seconds))):
+            _require((worker in index) == (worker in running), "in the index iff running", worker)
+            if worker in running and worker not in index.lowered:
+                _require(index.known_load(worker) <= load, "less to do than the index says", worker, load)
         _check_worker_tasks(state, worker)
     for name, worker in state.aliases.items():
         _require(worker.name == name, "wrong alias", worker, name)
@@ -215,7 +216,7 @@ def _check_filled(state: SchedulerState) -> None:
     if task is None:
         return
     for worker in state.running:
-        load = load_of(worker, state.config.cover_seconds)
-        idle = load < COVERED and room_for(worker, task, state.config) > 0
-        _require(not idle, "there is room for a queued task", worker, task, load)
+        fullness = fullness_of(worker, state.config.cover_seconds)
+        idle = fullness < COVERED and room_for(worker, task, state.config) > 0
+        _require(not idle, "there is room for a queued task", worker, task, fullness)
     _require(task.state != RELEASED, "the queue has a stale task", task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import partial
 from typing import Any
 
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
@@ -13,7 +14,7 @@ from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskSt
 from dagrpc_scheduler.core.shared import SharedRegistry
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
-from dagrpc_scheduler.policies.load import LoadIndex
+from dagrpc_scheduler.policies.load import LoadIndex, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import Allowed
 
 
@@ -42,6 +43,7 @@ class SchedulerState:
         "ready",
         "recommendations",
         "refresh",
+        "rooms",
         "run_id",
         "running",
         "shared",
@@ -78,8 +80,10 @@ class SchedulerState:
         """Those that are given tasks."""
         self.total_nthreads = 0
         """Threads of those."""
-        self.loads = LoadIndex(config)
+        self.loads = LoadIndex(load_of)
         """Those, by how much they have to do."""
+        self.rooms = LoadIndex(partial(fullness_of, cover_seconds=config.cover_seconds))
+        """Those, by how little room they have for queued tasks."""
         self.aliases: dict[str, WorkerState] = {}
         """Workers by name."""
         self.hosts: dict[str, dict[WorkerState, None]] = {}

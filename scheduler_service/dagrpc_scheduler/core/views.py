@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -283,11 +284,11 @@ def _keys(tasks: Iterable[TaskState]) -> list[str]:
 
 
 def _sum_counts(groups: Iterable[TaskGroup]) -> dict[str, int]:
-    totals: dict[StateName, int] = {name: 0 for name in STATES if name != FORGOTTEN}
+    totals: Counter[str] = Counter(dict.fromkeys(STATES, 0))
     for group in groups:
-        for name in totals:
-            totals[name] += group.counts[name]
-    return {**totals}
+        totals.update(group.counts)
+    del totals[FORGOTTEN]
+    return dict(totals)
 
 
 def _task_info(task: TaskState) -> TaskInfo:

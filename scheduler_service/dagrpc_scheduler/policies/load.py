@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.config import CoreConfig
 
-_Entry: TypeAlias = "tuple[float, int, WorkerState]"
+Entry: TypeAlias = "tuple[float, int, WorkerState]"
+"""A worker's load, a number that tells entries of equal load apart, and the worker."""
 
 SATURATED: Final = 0.0
 """The load from which on a worker has no free thread."""
 COVERED: Final = 1.0
-"""The load from which on a worker has all the tasks that it is given whatever they are."""
+"""The fullness from which on a worker has all the tasks that it is given whatever they are."""
 FULL: Final = 2.0
-"""The load from which on a worker is given nothing from the queue."""
+"""The fullness from which on a worker is given nothing from the queue."""
 
 _SLACK: Final = 64
 """How many stale entries are not worth a clean-up."""
 
 
-def load_of(worker: WorkerState, cover_seconds: float) -> float:
+def load_of(worker: WorkerState) -> float:
     """Return how loaded a worker is.
 
-    Workers with a free thread come first, by the share of threads that are busy. Then come those that take another
-    task of any kind, those that take short ones, and those that take none, each by how long they are busy.
+    Workers with a free thread come first, by the share of threads that are busy; then the others, by the seconds for
+    which they are busy.
+    """
+    count = len(worker.processing) - len(worker.long_running)
+    if count < worker.nthreads:
+        return count / worker.nthreads - 1.0
+    return worker.occupancy / worker.nthreads
+
+
+def fullness_of(worker: WorkerState, cover_seconds: float) -> float:
+    """Return how little room a worker has for queued tasks.
+
+    Workers with a free thread come first; then those that take another task of any kind, those that take short ones,
+    and those that take none, each by how long they are busy.
     """
     count = len(worker.processing) - len(worker.long_running)
     nthreads = worker.nthreads
-    if count < nthreads and count < worker.slots:
+    slots = worker.slots
+    if count < nthreads and count < slots:
         return count / nthreads - 1.0
     occupancy = worker.occupancy / nthreads
     within = occupancy / (1.0 + occupancy)
-    if count < worker.slots:
+    if count < slots:
         return within
     if count <= worker.refill_at and occupancy < cover_seconds:
         return COVERED + within
@@ -42,83 +56,84 @@ def load_of(worker: WorkerState, cover_seconds: float) -> float:
 
 
 class LoadIndex:
-    """A heap of workers by load that is corrected when it is asked.
+    """A heap of workers by load that is put in order when it is asked.
 
-    Each worker has one valid entry, whose key is at most the worker's load: more load needs no correction until the
-    worker comes up as the least loaded one. Less load must be told with `lowered`. Among equals, the worker comes
-    first whose entry is oldest, so that an idle cluster is used in turn.
+    Each worker has one valid entry, whose load is at most the real one: a worker that got more to do needs no attention
+    until it comes up as the least loaded one. One that got less to do must be put into `lowered`. Among equals, the one
+    whose entry is oldest comes first, so that an idle cluster is used in turn.
     """
 
-    __slots__ = ("_cover_seconds", "_heap", "_lowered", "_size", "_stamp")
+    __slots__ = ("_entries", "_heap", "_measure", "_stamp", "lowered")
 
-    def __init__(self, config: CoreConfig) -> None:
-        """Make an index without workers."""
-        self._cover_seconds = config.cover_seconds
-        self._heap: list[_Entry] = []
-        self._lowered: list[WorkerState] = []
+    def __init__(self, measure: Callable[[WorkerState], float]) -> None:
+        """Make an index without workers; `measure` tells a worker's load."""
+        self._measure = measure
+        self._heap: list[Entry] = []
+        self._entries: dict[WorkerState, Entry] = {}
         self._stamp = 0
-        self._size = 0
+        self.lowered: dict[WorkerState, None] = {}
+        """Workers that may have less to do than their entries say."""
+
+    def __contains__(self, worker: WorkerState) -> bool:
+        """Tell whether a worker is in the index."""
+        return worker in self._entries
 
     def add(self, worker: WorkerState) -> None:
         """Add a worker."""
-        self._size += 1
-        self._push(worker, load_of(worker, self._cover_seconds))
+        self._push(worker, self._measure(worker))
 
     def discard(self, worker: WorkerState) -> None:
         """Take a worker out, if it is in."""
-        if worker.index_stamp:
-            self._size -= 1
-            worker.index_stamp = 0
+        self._entries.pop(worker, None)
 
-    def lowered(self, worker: WorkerState) -> None:
-        """Take note that a worker may have less to do than before."""
-        if not worker.index_lowered:
-            worker.index_lowered = True
-            self._lowered.append(worker)
-
-    def least(self) -> WorkerState | None:
-        """Return the least loaded worker, with its load in `index_key`."""
-        if self._lowered:
+    def least(self) -> Entry | None:
+        """Return the entry of the least loaded worker."""
+        if self.lowered:
             self._push_lowered()
-        heap = self._heap
+        heap, entries = self._heap, self._entries
         while heap:
-            key, stamp, worker = heap[0]
-            if stamp != worker.index_stamp:
+            entry = heap[0]
+            worker = entry[2]
+            if entries.get(worker) is not entry:
                 heapq.heappop(heap)
                 continue
-            load = load_of(worker, self._cover_seconds)
-            if load <= key:
-                return worker
-            self._stamp = stamp = self._stamp + 1
-            worker.index_key = load
-            worker.index_stamp = stamp
-            heapq.heapreplace(heap, (load, stamp, worker))
+            load = self._measure(worker)
+            if load <= entry[0]:
+                return entry
+            self._stamp += 1
+            entry = entries[worker] = (load, self._stamp, worker)
+            heapq.heapreplace(heap, entry)
         return None
 
-    def least_but(self, avoided: WorkerState) -> WorkerState | None:
-        """Return the least loaded worker other than `avoided`, or that one if there is no other."""
-        worker = self.least()
-        if worker is not avoided:
-            return worker
+    def least_but(self, avoided: WorkerState | None) -> Entry | None:
+        """Return the entry of the least loaded worker other than `avoided`, or of that one if there is no other."""
+        entry = self.least()
+        if entry is None or entry[2] is not avoided:
+            return entry
         self.discard(avoided)
         other = self.least()
         self.add(avoided)
-        return other or avoided
+        return other or entry
+
+    def known_load(self, worker: WorkerState) -> float:
+        """Return the load in a worker's entry, for checks."""
+        return self._entries[worker][0]
 
     def _push(self, worker: WorkerState, load: float) -> None:
         self._stamp += 1
-        worker.index_key = load
-        worker.index_stamp = self._stamp
-        heapq.heappush(self._heap, (load, self._stamp, worker))
-        if len(self._heap) > 2 * self._size + _SLACK:
-            self._heap = [entry for entry in self._heap if entry[1] == entry[2].index_stamp]
+        entry = self._entries[worker] = (load, self._stamp, worker)
+        heapq.heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._entries) + _SLACK:
+            self._heap = list(self._entries.values())
             heapq.heapify(self._heap)
 
     def _push_lowered(self) -> None:
-        for worker in self._lowered:
-            worker.index_lowered = False
-            if worker.index_stamp:
-                load = load_of(worker, self._cover_seconds)
-                if load < worker.index_key:
+        entries = self._entries
+        for worker in self.lowered:
+            entry = entries.get(worker)
+            if entry is not None:
+                load = self._measure(worker)
+                # Also if it is the same: what has just been used is not used again before the others.
+                if load <= entry[0]:
                     self._push(worker, load)
-        self._lowered.clear()
+        self.lowered = {}

@@ -42,14 +42,8 @@ def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["que
         worker = _choose_near(state, task)
         if worker is not None:
             return worker
-    return least_loaded(state, task) or NO_WORKER
-
-
-def least_loaded(state: SchedulerState, task: TaskState) -> WorkerState | None:
-    """Return the worker with the least to do, if possible not the one that the task wants to leave."""
-    if task.avoid is not None:
-        return state.loads.least_but(task.avoid)
-    return state.loads.least()
+    least = state.loads.least_but(task.avoid)
+    return least[2] if least is not None else NO_WORKER
 
 
 def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
@@ -59,9 +53,9 @@ def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Li
         return _choose_beside_neighbours(state, task) or NO_WORKER
     if state.queue.size:
         return QUEUED
-    worker = least_loaded(state, task)
-    if worker is not None and worker.index_key < FULL and room_for(worker, task, state.config) > 0:
-        return worker
+    roomiest = state.rooms.least_but(task.avoid)
+    if roomiest is not None and roomiest[0] < FULL and room_for(roomiest[2], task, state.config) > 0:
+        return roomiest[2]
     return QUEUED
 
 
@@ -70,10 +64,10 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
     group = task.group
     worker = group.last_worker
     if worker is None or group.last_worker_room <= 0 or worker.status != RUNNING or worker is task.avoid:
-        worker = least_loaded(state, task)
-        if worker is None:
+        least = state.loads.least_but(task.avoid)
+        if least is None:
             return None
-        group.last_worker = worker
+        group.last_worker = worker = least[2]
         group.last_worker_room = group.size * worker.nthreads // max(state.total_nthreads, 1)
     group.last_worker_room -= 1
     return worker
@@ -100,9 +94,10 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
             best, best_cost = worker, cost
     if best is None or best_cost[1] <= config.locality_patience:
         return best
-    other = least_loaded(state, task)
-    if other is None or other.index_key >= SATURATED:
+    least = state.loads.least_but(task.avoid)
+    if least is None or least[0] >= SATURATED:
         return best
+    other = least[2]
     missing = sum(size_of(dependency, config) for dependency in task.dependencies if dependency not in other.has_what)
     if missing / config.bandwidth + config.locality_patience < best_cost[0]:
         return other

@@ -254,5 +254,5 @@ def test_the_parts_of_a_graph_share_its_generation() -> None:
 
 def test_insertion_breaks_ties() -> None:
     scheduler = Scheduler()
-    scheduler.submit({key: "" for key in "badc"}, wanted="badc", orders=dict.fromkeys("badc", 0))
+    scheduler.submit(dict.fromkeys("badc", ""), wanted="badc", orders=dict.fromkeys("badc", 0))
     assert [effect.key for effect in of_type(ComputeTask, scheduler.worker(A, 4))] == list("badc")

@@ -118,6 +118,13 @@ class JoinedWorker:
                 await self._changed.wait()
 
 
+    async def at_work(self) -> None:
+        """Wait until the worker runs tasks; it may still be about to begin when it has just joined."""
+        self.submit("at-work", abs, -1)
+        await self.result("at-work")
+        self.command(free={"keys": ["at-work"]})
+
+
 class StandIn:
     """The scheduler's side of the workers' sessions. Refuses names that are taken, as the scheduler does."""
 

@@ -6,8 +6,8 @@ from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.effects import RejectGraph
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask
 from dagrpc_scheduler.core.keys import group_name
-from dagrpc_scheduler.core.model import FORGOTTEN, RELEASED, WAITING, TaskState, is_lost
-from dagrpc_scheduler.core.needs import unpin, want
+from dagrpc_scheduler.core.model import RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.needs import release_unneeded, unpin, want
 from dagrpc_scheduler.core.state import SchedulerState
 
 _NAMED = 5
@@ -42,8 +42,8 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
             del client.graphs[event.graph_id]
             state.complete_graphs.append(record)
         for task in tasks:
-            if not task.dependents and not task.wanted_by:
-                state.recommend(task, FORGOTTEN)
+            if not task.dependents:
+                release_unneeded(state, task)
         for digest in event.shared:
             state.shared.drop_unused(digest, state.effects)
 

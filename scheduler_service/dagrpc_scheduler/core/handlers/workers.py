@@ -57,6 +57,7 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
     state.loads.add(worker)
+    state.rooms.add(worker)
     state.allowed_cache.clear()
     answers: dict[int, bool] = {}
     for task in state.unrunnable:
@@ -76,6 +77,7 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     del state.running[worker]
     state.total_nthreads -= worker.nthreads
     state.loads.discard(worker)
+    state.rooms.discard(worker)
     state.allowed_cache.clear()
 
 

@@ -75,14 +75,15 @@ def fill(state: SchedulerState) -> None:
     """Give queued tasks to the workers that have room for them."""
     queue = state.queue
     while queue.size:
-        worker = state.loads.least()
         task = queue.first()
-        if worker is None or task is None or worker.index_key >= FULL:
+        least = state.rooms.least()
+        if task is None or least is None or least[0] >= FULL:
             return
+        worker = least[2]
         if task.avoid is worker:
-            other = state.loads.least_but(worker)
-            if other is not None and room_for(other, task, state.config) > 0:
-                worker = other
+            other = state.rooms.least_but(worker)
+            if other is not None and other[0] < FULL and room_for(other[2], task, state.config) > 0:
+                worker = other[2]
         room = room_for(worker, task, state.config)
         if room > 0:
             _give(state, worker, task, room)
@@ -116,6 +117,7 @@ def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int
         _close(worker)
     else:
         worker.refill_at = NO_LIMIT
+        state.rooms.lowered[worker] = None
 
 
 def _close(worker: WorkerState) -> None:

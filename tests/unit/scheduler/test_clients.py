@@ -1,0 +1,243 @@
+"""What clients ask for besides graphs: cancelling, shared values, copies, a restart."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.effects import (
+    AcquireReplicas,
+    ComputeTask,
+    CoreFailure,
+    FreeKeys,
+    FreeShared,
+    RejectGraph,
+    ReportCancelled,
+    ReportErred,
+)
+from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
+from tests.unit.scheduler.harness import A, B, C, Scheduler, finished, of_type
+
+USER = ("user", "never mind")
+
+# --- cancelling ---
+
+
+def test_cancelling_stops_a_task_and_what_depends_on_it() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": "", "y": "x", "z": "y"}, wanted=["x", "y", "z"])
+    consequence = ("lost dependencies", "it depends on 'x': never mind")
+    assert scheduler.cancel("x") == [
+        ReportCancelled("c", "x", *USER),
+        ReportCancelled("c", "y", *consequence),
+        ReportCancelled("c", "z", *consequence),
+        FreeKeys(A, ["x"]),
+    ]
+    assert scheduler.is_empty()
+
+
+@pytest.mark.parametrize("key", ["x", "y"])
+def test_what_another_client_wants_goes_on_unless_forced(key: str) -> None:
+    scheduler = Scheduler([A])
+    scheduler.client("d")
+    scheduler.submit({"x": "", "y": "x"}, wanted=["x", "y"])
+    scheduler.want(key, client="d")
+    # It needs x also if it only wants what is made of it.
+    assert scheduler.cancel("x") == [ReportCancelled("c", "x", *USER)]
+    assert scheduler.states() == {"x": "processing", "y": "waiting"}
+    effects = scheduler.cancel("x", client="c", force=True)
+    assert ("d", key) in [(report.client, report.key) for report in of_type(ReportCancelled, effects)]
+    assert scheduler.is_empty()
+
+
+def test_cancelling_half_a_graph_makes_the_rest_of_it_refused() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""}, wanted=["x"], graph_id="g", last=False)
+    assert scheduler.cancel("x") == [ReportCancelled("c", "x", *USER), FreeKeys(A, ["x"])]
+    (reject,) = scheduler.submit({"y": "x"}, graph_id="g")
+    assert isinstance(reject, RejectGraph)
+    assert reject.keys == ["y"]
+    assert scheduler.is_empty()
+
+
+def test_a_cancelled_task_leaves_finished_and_failed_ones_that_do_not_depend_on_it() -> None:
+    scheduler = Scheduler([A], nthreads=3)
+    scheduler.submit({"w": "", "x": "w", "bad": "", "y": "w"}, wanted=["x", "bad", "y"])
+    scheduler.fail("bad")
+    scheduler.finish("w")
+    scheduler.finish("y")
+    scheduler.cancel("x", "unknown")
+    assert scheduler.states() == {"w": "released", "bad": "erred", "y": "memory"}
+
+
+def test_a_deep_graph_is_cancelled_without_recursion() -> None:
+    scheduler = Scheduler([A])
+    graph = {"x0": ""} | {f"x{number}": f"x{number - 1}" for number in range(1, 3000)}
+    scheduler.core._validate = False
+    scheduler.submit(graph)
+    scheduler.client("d")
+    assert of_type(ReportCancelled, scheduler.cancel("x0", client="d")) == []
+    assert [report.key for report in of_type(ReportCancelled, scheduler.cancel("x0"))] == ["x2999"]
+    assert scheduler.is_empty()
+
+
+# --- wanting and leaving ---
+
+
+def test_a_client_that_leaves_wants_nothing() -> None:
+    scheduler = Scheduler([A])
+    scheduler.client("d")
+    scheduler.submit({"x": "", "y": "x"}, client="d")
+    scheduler.want("x")
+    assert scheduler.send(events.ClientRemoved("d")) == []
+    assert scheduler.states() == {"x": "processing"}
+
+
+def test_wanting_twice_is_wanting_once() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""})
+    scheduler.want("x")
+    scheduler.finish("x")
+    assert scheduler.want("x") == [finished("x")]
+    assert scheduler.release("x") == [FreeKeys(A, ["x"])]
+    assert scheduler.release("x") == []
+
+
+def test_a_client_that_comes_twice_keeps_what_it_has() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""})
+    scheduler.client("c")
+    assert scheduler.finish("x") == [finished("x")]
+
+
+# --- shared values ---
+
+
+def shared_graph(client: str, key: str, *digests: bytes, brings: bool = True, last: bool = True) -> GraphSubmitted:
+    values = {digest: b"value of " + digest for digest in digests} if brings else {}
+    return GraphSubmitted(client, f"graph of {key}", [NewTask(key, (), "work", digests, wanted=True)], last, values)
+
+
+def test_shared_values_go_once_to_each_worker_and_are_freed_with_the_last_task() -> None:
+    scheduler = Scheduler([A])
+    (first,) = of_type(ComputeTask, scheduler.send(shared_graph("c", "x", b"f")))
+    assert (first.shared, first.new_shared) == ((b"f",), ((b"f", b"value of f"),))
+    (second,) = of_type(ComputeTask, scheduler.send(shared_graph("c", "y", b"f", brings=False)))
+    assert (second.shared, second.new_shared) == ((b"f",), ())
+    assert of_type(FreeShared, scheduler.release("x")) == []
+    assert of_type(FreeShared, scheduler.release("y")) == [FreeShared(A, [b"f"])]
+    assert scheduler.is_empty()
+
+
+def test_a_client_can_hold_shared_values() -> None:
+    scheduler = Scheduler([A])
+    scheduler.send(events.SharedHeld("c", {b"f": b"value"}))
+    scheduler.send(events.SharedHeld("c", {b"f": b"value"}))
+    for _ in range(2):
+        scheduler.send(shared_graph("c", "x", b"f", brings=False))
+        assert of_type(FreeShared, scheduler.release("x")) == []
+    assert scheduler.send(events.SharedReleased("c", [b"f", b"unknown"])) == [FreeShared(A, [b"f"])]
+    assert not scheduler.core.state.shared.values
+
+
+def test_the_shared_values_of_a_client_go_with_it() -> None:
+    scheduler = Scheduler([A])
+    scheduler.send(events.SharedHeld("c", {b"f": b"value"}))
+    scheduler.send(events.ClientRemoved("c"))
+    assert not scheduler.core.state.shared.values
+
+
+def test_an_unknown_shared_value_is_a_reason_to_refuse() -> None:
+    (reject,) = Scheduler([A]).send(shared_graph("c", "x", b"f", brings=False))
+    assert isinstance(reject, RejectGraph)
+    assert reject.message == "the task 'x' refers to a shared value that is not known: 66"
+
+
+def test_a_value_that_comes_with_a_part_is_there_for_the_later_ones() -> None:
+    scheduler = Scheduler([A])
+    scheduler.send(GraphSubmitted("c", "g", [], False, {b"f": b"value"}))
+    (compute,) = scheduler.send(GraphSubmitted("c", "g", [NewTask("x", (), "work", (b"f",), wanted=True)], True))
+    assert isinstance(compute, ComputeTask)
+    assert compute.new_shared == ((b"f", b"value"),)
+
+
+def test_values_that_nothing_refers_to_are_not_kept() -> None:
+    scheduler = Scheduler([A])
+    scheduler.send(GraphSubmitted("c", "g", [], True, {b"f": b"value"}))
+    assert not scheduler.core.state.shared.values
+
+
+def test_a_new_worker_at_an_old_address_is_sent_the_values_again() -> None:
+    scheduler = Scheduler([A])
+    scheduler.send(shared_graph("c", "x", b"f"))
+    scheduler.lose(A)
+    (compute,) = of_type(ComputeTask, scheduler.worker(A))
+    assert compute.new_shared == ((b"f", b"value of f"),)
+
+
+# --- copies ---
+
+
+def test_copies_are_made_on_the_workers_that_hold_least() -> None:
+    scheduler = Scheduler([A, B, C])
+    scheduler.submit({"x": ""}, options=TaskOptions(workers=(A,)))
+    scheduler.finish("x", nbytes=100)
+    scheduler.scatter("s", B, nbytes=5)
+    assert scheduler.send(events.ReplicationRequested(["x"], 2)) == [AcquireReplicas(C, [("x", 100, (A,))])]
+    assert scheduler.send(events.ReplicationRequested(["x", "x"], 3)) == [
+        AcquireReplicas(C, [("x", 100, (A,))]),
+        AcquireReplicas(B, [("x", 100, (A,))]),
+    ]
+    assert scheduler.send(events.ReplicationRequested(["x"], 1)) == []
+
+
+def test_copies_on_given_workers() -> None:
+    scheduler = Scheduler([A, B, C])
+    scheduler.scatter("s", A)
+    scheduler.status(C, "paused")
+    effects = scheduler.send(events.ReplicationRequested(["s", "unknown"], 0, (A, B, C, "gone:1")))
+    assert effects == [AcquireReplicas(B, [("s", 10, (A,))])]
+    scheduler.send(events.ReplicasAdded(B, {"s": 10}))
+    assert scheduler.holders("s") == [A, B]
+    assert scheduler.release("s") == [FreeKeys(A, ["s"]), FreeKeys(B, ["s"])]
+
+
+# --- restart and time ---
+
+
+def test_a_restart_forgets_everything() -> None:
+    scheduler = Scheduler([A, B])
+    scheduler.submit({"x": ""})
+    scheduler.finish("x")
+    scheduler.submit({"y": "x", "z": "y"}, wanted=["y", "z"])
+    scheduler.submit({"part": ""}, graph_id="g", last=False)
+    scheduler.send(events.DataAnnounced("c", {"s": 1}))
+    effects = scheduler.send(events.RestartRequested())
+    assert sorted(report.key for report in of_type(ReportCancelled, effects)) == ["part", "s", "x", "y", "z"]
+    assert {report.reason for report in of_type(ReportCancelled, effects)} == {"scheduler-restart"}
+    assert scheduler.is_empty()
+    (reject,) = scheduler.submit({"rest": ""}, graph_id="g")
+    assert isinstance(reject, RejectGraph)
+    assert reject.message == "the cluster was restarted while the graph was on its way"
+    assert of_type(ComputeTask, scheduler.submit({"x": ""}))[0].key == "x"
+
+
+@pytest.mark.parametrize(("elapsed", "fails"), [(9.99, False), (10.0, True)])
+def test_a_task_that_no_worker_may_run_fails_in_time(elapsed: float, fails: bool) -> None:
+    scheduler = Scheduler([A], no_workers_timeout=10.0)
+    options = TaskOptions(workers=("nowhere",), resources={"gpu": 2})
+    scheduler.submit({"x": "", "y": "x"}, options=options)
+    scheduler.now = elapsed
+    effects = scheduler.send(events.TimePassed())
+    message = (
+        "for 10 s there was no running worker with workers nowhere and resources gpu=2 for the task 'x'; "
+        "the cluster has 1 workers, 1 of them running"
+    )
+    assert effects == ([ReportErred("c", "y", CoreFailure("no-valid-worker", message), "x")] if fails else [])
+
+
+def test_without_a_time_out_it_waits_for_ever() -> None:
+    scheduler = Scheduler()
+    scheduler.submit({"x": ""})
+    scheduler.now = 1e9
+    assert scheduler.send(events.TimePassed()) == []
