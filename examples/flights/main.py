@@ -20,9 +20,9 @@ from typing import Any
 import cloudpickle
 import dask
 import pandas as pd
-from dagrpc import Client, LocalCluster, futures_of
 from rich.console import Console
 
+from dagrpc import Client, LocalCluster, futures_of
 from examples.flights import check, data, frames, models, pairwise, report
 
 

@@ -1,10 +1,27 @@
 """Clusters for the tests of the client: a small one in this process, shared, and fresh ones where a test breaks it."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from dagrpc import Client, LocalCluster
+
+_morning = [threading.Event()]
+"""When the tasks of the present test that nap are to wake up."""
+
+
+def _nap(seconds: float) -> float:
+    _morning[0].wait(seconds)
+    return seconds
+
+
+@pytest.fixture
+def nap() -> Iterator[Callable[[float], float]]:
+    """A task that sleeps, but not beyond its test: one that was cancelled keeps its thread otherwise."""
+    _morning[0] = threading.Event()
+    yield _nap
+    _morning[0].set()
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def test_processing(client):
     slow = client.submit(time.sleep, 0.5, pure=False)
     time.sleep(0.1)
     busy = client.processing()
-    assert sum((list(keys) for keys in busy.values()), []) == [slow.key]
+    assert [key for keys in busy.values() for key in keys] == [slow.key]
     assert set(busy) == set(client.nthreads())
 
 
@@ -87,7 +87,9 @@ def test_scheduler_info(client):
     worker = next(iter(info["workers"].values()))
     assert worker["nthreads"] == 2
     assert worker["status"] == "running"
-    assert {"host", "resources", "local_directory", "name", "memory_limit", "last_seen", "metrics", "nanny"} <= set(worker)
+    assert {"host", "resources", "local_directory", "name", "memory_limit", "last_seen", "metrics", "nanny"} <= set(
+        worker
+    )
     assert client.scheduler_info(n_workers=0)["workers"] == {}
     assert client.nthreads(list(client.nthreads())[:1]) == dict(list(client.nthreads().items())[:1])
 

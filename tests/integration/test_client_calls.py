@@ -138,7 +138,7 @@ def test_a_callable_that_changed_is_another_function(client):
 
 def test_what_cannot_be_pickled_is_told_at_once(client):
     before = set(client.futures)
-    with pytest.raises(TypeError, match="argument 1, a _thread.lock, of task 'my-task'"):
+    with pytest.raises(TypeError, match=r"argument 1, a _thread\.lock, of task 'my-task'"):
         client.submit(print, 1, threading.Lock(), key="my-task")
     with pytest.raises(TypeError, match="argument 'file'"):
         client.submit(print, file=threading.Lock())
@@ -316,8 +316,8 @@ def test_gather_of_an_iterator_is_a_generator(client):
     assert list(generator) == [2, 3]
 
 
-def test_gather_raises_the_first_error_without_waiting_for_the_rest(client):
-    slow, bad = client.submit(time.sleep, 5, pure=False), client.submit(fail, "boo", pure=False)
+def test_gather_raises_the_first_error_without_waiting_for_the_rest(client, nap):
+    slow, bad = client.submit(nap, 5, pure=False), client.submit(fail, "boo", pure=False)
     start = time.monotonic()
     with pytest.raises(ZeroDivisionError, match="boo"):
         client.gather([slow, bad])

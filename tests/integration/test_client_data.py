@@ -96,7 +96,7 @@ def test_what_cannot_be_scattered(client):
 def test_no_workers_to_scatter_to():
     with LocalCluster(n_workers=0, processes=False) as cluster, Client(cluster) as client:
         start = time.monotonic()
-        with pytest.raises(TimeoutError, match="[Ww]orkers"):
+        with pytest.raises(TimeoutError, match="orkers"):
             client.scatter(1, timeout="200 ms")
         assert time.monotonic() - start < 5
 

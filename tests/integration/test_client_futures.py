@@ -145,8 +145,8 @@ def test_timeouts(client):
 # --- giving up ---------------------------------------------------------------------------------------------------
 
 
-def test_cancel(client):
-    slow = client.submit(time.sleep, 5, pure=False)
+def test_cancel(client, nap):
+    slow = client.submit(nap, 5, pure=False)
     dependent = client.submit(inc, slow)
     assert slow.cancel() is None
     assert slow.cancelled()
@@ -159,8 +159,8 @@ def test_cancel(client):
         dependent.result(timeout=5)
 
 
-def test_cancel_says_why(client):
-    future = client.submit(time.sleep, 5, pure=False)
+def test_cancel_says_why(client, nap):
+    future = client.submit(nap, 5, pure=False)
     future.cancel(reason="too-slow", msg="It took too long.")
     with pytest.raises(FutureCancelledError) as info:
         future.result()
@@ -192,14 +192,14 @@ def test_what_depends_on_a_cancelled_future_is_cancelled(client):
             dependent.result(timeout=5)
 
 
-def test_another_clients_wish_is_respected_unless_forced(client, shared_cluster):
+def test_another_clients_wish_is_respected_unless_forced(client, shared_cluster, nap):
     with Client(shared_cluster, set_as_default=False) as other:
         mine, theirs = (c.submit(time.sleep, 0.5, key="shared-sleep") for c in (client, other))
         time.sleep(0.1)
         mine.cancel()
         assert mine.cancelled()
         assert theirs.result(timeout=5) is None
-        mine, theirs = (c.submit(time.sleep, 5, key="shared-sleep-2") for c in (client, other))
+        mine, theirs = (c.submit(nap, 5, key="shared-sleep-2") for c in (client, other))
         time.sleep(0.1)
         mine.cancel(force=True)
         with pytest.raises(FutureCancelledError):
@@ -255,7 +255,7 @@ def test_retry(client, tmp_path):
 # --- callbacks ---------------------------------------------------------------------------------------------------
 
 
-def test_callbacks_are_called_whatever_comes(client):
+def test_callbacks_are_called_whatever_comes(client, nap):
     called = []
     seen = threading.Event()
 
@@ -269,7 +269,7 @@ def test_callbacks_are_called_whatever_comes(client):
     done.add_done_callback(note)
     for future in (client.submit(time.sleep, 0.05, pure=False), client.submit(fail, "boo", pure=False)):
         future.add_done_callback(note)
-    slow = client.submit(time.sleep, 5, pure=False)
+    slow = client.submit(nap, 5, pure=False)
     slow.add_done_callback(note)
     slow.cancel()
     assert seen.wait(5)
@@ -325,7 +325,7 @@ def test_a_key_that_is_not_there_is_cancelled(client):
 def test_identity(client):
     first, second = client.submit(inc, 1), client.submit(inc, 1)
     assert first != second
-    assert first == first  # noqa: PLR0124
+    assert first == first
     assert len({first, second, first}) == 2
 
 

@@ -38,8 +38,8 @@ def test_wait_for_all(client):
     assert wait([]) == (set(), set())
 
 
-def test_wait_for_the_first(client):
-    fast, slow = client.submit(sleep, 0.05, pure=False), client.submit(sleep, 2, pure=False)
+def test_wait_for_the_first(client, nap):
+    fast, slow = client.submit(sleep, 0.05, pure=False), client.submit(nap, 2, pure=False)
     done, not_done = wait([slow, fast], return_when="FIRST_COMPLETED")
     assert (done, not_done) == ({fast}, {slow})
     assert wait([slow, fast], return_when="FIRST_COMPLETED").done == {fast}
@@ -48,8 +48,8 @@ def test_wait_for_the_first(client):
         wait([fast], return_when="FIRST_EXCEPTION")
 
 
-def test_waiting_leaves_nothing_behind(client):
-    slow = client.submit(sleep, 1, pure=False)
+def test_waiting_leaves_nothing_behind(client, nap):
+    slow = client.submit(nap, 1, pure=False)
     for _ in range(3):
         wait([slow, client.submit(inc, 1)], return_when="FIRST_COMPLETED")
         with pytest.raises(TimeoutError):
@@ -57,21 +57,21 @@ def test_waiting_leaves_nothing_behind(client):
     assert slow.bound_state().waiters is None
 
 
-def test_wait_times_out(client):
-    slow = client.submit(sleep, 1, pure=False)
+def test_wait_times_out(client, nap):
+    slow = client.submit(nap, 1, pure=False)
     start = time.monotonic()
     with pytest.raises(TimeoutError):
         wait([slow], timeout="100 ms")
     assert time.monotonic() - start < 0.8
 
 
-def test_wait_tells_of_cancelled_futures(client):
-    good, gone = client.submit(inc, 1), client.submit(sleep, 5, pure=False)
+def test_wait_tells_of_cancelled_futures(client, nap):
+    good, gone = client.submit(inc, 1), client.submit(nap, 5, pure=False)
     gone.cancel(reason="whim")
     with pytest.raises(FuturesCancelledError) as info:
         wait([good, gone])
     assert info.value.error_groups == [([gone.key], "whim")]
-    later = client.submit(sleep, 5, pure=False)
+    later = client.submit(nap, 5, pure=False)
     threading.Timer(0.1, later.cancel).start()
     with pytest.raises(FuturesCancelledError):
         wait([later], timeout=3)
@@ -83,8 +83,8 @@ def test_wait_over_several_clients(client, shared_cluster):
         assert wait(futures).done == set(futures)
 
 
-def test_a_blocking_call_can_be_interrupted(client):
-    slow = client.submit(sleep, 5, pure=False)
+def test_a_blocking_call_can_be_interrupted(client, nap):
+    slow = client.submit(nap, 5, pure=False)
     for call in (slow.result, lambda: wait(slow), lambda: next(as_completed([slow])), lambda: client.gather([slow])):
         threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
         start = time.monotonic()
@@ -121,7 +121,7 @@ def test_futures_can_be_put_in_during_the_iteration(client):
     assert sorted(future.result() for future in completed) == [6, 7]
 
 
-def test_with_results(client):
+def test_with_results(client, nap):
     good, bad = client.submit(inc, 1), client.submit(fail, "boo")
     assert list(as_completed([good], with_results=True)) == [(good, 2)]
     with pytest.raises(ZeroDivisionError, match="boo"):
@@ -131,7 +131,7 @@ def test_with_results(client):
     assert kind is ZeroDivisionError
     assert isinstance(error, ZeroDivisionError)
     assert trace is not None
-    gone = client.submit(sleep, 5, pure=False)
+    gone = client.submit(nap, 5, pure=False)
     gone.cancel()
     [(future, error)] = as_completed([gone], with_results=True)
     assert isinstance(error, FutureCancelledError)
@@ -171,8 +171,8 @@ def test_only_futures(client):
         as_completed([1])
 
 
-def test_the_iteration_times_out(client):
-    slow = client.submit(sleep, 2, pure=False)
+def test_the_iteration_times_out(client, nap):
+    slow = client.submit(nap, 2, pure=False)
     with pytest.raises(TimeoutError):
         list(as_completed([slow], timeout="100 ms"))
 
@@ -182,7 +182,7 @@ def test_many_futures(client):
     assert sum(future.result() for future in as_completed(futures)) == sum(range(1, 2_001))
 
 
-def test_asynchronous_iteration(client):
+def test_asynchronous_iteration(client, nap):
     async def collect():
         futures = client.map(sleep, [0.05, 0.1, 0.15], pure=False)
         completed = as_completed(futures, with_results=True)
@@ -191,7 +191,7 @@ def test_asynchronous_iteration(client):
     assert asyncio.run(collect()) == [0.05, 0.1, 0.15]
 
     async def too_slow():
-        async for _ in as_completed([client.submit(sleep, 2, pure=False)], timeout=0.1):
+        async for _ in as_completed([client.submit(nap, 2, pure=False)], timeout=0.1):
             pass
 
     with pytest.raises(TimeoutError):

@@ -283,9 +283,9 @@ class SimulatedCluster:
         self._handle(batch)
 
     def _handle(self, batch: list[scheduler_events.Event]) -> None:
+        self.log.append((tuple(batch), self.now, []))
         result = self.core.handle_batch(batch, self.now)
-        # Lists of keys are copied: the replay compares them.
-        self.log.append((tuple(batch), self.now, list(result)))
+        self.log[-1][2].extend(result)
         for effect in result:
             if isinstance(effect, _TO_CLIENT):
                 self._tell_client(effect)
@@ -318,8 +318,9 @@ class SimulatedCluster:
                 if isinstance(event, worker_events.DataPut):
                     worker.store.update(values)
                 batch.append(event)
+        worker.log.append((tuple(batch), self.now, []))
         result = worker.core.handle_batch(batch, self.now)
-        worker.log.append((tuple(batch), self.now, list(result)))
+        worker.log[-1][2].extend(result)
         for instruction in result:
             self._carry_out(worker, instruction)
 

@@ -15,7 +15,8 @@ from dagrpc._client.commands import Digest, Part
 from dagrpc._client.options import fifo_seconds, task_options
 from dagrpc._client.state import lock
 from dagrpc._client.submit import check_key
-from dagrpc._graph.lower import Annotations, EncodedTask, LoweredGraph, lower, nested_keys
+from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
+from dagrpc._graph.materialize import Annotations
 from dagrpc.future import Future
 from dagrpc.v1.graph_pb2 import TaskOptions
 

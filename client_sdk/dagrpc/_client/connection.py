@@ -196,7 +196,7 @@ class Connection:
 
     def _close(self, timeout: float) -> Operation[None]:
         current.remove_default(self)
-        if self.status not in ("closing", "closed") and not self._forked:
+        if self.status != "closed" and not self._forked:
             if self._connecting is not None and not self._connecting.done():
                 self._connecting.cancel()
             with contextlib.suppress(TimeoutError):

@@ -10,6 +10,7 @@ from typing import Any
 from dask.tokenize import tokenize
 from dask.utils import funcname
 
+from dagrpc._codec import pickle5
 from dagrpc._codec.tasks import DependencyRef
 
 # Values of exactly these types have a repr that says all there is, and that no other value has.
@@ -69,10 +70,23 @@ def call_token(digest: bytes, args: Sequence[Any], kwargs: Mapping[str, Any] | N
                     _describe(value, pieces)
         text = ",".join(pieces).encode("utf-8", "surrogatepass")
     except (NotPlain, ValueError, RecursionError):  # ValueError: an integer too long to be written out
-        text = tokenize(tuple(args), kwargs or {}).encode()
-        # Of another kind than a description, which begins with no letter but in None, True, False, inf and nan.
-        digest += b"tokenize:"
+        # What comes behind a colon is of another kind than a description.
+        text = b":" + _opaque_token(tuple(args), kwargs or {})
     return blake2b(digest + text, digest_size=16).hexdigest()
+
+
+def _opaque_token(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    """Return a hash of arguments of any kind."""
+    token: str
+    try:
+        token = tokenize(args, kwargs)
+    except Exception:
+        try:
+            return blake2b(pickle5.dumps_inband((args, kwargs))).digest()
+        except Exception:
+            # The attempt to send them will tell what is wrong.
+            token = uuid.uuid4().hex
+    return token.encode()
 
 
 def function_name(function: Callable[..., Any]) -> str:

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
-from dask._task_spec import Alias, GraphNode, convert_legacy_graph, resolve_aliases
-from dask.base import get_annotations
+from dask._task_spec import Alias, resolve_aliases
 from dask.order import order as dask_order
-from dask.utils import ensure_dict
 
 from dagrpc._codec.tasks import Digest, GraphEncoder
+from dagrpc._graph.materialize import Nodes, materialize
 from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import GraphError
-
-Nodes: TypeAlias = dict[Hashable, GraphNode]
-Annotations: TypeAlias = Mapping[str, Mapping[Hashable, Any]]
-"""By name of the annotation and key."""
-
-_TOMBSTONE = "_AnnotationsTombstone"
-"""Type of the values by which dask says that a key of a layer does not have the layer's annotation."""
 
 
 @dataclass(slots=True)
@@ -119,8 +111,7 @@ def lower(
     GraphError
         If there is a cycle, or a key that is wanted or depended on is missing; the message names them.
     """
-    annotations = _annotations(graph)
-    nodes = _materialize(graph)
+    nodes, annotations = materialize(graph)
     wires: dict[Hashable, str] = {}
     wanted = list(dict.fromkeys(keys))
     nodes, external = _cull(nodes, wanted, wires, is_known)
@@ -128,36 +119,6 @@ def lower(
         nodes = _without_aliases(nodes, wanted)
         nodes, external = _cull(nodes, wanted, wires, is_known)
     return LoweredGraph(nodes, _order(nodes), wires, external), annotations
-
-
-def _materialize(graph: Any) -> Nodes:
-    """Return a graph as a dict of nodes."""
-    # An expression has its tasks once it is asked for them; a dict is what it is.
-    tasks = graph.__dask_graph__() if hasattr(graph, "__dask_graph__") else graph
-    if not isinstance(tasks, Mapping):
-        raise TypeError(f"A graph is a mapping or a dask expression, not {type(graph).__name__}")
-    nodes: Nodes = convert_legacy_graph(ensure_dict(tasks))
-    return nodes
-
-
-def _annotations(graph: Any) -> dict[str, dict[Hashable, Any]]:
-    """Return a graph's annotations by name and key."""
-    if hasattr(graph, "__dask_annotations__"):
-        return {
-            name: {key: value for key, value in values.items() if type(value).__name__ != _TOMBSTONE}
-            for name, values in graph.__dask_annotations__().items()
-        }
-    found: dict[str, dict[Hashable, Any]] = {}
-    for layer in getattr(graph, "layers", {}).values():
-        for name, value in (getattr(layer, "annotations", None) or {}).items():
-            values = found.setdefault(name, {})
-            for key in layer:
-                values[key] = value(key) if callable(value) else value
-    if isinstance(graph, dict):
-        # A graph that was written down has no layers: what is active holds for all of it.
-        for name, value in get_annotations().items():
-            found[name] = {key: value(key) if callable(value) else value for key in graph}
-    return found
 
 
 def _cull(

@@ -139,6 +139,8 @@ class Session(Generic[Item]):
                 if message is None:
                     continue
             result = on_message(message)
+            # A batch must not live on until the next one comes.
+            del message
             if result is not None:
                 await result
 
@@ -160,14 +162,18 @@ class Session(Generic[Item]):
             self._drained.clear()
             items, self._queue = self._queue, []
             for message in self._encode(items):
-                data = message.SerializeToString()
-                if len(data) <= self._fragment_size:
-                    await write(data)
-                else:
-                    for piece in self._split(type(message), data):
-                        await write(piece)
+                for piece in self._pieces(message):
+                    await write(piece)
+                # What was sent must not live on until the next batch comes.
+                del message, piece
+            del items
             if not self._queue:
                 self._drained.set()
+
+    def _pieces(self, message: Any) -> Iterable[bytes]:
+        """Return a message's bytes, whole or in fragments."""
+        data = message.SerializeToString()
+        return (data,) if len(data) <= self._fragment_size else self._split(type(message), data)
 
     @staticmethod
     def _split(message_type: type[Any], data: bytes) -> Iterable[bytes]:

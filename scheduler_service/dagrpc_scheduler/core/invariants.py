@@ -52,7 +52,7 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
 
 def _require(condition: bool, what: str, *subjects: object) -> None:
     if not condition:
-        raise InvariantViolation(what, *subjects)
+        raise InvariantViolation(f"{what}: {', '.join(map(repr, subjects))}")
 
 
 def _check_links(state: SchedulerState, task: TaskState) -> None:

@@ -85,14 +85,15 @@ class SchedulerService:
         self._timers = Timers(self)
         self._finished = asyncio.Event()
         self._closing = False
-        self._stimulus = 0
+        self.stimuli = 0
+        """How many causes have been named so far."""
 
     # --- events and effects ---
 
     def stimulus(self, word: str) -> str:
         """Return a name for a cause, for stories."""
-        self._stimulus += 1
-        return f"{word}-{self._stimulus}"
+        self.stimuli += 1
+        return f"{word}-{self.stimuli}"
 
     def handle(self, event: events.Event) -> None:
         """Give the core an event and send off what it asks for."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from dagrpc import config
+from dagrpc._io import malloc
 from dagrpc_scheduler.core import events, views
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Timers:
         self._worker_ttl = config.get_seconds("scheduler.worker-ttl")
         self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
         self._idle_since: float | None = None
+        self._last_stimulus = 0
+        self._trimmed = True
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -41,6 +45,7 @@ class Timers:
             now = time.time()
             self._service.handle(events.TimePassed())
             self._drop_silent_workers(now)
+            self._trim_memory()
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return
@@ -56,6 +61,17 @@ class Timers:
                 )
                 # Ending its session removes it; should it live, it notices and registers anew.
                 worker.session.abort()
+
+    def _trim_memory(self) -> None:
+        """Give freed memory back to the system, once, when nobody has asked for anything for a moment."""
+        busy = self._service.stimuli != self._last_stimulus
+        self._last_stimulus = self._service.stimuli
+        if busy:
+            self._trimmed = False
+        elif not self._trimmed:
+            gc.collect()
+            malloc.trim()
+            self._trimmed = True
 
     def _is_idle_for_long(self, now: float) -> bool:
         if self._idle_timeout is None:

@@ -88,9 +88,7 @@ class Scheduler:
         graph_id = graph_id or f"graph {self.graphs}"
         return self.send(events.GraphSubmitted(client, graph_id, tasks, last, {}, fifo_timeout, **fields))
 
-    def finish(
-        self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
-    ) -> list[effects.Effect]:
+    def finish(self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None) -> list[effects.Effect]:
         """Have the workers of these tasks finish them."""
         return self.send(*[self.finish_event(key, nbytes, seconds, payload) for key in keys])
 

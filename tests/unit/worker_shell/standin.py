@@ -117,7 +117,6 @@ class JoinedWorker:
                 self._changed.clear()
                 await self._changed.wait()
 
-
     async def at_work(self) -> None:
         """Wait until the worker runs tasks; it may still be about to begin when it has just joined."""
         self.submit("at-work", abs, -1)

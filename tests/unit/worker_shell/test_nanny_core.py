@@ -201,3 +201,11 @@ def test_a_process_that_looks_for_its_scheduler_is_let_be() -> None:
 )
 def test_exits_in_words(code: int, words: str) -> None:
     assert describe_exit(code) == words
+
+
+def test_a_process_that_says_it_closed_but_stays_is_killed(nanny: Nanny) -> None:
+    assert nanny(Reported("closed")) == [SetTimer(Timer.KILL, 1, 10.0)]
+    assert nanny(Reported("closed")) == []
+    assert nanny(TimerRang(Timer.KILL, 1)) == [Kill()]
+    assert Spawn(2) in nanny(Exited(-9))
+    assert nanny(TimerRang(Timer.KILL, 2)) == []

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from queue import Queue
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_a_result_is_stored_and_a_small_one_rides_along(bench: Bench) -> None:
     assert (event.key, event.run_id, event.type_name) == ("x", 1, "builtins.int")
     assert event.nbytes == sys.getsizeof(3)
     assert before <= event.start <= event.stop <= time.time()
-    assert payload.from_payload(event.payload) == 3
+    assert payload.decode(*event.payload) == 3
     assert bench.store["x"] == 3
     assert bench.runner.executing() == {}
 
@@ -112,7 +113,7 @@ def test_a_result_that_cannot_be_pickled_stays_usable(bench: Bench) -> None:
     assert isinstance(event, events.ExecuteSucceeded)
     assert event.payload is None
     bench.call("y", list, tasks.DependencyRef("x"), dependencies=["x"])
-    assert payload.from_payload(bench.next().payload) == [0, 1, 2]
+    assert payload.decode(*bench.next().payload) == [0, 1, 2]
 
 
 def test_a_size_that_cannot_be_told_is_guessed(bench: Bench) -> None:
@@ -195,7 +196,7 @@ def test_dask_tasks_see_their_dependencies_under_their_own_keys(bench: Bench) ->
     for digest, data in encoder.shared.items():
         bench.shared.put(digest, data)
     bench.submit("x", PythonTask(run_spec, used), dependencies=["('a', 0)"])
-    assert payload.from_payload(bench.next().payload) == 42
+    assert payload.decode(*bench.next().payload) == 42
 
 
 def test_reschedule(bench: Bench) -> None:
@@ -215,7 +216,7 @@ def test_a_coroutine_function_runs_on_the_loop_and_leaves_the_thread_free(bench:
     assert bench.next().key == "quick"
     assert list(bench.runner.executing()) == ["slow"]
     event = bench.next()
-    assert payload.from_payload(event.payload) == "True slow"
+    assert payload.decode(*event.payload) == "True slow"
     assert event.stop - event.start >= 0.2
 
 
@@ -285,10 +286,28 @@ def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
 
 def test_contexts_exist_inside_tasks_only(bench: Bench) -> None:
     event = bench.outcome(lambda: context.get_context().worker)
-    assert payload.from_payload(event.payload) == "the worker"
+    assert payload.decode(*event.payload) == "the worker"
     for function in (context.get_context, context.secede, context.rejoin):
         with pytest.raises(ValueError, match="inside a task only"):
             function()
+
+
+def test_what_a_task_sets_in_its_context_is_its_own(bench: Bench) -> None:
+    variable: ContextVar[str] = ContextVar("variable", default="nothing")
+    for name, function in (("set", lambda: variable.set("something") and None), ("get", variable.get)):
+        digest = name.encode().ljust(16)
+        bench.shared._loaded[digest] = function
+        bench.submit(name, PythonTask(tasks.encode_call((), {}), [digest]))
+    assert [payload.decode(*bench.next().payload) for _ in range(2)] == [None, "nothing"]
+
+
+def test_a_result_that_breaks_what_looks_at_it_fails_the_task(bench: Bench) -> None:
+    class Trap:
+        def __sizeof__(self) -> int:
+            raise KeyboardInterrupt
+
+    assert isinstance(raised(bench.outcome(Trap)), KeyboardInterrupt)
+    assert bench.outcome(len, ()).nbytes > 0
 
 
 def test_pools_have_their_sizes() -> None:
@@ -300,7 +319,7 @@ def test_pools_have_their_sizes() -> None:
         bench.submit(f"w{index}", PythonTask(tasks.encode_call((WAIT,), {}), [digest]), executor="wide")
     assert {bench.next().key for _ in range(3)} == {"w0", "w1", "w2"}
     name = bench.outcome(lambda: threading.current_thread().name, executor="gpu")
-    assert payload.from_payload(name.payload).startswith("dagrpc-task-gpu")
+    assert payload.decode(*name.payload).startswith("dagrpc-task-gpu")
     bench.close()
 
 
@@ -308,10 +327,10 @@ def test_a_function_by_name(bench: Bench) -> None:
     bench.store.put("four", 4, 1)
     call = NamedCall("math:pow", [Literal("json", [b"3"]), ResultOf("four")], {})
     bench.submit("x", call, dependencies=["four"])
-    assert payload.from_payload(bench.next().payload) == 81.0
+    assert payload.decode(*bench.next().payload) == 81.0
     call = NamedCall("builtins:int", [Literal("raw", [b"11"])], {"base": Literal("json", [b"2"])})
     bench.submit("y", call)
-    assert payload.from_payload(bench.next().payload) == 3
+    assert payload.decode(*bench.next().payload) == 3
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from time import time
 from types import CoroutineType
@@ -12,11 +13,12 @@ from typing import Any
 
 import dask._task_spec
 
-from dagrpc._codec import payload as payloads
+from dagrpc._codec import payload
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import Reschedule
-from dagrpc.v1 import common_pb2, failure_pb2
+from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute import context as task_context
@@ -135,19 +137,18 @@ class TaskRunner:
             self._executing.pop(identity, None)
             self._post(self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION))
             return
-        task_context.current.set(TaskContext(job, self, start))
+        # A context of its own: what a task sets must not be seen by the next one in this thread.
+        context = copy_context()
+        context.run(task_context.current.set, TaskContext(job, self, start))
         try:
-            result = function(*args, **kwargs)
-        # SystemExit and KeyboardInterrupt too: a task must not end the worker.
-        except BaseException as error:
-            event = self._failed(job, error, start)
-        else:
+            result = context.run(function, *args, **kwargs)
             if type(result) is CoroutineType:
                 self._run_on_loop(self._await(job, result, start))
                 return
             event = self._succeeded(job, result, start)
-        finally:
-            task_context.current.set(None)
+        # SystemExit and KeyboardInterrupt too: a task must not end the worker.
+        except BaseException as error:
+            event = self._failed(job, error, start)
         self._executing.pop(identity, None)
         self._post(event)
 
@@ -157,18 +158,15 @@ class TaskRunner:
         event: events.Event
         try:
             result = await coroutine
-        except asyncio.CancelledError as error:
+            # Measuring and encoding may take long, and may be anybody's code.
+            event = await asyncio.to_thread(self._succeeded, job, result, start)
+        # All of them: an exit that gets past here would end the loop.
+        except BaseException as error:
             current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if isinstance(error, asyncio.CancelledError) and current is not None and current.cancelling():
                 # The worker closes.
                 raise
             event = self._failed(job, error, start)
-        # An exception that gets past here would end the loop.
-        except BaseException as error:
-            event = self._failed(job, error, start)
-        else:
-            # Measuring and encoding may take long, and may be anybody's code.
-            event = await asyncio.to_thread(self._succeeded, job, result, start)
         finally:
             self._executing.pop((job.key, job.run_id), None)
         self._post(event)
@@ -189,17 +187,15 @@ class TaskRunner:
         encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, type_name(type(result)), start, stop, encoded)
 
-    def _encode_small(self, result: Any) -> common_pb2.Payload | None:
-        """Return a result as a payload if that is small, too."""
+    def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
+        """Return encoding and frames of a result if these are small, too."""
         try:
-            encoding, frames = payloads.encode(result)
+            encoding, frames = payload.encode(result)
         except Exception:
             # The result stays here, where other tasks can use it; who fetches it is told why that cannot be.
             logger.debug("A result of type %s cannot be encoded", type(result).__name__, exc_info=True)
             return None
-        if sum(map(len, frames)) > self.inline_limit:
-            return None
-        return payloads.frames_to_payload(encoding, frames)
+        return (encoding, frames) if sum(map(len, frames)) <= self.inline_limit else None
 
     def _failed(
         self,

@@ -142,6 +142,7 @@ Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny
 
 _USELESS_TO_RESTART = (ExitCode.BAD_SETTINGS, ExitCode.NO_SCHEDULER, ExitCode.REFUSED)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_LEAVE_TIMEOUT = 10.0
 
 
 class NannyCore:
@@ -164,6 +165,7 @@ class NannyCore:
         self._wanted = False
         self._alive = False
         self._heard_of = False
+        self._leaving = False
         self._ends: deque[float] = deque()
         self._losses = 0
         self.status = Status.STOPPED
@@ -208,7 +210,7 @@ class NannyCore:
     def _spawn(self) -> list[Effect]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
-        self._alive, self._heard_of = True, False
+        self._alive, self._heard_of, self._leaving = True, False, False
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
     def _end(self, grace: float, reason: str) -> list[Effect]:
@@ -235,6 +237,10 @@ class NannyCore:
             self.name = report.name
         if report.status == "running" and self.status is Status.STARTING:
             self.status, self.address, self._losses = Status.RUNNING, report.address, 0
+        elif report.status == "closed" and not self._leaving:
+            # It has nothing left to do, but threads of the user's may keep it from ending.
+            self._leaving = True
+            return [SetTimer(Timer.KILL, self.generation, _LEAVE_TIMEOUT)]
         return []
 
     def _ring(self, timer: Timer) -> list[Effect]:
@@ -242,7 +248,7 @@ class NannyCore:
             case Timer.START if self.status is Status.STARTING and self._alive and not self._heard_of:
                 message = f"the worker process shows no sign of life after {self._start_timeout:g} s: killing it"
                 return [Log(message, bad=True), Kill()]
-            case Timer.KILL if self.status is Status.STOPPING:
+            case Timer.KILL if self._alive and (self._leaving or self.status is Status.STOPPING):
                 return [Log("the worker process did not end in time: killing it", bad=True), Kill()]
             case Timer.SPAWN if self._wanted and not self._alive:
                 return self._spawn()

@@ -76,8 +76,8 @@ class _Host:
         return NannyService(options, worker.process, self._on_change)
 
     async def _all_over(self) -> None:
-        """Wait until no nanny has a worker any more, or ever will by itself."""
-        while not all(nanny.status in (Status.STOPPED, Status.FAILED) for nanny in self._nannies):
+        """Wait until every nanny has closed or given up. One whose worker was only stopped may start it again."""
+        while not all(nanny.closed or nanny.status is Status.FAILED for nanny in self._nannies):
             self._changed.clear()
             await self._changed.wait()
 

@@ -73,6 +73,7 @@ class NannyService:
     ) -> None:
         self.options = options
         self.address = ""
+        self._loop = asyncio.get_running_loop()
         self._core = NannyCore(
             config.get_seconds("nanny.start-timeout") or 60.0,
             int(config.get("nanny.max-restarts")),
@@ -140,7 +141,6 @@ class NannyService:
             If the port cannot be had.
         """
         options = self.options
-        self._loop = asyncio.get_running_loop()
         if self._spawned_already is None:
             await self._serve()
         self._handle(core.StartWanted())
@@ -203,6 +203,11 @@ class NannyService:
         self._handle(core.RestartWanted(min(GRACE, timeout / 2), reason))
         await self.wait_joined(timeout, before)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the nanny has closed or is about to."""
+        return self._closing is not None
+
     async def close(self, reason: str = "closed") -> None:
         """Stop the worker process, then the nanny itself."""
         self.close_soon(reason)
@@ -212,6 +217,7 @@ class NannyService:
         """Begin to close. On the loop."""
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close(reason))
+            self._on_change(self)
 
     async def _close(self, reason: str) -> None:
         try:

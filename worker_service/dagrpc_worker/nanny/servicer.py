@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from dagrpc._codec import calls
+from dagrpc._io.loop import cancel_all, spawn
 from dagrpc.exceptions import NotReadyError
 from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc.v1 import scheduler_service_pb2
@@ -39,6 +40,7 @@ class NannyServicer:
     def __init__(self, nanny: NannyService) -> None:
         self._nanny = nanny
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-run")
+        self._detached: set[asyncio.Task[Any]] = set()
 
     def _describe(self) -> pb.WorkerProcess:
         nanny = self._nanny
@@ -81,7 +83,7 @@ class NannyServicer:
         """Run a function in this process."""
         work = calls.run_payload(request.run.function, {"dask_worker": self._nanny}, self._executor)
         if request.run.no_wait:
-            self._detached = asyncio.get_running_loop().create_task(work)
+            spawn(work, self._detached)
             result = scheduler_service_pb2.RunResult()
         else:
             result = await work
@@ -95,4 +97,5 @@ class NannyServicer:
 
     async def close(self) -> None:
         """Give up what runs."""
+        await cancel_all(self._detached)
         self._executor.shutdown(wait=False, cancel_futures=True)

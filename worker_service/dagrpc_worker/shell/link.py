@@ -64,6 +64,7 @@ class SchedulerLink:
         DagrpcError
             If the scheduler does not want the worker.
         """
+        logger.info("Worker %s at %s looks for the scheduler at %s", hello.name, hello.address, self.address)
         pause, told = _FIRST_PAUSE, time.monotonic()
         while True:
             try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dagrpc._codec.tasks import SharedStore
 from dagrpc.v1 import common_pb2, graph_pb2, worker_session_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.execute.work import CallArgument, Literal, NamedCall, PythonTask, ResultOf, Work
+
+_NO_RESOURCES: Mapping[str, float] = {}
 
 
 class CommandReader:
@@ -26,9 +28,9 @@ class CommandReader:
         self._shared = shared
         self._on_close = on_close
         self._readers: dict[str, Callable[[Any], events.Event]] = {
-            "free": lambda command: events.KeysFreed(list(command.keys)),
+            "free": lambda command: events.KeysFreed(command.keys[:]),
             "acquire_replicas": lambda command: events.ReplicasRequested(_holders(command.data)),
-            "remove_replicas": lambda command: events.ReplicasUnwanted(list(command.keys)),
+            "remove_replicas": lambda command: events.ReplicasUnwanted(command.keys[:]),
             "refresh_who_has": lambda command: events.WhoHasRefreshed(_holders(command.data)),
             "steal": lambda command: events.StealRequested(command.key, command.run_id),
         }
@@ -44,10 +46,12 @@ class CommandReader:
         addresses = list(message.addresses)
         found: list[events.Event] = []
         for command in message.commands:
-            kind = command.WhichOneof("command")
-            if kind == "compute":
+            # By far the most frequent; telling it apart this way takes a third of the time.
+            if command.HasField("compute"):
                 found.append(_compute(command.compute, digests, addresses))
-            elif kind in self._readers:
+                continue
+            kind = command.WhichOneof("command")
+            if kind in self._readers:
                 found.append(self._readers[kind](getattr(command, kind)))
             elif kind == "free_shared":
                 for digest in command.free_shared.digests:
@@ -61,13 +65,15 @@ class CommandReader:
 def _compute(
     task: worker_session_pb2.ComputeTask, digests: Sequence[bytes], addresses: Sequence[str]
 ) -> events.ComputeRequested:
+    # Slices of repeated fields are lists, made at once; iterating over the fields themselves costs twice as much.
+    dependencies = task.dependencies
     return events.ComputeRequested(
         task.key,
         task.run_id,
-        tuple(task.priority),
+        tuple(task.priority[:]),
         _work(task, digests),
-        [(d.key, d.nbytes, tuple([addresses[i] for i in d.holders])) for d in task.dependencies],
-        dict(task.resources) if task.resources else {},
+        [(d.key, d.nbytes, tuple([addresses[i] for i in d.holders[:]])) for d in dependencies] if dependencies else (),
+        dict(task.resources) if task.resources else _NO_RESOURCES,
         task.actor,
         task.executor,
         task.annotations,
@@ -76,14 +82,15 @@ def _compute(
 
 
 def _work(task: worker_session_pb2.ComputeTask, digests: Sequence[bytes]) -> Work:
-    if task.HasField("call"):
-        call = task.call
-        return NamedCall(
-            call.entrypoint,
-            [_argument(argument) for argument in call.arguments],
-            {name: _argument(argument) for name, argument in call.keyword_arguments.items()},
-        )
-    return PythonTask(task.run_spec, [digests[i] for i in task.shared])
+    run_spec = task.run_spec
+    if run_spec or not task.HasField("call"):
+        return PythonTask(run_spec, [digests[i] for i in task.shared[:]])
+    call = task.call
+    return NamedCall(
+        call.entrypoint,
+        [_argument(argument) for argument in call.arguments],
+        {name: _argument(argument) for name, argument in call.keyword_arguments.items()},
+    )
 
 
 def _argument(argument: graph_pb2.Argument) -> CallArgument:

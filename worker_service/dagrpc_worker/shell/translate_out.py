@@ -43,64 +43,79 @@ _BATCH = 5_000
 """Reports in one message at most."""
 
 
-def _finished(report: instructions.ReportFinished) -> WorkerReport:
-    return WorkerReport(
-        finished=worker_session_pb2.TaskFinished(
-            key=report.key,
-            run_id=report.run_id,
-            nbytes=report.nbytes,
-            type_name=report.type_name,
-            start=report.start,
-            stop=report.stop,
-            payload=report.payload,
-        )
-    )
+# A message is filled in place: handing messages to constructors copies them at each level.
 
 
-def _erred(report: instructions.ReportErred) -> WorkerReport:
-    return WorkerReport(
-        erred=worker_session_pb2.TaskErred(
-            key=report.key, run_id=report.run_id, failure=report.failure, start=report.start, stop=report.stop
-        )
-    )
+def _finished(report: instructions.ReportFinished, out: WorkerReport) -> None:
+    finished = out.finished
+    finished.key = report.key
+    finished.run_id = report.run_id
+    finished.nbytes = report.nbytes
+    finished.type_name = report.type_name
+    finished.start = report.start
+    finished.stop = report.stop
+    if report.payload is not None:
+        encoding, frames = report.payload
+        payload = finished.payload
+        payload.encoding = encoding
+        if len(frames) == 1:
+            payload.data = bytes(frames[0])
+        else:
+            payload.frame_lengths.extend(map(len, frames))
+            payload.data = b"".join(frames)
 
 
-def _rescheduled(report: instructions.ReportRescheduled) -> WorkerReport:
-    return WorkerReport(rescheduled=worker_session_pb2.TaskRescheduled(key=report.key, run_id=report.run_id))
+def _erred(report: instructions.ReportErred, out: WorkerReport) -> None:
+    erred = out.erred
+    erred.key = report.key
+    erred.run_id = report.run_id
+    erred.failure.CopyFrom(report.failure)
+    erred.start = report.start
+    erred.stop = report.stop
 
 
-def _long_running(report: instructions.ReportLongRunning) -> WorkerReport:
-    message = worker_session_pb2.TaskLongRunning(key=report.key, run_id=report.run_id, duration_seconds=report.duration)
-    return WorkerReport(long_running=message)
+def _rescheduled(report: instructions.ReportRescheduled, out: WorkerReport) -> None:
+    out.rescheduled.key = report.key
+    out.rescheduled.run_id = report.run_id
 
 
-def _replicas_added(report: instructions.ReportReplicasAdded) -> WorkerReport:
-    data = [common_pb2.DataRef(key=key, nbytes=nbytes) for key, nbytes in report.sizes.items()]
-    return WorkerReport(replicas_added=worker_session_pb2.ReplicasAdded(data=data))
+def _long_running(report: instructions.ReportLongRunning, out: WorkerReport) -> None:
+    out.long_running.key = report.key
+    out.long_running.run_id = report.run_id
+    out.long_running.duration_seconds = report.duration
 
 
-def _replicas_removed(report: instructions.ReportReplicasRemoved) -> WorkerReport:
-    return WorkerReport(replicas_removed=worker_session_pb2.ReplicasRemoved(keys=report.keys))
+def _replicas_added(report: instructions.ReportReplicasAdded, out: WorkerReport) -> None:
+    add = out.replicas_added.data.add
+    for key, nbytes in report.sizes.items():
+        add(key=key, nbytes=nbytes)
 
 
-def _data_missing(report: instructions.ReportDataMissing) -> WorkerReport:
-    return WorkerReport(data_missing=worker_session_pb2.DataMissing(key=report.key, worker=report.worker))
+def _replicas_removed(report: instructions.ReportReplicasRemoved, out: WorkerReport) -> None:
+    out.replicas_removed.keys.extend(report.keys)
 
 
-def _steal_answer(report: instructions.ReportStealAnswer) -> WorkerReport:
-    message = worker_session_pb2.StealAnswer(key=report.key, run_id=report.run_id, state=report.state)
-    return WorkerReport(steal_answer=message)
+def _data_missing(report: instructions.ReportDataMissing, out: WorkerReport) -> None:
+    out.data_missing.key = report.key
+    out.data_missing.worker = report.worker
 
 
-def _status(report: StatusReport) -> WorkerReport:
-    return WorkerReport(status_changed=worker_session_pb2.StatusChanged(status=report.status))
+def _steal_answer(report: instructions.ReportStealAnswer, out: WorkerReport) -> None:
+    out.steal_answer.key = report.key
+    out.steal_answer.run_id = report.run_id
+    out.steal_answer.state = report.state
 
 
-def _goodbye(report: GoodbyeReport) -> WorkerReport:
-    return WorkerReport(goodbye=worker_session_pb2.WorkerGoodbye(reason=report.reason))
+def _status(report: StatusReport, out: WorkerReport) -> None:
+    out.status_changed.status = report.status
 
 
-_TRANSLATORS: dict[type, Callable[[Any], WorkerReport]] = {
+def _goodbye(report: GoodbyeReport, out: WorkerReport) -> None:
+    out.goodbye.SetInParent()
+    out.goodbye.reason = report.reason
+
+
+_FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportFinished: _finished,
     instructions.ReportErred: _erred,
     instructions.ReportRescheduled: _rescheduled,
@@ -113,13 +128,15 @@ _TRANSLATORS: dict[type, Callable[[Any], WorkerReport]] = {
     GoodbyeReport: _goodbye,
 }
 
-REPORTS = frozenset(_TRANSLATORS)
+REPORTS = frozenset(_FILLERS)
 """The types of what goes to the scheduler."""
 
 
 def encode_reports(reports: list[Report]) -> Iterable[worker_session_pb2.ComputeRequest]:
     """Yield the messages that carry reports, in order."""
     for start in range(0, len(reports), _BATCH):
-        yield worker_session_pb2.ComputeRequest(
-            reports=[_TRANSLATORS[type(report)](report) for report in reports[start : start + _BATCH]]
-        )
+        message = worker_session_pb2.ComputeRequest()
+        add = message.reports.add
+        for report in reports[start : start + _BATCH]:
+            _FILLERS[type(report)](report, add())
+        yield message

@@ -1,0 +1,94 @@
+"""What dask hands over, as a dict of tasks, and what its layers say of how to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from dask import config
+from dask._expr import Expr, HLGExpr
+from dask._task_spec import GraphNode, convert_legacy_graph
+from dask.base import get_annotations
+from dask.delayed import optimize as optimize_delayed
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from dask.utils import ensure_dict
+
+Nodes: TypeAlias = dict[Hashable, GraphNode]
+Annotations: TypeAlias = Mapping[str, Mapping[Hashable, Any]]
+"""By name of the annotation and key."""
+
+_TOMBSTONE = "_AnnotationsTombstone"
+"""Type of the values by which dask says that a key of a layer does not have the layer's annotation."""
+
+
+def materialize(graph: Any) -> tuple[Nodes, dict[str, dict[Hashable, Any]]]:
+    """Return the tasks of a graph, and its annotations by name and key.
+
+    Parameters
+    ----------
+    graph : Expr, HighLevelGraph or mapping
+        As dask hands it over.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing of the kind.
+    """
+    if isinstance(graph, Expr):
+        layers = _layers_that_need_no_optimizing(graph)
+        if layers is None:
+            return _nodes(graph.__dask_graph__()), _from_expression(graph)  # type: ignore[no-untyped-call]
+        graph = layers
+    if isinstance(graph, HighLevelGraph):
+        return _nodes(graph), _from_layers(graph.layers.values())
+    if not isinstance(graph, Mapping):
+        raise TypeError(f"A graph is a mapping or a dask expression, not a {type(graph).__name__}")
+    # A graph that was written down has no layers: what is active holds for all of it.
+    active = {name: {key: _value(value, key) for key in graph} for name, value in get_annotations().items()}
+    return _nodes(graph), active
+
+
+def _nodes(tasks: Any) -> Nodes:
+    nodes: Nodes = convert_legacy_graph(ensure_dict(tasks))
+    return nodes
+
+
+def _layers_that_need_no_optimizing(expression: Any) -> HighLevelGraph | None:
+    """Return the layers of delayed objects, None if there is anything else.
+
+    dask would only cull them, in a time that grows with the square of their number; we cull anyway.
+    """
+    is_sequence = type(expression).__name__ == "_HLGExprSequence"
+    if not (is_sequence or isinstance(expression, HLGExpr)) or config.get("optimization.fuse.delayed", False):
+        return None
+    operands = expression.operands if is_sequence else [expression]
+    if not all(isinstance(item, HLGExpr) and item.low_level_optimizer is optimize_delayed for item in operands):
+        return None
+    graphs = [item.hlg for item in operands]
+    if not all(type(layer) is MaterializedLayer for graph in graphs for layer in graph.layers.values()):
+        return None
+    return HighLevelGraph.merge(*graphs)
+
+
+def _from_expression(expression: Any) -> dict[str, dict[Hashable, Any]]:
+    return {
+        name: {key: value for key, value in values.items() if type(value).__name__ != _TOMBSTONE}
+        for name, values in expression.__dask_annotations__().items()
+    }
+
+
+def _from_layers(layers: Iterable[Any]) -> dict[str, dict[Hashable, Any]]:
+    found: dict[str, dict[Hashable, Any]] = {}
+    for layer in layers:
+        for name, given in (layer.annotations or {}).items():
+            values = found.setdefault(name, {})
+            for key in layer:
+                value = _value(given, key)
+                if type(value).__name__ != _TOMBSTONE:
+                    values[key] = value
+    return found
+
+
+def _value(given: Any, key: Hashable) -> Any:
+    """Return an annotation's value for a key."""
+    return given(key) if callable(given) else given

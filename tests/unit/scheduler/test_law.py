@@ -1,0 +1,206 @@
+"""The transition table, the invariants, and the index of loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.invariants import InvariantViolation, check
+from dagrpc_scheduler.core.machine import ImpossibleTransition
+from dagrpc_scheduler.core.model import ErrorRecord, TaskState
+from dagrpc_scheduler.core.transitions.loop import transition
+from dagrpc_scheduler.core.transitions.table import TABLE, stale
+from dagrpc_scheduler.policies.load import LoadIndex, load_of
+from tests.unit.scheduler.harness import A, B, Scheduler
+
+# --- transitions ---
+
+
+def test_a_transition_that_there_is_not_raises_and_changes_nothing() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""})
+    with pytest.raises(ImpossibleTransition, match="'x' cannot get from processing to queued"):
+        transition(scheduler.core.state, scheduler.core.tasks["x"], "queued")
+    check(scheduler.core.state)
+
+
+def test_nothing_leaves_forgotten() -> None:
+    assert not [pair for pair in TABLE if pair[0] == "forgotten"]
+    assert {pair[1] for pair in TABLE} == {
+        "waiting",
+        "no-worker",
+        "queued",
+        "processing",
+        "memory",
+        "erred",
+        "released",
+        "forgotten",
+    }
+
+
+def test_stale_recommendations_do_nothing() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": "", "y": "x"})
+    scheduler.finish("x")
+    scheduler.finish("y")
+    state = scheduler.core.state
+    task = scheduler.core.tasks["x"]
+    for finish in ("erred", "waiting", "forgotten"):
+        transition(state, task, finish)  # type: ignore[arg-type]
+        assert task.state == "released"
+    transition(state, scheduler.core.tasks["y"], "released")
+    transition(state, scheduler.core.tasks["y"], "erred")
+    assert scheduler.state("y") == "memory"
+    stale(state, task)
+    check(state)
+
+
+@pytest.mark.parametrize("start", ["waiting", "no-worker", "queued", "processing"])
+def test_a_needed_task_is_not_released(start: str) -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"waiting-1": "", "x": "waiting-1"})
+    scheduler.submit({"no-worker": ""}, options=TaskOptions(workers=("nowhere",)))
+    graph = {f"queued-{number}": "" for number in range(9)}
+    scheduler.submit(graph, wanted=graph)
+    key = {"waiting": "x", "queued": "queued-8", "processing": "waiting-1"}.get(start, start)
+    assert scheduler.state(key) == start
+    transition(scheduler.core.state, scheduler.core.tasks[key], "released")
+    assert scheduler.state(key) == start
+
+
+# --- invariants ---
+
+
+def broken(change: Callable[[Scheduler, TaskState], object]) -> Scheduler:
+    """Return a scheduler whose task x, on which y waits, was tampered with."""
+    scheduler = Scheduler([A, B])
+    scheduler.submit({"x": "", "y": "x", "z": ""}, wanted=["y", "z"])
+    check(scheduler.core.state)
+    change(scheduler, scheduler.core.tasks["x"])
+    return scheduler
+
+
+def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], object]:
+    return lambda _, task: setattr(task, name, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_attribute("waiters", 2), "wrong number of waiters"),
+        (set_attribute("pins", 1), "wrong number of pins"),
+        (set_attribute("missing", 1), "counts missing dependencies"),
+        (set_attribute("dependents", {}), "a dependency does not know its dependent|an empty collection"),
+        (set_attribute("error", ErrorRecord("boom", "x")), "in error iff there is a reason"),
+        (set_attribute("state", "memory"), "in memory iff somebody holds it"),
+        (set_attribute("processing_on", None), "processing iff on a worker"),
+        (lambda s, task: s.core.tasks.pop("x"), "a dependency is not live|a group without tasks"),
+        (lambda s, task: s.core.state.unrunnable.setdefault(task, 0.0), "no-worker iff listed"),
+        (lambda s, task: s.core.state.recommend(task, "waiting"), "recommendations are left"),
+        (lambda s, task: s.core.state.ready.append(task), "ready tasks are left"),
+        (
+            lambda s, task: s.core.tasks["y"].state.__class__ and setattr(s.core.tasks["y"], "missing", 0),
+            "wrong number",
+        ),
+        (lambda s, task: setattr(task.processing_on, "occupancy", 9.0), "wrong occupancy"),
+        (lambda s, task: setattr(task.processing_on, "nbytes", 9), "wrong number of bytes"),
+        (lambda s, task: setattr(task.processing_on, "status", "paused"), "wrong collection of running workers"),
+        (lambda s, task: setattr(task.group, "live", 9), "wrong size of a group"),
+        (lambda s, task: task.group.counts.update(queued=1), "wrong counts of a group"),
+        (lambda s, task: s.core.state.shared.offer(b"d", b"v"), "wrong shared values"),
+        (lambda s, task: setattr(s.core.state.queue, "size", 1), "wrong size of the queue"),
+        (lambda s, task: s.core.state.clients["c"].wants.clear(), "a client does not know that it wants"),
+        (lambda s, task: s.core.state.announced.update({task: s.core.state.clients["c"]}), "announced, but"),
+    ],
+)
+def test_a_contradiction_is_found_and_named(change: Callable[[Scheduler, TaskState], object], message: str) -> None:
+    scheduler = broken(change)
+    with pytest.raises(InvariantViolation, match=message):
+        check(scheduler.core.state)
+
+
+def test_an_idle_worker_beside_a_full_queue_is_found() -> None:
+    scheduler = Scheduler([A])
+    graph = {f"x-{number}": "" for number in range(9)}
+    scheduler.submit(graph, wanted=graph)
+    worker = scheduler.core.state.workers[A]
+    worker.slots = 5
+    scheduler.core.state.rooms.lowered[worker] = None
+    with pytest.raises(InvariantViolation, match="there is room for a queued task"):
+        check(scheduler.core.state, filled=True)
+
+
+def test_each_event_is_validated() -> None:
+    scheduler = broken(set_attribute("waiters", 2))
+    with pytest.raises(InvariantViolation):
+        scheduler.send(events.TimePassed())
+
+
+# --- loads ---
+
+
+def make_worker(name: str, nthreads: int = 1) -> WorkerState:
+    return WorkerState(name, name, name, nthreads, 0, {}, "", 1.1)
+
+
+def give(worker: WorkerState, count: int, seconds: float = 1.0) -> None:
+    for number in range(count):
+        worker.processing[object(), number] = seconds  # type: ignore[index]
+        worker.occupancy += seconds
+
+
+def test_the_least_loaded_worker_is_found_after_any_change() -> None:
+    index = LoadIndex(load_of)
+    workers = [make_worker(f"w{number}") for number in range(4)]
+    for worker in workers:
+        index.add(worker)
+    for step in range(200):
+        worker = workers[step * 7 % 4]
+        if step % 3 == 2:
+            worker.processing.clear()
+            worker.occupancy = 0.0
+            index.lowered[worker] = None
+        else:
+            give(worker, 1 + step % 5, 0.5)
+        entry = index.least()
+        assert entry is not None
+        assert load_of(entry[2]) == min(map(load_of, workers)) == entry[0]
+    assert len(index._heap) < 100
+
+
+def test_a_discarded_worker_is_not_found() -> None:
+    index = LoadIndex(load_of)
+    first, second = make_worker("first"), make_worker("second")
+    index.add(first)
+    index.add(second)
+    index.discard(first)
+    index.lowered[first] = None
+    entry = index.least()
+    assert entry is not None
+    assert entry[2] is second
+    assert first not in index
+    index.discard(second)
+    assert index.least() is None
+    assert index.least_but(first) is None
+
+
+def test_an_avoided_worker_is_found_if_there_is_no_other() -> None:
+    index = LoadIndex(load_of)
+    first, second = make_worker("first"), make_worker("second")
+    index.add(first)
+    entry = index.least_but(first)
+    assert entry is not None
+    assert entry[2] is first
+    index.add(second)
+    give(second, 9)
+    entry = index.least_but(first)
+    assert entry is not None
+    assert entry[2] is second
+    # It is still there.
+    entry = index.least()
+    assert entry is not None
+    assert entry[2] is first

@@ -1,0 +1,117 @@
+"""What the command `dagrpc worker` makes of its arguments. What it starts is tested with its nannies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dagrpc._util.addresses import local_ip
+from dagrpc._util.machine import cpu_count, total_memory
+from dagrpc_worker import cli
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Settings of what would have been started; nothing is."""
+    found: list[dict[str, Any]] = []
+
+    def take(settings: dict[str, Any]) -> int:
+        found.append(settings)
+        return 0
+
+    monkeypatch.setattr(cli, "_run_nannies", take)
+    monkeypatch.setattr(cli, "_run_worker", take)
+    return found
+
+
+def settings_of(started: list[dict[str, Any]], *arguments: str) -> dict[str, Any]:
+    outcome = CliRunner().invoke(cli.worker, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    (settings,) = started
+    return settings
+
+
+def test_defaults(started: list[dict[str, Any]]) -> None:
+    settings = settings_of(started, "127.0.0.1")
+    assert settings["scheduler_address"] == "127.0.0.1:8786"
+    assert settings["host"] == "127.0.0.1"
+    (worker,) = settings["workers"]
+    assert worker["nthreads"] == cpu_count()
+    assert worker["memory_limit"] == total_memory()
+    assert worker["name"] is None
+    assert worker["death_timeout"] is None
+
+
+def test_several_workers_share_the_machine(started: list[dict[str, Any]]) -> None:
+    settings = settings_of(started, "h:1", "--nworkers", "2", "--name", "w", "--host", "127.0.0.1")
+    assert [worker["name"] for worker in settings["workers"]] == ["w-0", "w-1"]
+    assert {worker["nthreads"] for worker in settings["workers"]} == {max(1, cpu_count() // 2)}
+    assert sum(worker["memory_limit"] for worker in settings["workers"]) <= total_memory()
+
+
+@pytest.mark.parametrize(("given", "count"), [("auto", None), ("-1", cpu_count()), ("3", 3)])
+def test_numbers_of_workers(started: list[dict[str, Any]], given: str, count: int | None) -> None:
+    workers = settings_of(started, "127.0.0.1", "--nworkers", given)["workers"]
+    assert count is None or len(workers) == count
+    assert sum(worker["nthreads"] for worker in workers) >= cpu_count()
+
+
+def test_values_are_read(started: list[dict[str, Any]], tmp_path: Path) -> None:
+    arguments = ["tcp://127.0.0.1:9000/", "--nthreads", "3", "--memory-limit", "1 MiB", "--death-timeout", "1 minute"]
+    arguments += ["--resources", "GPU=2 MEM=10e9", "--worker-port", "9000:9010", "--nanny-port", "9011"]
+    arguments += ["--local-directory", str(tmp_path), "--contact-address", "node7:9000"]
+    settings = settings_of(started, *arguments)
+    assert settings["scheduler_address"] == "127.0.0.1:9000"
+    assert (settings["worker_ports"], settings["nanny_ports"]) == ((9000, 9010), (9011, 9011))
+    assert settings["contact_host"] == "node7"
+    (worker,) = settings["workers"]
+    assert worker["nthreads"] == 3
+    assert worker["memory_limit"] == 1 << 20
+    assert worker["death_timeout"] == 60
+    assert worker["resources"] == {"GPU": 2.0, "MEM": 10e9}
+    assert worker["local_directory"] == str(tmp_path)
+
+
+def test_the_address_to_listen_on_follows_the_scheduler(started: list[dict[str, Any]], tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    assert settings_of(started, "--scheduler-file", str(file))["host"] == "127.0.0.1"
+    started.clear()
+    file.write_text(json.dumps({"address": "192.0.2.1:8786"}))
+    assert settings_of(started, "--scheduler-file", str(file))["host"] == local_ip("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Name the scheduler"),
+        (["127.0.0.1", "--scheduler-file", "x"], "one of the two"),
+        (["x:99999"], "99999"),
+        (["ftp://x"], "ftp"),
+        (["127.0.0.1", "--nworkers", "zero"], "'zero'"),
+        (["127.0.0.1", "--nworkers", "0"], "0 makes no workers"),
+        (["127.0.0.1", "--nworkers", "-500"], "-500"),
+        (["127.0.0.1", "--nthreads", "0"], "--nthreads"),
+        (["127.0.0.1", "--resources", "GPU"], "'GPU'"),
+        (["127.0.0.1", "--resources", "GPU=nan"], "'GPU=nan'"),
+        (["127.0.0.1", "--resources", "=1"], "'=1'"),
+        (["127.0.0.1", "--worker-port", "5:1"], "'5:1'"),
+        (["127.0.0.1", "--memory-limit", "lots"], "'lots'"),
+        (["127.0.0.1", "--memory-limit", "-5"], "'-5'"),
+        (["127.0.0.1", "--death-timeout", "soon"], "'soon'"),
+        (["127.0.0.1", "--nworkers", "2", "--no-nanny"], "--no-nanny"),
+        (["127.0.0.1", "--interface", "nope0"], "'nope0'"),
+        (["127.0.0.1", "--interface", "lo", "--host", "127.0.0.1"], "--interface"),
+        (["127.0.0.1", "--log-level", "LOUD"], "'LOUD'"),
+        (["127.0.0.1", "--colour", "blue"], "--colour"),
+    ],
+)
+def test_bad_values_are_named(started: list[dict[str, Any]], arguments: list[str], message: str) -> None:
+    outcome = CliRunner().invoke(cli.worker, arguments)
+    assert outcome.exit_code == 2, outcome.output
+    assert message in outcome.output
+    assert "Traceback" not in outcome.output
+    assert started == []

@@ -1,0 +1,91 @@
+"""All events pass through one inbox, in order, batched by turns of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dagrpc_worker.core import events
+from dagrpc_worker.core.events import Event
+from dagrpc_worker.core.instructions import DropData, Instruction
+from dagrpc_worker.shell.inbox import Inbox
+
+
+class Recorder:
+    """A core that remembers its batches and asks for one thing per event."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.done: list[str] = []
+        self.errors: list[Exception] = []
+
+    def handle_batch(self, batch: Iterable[Event], now: float) -> list[Instruction]:
+        keys = [event.key for event in batch if isinstance(event, events.ExecuteRescheduled)]
+        if "bug" in keys:
+            raise ZeroDivisionError
+        self.batches.append(keys)
+        return [DropData([key]) for key in keys]
+
+    def dispatch(self, orders: Sequence[Instruction]) -> None:
+        self.done += [key for order in orders if isinstance(order, DropData) for key in order.keys]
+
+
+def event(key: Any) -> Event:
+    return events.ExecuteRescheduled(str(key), 1)
+
+
+def test_what_threads_post_comes_in_order_and_in_few_batches() -> None:
+    recorder = Recorder()
+
+    async def main() -> None:
+        inbox = Inbox(recorder, recorder.dispatch, recorder.errors.append)
+
+        def post(name: str) -> None:
+            for index in range(1000):
+                inbox.post(event(f"{name}{index}"))
+
+        threads = [threading.Thread(target=post, args=(name,)) for name in "abc"]
+        for thread in threads:
+            thread.start()
+        while len(recorder.done) < 3000:
+            await asyncio.sleep(0.001)
+        for thread in threads:
+            thread.join()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    for name in "abc":
+        assert [key for key in recorder.done if key[0] == name] == [f"{name}{index}" for index in range(1000)]
+    assert len(recorder.batches) < 1500
+
+
+def test_what_the_loop_takes_is_handled_at_once_after_what_was_posted() -> None:
+    recorder = Recorder()
+
+    async def main() -> None:
+        inbox = Inbox(recorder, recorder.dispatch, recorder.errors.append)
+        inbox.post(event(1))
+        inbox.take([event(2), event(3)])
+        assert recorder.batches == [["1", "2", "3"]]
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert recorder.batches == [["1", "2", "3"]]
+
+
+def test_a_bug_is_told_and_closing_ends_all() -> None:
+    recorder = Recorder()
+
+    async def main() -> None:
+        inbox = Inbox(recorder, recorder.dispatch, recorder.errors.append)
+        inbox.take([event("bug")])
+        inbox.take([event("fine")])
+        inbox.close()
+        inbox.take([event("late")])
+        inbox.post(event("later"))
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert [type(error) for error in recorder.errors] == [ZeroDivisionError]
+    assert recorder.done == ["fine"]
