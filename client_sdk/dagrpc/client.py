@@ -351,11 +351,13 @@ class Client(CollectionVerbs):
         """
         self._check_open()
         states = self._states(futures)
+        reason = _text(reason) or "unknown"
+        msg = _text(msg)
         with lock:
             token = self._session.next_token()
-            self._table.cancel(states, reason or "unknown", msg, token)
+            self._table.cancel(states, reason, msg, token)
             self._session.rescind()
-            self._session.send(Cancel([state.wire for state in states], force, reason or "unknown", msg or ""))
+            self._session.send(Cancel([state.wire for state in states], force, reason, msg or ""))
             # Events that come before its answer are about the tasks that were cancelled.
             self._session.send(Ping(token))
         return self._at_once()
@@ -382,3 +384,8 @@ class Client(CollectionVerbs):
     def _states(self, futures: Any) -> list[KeyState]:
         states = {id(future.bound_state()): future.bound_state() for future in gather.futures_in(futures)}
         return list(states.values())
+
+
+def _text(value: Any) -> str | None:
+    """Return what a user gave as text as something that can be sent."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()

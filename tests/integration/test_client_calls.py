@@ -343,7 +343,8 @@ def test_gather_refuses_queues_and_other_clients_futures(client, shared_cluster)
         future = other.submit(inc, 1)
         with pytest.raises(ValueError, match="another client"):
             client.gather(future)
-        # As an argument it is as good as any: both talk to the same scheduler.
+        # As an argument it is as good as any once the scheduler has it: that is the same for both.
+        wait(future)
         assert client.submit(inc, future).result() == 3
 
 
@@ -356,3 +357,48 @@ def test_two_clients_share_equal_keys(client, shared_cluster):
         del theirs
     assert client.gather(mine) == 124
     assert key in client.who_has()
+
+
+# --- at the limits -----------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_sent_is_refused_before_anything_is(client, monkeypatch):
+    from dagrpc._client import arguments
+
+    for key in ("k" * 20_000, "\ud800", ("x", "k" * 20_000)):
+        with pytest.raises(ValueError, match="key"):
+            client.submit(inc, 1, key=key)
+        with pytest.raises(ValueError, match="key"):
+            client.get({key: (inc, 1)}, key)
+    monkeypatch.setattr(arguments, "_LIMIT", 100_000)
+    with pytest.raises(ValueError, match="Task 'large' takes 195"):
+        client.submit(len, b"x" * 200_000, key="large")
+    with pytest.raises(ValueError, match="'y'"):
+        client.get({"y": (len, b"x" * 200_000)}, "y")
+    future = client.submit(inc, 1, pure=False)
+    future.cancel(reason=5, msg="\ud800")
+    assert client.submit(inc, 1).result() == 2
+
+
+def test_many_threads_share_a_client(client):
+    errors = []
+
+    def work(seed):
+        try:
+            for i in range(30):
+                futures = client.map(operator.add, range(20), [seed] * 20)
+                total = client.submit(sum, futures)
+                if i % 5 == 0:
+                    client.submit(time.sleep, 0.001, key=f"shared-{i}").cancel()
+                assert total.result(timeout=30) == sum(range(20)) + 20 * seed
+                assert client.get({f"x{seed}-{i}": (sum, futures)}, f"x{seed}-{i}") == total.result()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed % 3,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert client.submit(inc, 1).result() == 2

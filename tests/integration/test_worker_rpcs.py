@@ -67,6 +67,24 @@ def test_a_transfer_keeps_to_the_callers_limit() -> None:
     in_lab(body)
 
 
+def test_very_many_values_come_in_several_transfers() -> None:
+    async def body(lab: Lab) -> None:
+        worker = await lab.worker("only")
+        keys = [f"a-key-of-usual-length-{index:06}" for index in range(25_000)]
+        for key in keys:
+            lab.workers[0].data.put(key, None, 16)
+        client, left, transfers = lab.client(worker.address), keys, 0
+        while left:
+            got = await fetch(client, *left)
+            transfers += 1
+            left = [key for key in left if got[key].entry.outcome == data_pb2.DATA_OUTCOME_DEFERRED]
+        assert transfers == 3
+        with pytest.raises(InvalidRequestError, match="fewer at once"):
+            await fetch(client, *(key * 4 for key in keys))
+
+    in_lab(body)
+
+
 def test_workers_are_refused_when_it_is_busy_and_clients_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules["dagrpc.config"].DEFAULTS, "worker.connections.incoming", 1)
 

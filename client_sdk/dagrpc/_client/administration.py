@@ -12,9 +12,8 @@ from dagrpc._client.connection import NO_DEFAULT, Connection
 from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
-from dagrpc._client.submit import check_key
 from dagrpc._client.waiting import Deadline, OnLoop, Operation
-from dagrpc._util.keys import encode_key
+from dagrpc._graph.lower import checked_key
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
 
@@ -125,8 +124,7 @@ class Administration(Connection):
         if isinstance(futures, (list, tuple, set)):
             for item in futures:
                 if isinstance(item, str) and not isinstance(item, Future):
-                    check_key(item)
-                    wires.append(encode_key(item))
+                    wires.append(checked_key(item))
         return wires
 
     def has_what(self, workers: Workers = None, **kwargs: Any) -> Any:

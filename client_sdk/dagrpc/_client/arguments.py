@@ -61,10 +61,12 @@ def encode_arguments(
         If an argument cannot be pickled; names the task and the argument.
     """
     try:
-        return encode_call(args, kwargs)
+        run_spec = encode_call(args, kwargs)
     except Exception as error:
         culprit = _culprit(args, kwargs)
         raise TypeError(f"Could not pickle {culprit} of task {name!r}: {type(error).__name__}: {error}") from error
+    check_size(len(run_spec), f"Task {name!r}")
+    return run_spec
 
 
 def _culprit(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -78,6 +80,8 @@ def _culprit(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     return "the arguments"
 
 
+_LIMIT = 1 << 30
+"""protobuf can write 2 GiB at most, and a task shares its message with others."""
 _SMALL = 2_000
 """Tasks up to this size do not count as large, however many there are."""
 
@@ -85,6 +89,15 @@ _SMALL = 2_000
 def excess(run_spec: bytes) -> int:
     """Return by how many bytes a task is larger than tasks should be."""
     return max(0, len(run_spec) - _SMALL)
+
+
+def check_size(nbytes: int, what: str) -> None:
+    """Raise `ValueError` if something is larger than any message can be."""
+    if nbytes > _LIMIT:
+        raise ValueError(
+            f"{what} takes {format_bytes(nbytes)} to send, which is more than {format_bytes(_LIMIT)}. Scatter large "
+            "data first and pass the future on, or have the task load it"
+        )
 
 
 def warn_if_large(nbytes: int, what: str) -> None:

@@ -10,11 +10,10 @@ from dask._expr import FinalizeCompute, HLGExpr
 from dask.base import collections_to_expr, is_dask_collection
 from dask.delayed import delayed
 
-from dagrpc._client.arguments import excess, warn_if_large
+from dagrpc._client.arguments import check_size, excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
 from dagrpc._client.options import fifo_seconds, task_options
 from dagrpc._client.state import lock
-from dagrpc._client.submit import check_key
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
 from dagrpc._graph.materialize import Annotations
 from dagrpc.future import Future
@@ -45,8 +44,6 @@ def graph_to_futures(
     client._check_open()
     client._session.settle()
     wanted = list(dict.fromkeys(keys))
-    for key in wanted:
-        check_key(key)
     known: dict[str, Future[Any]] = {}
 
     def is_known(wire: str) -> bool:
@@ -141,6 +138,7 @@ class _Upload:
             if part.full:
                 self._send(part)
                 part = _GraphPart(self._graph_id, self._fifo_timeout)
+            check_size(len(task.run_spec), f"Task {task.key!r}")
             position = part.add_options(self._options_of(task.key)) if self._annotations else 0
             part.add_task(task, position, task.wire in wanted)
         part.last = True
@@ -152,6 +150,7 @@ class _Upload:
         for position, (digest, _) in enumerate(part.shared):
             if digest in self._held:
                 continue
+            check_size(len(values[digest]), "A value that several tasks of the graph share")
             self._nbytes += len(values[digest])
             if part.last:
                 part.shared[position] = (digest, values[digest])

@@ -24,12 +24,12 @@ from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_valu
 from dagrpc._client.options import Duration
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
-from dagrpc._client.submit import SharedValues, check_key
+from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._graph.lower import checked_key
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
-from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import ForkedProcessError
 from dagrpc.future import Future
 
@@ -380,8 +380,7 @@ class Connection:
     def _want(self, key: Hashable) -> KeyState:
         """Return the state of a key that is on the cluster, with one more reference."""
         self._check_open()
-        check_key(key)
-        wire = encode_key(key)
+        wire = checked_key(key)
         with lock:
             state, is_new = self._table.create(key, wire)
             if is_new:

@@ -13,11 +13,11 @@ from dask.sizeof import sizeof
 from dagrpc._client.gather import raise_unless_finished
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.state import FINISHED
-from dagrpc._client.submit import check_key
 from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import type_name
+from dagrpc._graph.lower import checked_key
 from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue, upload
 from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import CommClosedError, LimitReachedError, NoWorkersError
@@ -68,7 +68,7 @@ def _plan(data: Any, hash_data: bool) -> _Items:
     kind = type(data)
     if kind is dict:
         for key in data:
-            check_key(key)
+            checked_key(key)
         return _Items(dict(data), {key: key for key in data})
     name = data_key if hash_data else unique_data_key
     if kind in (list, tuple, set, frozenset, range):

@@ -12,12 +12,13 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._client.arguments import encode_arguments, excess, replace_futures, warn_if_large
+from dagrpc._client.arguments import check_size, encode_arguments, excess, replace_futures, warn_if_large
 from dagrpc._client.commands import PART_TASKS, Call, Digest, Hold, LetGo, Part
 from dagrpc._client.options import fifo_seconds, submission_options
 from dagrpc._client.state import CANCELLED, KeyState, lock
 from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
 from dagrpc._codec.tasks import FunctionCache
+from dagrpc._graph.lower import checked_key
 from dagrpc._util.keys import encode_key
 from dagrpc.future import Future
 
@@ -80,6 +81,7 @@ class SharedValues:
                     f"a {type(function).__module__}.{type(function).__qualname__}: {type(error).__name__}: {error}"
                 ) from error
             if data is not None:
+                check_size(len(data), f"The function {function_name(function)!r}")
                 warn_if_large(len(data), f"The function {function_name(function)!r} with what it refers to")
                 self._names[digest] = function_name(function)
                 self.hold(digest, data)
@@ -88,18 +90,6 @@ class SharedValues:
                 for old in evicted:
                     self._names.pop(old, None)
         return digest, self._names[digest]
-
-
-def is_key(key: object) -> bool:
-    """Return whether something can be a key."""
-    return isinstance(key, (str, bytes, int, float, tuple))
-
-
-def check_key(key: object) -> None:
-    """Raise `TypeError` if something cannot be a key."""
-    if not is_key(key):
-        raise TypeError(f"A key must be a str, bytes, int, float or a tuple of those, not {key!r}")
-    encode_key(key)
 
 
 def submit(
@@ -120,8 +110,7 @@ def submit(
     client._check_open()
     client._session.settle()
     if key is not None:
-        check_key(key)
-        known = client._table.acquire(encode_key(key))
+        known = client._table.acquire(checked_key(key))
         if known is not None:
             return Future._of(known, client)
     dependencies: dict[str, Future[Any]] = {}
@@ -256,7 +245,7 @@ class Mapper:
                     break
             if keys is not None:
                 key = next(keys)
-                check_key(key)
+                checked_key(key)
             elif self._pure:
                 key = f"{prefix}-{call_token(digest, values, kwargs)}"
             else:
@@ -329,4 +318,4 @@ def map_calls(
     return mapper.futures
 
 
-__all__ = ["SharedValues", "check_key", "map_calls", "submit"]
+__all__ = ["SharedValues", "map_calls", "submit"]

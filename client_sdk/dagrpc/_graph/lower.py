@@ -18,6 +18,8 @@ from dagrpc._graph.materialize import Nodes, materialize
 from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import GraphError
 
+_KEY_LIMIT = 16 * 1024
+
 
 @dataclass(slots=True)
 class EncodedTask:
@@ -121,6 +123,29 @@ def lower(
     return LoweredGraph(nodes, _order(nodes), wires, external), annotations
 
 
+def checked_key(key: Any) -> str:
+    """Return a key as on the wire.
+
+    Raises
+    ------
+    TypeError
+        If it is not a str, bytes, int, float or a tuple of those.
+    ValueError
+        If it is too long, or no text that can be sent.
+    """
+    if not isinstance(key, (str, tuple, bytes, int, float)):
+        raise TypeError(f"A key must be a str, bytes, int, float or a tuple of those, not {key!r}")
+    wire = encode_key(key)
+    if len(wire) > _KEY_LIMIT // 4 and len(wire.encode("utf-8", "replace")) > _KEY_LIMIT:
+        raise ValueError(f"A key must not be longer than {_KEY_LIMIT:,} bytes: {wire[:50]}...")
+    if not wire.isascii():
+        try:
+            wire.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"A key must be text that can be written as UTF-8, not {key!r}") from None
+    return wire
+
+
 def _cull(
     nodes: Nodes, wanted: Iterable[Hashable], wires: dict[Hashable, str], is_known: Callable[[str], bool]
 ) -> tuple[Nodes, set[Hashable]]:
@@ -135,7 +160,7 @@ def _cull(
             continue
         wire = wires.get(key)
         if wire is None:
-            wire = wires[key] = encode_key(key)
+            wire = wires[key] = checked_key(key)
         if is_known(wire):
             external.add(key)
             continue

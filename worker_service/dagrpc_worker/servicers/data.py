@@ -25,6 +25,10 @@ logger = logging.getLogger("dagrpc.worker")
 
 _CLIENT_PATIENCE = 30.0
 """Seconds that a client waits for its turn."""
+_VALUES = 10_000
+"""Values in one transfer at most: their description has to fit into one message."""
+_KEY_BYTES = 2 << 20
+"""Length of all keys together that a caller may ask for at once, for the same reason."""
 
 
 class TransferSlots:
@@ -107,10 +111,12 @@ class DataServicer:
 
     def _choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
         """Return each key with whether it is deferred, and the size of the others together."""
+        if sum(map(len, keys)) > _KEY_BYTES:
+            raise InvalidRequestError(f"The {len(keys)} keys are longer than {_KEY_BYTES} bytes; ask for fewer at once")
         chosen, total = [], 0
-        for key in keys:
+        for index, key in enumerate(keys):
             nbytes = self._store.size_of(key)
-            deferred = bool(max_bytes and total and total + nbytes > max_bytes)
+            deferred = index >= _VALUES or bool(max_bytes and total and total + nbytes > max_bytes)
             chosen.append((key, deferred))
             if not deferred:
                 total += nbytes

@@ -109,7 +109,7 @@ class WorkerService:
         self._finished = asyncio.Event()
         self._joined = False
         self._starting: asyncio.Task[None] | None = None
-        self._resources = AsyncExitStack()
+        self._cleanup = AsyncExitStack()
         """What is to be stopped, last started first."""
 
     def __repr__(self) -> str:
@@ -150,13 +150,13 @@ class WorkerService:
                 scheduler = await scheduler_address(options.scheduler_file, deadline)
             self.scheduler_address = parse_address(scheduler)
             workspace = Workspace(options.local_directory)
-            self._resources.push_async_callback(asyncio.to_thread, workspace.close)
+            self._cleanup.push_async_callback(asyncio.to_thread, workspace.close)
             self.local_directory = str(workspace.path)
             await self._serve()
             self._compose()
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
-            await self._resources.aclose()
+            await self._cleanup.aclose()
             raise
         self._background(self._purge(workspace))
 
@@ -165,11 +165,11 @@ class WorkerService:
         options = self.options
         self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
         control = ControlServicer(self)
-        self._resources.push_async_callback(control.close)
+        self._cleanup.push_async_callback(control.close)
         server = Server(raw_requests=RAW_REQUESTS)
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
         port = await server.start(options.host, options.port)
-        self._resources.push_async_callback(server.stop, _GRACE)
+        self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host
         if options.contact_address:
             host, contact_port = split_address(options.contact_address)
@@ -205,9 +205,9 @@ class WorkerService:
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
         self._commands = CommandReader(self._shared, self._on_close_command)
         for stop in (channels.close, self._link.close, self._cancel_tasks, gatherer.close):
-            self._resources.push_async_callback(stop)
+            self._cleanup.push_async_callback(stop)
         for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
-            self._resources.callback(halt)
+            self._cleanup.callback(halt)
 
     async def _cancel_tasks(self) -> None:
         await cancel_all(self._tasks)
@@ -359,7 +359,7 @@ class WorkerService:
             if self._joined and end.kind is not EndKind.LOST:
                 self._link.send([GoodbyeReport(end.reason)])
                 await self._link.finish(_FINISH_TIMEOUT)
-            await self._resources.aclose()
+            await self._cleanup.aclose()
         except Exception:
             logger.exception("Worker %s at %s did not close cleanly", self.name, self.address)
         finally:
