@@ -375,7 +375,8 @@ class Client(CollectionVerbs):
         >>> client.retry(futures)  # doctest: +SKIP
         """
         self._check_open()
-        states = self._states(futures)
+        # What the scheduler refused it does not know.
+        states = [state for state in self._states(futures) if not gather.was_refused(state)]
         with lock:
             self._table.retry(states)
             self._session.send(Retry([state.wire for state in states]))

@@ -37,6 +37,8 @@ DEFAULTS: dict[str, Any] = {
     "comm.inline-limit": "8 kiB",
     # Size of the pieces of a transfer.
     "comm.chunk-size": "1 MiB",
+    # Whether processes of one user on one host read large data out of each other's memory rather than send it.
+    "comm.same-host": True,
     # Session messages above this size are sent in fragments.
     "comm.fragment-size": "4 MiB",
     # How long to look for a peer.

@@ -14,6 +14,7 @@
      │    ├── LimitReachedError
      │    ├── NotReadyError             (OSError)
      │    ├── DuplicateWorkerError      (ValueError)
+     │    ├── NotSameHostError
      │    └── InternalError
      ├── CommClosedError                (OSError) the connection to a peer is lost
      ├── ClosedClientError              a client was used after it was closed
@@ -55,6 +56,7 @@ __all__ = [
     "NoValidWorkerError",
     "NoWorkersError",
     "NotReadyError",
+    "NotSameHostError",
     "RemoteTaskError",
     "Reschedule",
     "UnknownKeyError",
@@ -143,6 +145,12 @@ class DuplicateWorkerError(DagrpcError, ValueError):
     """Another worker has that name or address."""
 
     reason = "DUPLICATE_WORKER"
+
+
+class NotSameHostError(DagrpcError):
+    """Data was offered in the sender's memory, and the receiver cannot read it."""
+
+    reason = "NOT_SAME_HOST"
 
 
 class InternalError(DagrpcError):

@@ -336,3 +336,19 @@ def test_a_released_dependency_is_a_clear_error(client):
     until(lambda: not any(client.who_has([future.key]).values()))
     with pytest.raises((GraphError, FutureCancelledError)):
         client.submit(operator.add, future, 1).result(timeout=5)
+
+
+def test_a_refused_task_stays_refused(client):
+    from dagrpc import Future
+
+    # A dependency that no client holds: the scheduler cannot know it.
+    gone = client.submit(inc, 97531)
+    wait(gone)
+    gone.bound_state().wire = "never-heard-of"
+    future = client.submit(inc, gone, key="refused")
+    with pytest.raises(GraphError, match="never-heard-of"):
+        future.result(timeout=5)
+    future.retry()
+    with pytest.raises(GraphError):
+        future.result(timeout=1)
+    assert isinstance(future, Future)

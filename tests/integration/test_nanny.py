@@ -24,7 +24,7 @@ from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError
 from dagrpc.v1 import nanny_service_pb2 as pb
-from dagrpc_worker.exit_codes import ExitCode
+from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.nanny.core import Status
 from dagrpc_worker.nanny.service import NANNY_SERVICE, NannyOptions, NannyService
 from tests.unit.worker_shell.lab import Lab, in_lab

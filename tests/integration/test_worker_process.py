@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from dagrpc._codec.tasks import DependencyRef
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
-from dagrpc_worker.exit_codes import ExitCode
+from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import EndKind, WorkerService
 from tests.unit.worker_shell.lab import Lab, in_lab, on
@@ -206,6 +207,29 @@ def test_a_busy_process_ends_soon_when_its_parent_is_gone(spawn: Callable[..., C
         child.release()
         await exit_code(child)
         assert time.monotonic() - begun < 8
+
+    in_lab(body)
+
+
+def _leave_threads() -> None:
+    threading.Thread(target=time.sleep, args=(100,)).start()
+
+
+async def _wait_in_a_thread() -> None:
+    await asyncio.to_thread(time.sleep, 100)
+
+
+@pytest.mark.parametrize("function", [_leave_threads, _wait_in_a_thread])
+def test_threads_that_tasks_leave_do_not_keep_the_process(
+    spawn: Callable[..., Child], function: Callable[[], Any]
+) -> None:
+    async def body(lab: Lab) -> None:
+        child = spawn(scheduler_address=lab.scheduler.address, name="left", nthreads=2)
+        (worker,) = await lab.scheduler.wait_for(1)
+        worker.submit("x", function)
+        await worker.at_work()
+        worker.command(close={"reason": "enough"})
+        assert await exit_code(child) == ExitCode.CLOSED
 
     in_lab(body)
 

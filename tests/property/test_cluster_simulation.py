@@ -167,6 +167,7 @@ class Play:
         )
         self.graphs = 0
         self.may_be_cancelled: set[str] = set()
+        self.may_be_rejected: set[str] = set()
 
     def run(self) -> None:
         """Do all of it, and check what comes of it."""
@@ -195,6 +196,9 @@ class Play:
         needed = self.scenario.ancestors(targets)
         self._bring_data(client, [key for key in DATA if key in needed])
         self.graphs += 1
+        if not needed.isdisjoint(DATA):
+            # The data may be given up before the graph arrives; a graph is taken or refused as a whole.
+            self.may_be_rejected.update(targets)
         specs = [
             events.NewTask(
                 task.key,
@@ -304,8 +308,7 @@ class Play:
         return lost or not lineage.isdisjoint(self.may_be_cancelled | self.cluster.puts_failed)
 
     def _why_rejected(self, key: str) -> bool:
-        """Graphs are refused when data that they use was given up meanwhile."""
-        return not self.scenario.ancestors([key]).isdisjoint(DATA)
+        return key in self.may_be_rejected
 
     def check_nothing_is_left(self) -> None:
         """Check that nobody keeps anything."""

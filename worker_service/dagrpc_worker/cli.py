@@ -222,7 +222,7 @@ def _run_nannies(settings: dict[str, Any]) -> int:
 
 def _run_worker(settings: dict[str, Any]) -> int:
     """Run one worker in this process."""
-    from dagrpc_worker.run import SIGNALLED, prepare_process, run_worker
+    from dagrpc_worker.run import SIGNALLED, prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
 
     prepare_process(settings["log_level"])
@@ -237,5 +237,5 @@ def _run_worker(settings: dict[str, Any]) -> int:
         contact_address=settings["contact_address"],
         **spec,
     )
-    code = asyncio.run(run_worker(options))
+    code = asyncio.run(run_to_exit(options))
     return 0 if code == SIGNALLED else code

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import threading
-import time
 
 from dagrpc._util.child import Parent, adopt_sys_path
 from dagrpc._util.service_process import disable_fork_support
+from dagrpc_worker.exits import exit_after
 
 _CLOSE_TIMEOUT = 5.0
-
-
-def exit_after(seconds: float, code: int) -> None:
-    """End this process after so many seconds, if it is still there then, whatever it does."""
-
-    def end() -> None:
-        time.sleep(seconds)
-        os._exit(code)
-
-    threading.Thread(target=end, name="dagrpc-exit", daemon=True).start()
 
 
 def main() -> None:
@@ -35,7 +23,7 @@ def main() -> None:
     import dask.config
 
     dask.config.update(dask.config.config, settings["config"])
-    from dagrpc_worker.run import prepare_process, run_worker
+    from dagrpc_worker.run import prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
     from dagrpc_worker.shell.service import WorkerService
 
@@ -49,10 +37,7 @@ def main() -> None:
         parent.watch(orphaned)
 
     prepare_process(settings["log_level"])
-    code = asyncio.run(run_worker(WorkerOptions(**settings["options"]), on_made, parent.report))
-    # Threads that users started, or a task that never ends, must not keep the process alive.
-    exit_after(_CLOSE_TIMEOUT, code)
-    sys.exit(code)
+    sys.exit(asyncio.run(run_to_exit(WorkerOptions(**settings["options"]), on_made, parent.report)))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from dagrpc import config
+from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util.service_process import on_signals, prepare
 from dagrpc.exceptions import DagrpcError
-from dagrpc_worker.exit_codes import ExitCode
+from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import EndKind, WorkerService
 
@@ -19,6 +20,8 @@ logger = logging.getLogger("dagrpc.worker")
 
 SIGNALLED = 128 + 15
 """Returned by `run_worker` after a signal: whoever sent it knows what it is to mean."""
+
+_EXIT_TIMEOUT = 5.0
 
 _CODES = {
     EndKind.CLOSED: ExitCode.CLOSED,
@@ -31,7 +34,23 @@ _CODES = {
 def prepare_process(log_level: int | str) -> None:
     """Set up what is the whole process's: logging, garbage collection, how often threads switch."""
     prepare(log_level)
+    same_host.allow_readers()
     sys.setswitchinterval(config.get_seconds("worker.switch-interval") or sys.getswitchinterval())
+
+
+async def run_to_exit(
+    options: WorkerOptions,
+    on_made: Callable[[WorkerService], None] = lambda worker: None,
+    report: Callable[[dict[str, Any]], None] = lambda message: None,
+) -> int:
+    """Run a worker until it closes, return an exit code, and see to it that the process ends soon after.
+
+    Takes what `run_worker` takes.
+    """
+    code = await run_worker(options, on_made, report)
+    # From here, since the end of the event loop waits for the threads that coroutines started.
+    exit_after(_EXIT_TIMEOUT, code)
+    return code
 
 
 async def run_worker(

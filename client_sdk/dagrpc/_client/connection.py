@@ -169,6 +169,7 @@ class Connection:
             if self._owns_cluster:
                 await self.cluster.close()
             raise
+        self._info = await run_awaiting(self._one(admin.scheduler_info(self._session, 0)))
         self._started()
         return self
 

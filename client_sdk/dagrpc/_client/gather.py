@@ -20,7 +20,7 @@ from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
 from dagrpc._io.transfer import WORKER_SERVICE, ReceivedValue, download
-from dagrpc.exceptions import CommClosedError, FutureCancelledError, InvalidRequestError, LimitReachedError
+from dagrpc.exceptions import CommClosedError, FutureCancelledError, GraphError, InvalidRequestError, LimitReachedError
 from dagrpc.future import Future
 from dagrpc.v1 import common_pb2, data_pb2, scheduler_service_pb2, worker_service_pb2
 
@@ -62,6 +62,11 @@ def failure_of(state: KeyState) -> tuple[BaseException, Any]:
         state.failure = (error, error.__traceback__)
     both: tuple[BaseException, Any] = state.failure
     return both
+
+
+def was_refused(state: KeyState) -> bool:
+    """Return whether a key failed because the scheduler refused its graph."""
+    return isinstance(state.failure, tuple) and isinstance(state.failure[0], GraphError)
 
 
 def cancelled_error(state: KeyState) -> FutureCancelledError:

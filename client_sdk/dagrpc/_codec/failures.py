@@ -19,6 +19,8 @@ from dagrpc.exceptions import (
 from dagrpc.v1 import common_pb2, failure_pb2
 
 _KINDS = failure_pb2.FailureKind
+_EXCEPTION_LIMIT = 16 << 20
+"""Pickled exceptions up to this size travel; of larger ones only the words do. The scheduler has to hold them."""
 
 
 def type_name(kind: type) -> str:
@@ -27,8 +29,10 @@ def type_name(kind: type) -> str:
 
 
 def _shorten(text: str) -> str:
+    """Return text that is short enough, and that UTF-8 can carry: names of files may have lone surrogates."""
     limit = int(config.get("admin.max-error-length"))
-    return text if len(text) <= limit else text[:limit] + "…"
+    shortened = text if len(text) <= limit else text[:limit] + "…"
+    return shortened.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _message(error: BaseException) -> str:
@@ -54,7 +58,7 @@ def encode_failure(
             trace = trace.tb_next
     return failure_pb2.Failure(
         kind=kind,
-        type_name=type_name(type(error)),
+        type_name=_shorten(type_name(type(error))),
         message=_message(error),
         traceback_text=_shorten("".join(traceback.format_exception(type(error), error, trace))),
         exception=_encode_exception(error, trace),
@@ -72,6 +76,8 @@ def _encode_exception(error: BaseException, trace: TracebackType | None) -> comm
             return None
     except Exception:
         return _encode_by_parts(error, trace)
+    if len(data) > _EXCEPTION_LIMIT:
+        return None
     return common_pb2.Payload(encoding="pickle", data=data)
 
 

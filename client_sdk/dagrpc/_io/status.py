@@ -30,6 +30,7 @@ CODES: dict[type[DagrpcError], grpc.StatusCode] = {
     exceptions.LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     exceptions.NotReadyError: grpc.StatusCode.UNAVAILABLE,
     exceptions.DuplicateWorkerError: grpc.StatusCode.ALREADY_EXISTS,
+    exceptions.NotSameHostError: grpc.StatusCode.FAILED_PRECONDITION,
     exceptions.InternalError: grpc.StatusCode.INTERNAL,
 }
 _BY_REASON: dict[str, type[DagrpcError]] = {error.reason: error for error in CODES}

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from dagrpc import config
-from dagrpc._io import status
+from dagrpc._io import same_host, status
 from dagrpc._io.channels import ServiceClient
-from dagrpc._io.chunk_wire import decode_part, encode_chunk
+from dagrpc._io.chunk_wire import encode_chunk
 from dagrpc._io.receive_buffers import ReceiveBuffers
+from dagrpc._io.transfer_reader import ReceivedValue, TransferReader
 from dagrpc._util.buffers import Buffer
-from dagrpc.exceptions import CommClosedError, InvalidRequestError
+from dagrpc.exceptions import CommClosedError, NotSameHostError
 from dagrpc.v1 import data_pb2, worker_service_pb2
+
+__all__ = [
+    "WORKER_SERVICE",
+    "OutgoingValue",
+    "ReceivedValue",
+    "TransferReader",
+    "download",
+    "receive",
+    "transfer_messages",
+    "upload",
+]
+
+logger = logging.getLogger("dagrpc.io")
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
 _buffers = ReceiveBuffers()
-
-_SMALL_FRAME = 64 * 1024
-"""Frames up to this size are cut from the chunk that brings them; larger ones get a buffer of their own."""
+_closed_ways: set[str] = set()
+"""Peers whose memory, or to whom ours, turned out not to be readable."""
+_CLOSED_WAYS_LIMIT = 10_000
 
 
 @dataclass(slots=True)
@@ -38,9 +54,15 @@ class OutgoingValue:
     outcome: data_pb2.DataOutcome = data_pb2.DATA_OUTCOME_OK
     message: str = ""
 
-    def entry(self) -> data_pb2.ManifestEntry:
-        """Return the value's line in the manifest."""
-        return data_pb2.ManifestEntry(
+    def entry(self, in_memory: bool) -> data_pb2.ManifestEntry:
+        """Return the value's line in the manifest.
+
+        Parameters
+        ----------
+        in_memory : bool
+            Whether large frames are to be read from this process's memory.
+        """
+        entry = data_pb2.ManifestEntry(
             key=self.key,
             outcome=self.outcome,
             encoding=self.encoding,
@@ -49,30 +71,53 @@ class OutgoingValue:
             nbytes=self.nbytes,
             message=self.message,
         )
-
-
-@dataclass(slots=True)
-class ReceivedValue:
-    """A value that came, or did not."""
-
-    entry: data_pb2.ManifestEntry
-    frames: list[Buffer] = field(default_factory=list)
+        if in_memory and any(map(_is_worthwhile, self.frames)):
+            entry.frame_addresses.extend(
+                [same_host.address_of(frame) if _is_worthwhile(frame) else 0 for frame in self.frames]
+            )
+        return entry
 
 
 def _length(frame: Buffer) -> int:
     return frame.nbytes if isinstance(frame, memoryview) else len(frame)
 
 
-def transfer_messages(values: Sequence[OutgoingValue], chunk_size: int | None = None) -> Iterator[bytes]:
-    """Yield the serialized messages of a transfer."""
+def _is_worthwhile(frame: Buffer) -> bool:
+    return _length(frame) >= same_host.WORTHWHILE
+
+
+def offers_memory(values: Sequence[OutgoingValue]) -> bool:
+    """Return whether values have frames that a receiver on the same host had better read from memory."""
+    return any(_is_worthwhile(frame) for value in values for frame in value.frames)
+
+
+def transfer_messages(
+    values: Sequence[OutgoingValue], chunk_size: int | None = None, in_memory: bool = False, host: str = ""
+) -> Iterator[bytes]:
+    """Yield the serialized messages of a transfer.
+
+    Parameters
+    ----------
+    chunk_size : int, optional
+        Size of its pieces, in bytes.
+    in_memory : bool
+        Whether the receiver is to read large frames from this process's memory. They must live until it is done.
+    host : str
+        Names this process's host to a receiver that did not ask.
+    """
     size = chunk_size or config.get_bytes("comm.chunk-size")
-    manifest = data_pb2.Manifest(entries=[value.entry() for value in values])
+    in_memory = in_memory and offers_memory(values)
+    manifest = data_pb2.Manifest(entries=[value.entry(in_memory) for value in values])
+    if in_memory:
+        manifest.pid, manifest.host = os.getpid(), host
     yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
     total = 0
     pieces: list[Buffer] = []
     held = 0
     for value in values:
         for frame in value.frames:
+            if in_memory and _is_worthwhile(frame):
+                continue
             view = memoryview(frame).cast("B") if not isinstance(frame, bytes) else memoryview(frame)
             position, length = 0, view.nbytes
             while position < length:
@@ -90,107 +135,7 @@ def transfer_messages(values: Sequence[OutgoingValue], chunk_size: int | None = 
     yield worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
 
 
-class TransferReader:
-    """Puts a transfer together from its messages.
-
-    Each frame is filled in place, so that at most one chunk more than the data itself is held.
-
-    Parameters
-    ----------
-    allocate : callable, optional
-        Returns a writable buffer of so many bytes, for a frame that does not fit into one chunk.
-    """
-
-    def __init__(self, allocate: Callable[[int], memoryview] = lambda length: memoryview(bytearray(length))) -> None:
-        self._allocate = allocate
-        self.values: list[ReceivedValue] = []
-        self.done = False
-        self.total_bytes = 0
-        self._manifest_seen = False
-        self._targets: list[tuple[list[Buffer], int]] = []
-        """Where the coming frames go, last first: the value's list and the frame's length."""
-        self._buffer: memoryview | None = None
-        self._filled = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take the next message.
-
-        Raises
-        ------
-        InvalidRequestError
-            If it breaks the order or does not fit the manifest.
-        """
-        part = decode_part(data)
-        if isinstance(part, tuple):
-            self._chunk(*part)
-            return
-        kind = part.WhichOneof("part")
-        if kind == "manifest":
-            self._manifest(part.manifest)
-        elif kind == "end":
-            self._end(part.end)
-        else:
-            raise InvalidRequestError("a transfer consists of a manifest, chunks and an end")
-
-    def _manifest(self, manifest: data_pb2.Manifest) -> None:
-        if self._manifest_seen:
-            raise InvalidRequestError("a transfer has one manifest")
-        self._manifest_seen = True
-        for entry in manifest.entries:
-            value = ReceivedValue(entry)
-            self.values.append(value)
-            if entry.outcome == data_pb2.DATA_OUTCOME_OK:
-                self._targets.extend((value.frames, length) for length in entry.frame_lengths)
-        self._targets.reverse()
-        self._skip_empty()
-
-    def _skip_empty(self) -> None:
-        while self._targets and self._targets[-1][1] == 0:
-            self._targets.pop()[0].append(b"")
-
-    def _chunk(self, offset: int, data: memoryview) -> None:
-        if not self._manifest_seen or self.done:
-            raise InvalidRequestError("a chunk came before the manifest or after the end")
-        if offset != self.total_bytes:
-            raise InvalidRequestError(f"a chunk has offset {offset} where {self.total_bytes} was due")
-        position, length = 0, len(data)
-        while position < length:
-            if not self._targets:
-                raise InvalidRequestError("a transfer has more bytes than its manifest says")
-            frames, frame_length = self._targets[-1]
-            available = length - position
-            if self._buffer is None and frame_length <= _SMALL_FRAME and frame_length <= available:
-                # A buffer of its own, lest a small value keep a whole chunk alive; writable, as pickle promises.
-                frames.append(bytearray(data[position : position + frame_length]))
-                position += frame_length
-                self._next_frame()
-                continue
-            if self._buffer is None:
-                self._buffer = self._allocate(frame_length)
-                self._filled = 0
-            take = min(frame_length - self._filled, available)
-            self._buffer[self._filled : self._filled + take] = data[position : position + take]
-            self._filled += take
-            position += take
-            if self._filled == frame_length:
-                frames.append(self._buffer)
-                self._buffer = None
-                self._next_frame()
-        self.total_bytes += length
-
-    def _next_frame(self) -> None:
-        self._targets.pop()
-        self._skip_empty()
-
-    def _end(self, end: data_pb2.TransferEnd) -> None:
-        if not self._manifest_seen or self._targets or end.total_bytes != self.total_bytes:
-            raise InvalidRequestError(
-                f"a transfer ended after {self.total_bytes} bytes; its manifest or its end says otherwise"
-            )
-        self.done = True
-
-
-async def receive(read: Callable[[], Awaitable[Any]], timeout: float) -> list[ReceivedValue]:
+async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: bool = False) -> list[ReceivedValue]:
     """Read a transfer to its end.
 
     Parameters
@@ -199,26 +144,44 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float) -> list[Re
         Returns the next serialized message, or `grpc.aio.EOF`.
     timeout : float
         How long to wait for each message, in seconds.
+    asked : bool
+        Whether the sender was told this process's host, so that its memory may be read without another look.
 
     Raises
     ------
     CommClosedError
         If the stream stops before the end, or makes no progress for `timeout` seconds.
+    NotSameHostError
+        If the sender offers its memory and it cannot be read.
     InvalidRequestError
         If it is not a transfer.
     """
     reader = TransferReader(_buffers.allocate)
-    while True:
+    while not reader.done:
         try:
-            message = await asyncio.wait_for(read(), timeout)
+            async with asyncio.timeout(timeout):
+                message = await read()
         except TimeoutError:
             raise CommClosedError(f"A transfer made no progress for {timeout:g} s") from None
         if message is grpc.aio.EOF:
-            break
+            raise CommClosedError("A transfer stopped before its end")
         reader.feed(message)
-    if not reader.done:
-        raise CommClosedError("A transfer stopped before its end")
+    if reader.in_memory:
+        if not asked and not same_host.is_here(reader.host):
+            raise NotSameHostError("The data was offered in the memory of a process that is not on this host")
+        try:
+            await asyncio.to_thread(same_host.read_memory, reader.pid, reader.in_memory)
+        except OSError as error:
+            raise NotSameHostError(str(error)) from None
     return reader.values
+
+
+def _close_way(peer: str, error: Exception) -> None:
+    """Remember that memory cannot be read between this process and a peer."""
+    logger.info("Data to and from %s goes through gRPC: %s", peer, error)
+    if len(_closed_ways) >= _CLOSED_WAYS_LIMIT:
+        _closed_ways.clear()
+    _closed_ways.add(peer)
 
 
 async def download(
@@ -234,12 +197,24 @@ async def download(
         If the peer is too busy.
     """
     limit = timeout if timeout is not None else config.get_seconds("comm.timeouts.tcp") or 30.0
+    if method == "GetData" and client.peer not in _closed_ways:
+        request.host = same_host.token()
+    try:
+        return await _download(client, method, request, limit)
+    except NotSameHostError as error:
+        _close_way(client.peer, error)
+        request.host = ""
+        return await _download(client, method, request, limit)
+
+
+async def _download(client: ServiceClient, method: str, request: Any, timeout: float) -> list[ReceivedValue]:
     call = client.open_download(method, request)
     try:
-        return await receive(call.read, limit)
+        return await receive(call.read, timeout, asked=True)
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error, client.peer) from None
     finally:
+        # Also when all went well: a sender whose memory was read waits for it.
         call.cancel()
 
 
@@ -258,11 +233,23 @@ async def upload(
     CommClosedError
         If the peer cannot be reached or the transfer breaks.
     """
+    host = same_host.token() if method == "PutData" and client.peer not in _closed_ways else ""
+    if host and offers_memory(values):
+        try:
+            return await _upload(client, method, values, first, host)
+        except NotSameHostError as error:
+            _close_way(client.peer, error)
+    return await _upload(client, method, values, first, "")
+
+
+async def _upload(
+    client: ServiceClient, method: str, values: Sequence[OutgoingValue], first: bytes | None, host: str
+) -> Any:
     call = client.open_upload(method)
     try:
         if first is not None:
             await call.write(first)
-        for message in transfer_messages(values):
+        for message in transfer_messages(values, in_memory=bool(host), host=host):
             await call.write(message)
         await call.done_writing()
         return await call

@@ -21,13 +21,17 @@ DATA_OUTCOME_NOT_ENCODABLE: DataOutcome
 DATA_OUTCOME_DEFERRED: DataOutcome
 
 class Manifest(_message.Message):
-    __slots__ = ("entries",)
+    __slots__ = ("entries", "pid", "host")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[ManifestEntry]
-    def __init__(self, entries: _Optional[_Iterable[_Union[ManifestEntry, _Mapping]]] = ...) -> None: ...
+    pid: int
+    host: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[ManifestEntry, _Mapping]]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
 
 class ManifestEntry(_message.Message):
-    __slots__ = ("key", "outcome", "encoding", "frame_lengths", "type_name", "nbytes", "message")
+    __slots__ = ("key", "outcome", "encoding", "frame_lengths", "type_name", "nbytes", "message", "frame_addresses")
     KEY_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +39,7 @@ class ManifestEntry(_message.Message):
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     NBYTES_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     key: str
     outcome: DataOutcome
     encoding: str
@@ -42,7 +47,8 @@ class ManifestEntry(_message.Message):
     type_name: str
     nbytes: int
     message: str
-    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[_Union[DataOutcome, str]] = ..., encoding: _Optional[str] = ..., frame_lengths: _Optional[_Iterable[int]] = ..., type_name: _Optional[str] = ..., nbytes: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    frame_addresses: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[_Union[DataOutcome, str]] = ..., encoding: _Optional[str] = ..., frame_lengths: _Optional[_Iterable[int]] = ..., type_name: _Optional[str] = ..., nbytes: _Optional[int] = ..., message: _Optional[str] = ..., frame_addresses: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class DataChunk(_message.Message):
     __slots__ = ("offset", "data")

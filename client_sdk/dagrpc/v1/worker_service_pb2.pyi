@@ -10,14 +10,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetDataRequest(_message.Message):
-    __slots__ = ("keys", "max_bytes", "requester")
+    __slots__ = ("keys", "max_bytes", "requester", "host")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
     max_bytes: int
     requester: str
-    def __init__(self, keys: _Optional[_Iterable[str]] = ..., max_bytes: _Optional[int] = ..., requester: _Optional[str] = ...) -> None: ...
+    host: str
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., max_bytes: _Optional[int] = ..., requester: _Optional[str] = ..., host: _Optional[str] = ...) -> None: ...
 
 class GetDataResponse(_message.Message):
     __slots__ = ("manifest", "chunk", "end")

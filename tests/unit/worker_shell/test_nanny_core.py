@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc_worker.exit_codes import ExitCode, describe_exit
+from dagrpc_worker.exits import ExitCode, describe_exit
 from dagrpc_worker.nanny.core import (
     CloseNanny,
     Event,

@@ -164,6 +164,18 @@ def test_an_exception_that_cannot_be_pickled_is_told_in_words(bench: Bench) -> N
     assert event.failure.type_name.endswith("Cursed")
 
 
+def test_text_that_utf8_cannot_carry_is_told_anyway(bench: Bench) -> None:
+    event = bench.outcome(lambda: raise_(ValueError("no file \udc80")))
+    assert event.failure.message == "no file \\udc80"
+    assert raised(event).args == ("no file \udc80",)
+
+
+def test_an_enormous_exception_is_told_in_words(bench: Bench) -> None:
+    event = bench.outcome(lambda: raise_(ValueError(bytes(20 << 20))))
+    assert not event.failure.HasField("exception")
+    assert event.failure.ByteSize() < 100_000
+
+
 def test_what_cannot_be_unpickled_is_told_as_such(bench: Bench) -> None:
     bench.submit("x", PythonTask(b"C" + b"cno_such_module\nfunction\n."))
     event = bench.next()

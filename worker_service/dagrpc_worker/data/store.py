@@ -19,7 +19,8 @@ class DataStore(Mapping[str, Any]):
         # can take its place.
         self._values: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
-        self._lock = threading.Lock()
+        # Re-entrant: whatever is collected meanwhile may have a destructor that comes back here.
+        self._lock = threading.RLock()
         self.nbytes = 0
         """Size in memory of everything held, as measured when it came."""
 
@@ -28,7 +29,9 @@ class DataStore(Mapping[str, Any]):
         with self._lock:
             self.nbytes += nbytes - self._sizes.get(key, 0)
             self._sizes[key] = nbytes
+            replaced = self._values.get(key)
             self._values[key] = value
+        del replaced
 
     def drop(self, keys: Iterable[str]) -> None:
         """Hold values no longer. Unknown keys are passed over."""
@@ -36,7 +39,7 @@ class DataStore(Mapping[str, Any]):
         with self._lock:
             for key in keys:
                 self.nbytes -= self._sizes.pop(key, 0)
-                # Kept until the lock is free: a value's destructor may be anything.
+                # Kept until the lock is free: a value's destructor may take its time.
                 dropped.append(self._values.pop(key, None))
 
     def size_of(self, key: str) -> int:

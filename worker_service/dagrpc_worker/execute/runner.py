@@ -30,6 +30,9 @@ from dagrpc_worker.execute.work import PythonTask, Work
 
 logger = logging.getLogger("dagrpc.worker")
 
+_LOGGED = 200
+"""Characters of an error's message that go to the log; the caller gets all of it."""
+
 _Callee = tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
 
 # Tracebacks begin where the user's code does: frames of these files come before it.
@@ -92,7 +95,7 @@ class TaskRunner:
         self._sizes = dict(executors or {})
         self._prefix = f"dagrpc-task-{name}" if name else "dagrpc-task"
         self._default = ThreadPool(self._prefix, nthreads, self._work)
-        self._pools: dict[str, ThreadPool] = {"": self._default, "default": self._default}
+        self._pools: dict[str, ThreadPool] = {"": self._default}
         # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
         self._queued: dict[tuple[str, int], Job] = {}
         self._executing: dict[tuple[str, int], float] = {}
@@ -183,8 +186,8 @@ class TaskRunner:
         """Store a result and tell of it."""
         stop = time()
         nbytes = measure(result)
-        self._store.put(job.key, result, nbytes)
         encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
+        self._store.put(job.key, result, nbytes)
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, type_name(type(result)), start, stop, encoded)
 
     def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
@@ -209,7 +212,7 @@ class TaskRunner:
             return events.ExecuteRescheduled(job.key, job.run_id)
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
         failure.origin_key = job.key
-        logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message)
+        logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message[:_LOGGED])
         return events.ExecuteFailed(job.key, job.run_id, failure, start, time())
 
     # --- called by tasks -----------------------------------------------------------------------------------------

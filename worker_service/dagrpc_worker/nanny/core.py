@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dagrpc_worker.exit_codes import ExitCode, describe_exit
+from dagrpc_worker.exits import ExitCode, describe_exit
 
 
 class Status(enum.Enum):

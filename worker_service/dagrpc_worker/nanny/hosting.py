@@ -11,14 +11,14 @@ from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util.addresses import split_address
 from dagrpc._util.child import Parent
 from dagrpc._util.service_process import on_signals
+from dagrpc_worker.exits import exit_after
 from dagrpc_worker.nanny.core import Status
 from dagrpc_worker.nanny.host import EarlyWorker
 from dagrpc_worker.nanny.service import GRACE, NannyOptions, NannyService
-from dagrpc_worker.process import exit_after
 
 logger = logging.getLogger("dagrpc.nanny")
 
-_EXIT_TIMEOUT = 10.0
+_EXIT_TIMEOUT = 5.0
 
 
 def host_nannies(early: Sequence[EarlyWorker], settings: Mapping[str, Any], parent: Parent | None = None) -> int:
@@ -62,7 +62,10 @@ class _Host:
         await self._all_over()
         self._close_all("no worker is left")
         await asyncio.gather(*(nanny.finished() for nanny in self._nannies))
-        return 1 if any(nanny.status is Status.FAILED for nanny in self._nannies) else 0
+        code = 1 if any(nanny.status is Status.FAILED for nanny in self._nannies) else 0
+        # What users ran in the nannies may go on.
+        exit_after(_EXIT_TIMEOUT, code)
+        return code
 
     def _nanny(self, worker: EarlyWorker) -> NannyService:
         options = NannyOptions(

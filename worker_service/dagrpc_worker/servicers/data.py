@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import grpc
 from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.failures import type_name
-from dagrpc._io import transfer
+from dagrpc._io import same_host, transfer
 from dagrpc._io.transfer import OutgoingValue
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2, worker_service_pb2
@@ -25,6 +25,8 @@ logger = logging.getLogger("dagrpc.worker")
 
 _CLIENT_PATIENCE = 30.0
 """Seconds that a client waits for its turn."""
+_READING_SECONDS = 600.0
+"""How long a caller may take to read a transfer out of this process's memory."""
 _VALUES = 10_000
 """Values in one transfer at most: their description has to fit into one message."""
 _KEY_BYTES = 2 << 20
@@ -92,7 +94,9 @@ class DataServicer:
     async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         """Send results."""
         async with self.slots.slot(request.requester):
-            for message in await self._messages(request):
+            values = await self._values(request)
+            in_memory = same_host.is_here(request.host)
+            for message in transfer.transfer_messages(values, in_memory=in_memory):
                 try:
                     async with asyncio.timeout(self._patience):
                         await context.write(message)
@@ -101,13 +105,17 @@ class DataServicer:
                         "A transfer to %s made no progress for %g s", request.requester or "a client", self._patience
                     )
                     await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
+            if in_memory and transfer.offers_memory(values):
+                # The caller reads the frames now, and ends the call when it is done, which ends this wait. Until then
+                # `values` keeps them alive.
+                await asyncio.sleep(_READING_SECONDS)
 
-    async def _messages(self, request: worker_service_pb2.GetDataRequest) -> Iterator[bytes]:
-        """Return the messages of a transfer; what is large is encoded away from the loop."""
+    async def _values(self, request: worker_service_pb2.GetDataRequest) -> list[OutgoingValue]:
+        """Return what is to be sent; what is large is encoded away from the loop."""
         chosen, total = self._choose(request.keys, request.max_bytes)
         if total <= LARGE:
-            return transfer.transfer_messages(self._encode_all(chosen))
-        return transfer.transfer_messages(await asyncio.to_thread(self._encode_all, chosen))
+            return self._encode_all(chosen)
+        return await asyncio.to_thread(self._encode_all, chosen)
 
     def _choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
         """Return each key with whether it is deferred, and the size of the others together."""
@@ -154,5 +162,5 @@ class DataServicer:
         for key, value in decoded.values.items():
             self._store.put(key, value, decoded.sizes[key])
         self._take([events.DataPut(decoded.sizes)])
-        total = sum(len(frame) for value in received for frame in value.frames)
+        total = sum(memoryview(frame).nbytes for value in received for frame in value.frames)
         return worker_service_pb2.PutDataResponse(total_bytes=total)

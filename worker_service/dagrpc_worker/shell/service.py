@@ -218,7 +218,7 @@ class WorkerService:
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._joined = True
-        self._background(self._hold_session())
+        spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats())
         logger.info(
             "Worker %s at %s joined the scheduler at %s with %d threads",
@@ -264,7 +264,15 @@ class WorkerService:
         await asyncio.to_thread(workspace.purge_stale)
 
     def _background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        spawn(coroutine, self._tasks)
+        """Start what goes on beside the session. The worker can do without it, but not without a word."""
+
+        async def watch() -> None:
+            try:
+                await coroutine
+            except Exception:
+                logger.exception("Worker %s at %s goes on without %s", self.name, self.address, coroutine)
+
+        spawn(watch(), self._tasks)
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that is a coroutine. From any thread."""

@@ -75,7 +75,7 @@ def _compute(
         [(d.key, d.nbytes, tuple([addresses[i] for i in d.holders[:]])) for d in dependencies] if dependencies else (),
         dict(task.resources) if task.resources else _NO_RESOURCES,
         task.actor,
-        task.executor,
+        "" if task.executor == "default" else task.executor,
         task.annotations,
         task.duration_seconds,
     )

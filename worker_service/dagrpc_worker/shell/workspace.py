@@ -44,7 +44,8 @@ class Workspace:
             # Shared with other users of the machine, who must not be able to read what is there.
             self.space = Path(tempfile.gettempdir()) / f"{_SPACE}-{os.getuid()}"
         self.space.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not base and self.space.stat().st_uid != os.getuid():
+        if not base and (self.space.is_symlink() or self.space.stat().st_uid != os.getuid()):
+            # Somebody else was here first.
             self.space = Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
         self.path = Path(tempfile.mkdtemp(prefix="worker-", dir=self.space))
         self._lock = _acquire(_lock_of(self.path))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from enum import IntEnum
 
 
@@ -44,3 +47,16 @@ def describe_exit(code: int) -> str:
         return f"exit code {code} ({ExitCode(code).name})"
     except ValueError:
         return f"exit code {code}"
+
+
+def exit_after(seconds: float, code: int) -> None:
+    """End this process after so many seconds, if it is still there then.
+
+    For processes that have nothing left to do: threads of the user's, or a task that never ends, must not keep them.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(code)
+
+    threading.Thread(target=end, name="dagrpc-exit", daemon=True).start()
