@@ -14,6 +14,16 @@ _SMALL_BUFFER = 2048
 """Buffers up to this size stay in the pickle: a frame of their own would cost more than the copy."""
 
 
+def _names_local_module(data: bytes) -> bool:
+    """Return whether a pickle may refer to what cannot be imported elsewhere, and must travel by value.
+
+    That is what `__main__` defines, and the modules that the user registered with cloudpickle.
+    """
+    if b"__main__" in data:
+        return True
+    return any(module.encode() in data for module in cloudpickle.list_registry_pickle_by_value())
+
+
 def dumps(value: object) -> list[Buffer]:
     """Return the frames of a pickle: the pickle itself, then its out-of-band buffers, not copied.
 
@@ -33,8 +43,7 @@ def dumps(value: object) -> list[Buffer]:
 
     try:
         data = pickle.dumps(value, protocol=5, buffer_callback=keep_in_band)
-        # What `__main__` defines cannot be imported elsewhere: it must travel by value.
-        by_value = b"__main__" in data
+        by_value = _names_local_module(data)
     except Exception:
         by_value = True
     if by_value:
@@ -47,7 +56,7 @@ def dumps_inband(value: object) -> bytes:
     """Return a pickle in one piece."""
     try:
         data = pickle.dumps(value, protocol=5)
-        if b"__main__" not in data:
+        if not _names_local_module(data):
             return data
     except Exception:  # cloudpickle's error is the one that tells
         pass
