@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dagrpc import config
 from dagrpc._codec.tasks import DependencyRef
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
@@ -234,7 +235,12 @@ def test_threads_that_tasks_leave_do_not_keep_the_process(
     in_lab(body)
 
 
-def test_a_killed_process_is_gone_from_a_transfer(spawn: Callable[..., Child]) -> None:
+@pytest.mark.parametrize("same_host", [True, False])
+def test_a_killed_process_is_gone_from_a_transfer(
+    spawn: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, same_host: bool
+) -> None:
+    monkeypatch.setitem(config.DEFAULTS, "comm.same-host", same_host)
+
     async def body(lab: Lab) -> None:
         child = spawn(scheduler_address=lab.scheduler.address, name="holder")
         (holder,) = await lab.scheduler.wait_for(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.tasks import DependencyRef
 from dagrpc._io import transfer
@@ -83,7 +83,9 @@ def test_values_of_all_sizes_travel(value: Any) -> None:
     in_lab(body)
 
 
-def test_arrays_travel_writable() -> None:
+@pytest.mark.parametrize("same_host", [True, False])
+def test_arrays_travel_writable(monkeypatch: pytest.MonkeyPatch, same_host: bool) -> None:
+    monkeypatch.setitem(config.DEFAULTS, "comm.same-host", same_host)
     numpy = pytest.importorskip("numpy")
 
     async def body(lab: Lab) -> None:
@@ -224,7 +226,7 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler() -> N
 
 
 def test_a_peer_that_stops_sending_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules["dagrpc.config"].DEFAULTS, "comm.timeouts.tcp", "0.3 s")
+    monkeypatch.setitem(config.DEFAULTS, "comm.timeouts.tcp", "0.3 s")
 
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")

@@ -65,7 +65,7 @@ def encode_arguments(
     except Exception as error:
         culprit = _culprit(args, kwargs)
         raise TypeError(f"Could not pickle {culprit} of task {name!r}: {type(error).__name__}: {error}") from error
-    check_size(len(run_spec), f"Task {name!r}")
+    check_size(len(run_spec), f"task {name!r}")
     return run_spec
 
 
@@ -95,8 +95,8 @@ def check_size(nbytes: int, what: str) -> None:
     """Raise `ValueError` if something is larger than any message can be."""
     if nbytes > _LIMIT:
         raise ValueError(
-            f"{what} takes {format_bytes(nbytes)} to send, which is more than {format_bytes(_LIMIT)}. Scatter large "
-            "data first and pass the future on, or have the task load it"
+            f"Sending {what} would take {format_bytes(nbytes)}, which is more than {format_bytes(_LIMIT)}. Scatter "
+            "large data first and pass the future on, or have the task load it"
         )
 
 
@@ -104,7 +104,7 @@ def warn_if_large(nbytes: int, what: str) -> None:
     """Warn if what is about to be sent is larger than it should be."""
     if nbytes > config.get_bytes("admin.large-graph-warning-threshold"):
         warnings.warn(
-            f"{what} takes {format_bytes(nbytes)} to send. That is slow, and the scheduler has to hold it. Scatter "
+            f"Sending {what} takes {format_bytes(nbytes)}. That is slow, and the scheduler has to hold it. Scatter "
             "large data first and pass the future on, or have the tasks load it.",
             stacklevel=_levels_to_user(),
         )

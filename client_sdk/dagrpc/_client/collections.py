@@ -129,7 +129,7 @@ class _Upload:
                 raise
             finally:
                 self._client._shared.let_go(self._held)
-            warn_if_large(self._nbytes, "The graph")
+            warn_if_large(self._nbytes, "the graph")
         return {key: self._futures[wires[key]] for key in wanted}
 
     def _send_all(self, wanted: Collection[str]) -> None:
@@ -138,7 +138,7 @@ class _Upload:
             if part.full:
                 self._send(part)
                 part = _GraphPart(self._graph_id, self._fifo_timeout)
-            check_size(len(task.run_spec), f"Task {task.key!r}")
+            check_size(len(task.run_spec), f"task {task.key!r}")
             position = part.add_options(self._options_of(task.key)) if self._annotations else 0
             part.add_task(task, position, task.wire in wanted)
         part.last = True
@@ -150,7 +150,7 @@ class _Upload:
         for position, (digest, _) in enumerate(part.shared):
             if digest in self._held:
                 continue
-            check_size(len(values[digest]), "A value that several tasks of the graph share")
+            check_size(len(values[digest]), "a value that several tasks of the graph share")
             self._nbytes += len(values[digest])
             if part.last:
                 part.shared[position] = (digest, values[digest])

@@ -81,8 +81,8 @@ class SharedValues:
                     f"a {type(function).__module__}.{type(function).__qualname__}: {type(error).__name__}: {error}"
                 ) from error
             if data is not None:
-                check_size(len(data), f"The function {function_name(function)!r}")
-                warn_if_large(len(data), f"The function {function_name(function)!r} with what it refers to")
+                check_size(len(data), f"the function {function_name(function)!r}")
+                warn_if_large(len(data), f"the function {function_name(function)!r} with what it refers to")
                 self._names[digest] = function_name(function)
                 self.hold(digest, data)
             if evicted:
@@ -137,7 +137,7 @@ def submit(
     options = submission_options(given)
     run_spec = encode_arguments(key, function, args, kwargs)
     if len(run_spec) > _LOOK_AT:
-        warn_if_large(len(run_spec), f"Task {key!r}")
+        warn_if_large(len(run_spec), f"task {key!r}")
     with shared.lock:
         # Again, for it may have left the cache meanwhile.
         digest, _ = shared.function(function)
@@ -227,7 +227,7 @@ class Mapper:
             following = list(islice(arguments, size))
             self._submit(chunk, last=not following)
             chunk = following
-        warn_if_large(self._excess, f"The tasks of a map of {function_name(self._function)!r}")
+        warn_if_large(self._excess, f"the tasks of a map of {function_name(self._function)!r}")
 
     def _submit(self, chunk: Sequence[tuple[Any, ...]], last: bool) -> None:
         shared, kwargs, keys = self._client._shared, self._kwargs, self._keys
