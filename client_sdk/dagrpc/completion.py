@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import queue
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._client.commands import Want
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
 from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
+
+if TYPE_CHECKING:
+    from dagrpc._client.connection import Connection
 
 __all__ = ["DoneAndNotDoneFutures", "as_completed", "fire_and_forget", "futures_of", "wait"]
 
@@ -110,29 +114,8 @@ def futures_of(o: Any, client: Any = None) -> list[Future[Any]]:
     return futures
 
 
-class _Keeper:
-    """Keeps futures alive until they are done."""
-
-    def __init__(self) -> None:
-        self.futures: dict[int, list[Future[Any]]] = {}
-
-    def keep(self, future: Future[Any]) -> None:
-        """Keep a future until it is done."""
-        state = future.bound_state()
-        with lock:
-            if KeyTable.watch((state,), self):
-                self.futures.setdefault(id(state), []).append(future)
-
-    def wake(self, state: KeyState) -> None:
-        """Let go of the futures of a key."""
-        self.futures.pop(id(state), None)
-
-
-_keeper = _Keeper()
-
-
 def fire_and_forget(obj: Any) -> None:
-    """Run tasks to their end even if nobody holds their futures.
+    """Run tasks to their end even if nobody holds their futures, or their client goes away.
 
     Parameters
     ----------
@@ -143,8 +126,12 @@ def fire_and_forget(obj: Any) -> None:
     --------
     >>> fire_and_forget(client.submit(print, "done"))  # doctest: +SKIP
     """
+    wires: dict[int, tuple[Connection, list[str]]] = {}
     for future in futures_in(obj):
-        _keeper.keep(future)
+        client = future._bound_client()
+        wires.setdefault(id(client), (client, []))[1].append(future.bound_state().wire)
+    for client, keys in wires.values():
+        client._session.send(Want(keys, until_done=True))
 
 
 class as_completed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -164,9 +165,12 @@ def _backend(processes: bool, host: str, port: int, log_level: int) -> Backend:
     return InProcessBackend(host, port)
 
 
-@atexit.register
 def _close_all() -> None:
     for cluster in list(_OPEN):
         # Whatever goes wrong now, the services notice that this process is gone.
         with contextlib.suppress(Exception):
             cluster._loop.run(cluster._end(2.0), 5.0)
+
+
+# Before the interpreter shuts its pools of threads down, on which closing depends.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)

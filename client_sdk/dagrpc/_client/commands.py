@@ -78,6 +78,8 @@ class Want:
     """Hold results of existing tasks."""
 
     keys: Sequence[str]
+    until_done: bool = False
+    """Whether the scheduler is to hold them, until they are done."""
 
 
 @dataclass(slots=True)
@@ -155,8 +157,9 @@ class _Batch:
             self._add_part(new.graph, command)
             return
         match command:
-            case Want(keys):
+            case Want(keys, until_done):
                 new.want.keys.extend(keys)
+                new.want.until_done = until_done
             case Cancel(keys, force, reason, message):
                 new.cancel.keys.extend(keys)
                 new.cancel.force, new.cancel.reason, new.cancel.message = force, reason, message

@@ -70,10 +70,12 @@ class ClientCommand(_message.Message):
     def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
 
 class WantKeys(_message.Message):
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "until_done")
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_DONE_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    until_done: bool
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., until_done: _Optional[bool] = ...) -> None: ...
 
 class ReleaseKeys(_message.Message):
     __slots__ = ("keys",)

@@ -27,17 +27,19 @@ class StoryEntry(NamedTuple):
 class Story:
     """The latest transitions. They are kept as plain tuples, because there are several for each task."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("_entries", "tell")
 
     def __init__(self, length: int) -> None:
         """Make a story that remembers `length` transitions."""
-        self.entries: deque[_Entry] = deque(maxlen=length)
+        self._entries: deque[_Entry] = deque(maxlen=length)
+        self.tell = self._entries.append
+        """Adds an entry, with the fields of a `StoryEntry`."""
 
     def of(self, keys_or_stimuli: Iterable[str]) -> list[StoryEntry]:
         """Return the transitions of these tasks, or that these stimuli led to, oldest first."""
         wanted = frozenset(keys_or_stimuli)
-        return [StoryEntry(*entry) for entry in self.entries if entry[1] in wanted or entry[5] in wanted]
+        return [StoryEntry(*entry) for entry in self._entries if entry[1] in wanted or entry[5] in wanted]
 
     def all(self) -> list[StoryEntry]:
         """Return all that is remembered, oldest first."""
-        return [StoryEntry(*entry) for entry in self.entries]
+        return [StoryEntry(*entry) for entry in self._entries]

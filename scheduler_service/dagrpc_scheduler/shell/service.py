@@ -24,6 +24,7 @@ from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.shell.core_config import core_config
+from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.timers import Timers
 
@@ -133,6 +134,7 @@ class SchedulerService:
         self.address = self.options.contact_address or join_address(self._contact_host(), port)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
+        FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
         logger.info("Scheduler %s listens at %s", self.id, self.address)
         if not is_loopback(join_address(self.options.host, port)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dagrpc._io.session import Session
 from dagrpc.v1 import worker_session_pb2
@@ -20,6 +20,13 @@ TO_CLIENT: frozenset[type[Any]] = frozenset(
     )
 )
 """The effects that go to a client; all others go to a worker."""
+
+
+class StandIn(Protocol):
+    """A part of the scheduler that wants results as a client does."""
+
+    def send(self, effect: Any) -> None:
+        """Take an effect that is addressed to it. Events that follow from it must wait for the next loop turn."""
 
 
 @dataclass(slots=True)
@@ -49,13 +56,16 @@ class Sessions:
     def __init__(self) -> None:
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
+        self.stand_ins: dict[str, StandIn] = {}
+        """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
 
     def dispatch(self, batch: list[effects.Effect]) -> None:
         """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""
         clients, workers = self.clients, self.workers
         for effect in batch:
             if type(effect) in TO_CLIENT:
-                session = clients.get(effect.client)  # type: ignore[union-attr]
+                name: str = effect.client  # type: ignore[union-attr]
+                session = clients.get(name) or self.stand_ins.get(name)
                 if session is not None:
                     session.send(effect)
             else:

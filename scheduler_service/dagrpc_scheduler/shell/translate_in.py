@@ -9,6 +9,9 @@ from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import client_session_pb2, common_pb2, graph_pb2, worker_session_pb2
 from dagrpc_scheduler.core import events
 
+FIRE_AND_FORGET = "fire-and-forget"
+"""The client that wants what is to run to its end without anyone holding it."""
+
 KEY_LIMIT = 16 * 1024
 """Longest key in bytes."""
 
@@ -93,7 +96,9 @@ def _shared(values: Any) -> dict[bytes, bytes]:
 
 _CLIENT_COMMANDS: dict[str, Callable[[str, Any, str], events.Event]] = {
     "graph": graph_part,
-    "want": lambda client, m, stimulus: events.KeysWanted(client, list(m.keys), stimulus),
+    "want": lambda client, m, stimulus: events.KeysWanted(
+        FIRE_AND_FORGET if m.until_done else client, list(m.keys), stimulus
+    ),
     "release": lambda client, m, stimulus: events.KeysReleased(client, list(m.keys), stimulus),
     "cancel": lambda client, m, stimulus: events.KeysCancelled(
         client, list(m.keys), m.force, m.reason or "unknown", m.message, stimulus

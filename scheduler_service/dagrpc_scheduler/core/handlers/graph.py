@@ -30,14 +30,14 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
     tasks = [_take(state, spec, generation) for spec in event.tasks]
+    for spec, task in zip(event.tasks, tasks, strict=True):
+        if spec.wanted:
+            want(state, client, task)
     if not event.last:
         if record is None:
             record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
         _pin(state, record, tasks, event)
-    for spec, task in zip(event.tasks, tasks, strict=True):
-        if spec.wanted:
-            want(state, client, task)
-    if event.last:
+    else:
         if record is not None:
             del client.graphs[event.graph_id]
             state.complete_graphs.append(record)
@@ -124,7 +124,7 @@ def _pin(state: SchedulerState, record: GraphRecord, tasks: list[TaskState], eve
         if task not in record.tasks:
             record.tasks[task] = None
             task.pins += 1
-        if task.state == RELEASED:
+        if task.state == RELEASED and not task.wanted_by:
             state.recommend(task, WAITING)
     for digest in event.shared:
         if digest not in record.shared:

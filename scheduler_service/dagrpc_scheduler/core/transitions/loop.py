@@ -36,9 +36,10 @@ def transition(state: SchedulerState, task: TaskState, finish: StateName) -> Non
         counts = task.group.counts
         counts[start] -= 1
         counts[finish] += 1
-        worker = worker or task.processing_on
-        address = worker.address if worker is not None else ""
-        state.story.entries.append((state.now, task.key, start, finish, address, state.stimulus))
+        if worker is None:
+            worker = task.processing_on
+        address = "" if worker is None else worker.address
+        state.story.tell((state.now, task.key, start, finish, address, state.stimulus))
 
 
 def settle(state: SchedulerState) -> None:
