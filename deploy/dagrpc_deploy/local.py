@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from dagrpc._client.connection import close_all
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc_deploy.cluster import Cluster
 
@@ -166,6 +167,8 @@ def _backend(processes: bool, host: str, port: int, log_level: int) -> Backend:
 
 
 def _close_all() -> None:
+    # Clients first: one whose cluster is gone would complain.
+    close_all()
     for cluster in list(_OPEN):
         # Whatever goes wrong now, the services notice that this process is gone.
         with contextlib.suppress(Exception):

@@ -126,6 +126,7 @@ class ProcessBackend:
             "host": self._host,
             "scheduler_file": str(self._directory / "scheduler.json"),
             "workers": workers,
+            "environ": config.get("nanny.pre-spawn-environ"),
         }
         host = _Watched("dagrpc_worker.nanny.host", settings)
         self._hosts.append(host)

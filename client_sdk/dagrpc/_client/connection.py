@@ -442,7 +442,8 @@ def _live_clients() -> Iterator[Connection]:
     yield from list(_live)
 
 
-def _close_all() -> None:
+def close_all() -> None:
+    """Close all clients of this process, when it ends."""
     for client in _live_clients():
         if client.status in ("connecting", "running") and not client._forked:
             with contextlib.suppress(Exception):
@@ -455,5 +456,5 @@ def _mark_forked() -> None:
 
 
 # Before the interpreter joins threads and refuses new ones, which the services of a cluster in this process need.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)
+getattr(threading, "_register_atexit", atexit.register)(close_all)
 os.register_at_fork(after_in_child=_mark_forked)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TRANSFER_BYTES = 1 << 30
 """How much one transfer asks for."""
+_KEY_BYTES = 1 << 20
+"""Length of all keys that one transfer asks for."""
 _CONCURRENT = 32
 """How many transfers are under way at once."""
 _UNREACHABLE_AFTER = 3
@@ -211,13 +213,14 @@ class Fetcher:
 def _split(refs: Sequence[common_pb2.DataRef]) -> list[list[str]]:
     """Divide keys into groups that one transfer can carry."""
     groups: list[list[str]] = [[]]
-    size = 0
+    size = length = 0
     for ref in refs:
-        if groups[-1] and size + ref.nbytes > _TRANSFER_BYTES:
+        if groups[-1] and (size + ref.nbytes > _TRANSFER_BYTES or length + len(ref.key) > _KEY_BYTES):
             groups.append([])
-            size = 0
+            size = length = 0
         groups[-1].append(ref.key)
         size += ref.nbytes
+        length += len(ref.key)
     return groups
 
 

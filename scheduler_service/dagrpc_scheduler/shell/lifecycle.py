@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from dagrpc._io.channels import wait_ready
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc.exceptions import CommClosedError, DagrpcError, NoWorkersError
 from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
@@ -71,6 +72,8 @@ async def restart_workers(
         client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
         request = nanny_service_pb2.RestartWorkerRequest(timeout_seconds=timeout, reason="restart")
         try:
+            # A nanny may begin to serve a moment after its worker has joined.
+            await wait_ready(client.channel, worker.nanny, timeout)
             await client.call("RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0)
         except (DagrpcError, CommClosedError, TimeoutError) as error:
             logger.warning("Worker %s did not restart within %g s: %s", address, timeout, error)

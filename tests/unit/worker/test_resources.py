@@ -105,6 +105,18 @@ def test_resources_account() -> None:
     assert not resources.suffice((("b", 1.0),))
 
 
+def test_resources_that_another_executor_takes_hold_nobody_up() -> None:
+    worker = Worker(nthreads=1, resources={"GPU": 2}, lookahead=1.0)
+    batch = [
+        worker.request("short-1", duration=0.1),
+        worker.request("held-1", resources={"GPU": 1}),
+        worker.request("short-2", duration=0.1, priority=1.0),
+        worker.request("gpu-1", resources={"GPU": 2}, executor="gpu"),
+    ]
+    # Once "gpu-1" has taken what "held-1" waits for, "short-2" need not wait behind it.
+    assert executed(worker.send(*batch)) == ["short-1", "gpu-1", "short-2"]
+
+
 def test_named_executors_have_threads_of_their_own() -> None:
     worker = Worker(nthreads=1, executors={"gpu": 2})
     batch = [worker.request(f"{name}{i}", executor=name) for i in range(3) for name in ("", "gpu", "other")]

@@ -75,12 +75,18 @@ def start_tasks(state: WorkerState) -> None:
     """Hand over what can start."""
     if state.paused:
         return
-    for pool in state.pools.values():
-        while (queue := next_queue(state, pool)) is not None:
-            task = queue.peek()
-            assert task is not None
-            queue.pop()
-            _hand_over(state, pool, task)
+    pools = state.pools
+    started = True
+    while started:
+        started = False
+        for pool in pools.values():
+            while (queue := next_queue(state, pool)) is not None:
+                task = queue.peek()
+                assert task is not None
+                queue.pop()
+                _hand_over(state, pool, task)
+                # It may have taken the resources for which another pool held back less urgent tasks.
+                started = len(pools) > 1
 
 
 def next_queue(state: WorkerState, pool: Pool) -> TaskQueue | None:
