@@ -16,6 +16,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 _EXPORTS = {
     "CancelledError": "dagrpc.exceptions",
     "Client": "dagrpc.client",
+    "ClientExecutor": "dagrpc.executor",
     "ClosedClientError": "dagrpc.exceptions",
     "CommClosedError": "dagrpc.exceptions",
     "Future": "dagrpc.future",
@@ -32,7 +33,12 @@ _EXPORTS = {
     "fire_and_forget": "dagrpc.completion",
     "futures_of": "dagrpc.completion",
     "get_client": "dagrpc._client.lookup",
+    "get_worker": "dagrpc.inside_task",
+    "local_client": "dagrpc.inside_task",
+    "rejoin": "dagrpc.inside_task",
+    "secede": "dagrpc.inside_task",
     "wait": "dagrpc.completion",
+    "worker_client": "dagrpc.inside_task",
 }
 
 TimeoutError = TimeoutError  # the builtin one, under the name that users of distributed import

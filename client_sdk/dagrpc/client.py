@@ -12,6 +12,7 @@ from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
 from dagrpc._client.options import Duration, Workers, explicit_options
 from dagrpc._client.state import KeyState, lock
+from dagrpc.executor import ClientExecutor
 from dagrpc.future import Future
 
 __all__ = ["Client", "Future"]
@@ -239,6 +240,28 @@ class Client(CollectionVerbs):
             fifo_timeout=fifo_timeout,
             given=given,
         )
+
+    def get_executor(self, **kwargs: Any) -> ClientExecutor:
+        """Return an executor of `concurrent.futures` that runs calls on the cluster.
+
+        Parameters
+        ----------
+        **kwargs
+            For all its calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority`` and
+            ``pure``, as for `submit`; but calls are not pure unless it says so.
+
+        Raises
+        ------
+        TypeError
+            If there is another argument.
+
+        Examples
+        --------
+        >>> with client.get_executor() as executor:  # doctest: +SKIP
+        ...     executor.submit(pow, 2, 10).result()
+        1024
+        """
+        return ClientExecutor(self, **kwargs)
 
     # --- data ----------------------------------------------------------------------------------------------------
 

@@ -312,7 +312,7 @@ class as_completed:
             return future
         state = future.bound_state()
         if state.status == FINISHED:
-            value = inline_value(state)
+            value = inline_value(state, future._client)
             if value is not NOT_HERE:
                 return future, value
             client = future._client

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
     "scheduler.worker-ttl": "5 minutes",
+    # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.
+    "scheduler.locks.lease-timeout": "30 s",
     # The scheduler stops after so long without work; null: never.
     "scheduler.idle-timeout": None,
     # Results up to this size ride in the completion report, on to the clients that wait.

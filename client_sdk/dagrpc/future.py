@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dask._task_spec import TaskRef
 
-from dagrpc._client import html
+from dagrpc._client import current, html
 from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
 from dagrpc._codec import tasks as task_codec
+from dagrpc._util import running
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -61,8 +62,6 @@ class Future(TaskRef, Generic[T]):
         self._state: KeyState | None = None
         self._released = False
         if client is None:
-            from dagrpc._client import current
-
             client = current.current_client()
         if client is not None:
             self.bind_client(client)
@@ -97,6 +96,9 @@ class Future(TaskRef, Generic[T]):
         RuntimeError
             If no client holds the future.
         """
+        if self._state is None and running.current.get() is not None:
+            # It came to the worker before, with data from another one.
+            self.bind_client(current.current_client())
         if self._state is None:
             raise RuntimeError(
                 f"{self!r} is not bound to a client: it was unpickled where there is none. "

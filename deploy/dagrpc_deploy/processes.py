@@ -24,7 +24,6 @@ from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
-
 # Python's own allocator keeps what it once got: after 10,000 results were held and released, 8 MiB stay with it, 4 MiB
 # with malloc, at 5 % more time per task. Set in the environment because it is read before anything else.
 _SCHEDULER_ENVIRONMENT = {} if "PYTHONMALLOC" in os.environ else {"PYTHONMALLOC": "malloc"}

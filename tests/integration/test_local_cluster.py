@@ -55,7 +55,7 @@ def test_everything_ends_with_the_cluster() -> None:
     with LocalCluster(n_workers=2, threads_per_worker=1):
         started = [process for process in me.children(recursive=True) if process.pid not in before]
         assert len(started) >= 4
-    gone, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
 
 
@@ -89,7 +89,9 @@ def test_nothing_outlives_a_killed_program(sig: signal.Signals, tmp_path: Path) 
         "if __name__ == '__main__':\n"
         "    main()\n"
     )
-    parent = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert parent.stdout is not None
     try:
         pids = [int(word) for word in parent.stdout.readline().split()]

@@ -90,9 +90,7 @@ class Sender:
     async def GetData(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         self.requests.append(request.host)
         encoding, frames = payload.encode(self.array)
-        for message in transfer.transfer_messages(
-            [OutgoingValue("k", encoding, frames)], in_memory=bool(request.host)
-        ):
+        for message in transfer.transfer_messages([OutgoingValue("k", encoding, frames)], in_memory=bool(request.host)):
             part = worker_service_pb2.GetDataResponse.FromString(message)
             if part.HasField("manifest") and part.manifest.pid:
                 part.manifest.pid = self.gone

@@ -23,6 +23,7 @@ from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
+from tests.property.translation import STATUS, TO_CLIENT, order_of, report_of
 
 LONG = 3_000
 """Steps after which a cluster that is left alone should have come to rest."""
@@ -170,13 +171,18 @@ class SimulatedCluster:
         reports = self.reports[worker.address]
         said = [index for index, event in enumerate(reports) if getattr(event, "worker", "") == worker.address]
         lost = set(said[self.random.randint(0, len(said)) :])
+        for index in lost:
+            event = reports[index]
+            if isinstance(event, scheduler_events.ReplicasAdded):
+                # If somebody put it there, the scheduler will never know.
+                self._put_failed(list(event.sizes))
         kept = [event for index, event in enumerate(reports) if index not in lost]
         reports.clear()
         reports.extend(kept)
         reports.append(scheduler_events.WorkerRemoved(worker.address, reason="its connection broke"))
-        for event, _ in worker.inbox:
-            if isinstance(event, worker_events.DataPut):
-                self._put_failed(list(event.sizes))
+        for put, _ in worker.inbox:
+            if isinstance(put, worker_events.DataPut):
+                self._put_failed(list(put.sizes))
         if reconnects:
             self.join(worker.nthreads, worker.resources, worker.address)
 
@@ -287,10 +293,10 @@ class SimulatedCluster:
         result = self.core.handle_batch(batch, self.now)
         self.log[-1][2].extend(result)
         for effect in result:
-            if isinstance(effect, _TO_CLIENT):
+            if isinstance(effect, TO_CLIENT):
                 self._tell_client(effect)
             else:
-                order = _order_of(effect)
+                order = order_of(effect)
                 worker = self.sessions[effect.worker]
                 if order is not None and worker.alive:
                     worker.orders.append(order)
@@ -303,7 +309,7 @@ class SimulatedCluster:
         if isinstance(effect, effects.RejectGraph):
             client.status.update(dict.fromkeys(effect.keys, "rejected"))
         elif effect.key in client.status:
-            client.status[effect.key] = _STATUS[type(effect)]
+            client.status[effect.key] = STATUS[type(effect)]
 
     # The workers.
 
@@ -338,7 +344,7 @@ class SimulatedCluster:
             case instructions.RetryPeerLater():
                 worker.retries.append(instruction.worker)
             case _:
-                report = _report_of(worker.address, instruction)
+                report = report_of(worker.address, instruction)
                 if report is not None:
                     self.reports[worker.address].append(report)
 
@@ -430,9 +436,7 @@ class SimulatedCluster:
                 else:
                     transfer.served[key] = source.store[key]
 
-    def _end_transfer(
-        self, transfer: Transfer, event: worker_events.Event, source: SimulatedWorker | None
-    ) -> None:
+    def _end_transfer(self, transfer: Transfer, event: worker_events.Event, source: SimulatedWorker | None) -> None:
         self.transfers.remove(transfer)
         if isinstance(event, worker_events.GatherFailed) and source is not None:
             self.breaks += 1
@@ -444,68 +448,3 @@ class SimulatedCluster:
         lines += [f"{worker.address}: {worker.core.view.counts()}" for worker in self.alive()]
         lines += [f"{client.name}: {client.status}" for client in self.clients.values()]
         return "\n".join(lines)
-
-
-_TO_CLIENT = (
-    effects.ReportFinished,
-    effects.ReportErred,
-    effects.ReportLost,
-    effects.ReportCancelled,
-    effects.ReportRetried,
-    effects.RejectGraph,
-)
-_STATUS: dict[type, str] = {
-    effects.ReportFinished: "finished",
-    effects.ReportErred: "erred",
-    effects.ReportLost: "pending",
-    effects.ReportCancelled: "cancelled",
-    effects.ReportRetried: "pending",
-}
-
-
-def _order_of(effect: Any) -> worker_events.Event | None:
-    """Translate what the scheduler asks for into what the worker is asked for."""
-    match effect:
-        case effects.ComputeTask():
-            options = effect.options
-            return worker_events.ComputeRequested(
-                effect.key,
-                effect.run_id,
-                effect.priority,
-                effect.work,
-                effect.dependencies,
-                options.resources,
-                options.actor,
-                options.executor,
-                options.annotations,
-                effect.duration,
-            )
-        case effects.FreeKeys():
-            return worker_events.KeysFreed(effect.keys)
-        case effects.AcquireReplicas():
-            return worker_events.ReplicasRequested(effect.data)
-        case effects.RemoveReplicas():
-            return worker_events.ReplicasUnwanted(effect.keys)
-        case effects.RefreshWhoHas():
-            return worker_events.WhoHasRefreshed(effect.data)
-    return None
-
-
-def _report_of(worker: str, instruction: instructions.Instruction) -> scheduler_events.Event | None:
-    """Translate what a worker reports into what happens to the scheduler."""
-    match instruction:
-        case instructions.ReportFinished(key, run_id, nbytes, type_name, start, stop, payload):
-            return scheduler_events.TaskFinished(worker, key, run_id, nbytes, type_name, start, stop, payload)
-        case instructions.ReportErred(key, run_id, failure, start, stop):
-            return scheduler_events.TaskErred(worker, key, run_id, failure, start, stop)
-        case instructions.ReportRescheduled(key, run_id):
-            return scheduler_events.TaskRescheduled(worker, key, run_id)
-        case instructions.ReportLongRunning(key, run_id, duration):
-            return scheduler_events.TaskLongRunning(worker, key, run_id, duration)
-        case instructions.ReportReplicasAdded(sizes):
-            return scheduler_events.ReplicasAdded(worker, sizes)
-        case instructions.ReportReplicasRemoved(keys):
-            return scheduler_events.ReplicasRemoved(worker, keys)
-        case instructions.ReportDataMissing(key, holder):
-            return scheduler_events.DataMissing(worker, key, holder)
-    return None

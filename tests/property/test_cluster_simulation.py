@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
-from hypothesis import HealthCheck, given, note, settings
-from hypothesis import strategies as st
-
 from tests.property.simulated_cluster import SimulatedClient, SimulatedCluster, Work, value_of
 
 MAX_TASKS = 14
@@ -244,6 +244,8 @@ class Play:
         self._say(client, events.KeysRetried(client, keys))
 
     def _leave(self, client: str) -> None:
+        # Others may count on data that it was about to put on a worker.
+        self.cluster.puts_failed.update(DATA)
         self._say(client, events.ClientRemoved(client)).status.clear()
         self.cluster.client(client).messages.append(events.ClientAdded(client))
 
@@ -329,8 +331,8 @@ class Play:
             assert scheduler.handle_batch(batch, now) == result
         for worker in self.cluster.workers:
             core = WorkerCore(worker.address, worker.nthreads, worker.resources, worker.config)
-            for batch, now, orders in worker.log:
-                assert core.handle_batch(batch, now) == orders
+            for happened, now, orders in worker.log:
+                assert core.handle_batch(happened, now) == orders
 
 
 def tell(play: Play) -> str:

@@ -7,7 +7,8 @@ believes (which runs it asked for, which results are there). Safety is checked a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
+from dagrpc_worker.core.transitions import TRANSITIONS
 
 HERE = "here:1"
 PEERS = ("a:1", "b:1", "here:2")
@@ -39,6 +41,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.last_run = 0
         # The shell.
         self.inbox: list[events.Event] = []
+        self.lag = 0
         self.store: set[str] = set()
         self.executions: dict[str, instructions.Execute] = {}
         self.ended: set[str] = set()
@@ -59,10 +62,18 @@ class WorkerMachine(RuleBasedStateMachine):
         holders_considered=st.integers(1, 3),
         lookahead=st.sampled_from((0.0, 1.0)),
         gather_attempts=st.integers(1, 2),
+        lag=st.integers(0, 3),
     )
     def create(
-        self, gathers: int, gathers_per_peer: int, holders_considered: int, lookahead: float, gather_attempts: int
+        self,
+        gathers: int,
+        gathers_per_peer: int,
+        holders_considered: int,
+        lookahead: float,
+        gather_attempts: int,
+        lag: int,
     ) -> None:
+        self.lag = lag
         config = WorkerCoreConfig(
             gathers=gathers,
             gathers_per_peer=gathers_per_peer,
@@ -80,7 +91,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @rule(
         key=keys,
-        needs=st.lists(st.tuples(keys, sizes, holders), max_size=3, unique_by=lambda need: need[0]),
+        needs=st.lists(st.tuples(st.integers(0, 99), sizes, holders), max_size=3),
         priority=st.integers(0, 3),
         resources=st.sampled_from(({}, {}, {"GPU": 1.0}, {"GPU": 2.0}, {"DISK": 0.5}, {"GPU": 1.0, "DISK": 1.0})),
         executor=st.sampled_from(("", "", "gpu")),
@@ -89,19 +100,21 @@ class WorkerMachine(RuleBasedStateMachine):
     def request(
         self,
         key: str,
-        needs: list[tuple[str, int, tuple[str, ...]]],
+        needs: list[tuple[int, int, tuple[str, ...]]],
         priority: int,
         resources: dict[str, float],
         executor: str,
         duration: float,
     ) -> None:
         self.last_run += 1
-        self.inbox.append(
+        earlier = KEYS[: KEYS.index(key)]
+        dependencies = {earlier[pick % len(earlier)]: (size, workers) for pick, size, workers in needs if earlier}
+        self._happen(
             events.ComputeRequested(
                 key,
                 self.last_run,
                 (float(priority),),
-                dependencies=[need for need in needs if need[0] < key],
+                dependencies=[(name, *rest) for name, rest in dependencies.items()],
                 resources=resources,
                 executor=executor,
                 duration=duration,
@@ -110,34 +123,34 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @rule(freed=some_keys)
     def free(self, freed: list[str]) -> None:
-        self.inbox.append(events.KeysFreed(freed))
+        self._happen(events.KeysFreed(freed))
 
     @rule(key=keys, age=st.integers(0, 2))
     def steal(self, key: str, age: int) -> None:
         run_id = self.wanted_runs.get(key, self.last_run)
-        self.inbox.append(events.StealRequested(key, run_id - age))
+        self._happen(events.StealRequested(key, run_id - age))
 
     @rule(data=st.lists(st.tuples(keys, sizes, holders), min_size=1, max_size=3, unique_by=lambda each: each[0]))
     def want_replicas(self, data: list[tuple[str, int, tuple[str, ...]]]) -> None:
-        self.inbox.append(events.ReplicasRequested(data))
+        self._happen(events.ReplicasRequested(data))
 
     @rule(unwanted=some_keys)
     def unwant_replicas(self, unwanted: list[str]) -> None:
-        self.inbox.append(events.ReplicasUnwanted(unwanted))
+        self._happen(events.ReplicasUnwanted(unwanted))
 
     @rule(data=st.lists(st.tuples(keys, sizes, holders), min_size=1, max_size=3, unique_by=lambda each: each[0]))
     def refresh(self, data: list[tuple[str, int, tuple[str, ...]]]) -> None:
-        self.inbox.append(events.WhoHasRefreshed(data))
+        self._happen(events.WhoHasRefreshed(data))
 
     # What happens on the worker.
 
     @rule(put=some_keys)
     def put(self, put: list[str]) -> None:
-        self.inbox.append(events.DataPut(dict.fromkeys(put, 10)))
+        self._happen(events.DataPut(dict.fromkeys(put, 10)))
 
     @rule(paused=st.booleans())
     def pause_or_resume(self, paused: bool) -> None:
-        self.inbox.append(events.Paused() if paused else events.Resumed())
+        self._happen(events.Paused() if paused else events.Resumed())
 
     @precondition(lambda self: set(self.executions) - self.ended)
     @rule(pick=st.integers(0, 99), outcome=st.sampled_from(("succeed", "succeed", "fail", "reschedule", "skip")))
@@ -154,13 +167,13 @@ class WorkerMachine(RuleBasedStateMachine):
         if outcome == "succeed":
             # The thread puts the result into the store; the core hears of it later.
             self.store.add(key)
-            self.inbox.append(events.ExecuteSucceeded(key, run_id, 10, "int", 1.0, 1.25))
+            self._happen(events.ExecuteSucceeded(key, run_id, 10, "int", 1.0, 1.25))
         elif outcome == "fail":
-            self.inbox.append(events.ExecuteFailed(key, run_id, "failure", 1.0, 2.0))
+            self._happen(events.ExecuteFailed(key, run_id, "failure", 1.0, 2.0))
         elif outcome == "reschedule":
-            self.inbox.append(events.ExecuteRescheduled(key, run_id))
+            self._happen(events.ExecuteRescheduled(key, run_id))
         else:
-            self.inbox.append(events.ExecuteSkipped(key, run_id))
+            self._happen(events.ExecuteSkipped(key, run_id))
 
     @precondition(lambda self: set(self.executions) - self.ended - self.seceded)
     @rule(pick=st.integers(0, 99))
@@ -168,7 +181,7 @@ class WorkerMachine(RuleBasedStateMachine):
         going_on = [key for key in self.executions if key not in self.ended and key not in self.seceded]
         key = going_on[pick % len(going_on)]
         self.seceded.add(key)
-        self.inbox.append(events.TaskSeceded(key, self.executions[key].run_id, 0.5))
+        self._happen(events.TaskSeceded(key, self.executions[key].run_id, 0.5))
 
     @precondition(lambda self: self.gathers)
     @rule(
@@ -183,9 +196,9 @@ class WorkerMachine(RuleBasedStateMachine):
     def end_gather(self, pick: int, outcome: str, fates: list[str]) -> None:
         call = self.gathers.pop(pick % len(self.gathers))
         if outcome == "refuse":
-            self.inbox.append(events.GatherRefused(call.worker, call.keys))
+            self._happen(events.GatherRefused(call.worker, call.keys))
         elif outcome == "break":
-            self.inbox.append(events.GatherFailed(call.worker, call.keys))
+            self._happen(events.GatherFailed(call.worker, call.keys))
         else:
             self._answer(call, fates)
 
@@ -197,7 +210,7 @@ class WorkerMachine(RuleBasedStateMachine):
             # A shell that knows nothing of any key has to say that the transfer broke.
             by_fate = {"deferred": by_fate["silence"]}
         self.store.update(by_fate.get("come", ()))
-        self.inbox.append(
+        self._happen(
             events.GatherSucceeded(
                 call.worker,
                 dict.fromkeys(by_fate.get("come", ()), 10),
@@ -210,9 +223,15 @@ class WorkerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.resting)
     @rule(pick=st.integers(0, 99))
     def retry(self, pick: int) -> None:
-        self.inbox.append(events.PeerRetryDue(self.resting.pop(pick % len(self.resting))))
+        self._happen(events.PeerRetryDue(self.resting.pop(pick % len(self.resting))))
 
     # What the core is fed and asks for.
+
+    def _happen(self, event: events.Event) -> None:
+        """Let something happen, of which the core hears sooner or later."""
+        self.inbox.append(event)
+        if len(self.inbox) > self.lag:
+            self.handle(1)
 
     @precondition(lambda self: self.inbox)
     @rule(count=st.integers(1, 4))
@@ -348,6 +367,8 @@ class WorkerMachine(RuleBasedStateMachine):
         """Let everybody answer: all that is wanted ends, and once it is freed nothing is left."""
         if not hasattr(self, "core"):
             return
+        # From here on what happens is gathered into batches.
+        self.lag = 10**9
         self.inbox.append(events.Resumed())
         for _ in range(200):
             if not self._help():
@@ -389,7 +410,82 @@ EXAMPLES = int(os.environ.get("DAGRPC_PROPERTY_EXAMPLES", "150"))
 TestWorkerMachine = WorkerMachine.TestCase
 TestWorkerMachine.settings = settings(
     max_examples=EXAMPLES,
-    stateful_step_count=50,
+    stateful_step_count=60,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def walk(seed: int, steps: int) -> WorkerMachine:
+    """Take a long random walk, as hypothesis would not: it prefers short histories, and few of them go deep."""
+    choose = random.Random(seed)
+    machine = WorkerMachine()
+    machine.create(
+        gathers=choose.randint(1, 3),
+        gathers_per_peer=choose.randint(1, 2),
+        holders_considered=choose.randint(1, 3),
+        lookahead=choose.choice((0.0, 1.0)),
+        gather_attempts=choose.randint(1, 2),
+        lag=choose.randint(0, 3),
+    )
+
+    def some_keys() -> list[str]:
+        return choose.sample(KEYS, choose.randint(1, 3))
+
+    def some_data() -> list[tuple[str, int, tuple[str, ...]]]:
+        return [(key, choose.randint(0, 120), some_holders()) for key in some_keys()]
+
+    def some_holders() -> tuple[str, ...]:
+        return tuple(choose.sample((*PEERS, HERE), choose.randint(0, 3)))
+
+    def request() -> None:
+        needs = [(choose.randint(0, 99), choose.randint(0, 120), some_holders()) for _ in range(choose.randint(0, 3))]
+        resources = choose.choice(({}, {}, {"GPU": 1.0}, {"GPU": 2.0}, {"GPU": 1.0, "DISK": 1.0}))
+        executor = choose.choice(("", "", "gpu"))
+        duration = choose.choice((-1.0, 0.1, 5.0))
+        machine.request(choose.choice(KEYS), needs, choose.randint(0, 3), resources, executor, duration)
+
+    def end_gather() -> None:
+        fates = choose.choices(("come", "missing", "deferred", "failed", "silence"), (5, 1, 1, 1, 1), k=len(KEYS))
+        machine.end_gather(choose.randint(0, 99), choose.choice(("answer", "answer", "refuse", "break")), fates)
+
+    def end_execution() -> None:
+        outcome = choose.choice(("succeed", "succeed", "fail", "reschedule", "skip", "skip"))
+        machine.end_execution(choose.randint(0, 99), outcome)
+
+    for _ in range(steps):
+        possible: list[tuple[int, Callable[[], None]]] = [
+            (8, request),
+            (4, lambda: machine.free(some_keys())),
+            (1, lambda: machine.steal(choose.choice(KEYS), choose.randint(0, 1))),
+            (2, lambda: machine.want_replicas(some_data())),
+            (1, lambda: machine.unwant_replicas(some_keys())),
+            (1, lambda: machine.refresh(some_data())),
+            (1, lambda: machine.put(some_keys())),
+            (1, lambda: machine.pause_or_resume(choose.random() < 0.3)),
+        ]
+        if set(machine.executions) - machine.ended:
+            possible.append((5, end_execution))
+            if set(machine.executions) - machine.ended - machine.seceded:
+                possible.append((1, lambda: machine.secede(choose.randint(0, 99))))
+        if machine.gathers:
+            possible.append((4, end_gather))
+        if machine.resting:
+            possible.append((2, lambda: machine.retry(choose.randint(0, 99))))
+        if machine.inbox:
+            possible.append((3, lambda: machine.handle(choose.randint(1, 4))))
+        choose.choices([do for _, do in possible], [weight for weight, _ in possible])[0]()
+        machine.the_store_is_what_the_core_believes()
+        machine.the_scheduler_believes_what_is_true()
+        machine.the_core_wants_what_the_scheduler_wants()
+        machine.the_core_knows_what_goes_on()
+    machine.teardown()
+    return machine
+
+
+def test_long_walks() -> None:
+    taken: set[tuple[str, str]] = set()
+    for seed in range(max(20, EXAMPLES // 5)):
+        taken.update((entry[1], entry[2]) for entry in walk(seed, 400).core.view.story())
+    # Only what the walks go through is tested by them.
+    assert len(taken) >= 0.9 * len(TRANSITIONS)

@@ -10,6 +10,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util import running
 from dagrpc._util.service_process import on_signals, prepare
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
@@ -70,6 +71,7 @@ async def run_worker(
     adopt_running_loop()
     signalled = False
     worker = WorkerService(options)
+    running.own_process(worker)
 
     def stop(reason: str) -> None:
         nonlocal signalled

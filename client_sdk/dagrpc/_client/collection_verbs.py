@@ -10,6 +10,7 @@ from dagrpc._client import collections as _collections
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Duration, explicit_options
 from dagrpc._graph.lower import nested_keys
+from dagrpc._util import running
 
 
 class CollectionVerbs(Administration):
@@ -165,7 +166,11 @@ class CollectionVerbs(Administration):
             fifo_timeout,
         )
         nested = _collections.nest(keys, futures)
-        return self.gather(nested, direct=direct, asynchronous=asynchronous) if sync else nested
+        if not sync:
+            return nested
+        # dask.compute in a task comes here: what it waits for may need the task's own thread.
+        with running.stepped_aside():
+            return self.gather(nested, direct=direct, asynchronous=asynchronous)
 
 
 def _given(

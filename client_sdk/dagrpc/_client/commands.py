@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dagrpc._client.state import KeyState
-from dagrpc.v1 import client_session_pb2, graph_pb2
+from dagrpc.v1 import client_session_pb2, coordination_pb2, graph_pb2
 
 PART_TASKS = 1_000
 """Most tasks of one graph part."""
@@ -121,7 +121,9 @@ class Ping:
     token: int
 
 
-Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping
+Coordinate: TypeAlias = coordination_pb2.Coordinate
+
+Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping | Coordinate
 """A `KeyState` stands for the release of its key."""
 
 
@@ -172,6 +174,9 @@ class _Batch:
                 new.release_shared.digests.extend(digests)
             case Ping(token):
                 new.ping.token = token
+            case _:
+                new.coordinate.CopyFrom(command)  # type: ignore[arg-type]
+                self.size += command.ByteSize()  # type: ignore[union-attr]
 
     def _add_call(self, call: Call) -> None:
         part = self._calls

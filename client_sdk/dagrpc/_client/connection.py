@@ -392,7 +392,7 @@ class Connection:
         if not self.asynchronous:
             state = future.bound_state()
             if state.status == FINISHED and state.payload is not None and not future._released:
-                return inline_value(state)
+                return inline_value(state, self)
         return self._run(result(self, future, config.seconds(timeout)))
 
     def _result_async(self, future: Future[Any]) -> Coroutine[Any, Any, Any]:

@@ -1,4 +1,4 @@
-"""Which client is the current one: a context's, or the last that was made the default."""
+"""Which client is the current one: a context's, a task's, or the last that was made the default."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import dask.config
+
+from dagrpc._util import running
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -26,14 +28,35 @@ _former: dict[str, Any] = {}
 
 
 def current_client(allow_global: bool = True) -> Connection | None:
-    """Return the context's client, else the default one; None if there is neither."""
+    """Return the context's client, else the task's, else the default one; None if there is none of them."""
     client = _context.get()
     if client is not None and client.status not in ("closing", "closed"):
         return client
-    if allow_global:
+    if not allow_global:
+        return None
+    task = running.current.get()
+    if task is None:
         with _lock:
             if _defaults:
                 return _defaults[-1]
+    return tasks_client()
+
+
+def tasks_client() -> Connection | None:
+    """Return the client of the worker that the calling code belongs to; None if it belongs to none."""
+    worker = running.any_worker()
+    if worker is None:
+        return None
+    client: Connection = worker.get_client()
+    return client
+
+
+def default_for(address: str) -> Connection | None:
+    """Return the default client that is connected to a scheduler; None if there is none."""
+    with _lock:
+        for client in reversed(_defaults):
+            if client.status == "running" and client._session.address == address:
+                return client
     return None
 
 
@@ -88,3 +111,61 @@ def as_current(client: Connection) -> Iterator[None]:
         yield
     finally:
         _context.reset(token)
+
+
+# --- dask in tasks -----------------------------------------------------------------------------------------------
+
+
+class TasksClient:
+    """Stands in dask's settings for the client of whatever task looks there. False outside of tasks."""
+
+    def __bool__(self) -> bool:
+        return running.any_worker() is not None
+
+    def __repr__(self) -> str:
+        return "<the client of the task that asks>"
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the client's operations return awaitables here."""
+        return bool(self._found.asynchronous)
+
+    @property
+    def get(self) -> Any:
+        """The client's `get`. dask finds its `persist` by this."""
+        return self._found.get
+
+    @property
+    def _found(self) -> Any:
+        client = tasks_client()
+        if client is None:
+            raise ValueError("There is no client: no task runs in this thread")
+        return client
+
+
+_tasks_client = TasksClient()
+_workers = 0
+
+
+def begin_tasks() -> None:
+    """Have dask find a task's client, from when the first worker of this process runs. A user's setting stays."""
+    global _workers
+    with _lock:
+        _workers += 1
+        if dask.config.get(_SCHEDULER, None) is None:
+            dask.config.set({_SCHEDULER: _tasks_client})
+        elif _former.get(_SCHEDULER, 0) in (_absent, None):
+            _former[_SCHEDULER] = _tasks_client
+
+
+def end_tasks() -> None:
+    """Undo `begin_tasks`, when the last worker of this process has closed."""
+    global _workers
+    with _lock:
+        _workers -= 1
+        if _workers:
+            return
+        if _former.get(_SCHEDULER) is _tasks_client:
+            _former[_SCHEDULER] = _absent
+        if dask.config.get(_SCHEDULER, None) is _tasks_client:
+            dask.config.config.pop(_SCHEDULER, None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dask.base import is_dask_collection
 
 from dagrpc import config
+from dagrpc._client import current
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import CANCELLED, ERROR, FINISHED, KeyState
 from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
@@ -40,6 +41,9 @@ _UNREACHABLE_FOR = 60.0
 _GIVE_UP_AFTER = 120.0
 """Seconds without any progress after which results that are said to be there are given up."""
 
+_FUTURES = b"dagrpc.future"
+"""Stands in the pickle of every future."""
+
 NOT_HERE: Any = object()
 """Stands for a value that did not come with its event."""
 
@@ -47,10 +51,16 @@ NOT_HERE: Any = object()
 # --- what is here ------------------------------------------------------------------------------------------------
 
 
-def inline_value(state: KeyState) -> Any:
-    """Return the value that came with the event of a finished key, or `NOT_HERE`."""
+def inline_value(state: KeyState, client: Connection | None = None) -> Any:
+    """Return the value that came with the event of a finished key, or `NOT_HERE`.
+
+    Futures in it become those of a client, if one is given.
+    """
     payload = state.payload
     if type(payload) is bytes:
+        if client is not None and _FUTURES in payload:
+            with current.as_current(client):
+                return pickle.loads(payload)
         return pickle.loads(payload)
     if payload is None:
         return NOT_HERE
@@ -247,7 +257,7 @@ def values_of(
                 if not state.done:
                     remote.append(state)
                 continue
-            value = inline_value(state)
+            value = inline_value(state, client)
             if value is NOT_HERE:
                 remote.append(state)
             else:
@@ -259,16 +269,18 @@ def values_of(
             client._check_open()
             fetching = client._fetcher.fetch(ready, client._direct(direct))
             received = yield OnLoop(client._loop, fetching, deadline, f"{len(ready)} results were not fetched")
-            yield Away(partial(_decode, received, values))
+            yield Away(partial(_decode, client, received, values))
         left = [state for state in remote if state.wire not in values]
     return values
 
 
-def _decode(received: dict[str, ReceivedValue], values: dict[str, Any]) -> None:
-    for wire in list(received):
-        # Taken out one by one, so that no more than one value is held twice.
-        value = received.pop(wire)
-        values[wire] = payloads.decode(value.entry.encoding, value.frames)
+def _decode(client: Connection, received: dict[str, ReceivedValue], values: dict[str, Any]) -> None:
+    # Futures among the results are to be this client's.
+    with current.as_current(client):
+        for wire in list(received):
+            # Taken out one by one, so that no more than one value is held twice.
+            value = received.pop(wire)
+            values[wire] = payloads.decode(value.entry.encoding, value.frames)
 
 
 def result(client: Connection, future: Future[Any], timeout: float | None) -> Operation[Any]:

@@ -1,4 +1,5 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
+from dagrpc.v1 import coordination_pb2 as _coordination_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
 from google.protobuf.internal import containers as _containers
@@ -50,7 +51,7 @@ class ClientWelcome(_message.Message):
     def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ...) -> None: ...
 
 class ClientCommand(_message.Message):
-    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping")
+    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate")
     GRAPH_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +60,7 @@ class ClientCommand(_message.Message):
     HOLD_SHARED_FIELD_NUMBER: _ClassVar[int]
     RELEASE_SHARED_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
+    COORDINATE_FIELD_NUMBER: _ClassVar[int]
     graph: _graph_pb2.GraphPart
     want: WantKeys
     release: ReleaseKeys
@@ -67,7 +69,8 @@ class ClientCommand(_message.Message):
     hold_shared: HoldShared
     release_shared: ReleaseShared
     ping: Ping
-    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+    coordinate: _coordination_pb2.Coordinate
+    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., coordinate: _Optional[_Union[_coordination_pb2.Coordinate, _Mapping]] = ...) -> None: ...
 
 class WantKeys(_message.Message):
     __slots__ = ("keys", "until_done")
@@ -126,7 +129,7 @@ class Pong(_message.Message):
     def __init__(self, token: _Optional[int] = ...) -> None: ...
 
 class ClientEvent(_message.Message):
-    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong")
+    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +137,7 @@ class ClientEvent(_message.Message):
     RETRIED_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
+    COORDINATED_FIELD_NUMBER: _ClassVar[int]
     finished: KeyFinished
     erred: KeyErred
     lost: KeyLost
@@ -141,7 +145,8 @@ class ClientEvent(_message.Message):
     retried: KeyRetried
     rejected: GraphRejected
     pong: Pong
-    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
+    coordinated: _coordination_pb2.Coordinated
+    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ...) -> None: ...
 
 class KeyFinished(_message.Message):
     __slots__ = ("key", "type_name", "nbytes", "payload")

@@ -76,16 +76,20 @@ class SchedulerCore:
     def handle_batch(self, events: Iterable[Event], now: float) -> list[Effect]:
         """Do the same for events that came together.
 
-        Room that they make on the workers is filled once, after the last of them.
+        Room that they make on the workers is filled once, after the last of them. If this raises, which is a bug, what
+        was decided until then comes with the next batch.
         """
         state = self.state
-        effects = state.effects = []
         state.now = now
         for event in events:
             state.stimulus = getattr(event, "stimulus", "")
             _HANDLERS[type(event)](state, event)
             settle(state)
+            if state.retried:
+                state.retried.clear()
             state.payload = None
+            if state.abandoned:
+                state.abandoned = {}
             if state.refresh:
                 send_refreshes(state)
             if self._validate:
@@ -95,7 +99,7 @@ class SchedulerCore:
         for worker in state.open_frees:
             worker.open_free = None
         state.open_frees.clear()
-        state.effects = []
+        effects, state.effects = state.effects, []
         if self._validate:
             check(state, filled=True)
         return effects

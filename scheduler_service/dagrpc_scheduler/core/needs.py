@@ -7,6 +7,7 @@ once it has no dependents left either: until then, one of them may have to be co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
@@ -71,45 +72,47 @@ def no_longer_active(state: SchedulerState, task: TaskState) -> None:
             release_unneeded(state, dependency)
 
 
-def abandon(state: SchedulerState, root: TaskState, reason: str, message: str) -> None:
-    """Have nobody want a task any more, nor those that depend on it, and tell who did.
+def abandon(state: SchedulerState, roots: Iterable[TaskState], reason: str, message: str) -> None:
+    """Have nobody want these tasks any more, nor those that depend on them, and tell who did.
 
     That is what cancels them: what nobody needs is stopped and forgotten.
     """
-    doomed = {root: None}
-    stack = [root]
+    doomed = {root: root for root in roots if root not in state.abandoned}
+    stack = list(reversed(doomed))
     while stack:
-        for dependent in stack.pop().dependents or ():
-            if dependent not in doomed:
-                doomed[dependent] = None
+        task = stack.pop()
+        for dependent in task.dependents or ():
+            if dependent not in doomed and dependent not in state.abandoned:
+                doomed[dependent] = doomed[task]
                 stack.append(dependent)
-    _drop_wants(state, doomed, root, reason, message)
+    _drop_wants(state, doomed, reason, message)
 
 
 def abandon_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
     """Do the same for data that is gone for good, but spare dependents that were computed in time."""
-    doomed = {root: None}
+    doomed = {root: root}
     stack = [root]
     while stack:
         for dependent in stack.pop().dependents or ():
-            if dependent not in doomed and dependent.state in ACTIVE:
-                doomed[dependent] = None
+            if dependent.state in ACTIVE and dependent not in doomed and dependent not in state.abandoned:
+                doomed[dependent] = root
                 stack.append(dependent)
     state.announced.pop(root, None)
-    _drop_wants(state, doomed, root, LOST_DEPENDENCIES, message)
+    _drop_wants(state, doomed, LOST_DEPENDENCIES, message)
 
 
-def _drop_wants(
-    state: SchedulerState, doomed: dict[TaskState, None], root: TaskState, reason: str, message: str
-) -> None:
-    consequence = f"it depends on {root.key!r}: {message or reason}"
+def _drop_wants(state: SchedulerState, doomed: dict[TaskState, TaskState], reason: str, message: str) -> None:
+    """Have nobody want these tasks; each comes with the task that is the reason."""
     effects = state.effects
-    for task in doomed:
+    # Another one may be abandoned before these have left: their dependents need not be walked through again.
+    state.abandoned |= doomed
+    for task, root in doomed.items():
         for client in task.wanted_by:
             del client.wants[task]
             if task is root:
                 effects.append(ReportCancelled(client.name, task.key, reason, message))
             else:
+                consequence = f"it depends on {root.key!r}: {message or reason}"
                 effects.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
         task.wanted_by = ()
         if task.pins:

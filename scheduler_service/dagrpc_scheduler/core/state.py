@@ -22,6 +22,7 @@ class SchedulerState:
     """Facts about tasks, workers and clients, and what the current event has led to so far."""
 
     __slots__ = (
+        "abandoned",
         "aliases",
         "allowed_cache",
         "announced",
@@ -43,6 +44,7 @@ class SchedulerState:
         "ready",
         "recommendations",
         "refresh",
+        "retried",
         "rooms",
         "run_id",
         "running",
@@ -111,8 +113,12 @@ class SchedulerState:
         """Waiting tasks that nothing is missing for, to be placed."""
         self.complete_graphs: list[GraphRecord] = []
         """Graphs whose last part has come; their pins go once the tasks have settled."""
+        self.retried: dict[TaskState, None] = {}
+        """Failed tasks that are to be run again. Empty between events."""
         self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
         """Workers that are to be told who holds what now."""
+        self.abandoned: dict[TaskState, TaskState] = {}
+        """Tasks that were cancelled by the current event, and on account of which."""
         self.effects: list[Effect] = []
         self.open_frees: list[WorkerState] = []
         """Workers that may have a `FreeKeys` which can still be added to."""

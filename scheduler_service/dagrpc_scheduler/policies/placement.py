@@ -76,6 +76,11 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
 def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     """Return the best of the workers that hold dependencies, or another one if that is much sooner."""
     config = state.config
+    if len(task.dependencies) == 1 and len(task.dependencies[0].holders) == 1:
+        # The usual case: the holder has just computed it and has nothing else to do.
+        worker = task.dependencies[0].holders[0]
+        if worker.status == RUNNING and worker is not task.avoid and not _wait(worker):
+            return worker
     held: dict[WorkerState, int] = {}
     total = 0
     for dependency in task.dependencies:

@@ -53,6 +53,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         await session.run(lambda message: _take(service, client, session, message))
     finally:
         service.sessions.clients.pop(client, None)
+        service.coordination.client_gone(client)
         service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
         logger.info("Client %s disconnected", client)
 
@@ -63,8 +64,12 @@ def _take(
     """Carry out a batch of a client's commands, in order."""
     stimulus = service.stimulus("client")
     for command in message.commands:
-        if command.WhichOneof("command") == "ping":
+        kind = command.WhichOneof("command")
+        if kind == "ping":
             session.send(client_session_pb2.Pong(token=command.ping.token))
+            continue
+        if kind == "coordinate":
+            service.coordination.take(client, command.coordinate)
             continue
         event = client_event(client, command, stimulus)
         if event is not None:

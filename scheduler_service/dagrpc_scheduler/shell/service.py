@@ -23,6 +23,7 @@ from dagrpc.v1 import scheduler_service_pb2, worker_session_pb2
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.sessions import Sessions
@@ -84,6 +85,7 @@ class SchedulerService:
         self.tasks: set[asyncio.Task[Any]] = set()
         self._server: Server | None = None
         self._timers = Timers(self)
+        self.coordination = Coordination(self)
         self._finished = asyncio.Event()
         self._closing = False
         self.stimuli = 0
@@ -174,6 +176,7 @@ class SchedulerService:
         await asyncio.gather(*(session.drain(2.0) for session in sessions))
         await self._await_workers(5.0)
         await cancel_all(self.tasks)
+        self.coordination.close()
         if self._server is not None:
             await self._server.stop(0.5)
         self.user_threads.shutdown(wait=False, cancel_futures=True)

@@ -9,7 +9,9 @@ from dagrpc.v1 import client_session_pb2, failure_pb2, worker_session_pb2
 from dagrpc.v1.client_session_pb2 import ClientEvent, UpdateGraphResponse
 from dagrpc.v1.common_pb2 import DataRef
 from dagrpc.v1.worker_session_pb2 import ComputeResponse, WorkerCommand
+from dagrpc_scheduler.coordination.operations import Answer
 from dagrpc_scheduler.core import effects
+from dagrpc_scheduler.shell.coordination import write_answer
 
 _BATCH_LIMIT = 5_000
 """Items of one message; a batch that a slow peer let grow goes out in several."""
@@ -92,6 +94,7 @@ _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
     effects.ReportRetried: _retried,
     effects.RejectGraph: _rejected,
     client_session_pb2.Pong: _pong,
+    Answer: lambda answer, event: write_answer(answer, event.coordinated),
 }
 
 

@@ -81,6 +81,25 @@ def test_a_deep_graph_is_cancelled_without_recursion() -> None:
     assert scheduler.is_empty()
 
 
+def test_keys_that_are_cancelled_together_are_cancelled_for_the_same_reason() -> None:
+    scheduler = Scheduler([A])
+    graph = {"x0": ""} | {f"x{number}": f"x{number - 1}" for number in range(1, 3000)}
+    scheduler.core._validate = False
+    scheduler.submit(graph, wanted=graph)
+    assert scheduler.cancel(*graph)[:3000] == [ReportCancelled("c", key, *USER) for key in graph]
+    assert scheduler.is_empty()
+
+
+def test_much_lost_data_cancels_what_depends_on_it_once() -> None:
+    scheduler = Scheduler([A])
+    for number in range(5):
+        scheduler.scatter(f"s{number}", A)
+    scheduler.submit({"bob-task": "s0 s1 s2 s3 s4", "end": "bob-task"}, options=TaskOptions(workers=("bob",)))
+    reports = of_type(ReportCancelled, scheduler.lose(A))
+    assert sorted(report.key for report in reports) == ["end", "s0", "s1", "s2", "s3", "s4"]
+    assert scheduler.is_empty()
+
+
 # --- wanting and leaving ---
 
 

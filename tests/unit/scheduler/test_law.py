@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core import events, machine
 from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.invariants import InvariantViolation, check
 from dagrpc_scheduler.core.machine import ImpossibleTransition
 from dagrpc_scheduler.core.model import ErrorRecord, TaskState
+from dagrpc_scheduler.core.transitions.diagram import state_diagram
 from dagrpc_scheduler.core.transitions.loop import transition
 from dagrpc_scheduler.core.transitions.table import TABLE, stale
 from dagrpc_scheduler.policies.load import LoadIndex, load_of
@@ -40,6 +42,11 @@ def test_nothing_leaves_forgotten() -> None:
         "released",
         "forgotten",
     }
+
+
+def test_the_diagram_in_the_readme_is_the_table() -> None:
+    readme = Path(machine.__file__).with_name("README.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{state_diagram()}\n```" in readme
 
 
 def test_stale_recommendations_do_nothing() -> None:

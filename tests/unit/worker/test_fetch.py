@@ -94,6 +94,15 @@ def test_a_more_urgent_task_makes_its_dependency_more_urgent() -> None:
     assert gathered(worker.bring(A, "x")) == {C: ["q0"]}
 
 
+def test_a_dependency_that_became_more_urgent_passes_others_from_the_same_peer() -> None:
+    worker = Worker(gather_keys=1, gathers_per_peer=1)
+    worker.compute("y", {"x": [A]})
+    worker.compute("p", {"p0": [A]}, priority=2.0)
+    worker.compute("q", {"q0": [A]}, priority=3.0)
+    worker.compute("r", {"q0": [A]}, priority=1.0)
+    assert gathered(worker.bring(A, "x")) == {A: ["q0"]}
+
+
 def test_a_peer_on_this_host_is_preferred() -> None:
     worker = Worker()
     assert gathered(worker.compute("y", {"x": [A, "here:2", B]})) == {"here:2": ["x"]}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from dagrpc._util import running
 
 if TYPE_CHECKING:
     from dagrpc_worker.execute.runner import Job, TaskRunner
@@ -33,9 +34,16 @@ class TaskContext:
         """The worker that runs the task."""
         return self.runner.owner
 
+    def secede(self) -> bool:
+        """Leave the pool of threads. Return whether the task was in it."""
+        return self.runner.secede(self)
 
-# A context variable holds in threads and coroutines alike.
-current: ContextVar[TaskContext | None] = ContextVar("dagrpc_task", default=None)
+    def rejoin(self) -> None:
+        """Wait for a place in the pool that the task left."""
+        self.runner.rejoin(self)
+
+
+current = running.current
 
 
 def get_context() -> TaskContext:
@@ -47,7 +55,7 @@ def get_context() -> TaskContext:
         If the caller is not part of a task.
     """
     context = current.get()
-    if context is None:
+    if not isinstance(context, TaskContext):
         raise ValueError("This works inside a task only: no task runs in this thread")
     return context
 
@@ -60,8 +68,7 @@ def secede() -> None:
     ValueError
         If the caller is not part of a task, or not in the thread that the task runs in.
     """
-    context = get_context()
-    context.runner.secede(context)
+    get_context().secede()
 
 
 def rejoin() -> None:
@@ -72,5 +79,4 @@ def rejoin() -> None:
     ValueError
         If the caller is not part of a task, or not in the thread that the task runs in.
     """
-    context = get_context()
-    context.runner.rejoin(context)
+    get_context().rejoin()

@@ -81,8 +81,8 @@ class ThreadPool:
             with self._lock:
                 self._add_thread()
 
-    def secede(self, announce: Callable[[], None]) -> None:
-        """Let the calling thread leave the pool; a new one takes its place. Does nothing if it has left.
+    def secede(self, announce: Callable[[], None]) -> bool:
+        """Let the calling thread leave the pool; a new one takes its place. Return whether it was in the pool.
 
         Parameters
         ----------
@@ -96,12 +96,13 @@ class ThreadPool:
         """
         thread = self._calling_thread()
         if thread.seceded:
-            return
+            return False
         thread.seceded = True
         announce()
         with self._lock:
             self._members -= 1
             self._add_thread()
+        return True
 
     def rejoin(self) -> None:
         """Let the calling thread, which left, wait for a place and take it.

@@ -116,6 +116,11 @@ class TaskRunner:
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
 
+    @property
+    def pools(self) -> dict[str, ThreadPool]:
+        """The pools of threads by name."""
+        return {name or "default": pool for name, pool in self._pools.items()}
+
     def executing(self) -> dict[str, float]:
         """Return since when each task runs, in seconds since the epoch, by key."""
         return {key: start for (key, _), start in list(self._executing.items())}
@@ -134,15 +139,16 @@ class TaskRunner:
         if self._queued.pop(identity, None) is None:
             return
         start = self._executing[identity] = time()
+        # A context of its own: what a task sets must not be seen by the next one in this thread.
+        context = copy_context()
+        context.run(task_context.current.set, TaskContext(job, self, start))
         try:
-            function, args, kwargs = self._load(job)
+            # In it, too: futures among the arguments find the client by it.
+            function, args, kwargs = context.run(self._load, job)
         except BaseException as error:
             self._executing.pop(identity, None)
             self._post(self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION))
             return
-        # A context of its own: what a task sets must not be seen by the next one in this thread.
-        context = copy_context()
-        context.run(task_context.current.set, TaskContext(job, self, start))
         try:
             result = context.run(function, *args, **kwargs)
             if type(result) is CoroutineType:
@@ -217,8 +223,8 @@ class TaskRunner:
 
     # --- called by tasks -----------------------------------------------------------------------------------------
 
-    def secede(self, context: TaskContext) -> None:
-        """Let a task's thread leave its pool."""
+    def secede(self, context: TaskContext) -> bool:
+        """Let a task's thread leave its pool. Return whether it was in there."""
 
         def announce() -> None:
             # Once for each run: its place was given away for good.
@@ -229,8 +235,8 @@ class TaskRunner:
 
         if context.on_loop:
             announce()
-        else:
-            self._pools[context.job.executor].secede(announce)
+            return False
+        return self._pools[context.job.executor].secede(announce)
 
     def rejoin(self, context: TaskContext) -> None:
         """Let a task's thread come back into its pool."""

@@ -6,13 +6,16 @@ import asyncio
 import enum
 import logging
 import os
+import threading
 import time
+import uuid
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
+from dagrpc._client import current
 from dagrpc._codec.tasks import SharedStore
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool
@@ -20,12 +23,15 @@ from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
+from dagrpc._util.keys import decode_key
 from dagrpc._util.versions import own_versions
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_session_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
+from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.execute import context
 from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
@@ -41,6 +47,11 @@ from dagrpc_worker.shell.scheduler_file import scheduler_address
 from dagrpc_worker.shell.translate_in import CommandReader
 from dagrpc_worker.shell.translate_out import GoodbyeReport
 from dagrpc_worker.shell.workspace import Workspace
+
+if TYPE_CHECKING:
+    from dagrpc._client.connection import SchedulerInfo
+    from dagrpc._client.of_worker import WorkersClient
+    from dagrpc.client import Client
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -86,6 +97,8 @@ class WorkerService:
         Where it serves, ``host:port``. Empty before `start`.
     name : str
         Its name on the cluster.
+    id : str
+        Its own, unlike that of any other worker.
     data : DataStore
         The results that it holds, by key.
     local_directory : str
@@ -103,10 +116,14 @@ class WorkerService:
         self.data = DataStore()
         self.status = common_pb2.WORKER_STATUS_RUNNING
         self.local_directory = ""
+        self.id = f"Worker-{uuid.uuid4()}"
+        self.plugins: dict[str, Any] = {}
+        self._workers_client: WorkersClient | None = None
         self._shared = SharedStore()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._end: End | None = None
         self._finished = asyncio.Event()
+        self._client_lock = threading.Lock()
         self._joined = False
         self._starting: asyncio.Task[None] | None = None
         self._cleanup = AsyncExitStack()
@@ -154,6 +171,9 @@ class WorkerService:
             self.local_directory = str(workspace.path)
             await self._serve()
             self._compose()
+            current.begin_tasks()
+            self._cleanup.callback(current.end_tasks)
+            self._cleanup.push_async_callback(self._close_client)
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
             await self._cleanup.aclose()
@@ -285,6 +305,66 @@ class WorkerService:
         """Close: the worker's state cannot be trusted any more, and its tasks are better off elsewhere."""
         logger.critical("Worker %s at %s has met a bug and closes", self.name, self.address, exc_info=error)
         self._begin_close(EndKind.FAILED, f"internal error: {type(error).__name__}: {error}")
+
+    # --- for tasks -----------------------------------------------------------------------------------------------
+
+    @property
+    def client(self) -> Client:
+        """The client that all tasks of this worker share; made when it is first asked for."""
+        return self.get_client()
+
+    def get_client(self, timeout: float | None = None) -> Client:
+        """Return the client that all tasks of this worker share. From any thread.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            How long to try to reach the scheduler, in seconds, if the client is not there yet.
+        """
+        if self._workers_client is None:
+            # Most workers never need one, and what it imports.
+            from dagrpc._client.of_worker import WorkersClient
+
+            with self._client_lock:
+                if self._workers_client is None:
+                    self._workers_client = WorkersClient(self.scheduler_address)
+        return self._workers_client.get(timeout)
+
+    async def _close_client(self) -> None:
+        if self._workers_client is not None:
+            await self._workers_client.close()
+
+    def get_current_task(self) -> Any:
+        """Return the key of the task that the caller is part of.
+
+        Raises
+        ------
+        ValueError
+            If the caller is not part of a task.
+        """
+        return decode_key(context.get_context().key)
+
+    @property
+    def scheduler(self) -> SchedulerInfo:
+        """The scheduler."""
+        from dagrpc._client.connection import SchedulerInfo
+
+        return SchedulerInfo(self.scheduler_address, "")
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the worker runs on."""
+        return self._loop
+
+    @property
+    def state(self) -> WorkerView:
+        """What the worker's core knows of its tasks."""
+        return self._core.view
+
+    @property
+    def executors(self) -> dict[str, Any]:
+        """The pools of threads that run tasks, by name."""
+        return dict(self._runner.pools)
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -81,15 +81,17 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
     if client is None:
         return
     wanted_by_others: dict[TaskState, bool] = {}
+    doomed: list[TaskState] = []
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None:
             continue
         if event.force or not _others_want(task, client, wanted_by_others):
-            abandon(state, task, event.reason, event.message)
+            doomed.append(task)
         elif task in client.wants:
             state.effects.append(ReportCancelled(client.name, key, event.reason, event.message))
             stop_wanting(state, client, task)
+    abandon(state, doomed, event.reason, event.message)
 
 
 def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
@@ -122,6 +124,7 @@ def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
         task = stack.pop()
         if task.state == ERRED and task not in seen:
             seen[task] = None
+            state.retried[task] = None
             state.recommend(task, RELEASED)
             stack.extend(task.dependencies)
 

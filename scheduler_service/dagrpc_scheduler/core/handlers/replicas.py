@@ -85,19 +85,34 @@ def replication_requested(state: SchedulerState, event: ReplicationRequested) ->
     listed = event.workers or state.workers
     targets = [state.workers[address] for address in listed if address in state.workers]
     targets = [worker for worker in dict.fromkeys(targets) if worker.status == RUNNING]
+    heap = [(worker.nbytes, number, worker) for number, worker in enumerate(targets)]
+    heapq.heapify(heap)
     orders: dict[WorkerState, list[TaskState]] = {}
-    expected: dict[WorkerState, int] = {}
     for key in dict.fromkeys(event.keys):
         task = state.tasks.get(key)
         if task is None or task.state != MEMORY or task.options.actor:
             continue
-        others = [worker for worker in targets if task not in worker.has_what]
-        if event.copies:
-            count = max(0, event.copies - len(task.holders))
-            others = heapq.nsmallest(count, others, key=lambda worker: worker.nbytes + expected.get(worker, 0))
-        for worker in others:
+        count = max(0, event.copies - len(task.holders)) if event.copies else len(targets)
+        for worker in _take_least(heap, task, count):
             orders.setdefault(worker, []).append(task)
-            expected[worker] = expected.get(worker, 0) + task.nbytes
     for worker, tasks in orders.items():
         worker.open_free = None
         state.effects.append(AcquireReplicas(worker.address, [location(state, task) for task in tasks]))
+
+
+def _take_least(heap: list[tuple[int, int, WorkerState]], task: TaskState, count: int) -> list[WorkerState]:
+    """Return `count` workers, or as many as there are, that do not hold a result, and count it as theirs.
+
+    The heap has all workers with the bytes that they hold, or will.
+    """
+    chosen: list[WorkerState] = []
+    entries: list[tuple[int, int, WorkerState]] = []
+    while heap and len(chosen) < count:
+        nbytes, number, worker = heapq.heappop(heap)
+        if task not in worker.has_what:
+            chosen.append(worker)
+            nbytes += task.nbytes
+        entries.append((nbytes, number, worker))
+    for entry in entries:
+        heapq.heappush(heap, entry)
+    return chosen

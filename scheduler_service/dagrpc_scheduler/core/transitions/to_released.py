@@ -72,12 +72,19 @@ def _recover(state: SchedulerState, task: TaskState) -> None:
 
 def erred_to_released(state: SchedulerState, task: TaskState) -> None:
     """A client asked for another try, of this task or of one that made it fail."""
+    if task not in state.retried:
+        # Nobody did: it was to be released because it is not needed, and failed before that.
+        if not is_needed(task) and not task.dependents:
+            state.recommend(task, FORGOTTEN)
+        return
+    del state.retried[task]
     task.state = RELEASED
     task.error = None
     task.retries = task.options.retries
     task.suspicious = 0
     for dependent in task.dependents or ():
         if dependent.state == ERRED:
+            state.retried[dependent] = None
             state.recommend(dependent, RELEASED)
     if is_needed(task):
         for client in task.wanted_by:

@@ -1,0 +1,267 @@
+"""A cluster as an executor of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dagrpc._client import submit
+from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, inline_value, result
+from dagrpc._client.options import explicit_options
+from dagrpc._client.state import ERROR, FINISHED
+from dagrpc._client.waiting import Deadline, run_awaiting
+from dagrpc.future import Future
+
+if TYPE_CHECKING:
+    from dagrpc.client import Client
+
+__all__ = ["ClientExecutor"]
+
+T = TypeVar("T")
+
+_FIFO_TIMEOUT = "100 ms"
+_OPTIONS = frozenset(("allow_other_workers", "priority", "pure", "resources", "retries", "workers"))
+
+
+class ClientExecutor(concurrent.futures.Executor):
+    """Runs calls on a cluster, with the interface of `concurrent.futures.Executor`.
+
+    Made by `Client.get_executor`. Its futures are those of `concurrent.futures`: `concurrent.futures.wait`,
+    `concurrent.futures.as_completed` and ``loop.run_in_executor`` work with them. Results are fetched when they are
+    there, and leave the cluster then.
+
+    Parameters
+    ----------
+    client : Client
+        The client.
+    **options
+        For all calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``, ``pure``, as for
+        `Client.submit`; but calls are not pure unless it says so.
+
+    Raises
+    ------
+    TypeError
+        If there is another option.
+
+    Examples
+    --------
+    >>> with client.get_executor(retries=2) as executor:  # doctest: +SKIP
+    ...     print(executor.submit(pow, 2, 10).result())
+    ...     print(list(executor.map(abs, [-1, -2])))
+    1024
+    [1, 2]
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        unknown = sorted(options.keys() - _OPTIONS)
+        if unknown:
+            raise TypeError(f"unsupported arguments to ClientExecutor: {unknown}")
+        self._client = client
+        self._pure = bool(options.pop("pure", False))
+        self._given: Mapping[str, Any] = explicit_options(**options)
+        self._lock = threading.Lock()
+        self._shut = False
+        # Whoever takes a future out of here is the one who settles it. A call runs even if its caller drops the future.
+        self._pending: dict[concurrent.futures.Future[Any], Future[Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<ClientExecutor of {self._client.id}, {len(self._pending)} pending>"
+
+    # --- calls ---------------------------------------------------------------------------------------------------
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        """Have the cluster call a function.
+
+        Parameters
+        ----------
+        fn : callable
+            The function.
+        *args, **kwargs
+            Its arguments; all of them, whatever they are called.
+
+        Raises
+        ------
+        RuntimeError
+            If the executor was shut down.
+        ClosedClientError
+            If the client is closed.
+        TypeError
+            If `fn` is not callable, or it or an argument cannot be pickled.
+
+        Examples
+        --------
+        >>> executor.submit(pow, 2, 10).result()  # doctest: +SKIP
+        1024
+        """
+        with self._lock:
+            self._check_open()
+            future = submit.submit(
+                self._client,
+                fn,
+                args,
+                kwargs,
+                key=None,
+                pure=self._pure,
+                fifo_timeout=_FIFO_TIMEOUT,
+                allow_other_workers=False,
+                given=self._given,
+            )
+            outer = self._note(future)
+        self._connect(outer, future)
+        return outer
+
+    def map(
+        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+    ) -> Iterator[T]:
+        """Have the cluster call a function for each element of some iterables.
+
+        All calls are submitted at once; results come in the order of the elements, as they are asked for.
+
+        Parameters
+        ----------
+        fn : callable
+            The function.
+        *iterables
+            Its positional arguments; the shortest says how many calls there are.
+        timeout : float, optional
+            Seconds from now after which waiting for a result raises `TimeoutError`.
+        chunksize : int
+            Accepted for compatibility: calls are sent in batches anyhow.
+
+        Raises
+        ------
+        RuntimeError
+            If the executor was shut down.
+
+        Examples
+        --------
+        >>> list(executor.map(pow, range(4), [2, 2, 2, 2]))  # doctest: +SKIP
+        [0, 1, 4, 9]
+        """
+        deadline = Deadline(timeout)
+        columns = list(zip(*zip(*iterables, strict=False), strict=True))
+        with self._lock:
+            self._check_open()
+            futures = (
+                submit.map_calls(
+                    self._client,
+                    fn,
+                    columns,
+                    {},
+                    key=None,
+                    pure=self._pure,
+                    batch_size=None,
+                    fifo_timeout=_FIFO_TIMEOUT,
+                    given=self._given,
+                )
+                if columns
+                else []
+            )
+            outers = [self._note(future) for future in futures]
+        for outer, future in zip(outers, futures, strict=True):
+            self._connect(outer, future)
+        return _results(outers, deadline)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls. The client stays open.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait until all calls are done. If not, they go on nevertheless.
+        cancel_futures : bool
+            Whether to cancel those that are not done.
+
+        Examples
+        --------
+        >>> executor.shutdown(cancel_futures=True)  # doctest: +SKIP
+        """
+        with self._lock:
+            self._shut = True
+            pending = list(self._pending)
+        if cancel_futures:
+            for outer in pending:
+                outer.cancel()
+        if wait:
+            concurrent.futures.wait(pending)
+
+    def _check_open(self) -> None:
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    # --- from the cluster's futures to those of concurrent.futures -----------------------------------------------
+
+    def _note(self, future: Future[Any]) -> concurrent.futures.Future[Any]:
+        outer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._pending[outer] = future
+        return outer
+
+    def _connect(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
+        outer.add_done_callback(self._when_cancelled)
+        future.add_done_callback(lambda done: self._when_done(outer, done))
+
+    def _when_cancelled(self, outer: concurrent.futures.Future[Any]) -> None:
+        future = self._pending.pop(outer, None)
+        if future is not None:
+            # Others may want the same key.
+            future.release()
+            outer.set_running_or_notify_cancel()
+
+    def _when_done(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
+        """Settle a future, if its result is here; else fetch it first. On the callbacks' thread."""
+        if outer not in self._pending:
+            return
+        state = future.bound_state()
+        if state.status == FINISHED:
+            try:
+                value = inline_value(state, self._client)
+            except Exception as error:
+                self._settle(outer, None, error)
+                return
+            if value is NOT_HERE:
+                # Others that are done need not wait for this one.
+                self._client._loop.submit(self._fetch(outer, future))
+            else:
+                self._settle(outer, value, None)
+        elif state.status == ERROR:
+            error, traceback = failure_of(state)
+            self._settle(outer, None, error.with_traceback(traceback))
+        else:
+            self._settle(outer, None, cancelled_error(state))
+
+    async def _fetch(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
+        value, error = None, None
+        try:
+            value = await run_awaiting(result(self._client, future, None))
+        except Exception as raised:
+            error = raised
+        # In a thread: it runs the callbacks of users.
+        await asyncio.to_thread(self._settle, outer, value, error)
+
+    def _settle(self, outer: concurrent.futures.Future[Any], value: Any, error: BaseException | None) -> None:
+        future = self._pending.pop(outer, None)
+        if future is None:
+            return
+        future.release()
+        if isinstance(error, concurrent.futures.CancelledError):
+            outer.cancel()
+        if not outer.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            outer.set_exception(error)
+        else:
+            outer.set_result(value)
+
+
+def _results(futures: list[concurrent.futures.Future[T]], deadline: Deadline) -> Iterator[T]:
+    """Yield results in order, and let go of each future before its result is used."""
+    futures.reverse()
+    try:
+        while futures:
+            yield futures.pop().result(deadline.left())
+    finally:
+        for future in futures:
+            future.cancel()

@@ -1,0 +1,125 @@
+"""All primitives together: requests in, answers and events of the core out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dagrpc_scheduler.coordination import operations
+from dagrpc_scheduler.coordination.desk import Desk, Request
+from dagrpc_scheduler.coordination.event import Events
+from dagrpc_scheduler.coordination.multilock import MultiLocks
+from dagrpc_scheduler.coordination.operations import Operation, Outcome
+from dagrpc_scheduler.coordination.queues import Queues
+from dagrpc_scheduler.coordination.semaphore import Semaphores
+from dagrpc_scheduler.coordination.variable import Variables
+
+
+class Coordinator:
+    """Carries out the operations of all clients.
+
+    Parameters
+    ----------
+    lease_timeout : float or None
+        How many seconds a lease holds unless it is renewed; None: as long as its client.
+
+    Examples
+    --------
+    >>> coordinator = Coordinator(30.0)
+    >>> coordinator.handle("a", 1, None, operations.SetEvent("start"), now=0.0)
+    [Answer(client='a', request=1, done=True, number=0, values=(), lease_seconds=0.0, refusal='', message='')]
+    """
+
+    def __init__(self, lease_timeout: float | None) -> None:
+        self.desk = desk = Desk(lease_timeout)
+        self.semaphores = semaphores = Semaphores(desk)
+        self.multilocks = multilocks = MultiLocks(desk)
+        self.events = events = Events(desk)
+        self.queues = queues = Queues(desk)
+        self.variables = variables = Variables(desk)
+        self._carry_out: dict[type[Any], Callable[[Request, Any], None]] = {
+            operations.AcquireLease: semaphores.acquire,
+            operations.ReleaseLease: semaphores.release,
+            operations.RegisterSemaphore: semaphores.register,
+            operations.CountLeases: semaphores.count,
+            operations.CloseSemaphore: semaphores.close,
+            operations.AcquireLocks: multilocks.acquire,
+            operations.ReleaseLocks: multilocks.release,
+            operations.SetEvent: events.set,
+            operations.ClearEvent: events.clear,
+            operations.WaitEvent: events.wait,
+            operations.PutQueue: queues.put,
+            operations.GetQueue: queues.get,
+            operations.CountQueue: queues.count,
+            operations.CloseQueue: queues.close,
+            operations.SetVariable: variables.set,
+            operations.GetVariable: variables.get,
+            operations.DeleteVariable: variables.delete,
+        }
+
+    def handle(
+        self, client: str, number: int, timeout: float | None, operation: Operation, now: float
+    ) -> list[Outcome]:
+        """Carry out an operation, or have it wait.
+
+        Parameters
+        ----------
+        client : str
+            Who asks.
+        number : int
+            The client's name for the request. It must not use one twice.
+        timeout : float or None
+            How many seconds it may wait; None: for ever.
+        operation : Operation
+            What is asked for.
+        now : float
+            The time, by the clock that `advance` is called by.
+
+        Returns
+        -------
+        list
+            Answers, to this and to other requests, and events for the core.
+        """
+        desk = self.desk
+        desk.now = now
+        carry_out = self._carry_out.get(type(operation))
+        if carry_out is not None:
+            deadline = None if timeout is None else now + timeout
+            carry_out(Request(client, number, deadline), operation)
+        else:
+            self._carry_out_unanswered(client, operation)
+        return self._outcomes()
+
+    def _carry_out_unanswered(self, client: str, operation: Operation) -> None:
+        match operation:
+            case operations.Withdraw(request):
+                self.desk.withdraw(client, request)
+            case operations.Took(request):
+                self.desk.took(client, request)
+            case operations.RenewLeases(leases):
+                self.semaphores.renew(client, leases)
+
+    def client_gone(self, client: str, now: float) -> list[Outcome]:
+        """Withdraw what a client waits for, and release what it holds."""
+        self.desk.now = now
+        self.desk.withdraw_all(client)
+        self.semaphores.client_gone(client)
+        self.multilocks.client_gone(client)
+        self.desk.took_all(client)
+        return self._outcomes()
+
+    def advance(self, now: float) -> list[Outcome]:
+        """Do what is due by the clock: end leases, answer those who have waited long enough."""
+        self.desk.now = now
+        self.semaphores.expire()
+        self.desk.time_out()
+        return self._outcomes()
+
+    def next_deadline(self) -> float | None:
+        """Return when `advance` is to be called; None: not before something else happens."""
+        times = [time for time in (self.desk.next_deadline(), self.semaphores.next_expiry()) if time is not None]
+        return min(times, default=None)
+
+    def _outcomes(self) -> list[Outcome]:
+        outcomes, self.desk.outcomes = self.desk.outcomes, []
+        return outcomes

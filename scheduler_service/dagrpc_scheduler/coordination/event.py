@@ -1,0 +1,64 @@
+"""Events: flags that can be waited for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from dagrpc_scheduler.coordination.desk import Desk, Line, Request
+from dagrpc_scheduler.coordination.operations import ClearEvent, SetEvent, WaitEvent
+
+
+class _Waiting:
+    """Those who wait for an event that is not set."""
+
+    __slots__ = ("_all", "line", "name")
+
+    def __init__(self, all_events: Events, name: str) -> None:
+        self._all = all_events
+        self.name = name
+        self.line: Line = OrderedDict()
+
+    def leave(self, request: Request) -> None:
+        """Have a request wait no longer."""
+        del self.line[request]
+        if not self.line:
+            self._all.forget(self.name)
+
+
+class Events:
+    """All of them. One that is not set and that nobody waits for takes no memory."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._set: set[str] = set()
+        self._waiting: dict[str, _Waiting] = {}
+
+    def set(self, request: Request, operation: SetEvent) -> None:
+        """Set an event and have all who wait for it go on, in the order in which they came."""
+        self._set.add(operation.name)
+        self._desk.answer(request)
+        waiting = self._waiting.pop(operation.name, None)
+        if waiting is not None:
+            for waiter in waiting.line:
+                self._desk.answer(waiter)
+
+    def clear(self, request: Request, operation: ClearEvent) -> None:
+        """Clear an event."""
+        self._set.discard(operation.name)
+        self._desk.answer(request)
+
+    def wait(self, request: Request, operation: WaitEvent) -> None:
+        """Answer once an event is set."""
+        name = operation.name
+        if name in self._set:
+            self._desk.answer(request)
+        elif self._desk.may_wait(request):
+            waiting = self._waiting.get(name)
+            if waiting is None:
+                waiting = self._waiting[name] = _Waiting(self, name)
+            waiting.line[request] = None
+            self._desk.wait(request, waiting)
+
+    def forget(self, name: str) -> None:
+        """Forget an event that nobody waits for any more."""
+        self._waiting.pop(name, None)

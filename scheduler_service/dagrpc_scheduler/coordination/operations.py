@@ -1,0 +1,232 @@
+"""What clients ask of the primitives, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dagrpc_scheduler.core.events import Event as CoreEvent
+
+
+@dataclass(slots=True)
+class Value:
+    """A value in a queue or variable."""
+
+    data: bytes
+    """The value as it came; nobody looks into it here."""
+    keys: tuple[str, ...] = ()
+    """Tasks whose results are to be held as long as the value is."""
+
+
+# --- locks and semaphores ---
+
+
+@dataclass(slots=True)
+class AcquireLease:
+    """Take a lease; it is named by the request."""
+
+    name: str
+    max_leases: int
+    transient: bool = False
+    registered: bool = False
+
+
+@dataclass(slots=True)
+class ReleaseLease:
+    """Give a lease back."""
+
+    lease: int
+
+
+@dataclass(slots=True)
+class RenewLeases:
+    """Go on holding leases. Not answered."""
+
+    leases: Sequence[int]
+
+
+@dataclass(slots=True)
+class RegisterSemaphore:
+    """Make a semaphore known."""
+
+    name: str
+    max_leases: int
+
+
+@dataclass(slots=True)
+class CountLeases:
+    """Count the leases that are held."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class CloseSemaphore:
+    """Forget a semaphore."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class AcquireLocks:
+    """Take so many of these locks at once."""
+
+    names: tuple[str, ...]
+    count: int
+
+
+@dataclass(slots=True)
+class ReleaseLocks:
+    """Give back what was taken at once."""
+
+    lease: int
+
+
+# --- events ---
+
+
+@dataclass(slots=True)
+class SetEvent:
+    """Set an event."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class ClearEvent:
+    """Clear an event."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class WaitEvent:
+    """Wait for an event."""
+
+    name: str
+
+
+# --- queues and variables ---
+
+
+@dataclass(slots=True)
+class PutQueue:
+    """Put a value into a queue."""
+
+    name: str
+    value: Value
+    max_size: int = 0
+    open: bool = False
+    front: bool = False
+
+
+@dataclass(slots=True)
+class GetQueue:
+    """Take so many values out of a queue; 0: all that are there."""
+
+    name: str
+    count: int = 1
+    max_size: int = 0
+    open: bool = False
+
+
+@dataclass(slots=True)
+class CountQueue:
+    """Count the values in a queue."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class CloseQueue:
+    """Use a queue no longer."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class SetVariable:
+    """Set a variable."""
+
+    name: str
+    value: Value
+
+
+@dataclass(slots=True)
+class GetVariable:
+    """Read a variable."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class DeleteVariable:
+    """Unset a variable."""
+
+    name: str
+
+
+# --- requests themselves ---
+
+
+@dataclass(slots=True)
+class Withdraw:
+    """Wait no longer for a request. Not answered."""
+
+    request: int
+
+
+@dataclass(slots=True)
+class Took:
+    """The client holds the futures of an answer itself. Not answered."""
+
+    request: int
+
+
+Operation: TypeAlias = (
+    AcquireLease
+    | ReleaseLease
+    | RenewLeases
+    | RegisterSemaphore
+    | CountLeases
+    | CloseSemaphore
+    | AcquireLocks
+    | ReleaseLocks
+    | SetEvent
+    | ClearEvent
+    | WaitEvent
+    | PutQueue
+    | GetQueue
+    | CountQueue
+    | CloseQueue
+    | SetVariable
+    | GetVariable
+    | DeleteVariable
+    | Withdraw
+    | Took
+)
+
+
+# --- what comes of them ---
+
+INCONSISTENT = "inconsistent"
+UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Answer:
+    """Answers a request."""
+
+    client: str
+    request: int
+    done: bool = True
+    """False if it was not possible in time, or it was refused."""
+    number: int = 0
+    values: Sequence[Value] = ()
+    lease_seconds: float = 0.0
+    refusal: str = ""
+    message: str = ""
+
+
+Outcome: TypeAlias = Answer | CoreEvent

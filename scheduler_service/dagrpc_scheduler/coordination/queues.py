@@ -1,0 +1,152 @@
+"""Queues of values, first in, first out; with or without a limit to their size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from dagrpc_scheduler.coordination.desk import Desk, Request
+from dagrpc_scheduler.coordination.operations import CloseQueue, CountQueue, GetQueue, PutQueue, Value
+
+
+class _Getter:
+    """What a waiting `get` has been given so far."""
+
+    __slots__ = ("count", "values")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.values: list[Value] = []
+
+
+class Queue:
+    """One queue."""
+
+    __slots__ = ("_all", "getters", "max_size", "name", "putters", "users", "values")
+
+    def __init__(self, all_queues: Queues, name: str, max_size: int) -> None:
+        self._all = all_queues
+        self.name = name
+        self.max_size = max_size
+        self.users = 0
+        """How many have opened and not closed it."""
+        self.values: deque[Value] = deque()
+        self.getters: OrderedDict[Request, _Getter] = OrderedDict()
+        self.putters: OrderedDict[Request, Value] = OrderedDict()
+
+    @property
+    def holder(self) -> str:
+        """The name under which it holds results."""
+        return f"queue-{self.name}"
+
+    def leave(self, request: Request) -> None:
+        """Have a request wait no longer; what it had been given goes to the next."""
+        getter = self.getters.pop(request, None)
+        if getter is None:
+            del self.putters[request]
+        else:
+            self.values.extendleft(reversed(getter.values))
+        self._all.serve(self)
+
+
+class Queues:
+    """All of them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._by_name: dict[str, Queue] = {}
+
+    def _queue(self, name: str, max_size: int, open_it: bool) -> Queue:
+        queue = self._by_name.get(name)
+        if queue is None:
+            queue = self._by_name[name] = Queue(self, name, max_size)
+        if open_it:
+            queue.users += 1
+        return queue
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def put(self, request: Request, operation: PutQueue) -> None:
+        """Take a value, now or once there is room."""
+        queue = self._queue(operation.name, operation.max_size, operation.open)
+        if operation.front:
+            queue.values.appendleft(self._held(queue, operation.value))
+            self._desk.answer(request)
+        # Whoever waits for a value makes room for one, whatever the size.
+        elif not queue.putters and (not queue.max_size or queue.getters or len(queue.values) < queue.max_size):
+            queue.values.append(self._held(queue, operation.value))
+            self._desk.answer(request)
+        elif self._desk.may_wait(request):
+            queue.putters[request] = operation.value
+            self._desk.wait(request, queue)
+        self.serve(queue)
+
+    def get(self, request: Request, operation: GetQueue) -> None:
+        """Give values, now or once there are enough."""
+        queue = self._queue(operation.name, operation.max_size, operation.open)
+        if operation.count == 0:
+            values = list(queue.values)
+            queue.values.clear()
+            self._give(queue, request, values)
+        elif queue.getters or len(queue.values) < operation.count:
+            if self._desk.may_wait(request):
+                queue.getters[request] = _Getter(operation.count)
+                self._desk.wait(request, queue)
+        else:
+            self._give(queue, request, [queue.values.popleft() for _ in range(operation.count)])
+        self.serve(queue)
+
+    def count(self, request: Request, operation: CountQueue) -> None:
+        """Answer how many values there are."""
+        queue = self._by_name.get(operation.name)
+        self._desk.answer(request, number=0 if queue is None else len(queue.values))
+
+    def close(self, request: Request, operation: CloseQueue) -> None:
+        """Take note that a user has done; the last has the values dropped."""
+        self._desk.answer(request)
+        queue = self._by_name.get(operation.name)
+        if queue is None:
+            return
+        queue.users = max(0, queue.users - 1)
+        if not queue.users:
+            values = list(queue.values)
+            queue.values.clear()
+            self._let_go(queue, values)
+            self.serve(queue)
+
+    # --- values --------------------------------------------------------------------------------------------------
+
+    def _held(self, queue: Queue, value: Value) -> Value:
+        if value.keys:
+            self._desk.hold(queue.holder, value.keys)
+        return value
+
+    def _let_go(self, queue: Queue, values: list[Value]) -> None:
+        keys = [key for value in values for key in value.keys]
+        if keys:
+            self._desk.let_go(queue.holder, keys)
+
+    def _give(self, queue: Queue, request: Request, values: list[Value]) -> None:
+        self._desk.hand_over(request, queue.holder, values)
+        self._desk.answer(request, values=values)
+
+    def serve(self, queue: Queue) -> None:
+        """Give values to those who wait for them, and let those in who wait for room."""
+        while True:
+            while queue.getters and queue.values:
+                request, getter = next(iter(queue.getters.items()))
+                getter.values.append(queue.values.popleft())
+                if len(getter.values) == getter.count:
+                    del queue.getters[request]
+                    self._give(queue, request, getter.values)
+            if not queue.putters or (len(queue.values) >= queue.max_size and not queue.getters):
+                break
+            request, value = queue.putters.popitem(last=False)
+            queue.values.append(self._held(queue, value))
+            self._desk.answer(request)
+        if not (queue.users or queue.values or queue.getters or queue.putters):
+            # Also one that has a limit: whoever opens it anew says how large it may be.
+            self._by_name.pop(queue.name, None)
+
+    def state(self, name: str) -> Queue | None:
+        """Return a queue, for whoever looks from outside."""
+        return self._by_name.get(name)

@@ -1,0 +1,191 @@
+"""Semaphores, and locks, which are semaphores of one lease."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from dagrpc_scheduler.coordination.desk import Desk, Line, Request
+from dagrpc_scheduler.coordination.operations import (
+    INCONSISTENT,
+    UNKNOWN,
+    AcquireLease,
+    CloseSemaphore,
+    CountLeases,
+    RegisterSemaphore,
+    ReleaseLease,
+)
+
+LeaseName: TypeAlias = tuple[str, int]
+"""The client and the number of the request that acquired it."""
+
+
+class Semaphore:
+    """One semaphore."""
+
+    __slots__ = ("_all", "leases", "line", "max_leases", "name", "transient")
+
+    def __init__(self, all_semaphores: Semaphores, name: str, max_leases: int, transient: bool) -> None:
+        self._all = all_semaphores
+        self.name = name
+        self.max_leases = max_leases
+        self.transient = transient
+        """Whether it is forgotten when nobody uses it: a lock."""
+        self.leases: dict[LeaseName, None] = {}
+        self.line: Line = OrderedDict()
+
+    def leave(self, request: Request) -> None:
+        """Have a request wait no longer."""
+        del self.line[request]
+        self._all.tidy(self)
+
+
+class Semaphores:
+    """All of them, and all leases."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._by_name: dict[str, Semaphore] = {}
+        self._leases: OrderedDict[LeaseName, tuple[Semaphore, float]] = OrderedDict()
+        """Semaphore and time of expiry. The next to expire is the first, for all hold equally long."""
+        self._of_client: dict[str, dict[int, None]] = {}
+
+    def _semaphore(self, request: Request, name: str, max_leases: int, transient: bool) -> Semaphore | None:
+        """Return a semaphore, made if need be; None if it is another than the request says, which is refused."""
+        semaphore = self._by_name.get(name)
+        if semaphore is None:
+            semaphore = self._by_name[name] = Semaphore(self, name, max_leases, transient)
+        elif semaphore.max_leases != max_leases:
+            message = f"Inconsistent max leases: {max_leases}, expected: {semaphore.max_leases}"
+            self._desk.refuse(request, INCONSISTENT, message)
+            return None
+        if not transient:
+            semaphore.transient = False
+        return semaphore
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def acquire(self, request: Request, operation: AcquireLease) -> None:
+        """Grant a lease, now or later."""
+        name = operation.name
+        if operation.registered and not operation.transient and name not in self._by_name:
+            self._refuse_unknown(request, name)
+            return
+        semaphore = self._semaphore(request, name, operation.max_leases, operation.transient)
+        if semaphore is None:
+            return
+        if not semaphore.line and len(semaphore.leases) < semaphore.max_leases:
+            self._grant(semaphore, request)
+        elif self._desk.may_wait(request):
+            semaphore.line[request] = None
+            self._desk.wait(request, semaphore)
+        else:
+            self.tidy(semaphore)
+
+    def release(self, request: Request, operation: ReleaseLease) -> None:
+        """Take a lease back."""
+        lease = (request.client, operation.lease)
+        known = lease in self._leases
+        self._desk.answer(request, known)
+        if known:
+            self._end(lease)
+
+    def renew(self, client: str, leases: Iterable[int]) -> None:
+        """Have leases hold anew."""
+        for number in leases:
+            lease = (client, number)
+            entry = self._leases.get(lease)
+            if entry is not None:
+                self._leases[lease] = (entry[0], self._expiry())
+                self._leases.move_to_end(lease)
+
+    def register(self, request: Request, operation: RegisterSemaphore) -> None:
+        """Make a semaphore known."""
+        if self._semaphore(request, operation.name, operation.max_leases, transient=False) is not None:
+            self._desk.answer(request)
+
+    def count(self, request: Request, operation: CountLeases) -> None:
+        """Answer how many leases are held."""
+        semaphore = self._by_name.get(operation.name)
+        self._desk.answer(request, number=0 if semaphore is None else len(semaphore.leases))
+
+    def close(self, request: Request, operation: CloseSemaphore) -> None:
+        """Forget a semaphore."""
+        semaphore = self._by_name.pop(operation.name, None)
+        if semaphore is not None:
+            line, semaphore.line = semaphore.line, OrderedDict()
+            for waiting in line:
+                self._refuse_unknown(waiting, semaphore.name)
+            for lease in semaphore.leases:
+                self._forget_lease(lease)
+        self._desk.answer(request)
+
+    def _refuse_unknown(self, request: Request, name: str) -> None:
+        self._desk.refuse(request, UNKNOWN, f"Semaphore or Lock `{name}` not known.")
+
+    # --- leases --------------------------------------------------------------------------------------------------
+
+    def _expiry(self) -> float:
+        timeout = self._desk.lease_timeout
+        return float("inf") if timeout is None else self._desk.now + timeout
+
+    def _grant(self, semaphore: Semaphore, request: Request) -> None:
+        lease = request.lease
+        semaphore.leases[lease] = None
+        self._leases[lease] = (semaphore, self._expiry())
+        self._of_client.setdefault(request.client, {})[request.number] = None
+        self._desk.answer(request, lease_seconds=self._desk.lease_timeout or 0.0)
+
+    def _forget_lease(self, lease: LeaseName) -> None:
+        del self._leases[lease]
+        client, number = lease
+        of_client = self._of_client[client]
+        del of_client[number]
+        if not of_client:
+            del self._of_client[client]
+
+    def _end(self, lease: LeaseName) -> None:
+        """End a lease and grant it to whoever waits longest."""
+        semaphore, _ = self._leases[lease]
+        self._forget_lease(lease)
+        del semaphore.leases[lease]
+        while semaphore.line and len(semaphore.leases) < semaphore.max_leases:
+            request, _ = semaphore.line.popitem(last=False)
+            self._grant(semaphore, request)
+        self.tidy(semaphore)
+
+    def tidy(self, semaphore: Semaphore) -> None:
+        """Forget a lock that nobody uses."""
+        unused = semaphore.transient and not semaphore.leases and not semaphore.line
+        # It may have been closed, and another have its name.
+        if unused and self._by_name.get(semaphore.name) is semaphore:
+            del self._by_name[semaphore.name]
+
+    def expire(self) -> None:
+        """End the leases that were not renewed in time."""
+        while self._leases:
+            lease, (_, expiry) = next(iter(self._leases.items()))
+            if expiry > self._desk.now:
+                return
+            self._end(lease)
+
+    def next_expiry(self) -> float | None:
+        """Return when `expire` has something to do; None means never."""
+        if not self._leases or self._desk.lease_timeout is None:
+            return None
+        return next(iter(self._leases.values()))[1]
+
+    def client_gone(self, client: str) -> None:
+        """End a client's leases."""
+        for number in list(self._of_client.get(client, ())):
+            self._end((client, number))
+
+    def state(self, name: str) -> Semaphore | None:
+        """Return a semaphore, for whoever looks from outside."""
+        return self._by_name.get(name)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all semaphores."""
+        return list(self._by_name)

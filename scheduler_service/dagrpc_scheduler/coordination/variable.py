@@ -1,0 +1,92 @@
+"""Variables: one value each, for all to read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from dagrpc_scheduler.coordination.desk import Desk, Line, Request
+from dagrpc_scheduler.coordination.operations import DeleteVariable, GetVariable, SetVariable, Value
+
+
+class Variable:
+    """One variable."""
+
+    __slots__ = ("_all", "line", "name", "value")
+
+    def __init__(self, all_variables: Variables, name: str) -> None:
+        self._all = all_variables
+        self.name = name
+        self.value: Value | None = None
+        """None as long as it is not set."""
+        self.line: Line = OrderedDict()
+        """Those who wait for it to be set."""
+
+    @property
+    def holder(self) -> str:
+        """The name under which it holds results."""
+        return f"variable-{self.name}"
+
+    def leave(self, request: Request) -> None:
+        """Have a request wait no longer."""
+        del self.line[request]
+        self._all.tidy(self)
+
+
+class Variables:
+    """All of them. One that is not set and that nobody waits for takes no memory."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._by_name: dict[str, Variable] = {}
+
+    def set(self, request: Request, operation: SetVariable) -> None:
+        """Set a variable and have all who wait for it go on."""
+        variable = self._by_name.get(operation.name)
+        if variable is None:
+            variable = self._by_name[operation.name] = Variable(self, operation.name)
+        former, value = variable.value, operation.value
+        # Before the former value is let go of: they may have keys in common.
+        if value.keys:
+            self._desk.hold(variable.holder, value.keys)
+        variable.value = value
+        self._let_go(variable, former)
+        self._desk.answer(request)
+        line, variable.line = variable.line, OrderedDict()
+        for waiter in line:
+            self._give(variable, waiter, value)
+
+    def get(self, request: Request, operation: GetVariable) -> None:
+        """Give the value, now or once there is one."""
+        variable = self._by_name.get(operation.name)
+        if variable is not None and variable.value is not None:
+            self._give(variable, request, variable.value)
+        elif self._desk.may_wait(request):
+            if variable is None:
+                variable = self._by_name[operation.name] = Variable(self, operation.name)
+            variable.line[request] = None
+            self._desk.wait(request, variable)
+
+    def delete(self, request: Request, operation: DeleteVariable) -> None:
+        """Forget the value. Those who wait for one go on waiting."""
+        variable = self._by_name.get(operation.name)
+        self._desk.answer(request)
+        if variable is not None:
+            former, variable.value = variable.value, None
+            self._let_go(variable, former)
+            self.tidy(variable)
+
+    def _give(self, variable: Variable, request: Request, value: Value) -> None:
+        if value.keys:
+            # The value stays: what is on its way is held once more.
+            self._desk.hold(variable.holder, value.keys)
+            self._desk.hand_over(request, variable.holder, (value,))
+        self._desk.answer(request, values=(value,))
+
+    def _let_go(self, variable: Variable, value: Value | None) -> None:
+        if value is not None and value.keys:
+            self._desk.let_go(variable.holder, value.keys)
+
+    def tidy(self, variable: Variable) -> None:
+        """Forget a variable that is not set and that nobody waits for."""
+        if variable.value is None and not variable.line:
+            self._by_name.pop(variable.name, None)

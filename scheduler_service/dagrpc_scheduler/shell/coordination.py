@@ -1,0 +1,178 @@
+"""Drives the coordination primitives: operations in from the sessions, answers out, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dagrpc import config
+from dagrpc.exceptions import InvalidRequestError
+from dagrpc.v1 import coordination_pb2 as pb
+from dagrpc_scheduler.coordination import operations
+from dagrpc_scheduler.coordination.coordinator import Coordinator
+from dagrpc_scheduler.coordination.operations import Answer, Operation, Outcome, Value
+from dagrpc_scheduler.core import events
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
+
+NAME_LIMIT = 16 * 1024
+"""Longest name in bytes."""
+_UNANSWERED = frozenset(("withdraw", "renew_leases", "took"))
+
+
+class Coordination:
+    """The primitives of a scheduler.
+
+    Parameters
+    ----------
+    service : SchedulerService
+        The scheduler.
+    """
+
+    def __init__(self, service: SchedulerService) -> None:
+        self._service = service
+        self._coordinator = Coordinator(config.get_seconds("scheduler.locks.lease-timeout"))
+        self._last_request: dict[str, int] = {}
+        """By client."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self, client: str, message: pb.Coordinate) -> None:
+        """Carry out a client's operation.
+
+        Raises
+        ------
+        InvalidRequestError
+            If it is malformed.
+        """
+        kind = message.WhichOneof("operation")
+        if kind is None:
+            raise InvalidRequestError("an operation is empty, or of a kind that this scheduler does not know")
+        number = message.request
+        if kind not in _UNANSWERED:
+            # Leases are named by it.
+            if number <= self._last_request.get(client, 0):
+                raise InvalidRequestError(f"request {number} does not come after those before it")
+            self._last_request[client] = number
+        operation = _OPERATIONS[kind](_name(message.name), getattr(message, kind))
+        timeout = message.timeout_seconds if message.HasField("timeout_seconds") else None
+        now = asyncio.get_running_loop().time()
+        self._apply(self._coordinator.handle(client, number, timeout, operation, now))
+
+    def client_gone(self, client: str) -> None:
+        """Withdraw what a client waits for, and release what it holds."""
+        if self._last_request.pop(client, None) is not None:
+            self._apply(self._coordinator.client_gone(client, asyncio.get_running_loop().time()))
+
+    def close(self) -> None:
+        """Stop the clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- what comes of it ----------------------------------------------------------------------------------------
+
+    def _apply(self, outcomes: list[Outcome]) -> None:
+        clients = self._service.sessions.clients
+        for_the_core: list[events.Event] = []
+        for outcome in outcomes:
+            if type(outcome) is Answer:
+                session = clients.get(outcome.client)
+                if session is not None:
+                    session.send(outcome)
+            else:
+                for_the_core.append(outcome)  # type: ignore[arg-type]
+        if for_the_core:
+            self._service.handle_batch(for_the_core)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self._coordinator.next_deadline()
+        if deadline is None:
+            return
+        if self._timer is not None:
+            # One that goes off too early sets the next.
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._advance)
+
+    def _advance(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The loop calls up to a tick too early.
+        now = max(loop.time(), self._timer.when() if self._timer is not None else 0.0)
+        self._timer = None
+        self._apply(self._coordinator.advance(now))
+
+
+# --- messages ----------------------------------------------------------------------------------------------------
+
+
+def _name(name: str) -> str:
+    if len(name) > NAME_LIMIT:
+        raise InvalidRequestError(f"a name has at most {NAME_LIMIT} bytes; got {len(name)}: {name[:80]!r}")
+    return name
+
+
+def _value(message: pb.CoordinatedValue) -> Value:
+    kind = message.WhichOneof("value")
+    if kind is None:
+        raise InvalidRequestError("a value is neither a future nor data")
+    keys = (message.future,) if kind == "future" else tuple(message.keys)
+    # Its bytes, for a message would keep the whole batch that it came in alive.
+    return Value(message.SerializeToString(), keys)
+
+
+def _acquire_locks(_: str, message: pb.AcquireLocks) -> operations.AcquireLocks:
+    names = tuple(dict.fromkeys(map(_name, message.names)))
+    if not 0 < message.count <= len(names):
+        raise InvalidRequestError(f"{message.count} of {len(names)} locks cannot be acquired")
+    return operations.AcquireLocks(names, message.count)
+
+
+_OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
+    "acquire_lease": lambda name, m: operations.AcquireLease(name, m.max_leases, m.transient, m.registered),
+    "release_lease": lambda name, m: operations.ReleaseLease(m.lease),
+    "renew_leases": lambda name, m: operations.RenewLeases(tuple(m.leases)),
+    "register_semaphore": lambda name, m: operations.RegisterSemaphore(name, m.max_leases),
+    "count_leases": lambda name, m: operations.CountLeases(name),
+    "close_semaphore": lambda name, m: operations.CloseSemaphore(name),
+    "acquire_locks": _acquire_locks,
+    "release_locks": lambda name, m: operations.ReleaseLocks(m.lease),
+    "set_event": lambda name, m: operations.SetEvent(name),
+    "clear_event": lambda name, m: operations.ClearEvent(name),
+    "wait_event": lambda name, m: operations.WaitEvent(name),
+    "put_queue": lambda name, m: operations.PutQueue(name, _value(m.value), m.max_size, m.open, m.front),
+    "get_queue": lambda name, m: operations.GetQueue(name, m.count, m.max_size, m.open),
+    "count_queue": lambda name, m: operations.CountQueue(name),
+    "close_queue": lambda name, m: operations.CloseQueue(name),
+    "set_variable": lambda name, m: operations.SetVariable(name, _value(m.value)),
+    "get_variable": lambda name, m: operations.GetVariable(name),
+    "delete_variable": lambda name, m: operations.DeleteVariable(name),
+    "withdraw": lambda name, m: operations.Withdraw(m.request),
+    "took": lambda name, m: operations.Took(m.request),
+}
+
+_REFUSALS = {
+    operations.INCONSISTENT: pb.COORDINATION_REFUSAL_INCONSISTENT,
+    operations.UNKNOWN: pb.COORDINATION_REFUSAL_UNKNOWN,
+}
+
+
+def write_answer(answer: Answer, message: pb.Coordinated) -> None:
+    """Write an answer into its message."""
+    message.request = answer.request
+    if answer.done:
+        message.done = True
+    if answer.number:
+        message.number = answer.number
+    for value in answer.values:
+        message.values.add().MergeFromString(value.data)
+    if answer.lease_seconds:
+        message.lease_seconds = answer.lease_seconds
+    if answer.refusal:
+        message.refusal = _REFUSALS[answer.refusal]
+        message.message = answer.message
