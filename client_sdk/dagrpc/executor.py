@@ -218,8 +218,8 @@ class ClientExecutor(concurrent.futures.Executor):
         if state.status == FINISHED:
             try:
                 value = inline_value(state, self._client)
-            except Exception as error:
-                self._settle(outer, None, error)
+            except Exception as undecodable:
+                self._settle(outer, None, undecodable)
                 return
             if value is NOT_HERE:
                 # Others that are done need not wait for this one.
@@ -227,13 +227,14 @@ class ClientExecutor(concurrent.futures.Executor):
             else:
                 self._settle(outer, value, None)
         elif state.status == ERROR:
-            error, traceback = failure_of(state)
-            self._settle(outer, None, error.with_traceback(traceback))
+            failure, traceback = failure_of(state)
+            self._settle(outer, None, failure.with_traceback(traceback))
         else:
             self._settle(outer, None, cancelled_error(state))
 
     async def _fetch(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
-        value, error = None, None
+        value: Any = None
+        error: Exception | None = None
         try:
             value = await run_awaiting(result(self._client, future, None))
         except Exception as raised:

@@ -98,7 +98,9 @@ class Future(TaskRef, Generic[T]):
         """
         if self._state is None and running.current.get() is not None:
             # It came to the worker before, with data from another one.
-            self.bind_client(current.current_client())
+            client = current.current_client()
+            assert client is not None
+            self.bind_client(client)
         if self._state is None:
             raise RuntimeError(
                 f"{self!r} is not bound to a client: it was unpickled where there is none. "

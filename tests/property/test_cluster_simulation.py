@@ -269,6 +269,8 @@ class Play:
     def _restart(self) -> None:
         self.cluster.client(CLIENTS[0]).messages.append(events.RestartRequested())
         self.may_be_cancelled.update(self.scenario.by_key, DATA)
+        # A graph of which more parts are to come is refused.
+        self.may_be_rejected.update(self.scenario.by_key)
 
     # What must come of it.
 

@@ -157,7 +157,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def end_execution(self, pick: int, outcome: str) -> None:
         going_on = [key for key in self.executions if key not in self.ended]
         key = going_on[pick % len(going_on)]
-        if outcome == "skip" and (key not in self.withdrawn or key in self.seceded):
+        if outcome == "skip" and key not in self.withdrawn:
             outcome = "succeed"
         self._end_execution(key, outcome)
 

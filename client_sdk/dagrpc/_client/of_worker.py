@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from contextvars import Context
-from typing import Any
 
 from dagrpc._client import current
 from dagrpc._client.gather import default_timeout
@@ -33,7 +32,7 @@ class WorkersClient:
     def get(self, timeout: float | None = None) -> Client:
         """Return the client, connected unless the caller is on the event loop.
 
-        In the process of a user who has a client of the same cluster, that one: futures are the same for both then.
+        In the process of a user with a default client of the same cluster it is that one, which dask uses there, too.
 
         Parameters
         ----------
@@ -45,11 +44,11 @@ class WorkersClient:
         OSError
             If the scheduler does not answer in time.
         """
+        theirs = current.default_for(self._address)
+        if isinstance(theirs, Client):
+            return theirs
         client = self._client
         if client is None or client.status != "running":
-            theirs = current.default_for(self._address)
-            if isinstance(theirs, Client):
-                return theirs
             client = self._made(default_timeout() if timeout is None else timeout)
         connecting = client._connecting
         if client.status != "running" and connecting is not None and not client._loop.inside:

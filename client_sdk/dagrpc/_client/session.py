@@ -13,6 +13,7 @@ import grpc
 
 from dagrpc import config
 from dagrpc._client.commands import Command, Ping, encode_commands
+from dagrpc._client.coordinating import Coordination
 from dagrpc._client.state import KeyState, KeyTable, lock
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
@@ -56,6 +57,8 @@ class ClientSession:
         """Connections for bulk data, by address."""
         self.on_lost: Callable[[], object] = lambda: None
         """Called once, on the loop, when the stream ended and nobody had asked for it."""
+        self.coordination = Coordination(self)
+        """Locks, queues and the like."""
         self._channel: grpc.aio.Channel | None = None
         self._call: Any = None
         self._session: Session[Command] | None = None
@@ -173,6 +176,7 @@ class ClientSession:
 
     async def _abandon(self) -> None:
         self.status = "closed"
+        self.coordination.end(CommClosedError(LOST_MESSAGE))
         await self._close_channels()
 
     async def _run(self, session: Session[Command]) -> None:
@@ -198,6 +202,7 @@ class ClientSession:
                 future.set_exception(CommClosedError(message))
                 future.exception()
         self._pongs.clear()
+        self.coordination.end(CommClosedError(message))
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -269,6 +274,8 @@ class ClientSession:
                     table.erred(key, (error, None))
                 if not event.keys:
                     logger.warning("The scheduler refused a graph: %s", event.message)
+            case "coordinated":
+                self.coordination.answered(event)
             case "pong":
                 table.pong(event.token)
                 future = self._pongs.pop(event.token, None)

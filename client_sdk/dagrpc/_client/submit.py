@@ -120,6 +120,8 @@ def submit(
             break
     if kwargs:
         kwargs = {name: replace_futures(value, dependencies) for name, value in kwargs.items()}
+    if dependencies:
+        adopt(client, (dependencies,))
     shared = client._shared
     if key is None:
         with shared.lock:
@@ -146,6 +148,35 @@ def submit(
         if is_new and not _cancelled_with(client, state, dependencies):
             client._session.send(Call(wire, run_spec, digest, list(dependencies), options, fifo_seconds(fifo_timeout)))
     return future
+
+
+def adopt(client: Connection, found: Iterable[dict[str, Future[Any]]]) -> None:
+    """Have a client hold the futures of others among what a submission depends on.
+
+    Each client has a stream of its own to the scheduler, and one does not wait for another. Afterwards the scheduler
+    knows the tasks, and that this client wants them.
+
+    Raises
+    ------
+    ValueError
+        If a future is of another cluster.
+    """
+    foreign = [
+        (futures, wire, future)
+        for futures in found
+        for wire, future in futures.items()
+        if future._client is not client and future.status != CANCELLED
+    ]
+    # The loop must not wait for itself; what a coroutine hands on it will have awaited.
+    if not foreign or client._loop.inside:
+        return
+    for owner in {future._bound_client() for _, _, future in foreign}:
+        if owner._session.welcome.scheduler_id != client._session.welcome.scheduler_id:
+            raise ValueError(f"A future of another cluster, at {owner._session.address}, cannot be an argument here")
+        client._loop.run(owner._session.ping(), client._timeout)
+    for futures, wire, future in foreign:
+        futures[wire] = Future(future.key, client)
+    client._loop.run(client._session.ping(), client._timeout)
 
 
 def _cancelled_with(client: Connection, state: KeyState, dependencies: Mapping[str, Future[Any]]) -> bool:
@@ -251,6 +282,7 @@ class Mapper:
             else:
                 key = f"{prefix}{self._unique}-{self._count + len(encoded)}"
             encoded.append((key, encode_key(key), dependencies, encode_arguments(key, self._function, values, kwargs)))
+        adopt(self._client, (dependencies for _, _, dependencies, _ in encoded if dependencies))
         self._queue(encoded, last)
 
     def _queue(self, encoded: Sequence[tuple[Hashable, str, dict[str, Future[Any]], bytes]], last: bool) -> None:

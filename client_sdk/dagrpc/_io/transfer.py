@@ -36,6 +36,9 @@ logger = logging.getLogger("dagrpc.io")
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
+_READ_AT_ONCE = 2 * 2**20
+"""So many bytes are read from memory sooner than a thread could take them over."""
+
 _buffers = ReceiveBuffers()
 _closed_ways: set[str] = set()
 """Peers whose memory, or to whom ours, turned out not to be readable."""
@@ -170,7 +173,10 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
         if not asked and not same_host.is_here(reader.host):
             raise NotSameHostError("The data was offered in the memory of a process that is not on this host")
         try:
-            await asyncio.to_thread(same_host.read_memory, reader.pid, reader.in_memory)
+            if sum(buffer.nbytes for _, buffer in reader.in_memory) <= _READ_AT_ONCE:
+                same_host.read_memory(reader.pid, reader.in_memory)
+            else:
+                await asyncio.to_thread(same_host.read_memory, reader.pid, reader.in_memory)
         except OSError as error:
             raise NotSameHostError(str(error)) from None
     return reader.values

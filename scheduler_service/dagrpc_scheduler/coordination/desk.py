@@ -131,10 +131,11 @@ class Desk:
             del self._waiting[request.client]
 
     def withdraw(self, client: str, number: int) -> None:
-        """Have a request wait no longer. One that was answered is left alone."""
+        """Have a request wait no longer, and answer it: not done. One that was answered is left alone."""
         request = self._waiting.get(client, {}).get(number)
         if request is not None:
             self._leave(request)
+            self.answer(request, False)
 
     def _leave(self, request: Request) -> None:
         place = request.place

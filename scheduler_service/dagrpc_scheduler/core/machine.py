@@ -85,8 +85,6 @@ class SchedulerCore:
             state.stimulus = getattr(event, "stimulus", "")
             _HANDLERS[type(event)](state, event)
             settle(state)
-            if state.retried:
-                state.retried.clear()
             state.payload = None
             if state.abandoned:
                 state.abandoned = {}

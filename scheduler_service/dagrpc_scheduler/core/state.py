@@ -44,7 +44,6 @@ class SchedulerState:
         "ready",
         "recommendations",
         "refresh",
-        "retried",
         "rooms",
         "run_id",
         "running",
@@ -113,8 +112,6 @@ class SchedulerState:
         """Waiting tasks that nothing is missing for, to be placed."""
         self.complete_graphs: list[GraphRecord] = []
         """Graphs whose last part has come; their pins go once the tasks have settled."""
-        self.retried: dict[TaskState, None] = {}
-        """Failed tasks that are to be run again. Empty between events."""
         self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
         """Workers that are to be told who holds what now."""
         self.abandoned: dict[TaskState, TaskState] = {}

@@ -22,6 +22,8 @@ logger = logging.getLogger("dagrpc.scheduler")
 
 NAME_LIMIT = 16 * 1024
 """Longest name in bytes."""
+_FOREVER = 1e9
+"""Seconds that count as for ever."""
 _UNANSWERED = frozenset(("withdraw", "renew_leases", "took"))
 
 
@@ -59,7 +61,9 @@ class Coordination:
                 raise InvalidRequestError(f"request {number} does not come after those before it")
             self._last_request[client] = number
         operation = _OPERATIONS[kind](_name(message.name), getattr(message, kind))
-        timeout = message.timeout_seconds if message.HasField("timeout_seconds") else None
+        # What is not a number counts as for ever, too.
+        is_limited = message.HasField("timeout_seconds") and message.timeout_seconds < _FOREVER
+        timeout = message.timeout_seconds if is_limited else None
         now = asyncio.get_running_loop().time()
         self._apply(self._coordinator.handle(client, number, timeout, operation, now))
 

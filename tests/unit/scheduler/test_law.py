@@ -66,6 +66,16 @@ def test_stale_recommendations_do_nothing() -> None:
     check(state)
 
 
+def test_a_failed_task_is_released_for_a_retry_only() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": "", "y": "x"})
+    scheduler.fail("x")
+    for key in ("x", "y"):
+        transition(scheduler.core.state, scheduler.core.tasks[key], "released")
+        assert scheduler.state(key) == "erred"
+    check(scheduler.core.state)
+
+
 @pytest.mark.parametrize("start", ["waiting", "no-worker", "queued", "processing"])
 def test_a_needed_task_is_not_released(start: str) -> None:
     scheduler = Scheduler([A])

@@ -6,6 +6,7 @@ from dagrpc_worker.core.instructions import (
     GatherData,
     ReportFinished,
     ReportReplicasAdded,
+    ReportReplicasRemoved,
     Withdraw,
 )
 from tests.unit.worker.harness import A, B, Worker, execute, executed, finished, succeeded
@@ -82,6 +83,15 @@ def test_a_skipped_execution_that_is_wanted_again_runs_again() -> None:
     assert worker.send(succeeded("x", 2)) == [finished("x", 2)]
 
 
+def test_a_broken_off_execution_that_is_wanted_again_runs_again() -> None:
+    worker = Worker()
+    worker.compute("x", run_id=1)
+    worker.send(events.TaskSeceded("x", 1, 1.0))
+    worker.free("x")
+    worker.compute("x", run_id=2)
+    assert worker.send(events.ExecuteSkipped("x", 1)) == [execute("x", 2)]
+
+
 def test_what_an_unwanted_execution_uses_stays_until_it_ends() -> None:
     worker = Worker()
     worker.compute("x")
@@ -97,9 +107,9 @@ def test_a_freed_dependency_stays_for_a_task_that_is_wanted() -> None:
     worker.send(events.DataPut({"x": 5}))
     worker.compute("running")
     worker.compute("y", {"x": []}, run_id=9)
-    assert worker.free("x") == []
+    assert worker.free("x") == [ReportReplicasRemoved(["x"])]
     assert worker.finish("running")[1:] == [execute("y", 9, "x")]
-    # Nobody knows of it any more: there is nothing to report.
+    # Nobody counts on it any more: there is nothing to report.
     assert worker.finish("y") == [finished("y", 9), DropData(["x"])]
 
 
@@ -161,7 +171,7 @@ def test_a_result_that_another_worker_has_is_fetched_though_an_unwanted_executio
     assert worker.finish("x", nbytes=101) == []
     assert worker.view.stored() == {"x": 101}
     worker.finish("y")
-    assert worker.free("x", "y") == [DropData(["x", "y"])]
+    assert worker.free("x", "y") == [ReportReplicasRemoved(["x"]), DropData(["x", "y"])]
 
 
 def test_an_unwanted_execution_can_bring_a_result_that_is_wanted() -> None:
@@ -182,7 +192,7 @@ def test_data_is_not_dropped_while_a_transfer_could_bring_it_again() -> None:
     worker.compute("y", {"x": [A]}, run_id=2)
     worker.finish("x")
     worker.finish("y")
-    assert worker.free("x", "y") == [DropData(["y"])]
+    assert worker.free("x", "y") == [ReportReplicasRemoved(["x"]), DropData(["y"])]
     assert worker.states() == {"x": "cancelled"}
     # It is still there if it is asked for meanwhile.
     assert worker.compute("x", run_id=3) == [ReportFinished("x", 3, 8, "int", 0.0, 0.0)]

@@ -10,7 +10,7 @@ from dagrpc_worker.core.instructions import (
     ReportLongRunning,
     ReportRescheduled,
 )
-from dagrpc_worker.core.transitions import SUCCESSORS, ImpossibleTransition, transition
+from dagrpc_worker.core.transitions import SUCCESSORS, ImpossibleTransition, settle
 from tests.unit.worker.harness import Worker, execute, executed, finished, succeeded
 
 
@@ -212,8 +212,11 @@ def test_a_transition_that_is_not_in_the_table_is_an_error() -> None:
     worker.compute("x")
     worker.finish("x")
     state = worker.core._state
+    task = state.tasks["x"]
+    task.request, task.execution = worker.request("x"), 1
+    state.unsettled.append(task)
     with pytest.raises(ImpossibleTransition, match=r"'x': memory -> executing; story"):
-        transition(state, state.tasks["x"], "executing")
+        settle(state)
 
 
 def test_every_state_can_be_reached_and_left() -> None:

@@ -25,7 +25,7 @@ def test_a_dependency_is_fetched_announced_and_used() -> None:
     worker.finish("y")
     # It stays until the scheduler frees it.
     assert worker.states() == {"y": "memory", "x": "memory"}
-    assert worker.free("x") == [DropData(["x"])]
+    assert worker.free("x") == [ReportReplicasRemoved(["x"]), DropData(["x"])]
 
 
 def test_fetches_are_grouped_by_peer_over_a_batch() -> None:

@@ -5,6 +5,7 @@ from dagrpc_worker.core.instructions import (
     DropData,
     GatherData,
     ReportReplicasAdded,
+    ReportReplicasRemoved,
     ReportStealAnswer,
 )
 from tests.unit.worker.harness import A, B, Worker, execute, finished, gathered
@@ -102,7 +103,25 @@ def test_a_copy_of_what_nobody_holds_is_given_up() -> None:
 def test_an_unwanted_copy_is_dropped() -> None:
     worker = Worker()
     worker.send(events.DataPut({"x": 5}))
-    assert worker.send(events.ReplicasUnwanted(["x", "unknown"])) == [DropData(["x"])]
+    assert worker.send(events.ReplicasUnwanted(["x", "unknown"])) == [
+        ReportReplicasRemoved(["x"]),
+        DropData(["x"]),
+    ]
+
+
+def test_a_copy_that_was_freed_before_it_was_computed_again_was_announced_all_the_same() -> None:
+    worker = Worker()
+    worker.send(events.DataPut({"x": 5}))
+    # The scheduler may not have heard of it yet.
+    worker.compute("x", run_id=7)
+    assert worker.free("x") == [ReportReplicasRemoved(["x"]), DropData(["x"])]
+
+
+def test_results_of_runs_are_freed_without_a_word() -> None:
+    worker = Worker()
+    worker.compute("x")
+    worker.finish("x")
+    assert worker.free("x") == [DropData(["x"])]
 
 
 def test_a_copy_that_is_in_use_stays_and_the_scheduler_is_told() -> None:

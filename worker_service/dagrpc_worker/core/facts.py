@@ -64,8 +64,7 @@ def want_data(
     state.unsettled.append(task)
     if task.stored:
         if not task.announced:
-            task.announced = True
-            unannounced[task.key] = task.nbytes
+            announce(task, unannounced)
         return
     task.nbytes = nbytes
     if task.request is None and priority < task.priority:
@@ -94,6 +93,25 @@ def remove_holder(task: TaskState, holder: str) -> None:
     task.holders = tuple(other for other in task.holders if other != holder)
 
 
+def announce(task: TaskState, unannounced: dict[str, int]) -> None:
+    """Note that the scheduler is told of a result, by a `ReportReplicasAdded` of what is in `unannounced`."""
+    task.announced = True
+    task.copied = True
+    unannounced[task.key] = task.nbytes
+
+
+def renounce(task: TaskState, renounced: list[str]) -> None:
+    """Note that the scheduler does not count on a result any more.
+
+    Add it to `renounced`, to be reported removed, if the scheduler may yet come to count on it: an announcement by
+    `ReportReplicasAdded`, other than the end of a run, is believed even if it comes after the order to free the key.
+    """
+    task.announced = False
+    if task.copied:
+        task.copied = False
+        renounced.append(task.key)
+
+
 def give_up_replica(state: WorkerState, task: TaskState) -> None:
     """Give up a copy of what nobody holds: the scheduler will not tell when it was freed, or lost, meanwhile."""
     if task.replica and not task.holders:
@@ -118,20 +136,18 @@ def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
     state.unsettled.append(task)
 
 
-def receive_result(state: WorkerState, task: TaskState, nbytes: int) -> bool:
+def receive_result(state: WorkerState, task: TaskState, nbytes: int, unannounced: dict[str, int]) -> None:
     """Note that a result came from elsewhere, and report its run finished if one was wanted.
 
-    Tell whether the scheduler is still to be told that it is here.
+    Add it to `unannounced` if the scheduler is still to be told that it is here.
     """
     store_result(state, task, nbytes)
     if task.request is not None:
         report_finished_before(state, task, task.request)
         drop_request(state, task)
-        return False
-    if task.announced or not is_wanted(task):
-        return False
-    task.announced = True
-    return True
+        return
+    if not task.announced and is_wanted(task):
+        announce(task, unannounced)
 
 
 def report_finished_before(state: WorkerState, task: TaskState, request: ComputeRequested) -> None:

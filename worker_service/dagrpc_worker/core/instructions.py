@@ -110,7 +110,10 @@ class ReportReplicasAdded:
 
 @dataclass(slots=True)
 class ReportReplicasRemoved:
-    """Copies that the scheduler did not ask to be freed are no longer here."""
+    """Copies are no longer here, or no longer for the scheduler to count on.
+
+    Also said of copies that it had freed, if their announcement by `ReportReplicasAdded` may have crossed that order.
+    """
 
     keys: Sequence[str]
 

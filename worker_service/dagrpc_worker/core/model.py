@@ -82,6 +82,7 @@ class TaskState:
     __slots__ = (
         "announced",
         "average",
+        "copied",
         "dependencies",
         "dependents",
         "erred",
@@ -122,6 +123,8 @@ class TaskState:
         """Whether its result is in the store."""
         self.announced = False
         """Whether the scheduler was told that the result is here, and has not freed it since."""
+        self.copied = False
+        """Whether it was announced by `ReportReplicasAdded`, rather than as the end of a run."""
         self.erred = False
         """Whether its run has just failed."""
         self.nbytes = 0

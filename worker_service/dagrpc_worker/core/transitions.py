@@ -108,7 +108,7 @@ SUCCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
     READY: (WAITING, CONSTRAINED, EXECUTING, MEMORY, *_TO_FETCH, *_AWAY),
     CONSTRAINED: (WAITING, READY, EXECUTING, MEMORY, *_TO_FETCH, *_AWAY),
     EXECUTING: (LONG_RUNNING, MEMORY, ERRED, *_TO_RUN, *_TO_FETCH, *_AWAY),
-    LONG_RUNNING: (MEMORY, ERRED, *_TO_FETCH, *_AWAY),
+    LONG_RUNNING: (MEMORY, ERRED, *_TO_RUN, *_TO_FETCH, *_AWAY),
     FETCH: (FLIGHT, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     FLIGHT: (FETCH, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     MISSING: (FETCH, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
@@ -145,30 +145,25 @@ class ImpossibleTransition(AssertionError):
     """The facts of a task led to a state that cannot follow the one that it was in: a bug in the core."""
 
 
-def transition(state: WorkerState, task: TaskState, after: str) -> None:
-    """Change a task's state."""
-    before = task.state
-    try:
-        actions = TRANSITIONS[before, after]
-    except KeyError:
-        story = state.story.of((task.key,))
-        raise ImpossibleTransition(f"{task.key!r}: {before} -> {after}; story: {story}") from None
-    state.story.record((task.key, before, after, state.stimulus, state.now))
-    counts = state.counts
-    counts[before] -= 1
-    if after is not FORGOTTEN:
-        counts[after] += 1
-    task.state = after
-    for action in actions:
-        action(state, task)
-
-
 def settle(state: WorkerState) -> None:
-    """Bring the states of all touched tasks in line with their facts."""
+    """Make transitions until the states of all touched tasks follow from their facts."""
     unsettled = state.unsettled
+    counts = state.counts
     # The list grows while it is walked: transitions note the tasks that they affect.
     for task in unsettled:
+        before = task.state
         after = settled_state(task)
-        if after is not task.state:
-            transition(state, task, after)
+        if after is before:
+            continue
+        actions = TRANSITIONS.get((before, after))
+        if actions is None:
+            story = state.story.of((task.key,))
+            raise ImpossibleTransition(f"{task.key!r}: {before} -> {after}; story: {story}")
+        state.story.record((task.key, before, after, state.stimulus, state.now))
+        counts[before] -= 1
+        if after is not FORGOTTEN:
+            counts[after] += 1
+        task.state = after
+        for action in actions:
+            action(state, task)
     unsettled.clear()

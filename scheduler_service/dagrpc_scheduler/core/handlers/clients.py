@@ -124,7 +124,7 @@ def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
         task = stack.pop()
         if task.state == ERRED and task not in seen:
             seen[task] = None
-            state.retried[task] = None
+            task.error = None
             state.recommend(task, RELEASED)
             stack.extend(task.dependencies)
 

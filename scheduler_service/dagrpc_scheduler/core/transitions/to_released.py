@@ -15,7 +15,7 @@ from dagrpc_scheduler.core.model import (
     TaskState,
     is_needed,
 )
-from dagrpc_scheduler.core.needs import abandon_lost_data, no_longer_active
+from dagrpc_scheduler.core.needs import abandon_lost_data, no_longer_active, release_unneeded
 from dagrpc_scheduler.core.replicas import free_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 
@@ -71,20 +71,17 @@ def _recover(state: SchedulerState, task: TaskState) -> None:
 
 
 def erred_to_released(state: SchedulerState, task: TaskState) -> None:
-    """A client asked for another try, of this task or of one that made it fail."""
-    if task not in state.retried:
-        # Nobody did: it was to be released because it is not needed, and failed before that.
-        if not is_needed(task) and not task.dependents:
-            state.recommend(task, FORGOTTEN)
+    """A client asked for another try, of this task or of one that made it fail: its error was taken away."""
+    if task.error is not None:
+        # It was to be released because nobody needs it, and failed before that.
+        release_unneeded(state, task)
         return
-    del state.retried[task]
     task.state = RELEASED
-    task.error = None
     task.retries = task.options.retries
     task.suspicious = 0
     for dependent in task.dependents or ():
         if dependent.state == ERRED:
-            state.retried[dependent] = None
+            dependent.error = None
             state.recommend(dependent, RELEASED)
     if is_needed(task):
         for client in task.wanted_by:

@@ -23,7 +23,7 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
             missing += 1
             if dependency.state == RELEASED:
                 state.recommendations.append((dependency, WAITING))
-            elif dependency.state == ERRED:
+            elif dependency.state == ERRED and dependency.error is not None:
                 task.error = dependency.error
     task.missing = missing
     if task.error is not None:

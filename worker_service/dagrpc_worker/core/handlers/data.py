@@ -6,6 +6,7 @@ from typing import Any
 
 from dagrpc_worker.core.events import DataPut, GatherFailed, GatherRefused, GatherSucceeded, PeerRetryDue
 from dagrpc_worker.core.facts import (
+    announce,
     drop_request,
     give_up_replica,
     is_wanted,
@@ -28,8 +29,8 @@ def on_gather_succeeded(state: WorkerState, event: GatherSucceeded) -> None:
         task = state.tasks.get(key)
         if task is None:
             state.dropped[key] = None
-        elif receive_result(state, task, nbytes):
-            added[key] = nbytes
+        else:
+            receive_result(state, task, nbytes, added)
     if added:
         state.reports.append(ReportReplicasAdded(added))
     for key in event.missing:
@@ -113,7 +114,6 @@ def on_data_put(state: WorkerState, event: DataPut) -> None:
             report_finished_before(state, task, task.request)
             drop_request(state, task)
         else:
-            task.announced = True
-            added[key] = nbytes
+            announce(task, added)
     if added:
         state.reports.append(ReportReplicasAdded(added))

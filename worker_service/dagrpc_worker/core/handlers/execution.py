@@ -15,7 +15,7 @@ from dagrpc_worker.core.events import (
     Resumed,
     TaskSeceded,
 )
-from dagrpc_worker.core.facts import is_wanted, release_dependencies, store_result
+from dagrpc_worker.core.facts import announce, is_wanted, release_dependencies, store_result
 from dagrpc_worker.core.instructions import (
     ReportErred,
     ReportFinished,
@@ -54,8 +54,9 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
             ReportFinished(key, request.run_id, event.nbytes, event.type_name, event.start, event.stop, event.payload)
         )
     elif is_wanted(task) and not task.announced:
-        task.announced = True
-        state.reports.append(ReportReplicasAdded({key: event.nbytes}))
+        added: dict[str, int] = {}
+        announce(task, added)
+        state.reports.append(ReportReplicasAdded(added))
     release_dependencies(state, task)
 
 
@@ -89,7 +90,7 @@ def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> Non
 
 
 def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
-    """Note that a withdrawn task did not run. If it was asked for again meanwhile, it is queued again."""
+    """Note that a withdrawn task did not run to its end. If it was asked for again meanwhile, it is queued again."""
     task = _executing(state, event.key, event.run_id)
     if task is None:
         return

@@ -14,9 +14,11 @@ from dagrpc_worker.core.events import (
 )
 from dagrpc_worker.core.facts import (
     add_dependencies,
+    announce,
     drop_request,
     give_up_replica,
     release_dependencies,
+    renounce,
     report_finished_before,
     set_holders,
     want_data,
@@ -24,6 +26,7 @@ from dagrpc_worker.core.facts import (
 from dagrpc_worker.core.instructions import (
     ReportLongRunning,
     ReportReplicasAdded,
+    ReportReplicasRemoved,
     ReportStealAnswer,
 )
 from dagrpc_worker.core.model import (
@@ -75,15 +78,20 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
     """Forget results and runs. What a task here uses stays, unknown to the scheduler, until it is done."""
     tasks = state.tasks
     unsettled = state.unsettled
+    renounced: list[str] = []
     for key in event.keys:
         task = tasks.get(key)
         if task is not None:
+            if task.copied:
+                renounce(task, renounced)
             task.announced = False
             task.replica = False
             if task.request is not None:
                 drop_request(state, task)
             else:
                 unsettled.append(task)
+    if renounced:
+        state.reports.append(ReportReplicasRemoved(renounced))
 
 
 def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
@@ -117,19 +125,21 @@ def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
 def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
     """Drop copies that no task here uses, and tell the scheduler of those that stay."""
     kept: dict[str, int] = {}
+    renounced: list[str] = []
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None:
             continue
         task.replica = False
         if task.stored and task.dependents:
-            task.announced = True
-            kept[key] = task.nbytes
+            announce(task, kept)
         else:
-            task.announced = False
+            renounce(task, renounced)
         state.unsettled.append(task)
     if kept:
         state.reports.append(ReportReplicasAdded(kept))
+    if renounced:
+        state.reports.append(ReportReplicasRemoved(renounced))
 
 
 def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:

@@ -1,0 +1,235 @@
+"""Requests about locks, queues and the like: one message up, one answer down, each named by its number."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._client.commands import Want
+from dagrpc._client.state import KeyState, lock
+from dagrpc._client.waiting import Gate
+from dagrpc._util.keys import decode_key
+from dagrpc.v1 import coordination_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+
+_RENEWALS = 3
+"""How often a lease is renewed while it would hold."""
+
+
+class Request:
+    """One request. As a pause of an operation its outcome is the answer.
+
+    Parameters
+    ----------
+    session : ClientSession
+        The connection to send it by.
+    message : Coordinate
+        The request; its number is set when it is sent.
+    timeout : float, optional
+        How many seconds to wait for an answer, for a request that the scheduler answers at once.
+    owner : object, optional
+        On whose behalf a lease is acquired: it is renewed as long as this object lives.
+    undo : callable, optional
+        Called with this request if its answer comes when nobody waits for it any more. Returns the messages that
+        undo what was done.
+    """
+
+    __slots__ = (
+        "_gate",
+        "_session",
+        "_timeout",
+        "_undo",
+        "answer",
+        "error",
+        "message",
+        "number",
+        "owner",
+        "states",
+        "withdrawn",
+    )
+
+    def __init__(
+        self,
+        session: ClientSession,
+        message: pb.Coordinate,
+        *,
+        timeout: float | None = None,
+        owner: object = None,
+        undo: Callable[[Request], Sequence[pb.Coordinate]] | None = None,
+    ) -> None:
+        self.message = message
+        self.number = 0
+        self.answer: pb.Coordinated | None = None
+        self.error: BaseException | None = None
+        self.states: list[KeyState] = []
+        """The futures among the values of the answer, each with a reference that is the caller's to give back."""
+        self.owner = owner
+        self.withdrawn = False
+        self._gate = Gate()
+        self._session = session
+        self._timeout = timeout
+        self._undo = undo
+
+    def block(self) -> pb.Coordinated:
+        """Send it and wait for the answer in the calling thread."""
+        gate = self._gate
+        gate.prepare_to_block()
+        try:
+            self._session.coordination.send(self)
+            if not gate.block(self._timeout):
+                raise TimeoutError(f"The scheduler did not answer within {self._timeout:g} s")
+        # KeyboardInterrupt too: nothing must be granted to nobody.
+        except BaseException:
+            self._session.coordination.withdraw(self)
+            raise
+        return self._outcome()
+
+    async def suspend(self) -> pb.Coordinated:
+        """Send it and wait for the answer on the running event loop."""
+        gate = self._gate
+        gate.prepare_to_suspend()
+        try:
+            self._session.coordination.send(self)
+            if not await gate.suspend(self._timeout):
+                raise TimeoutError(f"The scheduler did not answer within {self._timeout:g} s")
+        except BaseException:
+            self._session.coordination.withdraw(self)
+            raise
+        return self._outcome()
+
+    def _outcome(self) -> pb.Coordinated:
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None
+        return self.answer
+
+    def settle(self, answer: pb.Coordinated | None, error: BaseException | None) -> None:
+        """Let whoever waits go on."""
+        self.answer, self.error = answer, error
+        self._gate.open()
+
+    def undoing(self) -> Sequence[pb.Coordinate]:
+        """Return what undoes it, now that it is answered."""
+        done = self.answer is not None and self.answer.done
+        return self._undo(self) if done and self._undo is not None else ()
+
+
+class Coordination:
+    """The requests of a client.
+
+    Parameters
+    ----------
+    session : ClientSession
+        Its connection.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+        self._requests: dict[int, Request] = {}
+        """Those that were not answered yet. Guarded by the lock, like all else here."""
+        self._last = 0
+        self._held: dict[int, weakref.ref[Any]] = {}
+        """Leases, by the numbers of their requests, with their owners."""
+        self._renewal: asyncio.TimerHandle | None = None
+
+    # --- from any thread -----------------------------------------------------------------------------------------
+
+    def send(self, request: Request) -> None:
+        """Send a request.
+
+        Raises
+        ------
+        ClosedClientError
+            If the client is closed.
+        """
+        with lock:
+            self._session.check_open()
+            # Numbered and queued at once: the scheduler wants them in order.
+            self._last += 1
+            request.number = request.message.request = self._last
+            self._requests[request.number] = request
+            self._session.send(request.message)
+
+    def tell(self, message: pb.Coordinate) -> None:
+        """Send a request whose answer is of no interest."""
+        self.send(Request(self._session, message))
+
+    def withdraw(self, request: Request) -> None:
+        """Wait no longer for a request. If it was granted, or is being granted, that is undone."""
+        with lock:
+            if not request.number or request.withdrawn or self._session.status in ("closing", "closed"):
+                return
+            request.withdrawn = True
+            if request.number in self._requests:
+                # It is undone when its answer comes.
+                self._session.send(pb.Coordinate(withdraw=pb.WithdrawRequest(request=request.number)))
+                return
+            self._undo(request)
+            for state in request.states:
+                self._session.send(state)
+
+    def release(self, lease: int) -> None:
+        """Renew a lease no longer."""
+        with lock:
+            self._held.pop(lease, None)
+
+    def _undo(self, request: Request) -> None:
+        self._held.pop(request.number, None)
+        for message in request.undoing():
+            self.tell(message)
+
+    # --- on the loop ---------------------------------------------------------------------------------------------
+
+    def answered(self, answer: pb.Coordinated) -> None:
+        """Take note of an answer. Called under the lock."""
+        request = self._requests.pop(answer.request, None)
+        if request is None:
+            return
+        request.answer = answer
+        if request.withdrawn:
+            if self._session.status == "running":
+                self._undo(request)
+        else:
+            self._hold_futures(request, answer)
+            if answer.lease_seconds and request.owner is not None:
+                self._held[request.number] = weakref.ref(request.owner)
+                self._schedule_renewal(answer.lease_seconds)
+        if any(value.HasField("future") or value.keys for value in answer.values):
+            self._session.send(pb.Coordinate(took=pb.TookValues(request=request.number)))
+        request.settle(answer, None)
+
+    def _hold_futures(self, request: Request, answer: pb.Coordinated) -> None:
+        for value in answer.values:
+            for wire in (value.future,) if value.HasField("future") else value.keys:
+                state, is_new = self._session.table.create(decode_key(wire), wire)
+                if is_new:
+                    self._session.send(Want([wire]))
+                request.states.append(state)
+
+    def _schedule_renewal(self, lease_seconds: float) -> None:
+        if self._renewal is None:
+            delay = lease_seconds / _RENEWALS
+            self._renewal = self._session.loop.loop.call_later(delay, self._renew, lease_seconds)
+
+    def _renew(self, lease_seconds: float) -> None:
+        with lock:
+            self._renewal = None
+            self._held = {number: owner for number, owner in self._held.items() if owner() is not None}
+            if self._held and self._session.status == "running":
+                self._session.send(pb.Coordinate(renew_leases=pb.RenewLeases(leases=list(self._held))))
+                self._schedule_renewal(lease_seconds)
+
+    def end(self, error: BaseException) -> None:
+        """Have all requests fail, and take no new ones: the session is ending."""
+        with lock:
+            requests, self._requests = self._requests, {}
+            for request in requests.values():
+                request.settle(None, error)
+            self._held.clear()
+            if self._renewal is not None:
+                self._renewal.cancel()
+                self._renewal = None

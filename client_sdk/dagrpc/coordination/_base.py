@@ -1,0 +1,138 @@
+"""What all primitives have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import uuid
+from collections.abc import Generator, Hashable
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from dagrpc import config
+from dagrpc._client import current
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation
+from dagrpc._util.keys import encode_key
+from dagrpc.v1 import coordination_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc.client import Client
+
+
+class Primitive:
+    """Something with a name that the scheduler keeps for all clients and tasks.
+
+    It belongs to the client that was current when it was made. One that was unpickled, or whose client was closed,
+    belongs to the client that is current when it is used.
+    """
+
+    _arguments: tuple[str, ...] = ("name",)
+    """Attributes that make another object for the same thing."""
+
+    _restore: Any
+    """Sets the attributes of a new object; called with the arguments above."""
+
+    name: Any
+
+    def _bind(self, client: Any) -> None:
+        """Take the client that was given, else the current one if there is one."""
+        self._explicit = client is not None
+        self._bound = client
+        if client is None:
+            # Without one it will be looked for when it is needed.
+            with contextlib.suppress(ValueError, OSError):
+                self._bound = current.current_client()
+
+    @property
+    def client(self) -> Client:
+        """The client that it belongs to."""
+        client = self._bound
+        if client is None or (not self._explicit and client.status in ("closing", "closed")):
+            try:
+                client = self._bound = current.current_client()
+            except ValueError:
+                client = None
+            if client is None:
+                raise RuntimeError(
+                    f"{type(self)} object not properly initialized. This can happen if the object is being "
+                    "deserialized outside of the context of a Client or Worker."
+                )
+        return cast("Client", client)
+
+    def _message(self, timeout: float | None = None) -> pb.Coordinate:
+        """Return a request without its operation."""
+        message = pb.Coordinate(name=wire_name(self.name))
+        if timeout is not None:
+            message.timeout_seconds = timeout
+        return message
+
+    def __getstate__(self) -> Any:
+        return {name: getattr(self, name) for name in self._arguments}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._explicit, self._bound = False, None
+        self._restore(**state)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}>"
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return self
+        yield
+
+
+class Holding(Primitive):
+    """Something that is acquired and released, also by ``with`` and ``async with``."""
+
+    def _enter(self) -> Operation[Any]:
+        """Acquire it, however long that takes."""
+        raise NotImplementedError
+
+    def _exit(self) -> Operation[Any]:
+        """Release it."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        if self.client.asynchronous:
+            raise TypeError("Use `async with` with an asynchronous client")
+        self.client._drive(self._enter(), False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client._drive(self._exit(), False)
+
+    async def __aenter__(self) -> Self:
+        await self.client._drive(self._enter(), True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client._drive(self._exit(), True)
+
+
+def wire_name(name: Hashable) -> str:
+    """Return a name as it travels."""
+    return encode_key(name)
+
+
+def new_name(kind: str) -> str:
+    """Return a name that nobody else has."""
+    return f"{kind}-{uuid.uuid4().hex}"
+
+
+def wait_seconds(timeout: Duration) -> float | None:
+    """Return how many seconds a user wants to wait; None means for ever."""
+    seconds = config.seconds(timeout)
+    if seconds is None or seconds == math.inf:
+        return None
+    if not seconds >= 0:
+        raise ValueError(f"a timeout must not be negative, got {timeout!r}")
+    return float(seconds)
+
+
+def acquire_timeout(blocking: bool, timeout: Duration) -> float | None:
+    """Return how many seconds to wait for a lock."""
+    if blocking:
+        return wait_seconds(timeout)
+    if timeout is not None:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    return 0.0

@@ -1,0 +1,66 @@
+"""Values in queues and variables: futures, or plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.gather import futures_in
+from dagrpc._client.waiting import OnLoop, Operation
+from dagrpc._codec import payload as payloads
+from dagrpc.future import Future
+from dagrpc.v1 import coordination_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc.client import Client
+
+_FUTURES_MODULE = b"dagrpc.future"
+"""Stands in every pickle that has a future in it."""
+
+
+def encode(client: Client, value: Any, target: pb.CoordinatedValue) -> Operation[None]:
+    """Write a value into its message.
+
+    Raises
+    ------
+    RuntimeError
+        If the value is a future that no client holds.
+    Exception
+        Whatever pickling the value raises.
+    """
+    if isinstance(value, Future):
+        target.future = value.bound_state().wire
+        yield from _sent_by(client, [value])
+        return
+    target.data.CopyFrom(payloads.to_payload(value))
+    if _FUTURES_MODULE in target.data.data:
+        futures = [future for future in futures_in(value) if future.status is not None]
+        target.keys.extend(sorted({future.bound_state().wire for future in futures}))
+        yield from _sent_by(client, futures)
+
+
+def _sent_by(client: Client, futures: list[Future[Any]]) -> Operation[None]:
+    """Wait until the scheduler knows the futures of other clients: their sessions may be behind this one's."""
+    for other in {id(future.client): future.client for future in futures}.values():
+        if other is not None and other is not client and other.status == "running":
+            yield OnLoop(other._loop, other._session.ping())
+
+
+def decode(client: Client, request: Request) -> list[Any]:
+    """Return the values of an answer."""
+    assert request.answer is not None
+    states = iter(request.states)
+    values: list[Any] = []
+    for value in request.answer.values:
+        if value.HasField("future"):
+            values.append(Future._of(next(states), client))
+        elif value.keys:
+            # Held until the futures among the data hold them.
+            held = [next(states) for _ in value.keys]
+            with client.as_current():
+                values.append(payloads.from_payload(value.data))
+            for state in held:
+                client._session.send(state)
+        else:
+            values.append(payloads.from_payload(value.data))
+    return values

@@ -1,0 +1,106 @@
+"""Events."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation
+from dagrpc.coordination._base import Primitive, new_name, wait_seconds
+
+__all__ = ["Event"]
+
+
+class Event(Primitive):
+    """A flag that everybody on the cluster can set, clear and wait for. At first it is not set.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the event is called; by default a new name.
+    client : Client, optional
+        The client to use; by default the current one.
+
+    Examples
+    --------
+    >>> event = Event("ready")  # doctest: +SKIP
+    >>> future = client.submit(event.wait)  # doctest: +SKIP
+    >>> event.set()  # doctest: +SKIP
+    >>> future.result()  # doctest: +SKIP
+    True
+    """
+
+    def __init__(self, name: Hashable | None = None, client: Any = None) -> None:
+        self._restore(new_name("event") if name is None else name)
+        self._bind(client)
+
+    def _restore(self, name: Hashable) -> None:
+        self.name = name
+
+    def set(self) -> Any:
+        """Set the event: all who wait for it go on.
+
+        Examples
+        --------
+        >>> event.set()  # doctest: +SKIP
+        """
+        return self.client._run(self._set())
+
+    def clear(self) -> Any:
+        """Clear the event: whoever waits for it from now on waits until it is set again.
+
+        Examples
+        --------
+        >>> event.clear()  # doctest: +SKIP
+        """
+        return self.client._run(self._clear())
+
+    def is_set(self) -> Any:
+        """Return whether the event is set.
+
+        Examples
+        --------
+        >>> event.is_set()  # doctest: +SKIP
+        False
+        """
+        return self.client._run(self._wait(0.0))
+
+    def wait(self, timeout: Duration = None) -> Any:
+        """Wait until the event is set.
+
+        Parameters
+        ----------
+        timeout : number, str or timedelta, optional
+            How long to wait; for ever by default.
+
+        Returns
+        -------
+        bool
+            Whether it was set in time.
+
+        Examples
+        --------
+        >>> event.wait(timeout="1s")  # doctest: +SKIP
+        False
+        """
+        return self.client._run(self._wait(wait_seconds(timeout)))
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _set(self) -> Operation[None]:
+        message = self._message()
+        message.set_event.SetInParent()
+        yield Request(self.client._session, message)
+
+    def _clear(self) -> Operation[None]:
+        message = self._message()
+        message.clear_event.SetInParent()
+        yield Request(self.client._session, message)
+
+    def _wait(self, timeout: float | None) -> Operation[bool]:
+        message = self._message(timeout)
+        message.wait_event.SetInParent()
+        answer = yield Request(self.client._session, message)
+        return bool(answer.done)

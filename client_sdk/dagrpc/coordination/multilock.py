@@ -1,0 +1,146 @@
+"""Several locks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation
+from dagrpc.coordination._base import Holding, acquire_timeout, wire_name
+from dagrpc.v1 import coordination_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+
+__all__ = ["MultiLock"]
+
+
+def _release(lease: int) -> pb.Coordinate:
+    return pb.Coordinate(release_locks=pb.ReleaseLocks(lease=lease))
+
+
+def _undo_acquire(request: Request) -> Sequence[pb.Coordinate]:
+    return (_release(request.number),)
+
+
+class MultiLock(Holding):
+    """Takes several locks at once, all over the cluster: all of them or none.
+
+    Two that have a lock in common cannot block each other for ever, in whatever order they name their locks. Whoever
+    waits longest comes first. The locks are released when the client's session ends. They are not those of `Lock`.
+
+    Parameters
+    ----------
+    names : list of str, optional
+        What the locks are called.
+    client : Client, optional
+        The client to use; by default the current one.
+
+    Examples
+    --------
+    >>> lock = MultiLock(["x", "y"])  # doctest: +SKIP
+    >>> with lock:  # doctest: +SKIP
+    ...     swap("x", "y")
+    """
+
+    _arguments = ("names",)
+
+    def __init__(self, names: Iterable[Hashable] | None = None, client: Any = None) -> None:
+        self._restore([names] if isinstance(names, str) else list(names or ()))
+        self._bind(client)
+
+    def _restore(self, names: list[Hashable]) -> None:
+        self.names = names
+        self._lease: tuple[ClientSession, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(map(str, self.names))}>"
+
+    # --- public --------------------------------------------------------------------------------------------------
+
+    def acquire(self, blocking: bool = True, timeout: Duration = None, num_locks: int | None = None) -> Any:
+        """Wait until the locks are free and take them.
+
+        Parameters
+        ----------
+        blocking : bool
+            Whether to wait at all.
+        timeout : number, str or timedelta, optional
+            How long to wait; for ever by default.
+        num_locks : int, optional
+            How many of the locks are enough; all by default.
+
+        Returns
+        -------
+        bool
+            Whether they were acquired in time.
+
+        Raises
+        ------
+        ValueError
+            If there is a timeout although it must not wait, or there are not so many locks.
+        RuntimeError
+            If this object has acquired them already.
+
+        Examples
+        --------
+        >>> lock.acquire(timeout="1s", num_locks=1)  # doctest: +SKIP
+        True
+        """
+        return self.client._run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
+
+    def release(self) -> Any:
+        """Give the locks back.
+
+        Raises
+        ------
+        ValueError
+            If this object has not acquired them.
+
+        Examples
+        --------
+        >>> lock.release()  # doctest: +SKIP
+        """
+        if self._lease is None:
+            raise ValueError("Lock is not yet acquired")
+        return self.client._run(self._exit())
+
+    def locked(self) -> bool:
+        """Return whether this object has acquired the locks.
+
+        Examples
+        --------
+        >>> lock.locked()  # doctest: +SKIP
+        False
+        """
+        return self._lease is not None
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _acquire(self, timeout: float | None, count: int | None) -> Operation[bool]:
+        if self._lease is not None:
+            raise RuntimeError("The locks are acquired already")
+        names = list(dict.fromkeys(wire_name(name) for name in self.names))
+        count = count or len(names)
+        if not 0 < count <= len(names):
+            raise ValueError(f"{count} of {len(names)} locks cannot be acquired")
+        session = self.client._session
+        message = pb.Coordinate(acquire_locks=pb.AcquireLocks(names=names, count=count))
+        if timeout is not None:
+            message.timeout_seconds = timeout
+        request = Request(session, message, undo=_undo_acquire)
+        answer = yield request
+        if answer.done:
+            self._lease = (session, request.number)
+        return bool(answer.done)
+
+    def _enter(self) -> Operation[Any]:
+        yield from self._acquire(None, None)
+
+    def _exit(self) -> Operation[None]:
+        if self._lease is None:
+            raise ValueError("Lock is not yet acquired")
+        (session, lease), self._lease = self._lease, None
+        yield Request(session, _release(lease))

@@ -1,0 +1,176 @@
+"""Queues."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation
+from dagrpc.coordination._base import Primitive, new_name, wait_seconds
+from dagrpc.coordination._values import decode, encode
+from dagrpc.v1 import coordination_pb2 as pb
+
+__all__ = ["Queue"]
+
+
+class Queue(Primitive):
+    """Passes futures and small data between clients and tasks; first in, first out.
+
+    A future in the queue keeps its result on the cluster, also when the client that put it there is gone. All values
+    pass through the scheduler: large data should be scattered, and the future be put into the queue.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the queue is called; by default a new name.
+    client : Client, optional
+        The client to use; by default the current one.
+    maxsize : int
+        How many values it may hold before `put` waits; 0 means no limit. The first who uses the queue decides.
+
+    Examples
+    --------
+    >>> queue = Queue("jobs")  # doctest: +SKIP
+    >>> queue.put(client.submit(sum, [1, 2]))  # doctest: +SKIP
+    >>> queue.get().result()  # doctest: +SKIP
+    3
+    """
+
+    _arguments = ("name", "maxsize")
+
+    def __init__(self, name: Hashable | None = None, client: Any = None, maxsize: int = 0) -> None:
+        self._restore(new_name("queue") if name is None else name, maxsize)
+        self._bind(client)
+
+    def _restore(self, name: Hashable, maxsize: int) -> None:
+        self.name = name
+        self.maxsize = maxsize
+        self._opened = False
+
+    # --- public --------------------------------------------------------------------------------------------------
+
+    def put(self, value: Any, timeout: Duration = None, **kwargs: Any) -> Any:
+        """Put a value into the queue, as soon as there is room.
+
+        Parameters
+        ----------
+        value : Future or anything that can be pickled
+            The value.
+        timeout : number, str or timedelta, optional
+            How long to wait for room; for ever by default.
+
+        Raises
+        ------
+        TimeoutError
+            If there was no room in time.
+
+        Examples
+        --------
+        >>> queue.put(future, timeout="1s")  # doctest: +SKIP
+        """
+        return self.client._run(self._put(value, wait_seconds(timeout)))
+
+    def get(self, timeout: Duration = None, batch: bool | int = False, **kwargs: Any) -> Any:
+        """Take a value out of the queue, as soon as there is one.
+
+        Parameters
+        ----------
+        timeout : number, str or timedelta, optional
+            How long to wait for it; for ever by default.
+        batch : bool or int
+            True: return a list of all that is there, without waiting. A number: return a list of so many values.
+
+        Raises
+        ------
+        TimeoutError
+            If there was none in time.
+        NotImplementedError
+            If `batch` is a number and there is a timeout.
+
+        Examples
+        --------
+        >>> queue.get()  # doctest: +SKIP
+        <Future: finished, type: int, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+        >>> queue.get(batch=True)  # doctest: +SKIP
+        []
+        """
+        if isinstance(batch, bool):
+            count = 0 if batch else 1
+        elif timeout is not None:
+            raise NotImplementedError("Dask queues don't support simultaneous use of integer batch sizes and timeouts")
+        elif batch < 1:
+            raise ValueError(f"batch must be at least 1, got {batch}")
+        else:
+            count = batch
+        return self.client._run(self._get(wait_seconds(timeout), count, batch is not False))
+
+    def qsize(self, **kwargs: Any) -> Any:
+        """Return how many values the queue holds.
+
+        Examples
+        --------
+        >>> queue.qsize()  # doctest: +SKIP
+        0
+        """
+        return self.client._run(self._count())
+
+    def close(self) -> Any:
+        """Use the queue no longer. When all who used it have closed it, its values are dropped.
+
+        Examples
+        --------
+        >>> queue.close()  # doctest: +SKIP
+        """
+        if self._opened:
+            self._opened = False
+            message = self._message()
+            message.close_queue.SetInParent()
+            self.client._session.coordination.tell(message)
+        return self.client._at_once()
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _open(self, operation: pb.PutQueue | pb.GetQueue) -> None:
+        operation.max_size = max(0, self.maxsize)
+        operation.open = not self._opened
+        self._opened = True
+
+    def _put(self, value: Any, timeout: float | None) -> Operation[None]:
+        client = self.client
+        message = self._message(timeout)
+        yield from encode(client, value, message.put_queue.value)
+        self._open(message.put_queue)
+        answer = yield Request(client._session, message)
+        if not answer.done:
+            raise TimeoutError(f"There was no room in queue {self.name!r} within {timeout:g} s")
+
+    def _get(self, timeout: float | None, count: int, as_list: bool) -> Operation[Any]:
+        client = self.client
+        message = self._message(timeout)
+        message.get_queue.count = count
+        self._open(message.get_queue)
+        request = Request(client._session, message, undo=self._put_back)
+        answer = yield request
+        if not answer.done:
+            raise TimeoutError(f"There was nothing in queue {self.name!r} within {timeout:g} s")
+        values = decode(client, request)
+        return values if as_list else values[0]
+
+    def _put_back(self, request: Request) -> Sequence[pb.Coordinate]:
+        assert request.answer is not None
+        messages = []
+        for value in reversed(request.answer.values):
+            message = self._message()
+            message.put_queue.value.CopyFrom(value)
+            message.put_queue.front = True
+            message.put_queue.max_size = max(0, self.maxsize)
+            messages.append(message)
+        return messages
+
+    def _count(self) -> Operation[int]:
+        message = self._message()
+        message.count_queue.SetInParent()
+        answer = yield Request(self.client._session, message)
+        return int(answer.number)

@@ -1,0 +1,309 @@
+"""Locks and semaphores."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Generator, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation, run_awaiting
+from dagrpc.coordination._base import Holding, acquire_timeout, new_name, wait_seconds
+from dagrpc.v1 import coordination_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+
+__all__ = ["Lock", "Semaphore"]
+
+logger = logging.getLogger("dagrpc.client")
+
+
+def _release(lease: int) -> pb.Coordinate:
+    return pb.Coordinate(release_lease=pb.ReleaseLease(lease=lease))
+
+
+def _undo_acquire(request: Request) -> Sequence[pb.Coordinate]:
+    return (_release(request.number),)
+
+
+class Semaphore(Holding):
+    """Lets so many users in at a time, all over the cluster.
+
+    Whoever waits longest is let in first. What a user acquired is a lease: it is renewed as long as this object and
+    its client live, and given to the next when it was not renewed for ``scheduler.locks.lease-timeout``, or as soon as
+    the client's session ends.
+
+    Parameters
+    ----------
+    max_leases : int
+        How many users there may be; the same for all who use the name.
+    name : str, optional
+        What the semaphore is called; by default a new name.
+    scheduler_rpc, loop
+        Accepted for compatibility.
+    client : Client, optional
+        The client to use; by default the current one.
+
+    Examples
+    --------
+    >>> semaphore = Semaphore(2, name="database")  # doctest: +SKIP
+    >>> def query(text):
+    ...     with semaphore:
+    ...         return run(text)
+    >>> futures = client.map(query, texts)  # doctest: +SKIP
+    """
+
+    _arguments: tuple[str, ...] = ("name", "max_leases")
+    _kind = "semaphore"
+    _transient = False
+
+    def __init__(
+        self,
+        max_leases: int = 1,
+        name: Hashable | None = None,
+        scheduler_rpc: object = None,
+        loop: object = None,
+        client: Any = None,
+    ) -> None:
+        if not isinstance(max_leases, int):
+            raise TypeError(f"max_leases must be an int, not {max_leases!r}")
+        self._restore(new_name(self._kind) if name is None else name, max_leases)
+        self._bind(client)
+
+    def _restore(self, name: Hashable, max_leases: int) -> None:
+        self.name = name
+        self.max_leases = max_leases
+        self._leases: deque[tuple[ClientSession, int]] = deque()
+        self._registered = False
+
+    # --- public --------------------------------------------------------------------------------------------------
+
+    def acquire(self, timeout: Duration = None) -> Any:
+        """Wait until there is a lease and take it.
+
+        Parameters
+        ----------
+        timeout : number, str or timedelta, optional
+            How long to wait; for ever by default.
+
+        Returns
+        -------
+        bool
+            Whether it was acquired in time.
+
+        Raises
+        ------
+        ValueError
+            If others use the name with another number of leases.
+        RuntimeError
+            If the semaphore was closed.
+
+        Examples
+        --------
+        >>> semaphore.acquire(timeout="1s")  # doctest: +SKIP
+        True
+        """
+        return self.client._run(self._acquire(wait_seconds(timeout)))
+
+    def release(self) -> Any:
+        """Give a lease back.
+
+        Returns
+        -------
+        bool
+            True.
+
+        Raises
+        ------
+        RuntimeError
+            If this object has acquired none that it has not released.
+
+        Examples
+        --------
+        >>> semaphore.release()  # doctest: +SKIP
+        True
+        """
+        if not self._leases:
+            raise RuntimeError("Released too often")
+        return self.client._run(self._exit())
+
+    def get_value(self) -> Any:
+        """Return how many leases are held, by whomever.
+
+        Examples
+        --------
+        >>> semaphore.get_value()  # doctest: +SKIP
+        1
+        """
+        return self.client._run(self._count())
+
+    def register(self, **kwargs: Any) -> Any:
+        """Make the semaphore known to the scheduler, as the first `acquire` does too.
+
+        Raises
+        ------
+        ValueError
+            If others use the name with another number of leases.
+
+        Examples
+        --------
+        >>> semaphore.register()  # doctest: +SKIP
+        """
+        return self.client._run(self._register())
+
+    def close(self) -> Any:
+        """Forget the semaphore and all its leases. Those who wait for one get a `RuntimeError`.
+
+        Examples
+        --------
+        >>> semaphore.close()  # doctest: +SKIP
+        """
+        return self.client._run(self._close())
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return run_awaiting(self._made()).__await__()
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _made(self) -> Operation[Self]:
+        yield from self._register()
+        return self
+
+    def _acquire(self, timeout: float | None) -> Operation[bool]:
+        session = self.client._session
+        message = self._message(timeout)
+        operation = message.acquire_lease
+        operation.max_leases = max(0, self.max_leases)
+        operation.transient = self._transient
+        operation.registered = self._registered
+        request = Request(session, message, owner=self, undo=_undo_acquire)
+        answer = yield request
+        _raise_refusal(answer)
+        self._registered = True
+        if answer.done:
+            self._leases.append((session, request.number))
+        return bool(answer.done)
+
+    def _enter(self) -> Operation[Any]:
+        yield from self._acquire(None)
+
+    def _exit(self) -> Operation[bool]:
+        try:
+            session, lease = self._leases.popleft()
+        except IndexError:
+            raise RuntimeError("Released too often") from None
+        session.coordination.release(lease)
+        answer = yield Request(session, _release(lease))
+        if not answer.done:
+            logger.warning("A lease of %r had ended before it was released: another may have acquired it", self.name)
+        return True
+
+    def _count(self) -> Operation[int]:
+        message = self._message()
+        message.count_leases.SetInParent()
+        answer = yield Request(self.client._session, message)
+        return int(answer.number)
+
+    def _register(self) -> Operation[None]:
+        message = self._message()
+        message.register_semaphore.max_leases = max(0, self.max_leases)
+        answer = yield Request(self.client._session, message)
+        _raise_refusal(answer)
+        self._registered = True
+
+    def _close(self) -> Operation[None]:
+        message = self._message()
+        message.close_semaphore.SetInParent()
+        yield Request(self.client._session, message)
+
+
+class Lock(Semaphore):
+    """Lets one user in at a time, all over the cluster.
+
+    It is a `Semaphore` of one lease: whoever waits longest gets it first, and it is taken from a holder that is gone.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the lock is called; by default a new name.
+    scheduler_rpc, loop
+        Accepted for compatibility.
+    client : Client, optional
+        The client to use; by default the current one.
+
+    Examples
+    --------
+    >>> lock = Lock("x")  # doctest: +SKIP
+    >>> lock.acquire(timeout=1)  # doctest: +SKIP
+    True
+    >>> lock.release()  # doctest: +SKIP
+    True
+    >>> with lock:  # doctest: +SKIP
+    ...     write()
+    """
+
+    _arguments = ("name",)
+    _kind = "lock"
+    _transient = True
+
+    def __init__(
+        self, name: Hashable | None = None, scheduler_rpc: object = None, loop: object = None, client: Any = None
+    ) -> None:
+        super().__init__(1, name, scheduler_rpc, loop, client)
+
+    def _restore(self, name: Hashable, max_leases: int = 1) -> None:
+        super()._restore(name, max_leases)
+
+    def acquire(self, blocking: bool = True, timeout: Duration = None) -> Any:  # type: ignore[override]
+        """Wait until the lock is free and take it.
+
+        Parameters
+        ----------
+        blocking : bool
+            Whether to wait at all.
+        timeout : number, str or timedelta, optional
+            How long to wait; for ever by default.
+
+        Returns
+        -------
+        bool
+            Whether it was acquired in time.
+
+        Raises
+        ------
+        ValueError
+            If there is a timeout although it must not wait.
+
+        Examples
+        --------
+        >>> lock.acquire(blocking=False)  # doctest: +SKIP
+        False
+        """
+        return self.client._run(self._acquire(acquire_timeout(blocking, timeout)))
+
+    def locked(self) -> Any:
+        """Return whether somebody holds the lock.
+
+        Examples
+        --------
+        >>> lock.locked()  # doctest: +SKIP
+        False
+        """
+        return self.client._run(self._locked())
+
+    def _locked(self) -> Operation[bool]:
+        return (yield from self._count()) > 0
+
+    def _made(self) -> Operation[Self]:
+        return self
+        yield
+
+
+def _raise_refusal(answer: pb.Coordinated) -> None:
+    if answer.refusal == pb.COORDINATION_REFUSAL_INCONSISTENT:
+        raise ValueError(answer.message)
+    if answer.refusal:
+        raise RuntimeError(answer.message)

@@ -1,0 +1,117 @@
+"""Variables."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from dagrpc._client.coordinating import Request
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import Operation
+from dagrpc.coordination._base import Primitive, new_name, wait_seconds
+from dagrpc.coordination._values import decode, encode
+
+__all__ = ["Variable"]
+
+
+class Variable(Primitive):
+    """A future or small data that everybody on the cluster can read and set.
+
+    A future in the variable keeps its result on the cluster, also when the client that set it is gone. All values
+    pass through the scheduler: large data should be scattered, and the variable be set to the future.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the variable is called; by default a new name.
+    client : Client, optional
+        The client to use; by default the current one.
+    maxsize : int
+        Accepted for compatibility.
+
+    Examples
+    --------
+    >>> variable = Variable("model")  # doctest: +SKIP
+    >>> variable.set(client.submit(train, data))  # doctest: +SKIP
+    >>> variable.get()  # doctest: +SKIP
+    <Future: pending, key: train-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+    """
+
+    def __init__(self, name: Hashable | None = None, client: Any = None, maxsize: int = 0) -> None:
+        self._restore(new_name("variable") if name is None else name)
+        self._bind(client)
+
+    def _restore(self, name: Hashable) -> None:
+        self.name = name
+
+    def set(self, value: Any, timeout: Duration = "30 s", **kwargs: Any) -> Any:
+        """Set the variable.
+
+        Parameters
+        ----------
+        value : Future or anything that can be pickled
+            The value.
+        timeout : number, str or timedelta, optional
+            How long to wait for the scheduler.
+
+        Raises
+        ------
+        TimeoutError
+            If the scheduler did not answer in time.
+
+        Examples
+        --------
+        >>> variable.set(future)  # doctest: +SKIP
+        """
+        return self.client._run(self._set(value, wait_seconds(timeout)))
+
+    def get(self, timeout: Duration = None, **kwargs: Any) -> Any:
+        """Return the variable's value, as soon as it is set.
+
+        Parameters
+        ----------
+        timeout : number, str or timedelta, optional
+            How long to wait for it; for ever by default.
+
+        Raises
+        ------
+        TimeoutError
+            If it was not set in time.
+
+        Examples
+        --------
+        >>> variable.get(timeout="1s")  # doctest: +SKIP
+        <Future: finished, type: int, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+        """
+        return self.client._run(self._get(wait_seconds(timeout)))
+
+    def delete(self) -> Any:
+        """Unset the variable and forget its value, without waiting for the scheduler.
+
+        Examples
+        --------
+        >>> variable.delete()  # doctest: +SKIP
+        """
+        message = self._message()
+        message.delete_variable.SetInParent()
+        self.client._session.coordination.tell(message)
+        return self.client._at_once()
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def _set(self, value: Any, timeout: float | None) -> Operation[None]:
+        client = self.client
+        message = self._message()
+        yield from encode(client, value, message.set_variable.value)
+        yield Request(client._session, message, timeout=timeout)
+
+    def _get(self, timeout: float | None) -> Operation[Any]:
+        client = self.client
+        message = self._message(timeout)
+        message.get_variable.SetInParent()
+        request = Request(client._session, message)
+        answer = yield request
+        if not answer.done:
+            raise TimeoutError(f"Variable {self.name!r} was not set within {timeout:g} s")
+        (value,) = decode(client, request)
+        return value
