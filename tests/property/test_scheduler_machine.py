@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import TypeAlias
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,6 +36,15 @@ OPTIONS = (
     events.TaskOptions(resources={"gpu": 1.0}),
     events.TaskOptions(priority=1.0),
     events.TaskOptions(actor=True),
+)
+
+Report: TypeAlias = (
+    effects.ReportFinished
+    | effects.ReportErred
+    | effects.ReportLost
+    | effects.ReportCancelled
+    | effects.ReportRetried
+    | effects.RejectGraph
 )
 
 keys = st.sampled_from((*KEYS, *DATA))
@@ -107,15 +117,16 @@ class SchedulerMachine(RuleBasedStateMachine):
         result = self.core.handle_batch(batch, self.now)
         self.journal.append((self.now, list(batch), result))
         for effect in result:
-            if hasattr(effect, "worker") and not hasattr(effect, "client"):
-                self.obey(effect)
-            else:
+            if isinstance(effect, Report):
                 self.believe(effect)
+            else:
+                self.obey(effect)
         self.compare_beliefs()
         self.broken = False
 
     def obey(self, effect: effects.Effect) -> None:
         """Do as a worker is told."""
+        assert not isinstance(effect, Report)
         worker = self.workers[effect.worker]
         if isinstance(effect, effects.ComputeTask):
             assert worker.status == "running", "a worker that takes no tasks was given one"
@@ -142,7 +153,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         else:
             raise AssertionError(f"unexpected {effect}")
 
-    def believe(self, effect: effects.Effect) -> None:
+    def believe(self, effect: Report) -> None:
         """Take note, as a client does, of what became of a key."""
         beliefs = self.beliefs[effect.client]
         if isinstance(effect, effects.RejectGraph):
@@ -167,9 +178,9 @@ class SchedulerMachine(RuleBasedStateMachine):
                 expected = {MEMORY: "finished", ERRED: "erred"}.get(task.state, "pending")
                 assert self.beliefs[name].get(task.key, "pending") == expected, (name, task)
             for key, belief in self.beliefs[name].items():
-                task = self.core.tasks.get(key)
                 if belief == "pending":
-                    assert task in client.wants, f"{name} waits for {key}, which nobody will tell it of"
+                    known = self.core.tasks.get(key)
+                    assert known in client.wants, f"{name} waits for {key}, which nobody will tell it of"
         for address, worker in self.core.state.workers.items():
             fake = self.workers[address]
             assert {task.key for task in worker.has_what} == set(fake.data)
@@ -405,8 +416,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             if key in self.core.tasks and self.core.tasks[key].state == "waiting":
                 self.replicas_turn_up("a:1", [key])
         self.answer_everything()
-        for client in self.core.state.clients.values():
-            for task in client.wants:
+        for state in self.core.state.clients.values():
+            for task in state.wants:
                 assert task.state in (MEMORY, ERRED), f"{task} is wanted and will never come to an end"
         self.release_everything()
         self.replay()

@@ -118,7 +118,7 @@ def test_of_many_holders_a_few_are_named_in_turn() -> None:
     addresses = [f"w{number}:1" for number in range(6)]
     scheduler = Scheduler(addresses, holders_listed=2, holders_considered=3)
     scheduler.scatter("s", *addresses)
-    named = set()
+    named: set[str] = set()
     for number in range(6):
         (compute,) = of_type(ComputeTask, scheduler.submit({f"x{number}": "s"}))
         ((_, _, holders),) = compute.dependencies

@@ -308,3 +308,50 @@ def test_a_queue_does_not_keep_what_has_left_it() -> None:
 
 def test_new_tasks_with_equal_options_share_one_object() -> None:
     assert NewTask("x").options is NewTask("y").options
+
+
+# --- other ways out of the queue ---
+
+
+def readers(count: int) -> dict[str, str]:
+    return {f"reader-{number}": "x" for number in range(count)}
+
+
+def test_queued_tasks_wait_again_when_their_dependency_is_lost() -> None:
+    scheduler = Scheduler([A, B])
+    scheduler.submit({"x": ""}, options=TaskOptions(workers=(A,), allow_other_workers=True))
+    scheduler.finish("x")
+    scheduler.submit(readers(9), wanted=readers(9))
+    assert scheduler.core.state.queue.size == 5
+    scheduler.lose(A)
+    assert scheduler.states() == {"x": "processing"} | dict.fromkeys(readers(9), "waiting")
+    scheduler.finish("x")
+    # Those that were on the lost worker get a thread to themselves, the others follow.
+    assert sorted(key for key, (worker, _) in scheduler.runs.items() if worker == B)[0] == "reader-0"
+
+
+def test_queued_tasks_fail_with_the_actor_that_they_use() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""}, options=TaskOptions(actor=True))
+    scheduler.finish("x")
+    scheduler.submit(readers(9), wanted=readers(9))
+    scheduler.lose(A)
+    assert set(scheduler.states().values()) == {"erred"}
+    assert scheduler.core.state.queue.size == 0
+
+
+def test_a_queued_task_whose_result_turns_up_is_not_run() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit(roots(5), wanted=roots(5))
+    scheduler.send(events.ReplicasAdded(A, {"root-4": 10}))
+    assert scheduler.state("root-4") == "memory"
+    assert scheduler.core.state.queue.size == 2
+
+
+def test_a_task_that_no_worker_may_run_can_be_released_or_turn_up() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": "", "y": ""}, wanted=["x", "y"], options=TaskOptions(workers=("nowhere",)))
+    scheduler.release("x")
+    scheduler.send(events.ReplicasAdded(A, {"y": 10}))
+    assert scheduler.states() == {"y": "memory"}
+    assert not scheduler.core.state.unrunnable

@@ -1,0 +1,86 @@
+"""Writes docs/api.md from the code: ``python -m tests.contract.api_table``.
+
+What users of distributed know and dagrpc does not have yet is listed too, so that the page cannot promise too much.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import dagrpc
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+
+# The public names of distributed 2026.8, without those that only concern its own wire format.
+TOP_LEVEL = """
+Actor ActorFuture Adaptive BaseActorFuture CancelledError Client CondaInstall Environ Event Future InstallPlugin
+KilledWorker LocalCluster Lock MultiLock Nanny NannyPlugin PipInstall Queue Reschedule SSHCluster Scheduler
+SchedulerPlugin Security Semaphore SpecCluster Status SubprocessCluster TimeoutError UploadDirectory UploadFile
+Variable Worker WorkerPlugin as_completed default_client fire_and_forget futures_of get_client get_task_metadata
+get_task_stream get_worker local_client performance_report print progress rejoin secede span sync wait warn
+worker_client
+""".split()
+CLIENT = """
+amm as_current asynchronous benchmark_hardware call_stack cancel close compute current dashboard_link datasets
+dump_cluster_state forward_logging futures_of gather get get_dataset get_events get_executor get_metadata
+get_scheduler_logs get_task_stream get_versions get_worker_logs has_what list_datasets log_event loop map nbytes
+ncores normalize_collection nthreads persist processing profile publish_dataset rebalance recreate_error_locally
+recreate_task_locally register_plugin register_worker_callbacks replicate restart restart_workers retire_workers retry
+run run_on_scheduler scatter scheduler scheduler_info set_metadata shutdown start status story submit subscribe_topic
+sync unforward_logging unpublish_dataset unregister_scheduler_plugin unregister_worker_plugin unsubscribe_topic
+upload_file wait_for_workers who_has write_scheduler_file
+""".split()
+FUTURE = """
+add_done_callback bind_client cancel cancelled client done exception executor release result retry status
+traceback type
+""".split()
+AS_COMPLETED = "add batches clear count has_ready is_empty next_batch update".split()
+LOCAL_CLUSTER = """
+adapt asynchronous close dashboard_link get_client get_logs observed plan requested scale
+sync wait_for_workers
+""".split()
+
+
+def first_sentence(thing: Any) -> str:
+    """Return the first line of a docstring."""
+    text = inspect.getdoc(thing) or ""
+    return text.split("\n", 1)[0].replace("|", "\\|")
+
+
+def members(owner: Any, names: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return those of the names that are there, with what they are, and those that are not."""
+    there = [(name, first_sentence(inspect.getattr_static(owner, name))) for name in names if hasattr(owner, name)]
+    return there, [name for name in names if not hasattr(owner, name)]
+
+
+def section(title: str, owner: Any, names: list[str]) -> list[str]:
+    """Return the lines of one section."""
+    there, missing = members(owner, names)
+    lines = [f"## {title}", "", "| name | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in there), ""]
+    if missing:
+        lines += ["Not there yet: " + ", ".join(f"`{name}`" for name in missing) + ".", ""]
+    return lines
+
+
+def page() -> str:
+    """Return the page."""
+    names = sorted({*TOP_LEVEL, *dagrpc.__all__} - {"__version__"}, key=str.lower)
+    lines = [
+        "# API",
+        "",
+        "Made from the code by `python -m tests.contract.api_table`; a test checks that it is fresh. The names are",
+        "those of distributed 2026.8 and dagrpc's own. `help()` on each has parameters, errors and an example.",
+        "",
+        *section("`dagrpc`", dagrpc, names),
+        *section("`Client`", dagrpc.Client, CLIENT),
+        *section("`Future`", dagrpc.Future, FUTURE),
+        *section("`as_completed`", dagrpc.as_completed, AS_COMPLETED),
+        *section("`LocalCluster`", dagrpc.LocalCluster, LOCAL_CLUSTER),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
