@@ -13,16 +13,22 @@ import dagrpc
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
+
+def words(text: str) -> list[str]:
+    """Return the words of a text."""
+    return text.split()
+
+
 # The public names of distributed 2026.8, without those that only concern its own wire format.
-TOP_LEVEL = """
+TOP_LEVEL = words("""
 Actor ActorFuture Adaptive BaseActorFuture CancelledError Client CondaInstall Environ Event Future InstallPlugin
 KilledWorker LocalCluster Lock MultiLock Nanny NannyPlugin PipInstall Queue Reschedule SSHCluster Scheduler
 SchedulerPlugin Security Semaphore SpecCluster Status SubprocessCluster TimeoutError UploadDirectory UploadFile
 Variable Worker WorkerPlugin as_completed default_client fire_and_forget futures_of get_client get_task_metadata
 get_task_stream get_worker local_client performance_report print progress rejoin secede span sync wait warn
 worker_client
-""".split()
-CLIENT = """
+""")
+CLIENT = words("""
 amm as_current asynchronous benchmark_hardware call_stack cancel close compute current dashboard_link datasets
 dump_cluster_state forward_logging futures_of gather get get_dataset get_events get_executor get_metadata
 get_scheduler_logs get_task_stream get_versions get_worker_logs has_what list_datasets log_event loop map nbytes
@@ -31,16 +37,16 @@ recreate_task_locally register_plugin register_worker_callbacks replicate restar
 run run_on_scheduler scatter scheduler scheduler_info set_metadata shutdown start status story submit subscribe_topic
 sync unforward_logging unpublish_dataset unregister_scheduler_plugin unregister_worker_plugin unsubscribe_topic
 upload_file wait_for_workers who_has write_scheduler_file
-""".split()
-FUTURE = """
+""")
+FUTURE = words("""
 add_done_callback bind_client cancel cancelled client done exception executor release result retry status
 traceback type
-""".split()
-AS_COMPLETED = "add batches clear count has_ready is_empty next_batch update".split()
-LOCAL_CLUSTER = """
+""")
+AS_COMPLETED = words("add batches clear count has_ready is_empty next_batch update")
+LOCAL_CLUSTER = words("""
 adapt asynchronous close dashboard_link get_client get_logs observed plan requested scale
 sync wait_for_workers
-""".split()
+""")
 
 
 def first_sentence(thing: Any) -> str:
