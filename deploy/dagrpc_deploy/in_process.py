@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dagrpc_worker.shell.service import WorkerService
-
 # The one place of the package that imports the services: elsewhere they are started by the names of their modules.
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.shell.service import WorkerService
 
 
 class InProcessBackend:

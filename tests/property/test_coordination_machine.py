@@ -78,7 +78,7 @@ class CommonMachine(RuleBasedStateMachine):
     def go(self, client: str) -> None:
         for table in (self.asked, self.leases, self.locks):
             for name in [name for name in table if name[0] == client]:
-                del table[name]  # type: ignore[attr-defined]
+                del table[name]
         self.to_take = {name for name in self.to_take if name[0] != client}
         self.bench.gone(client)
         self.look()

@@ -28,9 +28,13 @@ class Bench:
         """Ask for something that is answered at once."""
         return self.answers.pop((client, self.ask(client, operation, timeout)))
 
-    def answered(self, client: str, number: int) -> Answer | None:
-        """Return the answer to a request if there is one."""
-        return self.answers.get((client, number))
+    def waits(self, client: str, number: int) -> bool:
+        """Return whether a request has no answer yet."""
+        return (client, number) not in self.answers
+
+    def answered(self, client: str, number: int) -> Answer:
+        """Return the answer to a request."""
+        return self.answers[client, number]
 
     def gone(self, client: str) -> None:
         """End a client's session."""

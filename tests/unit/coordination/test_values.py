@@ -27,8 +27,7 @@ def put(value: Value, max_size: int = 0, front: bool = False) -> PutQueue:
 
 
 def values(bench: Bench, client: str, number: int) -> list[Value] | None:
-    answer = bench.answered(client, number)
-    return None if answer is None else list(answer.values)
+    return None if bench.waits(client, number) else list(bench.answered(client, number).values)
 
 
 # --- events ---
@@ -102,7 +101,7 @@ def test_a_full_queue_lets_putters_in_in_order() -> None:
     assert bench.do("c", CountQueue("q")).number == 2
     assert list(bench.do("c", GetQueue("q")).values) == [ONE]
     assert bench.answered("a", third).done
-    assert bench.answered("b", fourth) is None
+    assert bench.waits("b", fourth)
     bench.move(1)
     assert not bench.answered("b", fourth).done
     assert list(bench.do("c", GetQueue("q", 0)).values) == [TWO, THREE]
