@@ -8,7 +8,7 @@ with an error that there was a reason for. And once nothing is wanted any more, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,14 +88,15 @@ class Scenario:
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> tuple[Task, ...]:
-    """Make any small graph."""
+def graphs(draw: st.DrawFn, data: Sequence[str]) -> tuple[Task, ...]:
+    """Make any small graph, whose tasks may use data that clients put on workers."""
     tasks: list[Task] = []
     for number in range(draw(st.integers(1, MAX_TASKS))):
         # Few prefixes, so that durations are learned.
         key = f"{'fgh'[number % 3]}-{number:02d}"
-        known = [*DATA, *(task.key for task in tasks)]
-        dependencies = tuple(draw(st.lists(st.sampled_from(known), max_size=4, unique=True)))
+        known = [*data, *(task.key for task in tasks)]
+        some = st.lists(st.sampled_from(known), max_size=4, unique=True) if known else st.just([])
+        dependencies = tuple(draw(some))
         kind = draw(st.sampled_from(("plain",) * 12 + ("fails", "secedes", "reschedules", "untransferable")))
         work = Work(
             key,
@@ -138,9 +139,9 @@ def actions(keys: list[str]) -> st.SearchStrategy[Action]:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn) -> Scenario:
+def scenarios(draw: st.DrawFn, data: Sequence[str] = DATA) -> Scenario:
     """Make any scenario."""
-    graph = draw(graphs())
+    graph = draw(graphs(data))
     keys = [task.key for task in graph]
     first: list[tuple[int, Action]] = [(0, ("join", 2, True)), (0, ("submit", "ann", keys[-3:], False))]
     more = draw(st.lists(st.tuples(st.integers(0, 40), actions(keys)), max_size=16))
@@ -372,9 +373,15 @@ EXAMPLES = int(os.environ.get("DAGRPC_PROPERTY_EXAMPLES", "200"))
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@given(scenarios())
+@given(scenarios(data=()))
 @SETTINGS
 def test_what_is_wanted_ends_and_nothing_is_left(scenario: Scenario) -> None:
+    play(scenario, Play.run)
+
+
+@given(scenarios())
+@SETTINGS
+def test_the_same_with_data_that_cannot_be_computed_again(scenario: Scenario) -> None:
     play(scenario, Play.run)
 
 
@@ -383,7 +390,7 @@ def _run_and_replay(played: Play) -> None:
     played.check_replay()
 
 
-@given(scenarios())
+@given(scenarios(data=()))
 @settings(SETTINGS, max_examples=max(20, EXAMPLES // 10))
 def test_the_same_events_lead_to_the_same_decisions(scenario: Scenario) -> None:
     play(scenario, _run_and_replay)

@@ -136,7 +136,11 @@ class Gate:
     async def suspend(self, timeout: float | None) -> bool:
         """Wait on the running event loop. Return whether the gate is open."""
         assert self._future is not None
-        await asyncio.wait((self._future,), timeout=timeout)
+        if timeout is None:
+            # Takes the loop a turn less.
+            await self._future
+        else:
+            await asyncio.wait((self._future,), timeout=timeout)
         return self.is_open
 
 

@@ -114,9 +114,11 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
             raise NoWorkersError(f"{len(unique)} results of {', '.join(addresses)} cannot be moved to another worker")
         if unique and time.monotonic() - last_request > 2.0:
             last_request = time.monotonic()
-            copies = {key: copies + 1 for key, copies in unique.items()}
-            for key, count in copies.items():
-                service.handle(events.ReplicationRequested([key], count, tuple(others), stimulus))
+            by_copies: dict[int, list[str]] = {}
+            for key, copies in unique.items():
+                by_copies.setdefault(copies + 1, []).append(key)
+            for copies, keys in by_copies.items():
+                service.handle(events.ReplicationRequested(keys, copies, tuple(others), stimulus))
         await asyncio.sleep(0.02)
     for address in addresses:
         service.send(CloseWorker(address, "retired"))
