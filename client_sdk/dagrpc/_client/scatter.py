@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
     from dagrpc._client.session import ClientSession
 
+_LOOKS = 200
+_LOOK_SECONDS = 0.01
+"""How often, and how long after each other, to look whether all copies have been reported."""
 _ATTEMPTS = 5
 _ALL_WORKERS = -1
 
@@ -133,6 +137,8 @@ def scatter(
             raise deadline.error("The scheduler did not report scattered data")
         for state in states:
             raise_unless_finished(state)
+        if copies:
+            yield OnLoop(client._loop, sender.await_copies())
     return _fill(items.shape, futures, data)
 
 
@@ -189,6 +195,18 @@ class _Sender:
         await asyncio.gather(
             *(self._to_worker(worker, [outgoing[key] for key in keys]) for worker, keys in self._by_worker.items())
         )
+
+    async def await_copies(self) -> None:
+        """Wait until the scheduler knows of all copies, for a moment: a worker may have left since."""
+        scheduler = self._session.scheduler
+        assert scheduler is not None
+        expected = Counter(key for keys in self._by_worker.values() for key in keys)
+        request = scheduler_service_pb2.WhoHasRequest(keys=list(expected))
+        for _ in range(_LOOKS):
+            response = await scheduler.call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
+            if all(len(ref.workers) >= expected[ref.key] for ref in response.data):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _to_worker(self, worker: str, values: Sequence[OutgoingValue]) -> None:
         relay = self._direct is False
