@@ -9,8 +9,10 @@ import importlib
 import os
 from typing import Any
 
-# Without it gRPC's core prints a line for every connection that a peer closes. It is read when grpc is first imported.
+# Both are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
+# closes. Without the second a process that is forked off may crash before dagrpc can tell it that it must not be used.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 # Where each name comes from.
 _EXPORTS = {

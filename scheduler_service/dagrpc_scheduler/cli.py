@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dagrpc._util.addresses import interface_ip
-from dagrpc._util.service_process import disable_fork_support, keep_pid_file, prepare
+from dagrpc._util.service_process import keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 
 DEFAULT_PORT = 8786
@@ -39,7 +39,6 @@ def scheduler(
     """
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
-    disable_fork_support()
     prepare(log_level.upper())
 
     from dagrpc import config

@@ -6,14 +6,13 @@ import asyncio
 import os
 
 from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc._util.service_process import disable_fork_support, prepare
+from dagrpc._util.service_process import prepare
 
 
 def main() -> None:
     """Serve until the parent is gone."""
     parent = Parent.connect()
     settings = parent.settings
-    disable_fork_support()
     adopt_sys_path(settings["sys_path"])
     prepare(settings["log_level"])
 

@@ -111,6 +111,9 @@ class Play:
     def _cancel(self, client: str, keys: list[str], force: bool) -> None:
         self._say(client, events.KeysCancelled(client, keys, force))
         self.may_be_cancelled.update(keys)
+        if force:
+            # Nor can the rest of a graph be taken whose first part was cancelled by somebody else.
+            self.may_be_rejected.update(self.scenario.by_key)
 
     def _retry(self, client: str, keys: list[str]) -> None:
         self._say(client, events.KeysRetried(client, keys))

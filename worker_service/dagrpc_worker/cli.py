@@ -17,7 +17,7 @@ from dagrpc import config
 from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._util.service_process import disable_fork_support, keep_pid_file, prepare
+from dagrpc._util.service_process import keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
@@ -93,7 +93,6 @@ def worker(
     **given: Any,
 ) -> None:
     """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
-    disable_fork_support()
     prepare(_checked_level(log_level))
     if nworkers == "auto":
         count, threads = processes_and_threads(cpu_count())

@@ -6,7 +6,6 @@ import asyncio
 import sys
 
 from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc._util.service_process import disable_fork_support
 from dagrpc_worker.exits import exit_after
 
 _CLOSE_TIMEOUT = 5.0
@@ -16,7 +15,6 @@ def main() -> None:
     """Run a worker until it closes; end with an `ExitCode`."""
     parent = Parent.connect()
     settings = parent.settings
-    disable_fork_support()
     adopt_sys_path(settings["sys_path"])
 
     # All of these know dask, which the settings above have to come before.

@@ -23,11 +23,6 @@ def prepare(log_level: int | str = logging.INFO) -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def disable_fork_support() -> None:
-    """Keep gRPC from slowing down programs that tasks start. To be called before gRPC is imported."""
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
-
 def on_signals(stop: Callable[[str], object]) -> None:
     """Call `stop` with the signal's name on SIGINT or SIGTERM; a second signal ends the process at once."""
     loop = asyncio.get_running_loop()

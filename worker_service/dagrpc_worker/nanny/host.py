@@ -14,7 +14,6 @@ from typing import Any
 
 from dagrpc._util.addresses import join_address
 from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc._util.service_process import disable_fork_support
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.ports import ReservedPort
 
@@ -81,7 +80,6 @@ def _reserve(host: str, ports: tuple[int, int] | None) -> ReservedPort:
 def main() -> None:
     """Host nannies until all have closed or the parent is gone."""
     parent = Parent.connect()
-    disable_fork_support()
     settings = parent.settings
     try:
         early = spawn_workers(settings)
