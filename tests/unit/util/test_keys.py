@@ -54,3 +54,9 @@ def test_not_a_number() -> None:
 def test_other_types_are_refused_by_name(key: object) -> None:
     with pytest.raises(TypeError, match="key must be"):
         encode_key(key)
+
+
+@pytest.mark.parametrize("text", ["(1).__class__", "('x', open('f'))", "(lambda: 1)", "-'x'", "(1, x)", "(1"])
+def test_what_is_no_key_is_not_evaluated(text: str) -> None:
+    with pytest.raises(ValueError, match="text of a key"):
+        decode_key(text)
