@@ -12,6 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+AGAINST ?= main
 
 # What is checked for types, strictly; tests are free to leave them out.
 TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks
@@ -31,7 +32,7 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install run test lint format proto proto-check bench image up down clean
+.PHONY: help install run test lint format proto proto-check proto-breaking bench image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,9 @@ proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the
 	{ diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
 	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
 	echo "the stubs are fresh"
+
+proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of branch AGAINST (main)
+	$(BIN)/buf breaking protos --against '.git#branch=$(AGAINST),subdir=protos'
 
 bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)
