@@ -105,7 +105,7 @@ class Cluster:
         self.finished += len(batch)
         self.handle(
             [
-                TaskFinished(task.worker, task.key, task.run_id, 28, "int", 0.0, DURATION, b"payload", "s")
+                TaskFinished(task.worker, task.key, task.run_id, 28, "int", 1.0, 1.0 + DURATION, b"payload", "s")
                 for task in batch
             ]
         )

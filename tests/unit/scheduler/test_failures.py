@@ -358,3 +358,35 @@ def test_unknown_and_useless_copies_are_dropped() -> None:
     scheduler.fail("bad")
     assert scheduler.send(events.ReplicasAdded(B, {"x": 1, "bad": 1})) == [FreeKeys(B, ["x", "bad"])]
     assert scheduler.send(events.ReplicasAdded("gone:1", {"x": 1})) == []
+
+
+def test_a_diamond_behind_a_failure_comes_to_rest() -> None:
+    """The branch that nobody needs any more is not taken for one that is to be tried again."""
+    scheduler = Scheduler([A])
+    scheduler.submit({"a": "", "c": "a", "b": "c", "h": "a b"}, wanted=["h"])
+    assert scheduler.fail("a", "boom") == [ReportErred("c", "h", "boom", "a")]
+    assert scheduler.state("h") == "erred"
+
+
+def test_a_retry_reaches_branches_of_different_length() -> None:
+    """The task where they meet must not take over an error that is about to go."""
+    scheduler = Scheduler([A])
+    scheduler.submit({"a": "", "g": "a", "h": "a", "i": "h", "j": "i", "k": "j", "z": "k g"}, wanted=["z"])
+    scheduler.fail("a", "boom")
+    scheduler.retry("z")
+    states = scheduler.states()
+    assert states.pop("a") == "processing"
+    assert set(states.values()) == {"waiting"}
+
+
+def test_data_lost_together_with_what_was_computed_from_it() -> None:
+    """`h` is there, would have to be computed again from `f`, which runs again, and that from data which is gone."""
+    scheduler = Scheduler([A])
+    scheduler.scatter("d", A)
+    scheduler.submit({"f": "d", "h": "f"}, wanted=["h"])
+    scheduler.finish("f")
+    scheduler.finish("h")
+    scheduler.want("f")
+    effects = scheduler.lose(A)
+    assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "f", "h"}
+    assert not any(state in ("waiting", "processing", "memory") for state in scheduler.states().values())

@@ -117,16 +117,25 @@ def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bo
 
 
 def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
-    """Run failed tasks again, with the failed dependencies that made them fail."""
-    seen: dict[TaskState, None] = {}
+    """Run failed tasks again, with the failed dependencies that made them fail and all that failed with these."""
+    causes: dict[TaskState, None] = {}
     stack = [state.tasks[key] for key in reversed(event.keys) if key in state.tasks]
     while stack:
         task = stack.pop()
-        if task.state == ERRED and task not in seen:
-            seen[task] = None
-            task.error = None
-            state.recommend(task, RELEASED)
+        if task.state == ERRED and task not in causes:
+            causes[task] = None
             stack.extend(task.dependencies)
+    retried = dict(causes)
+    stack = list(causes)
+    while stack:
+        for dependent in stack.pop().dependents or ():
+            if dependent.state == ERRED and dependent not in retried:
+                retried[dependent] = None
+                stack.append(dependent)
+    # All lose their errors before any is released: one that starts to wait must not take over an error that is no more.
+    for task in retried:
+        task.error = None
+        state.recommend(task, RELEASED)
 
 
 def data_announced(state: SchedulerState, event: DataAnnounced) -> None:

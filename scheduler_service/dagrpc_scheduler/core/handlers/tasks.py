@@ -26,7 +26,8 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     prefix = task.group.prefix
     nbytes = task.nbytes = event.nbytes
     task.type_name = intern(event.type_name)
-    if not worker.long_running or task not in worker.long_running:
+    # A worker that had the result already reports no times.
+    if event.start and (not worker.long_running or task not in worker.long_running):
         observe_duration(prefix, event.stop - event.start, state.config)
     observe_size(prefix, nbytes, state.config)
     add_holder(task, worker)

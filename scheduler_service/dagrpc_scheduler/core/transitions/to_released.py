@@ -6,7 +6,6 @@ from dagrpc_scheduler.core.assignment import recall
 from dagrpc_scheduler.core.effects import ReportLost, ReportRetried
 from dagrpc_scheduler.core.model import (
     ACTIVE,
-    ERRED,
     FORGOTTEN,
     NO_WORKER,
     QUEUED,
@@ -79,10 +78,6 @@ def erred_to_released(state: SchedulerState, task: TaskState) -> None:
     task.state = RELEASED
     task.retries = task.options.retries
     task.suspicious = 0
-    for dependent in task.dependents or ():
-        if dependent.state == ERRED:
-            dependent.error = None
-            state.recommend(dependent, RELEASED)
     if is_needed(task):
         for client in task.wanted_by:
             state.effects.append(ReportRetried(client.name, task.key))
