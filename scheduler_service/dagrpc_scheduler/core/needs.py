@@ -12,7 +12,7 @@ from typing import Final
 
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.effects import ReportCancelled, ReportErred, ReportFinished
-from dagrpc_scheduler.core.model import ACTIVE, ERRED, FORGOTTEN, MEMORY, RELEASED, WAITING, TaskState
+from dagrpc_scheduler.core.model import ACTIVE, ERRED, FORGOTTEN, MEMORY, RELEASED, WAITING, TaskState, is_needed
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOST_DEPENDENCIES: Final = "lost dependencies"
@@ -89,16 +89,34 @@ def abandon(state: SchedulerState, roots: Iterable[TaskState], reason: str, mess
 
 
 def abandon_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
-    """Do the same for data that is gone for good, but spare dependents that were computed in time."""
+    """Do the same for data that is gone for good, but spare dependents that were computed in time.
+
+    They may turn out to be lost, too, before all has settled: `abandon_stranded` looks at the root again then.
+    """
     doomed = {root: root}
     stack = [root]
     while stack:
         for dependent in stack.pop().dependents or ():
-            if dependent.state in ACTIVE and dependent not in doomed and dependent not in state.abandoned:
+            if dependent.state not in ACTIVE or dependent in doomed:
+                continue
+            if dependent not in state.abandoned or is_needed(dependent):
                 doomed[dependent] = root
                 stack.append(dependent)
     state.announced.pop(root, None)
+    state.stranded[root] = message
     _drop_wants(state, doomed, LOST_DEPENDENCIES, message)
+
+
+def abandon_stranded(state: SchedulerState) -> None:
+    """Abandon once more what can never be computed and is needed all the same.
+
+    While need spread from results that were lost, this had been abandoned already. Each time fewer tasks are wanted,
+    so that it comes to an end.
+    """
+    stranded, state.stranded = state.stranded, {}
+    for task, message in stranded.items():
+        if task.state == RELEASED and is_needed(task):
+            abandon_lost_data(state, task, message)
 
 
 def _drop_wants(state: SchedulerState, doomed: dict[TaskState, TaskState], reason: str, message: str) -> None:

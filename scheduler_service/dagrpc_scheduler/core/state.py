@@ -50,6 +50,7 @@ class SchedulerState:
         "shared",
         "stimulus",
         "story",
+        "stranded",
         "tasks",
         "total_nthreads",
         "unrunnable",
@@ -114,6 +115,8 @@ class SchedulerState:
         """Graphs whose last part has come; their pins go once the tasks have settled."""
         self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
         """Workers that are to be told who holds what now."""
+        self.stranded: dict[TaskState, str] = {}
+        """What can never be computed because data is lost, and why. Empty between events."""
         self.abandoned: dict[TaskState, TaskState] = {}
         """Tasks that were cancelled by the current event, and on account of which."""
         self.effects: list[Effect] = []

@@ -60,6 +60,14 @@ def test_cancelling_half_a_graph_makes_the_rest_of_it_refused() -> None:
     assert scheduler.is_empty()
 
 
+def test_what_another_client_is_uploading_goes_on_unless_forced() -> None:
+    scheduler = Scheduler([A])
+    scheduler.client("other")
+    scheduler.submit({"x": ""}, wanted=[], client="other", last=False)
+    assert scheduler.cancel("x") == []
+    assert scheduler.state("x") == "processing"
+
+
 def test_a_cancelled_task_leaves_finished_and_failed_ones_that_do_not_depend_on_it() -> None:
     scheduler = Scheduler([A], nthreads=3)
     scheduler.submit({"w": "", "x": "w", "bad": "", "y": "w"}, wanted=["x", "bad", "y"])

@@ -390,3 +390,17 @@ def test_data_lost_together_with_what_was_computed_from_it() -> None:
     effects = scheduler.lose(A)
     assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "f", "h"}
     assert not any(state in ("waiting", "processing", "memory") for state in scheduler.states().values())
+
+
+def test_data_lost_far_below_a_result_that_has_to_be_computed_again() -> None:
+    """While need spreads down from `z`, what is abandoned because of `d` spreads up."""
+    scheduler = Scheduler([A])
+    scheduler.scatter("d", A)
+    scheduler.submit({"w": "d", "x": "w", "y": "x", "z": "y"}, wanted=["z"])
+    for key in "wxyz":
+        scheduler.finish(key)
+    scheduler.want("x")
+    scheduler.finish("w")
+    effects = scheduler.lose(A)
+    assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "x", "z"}
+    assert set(scheduler.states().values()) <= {"released"}

@@ -95,7 +95,7 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
 
 
 def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
-    """Tell whether another client wants a task or one that depends on it, directly or not.
+    """Tell whether another client wants, or is uploading, a task or one that depends on it, directly or not.
 
     `known` holds the answers so far, so that many keys of one graph cost no more than a walk through it.
     """
@@ -107,13 +107,18 @@ def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bo
             continue
         dependents = current.dependents or ()
         unknown = [dependent for dependent in dependents if dependent not in known]
-        others = any(other is not client for other in current.wanted_by)
+        others = any(other is not client for other in current.wanted_by) or _others_upload(current, client)
         if others or not unknown:
             known[current] = others or any(known[dependent] for dependent in dependents)
             stack.pop()
         else:
             stack.extend(unknown)
     return known[task]
+
+
+def _others_upload(task: TaskState, client: ClientState) -> bool:
+    """Tell whether a task belongs to a graph of another client of which more parts are to come."""
+    return task.pins > sum(task in record.tasks for record in client.graphs.values()) if task.pins else False
 
 
 def keys_retried(state: SchedulerState, event: KeysRetried) -> None:

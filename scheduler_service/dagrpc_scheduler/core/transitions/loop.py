@@ -7,7 +7,7 @@ from typing import Final
 
 from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
 from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState
-from dagrpc_scheduler.core.needs import unpin
+from dagrpc_scheduler.core.needs import abandon_stranded, unpin
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
 from dagrpc_scheduler.policies.load import FULL
@@ -51,6 +51,8 @@ def settle(state: SchedulerState) -> None:
             transition(state, task, finish)
         if state.complete_graphs:
             unpin(state, state.complete_graphs.pop())
+        elif state.stranded:
+            abandon_stranded(state)
         elif state.ready:
             _place_ready(state)
         else:

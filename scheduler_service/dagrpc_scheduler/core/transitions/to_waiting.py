@@ -15,10 +15,6 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
     if task.work is None and task not in state.announced:
         abandon_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
         return
-    if state.abandoned and (root := _lost_root(state, task)) is not None:
-        # It was computed in time, lost in the same moment, and what it would be computed from is not to come.
-        abandon_lost_data(state, task, f"it depends on {root.key!r}, which is lost")
-        return
     task.state = WAITING
     missing = 0
     for dependency in task.dependencies:
@@ -34,15 +30,6 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
         state.recommend(task, ERRED)
     elif not missing and task.work is not None:
         state.ready.append(task)
-
-
-def _lost_root(state: SchedulerState, task: TaskState) -> TaskState | None:
-    """Return the lost data because of which a dependency has just been given up."""
-    for dependency in task.dependencies:
-        root = state.abandoned.get(dependency)
-        if root is not None and root.work is None and dependency.state != MEMORY:
-            return root
-    return None
 
 
 def assigned_to_waiting(state: SchedulerState, task: TaskState) -> None:
