@@ -8,11 +8,9 @@ in front is ``DASK_DAGRPC__SCHEDULER__ALLOWED_FAILURES``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-
-import dask.config
-from dask.utils import parse_bytes, parse_timedelta
 
 DEFAULTS: dict[str, Any] = {
     # How many workers may die while they run a task before it fails with KilledWorker.
@@ -20,9 +18,9 @@ DEFAULTS: dict[str, Any] = {
     # Bytes per second that a transfer between workers is assumed to make.
     "scheduler.bandwidth": 100_000_000,
     # Assumed size of a result that was not measured.
-    "scheduler.default-data-size": "1 kiB",
+    "scheduler.default-data-size": 1024,
     # Assumed duration of a task of which none has run yet.
-    "scheduler.unknown-task-duration": "500 ms",
+    "scheduler.unknown-task-duration": 0.5,
     # Assumed durations by prefix.
     "scheduler.default-task-durations": {},
     # Root tasks beyond this many times the threads of a worker wait on the scheduler; inf: none do.
@@ -30,41 +28,41 @@ DEFAULTS: dict[str, Any] = {
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
-    "scheduler.worker-ttl": "5 minutes",
+    "scheduler.worker-ttl": 300.0,
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.
-    "scheduler.locks.lease-timeout": "30 s",
+    "scheduler.locks.lease-timeout": 30.0,
     # The scheduler stops after so long without work; null: never.
     "scheduler.idle-timeout": None,
     # Results up to this size ride in the completion report, on to the clients that wait.
-    "comm.inline-limit": "8 kiB",
+    "comm.inline-limit": 8 * 1024,
     # Size of the pieces of a transfer.
-    "comm.chunk-size": "1 MiB",
+    "comm.chunk-size": 2**20,
     # Whether processes of one user on one host read large data out of each other's memory rather than send it.
     "comm.same-host": True,
     # Session messages above this size are sent in fragments.
-    "comm.fragment-size": "4 MiB",
+    "comm.fragment-size": 4 * 2**20,
     # How long to look for a peer.
-    "comm.timeouts.connect": "30 s",
+    "comm.timeouts.connect": 30.0,
     # How long a transfer may go without progress.
-    "comm.timeouts.tcp": "30 s",
+    "comm.timeouts.tcp": 30.0,
     # malloc's mmap and trim thresholds of a process that moves large data (a factor of 2 to 4 in throughput);
     # 0 leaves malloc alone. MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ in the environment win.
-    "comm.malloc.mmap-threshold": "64 MiB",
-    "comm.malloc.trim-threshold": "256 MiB",
+    "comm.malloc.mmap-threshold": 64 * 2**20,
+    "comm.malloc.trim-threshold": 256 * 2**20,
     # How many transfers from peers a worker has under way.
     "worker.connections.outgoing": 50,
     # How many transfers to peers a worker serves at once.
     "worker.connections.incoming": 10,
     # How much one transfer asks for.
-    "worker.transfer.message-bytes-limit": "50 MB",
+    "worker.transfer.message-bytes-limit": 50_000_000,
     # Threads switch at least this often, so that the worker answers while Python code keeps it busy.
-    "worker.switch-interval": "1 ms",
+    "worker.switch-interval": 0.001,
     # Abstract resources of workers that are given none.
     "worker.resources": {},
     # Where workers keep temporary files; null: the system's directory for them.
     "worker.local-directory": None,
     # How often a worker sends its measurements.
-    "worker.heartbeat-interval": "1 s",
+    "worker.heartbeat-interval": 1.0,
     # Variables for worker processes before they start, unless they are set.
     "nanny.pre-spawn-environ": {
         "MALLOC_MMAP_THRESHOLD_": 64 * 2**20,
@@ -74,18 +72,18 @@ DEFAULTS: dict[str, Any] = {
         "OPENBLAS_NUM_THREADS": 1,
     },
     # How long a worker process may take to join.
-    "nanny.start-timeout": "60 s",
+    "nanny.start-timeout": 60.0,
     # A worker that ended by itself so many times within the window is not started again.
     "nanny.max-restarts": 5,
-    "nanny.restart-window": "60 s",
+    "nanny.restart-window": 60.0,
     # How often a client polls for what it cannot be told.
-    "client.heartbeat": "5 s",
+    "client.heartbeat": 5.0,
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
     # How many changes of state a story can go back.
     "admin.low-level-log-length": 1_000,
     # Graphs beyond this size are warned about.
-    "admin.large-graph-warning-threshold": "10 MB",
+    "admin.large-graph-warning-threshold": 10_000_000,
 }
 
 
@@ -106,14 +104,47 @@ def get(key: str, override: Any = None) -> Any:
     """
     if override is not None:
         return override
+    look_up = _look_up_in_dask if _handed_over is None else _look_up_handed_over
     for root in ("dagrpc", "distributed"):
-        value = dask.config.get(f"{root}.{key}", _ABSENT)
+        value = look_up(f"{root}.{key}")
         if value is not _ABSENT:
             return value
     return DEFAULTS[key]
 
 
 _ABSENT: Any = object()
+_handed_over: Mapping[str, Any] | None = None
+
+
+def hand_over(settings: Mapping[str, Any]) -> None:
+    """Take another process's configuration instead of reading dask's.
+
+    For services that have no other use for dask: importing it takes longer than anything else at their start.
+    """
+    global _handed_over
+    _handed_over = settings
+
+
+def _look_up_in_dask(key: str) -> Any:
+    import dask.config
+
+    return dask.config.get(key, _ABSENT)
+
+
+def _look_up_handed_over(key: str) -> Any:
+    assert _handed_over is not None
+    found: Any = _handed_over
+    for part in key.split("."):
+        if not isinstance(found, Mapping):
+            return _ABSENT
+        # dask takes both spellings for one.
+        for name in (part, part.replace("-", "_"), part.replace("_", "-")):
+            if name in found:
+                found = found[name]
+                break
+        else:
+            return _ABSENT
+    return found
 
 
 def get_seconds(key: str, override: Any = None) -> float | None:
@@ -123,7 +154,12 @@ def get_seconds(key: str, override: Any = None) -> float | None:
 
 def get_bytes(key: str, override: Any = None) -> int:
     """Return a setting that is a size, in bytes."""
-    return int(parse_bytes(get(key, override)))
+    value = get(key, override)
+    if isinstance(value, (int, float)):
+        return int(value)
+    from dask.utils import parse_bytes
+
+    return int(parse_bytes(value))
 
 
 def seconds(value: float | str | timedelta | None) -> float | None:
@@ -143,4 +179,6 @@ def seconds(value: float | str | timedelta | None) -> float | None:
         return value
     if isinstance(value, timedelta):
         return value.total_seconds()
+    from dask.utils import parse_timedelta
+
     return float(parse_timedelta(value, default="s"))

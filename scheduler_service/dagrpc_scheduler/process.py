@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from dagrpc import config
 from dagrpc._util.child import Parent, adopt_sys_path
 from dagrpc._util.service_process import prepare
 
@@ -16,9 +17,7 @@ def main() -> None:
     adopt_sys_path(settings["sys_path"])
     prepare(settings["log_level"])
 
-    import dask.config
-
-    dask.config.update(dask.config.config, settings["config"])
+    config.hand_over(settings["config"])
 
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService

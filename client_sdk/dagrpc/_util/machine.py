@@ -6,14 +6,15 @@ import math
 from pathlib import Path
 
 import psutil
-from dask.system import CPU_COUNT
-from dask.utils import parse_bytes
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def cpu_count() -> int:
     """Return how many processors this process may use, cgroup limits included."""
+    # Not at the top: a scheduler has no other use for dask, and starts sooner without it.
+    from dask.system import CPU_COUNT
+
     return int(CPU_COUNT)
 
 
@@ -83,6 +84,8 @@ def parse_memory_limit(limit: str | float | int | None, nthreads: int, workers: 
         try:
             number = float(limit)
         except ValueError:
+            from dask.utils import parse_bytes
+
             return min(int(parse_bytes(limit)), memory)
         return parse_memory_limit(number, nthreads)
     if limit < 0:

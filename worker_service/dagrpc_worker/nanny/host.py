@@ -89,9 +89,9 @@ def main() -> None:
     adopt_sys_path(settings["sys_path"])
 
     # From here on there is time.
-    import dask.config
+    from dagrpc import config
 
-    dask.config.update(dask.config.config, settings["config"])
+    config.hand_over(settings["config"])
     from dagrpc._util.service_process import prepare
     from dagrpc_worker.nanny.hosting import host_nannies
 
