@@ -251,8 +251,8 @@ def eight_clients(bench: Bench) -> None:
 
 def startup(bench: Bench) -> None:
     """A cluster of separate processes and a client, until the first result; the imports are done."""
-    # As `from ... import Client, LocalCluster` does at the top of a program: dagrpc imports what is behind a name when it
-    # is first used, distributed when it is itself imported.
+    # As `from ... import Client, LocalCluster` does at the top of a program: dagrpc imports what is behind a name when
+    # it is first used, distributed when it is itself imported.
     start_cluster, connect = bench.library.LocalCluster, bench.library.Client
     watch = Watch()
     with watch:
