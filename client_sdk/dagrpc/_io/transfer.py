@@ -216,7 +216,11 @@ async def download(
 async def _download(client: ServiceClient, method: str, request: Any, timeout: float) -> list[ReceivedValue]:
     call = client.open_download(method, request)
     try:
-        return await receive(call.read, timeout, asked=True)
+        values = await receive(call.read, timeout, asked=True)
+        # The sender keeps the call open as long as its memory is valid: one that ended it was not, perhaps, to the end.
+        if call.done() and any(value.entry.frame_addresses for value in values):
+            raise CommClosedError(f"{client.peer} ended the transfer while its memory was being read")
+        return values
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error, client.peer) from None
     finally:

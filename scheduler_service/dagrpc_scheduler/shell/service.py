@@ -31,8 +31,6 @@ from dagrpc_scheduler.shell.timers import Timers
 
 logger = logging.getLogger("dagrpc.scheduler")
 
-DEFAULT_PORT = 8786
-
 
 @dataclass(slots=True)
 class SchedulerOptions:
