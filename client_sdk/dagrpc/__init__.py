@@ -43,6 +43,7 @@ _EXPORTS = {
     "get_client": "dagrpc._client.lookup",
     "get_worker": "dagrpc.inside_task",
     "local_client": "dagrpc.inside_task",
+    "progress": "dagrpc.progress_bar",
     "rejoin": "dagrpc.inside_task",
     "secede": "dagrpc.inside_task",
     "wait": "dagrpc.completion",

@@ -18,11 +18,18 @@ from dagrpc._io.channels import identity, open_channel
 from dagrpc._io.health import check
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc.v1 import nanny_service_pb2, scheduler_service_pb2, worker_service_pb2, worker_session_pb2
+from dagrpc.v1 import (
+    inquiry_service_pb2,
+    nanny_service_pb2,
+    scheduler_service_pb2,
+    worker_service_pb2,
+    worker_session_pb2,
+)
 
 SCHEDULER = [
     scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
     worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"],
+    inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"],
 ]
 WORKER = [worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]]
 NANNY = [nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]]

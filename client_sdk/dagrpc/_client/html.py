@@ -53,3 +53,25 @@ def client(name: str, status: str, address: str, info: Mapping[str, Any] | None,
             rows.append(("Memory", format_bytes(info["total_memory"])))
     cells = "".join(f'<tr><td style="text-align: left"><strong>{k}</strong></td><td>{v}</td></tr>' for k, v in rows)
     return f"<div><h3>Client</h3><p>{escape(name)}</p><table>{cells}</table></div>"
+
+
+_COLOURS = {"finished": "#51a351", "erred": "#bd362f", "processing": "#2f96b4", "queued": "#e0b84c"}
+
+
+def progress(groups: Mapping[str, Mapping[str, int]], seconds: float, failure: str) -> str:
+    """Return how far groups of tasks are, a bar for each, in HTML."""
+    rows = "".join(_progress_row(name, counts) for name, counts in groups.items())
+    why = f'<p style="color: {_COLOURS["erred"]}"><code>{escape(failure)}</code></p>' if failure else ""
+    return f"<div><table>{rows}</table>{why}<p>{seconds:.1f} s</p></div>"
+
+
+def _progress_row(name: str, counts: Mapping[str, int]) -> str:
+    total = counts["total"] or 1
+    bars = "".join(
+        f'<div style="width: {100 * counts[state] / total:.2f}%; background: {colour}"></div>'
+        for state, colour in _COLOURS.items()
+    )
+    bar = f'<div style="display: flex; width: 20em; height: 1em; background: #ddd">{bars}</div>'
+    words = [f"{counts['finished']} / {counts['total']}"]
+    words += [f"{counts[state]} {state}" for state in ("erred", "processing", "queued", "no_worker") if counts[state]]
+    return f"<tr><td>{escape(name)}</td><td>{bar}</td><td>{escape(', '.join(words))}</td></tr>"

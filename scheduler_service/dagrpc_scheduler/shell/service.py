@@ -19,7 +19,7 @@ from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
-from dagrpc.v1 import scheduler_service_pb2, worker_session_pb2
+from dagrpc.v1 import inquiry_service_pb2, scheduler_service_pb2, worker_session_pb2
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -119,6 +119,7 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
+        from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
@@ -129,6 +130,7 @@ class SchedulerService:
         server.add_service(
             worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"], WorkerSessionServicer(self)
         )
+        server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

@@ -1,0 +1,147 @@
+"""How far some tasks are, for those who watch them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dagrpc_scheduler.core.model import ERRED, FORGOTTEN, MEMORY, RELEASED, TaskState
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.core.machine import SchedulerCore
+
+SLICE = 5_000
+"""How many tasks are looked at before somebody else has a turn."""
+
+_SETTLED = frozenset((MEMORY, RELEASED, FORGOTTEN))
+"""States of a task that nothing is to be waited for: its result is there, or nobody needs it any more."""
+
+
+@dataclass(slots=True)
+class GroupCounts:
+    """How many tasks of a group are in each state; the numbers add up to `total`."""
+
+    name: str
+    total: int = 0
+    finished: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    """Those that are not finished, by state."""
+
+
+def by_prefix(task: TaskState) -> str:
+    """Return the kind of work that a task is."""
+    return task.group.prefix.name
+
+
+def by_span(task: TaskState) -> str:
+    """Return the name of the span that a task was submitted in."""
+    return "default"
+
+
+def keys_below(core: SchedulerCore, keys: Iterable[str]) -> Iterator[list[TaskState]]:
+    """Yield tasks, and all that they depend on, some at a time.
+
+    The state may change between two steps: what is gone by then is left out. The tasks are to be used before the next
+    step only.
+    """
+    known = core.state.tasks
+    seen = set(keys)
+    left = list(seen)
+    while left:
+        found: list[TaskState] = []
+        while left and len(found) < SLICE:
+            task = known.get(left.pop())
+            if task is None:
+                continue
+            found.append(task)
+            for dependency in task.dependencies:
+                key = dependency.key
+                if key not in seen:
+                    seen.add(key)
+                    left.append(key)
+        yield found
+
+
+class ProgressTracker:
+    """Counts the same tasks again and again; those that are finished are not looked at again until the end.
+
+    Parameters
+    ----------
+    only_unfinished : bool
+        Whether to leave out what is finished when it is added.
+    """
+
+    def __init__(self, only_unfinished: bool = False) -> None:
+        self._only_unfinished = only_unfinished
+        self._totals: dict[str, int] = {}
+        self._open: dict[str, list[str]] = {}
+        """Keys of the tasks that were not finished when they were last looked at, by group."""
+        self._finished: dict[str, list[str]] = {}
+        self.failed = ""
+        """Key of a task that had failed when the tasks were last counted; empty: none had."""
+
+    def add(self, label: str, key: str, is_finished: bool) -> None:
+        """Follow a task."""
+        if is_finished and self._only_unfinished:
+            return
+        self._totals[label] = self._totals.get(label, 0) + 1
+        (self._finished if is_finished else self._open).setdefault(label, []).append(key)
+
+    def add_below(
+        self, core: SchedulerCore, keys: Iterable[str], label_of: Callable[[TaskState], str] = by_prefix
+    ) -> Iterator[None]:
+        """Follow tasks and all that they depend on, some of them with each step."""
+        given = list(dict.fromkeys(keys))
+        for found in keys_below(core, given):
+            for task in found:
+                self.add(label_of(task), task.key, task.state in _SETTLED)
+            yield
+
+    def add_groups(self, core: SchedulerCore, groups: Mapping[str, Iterable[str]]) -> None:
+        """Follow tasks in groups that somebody else made."""
+        known = core.state.tasks
+        for label, keys in groups.items():
+            for key in keys:
+                task = known.get(key)
+                self.add(label, key, task is None or task.state in _SETTLED)
+
+    @property
+    def unfinished(self) -> int:
+        """How many tasks were not finished when they were last looked at."""
+        return sum(map(len, self._open.values()))
+
+    def count(self, core: SchedulerCore) -> list[GroupCounts]:
+        """Count the tasks that were not finished; all of them if none is left, since results can be lost."""
+        groups = self._count(core)
+        if not any(self._open.values()):
+            self._open, self._finished = self._finished, {}
+            groups = self._count(core)
+        return groups
+
+    def _count(self, core: SchedulerCore) -> list[GroupCounts]:
+        known = core.state.tasks
+        groups = []
+        self.failed = ""
+        for label, total in self._totals.items():
+            counts = GroupCounts(label, total)
+            left = []
+            finished = self._finished.setdefault(label, [])
+            for key in self._open.get(label, ()):
+                task = known.get(key)
+                if task is None or task.state in _SETTLED:
+                    finished.append(key)
+                else:
+                    left.append(key)
+                    counts.states[task.state] = counts.states.get(task.state, 0) + 1
+                    if task.state == ERRED and not self.failed:
+                        self.failed = key
+            self._open[label] = left
+            counts.finished = total - len(left)
+            groups.append(counts)
+        return groups
+
+
+def is_over(groups: Iterable[GroupCounts]) -> bool:
+    """Tell whether nothing more happens to the tasks: all are finished or failed."""
+    return all(group.finished + group.states.get(ERRED, 0) == group.total for group in groups)

@@ -1,0 +1,58 @@
+"""What others may know of single tasks beyond their state: their work, and why they failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dagrpc_scheduler.core.model import StateName
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.core.machine import SchedulerCore
+
+
+@dataclass(slots=True)
+class TaskWork:
+    """What it takes to run a task elsewhere."""
+
+    key: str
+    state: StateName
+    dependencies: tuple[str, ...]
+    work: Any
+    """As the client submitted it, opaque; None: it is data."""
+    shared: tuple[tuple[bytes, bytes], ...]
+    """The values that the work refers to, by digest, in its order."""
+    failure: Any
+    """Why it failed; None: it did not."""
+    origin_key: str
+    """If it failed: the task that failed first."""
+
+
+def task_work(core: SchedulerCore, key: str, failed_first: bool = False) -> TaskWork | None:
+    """Return what it takes to run a task; None: it is not known.
+
+    With `failed_first` it is the task that failed first, where a task failed because another one did.
+    """
+    known = core.state.tasks
+    task = known.get(key)
+    if task is None:
+        return None
+    if failed_first and task.error is not None:
+        task = known.get(task.error.origin_key, task)
+    values = core.state.shared.values
+    error = task.error
+    return TaskWork(
+        key=task.key,
+        state=task.state,
+        dependencies=tuple([dependency.key for dependency in task.dependencies]),
+        work=task.work,
+        shared=tuple([(digest, values[digest].value) for digest in task.shared]),
+        failure=error.failure if error is not None else None,
+        origin_key=error.origin_key if error is not None else "",
+    )
+
+
+def failure_of(core: SchedulerCore, key: str) -> tuple[Any, str] | None:
+    """Return why a task failed and the key of the task that failed first; None: it did not fail."""
+    task = core.state.tasks.get(key)
+    return (task.error.failure, task.error.origin_key) if task is not None and task.error is not None else None
