@@ -10,6 +10,7 @@ from dagrpc._client import gather, scatter, submit
 from dagrpc._client.collection_verbs import CollectionVerbs
 from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
+from dagrpc._client.inspection import Inspection
 from dagrpc._client.options import Duration, Workers, explicit_options
 from dagrpc._client.state import KeyState, lock
 from dagrpc.executor import ClientExecutor
@@ -18,7 +19,7 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future"]
 
 
-class Client(CollectionVerbs):
+class Client(CollectionVerbs, Inspection):
     """Connects to a cluster and has it compute.
 
     Parameters

@@ -61,6 +61,12 @@ DEFAULTS: dict[str, Any] = {
     "worker.resources": {},
     # Where workers keep temporary files; null: the system's directory for them.
     "worker.local-directory": None,
+    # Whether workers sample what their tasks spend time on: while tasks run, at this interval; kept apart by cycle for
+    # as long as memory allows. With low-level, the frames of dagrpc and dask around a task's own code are kept.
+    "worker.profile.enabled": True,
+    "worker.profile.interval": 0.01,
+    "worker.profile.cycle": 1.0,
+    "worker.profile.low-level": False,
     # How often a worker sends its measurements.
     "worker.heartbeat-interval": 1.0,
     # Variables for worker processes before they start, unless they are set.

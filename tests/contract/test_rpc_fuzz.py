@@ -19,6 +19,7 @@ from dagrpc._io.health import check
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc.v1 import (
+    diagnostics_service_pb2,
     inquiry_service_pb2,
     nanny_service_pb2,
     scheduler_service_pb2,
@@ -30,8 +31,12 @@ SCHEDULER = [
     scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
     worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"],
     inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"],
+    diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
 ]
-WORKER = [worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]]
+WORKER = [
+    worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
+    diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
+]
 NANNY = [nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]]
 
 # These end the service, or wait by design, when their request happens to be valid.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec.calls import run_payload
-from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError, UnknownWorkerError
+from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc.v1.common_pb2 import DataRef
 from dagrpc_scheduler.core import events, views
@@ -32,14 +32,7 @@ class SchedulerServicer:
         self._service = service
 
     def _resolve(self, workers: Any) -> list[str]:
-        """Return the addresses of workers given by address, name or host; all if none are given."""
-        core = self._service.core
-        if not workers:
-            return list(self._service.sessions.workers)
-        try:
-            return views.resolve_workers(core, list(workers))
-        except views.UnknownWorkerError as error:
-            raise UnknownWorkerError(str(error)) from None
+        return self._service.resolve_workers(workers)
 
     # --- sessions and data ---
 

@@ -19,13 +19,15 @@ from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
+from dagrpc.exceptions import UnknownWorkerError
 from dagrpc.v1 import inquiry_service_pb2, scheduler_service_pb2, worker_session_pb2
-from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
+from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.timers import Timers
 
@@ -84,10 +86,28 @@ class SchedulerService:
         self._server: Server | None = None
         self._timers = Timers(self)
         self.coordination = Coordination(self)
+        self.loop_profile = LoopProfile()
+        """What this scheduler spends its time on, once somebody has asked."""
         self._finished = asyncio.Event()
         self._closing = False
         self.stimuli = 0
         """How many causes have been named so far."""
+
+    def resolve_workers(self, workers: Iterable[str]) -> list[str]:
+        """Return the addresses of workers given by address, name or host; all if none are given.
+
+        Raises
+        ------
+        UnknownWorkerError
+            If there is none of that address, name or host.
+        """
+        texts = list(workers)
+        if not texts:
+            return list(self.sessions.workers)
+        try:
+            return views.resolve_workers(self.core, texts)
+        except views.UnknownWorkerError as error:
+            raise UnknownWorkerError(str(error)) from None
 
     # --- events and effects ---
 
@@ -119,6 +139,7 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
+        from dagrpc_scheduler.servicers import diagnostics
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
@@ -131,6 +152,7 @@ class SchedulerService:
             worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"], WorkerSessionServicer(self)
         )
         server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
+        server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)
@@ -177,6 +199,7 @@ class SchedulerService:
         await self._await_workers(5.0)
         await cancel_all(self.tasks)
         self.coordination.close()
+        self.loop_profile.stop()
         if self._server is not None:
             await self._server.stop(0.5)
         self.user_threads.shutdown(wait=False, cancel_futures=True)

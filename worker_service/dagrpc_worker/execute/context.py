@@ -23,6 +23,15 @@ class TaskContext:
     """Whether it is a coroutine and so occupies no thread."""
     seceded: bool = False
     """Whether it has left its pool at some time."""
+    thread: int = 0
+    """The thread that runs it."""
+    coroutine: Any = None
+    """What runs, if it is a coroutine."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.runner.context(self.job) is not self
 
     @property
     def key(self) -> str:

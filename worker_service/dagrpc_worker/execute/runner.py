@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
+from threading import get_ident
 from time import time
 from types import CoroutineType
 from typing import Any
@@ -16,6 +17,7 @@ import dask._task_spec
 from dagrpc._codec import payload
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._profiling.sampler import Sampler
 from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import Reschedule
 from dagrpc.v1 import failure_pb2
@@ -98,7 +100,9 @@ class TaskRunner:
         self._pools: dict[str, ThreadPool] = {"": self._default}
         # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
         self._queued: dict[tuple[str, int], Job] = {}
-        self._executing: dict[tuple[str, int], float] = {}
+        self._executing: dict[tuple[str, int], TaskContext] = {}
+        self.sampler: Sampler | None = None
+        """Whom to wake when tasks run."""
 
     # --- on the loop ---------------------------------------------------------------------------------------------
 
@@ -123,7 +127,19 @@ class TaskRunner:
 
     def executing(self) -> dict[str, float]:
         """Return since when each task runs, in seconds since the epoch, by key."""
-        return {key: start for (key, _), start in list(self._executing.items())}
+        return {context.key: context.started for context in self.contexts()}
+
+    def contexts(self) -> list[TaskContext]:
+        """Return the tasks that run. From any thread."""
+        return list(self._executing.values())
+
+    def context(self, job: Job) -> TaskContext | None:
+        """Return a task's context while it runs."""
+        return self._executing.get((job.key, job.run_id))
+
+    def is_busy(self) -> bool:
+        """Tell whether a task runs. From any thread."""
+        return bool(self._executing)
 
     def close(self) -> None:
         """Take nothing more. Tasks that run are left to themselves."""
@@ -138,10 +154,13 @@ class TaskRunner:
         identity = (job.key, job.run_id)
         if self._queued.pop(identity, None) is None:
             return
-        start = self._executing[identity] = time()
+        start = time()
+        current = self._executing[identity] = TaskContext(job, self, start, thread=get_ident())
+        if self.sampler is not None and self.sampler.asleep:
+            self.sampler.wake()
         # A context of its own: what a task sets must not be seen by the next one in this thread.
         context = copy_context()
-        context.run(task_context.current.set, TaskContext(job, self, start))
+        context.run(task_context.current.set, current)
         try:
             # In it, too: futures among the arguments find the client by it.
             function, args, kwargs = context.run(self._load, job)
@@ -152,6 +171,8 @@ class TaskRunner:
         try:
             result = context.run(function, *args, **kwargs)
             if type(result) is CoroutineType:
+                # This thread goes on to something else.
+                current.thread = 0
                 self._run_on_loop(self._await(job, result, start))
                 return
             event = self._succeeded(job, result, start)
@@ -163,7 +184,9 @@ class TaskRunner:
 
     async def _await(self, job: Job, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
         """Run a task that is a coroutine."""
-        task_context.current.set(TaskContext(job, self, start, on_loop=True))
+        context = TaskContext(job, self, start, on_loop=True, coroutine=coroutine)
+        self._executing[job.key, job.run_id] = context
+        task_context.current.set(context)
         event: events.Event
         try:
             result = await coroutine

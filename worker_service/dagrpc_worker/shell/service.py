@@ -32,7 +32,9 @@ from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute import context
+from dagrpc_worker.execute.profile import WorkerProfile
 from dagrpc_worker.execute.runner import TaskRunner
+from dagrpc_worker.servicers import diagnostics
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
@@ -188,6 +190,8 @@ class WorkerService:
         self._cleanup.push_async_callback(control.close)
         server = Server(raw_requests=RAW_REQUESTS)
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
+        self._diagnostics = diagnostics.DiagnosticsServicer()
+        server.add_service(diagnostics.SERVICE, self._diagnostics)
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host
@@ -220,6 +224,10 @@ class WorkerService:
             owner=self,
             name=self.name,
         )
+        profile = WorkerProfile(self._runner, threading.get_ident())
+        profile.start()
+        self._cleanup.callback(profile.stop)
+        self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
         channels = ChannelPool(grpc_options.DATA_CHANNEL)
         gatherer = Gatherer(self.address, channels, self.data, self._inbox.post)
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)

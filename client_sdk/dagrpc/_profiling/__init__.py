@@ -1,0 +1,1 @@
+"""Sampling of call stacks, for all processes of dagrpc."""

@@ -1,0 +1,141 @@
+"""The thread that looks at what other threads do, at an interval, while there is something to see."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import FrameType
+from typing import Protocol
+
+logger = logging.getLogger("dagrpc.profile")
+
+_QUIET = 10
+"""Looks in vain after which the thread goes to sleep."""
+_SELECTORS = ("selectors.py", "select.py")
+"""Files whose functions an event loop is in when it has nothing to do."""
+_HANDLES = ("asyncio/events.py", "asyncio\\events.py")
+"""The file of the loop's innermost frame when it runs something."""
+
+
+class Subject(Protocol):
+    """Something that is sampled."""
+
+    def busy(self) -> bool:
+        """Tell whether there is something to see."""
+
+    def sample(self, now: float) -> None:
+        """Look at it."""
+
+
+class Sampler:
+    """Samples the threads of this process for its subjects.
+
+    A process has one for all of them. It sleeps while none is busy, until it is woken.
+
+    Parameters
+    ----------
+    interval : float
+        Seconds between two samples.
+
+    Attributes
+    ----------
+    asleep : bool
+        Whether somebody has to wake it. To be looked at by whoever becomes busy.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self.asleep = True
+        self._subjects: tuple[Subject, ...] = ()
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, subject: Subject) -> None:
+        """Sample for a subject, too."""
+        with self._lock:
+            self._subjects = (*self._subjects, subject)
+        self.wake()
+
+    def discard(self, subject: Subject) -> None:
+        """Sample for a subject no longer."""
+        with self._lock:
+            self._subjects = tuple(each for each in self._subjects if each is not subject)
+
+    def wake(self) -> None:
+        """Begin to look. From any thread."""
+        self.asleep = False
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="dagrpc-profile", daemon=True)
+                    self._thread.start()
+        self._wanted.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._watch()
+            self.asleep = True
+            # Who became busy just now may have found it awake.
+            if self._busy():
+                self.wake()
+
+    def _watch(self) -> None:
+        quiet = 0
+        while quiet < _QUIET:
+            time.sleep(self.interval)
+            if self._busy():
+                quiet = 0
+                self._sample()
+            else:
+                quiet += 1
+
+    def _busy(self) -> bool:
+        return any(subject.busy() for subject in self._subjects)
+
+    def _sample(self) -> None:
+        now = time.time()
+        for subject in self._subjects:
+            try:
+                subject.sample(now)
+            except Exception:
+                logger.exception("A sample of %r failed", subject)
+
+
+_process_sampler: list[Sampler] = []
+_process_lock = threading.Lock()
+
+
+def process_sampler(interval: float) -> Sampler:
+    """Return the sampler of this process, made with the first interval that is asked for."""
+    with _process_lock:
+        if not _process_sampler:
+            _process_sampler.append(Sampler(interval))
+        return _process_sampler[0]
+
+
+def stack_of(frame: FrameType | None) -> list[FrameType]:
+    """Return a frame and those that called it, outermost first."""
+    stack: list[FrameType] = []
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    stack.reverse()
+    return stack
+
+
+def loop_stack(frame: FrameType | None) -> list[FrameType]:
+    """Return what an event loop runs, outermost frame first, given its thread's innermost frame.
+
+    What belongs to the loop itself is left out; nothing remains of a loop that waits.
+    """
+    if frame is None or frame.f_code.co_filename.endswith(_SELECTORS):
+        return []
+    stack = stack_of(frame)
+    for position, each in enumerate(stack):
+        if each.f_code.co_filename.endswith(_HANDLES):
+            return stack[position + 1 :] or stack[-1:]
+    return stack

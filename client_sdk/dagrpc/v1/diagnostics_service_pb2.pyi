@@ -1,0 +1,143 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ProfileSubject(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROFILE_SUBJECT_UNSPECIFIED: _ClassVar[ProfileSubject]
+    PROFILE_SUBJECT_TASKS: _ClassVar[ProfileSubject]
+    PROFILE_SUBJECT_WORKER_LOOPS: _ClassVar[ProfileSubject]
+    PROFILE_SUBJECT_SCHEDULER: _ClassVar[ProfileSubject]
+PROFILE_SUBJECT_UNSPECIFIED: ProfileSubject
+PROFILE_SUBJECT_TASKS: ProfileSubject
+PROFILE_SUBJECT_WORKER_LOOPS: ProfileSubject
+PROFILE_SUBJECT_SCHEDULER: ProfileSubject
+
+class GetCallStacksRequest(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetCallStacksResponse(_message.Message):
+    __slots__ = ("workers", "unreachable")
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    UNREACHABLE_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerCallStacks]
+    unreachable: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerCallStacks, _Mapping]]] = ..., unreachable: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WorkerCallStacks(_message.Message):
+    __slots__ = ("worker", "stacks")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    stacks: _containers.RepeatedCompositeFieldContainer[CallStack]
+    def __init__(self, worker: _Optional[str] = ..., stacks: _Optional[_Iterable[_Union[CallStack, _Mapping]]] = ...) -> None: ...
+
+class CallStack(_message.Message):
+    __slots__ = ("key", "frames")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    frames: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., frames: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SampleCallStacksRequest(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SampleCallStacksResponse(_message.Message):
+    __slots__ = ("stacks",)
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    stacks: _containers.RepeatedCompositeFieldContainer[CallStack]
+    def __init__(self, stacks: _Optional[_Iterable[_Union[CallStack, _Mapping]]] = ...) -> None: ...
+
+class GetProfileRequest(_message.Message):
+    __slots__ = ("subject", "prefix", "start", "stop", "workers", "by_worker")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    BY_WORKER_FIELD_NUMBER: _ClassVar[int]
+    subject: ProfileSubject
+    prefix: str
+    start: float
+    stop: float
+    workers: _containers.RepeatedScalarFieldContainer[str]
+    by_worker: bool
+    def __init__(self, subject: _Optional[_Union[ProfileSubject, str]] = ..., prefix: _Optional[str] = ..., start: _Optional[float] = ..., stop: _Optional[float] = ..., workers: _Optional[_Iterable[str]] = ..., by_worker: _Optional[bool] = ...) -> None: ...
+
+class GetProfileResponse(_message.Message):
+    __slots__ = ("profiles", "unreachable")
+    PROFILES_FIELD_NUMBER: _ClassVar[int]
+    UNREACHABLE_FIELD_NUMBER: _ClassVar[int]
+    profiles: _containers.RepeatedCompositeFieldContainer[WorkerProfile]
+    unreachable: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, profiles: _Optional[_Iterable[_Union[WorkerProfile, _Mapping]]] = ..., unreachable: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WorkerProfile(_message.Message):
+    __slots__ = ("worker", "profile")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    profile: Profile
+    def __init__(self, worker: _Optional[str] = ..., profile: _Optional[_Union[Profile, _Mapping]] = ...) -> None: ...
+
+class Profile(_message.Message):
+    __slots__ = ("nodes", "lines")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[ProfileNode]
+    lines: _containers.RepeatedCompositeFieldContainer[CodeLine]
+    def __init__(self, nodes: _Optional[_Iterable[_Union[ProfileNode, _Mapping]]] = ..., lines: _Optional[_Iterable[_Union[CodeLine, _Mapping]]] = ...) -> None: ...
+
+class ProfileNode(_message.Message):
+    __slots__ = ("parent", "line", "count")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    parent: int
+    line: int
+    count: int
+    def __init__(self, parent: _Optional[int] = ..., line: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class CodeLine(_message.Message):
+    __slots__ = ("function", "filename", "first_line", "line_number", "source")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    FIRST_LINE_FIELD_NUMBER: _ClassVar[int]
+    LINE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    function: str
+    filename: str
+    first_line: int
+    line_number: int
+    source: str
+    def __init__(self, function: _Optional[str] = ..., filename: _Optional[str] = ..., first_line: _Optional[int] = ..., line_number: _Optional[int] = ..., source: _Optional[str] = ...) -> None: ...
+
+class CollectProfileRequest(_message.Message):
+    __slots__ = ("subject", "prefix", "start", "stop")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    subject: ProfileSubject
+    prefix: str
+    start: float
+    stop: float
+    def __init__(self, subject: _Optional[_Union[ProfileSubject, str]] = ..., prefix: _Optional[str] = ..., start: _Optional[float] = ..., stop: _Optional[float] = ...) -> None: ...
+
+class CollectProfileResponse(_message.Message):
+    __slots__ = ("profile",)
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    profile: Profile
+    def __init__(self, profile: _Optional[_Union[Profile, _Mapping]] = ...) -> None: ...

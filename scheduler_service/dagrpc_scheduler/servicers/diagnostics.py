@@ -1,0 +1,89 @@
+"""DiagnosticsService: what people want to know of the cluster, beyond a look at the scheduler's state."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._profiling.trees import from_message, merge, to_message
+from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
+from dagrpc.v1 import diagnostics_service_pb2 as pb
+from dagrpc_scheduler.core import views
+from dagrpc_scheduler.shell.ask_workers import Answers, ask_workers
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.shell.service import SchedulerService
+
+SERVICE = pb.DESCRIPTOR.services_by_name["DiagnosticsService"]
+WORKER_SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
+
+
+class DiagnosticsServicer:
+    """What people ask who look into the cluster; each method is the rpc of its name.
+
+    Parameters
+    ----------
+    service : SchedulerService
+        The scheduler.
+    """
+
+    def __init__(self, service: SchedulerService) -> None:
+        self._service = service
+
+    # --- where tasks are and what they spend their time on -------------------------------------------------------
+
+    async def GetCallStacks(self, request: pb.GetCallStacksRequest) -> pb.GetCallStacksResponse:
+        requests = {worker: pb.SampleCallStacksRequest(keys=keys) for worker, keys in self._running(request).items()}
+        answers = await self._ask("SampleCallStacks", requests, pb.SampleCallStacksResponse)
+        return pb.GetCallStacksResponse(
+            workers=[
+                pb.WorkerCallStacks(worker=worker, stacks=response.stacks)
+                for worker, response in answers.found.items()
+                if response.stacks
+            ],
+            unreachable=answers.unreachable,
+        )
+
+    def _running(self, request: pb.GetCallStacksRequest) -> dict[str, list[str]]:
+        """Return which keys to ask which workers for; no keys: all."""
+        core = self._service.core
+        if not request.keys:
+            return {worker: [] for worker, keys in views.processing(core).items() if keys}
+        found: dict[str, list[str]] = {}
+        for key in request.keys:
+            task = views.task_info(core, key)
+            if task is None:
+                raise UnknownKeyError(f"There is no task {key!r}")
+            if task.processing_on:
+                found.setdefault(task.processing_on, []).append(key)
+        return found
+
+    async def GetProfile(self, request: pb.GetProfileRequest) -> pb.GetProfileResponse:
+        if not (math.isfinite(request.start) and math.isfinite(request.stop)):
+            raise InvalidRequestError(f"start and stop must be finite; got {request.start} and {request.stop}")
+        service = self._service
+        if request.subject == pb.PROFILE_SUBJECT_SCHEDULER:
+            service.loop_profile.ask(time.time())
+            own = await asyncio.to_thread(service.loop_profile.get, request.start, request.stop)
+            return pb.GetProfileResponse(profiles=[pb.WorkerProfile(profile=to_message(own))])
+        addresses = service.resolve_workers(request.workers)
+        question = pb.CollectProfileRequest(
+            subject=request.subject, prefix=request.prefix, start=request.start, stop=request.stop
+        )
+        answers = await self._ask("CollectProfile", dict.fromkeys(addresses, question), pb.CollectProfileResponse)
+        response = pb.GetProfileResponse(unreachable=answers.unreachable)
+        if request.by_worker:
+            for worker, answer in answers.found.items():
+                response.profiles.add(worker=worker, profile=answer.profile)
+        else:
+            response.profiles.add(profile=await asyncio.to_thread(_sum, answers))
+        return response
+
+    async def _ask(self, method: str, requests: dict[str, Any], response_type: type[Any]) -> Answers:
+        return await ask_workers(self._service, WORKER_SERVICE, method, requests, response_type)
+
+
+def _sum(answers: Answers) -> pb.Profile:
+    return to_message(merge([from_message(answer.profile) for answer in answers.found.values()]))
