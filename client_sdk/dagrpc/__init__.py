@@ -44,9 +44,11 @@ _EXPORTS = {
     "get_worker": "dagrpc.inside_task",
     "local_client": "dagrpc.inside_task",
     "progress": "dagrpc.progress_bar",
+    "print": "dagrpc.messages",
     "rejoin": "dagrpc.inside_task",
     "secede": "dagrpc.inside_task",
     "wait": "dagrpc.completion",
+    "warn": "dagrpc.messages",
     "worker_client": "dagrpc.inside_task",
 }
 

@@ -10,6 +10,7 @@ from dagrpc._client import gather, scatter, submit
 from dagrpc._client.collection_verbs import CollectionVerbs
 from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
+from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
 from dagrpc._client.options import Duration, Workers, explicit_options
 from dagrpc._client.state import KeyState, lock
@@ -19,7 +20,7 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future"]
 
 
-class Client(CollectionVerbs, Inspection):
+class Client(CollectionVerbs, Inspection, EventVerbs):
     """Connects to a cluster and has it compute.
 
     Parameters

@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
     "scheduler.worker-ttl": 300.0,
+    # Events of workers and clients that are gone are forgotten after so long; null: never.
+    "scheduler.events-cleanup-delay": 3600.0,
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.
     "scheduler.locks.lease-timeout": 30.0,
     # The scheduler stops after so long without work; null: never.
@@ -86,7 +88,7 @@ DEFAULTS: dict[str, Any] = {
     "client.heartbeat": 5.0,
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
-    # How many changes of state a story can go back.
+    # How many changes of state a story can go back, and how many events of a topic are remembered.
     "admin.low-level-log-length": 1_000,
     # Graphs beyond this size are warned about.
     "admin.large-graph-warning-threshold": 10_000_000,

@@ -20,6 +20,7 @@ from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc.v1 import (
     diagnostics_service_pb2,
+    event_service_pb2,
     inquiry_service_pb2,
     nanny_service_pb2,
     scheduler_service_pb2,
@@ -32,6 +33,7 @@ SCHEDULER = [
     worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"],
     inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
+    event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/quickstart.md", "docs/client.md", "docs/diagnostics.md", "docs/profiling.md")
+PAGES = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/client.md",
+    "docs/diagnostics.md",
+    "docs/events.md",
+    "docs/profiling.md",
+)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

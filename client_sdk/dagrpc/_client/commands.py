@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dagrpc._client.state import KeyState
-from dagrpc.v1 import client_session_pb2, coordination_pb2, graph_pb2
+from dagrpc.v1 import client_session_pb2, coordination_pb2, event_service_pb2, graph_pb2
 
 PART_TASKS = 1_000
 """Most tasks of one graph part."""
@@ -122,9 +122,22 @@ class Ping:
 
 
 Coordinate: TypeAlias = coordination_pb2.Coordinate
+Message: TypeAlias = (
+    Coordinate | event_service_pb2.LogEvent | event_service_pb2.SubscribeTopics | event_service_pb2.UnsubscribeTopics
+)
+"""Commands that are messages already."""
 
-Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping | Coordinate
+Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping | Message
 """A `KeyState` stands for the release of its key."""
+
+
+_FIELDS: dict[type, str] = {
+    coordination_pb2.Coordinate: "coordinate",
+    event_service_pb2.LogEvent: "log_event",
+    event_service_pb2.SubscribeTopics: "subscribe",
+    event_service_pb2.UnsubscribeTopics: "unsubscribe",
+}
+"""Where messages go in a `ClientCommand`."""
 
 
 class _Batch:
@@ -175,7 +188,7 @@ class _Batch:
             case Ping(token):
                 new.ping.token = token
             case _:
-                new.coordinate.CopyFrom(command)  # type: ignore[arg-type]
+                getattr(new, _FIELDS[kind]).CopyFrom(command)
                 self.size += command.ByteSize()  # type: ignore[union-attr]
 
     def _add_call(self, call: Call) -> None:

@@ -11,13 +11,13 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import Coroutine, Generator, Hashable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import dask.config
 
-from dagrpc import config
+from dagrpc import config, messages
 from dagrpc._client import admin, current, html
 from dagrpc._client.commands import Want
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
@@ -101,6 +101,7 @@ class Connection:
         self._info: dict[str, Any] | None = None
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
+        self._session.topics.preset(self._default_handlers())
         self._shared = SharedValues(self._session)
         self._fetcher = Fetcher(self._session)
         self._connecting: concurrent.futures.Future[None] | None = None
@@ -115,6 +116,11 @@ class Connection:
                 raise ValueError(f"Unexpected keyword arguments: {sorted(cluster_options)}")
         _live.add(self)
         self._start(target)
+
+    @staticmethod
+    def _default_handlers() -> dict[str, Callable[[Any], object]]:
+        """Return the handlers of events that the client has from the beginning, by topic."""
+        return dict(messages.DEFAULT_HANDLERS)
 
     # --- beginning -----------------------------------------------------------------------------------------------
 

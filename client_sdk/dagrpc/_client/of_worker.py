@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from contextvars import Context
+from typing import Any
 
 from dagrpc._client import current
 from dagrpc._client.gather import default_timeout
@@ -12,6 +14,17 @@ from dagrpc._client.waiting import run_awaiting
 from dagrpc.client import Client
 
 _CLOSE_TIMEOUT = 2.0
+
+
+class _TasksClient(Client):
+    """A client that does not show what tasks print: the worker has done so."""
+
+    @staticmethod
+    def _default_handlers() -> dict[str, Callable[[Any], object]]:
+        return {}
+
+
+_TasksClient.__name__ = Client.__name__
 
 
 class WorkersClient:
@@ -68,7 +81,9 @@ class WorkersClient:
 
     def _make(self, timeout: float) -> Client:
         # An asynchronous one does not wait for its connection: the event loop may be what asks for it.
-        client = Client(self._address, timeout=timeout, set_as_default=False, asynchronous=True, name="Client-worker")
+        client = _TasksClient(
+            self._address, timeout=timeout, set_as_default=False, asynchronous=True, name="Client-worker"
+        )
         client._asynchronous = False
         return client
 

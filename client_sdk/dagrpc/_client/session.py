@@ -15,6 +15,7 @@ from dagrpc import config
 from dagrpc._client.commands import Command, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
 from dagrpc._client.state import KeyState, KeyTable, lock
+from dagrpc._client.topics import Topics
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.loop import LoopThread, spawn
@@ -59,6 +60,8 @@ class ClientSession:
         """Called once, on the loop, when the stream ended and nobody had asked for it."""
         self.coordination = Coordination(self)
         """Locks, queues and the like."""
+        self.topics = Topics(self)
+        """Events that the client subscribes to."""
         self._channel: grpc.aio.Channel | None = None
         self._call: Any = None
         self._session: Session[Command] | None = None
@@ -158,6 +161,7 @@ class ClientSession:
             client_id=self.client_id,
             versions=common_pb2.Versions(**own_versions()),
             inline_limit=config.get_bytes("comm.inline-limit"),
+            topics=self.topics.wanted(),
         )
         try:
             await session.write_now(client_session_pb2.UpdateGraphRequest(hello=hello))
@@ -202,6 +206,7 @@ class ClientSession:
                 future.set_exception(CommClosedError(message))
                 future.exception()
         self._pongs.clear()
+        self.topics.end()
         self.coordination.end(CommClosedError(message))
 
     # --- sending -------------------------------------------------------------------------------------------------
@@ -276,6 +281,8 @@ class ClientSession:
                     logger.warning("The scheduler refused a graph: %s", event.message)
             case "coordinated":
                 self.coordination.answered(event)
+            case "topic_event":
+                self.topics.received(event)
             case "pong":
                 table.pong(event.token)
                 future = self._pongs.pop(event.token, None)

@@ -1,5 +1,6 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
 from dagrpc.v1 import coordination_pb2 as _coordination_pb2
+from dagrpc.v1 import event_service_pb2 as _event_service_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
 from google.protobuf.internal import containers as _containers
@@ -31,14 +32,16 @@ class UpdateGraphResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[ClientWelcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ClientEvent, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
 
 class ClientHello(_message.Message):
-    __slots__ = ("client_id", "versions", "inline_limit")
+    __slots__ = ("client_id", "versions", "inline_limit", "topics")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
     client_id: str
     versions: _common_pb2.Versions
     inline_limit: int
-    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ...) -> None: ...
+    topics: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ClientWelcome(_message.Message):
     __slots__ = ("scheduler_id", "versions", "code_allowed")
@@ -51,7 +54,7 @@ class ClientWelcome(_message.Message):
     def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ...) -> None: ...
 
 class ClientCommand(_message.Message):
-    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate")
+    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate", "log_event", "subscribe", "unsubscribe")
     GRAPH_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +64,9 @@ class ClientCommand(_message.Message):
     RELEASE_SHARED_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     COORDINATE_FIELD_NUMBER: _ClassVar[int]
+    LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    UNSUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
     graph: _graph_pb2.GraphPart
     want: WantKeys
     release: ReleaseKeys
@@ -70,7 +76,10 @@ class ClientCommand(_message.Message):
     release_shared: ReleaseShared
     ping: Ping
     coordinate: _coordination_pb2.Coordinate
-    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., coordinate: _Optional[_Union[_coordination_pb2.Coordinate, _Mapping]] = ...) -> None: ...
+    log_event: _event_service_pb2.LogEvent
+    subscribe: _event_service_pb2.SubscribeTopics
+    unsubscribe: _event_service_pb2.UnsubscribeTopics
+    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., coordinate: _Optional[_Union[_coordination_pb2.Coordinate, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., subscribe: _Optional[_Union[_event_service_pb2.SubscribeTopics, _Mapping]] = ..., unsubscribe: _Optional[_Union[_event_service_pb2.UnsubscribeTopics, _Mapping]] = ...) -> None: ...
 
 class WantKeys(_message.Message):
     __slots__ = ("keys", "until_done")
@@ -129,7 +138,7 @@ class Pong(_message.Message):
     def __init__(self, token: _Optional[int] = ...) -> None: ...
 
 class ClientEvent(_message.Message):
-    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated")
+    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated", "topic_event")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +147,7 @@ class ClientEvent(_message.Message):
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
     COORDINATED_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_EVENT_FIELD_NUMBER: _ClassVar[int]
     finished: KeyFinished
     erred: KeyErred
     lost: KeyLost
@@ -146,7 +156,8 @@ class ClientEvent(_message.Message):
     rejected: GraphRejected
     pong: Pong
     coordinated: _coordination_pb2.Coordinated
-    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ...) -> None: ...
+    topic_event: _event_service_pb2.TopicEvent
+    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ..., topic_event: _Optional[_Union[_event_service_pb2.TopicEvent, _Mapping]] = ...) -> None: ...
 
 class KeyFinished(_message.Message):
     __slots__ = ("key", "type_name", "nbytes", "payload")

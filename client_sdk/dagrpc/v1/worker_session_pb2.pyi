@@ -1,4 +1,5 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
+from dagrpc.v1 import event_service_pb2 as _event_service_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
 from google.protobuf.internal import containers as _containers
@@ -84,7 +85,7 @@ class WorkerWelcome(_message.Message):
     def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
-    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer")
+    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "log_event")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     RESCHEDULED_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +96,7 @@ class WorkerReport(_message.Message):
     STATUS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     STEAL_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
     finished: TaskFinished
     erred: TaskErred
     rescheduled: TaskRescheduled
@@ -105,7 +107,8 @@ class WorkerReport(_message.Message):
     status_changed: StatusChanged
     goodbye: WorkerGoodbye
     steal_answer: StealAnswer
-    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ...) -> None: ...
+    log_event: _event_service_pb2.LogEvent
+    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
     __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload")

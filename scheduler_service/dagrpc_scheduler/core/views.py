@@ -129,6 +129,17 @@ def unique_keys(core: SchedulerCore, workers: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
+    """Return the keys of what only a worker holds: of results that can be computed again, of data that cannot."""
+    worker = core.state.workers.get(address)
+    computed: list[str] = []
+    scattered: list[str] = []
+    for task in worker.has_what if worker is not None else ():
+        if len(task.holders) == 1:
+            (scattered if task.work is None else computed).append(task.key)
+    return computed, scattered
+
+
 def tasks(
     core: SchedulerCore, keys: Iterable[str] | None = None, limit: int | None = None, state: str = ""
 ) -> list[TaskInfo]:

@@ -48,6 +48,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
     await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=welcome))
     service.sessions.clients[client] = session
     service.handle(events.ClientAdded(client))
+    service.events.client_added(client, first.hello.topics)
     logger.info("Client %s connected", client)
     try:
         await session.run(lambda message: _take(service, client, session, message))
@@ -55,7 +56,11 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         service.sessions.clients.pop(client, None)
         service.coordination.client_gone(client)
         service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
+        service.events.client_removed(client)
         logger.info("Client %s disconnected", client)
+
+
+_ABOUT_EVENTS = frozenset(("log_event", "subscribe", "unsubscribe"))
 
 
 def _take(
@@ -71,6 +76,21 @@ def _take(
         if kind == "coordinate":
             service.coordination.take(client, command.coordinate)
             continue
+        if kind in _ABOUT_EVENTS:
+            _take_about_events(service, client, command, kind)
+            continue
         event = client_event(client, command, stimulus)
         if event is not None:
             service.handle(event)
+
+
+def _take_about_events(
+    service: SchedulerService, client: str, command: client_session_pb2.ClientCommand, kind: str
+) -> None:
+    match kind:
+        case "log_event":
+            service.events.take(command.log_event)
+        case "subscribe":
+            service.events.subscribe(client, command.subscribe.topics)
+        case "unsubscribe":
+            service.events.unsubscribe(client, command.unsubscribe.topics)

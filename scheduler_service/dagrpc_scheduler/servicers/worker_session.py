@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -11,18 +12,23 @@ import grpc
 from dagrpc import config
 from dagrpc._io.server import read_all
 from dagrpc._io.session import Session
+from dagrpc._util.keys import Key, decode_key
 from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
 from dagrpc.exceptions import DuplicateWorkerError, InvalidRequestError, UnknownWorkerError, VersionUnsupportedError
 from dagrpc.v1 import common_pb2, worker_session_pb2
-from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core import effects, events, views
 from dagrpc_scheduler.shell.sessions import WorkerConnection
-from dagrpc_scheduler.shell.translate_in import worker_events
+from dagrpc_scheduler.shell.translate_in import STATUS_NAMES, worker_events
 from dagrpc_scheduler.shell.translate_out import worker_messages
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
 
 logger = logging.getLogger("dagrpc.scheduler")
+
+_FOR_SHELL = frozenset(("goodbye", "log_event", "status_changed"))
+_TOLD = 1_000
+"""How many keys an event names at most."""
 
 
 def check_versions(versions: common_pb2.Versions, who: str) -> None:
@@ -75,6 +81,7 @@ class WorkerSessionServicer:
                 service.stimulus("worker-added"),
             )
         )
+        service.events.worker_added(hello.address)
         logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
         try:
             await session.run(lambda message: self._take(connection, message))
@@ -114,10 +121,24 @@ class WorkerSessionServicer:
         service = self._service
         connection.last_seen = time.time()
         for report in message.reports:
-            if report.WhichOneof("report") == "goodbye":
-                connection.goodbye = report.goodbye.reason or "no reason given"
+            if report.WhichOneof("report") in _FOR_SHELL:
+                self._take_aside(connection, report)
         address = connection.hello.address
         service.handle_batch(worker_events(address, message.reports, service.stimulus("worker")))
+
+    def _take_aside(self, connection: WorkerConnection, report: worker_session_pb2.WorkerReport) -> None:
+        """Take a report that is not the core's business, or not only."""
+        log, address = self._service.events, connection.hello.address
+        match report.WhichOneof("report"):
+            case "log_event":
+                log.take(report.log_event)
+            case "goodbye":
+                connection.goodbye = report.goodbye.reason or "no reason given"
+                log.log(address, {"action": "closing-worker", "reason": connection.goodbye})
+            case "status_changed":
+                before, _ = views.worker_status(self._service.core, address)
+                after = STATUS_NAMES.get(report.status_changed.status, "running")
+                log.log(address, {"action": "worker-status-change", "prev-status": before, "status": after})
 
     def _remove(self, connection: WorkerConnection) -> None:
         service, address = self._service, connection.hello.address
@@ -130,7 +151,21 @@ class WorkerSessionServicer:
         elif not service.closing:
             logger.warning("Worker %s (%s) is lost: its connection broke", address, connection.name)
         reason = connection.goodbye or "its connection broke"
-        service.handle(events.WorkerRemoved(address, expected, reason, service.stimulus("worker-removed")))
+        stimulus = service.stimulus("worker-removed")
+        lost = self._what_is_lost(address)
+        service.handle(events.WorkerRemoved(address, expected, reason, stimulus))
+        service.events.worker_removed(address, **lost, stimulus_id=stimulus, expected=expected, reason=reason)
+
+    def _what_is_lost(self, address: str) -> dict[str, Any]:
+        """Return the keys that a worker's leaving takes away, for the log."""
+        core = self._service.core
+        processing = views.processing(core, [address]).get(address, ())
+        computed, scattered = views.lost_with(core, address)
+        return {
+            "processing-tasks": _told(processing),
+            "lost-computed-tasks": _told(computed),
+            "lost-scattered-tasks": _told(scattered),
+        }
 
     async def Heartbeat(self, _: Any, context: Any) -> None:
         """Take a worker's measurements."""
@@ -144,3 +179,15 @@ class WorkerSessionServicer:
             connection.metrics = dict(message.metrics)
             answer = worker_session_pb2.HeartbeatResponse(time=now, interval_seconds=interval)
             await context.write(answer.SerializeToString())
+
+
+def _told(wires: Sequence[str]) -> tuple[Key, ...]:
+    """Return keys as users see them, as many as an event names."""
+    keys: list[Key] = []
+    for wire in wires[:_TOLD]:
+        try:
+            keys.append(decode_key(wire))
+        except ValueError:
+            # A program in another language names its tasks as it likes.
+            keys.append(wire)
+    return tuple(keys)

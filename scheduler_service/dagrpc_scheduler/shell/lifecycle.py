@@ -63,6 +63,7 @@ async def restart_workers(
     """Restart workers through their nannies. Returns what became of each."""
     if forget_tasks:
         service.handle(events.RestartRequested(service.stimulus("restart")))
+    service.events.log("all", {"action": "restart-workers", "workers": tuple(addresses)})
 
     async def one(address: str) -> tuple[str, str]:
         worker = service.sessions.workers.get(address)
@@ -124,4 +125,7 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
         service.send(CloseWorker(address, "retired"))
     while any(address in service.sessions.workers for address in addresses) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
+    for address in addresses:
+        service.events.log(address, {"action": "retired", "stimulus_id": stimulus})
+    service.events.log("all", {"action": "retire-workers", "retired": tuple(addresses), "stimulus_id": stimulus})
     return addresses

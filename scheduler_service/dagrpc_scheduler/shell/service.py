@@ -20,7 +20,7 @@ from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
 from dagrpc.exceptions import UnknownWorkerError
-from dagrpc.v1 import inquiry_service_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc.v1 import event_service_pb2, inquiry_service_pb2, scheduler_service_pb2, worker_session_pb2
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -30,6 +30,7 @@ from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.timers import Timers
+from dagrpc_scheduler.shell.topics import EventLog
 
 logger = logging.getLogger("dagrpc.scheduler")
 
@@ -88,6 +89,7 @@ class SchedulerService:
         self.coordination = Coordination(self)
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
+        self.events = EventLog(self)
         self._finished = asyncio.Event()
         self._closing = False
         self.stimuli = 0
@@ -140,6 +142,7 @@ class SchedulerService:
         """
         # Imported here: the servicers know the service.
         from dagrpc_scheduler.servicers import diagnostics
+        from dagrpc_scheduler.servicers.events import EventServicer
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
@@ -153,6 +156,7 @@ class SchedulerService:
         )
         server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
         server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
+        server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

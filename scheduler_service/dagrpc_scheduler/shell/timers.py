@@ -46,6 +46,7 @@ class Timers:
             self._service.handle(events.TimePassed())
             self._drop_silent_workers(now)
             self._trim_memory()
+            self._service.events.advance(now)
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from dagrpc.v1 import client_session_pb2, failure_pb2, worker_session_pb2
+from dagrpc.v1 import client_session_pb2, event_service_pb2, failure_pb2, worker_session_pb2
 from dagrpc.v1.client_session_pb2 import ClientEvent, UpdateGraphResponse
 from dagrpc.v1.common_pb2 import DataRef
 from dagrpc.v1.worker_session_pb2 import ComputeResponse, WorkerCommand
@@ -86,6 +86,10 @@ def _pong(message: client_session_pb2.Pong, event: ClientEvent) -> None:
     event.pong.CopyFrom(message)
 
 
+def _topic_event(message: event_service_pb2.TopicEvent, event: ClientEvent) -> None:
+    event.topic_event.CopyFrom(message)
+
+
 _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
     effects.ReportFinished: _finished,
     effects.ReportErred: _erred,
@@ -94,6 +98,7 @@ _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
     effects.ReportRetried: _retried,
     effects.RejectGraph: _rejected,
     client_session_pb2.Pong: _pong,
+    event_service_pb2.TopicEvent: _topic_event,
     Answer: lambda answer, event: write_answer(answer, event.coordinated),
 }
 

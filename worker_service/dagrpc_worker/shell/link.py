@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -42,6 +44,9 @@ class SchedulerLink:
         self._stream: Any = None
         self._session: Session[Report] | None = None
         self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._posted: deque[Report] = deque()
+        """Reports that other threads put."""
 
     async def connect(
         self, hello: worker_session_pb2.WorkerHello, deadline: float | None, duplicate_deadline: float = 0.0
@@ -117,10 +122,25 @@ class SchedulerLink:
         welcome: worker_session_pb2.WorkerWelcome = answer.welcome
         return welcome
 
-    def send(self, reports: list[Report]) -> None:
+    def send(self, reports: Sequence[Report]) -> None:
         """Queue reports."""
         if self._session is not None:
+            if self._posted:
+                # What a task put before it ended is to arrive before its end.
+                self._send_posted()
             self._session.send_many(reports)
+
+    def post(self, report: Report) -> None:
+        """Queue a report, from any thread."""
+        self._posted.append(report)
+        # A loop that is closed sends no more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._send_posted)
+
+    def _send_posted(self) -> None:
+        posted = self._posted
+        while posted and self._session is not None:
+            self._session.send(posted.popleft())
 
     async def run(self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any]) -> None:
         """Hold the session until it ends.

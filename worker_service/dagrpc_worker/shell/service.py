@@ -9,13 +9,14 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc._codec.tasks import SharedStore
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool
@@ -26,7 +27,7 @@ from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_ad
 from dagrpc._util.keys import decode_key
 from dagrpc._util.versions import own_versions
 from dagrpc.exceptions import CommClosedError, DagrpcError
-from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc.v1 import common_pb2, event_service_pb2, scheduler_service_pb2, worker_session_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
@@ -336,6 +337,7 @@ class WorkerService:
             with self._client_lock:
                 if self._workers_client is None:
                     self._workers_client = WorkersClient(self.scheduler_address)
+                    self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout})
         return self._workers_client.get(timeout)
 
     async def _close_client(self) -> None:
@@ -351,6 +353,23 @@ class WorkerService:
             If the caller is not part of a task.
         """
         return decode_key(context.get_context().key)
+
+    def log_event(self, topic: str | Collection[str], msg: Any) -> None:
+        """Log an event. From any thread; what a task logs arrives before its end does.
+
+        Parameters
+        ----------
+        topic : str, or a list, tuple or set of str
+            The topic, or several.
+        msg : plain data
+            None, booleans, numbers, text, bytes, and lists, tuples and dicts of those.
+
+        Raises
+        ------
+        TypeError
+            If the message is something else.
+        """
+        self._link.post(event_service_pb2.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))
 
     @property
     def scheduler(self) -> SchedulerInfo:

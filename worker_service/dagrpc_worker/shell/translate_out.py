@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dagrpc.v1 import common_pb2, worker_session_pb2
+from dagrpc.v1 import common_pb2, event_service_pb2, worker_session_pb2
 from dagrpc_worker.core import instructions
 
 WorkerReport = worker_session_pb2.WorkerReport
@@ -37,6 +37,7 @@ Report: TypeAlias = (
     | instructions.ReportStealAnswer
     | StatusReport
     | GoodbyeReport
+    | event_service_pb2.LogEvent
 )
 
 _BATCH = 5_000
@@ -115,6 +116,10 @@ def _goodbye(report: GoodbyeReport, out: WorkerReport) -> None:
     out.goodbye.reason = report.reason
 
 
+def _log_event(report: event_service_pb2.LogEvent, out: WorkerReport) -> None:
+    out.log_event.CopyFrom(report)
+
+
 _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportFinished: _finished,
     instructions.ReportErred: _erred,
@@ -126,6 +131,7 @@ _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportStealAnswer: _steal_answer,
     StatusReport: _status,
     GoodbyeReport: _goodbye,
+    event_service_pb2.LogEvent: _log_event,
 }
 
 REPORTS = frozenset(_FILLERS)

@@ -1,0 +1,201 @@
+"""Events that a client subscribes to: from the session to the user's handlers, in order, without holding it up."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dagrpc._client.state import lock
+from dagrpc._codec.plain import decode_plain
+from dagrpc.v1 import event_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+
+logger = logging.getLogger("dagrpc.client")
+
+Event: TypeAlias = tuple[float, Any]
+"""Time, in seconds since the epoch, and message."""
+Handler: TypeAlias = Callable[[Event], Any]
+Listener: TypeAlias = Callable[[Any], object]
+
+_BACKLOG = 100_000
+"""Events that may wait for handlers; further ones are dropped."""
+_LOOK = 1.0
+"""Seconds between two looks whether the loop that a handler runs on is still there."""
+
+
+@dataclass(slots=True)
+class _Subscription:
+    handler: Handler
+    loop: asyncio.AbstractEventLoop | None
+    """Where to call it; None: on the thread of the handlers."""
+
+
+class Topics:
+    """What a client subscribes to.
+
+    Parameters
+    ----------
+    session : ClientSession
+        Its connection.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+        self._handlers: dict[str, _Subscription] = {}
+        """By topic. Guarded by the lock, like all else here."""
+        self._listeners: dict[str, list[Listener]] = {}
+        self._backlog: queue.SimpleQueue[tuple[str, float, bytes] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._full = False
+        self._ended = False
+
+    # --- from any thread -----------------------------------------------------------------------------------------
+
+    def wanted(self) -> list[str]:
+        """Return the topics that are subscribed to."""
+        with lock:
+            return list(dict.fromkeys([*self._handlers, *self._listeners]))
+
+    def preset(self, handlers: dict[str, Handler]) -> None:
+        """Subscribe to topics before the session begins, which tells the scheduler of them."""
+        for topic, handler in handlers.items():
+            self._handlers[topic] = _Subscription(handler, None)
+
+    def subscribe(self, topics: Sequence[str], handler: Handler, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Have a handler called with the events of topics, in place of the one before."""
+        with lock:
+            self._session.check_open()
+            new = [topic for topic in topics if topic not in self._handlers and topic not in self._listeners]
+            for topic in topics:
+                self._handlers[topic] = _Subscription(handler, loop)
+            if new:
+                self._session.send(pb.SubscribeTopics(topics=new))
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Have no handler called with the events of topics.
+
+        Raises
+        ------
+        ValueError
+            If there is none for one of them; then nothing is changed.
+        """
+        with lock:
+            self._session.check_open()
+            for topic in topics:
+                if topic not in self._handlers:
+                    raise ValueError(f"No event handler known for topic {topic!r}: subscribe_topic sets one")
+            for topic in topics:
+                del self._handlers[topic]
+            self._let_go(topics)
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """Have a function called with the messages of a topic on the IO loop, beside other functions."""
+        with lock:
+            self._session.check_open()
+            is_new = topic not in self._handlers and topic not in self._listeners
+            self._listeners.setdefault(topic, []).append(listener)
+            if is_new:
+                self._session.send(pb.SubscribeTopics(topics=[topic]))
+
+    def unlisten(self, topic: str, listener: Listener) -> None:
+        """Have it called no more. May be called from finalizers."""
+        with lock:
+            listeners = self._listeners.get(topic, [])
+            if listener in listeners:
+                listeners.remove(listener)
+                if not listeners:
+                    del self._listeners[topic]
+                self._let_go([topic])
+
+    def _let_go(self, topics: Sequence[str]) -> None:
+        unwanted = [topic for topic in topics if topic not in self._handlers and topic not in self._listeners]
+        if unwanted and self._session.status not in ("closing", "closed"):
+            self._session.send(pb.UnsubscribeTopics(topics=unwanted))
+
+    # --- on the IO loop ------------------------------------------------------------------------------------------
+
+    def received(self, event: pb.TopicEvent) -> None:
+        """Take an event. Called under the lock."""
+        topic, message = event.topic, event.message
+        for listener in self._listeners.get(topic, ()):
+            try:
+                listener(decode_plain(message))
+            except Exception:
+                logger.exception("An event of topic %r could not be taken", topic)
+        if topic not in self._handlers or self._ended:
+            return
+        if self._backlog.qsize() >= _BACKLOG:
+            if not self._full:
+                logger.warning("Handlers of events are too slow: events are dropped, the first of topic %r", topic)
+            self._full = True
+            return
+        self._full = False
+        self._backlog.put((topic, event.time, message))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="dagrpc-events", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Call no handler any more, once those have been called that are due: the session is ending."""
+        with lock:
+            self._ended = True
+            if self._thread is not None:
+                self._backlog.put(None)
+
+    # --- on the thread of the handlers ---------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while (item := self._backlog.get()) is not None:
+            topic, time, data = item
+            subscription = self._handlers.get(topic)
+            if subscription is None:
+                continue
+            try:
+                self._call(subscription, (time, decode_plain(data)))
+            # SystemExit too: it is not the thread's.
+            except BaseException:
+                logger.exception("The handler of an event of topic %r failed", topic)
+
+    def _call(self, subscription: _Subscription, event: Event) -> None:
+        if subscription.loop is not None:
+            self._wait_for(_on_loop(subscription.handler, event), subscription.loop)
+            return
+        result = subscription.handler(event)
+        if inspect.isawaitable(result):
+            self._wait_for(_finish(result), self._session.loop.loop)
+
+    @staticmethod
+    def _wait_for(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Run a coroutine on a loop and wait until it is done, so that events are handled in order."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:
+            coroutine.close()
+            return
+        while not future.done():
+            try:
+                future.result(_LOOK)
+            except TimeoutError:
+                if future.done():
+                    raise
+                if loop.is_closed():
+                    return
+        future.result()
+
+
+async def _on_loop(handler: Handler, event: Event) -> None:
+    result = handler(event)
+    if inspect.isawaitable(result):
+        await result
+
+
+async def _finish(awaitable: Any) -> None:
+    await awaitable

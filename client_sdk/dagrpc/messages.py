@@ -1,0 +1,137 @@
+"""What tasks have to say to people: `print` and `warn`, which every client shows."""
+
+from __future__ import annotations
+
+import builtins
+import pickle
+import sys
+import warnings
+from typing import Any
+
+from dagrpc._codec.pickle5 import dumps_inband
+from dagrpc._util import running
+
+__all__ = ["print", "warn"]
+
+_STDOUT, _STDERR = 1, 2
+
+
+def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+    """Print, on the worker and at every client.
+
+    Like the built-in function. Outside of a task it is no more than that.
+
+    Parameters
+    ----------
+    *args
+        What to print. Clients get the texts of it.
+    sep, end : str or None
+        What to put between the texts and behind them.
+    file : None, sys.stdout or sys.stderr
+        Where to print.
+    flush : bool
+        Whether to flush the file.
+
+    Raises
+    ------
+    TypeError
+        If `file` is another one: clients do not have it.
+
+    Examples
+    --------
+    >>> def load(path):
+    ...     dagrpc.print("loading", path)
+    >>> client.submit(load, "a.csv").result()  # doctest: +SKIP
+    loading a.csv
+    """
+    worker = running.any_worker()
+    if worker is None:
+        builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
+        return
+    message: dict[str, Any] = {"args": tuple(map(_text, args)), "sep": sep, "end": end, "flush": bool(flush)}
+    if file is sys.stdout:
+        message["file"] = _STDOUT
+    elif file is sys.stderr:
+        message["file"] = _STDERR
+    elif file is not None:
+        raise TypeError(
+            "Only None, sys.stdout and sys.stderr can be printed to from a task, for clients have no other files of "
+            f"its worker; got: {file!r}"
+        )
+    # Here first: whatever is wrong with the arguments shows before any client has them.
+    builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
+    worker.log_event("print", {**message, "worker": worker.address})
+
+
+def _text(value: Any) -> str:
+    """Return the text of a value, such that it can be sent."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def warn(
+    message: str | Warning, category: type[Warning] | None = UserWarning, stacklevel: int = 1, source: Any = None
+) -> None:
+    """Issue a warning, on the worker and at every client.
+
+    Like `warnings.warn`. Outside of a task it is no more than that.
+
+    Parameters
+    ----------
+    message : str or Warning
+        The warning.
+    category : type
+        Its kind.
+    stacklevel : int
+        Which caller to show on the worker: 1 is the one of this function.
+    source : optional
+        The object that was destroyed, for `ResourceWarning`.
+
+    Raises
+    ------
+    TypeError
+        If the category is not a kind of warning.
+
+    Examples
+    --------
+    >>> def load(path):
+    ...     dagrpc.warn(f"{path} is empty", RuntimeWarning)
+    >>> client.submit(load, "a.csv").result()  # doctest: +SKIP
+    <stdin>:1: RuntimeWarning: a.csv is empty
+    """
+    worker = running.any_worker()
+    if worker is not None:
+        if category is not None and not (isinstance(category, type) and issubclass(category, Warning)):
+            raise TypeError(f"category must be a Warning subclass, not {type(category).__name__!r}")
+        event = {"message": dumps_inband(message), "category": dumps_inband(category), "worker": worker.address}
+        # First: where warnings are errors the next line raises.
+        worker.log_event("warn", event)
+    warnings.warn(message, category, stacklevel + 1, source)
+
+
+# --- at the clients ----------------------------------------------------------------------------------------------
+
+
+def show_print(event: tuple[float, Any]) -> None:
+    """Print what a task printed."""
+    message = event[1]
+    if not isinstance(message, dict):
+        # Somebody logged it by himself.
+        builtins.print(message)
+        return
+    file = {_STDOUT: sys.stdout, _STDERR: sys.stderr}.get(message.get("file", 0))
+    options = {name: message[name] for name in ("sep", "end", "flush") if name in message}
+    builtins.print(*message.get("args", ()), file=file, **options)
+
+
+def show_warning(event: tuple[float, Any]) -> None:
+    """Issue the warning that a task issued."""
+    message = event[1]
+    if not isinstance(message, dict):
+        warnings.warn(str(message), stacklevel=2)
+        return
+    category = pickle.loads(message["category"]) if "category" in message else None
+    warnings.warn(pickle.loads(message["message"]), category or UserWarning, stacklevel=2)
+
+
+DEFAULT_HANDLERS = {"print": show_print, "warn": show_warning}
+"""By topic."""
