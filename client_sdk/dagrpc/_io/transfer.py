@@ -1,4 +1,4 @@
-"""Transfers: a manifest, chunks, an end. The same in every direction."""
+"""Transfers: a manifest, chunks, an end, or a manifest that is the whole. The same in every direction."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ logger = logging.getLogger("dagrpc.io")
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
+_WHOLE = 64 * 1024
+"""Up to so many bytes come with the manifest: a message costs more time than they do."""
 _READ_AT_ONCE = 2 * 2**20
 """So many bytes are read from memory sooner than a thread could take them over."""
 
@@ -113,29 +115,35 @@ def transfer_messages(
     manifest = data_pb2.Manifest(entries=[value.entry(in_memory) for value in values])
     if in_memory:
         manifest.pid, manifest.host = os.getpid(), host
+    frames = [frame for value in values for frame in value.frames if not (in_memory and _is_worthwhile(frame))]
+    total = sum(map(_length, frames))
+    if total <= min(size, _WHOLE):
+        manifest.whole, manifest.data = True, b"".join(frames)
+        yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
+        return
     yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
-    total = 0
-    pieces: list[Buffer] = []
-    held = 0
-    for value in values:
-        for frame in value.frames:
-            if in_memory and _is_worthwhile(frame):
-                continue
-            view = memoryview(frame).cast("B") if not isinstance(frame, bytes) else memoryview(frame)
-            position, length = 0, view.nbytes
-            while position < length:
-                take = min(size - held, length - position)
-                pieces.append(view[position : position + take])
-                position += take
-                held += take
-                if held == size:
-                    yield encode_chunk(total, pieces, held)
-                    total += held
-                    pieces, held = [], 0
-    if held:
-        yield encode_chunk(total, pieces, held)
-        total += held
+    yield from _chunks(frames, size)
     yield worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
+
+
+def _chunks(frames: Sequence[Buffer], size: int) -> Iterator[bytes]:
+    """Yield the serialized chunks of frames; all but the last hold `size` bytes."""
+    offset = held = 0
+    pieces: list[Buffer] = []
+    for frame in frames:
+        view = memoryview(frame).cast("B") if not isinstance(frame, bytes) else memoryview(frame)
+        position, length = 0, view.nbytes
+        while position < length:
+            take = min(size - held, length - position)
+            pieces.append(view[position : position + take])
+            position += take
+            held += take
+            if held == size:
+                yield encode_chunk(offset, pieces, held)
+                offset += held
+                pieces, held = [], 0
+    if held:
+        yield encode_chunk(offset, pieces, held)
 
 
 async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: bool = False) -> list[ReceivedValue]:

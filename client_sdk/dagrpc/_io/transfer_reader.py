@@ -82,6 +82,9 @@ class TransferReader:
             if entry.outcome == data_pb2.DATA_OUTCOME_OK:
                 self._expect(value)
         self._targets.reverse()
+        if manifest.whole:
+            self._chunk(0, memoryview(manifest.data))
+            self._end(data_pb2.TransferEnd(total_bytes=len(manifest.data)))
 
     def _expect(self, value: ReceivedValue) -> None:
         """Note where a value's frames will come from."""

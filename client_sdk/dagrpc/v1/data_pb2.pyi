@@ -21,14 +21,18 @@ DATA_OUTCOME_NOT_ENCODABLE: DataOutcome
 DATA_OUTCOME_DEFERRED: DataOutcome
 
 class Manifest(_message.Message):
-    __slots__ = ("entries", "pid", "host")
+    __slots__ = ("entries", "pid", "host", "whole", "data")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.RepeatedCompositeFieldContainer[ManifestEntry]
     pid: int
     host: str
-    def __init__(self, entries: _Optional[_Iterable[_Union[ManifestEntry, _Mapping]]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
+    whole: bool
+    data: bytes
+    def __init__(self, entries: _Optional[_Iterable[_Union[ManifestEntry, _Mapping]]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ..., whole: _Optional[bool] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ManifestEntry(_message.Message):
     __slots__ = ("key", "outcome", "encoding", "frame_lengths", "type_name", "nbytes", "message", "frame_addresses")

@@ -85,6 +85,8 @@ async def _pass_on(source: _Source, total: int, timeout: float, context: Any) ->
     """Send a worker's chunks on, `total` bytes into the whole. Returns how many bytes there are now."""
     if source.call is None:
         return total
+    if source.manifest.whole:
+        return await _send_on(source.manifest.data, total, context)
     try:
         while True:
             message = await asyncio.wait_for(source.call.read(), timeout)
@@ -93,13 +95,18 @@ async def _pass_on(source: _Source, total: int, timeout: float, context: Any) ->
             part = decode_part(message)
             if not isinstance(part, tuple):
                 return total
-            data = part[1]
-            await context.write(encode_chunk(total, [data], len(data)))
-            total += len(data)
+            total = await _send_on(part[1], total, context)
     except grpc.aio.AioRpcError as error:
         raise NotReadyError(f"a worker's transfer broke; ask again ({error.code().name})") from None
     except TimeoutError:
         raise NotReadyError(f"a worker's transfer made no progress for {timeout:g} s; ask again") from None
+
+
+async def _send_on(data: bytes | memoryview, total: int, context: Any) -> int:
+    """Send bytes on, `total` bytes into the whole. Returns how many bytes there are now."""
+    if len(data):
+        await context.write(encode_chunk(total, [data], len(data)))
+    return total + len(data)
 
 
 async def put(service: SchedulerService, context: Any) -> pb.RelayDataResponse:

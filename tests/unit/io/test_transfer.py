@@ -57,9 +57,22 @@ def test_values_that_are_not_sent_have_no_bytes() -> None:
     assert bytes(reader.values[1].frames[0]) == b"abc"
 
 
-def manifest(*lengths: int) -> bytes:
+def test_few_bytes_come_with_the_manifest_and_many_do_not() -> None:
+    few = list(transfer_messages([OutgoingValue("k", "raw", [bytes(60_000), b"abc"])]))
+    assert len(few) == 1
+    assert read(few).done
+    assert len(list(transfer_messages([OutgoingValue("k", "raw", [bytes(70_000)])]))) == 3
+
+
+def test_a_whole_transfer_in_chunks_is_read_alike() -> None:
+    assert bytes(read([manifest(3), encode_chunk(0, [b"abc"], 3), end(3)]).values[0].frames[0]) == b"abc"
+    assert bytes(read([manifest(3, whole=b"abc")]).values[0].frames[0]) == b"abc"
+
+
+def manifest(*lengths: int, whole: bytes | None = None) -> bytes:
     entry = data_pb2.ManifestEntry(key="k", outcome=data_pb2.DATA_OUTCOME_OK, frame_lengths=lengths)
-    return worker_service_pb2.GetDataResponse(manifest=data_pb2.Manifest(entries=[entry])).SerializeToString()
+    message = data_pb2.Manifest(entries=[entry], whole=whole is not None, data=whole or b"")
+    return worker_service_pb2.GetDataResponse(manifest=message).SerializeToString()
 
 
 def end(total: int) -> bytes:
@@ -77,8 +90,23 @@ def end(total: int) -> bytes:
         [manifest(1), encode_chunk(0, [b"x"], 1), end(2)],
         [end(0)],
         [b""],
+        [manifest(2, whole=b"x")],
+        [manifest(1, whole=b"xy")],
+        [manifest(1, whole=b"x"), encode_chunk(0, [b"x"], 1)],
     ],
-    ids=["no manifest", "two manifests", "gap", "too many bytes", "too few bytes", "wrong total", "only end", "empty"],
+    ids=[
+        "no manifest",
+        "two manifests",
+        "gap",
+        "too many bytes",
+        "too few bytes",
+        "wrong total",
+        "only end",
+        "empty",
+        "whole with too few bytes",
+        "whole with too many bytes",
+        "chunk after the whole",
+    ],
 )
 def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
     with pytest.raises(InvalidRequestError):

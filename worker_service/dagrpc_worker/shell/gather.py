@@ -14,7 +14,6 @@ from dagrpc._codec.failures import encode_failure
 from dagrpc._io import transfer
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
-from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.v1 import data_pb2, failure_pb2, worker_service_pb2
 from dagrpc_worker.core import events
@@ -25,8 +24,10 @@ from dagrpc_worker.execute.measure import measure
 logger = logging.getLogger("dagrpc.worker")
 
 LARGE = 1 << 20
-"""Values above this many bytes are encoded and decoded away from the loop."""
+"""Values above this many bytes are encoded, and pickles decoded, away from the loop."""
 _STACK_GLOBAL = b"\x93"
+_ARRAY_GLOBALS = (b"_frombuffer", b"dtype")
+"""What the pickle of a plain NumPy array names, and nothing else."""
 
 
 @dataclass(slots=True)
@@ -68,16 +69,23 @@ def decode(received: Iterable[transfer.ReceivedValue]) -> Decoded:
 
 
 async def decode_off_loop(received: Sequence[transfer.ReceivedValue]) -> Decoded:
-    """Decode in a thread what is large or may run code, and the rest here."""
-    frames = [frame for value in received for frame in value.frames]
-    if sum(map(len, frames)) <= LARGE and not any(map(_may_run_code, frames)):
+    """Decode in a thread what takes long or may run code, and the rest here.
+
+    A hop to a thread and back costs more than decoding a value whose bulk is out of band: that is not copied.
+    """
+    values = [value for value in received if value.frames]
+    if sum(len(value.frames[0]) for value in values) <= LARGE and not any(map(_may_run_code, values)):
         return decode(received)
     return await asyncio.to_thread(decode, received)
 
 
-def _may_run_code(frame: Buffer) -> bool:
-    """Return whether a small pickle may import or call something. Plain data never does."""
-    return _STACK_GLOBAL in bytes(frame)
+def _may_run_code(value: transfer.ReceivedValue) -> bool:
+    """Return whether a value's pickle may import or call something. Plain data and plain arrays do not."""
+    head = bytes(value.frames[0])
+    names = head.count(_STACK_GLOBAL)
+    if value.entry.type_name == "numpy.ndarray":
+        return names != len(_ARRAY_GLOBALS) or not all(name in head for name in _ARRAY_GLOBALS)
+    return names > 0
 
 
 class Gatherer:
