@@ -35,6 +35,15 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.locks.lease-timeout": 30.0,
     # The scheduler stops after so long without work; null: never.
     "scheduler.idle-timeout": None,
+    # An adaptive cluster: its bounds, how often it looks, how often a worker must have been found idle before it goes,
+    # and within which time all that is to be done is to be done.
+    "adaptive.interval": "1s",
+    "adaptive.minimum": 0,
+    "adaptive.maximum": float("inf"),
+    "adaptive.wait-count": 3,
+    "adaptive.target-duration": "5s",
+    # How long a cluster manager waits for a worker that was lost before it starts another in its place.
+    "deploy.lost-worker-timeout": 15.0,
     # Results up to this size ride in the completion report, on to the clients that wait.
     "comm.inline-limit": 8 * 1024,
     # Size of the pieces of a transfer.
@@ -118,6 +127,12 @@ def get(key: str, override: Any = None) -> Any:
         if value is not _ABSENT:
             return value
     return DEFAULTS[key]
+
+
+def look_up(key: str) -> Any:
+    """Return a setting of dask's own by its full name; None if it is not set."""
+    value = (_look_up_in_dask if _handed_over is None else _look_up_handed_over)(key)
+    return None if value is _ABSENT else value
 
 
 _ABSENT: Any = object()

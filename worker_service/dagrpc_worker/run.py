@@ -14,6 +14,7 @@ from dagrpc._util import running
 from dagrpc._util.service_process import on_signals, prepare
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
+from dagrpc_worker.shell.facade import Worker
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import EndKind, WorkerService
 
@@ -71,7 +72,7 @@ async def run_worker(
     adopt_running_loop()
     signalled = False
     worker = WorkerService(options)
-    running.own_process(worker)
+    running.own_process(Worker.of(worker))
 
     def stop(reason: str) -> None:
         nonlocal signalled
@@ -93,7 +94,9 @@ async def run_worker(
         # It has an address as soon as it listens; what it lacks then is a scheduler.
         return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
     if not worker.closed:
-        report({"status": "running", "address": worker.address, "name": worker.name})
+        report(
+            {"status": "running", "address": worker.address, "name": worker.name, "directory": worker.local_directory}
+        )
     end = await worker.finished()
     report({"status": "closed", "name": worker.name, "reason": end.reason})
     return SIGNALLED if signalled else _CODES[end.kind]

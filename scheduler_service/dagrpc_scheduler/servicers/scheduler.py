@@ -101,7 +101,11 @@ class SchedulerServicer:
             raise CodeNotAllowedError(
                 "This scheduler runs no user code; start it with `dagrpc scheduler --allow-code` to allow it"
             )
-        result = await run_payload(request.function, {"dask_scheduler": self._service}, self._service.user_threads)
+        # What only those need who may run code here is imported when they do.
+        from dagrpc_scheduler.shell.facade.scheduler import Scheduler
+
+        facade = Scheduler.of(self._service)
+        result = await run_payload(request.function, {"dask_scheduler": facade}, self._service.user_threads)
         return pb.RunOnSchedulerResponse(result=result)
 
     # --- workers' lives ---

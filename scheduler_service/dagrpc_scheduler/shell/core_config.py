@@ -6,11 +6,11 @@ from dagrpc import config
 from dagrpc_scheduler.core.config import CoreConfig
 
 
-def core_config() -> CoreConfig:
+def core_config(allowed_failures: int | None = None) -> CoreConfig:
     """Return the core's settings as configured at this moment."""
     durations = config.get("scheduler.default-task-durations") or {}
     return CoreConfig(
-        allowed_failures=int(config.get("scheduler.allowed-failures")),
+        allowed_failures=int(config.get("scheduler.allowed-failures", allowed_failures)),
         worker_saturation=float(config.get("scheduler.worker-saturation")),
         default_data_size=config.get_bytes("scheduler.default-data-size"),
         unknown_task_duration=config.get_seconds("scheduler.unknown-task-duration") or 0.5,

@@ -51,6 +51,10 @@ class SchedulerOptions:
     """Whether clients may run code on the scheduler itself."""
     idle_timeout: float | None = None
     """Stop after so many seconds without work."""
+    worker_ttl: float | None = None
+    """Drop workers that have not been heard of for so many seconds; None: as configured."""
+    allowed_failures: int | None = None
+    """How many workers may die of a task; None: as configured."""
     validate: bool = False
     """Check all invariants after each event; slow."""
 
@@ -75,7 +79,7 @@ class SchedulerService:
         self.id = f"Scheduler-{uuid.uuid4()}"
         self.address = ""
         self.started = time.time()
-        self.core = SchedulerCore(core_config(), validate=service_options.validate)
+        self.core = SchedulerCore(core_config(service_options.allowed_failures), validate=service_options.validate)
         self.sessions = Sessions()
         self.control_channels = ChannelPool(options.CONTROL_CHANNEL)
         """To workers and nannies, for calls."""
@@ -94,6 +98,10 @@ class SchedulerService:
         self._closing = False
         self.stimuli = 0
         """How many causes have been named so far."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that it runs on; None before it has started."""
+        self.facade: Any = None
+        """The `Scheduler` that stands for it, once there is one."""
 
     def resolve_workers(self, workers: Iterable[str]) -> list[str]:
         """Return the addresses of workers given by address, name or host; all if none are given.
@@ -130,6 +138,15 @@ class SchedulerService:
         """Send a worker or client something that the core did not ask for."""
         self.sessions.dispatch([effect])
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when there has been nothing to do, as far as anyone looked; None while there is something."""
+        return self._timers.idle_since
+
+    def check_idle(self, now: float) -> float | None:
+        """Look whether there is something to do; return `idle_since`."""
+        return self._timers.check_idle(now)
+
     # --- life ---
 
     async def start(self) -> None:
@@ -147,6 +164,7 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
+        self.loop = asyncio.get_running_loop()
         server = Server(raw_requests=("RelayData",))
         server.add_service(
             scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)

@@ -32,9 +32,10 @@ class Timers:
 
     def __init__(self, service: SchedulerService) -> None:
         self._service = service
-        self._worker_ttl = config.get_seconds("scheduler.worker-ttl")
+        self._worker_ttl = config.get_seconds("scheduler.worker-ttl", service.options.worker_ttl)
         self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
-        self._idle_since: float | None = None
+        self.idle_since: float | None = None
+        """Since when there has been nothing to do; None while there is something."""
         self._last_stimulus = 0
         self._trimmed = True
 
@@ -74,13 +75,17 @@ class Timers:
             malloc.trim()
             self._trimmed = True
 
+    def check_idle(self, now: float) -> float | None:
+        """Look whether there is something to do; return `idle_since`."""
+        counts = views.state_counts(self._service.core)
+        if any(counts.get(state) for state in ("waiting", "processing", "queued", "no-worker")):
+            self.idle_since = None
+        else:
+            self.idle_since = self.idle_since or now
+        return self.idle_since
+
     def _is_idle_for_long(self, now: float) -> bool:
         if self._idle_timeout is None:
             return False
-        counts = views.state_counts(self._service.core)
-        busy = any(counts.get(state) for state in ("waiting", "processing", "queued", "no-worker"))
-        if busy:
-            self._idle_since = None
-            return False
-        self._idle_since = self._idle_since or now
-        return now - self._idle_since > self._idle_timeout
+        since = self.check_idle(now)
+        return since is not None and now - since > self._idle_timeout

@@ -80,6 +80,8 @@ class NannyService:
             config.get_seconds("nanny.restart-window") or 60.0,
         )
         self._process: WorkerProcess | None = None
+        self.worker_directory = ""
+        """The worker's directory for temporary files; empty while there is no worker."""
         self._spawned_already = process
         self._on_change = on_change
         self._changed = asyncio.Event()
@@ -286,9 +288,10 @@ class NannyService:
         if generation != self._core.generation:
             return
         if "exit_code" in message:
-            self._process = None
+            self._process, self.worker_directory = None, ""
             self._handle(core.Exited(message["exit_code"]))
             return
+        self.worker_directory = message.get("directory", self.worker_directory)
         self._handle(
             core.Reported(
                 message["status"], message.get("address", ""), message.get("name", ""), message.get("error", "")

@@ -37,7 +37,7 @@ class ControlServicer:
 
     async def run(self, request: worker_service_pb2.RunRequest) -> worker_service_pb2.RunResponse:
         """Run a function."""
-        injected = {"dask_worker": self._worker}
+        injected = self._injected()
         if request.no_wait:
             spawn(self._run_detached(request.function), self._detached)
             result = scheduler_service_pb2.RunResult()
@@ -46,9 +46,16 @@ class ControlServicer:
         result.worker = self._worker.address
         return worker_service_pb2.RunResponse(result=result)
 
+    def _injected(self) -> dict[str, Any]:
+        """Return what functions are given by the names of their parameters."""
+        # It knows the service, which knows this.
+        from dagrpc_worker.shell.facade import Worker
+
+        return {"dask_worker": Worker.of(self._worker)}
+
     async def _run_detached(self, function: common_pb2.Payload) -> None:
         """Run a function whose result nobody waits for; an exception goes to the log."""
-        result = await calls.run_payload(function, {"dask_worker": self._worker}, self._executor)
+        result = await calls.run_payload(function, self._injected(), self._executor)
         try:
             calls.result_of(result)
         except BaseException:

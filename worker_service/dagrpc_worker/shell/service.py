@@ -43,6 +43,7 @@ from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
+from dagrpc_worker.shell.leaving import retire
 from dagrpc_worker.shell.link import SchedulerLink
 from dagrpc_worker.shell.metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
@@ -121,6 +122,13 @@ class WorkerService:
         self.local_directory = ""
         self.id = f"Worker-{uuid.uuid4()}"
         self.plugins: dict[str, Any] = {}
+        self.scheduler_address = ""
+        self.running_on: asyncio.AbstractEventLoop | None = None
+        """The event loop that it runs on; None before it has started."""
+        self.facade: Any = None
+        """The `Worker` that stands for it, once there is one."""
+        self.restart_wanted = False
+        """Whether another is to take its place when it closes."""
         self._workers_client: WorkersClient | None = None
         self._shared = SharedStore()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -147,7 +155,7 @@ class WorkerService:
         DagrpcError
             If the scheduler does not want the worker: its name is taken, for instance.
         """
-        self._loop = asyncio.get_running_loop()
+        self._loop = self.running_on = asyncio.get_running_loop()
         # A task of its own, so that closing can break it off.
         self._starting = self._loop.create_task(self._start())
         try:
@@ -206,6 +214,9 @@ class WorkerService:
 
     def _compose(self) -> None:
         """Put together what needs the address."""
+        # It knows the service.
+        from dagrpc_worker.shell.facade import Worker
+
         options = self.options
         core_config = WorkerCoreConfig(
             gathers=int(config.get("worker.connections.outgoing")),
@@ -222,7 +233,7 @@ class WorkerService:
             self._inbox.post,
             self._run_on_loop,
             options.executors,
-            owner=self,
+            owner=Worker.of(self),
             name=self.name,
         )
         profile = WorkerProfile(self._runner, threading.get_ident())
@@ -308,6 +319,7 @@ class WorkerService:
         self._loop.call_soon_threadsafe(spawn, coroutine, self._tasks)
 
     def _on_close_command(self, reason: str, restart: bool) -> None:
+        restart = restart or self.restart_wanted
         self._begin_close(EndKind.RESTART if restart else EndKind.CLOSED, reason or "the scheduler wants it")
 
     def _on_bug(self, error: Exception) -> None:
@@ -454,7 +466,30 @@ class WorkerService:
 
     def close_soon(self, reason: str = "closed") -> None:
         """Begin to close. On the loop."""
-        self._begin_close(EndKind.CLOSED, reason)
+        self._begin_close(EndKind.RESTART if self.restart_wanted else EndKind.CLOSED, reason)
+
+    async def close_gracefully(self, restart: bool, reason: str) -> End:
+        """Have the scheduler take this worker out: what runs is done first, what only it holds is moved.
+
+        Parameters
+        ----------
+        restart : bool
+            Whether another is to take its place.
+        """
+        if self._end is None:
+            self.restart_wanted = self.restart_wanted or restart
+            self.status = common_pb2.WORKER_STATUS_RETIRING
+            logger.info("Worker %s at %s is about to leave: %s", self.name, self.address, reason)
+            try:
+                await retire(self._link, self.address)
+            except (DagrpcError, OSError, TimeoutError) as error:
+                logger.warning("Worker %s leaves at once, since it cannot be retired: %s", self.name, error)
+            except asyncio.CancelledError:
+                # It was told to close, which ends the connection that the answer would come on.
+                if self._end is None:
+                    raise
+            self.close_soon(reason)
+        return await self.finished()
 
     def _begin_close(self, kind: EndKind, reason: str) -> None:
         if self._end is not None:

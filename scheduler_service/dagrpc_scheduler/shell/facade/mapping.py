@@ -1,0 +1,63 @@
+"""Mappings that show a part of the scheduler's state as it is at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class LiveMapping(Mapping[K, V], Generic[K, V]):
+    """Shows a dict of the core under users' keys, each value as a view.
+
+    Iterating sees the keys of one moment: the state may change meanwhile, when the caller is not on the scheduler's
+    event loop.
+
+    Parameters
+    ----------
+    source : dict
+        Of the core.
+    view : callable
+        Makes what users see of a value.
+    encode, decode : callable
+        Make the core's key of a user's, and the reverse.
+    """
+
+    __slots__ = ("_decode", "_encode", "_source", "_view")
+
+    def __init__(
+        self,
+        source: dict[str, Any],
+        view: Callable[[Any], V],
+        encode: Callable[[Any], str] = str,
+        decode: Callable[[str], Any] = str,
+    ) -> None:
+        self._source = source
+        self._view = view
+        self._encode = encode
+        self._decode = decode
+
+    def __getitem__(self, key: K) -> V:
+        try:
+            found = self._source[self._encode(key)]
+        except (KeyError, TypeError, ValueError):
+            raise KeyError(key) from None
+        return self._view(found)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return self._encode(key) in self._source
+        except (TypeError, ValueError):
+            return False
+
+    def __iter__(self) -> Iterator[K]:
+        decode = self._decode
+        return iter([decode(key) for key in list(self._source)])
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

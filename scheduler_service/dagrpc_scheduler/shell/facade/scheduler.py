@@ -1,0 +1,446 @@
+"""Scheduler: the scheduler as an object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagrpc import config
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
+from dagrpc._util.addresses import interface_ip, is_loopback
+from dagrpc._util.keys import Key, decode_key, encode_key
+from dagrpc._util.server_status import Status
+from dagrpc_scheduler.core import cluster, views
+from dagrpc_scheduler.shell.facade import orders
+from dagrpc_scheduler.shell.facade.mapping import LiveMapping
+from dagrpc_scheduler.shell.facade.memory import MemoryState
+from dagrpc_scheduler.shell.facade.tasks import TaskGroup, TaskPrefix, TaskState
+from dagrpc_scheduler.shell.facade.workers import ClientState, WorkerState
+from dagrpc_scheduler.shell.scaling import adaptive_target, workers_to_close
+from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.core.machine import SchedulerCore
+    from dagrpc_scheduler.core.story import StoryEntry
+
+# What distributed's own servers take and has no meaning here.
+_IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
+
+
+class Scheduler(EmbeddedServer):
+    """A scheduler as an object: in a program that runs one itself, for plugins, and for `run_on_scheduler`.
+
+    It serves on dagrpc's own event loop, whatever loop it is awaited on. What it shows of tasks, workers and clients is
+    the state at the moment of asking.
+
+    Parameters
+    ----------
+    host : str, optional
+        Where to listen; the loopback address by default.
+    port : int
+        On which port; 0: a free one.
+    interface : str, optional
+        Network interface to listen on, instead of a host.
+    contact_address : str, optional
+        ``host:port`` under which others reach it.
+    scheduler_file : str, optional
+        File to write the address to.
+    idle_timeout, worker_ttl : number or str, optional
+        Stop after so long without work; drop workers that have not been heard of for so long. As configured by default.
+    allowed_failures : int, optional
+        How many workers may die of a task.
+    validate : bool, optional
+        Check all invariants after each event; slow.
+    extensions : mapping, optional
+        Classes by name; each is called with the scheduler when it starts, the objects are in `extensions`.
+    plugins : iterable
+        Scheduler plugins to begin with.
+    allow_code : bool, optional
+        Whether clients may run code on it; by default, if it listens on the loopback address.
+    security, protocol, dashboard, dashboard_address, http_prefix, jupyter, preload, preload_argv, services, \
+service_kwargs, transition_counter_max
+        As in distributed, as far as dagrpc has what they are about.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has an impossible value, or is not known.
+    OSError
+        When it starts: if the port cannot be had.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from dagrpc import Client, Scheduler, Worker
+    >>> async def main():
+    ...     async with Scheduler() as scheduler, Worker(scheduler.address, nthreads=1) as worker:
+    ...         async with Client(scheduler.address, asynchronous=True) as client:
+    ...             future = client.submit(sum, [1, 2, 3])
+    ...             result = await future
+    ...             return result, scheduler.tasks[future.key].state
+    >>> asyncio.run(main())
+    (6, 'memory')
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Any = None,
+        service_kwargs: Any = None,
+        allowed_failures: int | None = None,
+        extensions: Mapping[str, Callable[[Scheduler], Any]] | None = None,
+        validate: bool | None = None,
+        scheduler_file: str | None = None,
+        security: Any = None,
+        worker_ttl: float | str | None = None,
+        idle_timeout: float | str | None = None,
+        interface: str | None = None,
+        host: str | None = None,
+        port: int = 0,
+        protocol: str | None = None,
+        dashboard_address: Any = None,
+        dashboard: bool | None = None,
+        http_prefix: str = "/",
+        preload: Any = None,
+        preload_argv: Any = (),
+        plugins: Iterable[Any] = (),
+        contact_address: str | None = None,
+        transition_counter_max: Any = False,
+        jupyter: bool = False,
+        allow_code: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse_unknown("Scheduler", kwargs, _IGNORED)
+        check_protocol(protocol)
+        check_security(security)
+        if jupyter:
+            raise NotImplementedError("jupyter=True is not there: start Jupyter by itself")
+        if host and interface:
+            raise ValueError("host and interface both say where to listen; give one of them")
+        listen = interface_ip(interface) if interface else host or "127.0.0.1"
+        options = SchedulerOptions(
+            host=listen.partition("://")[2] or listen,
+            port=port,
+            contact_address=contact_address,
+            scheduler_file=scheduler_file,
+            allow_code=is_loopback(listen) if allow_code is None else allow_code,
+            idle_timeout=config.seconds(idle_timeout),
+            worker_ttl=config.seconds(worker_ttl),
+            allowed_failures=allowed_failures,
+            validate=bool(validate),
+        )
+        super().__init__()
+        self._attach(SchedulerService(options))
+        self._service.facade = self
+        self._extension_classes = dict(extensions or {})
+        self._first_plugins = list(plugins)
+        self._preload = (preload, preload_argv)
+
+    @classmethod
+    def of(cls, service: SchedulerService) -> Scheduler:
+        """Return the object that stands for a service that runs already."""
+        if service.facade is None:
+            made = cls.__new__(cls)
+            EmbeddedServer.__init__(made, ServiceHome(service.loop))
+            made._attach(service)
+            made._own_status = Status.running
+            service.facade = made
+        facade: Scheduler = service.facade
+        return facade
+
+    def _attach(self, service: SchedulerService) -> None:
+        self._service = service
+        self._host = service.options.host
+        self._extension_classes: dict[str, Callable[[Scheduler], Any]] = {}
+        self._first_plugins: list[Any] = []
+        self.extensions: dict[str, Any] = {}
+        """Objects that belong to the scheduler, by name."""
+
+    def __getattr__(self, name: str) -> Any:
+        # What other parts of the service offer by a name of their own: events, plugins, ...
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._service, name)
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where it serves, ``host:port``; empty before it has started."""
+        return self._service.address
+
+    @property
+    def status(self) -> Status:
+        """What it is doing."""
+        if self._service.closing and self._own_status is Status.running:
+            return Status.closing
+        return self._own_status
+
+    async def _start_service(self) -> None:
+        await self._service.start()
+        for name, make in self._extension_classes.items():
+            self.extensions[name] = make(self)
+        for plugin in self._first_plugins:
+            added = self.add_plugin(plugin)
+            if added is not None and hasattr(added, "__await__"):
+                await added
+
+    async def _close_service(self, reason: str) -> None:
+        await self._service.close(reason)
+
+    async def _service_finished(self) -> None:
+        await self._service.finished()
+
+    # --- what it knows -------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Its own, unlike that of any other scheduler."""
+        return self._service.id
+
+    @property
+    def _core(self) -> SchedulerCore:
+        return self._service.core
+
+    def _worker(self, worker: cluster.WorkerState) -> WorkerState:
+        return WorkerState(self, worker)
+
+    def _client(self, client: cluster.ClientState) -> ClientState:
+        return ClientState(self, client)
+
+    @property
+    def tasks(self) -> Mapping[Key, TaskState]:
+        """Tasks by key."""
+        return LiveMapping(self._core.state.tasks, lambda task: TaskState(self, task), encode_key, decode_key)
+
+    @property
+    def workers(self) -> Mapping[str, WorkerState]:
+        """Workers by address."""
+        return LiveMapping(self._core.state.workers, self._worker)
+
+    @property
+    def clients(self) -> Mapping[str, ClientState]:
+        """Clients by id; ``fire-and-forget`` is the one that wants what nobody waits for."""
+        return LiveMapping(self._core.state.clients, self._client)
+
+    @property
+    def task_groups(self) -> Mapping[str, TaskGroup]:
+        """Groups of tasks by name."""
+        return LiveMapping(self._core.state.groups, lambda group: TaskGroup(self, group))
+
+    @property
+    def task_prefixes(self) -> Mapping[str, TaskPrefix]:
+        """Prefixes of tasks by name."""
+        return LiveMapping(self._core.state.prefixes, lambda prefix: TaskPrefix(self, prefix))
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Addresses of workers by name."""
+        return {name: worker.address for name, worker in list(self._core.state.aliases.items())}
+
+    @property
+    def running(self) -> set[WorkerState]:
+        """Workers that are given tasks."""
+        return {self._worker(worker) for worker in list(self._core.state.running)}
+
+    @property
+    def idle(self) -> dict[str, WorkerState]:
+        """Workers with nothing to do, by address."""
+        return {address: worker for address, worker in self.workers.items() if not worker._of.processing}
+
+    @property
+    def unrunnable(self) -> dict[TaskState, float]:
+        """Tasks that no worker may run, and since when."""
+        return {TaskState(self, task): since for task, since in list(self._core.state.unrunnable.items())}
+
+    @property
+    def total_nthreads(self) -> int:
+        """Threads of all workers that are given tasks."""
+        return self._core.state.total_nthreads
+
+    @property
+    def total_memory(self) -> int:
+        """Memory limits of all workers together, in bytes."""
+        return sum(worker.memory_limit for worker in list(self._core.state.workers.values()))
+
+    @property
+    def total_occupancy(self) -> float:
+        """Seconds for which all that is assigned and queued is expected to keep one thread busy."""
+        return self._home.call(views.total_occupancy, self._core)
+
+    @property
+    def memory(self) -> MemoryState:
+        """What the workers' memory is used for, all together."""
+        return MemoryState.sum(worker.memory for worker in self.workers.values())
+
+    def story(self, *keys_or_tasks: Any) -> list[StoryEntry]:
+        """Return what is remembered of tasks, or of what these causes led to, oldest first."""
+        names = [
+            each._of.key if isinstance(each, TaskState) else each if isinstance(each, str) else encode_key(each)
+            for each in keys_or_tasks
+        ]
+        return self._home.call(views.story, self._core, names)
+
+    def identity(self, n_workers: int = -1) -> dict[str, Any]:
+        """Return what the scheduler and its workers are, as a plain dict."""
+        workers = list(self.workers.items())
+        return {
+            "type": "Scheduler",
+            "id": self.id,
+            "address": self.address,
+            "services": {},
+            "started": self._service.started,
+            "n_workers": len(workers),
+            "total_threads": self.total_nthreads,
+            "total_memory": self.total_memory,
+            "workers": {
+                address: worker.identity() for address, worker in (workers if n_workers < 0 else workers[:n_workers])
+            },
+        }
+
+    # --- idleness and size ---------------------------------------------------------------------------------------
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when there has been nothing to do, in seconds since the epoch; None while there is something."""
+        return self._service.idle_since
+
+    def check_idle(self) -> float | None:
+        """Look whether there is something to do; return `idle_since`."""
+        return self._home.call(self._service.check_idle, time.time())
+
+    def adaptive_target(self, target_duration: float | str | None = None) -> int:
+        """Return how many workers there should be for what there is to do."""
+        return self._home.call(adaptive_target, self._service, config.seconds(target_duration))
+
+    def workers_to_close(
+        self,
+        memory_ratio: float | None = None,
+        n: int | None = None,
+        key: Callable[[WorkerState], Hashable] | None = None,
+        minimum: int | None = None,
+        target: int | None = None,
+        attribute: str = "address",
+    ) -> list[Any]:
+        """Return workers that may go: the idle first, of these the ones with least data.
+
+        Parameters
+        ----------
+        memory_ratio : float, optional
+            How many times the size of all results must be left as memory; 2 by default.
+        n : int, optional
+            How many shall go, idle or not.
+        key : callable, optional
+            Takes a worker; those for which it returns the same go together.
+        minimum : int, optional
+            How many have to stay at least.
+        target : int, optional
+            How many shall stay, as far as there are idle ones.
+        attribute : str
+            What to return of each worker: ``address``, ``name``, ...
+        """
+
+        def choose() -> list[str]:
+            groups = {address: key(worker) for address, worker in self.workers.items()} if key is not None else None
+            return workers_to_close(self._service, n, minimum, target, memory_ratio, groups)
+
+        workers = self.workers
+        chosen = self._home.call(choose)
+        if attribute == "address":
+            return chosen
+        return [getattr(workers[address], attribute) for address in chosen if address in workers]
+
+    async def retire_workers(
+        self,
+        workers: Iterable[str] | None = None,
+        *,
+        names: Iterable[Any] | None = None,
+        close_workers: bool = True,
+        remove: bool = True,
+        stimulus_id: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Take workers out: what only they hold moves elsewhere, then they close.
+
+        Parameters
+        ----------
+        workers : iterable of str, optional
+            Addresses. By default those that `workers_to_close` names for `kwargs`.
+        names : iterable, optional
+            Names of workers, instead of addresses.
+
+        Returns
+        -------
+        dict
+            What the retired workers were, by address. Those whose data cannot be moved stay, and are not in it.
+        """
+        if workers is not None and names is not None:
+            raise TypeError("Both workers and names say who is to go; give one of them")
+        if workers is None and names is None:
+            chosen = self.workers_to_close(**kwargs)
+        else:
+            chosen = [str(each) for each in (workers if workers is not None else names) or ()]
+        return await self._home.awaiting(orders.retire(self, chosen))
+
+    # --- orders --------------------------------------------------------------------------------------------------
+
+    async def broadcast(
+        self,
+        *,
+        msg: Mapping[str, Any],
+        workers: Iterable[str] | None = None,
+        hosts: Iterable[str] | None = None,
+        nanny: bool = False,
+        on_error: str = "raise",
+    ) -> dict[str, Any]:
+        """Have workers, or their nannies, do something, all at once.
+
+        Parameters
+        ----------
+        msg : mapping
+            ``{"op": "run", "function": f, "args": (), "kwargs": {}}``, ``{"op": "identity"}`` or
+            ``{"op": "terminate"}``.
+        workers, hosts : iterable of str, optional
+            Addresses or names, and hosts; all workers by default.
+        on_error : str
+            What to do if one cannot be asked: ``"raise"``, ``"return"`` the exception, or ``"ignore"`` it.
+
+        Returns
+        -------
+        dict
+            Answers by address.
+        """
+        chosen = [*(workers or ()), *(hosts or ())] or None
+        return await self._home.awaiting(orders.broadcast(self, msg, chosen, nanny, on_error))
+
+    async def close_worker(self, worker: str) -> None:
+        """Have a worker close; its nanny closes with it."""
+        await self._home.awaiting(orders.close_worker(self, worker))
+
+    def transition(self, key: Key, finish: str, stimulus_id: str = "", **kwargs: Any) -> None:
+        """Have a task change its state, as far as the scheduler's law has a way for it.
+
+        Parameters
+        ----------
+        key : key
+            The task.
+        finish : str
+            ``"released"``: a task that is processing is assigned anew, one that failed is run again.
+            ``"forgotten"``: the task and all that depend on it are cancelled.
+
+        Raises
+        ------
+        KeyError
+            If there is no such task.
+        ValueError
+            If it cannot be brought into that state from outside.
+        """
+        self._home.call(orders.transition, self, encode_key(key), finish, stimulus_id)
+
+    def __repr__(self) -> str:
+        state = self._core.state
+        return (
+            f"<Scheduler {self.address or self.status.name!r}, workers: {len(state.workers)}, "
+            f"cores: {state.total_nthreads}, tasks: {len(state.tasks)}>"
+        )

@@ -1,0 +1,317 @@
+"""Nanny: a nanny as an object."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import dask.config
+
+from dagrpc import config as settings
+from dagrpc._io.embedded import EmbeddedServer, check_protocol, check_security
+from dagrpc._util.child import inherited_sys_path
+from dagrpc._util.machine import cpu_count, parse_memory_limit
+from dagrpc._util.server_status import Status
+from dagrpc_worker.nanny import core
+from dagrpc_worker.nanny.service import NannyOptions, NannyService
+from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.where import find_scheduler, listen_host
+
+_IGNORED = frozenset(
+    (
+        "loop",
+        "connection_limit",
+        "deserialize",
+        "dashboard",
+        "dashboard_address",
+        "http_prefix",
+        "profile_cycle_interval",
+    )
+)
+# What a worker's process can be told in plain data; see `WorkerOptions`.
+_PLAIN = ("heartbeat_interval",)
+
+_STATUSES = {
+    core.Status.STARTING: Status.starting,
+    core.Status.RUNNING: Status.running,
+    core.Status.STOPPING: Status.stopping,
+    core.Status.STOPPED: Status.stopped,
+    core.Status.FAILED: Status.failed,
+}
+
+
+class Nanny(EmbeddedServer):
+    """A nanny as an object: starts a worker in a process of its own, and starts it again when it dies.
+
+    Parameters
+    ----------
+    scheduler_ip, scheduler_port, scheduler_file : optional
+        Where the scheduler is, as for `Worker`.
+    worker_port : int or str
+        Port of the worker, or a range ``"first:last"``; 0: a free one.
+    nthreads, name, memory_limit, resources, local_directory, death_timeout, contact_address : optional
+        Of the worker, as for `Worker`.
+    host, interface, port : optional
+        Where nanny and worker listen, as for `Worker`; the port is the nanny's.
+    env : mapping, optional
+        Variables of the worker's process.
+    config : mapping, optional
+        Settings of dask in the worker's process, on top of those here.
+    silence_logs : int, optional
+        Level of the worker's log.
+    services, reconnect, validate, quiet, preload, preload_argv, preload_nanny, preload_nanny_argv, security, \
+listen_address, worker_class, protocol
+        As in distributed, as far as dagrpc has what they are about.
+    **worker_kwargs
+        For the worker: ``heartbeat_interval``, ...
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has an impossible value, or is not known.
+    OSError
+        When it starts: if the port cannot be had.
+    RuntimeError
+        When it starts: if the worker does not join the cluster.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from dagrpc import Client, Nanny, Scheduler
+    >>> async def main():
+    ...     async with Scheduler() as scheduler, Nanny(scheduler.address, nthreads=1) as nanny:
+    ...         async with Client(scheduler.address, asynchronous=True) as client:
+    ...             pid = await client.submit(__import__("os").getpid)
+    ...             return pid == nanny.pid
+    >>> asyncio.run(main())
+    True
+    """
+
+    def __init__(
+        self,
+        scheduler_ip: str | None = None,
+        scheduler_port: int | None = None,
+        scheduler_file: str | None = None,
+        worker_port: int | str | None = 0,
+        nthreads: int | None = None,
+        local_directory: str | None = None,
+        services: Any = None,
+        name: Any | None = None,
+        memory_limit: str | float | None = "auto",
+        reconnect: bool = True,
+        validate: bool = False,
+        quiet: bool = False,
+        resources: Mapping[str, float] | None = None,
+        silence_logs: int | None = None,
+        death_timeout: float | str | None = None,
+        preload: Any = None,
+        preload_argv: Any = None,
+        preload_nanny: Any = None,
+        preload_nanny_argv: Any = None,
+        security: Any = None,
+        contact_address: str | None = None,
+        listen_address: str | None = None,
+        worker_class: Any = None,
+        env: Mapping[str, Any] | None = None,
+        interface: str | None = None,
+        host: str | None = None,
+        port: int | str | None = None,
+        protocol: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        **worker_kwargs: Any,
+    ) -> None:
+        check_protocol(protocol)
+        check_security(security)
+        threads = nthreads or cpu_count()
+        scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
+        self._host = listen_host(host, interface, scheduler)
+        self._ports = (0, 0) if port is None else parse_ports(str(port))
+        self._worker_ports = parse_ports(str(worker_port or 0))
+        self.env = {str(key): str(value) for key, value in (env or {}).items()}
+        """Variables of the worker's process."""
+        self.config = dict(config or {})
+        """Settings of dask in the worker's process, on top of those here."""
+        self._log_level = logging.WARNING if silence_logs is None else silence_logs
+        options = {
+            "scheduler_address": scheduler,
+            "scheduler_file": scheduler_file,
+            "host": self._host,
+            "contact_address": contact_address,
+            "name": None if name is None else str(name),
+            "nthreads": threads,
+            "memory_limit": parse_memory_limit(memory_limit, threads),
+            "resources": None if resources is None else dict(resources),
+            "local_directory": None if local_directory is None else str(local_directory),
+            "death_timeout": settings.seconds(death_timeout),
+            **self._plain(worker_kwargs),
+        }
+        self._worker = {key: value for key, value in options.items() if value is not None and value != ""}
+        self._service: NannyService | None = None
+        super().__init__()
+
+    @staticmethod
+    def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(given) - set(_PLAIN) - _IGNORED)
+        if unknown:
+            raise TypeError(f"Nanny got unknown arguments: {', '.join(unknown)}")
+        return {name: settings.seconds(given[name]) for name in _PLAIN if name in given}
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where it serves, ``host:port``; empty before it has started."""
+        return self._service.address if self._service is not None else ""
+
+    @property
+    def status(self) -> Status:
+        """What it sees of its worker, or what it is doing itself."""
+        if self._own_status is not Status.running or self._service is None:
+            return self._own_status
+        return Status.closing if self._service.closed else _STATUSES[self._service.status]
+
+    async def _start_service(self) -> None:
+        reserved = await asyncio.to_thread(self._reserve)
+        try:
+            options = NannyOptions(
+                worker=self._worker,
+                host=self._host,
+                port=reserved[0].port if reserved[0] else self._ports[0],
+                settings={
+                    "sys_path": inherited_sys_path(),
+                    "config": self._worker_config(),
+                    "log_level": self._log_level,
+                },
+                environ={**settings.get("nanny.pre-spawn-environ"), **self.env},
+            )
+            options.environ = {name: str(value) for name, value in options.environ.items()}
+            self._service = NannyService(options)
+            await self._service.start()
+        finally:
+            if reserved[0] is not None:
+                reserved[0].release()
+        await self._wait_joined()
+
+    def _reserve(self) -> tuple[ReservedPort | None, ReservedPort | None]:
+        """Find free ports in the ranges that were given."""
+        own = worker = None
+        first, last = self._ports
+        if first != last:
+            own = ReservedPort(self._host, range(first, last + 1))
+        first, last = self._worker_ports
+        if first:
+            worker = ReservedPort(self._host, range(first, last + 1))
+            self._worker["port"] = worker.port
+            worker.release()
+        return own, worker
+
+    def _worker_config(self) -> dict[str, Any]:
+        # The scheduler that dask is to use is an object of this process.
+        here = {key: value for key, value in dask.config.config.items() if key not in ("scheduler", "get")}
+        return dict(dask.config.update(dask.config.merge(here), self.config)) if self.config else here
+
+    async def _wait_joined(self) -> None:
+        assert self._service is not None
+        timeout = settings.get_seconds("nanny.start-timeout") or 60.0
+        try:
+            await self._service.wait_joined(max(timeout, self._worker.get("death_timeout") or 0.0))
+        except (TimeoutError, RuntimeError) as error:
+            await self._service.close("its worker did not start")
+            why = str(error) or f"it did not join the cluster within {timeout:g} s"
+            raise RuntimeError(f"Nanny failed to start its worker: {why}") from None
+
+    async def _close_service(self, reason: str) -> None:
+        if self._service is not None:
+            await self._service.close(reason)
+
+    async def _service_finished(self) -> None:
+        if self._service is not None:
+            await self._service.finished()
+
+    def _running_service(self) -> NannyService:
+        if self._service is None:
+            raise RuntimeError("The nanny has not started: await it first")
+        return self._service
+
+    # --- its worker ----------------------------------------------------------------------------------------------
+
+    async def instantiate(self) -> Status:
+        """Start the worker unless it runs, and wait until it has joined the cluster."""
+        service = self._running_service()
+
+        async def start() -> None:
+            await service.start_worker()
+            await service.wait_joined(settings.get_seconds("nanny.start-timeout") or 60.0)
+
+        await self._home.awaiting(start())
+        return self.status
+
+    async def kill(self, timeout: float = 5.0, reason: str = "killed") -> None:
+        """Stop the worker; the nanny goes on, and `instantiate` starts another.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds that the process gets to end before it is killed.
+        """
+        await self._home.awaiting(self._running_service().stop_worker(timeout, reason))
+
+    async def restart(self, timeout: float = 30.0, reason: str = "restart") -> str:
+        """Stop the worker and start another. Returns ``"OK"``, or ``"timed out"``."""
+        try:
+            await self._home.awaiting(self._running_service().restart(timeout, reason))
+        except TimeoutError:
+            return "timed out"
+        return "OK"
+
+    def is_alive(self) -> bool:
+        """Return whether there is a worker process."""
+        return self._service is not None and self._service.pid != 0
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id; None if there is none."""
+        return (self._service.pid or None) if self._service is not None else None
+
+    @property
+    def worker_address(self) -> str | None:
+        """Where the worker serves; None while it is not part of the cluster."""
+        return (self._service.worker_address or None) if self._service is not None else None
+
+    @property
+    def worker_dir(self) -> str | None:
+        """The worker's directory for temporary files; None while there is no worker."""
+        return (self._service.worker_directory or None) if self._service is not None else None
+
+    @property
+    def name(self) -> str:
+        """The worker's name."""
+        return self._service.name if self._service is not None else self._worker.get("name", "")
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where the scheduler is, ``host:port``."""
+        return str(self._worker.get("scheduler_address", ""))
+
+    async def close_gracefully(self, reason: str = "closed gracefully") -> None:
+        """Close once the worker has left."""
+        await self.close(reason=reason)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what it is, as a plain dict."""
+        return {
+            "type": "Nanny",
+            "id": self.name,
+            "address": self.address,
+            "worker_address": self.worker_address,
+            "scheduler": self.scheduler_address,
+            "pid": self.pid,
+        }
+
+    def __repr__(self) -> str:
+        options = self._worker
+        return (
+            f"<Nanny {self.address or self.status.name!r}, threads: {options['nthreads']}, status: {self.status.name}>"
+        )

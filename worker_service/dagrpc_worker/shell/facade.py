@@ -1,0 +1,347 @@
+"""Worker: a worker as an object."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from dagrpc import config
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
+from dagrpc._util.keys import Key, decode_key, encode_key
+from dagrpc._util.machine import cpu_count, parse_memory_limit
+from dagrpc._util.server_status import Status
+from dagrpc.v1 import common_pb2
+from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.where import find_scheduler, listen_host
+
+# What distributed's own servers take and has no meaning here.
+_IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
+
+_STATUSES = {
+    common_pb2.WORKER_STATUS_RUNNING: Status.running,
+    common_pb2.WORKER_STATUS_PAUSED: Status.paused,
+    common_pb2.WORKER_STATUS_RETIRING: Status.closing_gracefully,
+    common_pb2.WORKER_STATUS_CLOSING: Status.closing,
+}
+
+
+class Worker(EmbeddedServer):
+    """A worker as an object: in a program that runs one itself, for tasks (`get_worker`), plugins and `Client.run`.
+
+    It works on dagrpc's own event loop, whatever loop it is awaited on; its tasks run in threads. Attributes of a
+    user's own may be put on it, to keep something between tasks.
+
+    Parameters
+    ----------
+    scheduler_ip : str, optional
+        The scheduler's address, or its host if `scheduler_port` is given, too.
+    scheduler_port : int, optional
+        The scheduler's port.
+    scheduler_file : str, optional
+        File that names the scheduler.
+    nthreads : int, optional
+        How many tasks it runs at once; by default as many as there are processors.
+    name : str, optional
+        Its name on the cluster; its address by default.
+    memory_limit : str, number or None
+        ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 or None for no limit.
+    resources : mapping, optional
+        Abstract resources that it offers.
+    local_directory : str, optional
+        Where it keeps temporary files.
+    host, interface, port : optional
+        Where it listens; a port may be a range, ``"9000:9100"``. By default the loopback address if the scheduler is
+        there, else the address on the way to it.
+    contact_address : str, optional
+        Where others reach it, if not where it listens.
+    death_timeout : number or str, optional
+        How long to look for the scheduler before giving up.
+    heartbeat_interval : number or str
+        How often it sends measurements.
+    nanny : str or server, optional
+        The nanny that looks after it.
+    plugins : iterable
+        Worker plugins to begin with.
+    services, silence_logs, preload, preload_argv, security, extensions, protocol, dashboard_address, dashboard, \
+http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_counter_max, scheduler_sni
+        As in distributed, as far as dagrpc has what they are about.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has an impossible value, or is not known.
+    OSError
+        When it starts: if a port cannot be had, or no scheduler is there in time.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from dagrpc import Client, Scheduler, Worker
+    >>> async def main():
+    ...     async with Scheduler() as scheduler, Worker(scheduler.address, name="alice", nthreads=1) as worker:
+    ...         async with Client(scheduler.address, asynchronous=True) as client:
+    ...             future = client.submit(sum, [1, 2, 3], key="total")
+    ...             await future
+    ...             return worker.name, dict(worker.data)
+    >>> asyncio.run(main())
+    ('alice', {'total': 6})
+    """
+
+    def __init__(
+        self,
+        scheduler_ip: str | None = None,
+        scheduler_port: int | None = None,
+        *,
+        scheduler_file: str | None = None,
+        nthreads: int | None = None,
+        local_directory: str | None = None,
+        services: Any = None,
+        name: Any | None = None,
+        executor: Any = None,
+        resources: Mapping[str, float] | None = None,
+        silence_logs: int | None = None,
+        death_timeout: float | str | None = None,
+        preload: Any = None,
+        preload_argv: Any = None,
+        security: Any = None,
+        contact_address: str | None = None,
+        heartbeat_interval: float | str = "1s",
+        extensions: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        startup_information: Mapping[str, Any] | None = None,
+        interface: str | None = None,
+        host: str | None = None,
+        port: int | str | None = None,
+        protocol: str | None = None,
+        dashboard_address: Any = None,
+        dashboard: bool = False,
+        http_prefix: str = "/",
+        nanny: Any = None,
+        plugins: Any = (),
+        low_level_profiler: bool | None = None,
+        validate: bool | None = None,
+        profile_cycle_interval: Any = None,
+        lifetime: float | str | None = None,
+        lifetime_stagger: float | str | None = None,
+        lifetime_restart: bool | None = None,
+        transition_counter_max: Any = False,
+        memory_limit: str | float | None = "auto",
+        data: Any = None,
+        scheduler_sni: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse_unknown("Worker", kwargs, _IGNORED)
+        check_protocol(protocol)
+        check_security(security)
+        threads = nthreads or cpu_count()
+        scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
+        self._reserved: ReservedPort | None = None
+        listen = listen_host(host, interface, scheduler)
+        options = WorkerOptions(
+            scheduler_address=scheduler,
+            scheduler_file=scheduler_file or "",
+            host=listen,
+            contact_address=contact_address or "",
+            name="" if name is None else str(name),
+            nthreads=threads,
+            memory_limit=parse_memory_limit(memory_limit, threads),
+            local_directory=str(local_directory or ""),
+            nanny=getattr(nanny, "address", nanny) or "",
+            death_timeout=config.seconds(death_timeout),
+            heartbeat_interval=config.seconds(heartbeat_interval) or 1.0,
+            **({} if resources is None else {"resources": dict(resources)}),
+        )
+        super().__init__()
+        self._attach(WorkerService(options))
+        self._service.facade = self
+        self._first_plugins = list(plugins)
+        self._ports = (0, 0) if port is None else parse_ports(str(port))
+
+    @classmethod
+    def of(cls, service: WorkerService) -> Worker:
+        """Return the object that stands for a service that runs already."""
+        if service.facade is None:
+            made = cls.__new__(cls)
+            EmbeddedServer.__init__(made, ServiceHome(service.running_on))
+            made._attach(service)
+            made._own_status = Status.running
+            service.facade = made
+        facade: Worker = service.facade
+        return facade
+
+    def _attach(self, service: WorkerService) -> None:
+        self._service = service
+        self._host = service.options.host
+        self._first_plugins: list[Any] = []
+        self._ports: tuple[int, int] = (0, 0)
+
+    def __getattr__(self, name: str) -> Any:
+        # What other parts of the service offer by a name of their own: plugins, actors, ...
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._service, name)
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where it serves, ``host:port``; empty before it has started."""
+        return self._service.address
+
+    @property
+    def status(self) -> Status:
+        """What it is doing."""
+        if self._own_status is not Status.running:
+            return self._own_status
+        return Status.closing if self._service.closed else _STATUSES.get(self._service.status, Status.running)
+
+    async def _start_service(self) -> None:
+        service = self._service
+        first, last = self._ports
+        if first == last:
+            service.options.port = first
+        else:
+            reserved = await asyncio.to_thread(ReservedPort, self._host, range(first, last + 1))
+            service.options.port = reserved.port
+            self._reserved = reserved
+        try:
+            await service.start()
+        finally:
+            if self._reserved is not None:
+                self._reserved.release()
+        for plugin in self._first_plugins:
+            added = self.plugin_add(plugin)
+            if hasattr(added, "__await__"):
+                await added
+
+    async def close(
+        self,
+        timeout: float = 30.0,
+        executor_wait: bool = True,
+        nanny: bool = True,
+        reason: str = "closed",
+    ) -> str | None:
+        """Leave the cluster and stop.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait at most.
+        executor_wait : bool
+            Accepted; tasks that run are left to themselves.
+        nanny : bool
+            Whether its nanny is to close with it, rather than to start another worker.
+        reason : str
+            Why, for the log.
+        """
+        if not nanny:
+            self._service.restart_wanted = True
+        await super().close(timeout, reason)
+        return "OK"
+
+    async def _close_service(self, reason: str) -> None:
+        await self._service.close(reason)
+
+    async def _service_finished(self) -> None:
+        await self._service.finished()
+
+    async def close_gracefully(self, restart: bool | None = None, reason: str = "closed gracefully") -> None:
+        """Leave the cluster once the tasks that run are done and what only this worker holds is elsewhere.
+
+        Parameters
+        ----------
+        restart : bool, optional
+            Whether its nanny is to start another worker in its place; no by default.
+        reason : str
+            Why, for the log.
+        """
+        if self.status in (Status.closing, Status.closed):
+            return
+        await self._home.awaiting(self._service.close_gracefully(bool(restart), reason))
+        self._own_status = Status.closed
+
+    # --- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Its name on the cluster."""
+        return self._service.name
+
+    @property
+    def id(self) -> str:
+        """Its own, unlike that of any other worker."""
+        return self._service.id
+
+    @property
+    def worker_address(self) -> str:
+        """The same as `address`."""
+        return self._service.address
+
+    @property
+    def nanny(self) -> str | None:
+        """Address of its nanny; None if it has none."""
+        return self._service.nanny or None
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where the scheduler is, ``host:port``."""
+        return self._service.scheduler_address or self._service.options.scheduler_address
+
+    @property
+    def data(self) -> Mapping[Key, Any]:
+        """The results that it holds, by key."""
+        return Held(self._service.data)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what it is, as a plain dict."""
+        service = self._service
+        return {
+            "type": "Worker",
+            "id": self.id,
+            "scheduler": self.scheduler_address,
+            "address": self.address,
+            "name": self.name,
+            "nthreads": service.nthreads,
+            "memory_limit": service.memory_limit,
+            "resources": dict(service.resources),
+            "local_directory": service.local_directory,
+            "pid": os.getpid(),
+        }
+
+    def __repr__(self) -> str:
+        service = self._service
+        counts = service.task_counts() if self.address else {}
+        return (
+            f"<Worker {self.address or self.status.name!r}, name: {self.name}, status: {self.status.name}, "
+            f"stored: {len(service.data)}, running: {counts.get('executing', 0)}/{service.nthreads}, "
+            f"ready: {counts.get('ready', 0)}, waiting: {counts.get('waiting', 0)}>"
+        )
+
+
+class Held(Mapping[Key, Any]):
+    """The results that a worker holds, under users' keys."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Mapping[str, Any]) -> None:
+        self._store = store
+
+    def __getitem__(self, key: Key) -> Any:
+        try:
+            return self._store[encode_key(key)]
+        except KeyError:
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[Key]:
+        return map(decode_key, self._store)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} results of a worker: {', '.join(map(repr, islice(self, 5)))}{', ...' * (len(self) > 5)}>"
