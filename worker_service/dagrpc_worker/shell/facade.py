@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -92,6 +92,9 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
     ('alice', {'total': 6})
     """
 
+    _first_plugins: Sequence[Any] = ()
+    _port_range: tuple[int, int] = (0, 0)
+
     def __init__(
         self,
         scheduler_ip: str | None = None,
@@ -154,13 +157,13 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
             nanny=getattr(nanny, "address", nanny) or "",
             death_timeout=config.seconds(death_timeout),
             heartbeat_interval=config.seconds(heartbeat_interval) or 1.0,
-            **({} if resources is None else {"resources": dict(resources)}),
+            resources=dict(config.get("worker.resources", resources)),
         )
         super().__init__()
         self._attach(WorkerService(options))
         self._service.facade = self
         self._first_plugins = list(plugins)
-        self._ports = (0, 0) if port is None else parse_ports(str(port))
+        self._port_range = (0, 0) if port is None else parse_ports(str(port))
 
     @classmethod
     def of(cls, service: WorkerService) -> Worker:
@@ -177,8 +180,6 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
     def _attach(self, service: WorkerService) -> None:
         self._service = service
         self._host = service.options.host
-        self._first_plugins: list[Any] = []
-        self._ports: tuple[int, int] = (0, 0)
 
     def __getattr__(self, name: str) -> Any:
         # What other parts of the service offer by a name of their own: plugins, actors, ...
@@ -202,7 +203,7 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
 
     async def _start_service(self) -> None:
         service = self._service
-        first, last = self._ports
+        first, last = self._port_range
         if first == last:
             service.options.port = first
         else:
@@ -219,7 +220,7 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
             if hasattr(added, "__await__"):
                 await added
 
-    async def close(
+    async def close(  # type: ignore[override]  # in the order that users of distributed know
         self,
         timeout: float = 30.0,
         executor_wait: bool = True,

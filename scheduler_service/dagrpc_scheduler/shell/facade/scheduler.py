@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
@@ -83,6 +84,10 @@ service_kwargs, transition_counter_max
     (6, 'memory')
     """
 
+    # Those of a service that ran before its object was made have been seen to.
+    _extension_classes: Mapping[str, Callable[[Scheduler], Any]] = MappingProxyType({})
+    _first_plugins: Sequence[Any] = ()
+
     def __init__(
         self,
         *,
@@ -135,7 +140,6 @@ service_kwargs, transition_counter_max
         self._service.facade = self
         self._extension_classes = dict(extensions or {})
         self._first_plugins = list(plugins)
-        self._preload = (preload, preload_argv)
 
     @classmethod
     def of(cls, service: SchedulerService) -> Scheduler:
@@ -152,8 +156,6 @@ service_kwargs, transition_counter_max
     def _attach(self, service: SchedulerService) -> None:
         self._service = service
         self._host = service.options.host
-        self._extension_classes: dict[str, Callable[[Scheduler], Any]] = {}
-        self._first_plugins: list[Any] = []
         self.extensions: dict[str, Any] = {}
         """Objects that belong to the scheduler, by name."""
 

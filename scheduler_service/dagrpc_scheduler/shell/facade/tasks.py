@@ -261,7 +261,7 @@ class TaskGroup(View):
     @property
     def states(self) -> dict[str, int]:
         """How many of its tasks are in each state."""
-        return dict(self._of.counts)
+        return {str(state): count for state, count in self._of.counts.items()}
 
     @property
     def dependencies(self) -> set[TaskGroup]:
@@ -271,7 +271,7 @@ class TaskGroup(View):
     @property
     def done(self) -> bool:
         """Whether none of its tasks is still to be computed."""
-        return not any(self._of.counts[state] for state in model.ACTIVE)
+        return not any(count for state, count in self._of.counts.items() if state in model.ACTIVE)
 
     def __len__(self) -> int:
         return self._of.size
