@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dagrpc._codec import calls
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_service_pb2
+from dagrpc_worker.shell.describing import describe
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.service import WorkerService
@@ -65,7 +66,7 @@ class ControlServicer:
         """Tell how the worker is."""
         now = time.time()
         return worker_service_pb2.GetStatusResponse(
-            worker=self._worker.describe(),
+            worker=describe(self._worker),
             executing={key: now - start for key, start in self._worker.executing().items()},
             tasks=self._worker.task_counts(),
         )

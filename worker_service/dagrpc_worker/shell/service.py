@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-import os
 import threading
 import time
 import uuid
@@ -25,9 +24,8 @@ from dagrpc._io.server import Server
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
 from dagrpc._util.keys import decode_key
-from dagrpc._util.versions import own_versions
 from dagrpc.exceptions import CommClosedError, DagrpcError
-from dagrpc.v1 import common_pb2, event_service_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc.v1 import common_pb2, event_service_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
@@ -39,11 +37,12 @@ from dagrpc_worker.servicers import diagnostics
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
+from dagrpc_worker.shell.describing import introduce
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
-from dagrpc_worker.shell.leaving import retire
+from dagrpc_worker.shell.leaving import leave
 from dagrpc_worker.shell.link import SchedulerLink
 from dagrpc_worker.shell.metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
@@ -254,7 +253,7 @@ class WorkerService:
 
     async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
         """Join the cluster and begin to take commands."""
-        welcome = await self._link.connect(self._hello(), deadline, duplicate_deadline)
+        welcome = await self._link.connect(introduce(self), deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._joined = True
@@ -266,19 +265,6 @@ class WorkerService:
             self.address,
             self.scheduler_address,
             self.nthreads,
-        )
-
-    def _hello(self) -> worker_session_pb2.WorkerHello:
-        return worker_session_pb2.WorkerHello(
-            address=self.address,
-            name=self.name,
-            nthreads=self.nthreads,
-            memory_limit=self.memory_limit,
-            resources=self.resources,
-            nanny=self.nanny,
-            local_directory=self.local_directory,
-            pid=os.getpid(),
-            versions=common_pb2.Versions(**own_versions()),
         )
 
     # --- running -------------------------------------------------------------------------------------------------
@@ -428,24 +414,6 @@ class WorkerService:
             "transfers_outgoing": self._data_servicer.slots.active,
         }
 
-    def describe(self) -> scheduler_service_pb2.WorkerInfo:
-        """Return what the worker is."""
-        return scheduler_service_pb2.WorkerInfo(
-            address=self.address,
-            name=self.name,
-            host=split_address(self.address)[0],
-            nthreads=self.nthreads,
-            memory_limit=self.memory_limit,
-            resources=self.resources,
-            status=self.status,
-            nanny=self.nanny,
-            local_directory=self.local_directory,
-            pid=os.getpid(),
-            last_seen=time.time(),
-            metrics={"in_memory": len(self.data), "managed_bytes": self.data.nbytes, **self.counts()},
-            versions=common_pb2.Versions(**own_versions()),
-        )
-
     # --- ending --------------------------------------------------------------------------------------------------
 
     async def finished(self) -> End:
@@ -469,26 +437,8 @@ class WorkerService:
         self._begin_close(EndKind.RESTART if self.restart_wanted else EndKind.CLOSED, reason)
 
     async def close_gracefully(self, restart: bool, reason: str) -> End:
-        """Have the scheduler take this worker out: what runs is done first, what only it holds is moved.
-
-        Parameters
-        ----------
-        restart : bool
-            Whether another is to take its place.
-        """
-        if self._end is None:
-            self.restart_wanted = self.restart_wanted or restart
-            self.status = common_pb2.WORKER_STATUS_RETIRING
-            logger.info("Worker %s at %s is about to leave: %s", self.name, self.address, reason)
-            try:
-                await retire(self._link, self.address)
-            except (DagrpcError, OSError, TimeoutError) as error:
-                logger.warning("Worker %s leaves at once, since it cannot be retired: %s", self.name, error)
-            except asyncio.CancelledError:
-                # It was told to close, which ends the connection that the answer would come on.
-                if self._end is None:
-                    raise
-            self.close_soon(reason)
+        """Leave once what runs is done and what only this worker holds is elsewhere; see `leaving.leave`."""
+        await leave(self, self._link, restart, reason)
         return await self.finished()
 
     def _begin_close(self, kind: EndKind, reason: str) -> None:
