@@ -10,17 +10,20 @@ from dagrpc._client import gather, scatter, submit
 from dagrpc._client.collection_verbs import CollectionVerbs
 from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
+from dagrpc._client.conveniences import Conveniences
+from dagrpc._client.current import ensure_default_client, temp_default_client
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
 from dagrpc._client.options import Duration, Workers, explicit_options
+from dagrpc._client.questions import Questions
 from dagrpc._client.state import KeyState, lock
 from dagrpc.executor import ClientExecutor
 from dagrpc.future import Future
 
-__all__ = ["Client", "Future"]
+__all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 
 
-class Client(CollectionVerbs, Inspection, EventVerbs):
+class Client(CollectionVerbs, Inspection, EventVerbs, Questions, Conveniences):
     """Connects to a cluster and has it compute.
 
     Parameters
@@ -45,7 +48,9 @@ class Client(CollectionVerbs, Inspection, EventVerbs):
         Part of the client's id, which logs show.
     direct_to_workers : bool, optional
         Whether data goes between client and workers directly. By default it does where they can be reached.
-    heartbeat_interval, serializers, deserializers, extensions, connection_limit
+    extensions : dict, optional
+        By name what to make with this client: callables that are given it. What they return is in ``extensions``.
+    heartbeat_interval, serializers, deserializers, connection_limit
         Accepted for compatibility.
     **kwargs
         For `LocalCluster`, if one is started.
@@ -96,6 +101,7 @@ class Client(CollectionVerbs, Inspection, EventVerbs):
             direct_to_workers=direct_to_workers,
             cluster_options=kwargs,
         )
+        self.extensions: dict[str, Any] = {name: make(self) for name, make in (extensions or {}).items()}
 
     # --- calls ---------------------------------------------------------------------------------------------------
 

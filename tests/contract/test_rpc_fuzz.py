@@ -22,6 +22,7 @@ from dagrpc.v1 import (
     diagnostics_service_pb2,
     event_service_pb2,
     inquiry_service_pb2,
+    introspection_service_pb2,
     nanny_service_pb2,
     scheduler_service_pb2,
     worker_service_pb2,
@@ -34,10 +35,12 @@ SCHEDULER = [
     inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
+    introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
+    introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
 ]
 NANNY = [nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]]
 

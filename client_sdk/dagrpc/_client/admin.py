@@ -39,6 +39,15 @@ async def who_has(session: ClientSession, wires: Sequence[str] | None) -> dict[K
     return {decode_key(ref.key): list(ref.workers) for ref in response.data}
 
 
+async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, int]:
+    """Return the sizes in bytes of the results that are there, by key. None asks about all."""
+    if wires is not None and not wires:
+        return {}
+    request = scheduler_service_pb2.WhoHasRequest(keys=wires)
+    response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
+    return {decode_key(ref.key): ref.nbytes for ref in response.data if ref.workers}
+
+
 async def has_what(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
     """Return the keys of the results that workers hold."""
     request = scheduler_service_pb2.HasWhatRequest(workers=worker_names(workers))

@@ -26,6 +26,7 @@ from dagrpc._client.session import ClientSession
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
+from dagrpc._client.versions import warn_of_versions
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
 from dagrpc._graph.lower import checked_key
 from dagrpc._io.loop import get_loop
@@ -152,6 +153,7 @@ class Connection:
         self._started()
 
     def _started(self) -> None:
+        warn_of_versions(self._session.welcome)
         if self._set_as_default:
             current.add_default(self)
 

@@ -113,6 +113,33 @@ def as_current(client: Connection) -> Iterator[None]:
         _context.reset(token)
 
 
+def ensure_default_client(client: Connection) -> None:
+    """Make a client the default one, for dagrpc and for dask, if it is not.
+
+    Examples
+    --------
+    >>> ensure_default_client(client)  # doctest: +SKIP
+    """
+    with _lock:
+        if client in _defaults[:-1]:
+            _defaults.remove(client)
+        if client not in _defaults:
+            add_default(client)
+
+
+@contextlib.contextmanager
+def temp_default_client(c: Connection) -> Iterator[None]:
+    """Make a client the default one within a block, for dagrpc and for dask.
+
+    Examples
+    --------
+    >>> with temp_default_client(other):  # doctest: +SKIP
+    ...     frame.compute()
+    """
+    with as_current(c), dask.config.set(scheduler=c):
+        yield
+
+
 # --- dask in tasks -----------------------------------------------------------------------------------------------
 
 

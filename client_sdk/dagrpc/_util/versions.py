@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import struct
+import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -32,3 +36,66 @@ def own_versions() -> dict[str, Any]:
         "protocol_min": PROTOCOL_MIN,
         "protocol_max": PROTOCOL_MAX,
     }
+
+
+PACKAGES = (
+    "python",
+    "dask",
+    "dagrpc",
+    "grpcio",
+    "protobuf",
+    "cloudpickle",
+    "toolz",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "lz4",
+)
+"""What matters to tasks that travel between processes."""
+
+
+def host_facts() -> dict[str, str]:
+    """Return facts about the machine and the interpreter."""
+    return {
+        "python": _python(),
+        "python-bits": str(8 * struct.calcsize("P")),
+        "OS": platform.system(),
+        "OS-release": platform.release(),
+        "machine": platform.machine(),
+        "processor": platform.processor(),
+        "byteorder": sys.byteorder,
+        "LC_ALL": os.environ.get("LC_ALL", "None"),
+        "LANG": os.environ.get("LANG", "None"),
+    }
+
+
+def package_versions(others: Iterable[str] = ()) -> dict[str, str]:
+    """Return versions of packages by name, those of `others`, too; empty for what is not installed."""
+    found = {name: _python() if name == "python" else installed_version(name) for name in PACKAGES}
+    found.update((name, installed_version(name)) for name in others)
+    return found
+
+
+def _python() -> str:
+    return ".".join(map(str, sys.version_info))
+
+
+def differences(versions: Mapping[str, Mapping[str, str | None]]) -> dict[str, dict[str, str | None]]:
+    """Return the packages whose versions differ between processes: by package and process.
+
+    Examples
+    --------
+    >>> differences({"client": {"numpy": "2.0"}, "scheduler": {"numpy": "1.26"}})
+    {'numpy': {'client': '2.0', 'scheduler': '1.26'}}
+    """
+    names = dict.fromkeys(name for packages in versions.values() for name in packages)
+    by_package = {name: {who: packages.get(name) for who, packages in versions.items()} for name in names}
+    return {name: found for name, found in by_package.items() if len(set(found.values())) > 1}
+
+
+def mismatch_message(found: Mapping[str, Mapping[str, str | None]]) -> str:
+    """Return what differs as a table."""
+    lines = ["Mismatched versions found"]
+    for name, by_process in found.items():
+        lines.append(f"  {name}: " + ", ".join(f"{who} {version or 'none'}" for who, version in by_process.items()))
+    return "\n".join(lines)

@@ -44,14 +44,16 @@ class ClientHello(_message.Message):
     def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ClientWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "versions", "code_allowed")
+    __slots__ = ("scheduler_id", "versions", "code_allowed", "worker_versions")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     CODE_ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    WORKER_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     versions: _common_pb2.Versions
     code_allowed: bool
-    def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ...) -> None: ...
+    worker_versions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Versions]
+    def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ..., worker_versions: _Optional[_Iterable[_Union[_common_pb2.Versions, _Mapping]]] = ...) -> None: ...
 
 class ClientCommand(_message.Message):
     __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate", "log_event", "subscribe", "unsubscribe")

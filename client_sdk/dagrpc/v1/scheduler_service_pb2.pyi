@@ -246,32 +246,6 @@ class TaskInfo(_message.Message):
     priority: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, key: _Optional[str] = ..., state: _Optional[str] = ..., dependencies: _Optional[_Iterable[str]] = ..., dependents: _Optional[_Iterable[str]] = ..., workers: _Optional[_Iterable[str]] = ..., processing_on: _Optional[str] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., retries: _Optional[int] = ..., suspicious: _Optional[int] = ..., priority: _Optional[_Iterable[float]] = ...) -> None: ...
 
-class GetStoryRequest(_message.Message):
-    __slots__ = ("keys",)
-    KEYS_FIELD_NUMBER: _ClassVar[int]
-    keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
-
-class GetStoryResponse(_message.Message):
-    __slots__ = ("transitions",)
-    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
-    transitions: _containers.RepeatedCompositeFieldContainer[Transition]
-    def __init__(self, transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ...) -> None: ...
-
-class Transition(_message.Message):
-    __slots__ = ("key", "start", "finish", "stimulus", "time")
-    KEY_FIELD_NUMBER: _ClassVar[int]
-    START_FIELD_NUMBER: _ClassVar[int]
-    FINISH_FIELD_NUMBER: _ClassVar[int]
-    STIMULUS_FIELD_NUMBER: _ClassVar[int]
-    TIME_FIELD_NUMBER: _ClassVar[int]
-    key: str
-    start: str
-    finish: str
-    stimulus: str
-    time: float
-    def __init__(self, key: _Optional[str] = ..., start: _Optional[str] = ..., finish: _Optional[str] = ..., stimulus: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
-
 class RunOnWorkersRequest(_message.Message):
     __slots__ = ("function", "workers", "nanny", "no_wait")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]

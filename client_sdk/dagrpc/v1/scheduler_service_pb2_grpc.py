@@ -84,11 +84,6 @@ class SchedulerServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksResponse.FromString,
                 _registered_method=True)
-        self.GetStory = channel.unary_unary(
-                '/dagrpc.v1.SchedulerService/GetStory',
-                request_serializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryRequest.SerializeToString,
-                response_deserializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryResponse.FromString,
-                _registered_method=True)
         self.RunOnWorkers = channel.unary_unary(
                 '/dagrpc.v1.SchedulerService/RunOnWorkers',
                 request_serializer=dagrpc_dot_v1_dot_scheduler__service__pb2.RunOnWorkersRequest.SerializeToString,
@@ -196,13 +191,6 @@ class SchedulerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetStory(self, request, context):
-        """What happened to some keys, oldest first, as far as the scheduler remembers.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def RunOnWorkers(self, request, context):
         """Runs a function on workers or their nannies, outside the graph. Not idempotent. Deadline: the caller's.
 
@@ -291,11 +279,6 @@ def add_SchedulerServiceServicer_to_server(servicer, server):
                     servicer.GetTasks,
                     request_deserializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksResponse.SerializeToString,
-            ),
-            'GetStory': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetStory,
-                    request_deserializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryRequest.FromString,
-                    response_serializer=dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryResponse.SerializeToString,
             ),
             'RunOnWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.RunOnWorkers,
@@ -570,33 +553,6 @@ class SchedulerService:
             '/dagrpc.v1.SchedulerService/GetTasks',
             dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksRequest.SerializeToString,
             dagrpc_dot_v1_dot_scheduler__service__pb2.GetTasksResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetStory(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/dagrpc.v1.SchedulerService/GetStory',
-            dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryRequest.SerializeToString,
-            dagrpc_dot_v1_dot_scheduler__service__pb2.GetStoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         scheduler_id=service.id,
         versions=common_pb2.Versions(**own_versions()),
         code_allowed=service.options.allow_code,
+        worker_versions=service.sessions.worker_versions(),
     )
     await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=welcome))
     service.sessions.clients[client] = session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from dagrpc._util.versions import own_versions
@@ -72,15 +71,5 @@ def tasks(service: SchedulerService, keys: list[str], limit: int, state: str) ->
                 priority=view.priority,
             )
             for view in found
-        ]
-    )
-
-
-def story(service: SchedulerService, keys: list[str]) -> pb.GetStoryResponse:
-    """Tell what happened to keys."""
-    return pb.GetStoryResponse(
-        transitions=[
-            pb.Transition(key=t.key, start=t.start, finish=t.finish, stimulus=t.stimulus, time=t.time or time.time())
-            for t in views.story(service.core, keys)
         ]
     )

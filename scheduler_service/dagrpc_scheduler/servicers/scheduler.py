@@ -84,9 +84,6 @@ class SchedulerServicer:
     async def GetTasks(self, request: pb.GetTasksRequest) -> pb.GetTasksResponse:
         return cluster_info.tasks(self._service, list(request.keys), request.limit or DEFAULT_TASK_LIMIT, request.state)
 
-    async def GetStory(self, request: pb.GetStoryRequest) -> pb.GetStoryResponse:
-        return cluster_info.story(self._service, list(request.keys))
-
     # --- user code ---
 
     async def RunOnWorkers(self, request: pb.RunOnWorkersRequest) -> pb.RunOnWorkersResponse:

@@ -161,6 +161,8 @@ class SchedulerService:
         from dagrpc_scheduler.servicers import diagnostics
         from dagrpc_scheduler.servicers.events import EventServicer
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
+        from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
+        from dagrpc_scheduler.servicers.introspection import IntrospectionServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
@@ -175,6 +177,7 @@ class SchedulerService:
         server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
         server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
+        server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

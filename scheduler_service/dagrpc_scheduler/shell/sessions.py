@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dagrpc._io.session import Session
-from dagrpc.v1 import worker_session_pb2
+from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects
 
 TO_CLIENT: frozenset[type[Any]] = frozenset(
@@ -58,6 +58,11 @@ class Sessions:
         self.workers: dict[str, WorkerConnection] = {}
         self.stand_ins: dict[str, StandIn] = {}
         """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
+
+    def worker_versions(self) -> list[common_pb2.Versions]:
+        """Return the software of the workers, each combination of versions once."""
+        found = {worker.hello.versions.SerializeToString(): worker.hello.versions for worker in self.workers.values()}
+        return list(found.values())
 
     def dispatch(self, batch: list[effects.Effect]) -> None:
         """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""

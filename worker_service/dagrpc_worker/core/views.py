@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dagrpc_worker.core.model import (
@@ -145,3 +146,8 @@ class WorkerView:
     def story_of_stimulus(self, stimulus: str) -> list[Entry]:
         """Transitions that one stimulus led to, oldest first."""
         return self._state.story.of_stimulus(stimulus)
+
+    def story_of(self, keys_or_stimuli: Iterable[str]) -> list[Entry]:
+        """Transitions of tasks, or that stimuli led to, oldest first."""
+        wanted = frozenset(keys_or_stimuli)
+        return [entry for entry in self._state.story.entries if entry[0] in wanted or entry[3] in wanted]

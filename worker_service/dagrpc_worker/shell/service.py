@@ -36,6 +36,8 @@ from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.servicers import diagnostics
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
+from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
+from dagrpc_worker.servicers.introspection import IntrospectionServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell.describing import introduce
 from dagrpc_worker.shell.dispatch import Dispatcher
@@ -200,6 +202,7 @@ class WorkerService:
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
         self._diagnostics = diagnostics.DiagnosticsServicer()
         server.add_service(diagnostics.SERVICE, self._diagnostics)
+        server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host

@@ -1,0 +1,175 @@
+"""The part of a client that asks what happened, and with which software."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dask.utils import key_split
+
+from dagrpc._client import admin, replay, stories
+from dagrpc._client.administration import Administration
+from dagrpc._client.gather import futures_in
+from dagrpc._client.waiting import OnLoop, Operation
+from dagrpc._util.versions import differences, mismatch_message
+
+
+class Questions(Administration):
+    """Questions about tasks that ran, and about versions. See `Client`."""
+
+    def story(self, *keys_or_stimuli: Any, on_error: str = "raise") -> Any:
+        """Return what happened to tasks on the scheduler and on all workers, oldest first.
+
+        Parameters
+        ----------
+        *keys_or_stimuli : key, future or str
+            Tasks, or names of causes, as they stand in other stories.
+        on_error : {"raise", "ignore"}
+            What to do about a worker that cannot be asked.
+
+        Returns
+        -------
+        list of tuple
+            Where (``"scheduler"`` or a worker's address), key, the state before and after, recommendations (empty),
+            cause, and time in seconds since the epoch. What workers tell has the state after twice.
+
+        Raises
+        ------
+        CommClosedError
+            If a worker cannot be asked.
+
+        Examples
+        --------
+        >>> client.story(future)  # doctest: +SKIP
+        [('scheduler', 'inc-1c8dd6be', 'released', 'waiting', {}, 'client-3', 1795225686.67), ...]
+        """
+        if on_error not in ("raise", "ignore"):
+            raise ValueError(f"on_error must be 'raise' or 'ignore', not {on_error!r}")
+        return self._call(stories.story(self._session, keys_or_stimuli, on_error))
+
+    def get_versions(self, check: bool = False, packages: Iterable[Any] | None = None) -> Any:
+        """Return which versions of Python and packages the scheduler, all workers and this process have.
+
+        Parameters
+        ----------
+        check : bool
+            Whether to raise if they differ.
+        packages : list of str, optional
+            Names of further packages.
+
+        Returns
+        -------
+        dict
+            ``scheduler`` and ``client``: facts about ``host`` and ``packages``; ``workers``: the same by address.
+
+        Raises
+        ------
+        ValueError
+            If `check` is set and versions differ; names them.
+
+        Examples
+        --------
+        >>> client.get_versions(packages=["scikit-learn"])["client"]["packages"]["dask"]  # doctest: +SKIP
+        '2026.8.0'
+        """
+        if isinstance(packages, str):
+            packages = [packages]
+        names = [name if isinstance(name, str) else str(name[0]) for name in packages or ()]
+        return self._run(self._versions(check, names))
+
+    def _versions(self, check: bool, names: list[str]) -> Operation[dict[str, Any]]:
+        self._check_open()
+        versions: dict[str, Any] = yield OnLoop(self._loop, stories.versions(self._session, names))
+        if check:
+            found = {name: versions[name]["packages"] for name in ("client", "scheduler")}
+            found.update((worker, facts["packages"]) for worker, facts in versions["workers"].items())
+            wrong = differences(found)
+            if wrong:
+                raise ValueError(mismatch_message(wrong))
+        return versions
+
+    def nbytes(self, keys: Any = None, summary: bool = True, **kwargs: Any) -> Any:
+        """Return how many bytes results take on the cluster.
+
+        Parameters
+        ----------
+        keys : list of keys, or futures, optional
+            Which results; all by default.
+        summary : bool
+            Whether to add up those of a kind.
+
+        Returns
+        -------
+        dict
+            Bytes by key, or by kind of task.
+
+        Examples
+        --------
+        >>> client.nbytes()  # doctest: +SKIP
+        {'inc': 280}
+        """
+        return self._run(self._nbytes(keys, summary))
+
+    def _nbytes(self, keys: Any, summary: bool) -> Operation[dict[Any, int]]:
+        self._check_open()
+        wires = None if keys is None else self._wires(keys)
+        sizes: dict[Any, int] = yield OnLoop(self._loop, admin.nbytes(self._session, wires))
+        if not summary:
+            return sizes
+        sums: dict[Any, int] = {}
+        for key, nbytes in sizes.items():
+            kind = key_split(key)
+            sums[kind] = sums.get(kind, 0) + nbytes
+        return sums
+
+    # --- running a task here -------------------------------------------------------------------------------------
+
+    def recreate_error_locally(self, future: Any) -> Any:
+        """Run the task that failed here, in this process, with the inputs that it had.
+
+        So that a debugger can look at it. What it used is computed again on the cluster if it is not there any more.
+
+        Parameters
+        ----------
+        future : Future or collection
+            What failed, or depends on what did.
+
+        Raises
+        ------
+        ValueError
+            If none of it has failed.
+        Exception
+            What the task raises.
+
+        Examples
+        --------
+        >>> future = client.submit(lambda x: 1 / x, 0)  # doctest: +SKIP
+        >>> client.recreate_error_locally(future)  # doctest: +SKIP
+        Traceback (most recent call last):
+        ZeroDivisionError: division by zero
+        """
+        return self._run(replay.failed(self, futures_in(future)))
+
+    def recreate_task_locally(self, future: Any) -> Any:
+        """Run a task here, in this process, with the inputs that it had on the cluster, whatever came of it.
+
+        Parameters
+        ----------
+        future : Future or collection
+            The task; of several the first.
+
+        Returns
+        -------
+        What the task returns.
+
+        Raises
+        ------
+        ValueError
+            If there is no task: scattered data, for instance.
+
+        Examples
+        --------
+        >>> client.recreate_task_locally(client.submit(sum, [1, 2]))  # doctest: +SKIP
+        3
+        """
+        return self._run(replay.any_task(self, futures_in(future)))
