@@ -52,6 +52,8 @@ _EXPORTS = {
     "fire_and_forget": "dagrpc.completion",
     "futures_of": "dagrpc.completion",
     "get_client": "dagrpc._client.lookup",
+    "get_task_metadata": "dagrpc.diagnostics.recording",
+    "get_task_stream": "dagrpc.diagnostics.recording",
     "get_worker": "dagrpc.inside_task",
     "local_client": "dagrpc.inside_task",
     "print": "dagrpc.messages",

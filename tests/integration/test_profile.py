@@ -130,7 +130,7 @@ def test_profile_of_the_services(client):
 
 
 def test_arguments_of_profile_are_checked(client):
-    with pytest.raises(TypeError, match=r"start.*'yesterday'"):
+    with pytest.raises(ValueError, match=r"start.*'yesterday'"):
         client.profile(start="yesterday")
     with pytest.raises(TypeError, match="stop"):
         client.profile(stop=float("inf"))

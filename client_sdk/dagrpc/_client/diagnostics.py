@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
+from dask.utils import key_split
+
+from dagrpc._client.html import short_type
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
+from dagrpc._io import status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._profiling.trees import Profile, from_message, new_profile
 from dagrpc._util.keys import Key, decode_key
-from dagrpc.exceptions import UnknownKeyError
+from dagrpc.exceptions import CommClosedError, UnknownKeyError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
+from dagrpc.v1 import records_pb2
 
 logger = logging.getLogger("dagrpc.client")
 
@@ -76,3 +84,90 @@ async def profile(
     if merge_workers or subject == pb.PROFILE_SUBJECT_SCHEDULER:
         return found.get("") or new_profile()
     return found
+
+
+_ACTIONS = {
+    records_pb2.ACTIVITY_KIND_COMPUTE: "compute",
+    records_pb2.ACTIVITY_KIND_TRANSFER: "transfer",
+    records_pb2.ACTIVITY_KIND_DESERIALIZE: "deserialize",
+}
+
+
+@dataclass(slots=True)
+class TaskStream:
+    """What ran where, and what was fetched."""
+
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    """Runs of tasks, in the order in which they ended."""
+    transfers: list[dict[str, Any]] = field(default_factory=list)
+    """Transfers between workers, likewise."""
+    cursor: int = 0
+    """Stands for the moment at which the cluster was asked."""
+    dropped: int = 0
+    """How many records there were too many of, since the beginning."""
+
+
+async def task_stream(session: ClientSession, request: pb.GetTaskStreamRequest) -> TaskStream:
+    """Return what workers have recorded. Has them record from the first time on."""
+    client = diagnostics_client(session)
+    call = client.open_download("GetTaskStream", request)
+    pieces: list[bytes] = []
+    try:
+        while (data := await call.read()) is not grpc.aio.EOF:
+            pieces.append(data)
+        if await call.code() is not grpc.StatusCode.OK:
+            raise CommClosedError(f"{client.peer} stopped to tell what ran: {await call.details()}")
+    except grpc.aio.AioRpcError as error:
+        raise status.from_rpc_error(error, client.peer) from None
+    finally:
+        call.cancel()
+    # There may be a hundred thousand of them.
+    return await asyncio.to_thread(_read_stream, pieces)
+
+
+def _read_stream(pieces: Sequence[bytes]) -> TaskStream:
+    stream = TaskStream()
+    for data in pieces:
+        piece = pb.GetTaskStreamResponse.FromString(data)
+        stream.tasks += [_task(piece.worker, record) for record in piece.records.tasks]
+        stream.transfers += [_transfer(piece.worker, record) for record in piece.records.transfers]
+        stream.cursor, stream.dropped = piece.cursor, piece.dropped
+        _warn_of_silent(piece.unreachable, "the records")
+    stream.tasks.sort(key=lambda task: float(task["startstops"][-1]["stop"]) if task["startstops"] else 0.0)
+    stream.transfers.sort(key=lambda transfer: float(transfer["stop"]))
+    return stream
+
+
+def _task(worker: str, record: records_pb2.TaskRecord) -> dict[str, Any]:
+    key = decode_key(record.key)
+    task = {
+        "key": key,
+        "name": key_split(key),
+        "worker": worker,
+        "thread": record.thread,
+        "startstops": tuple(map(_activity, record.activities)),
+        "status": "error" if record.error else "OK",
+        "nbytes": record.nbytes,
+        "type": record.type_name,
+        "typename": short_type(record.type_name),
+        "metadata": {},
+    }
+    if record.error:
+        task["exception_text"] = record.error
+    return task
+
+
+def _activity(activity: records_pb2.Activity) -> dict[str, Any]:
+    known = {"action": _ACTIONS.get(activity.kind, "other"), "start": activity.start, "stop": activity.stop}
+    return {**known, "source": activity.source} if activity.source else known
+
+
+def _transfer(worker: str, record: records_pb2.TransferRecord) -> dict[str, Any]:
+    return {
+        "worker": worker,
+        "source": record.source,
+        "start": record.start,
+        "stop": record.stop,
+        "keys": record.keys,
+        "nbytes": record.nbytes,
+    }

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import time
+from datetime import timedelta
+from typing import Any, TypeAlias
 
+from dagrpc import config
 from dagrpc._client import diagnostics
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Workers
 from dagrpc._graph.lower import checked_key
 from dagrpc.v1 import diagnostics_service_pb2 as pb
+
+Moment: TypeAlias = float | str | timedelta | None
+"""Seconds since the epoch, or how long ago."""
 
 
 class Inspection(Administration):
@@ -51,8 +57,8 @@ class Inspection(Administration):
     def profile(
         self,
         key: str | None = None,
-        start: float | None = None,
-        stop: float | None = None,
+        start: Moment = None,
+        stop: Moment = None,
         workers: Workers = None,
         merge_workers: bool = True,
         plot: bool | str = False,
@@ -69,8 +75,8 @@ class Inspection(Administration):
         ----------
         key : str, optional
             Only tasks whose keys begin with this name; all by default.
-        start, stop : float, optional
-            Only what was seen in this time, in seconds since the epoch.
+        start, stop : number, str or timedelta, optional
+            Only what was seen in this time: seconds since the epoch, or how long ago, such as ``"10 s"``.
         workers : str or iterable of str, optional
             Addresses, names or host names; all workers by default.
         merge_workers : bool
@@ -95,9 +101,6 @@ class Inspection(Administration):
         >>> client.profile("fit")["count"]  # doctest: +SKIP
         1843
         """
-        for name, moment in (("start", start), ("stop", stop)):
-            if moment is not None and not (isinstance(moment, (int, float)) and math.isfinite(moment)):
-                raise TypeError(f"{name} must be a number of seconds since the epoch, not {moment!r}")
         if plot or filename:
             raise NotImplementedError("Profiles cannot be drawn yet: leave plot and filename out")
         subject = pb.PROFILE_SUBJECT_TASKS
@@ -110,9 +113,82 @@ class Inspection(Administration):
                 self._session,
                 subject,
                 "" if key is None else str(key),
-                start or 0.0,
-                stop or 0.0,
+                _moment("start", start),
+                _moment("stop", stop),
                 workers,
                 merge_workers,
             )
         )
+
+    def get_task_stream(
+        self,
+        start: Moment = None,
+        stop: Moment = None,
+        count: int | None = None,
+        plot: bool | str = False,
+        filename: str = "task-stream.html",
+        bokeh_resources: Any = None,
+    ) -> Any:
+        """Return which tasks ran where and when.
+
+        Workers begin to record that with the first call, which therefore returns nothing; the context manager
+        `dagrpc.get_task_stream` is often more convenient. The latest 100,000 runs are kept.
+
+        Parameters
+        ----------
+        start, stop : number, str or timedelta, optional
+            Only tasks that ran in this time: seconds since the epoch, or how long ago, such as ``"10 s"``.
+        count : int, optional
+            Only the latest so many.
+        plot : bool or "save"
+            Whether to return a figure, too, which a notebook shows; "save" writes it to a file.
+        filename : str
+            Where to write the figure.
+        bokeh_resources : optional
+            Accepted for compatibility.
+
+        Returns
+        -------
+        tuple of dict
+            In the order in which the tasks ended, with ``key``, ``worker``, ``thread``, ``status`` (``"OK"`` or
+            ``"error"``), ``nbytes``, ``type`` and ``startstops``: what was done for the task (``action`` is
+            ``"compute"``, ``"transfer"`` or ``"deserialize"``), from ``start`` until ``stop``. With `plot`, a pair of
+            that and the figure.
+
+        Examples
+        --------
+        >>> client.get_task_stream()  # doctest: +SKIP
+        ()
+        >>> client.submit(pow, 2, 10).result()  # doctest: +SKIP
+        1024
+        >>> [task["key"] for task in client.get_task_stream()]  # doctest: +SKIP
+        ['pow-2e5f...']
+        """
+        if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
+            raise TypeError(f"count must be a number of tasks, not {count!r}")
+        if plot:
+            raise NotImplementedError("Task streams cannot be drawn yet: leave plot out")
+        request = pb.GetTaskStreamRequest(
+            start=_moment("start", start),
+            stop=_moment("stop", stop),
+            count=max(count or 0, 0),
+            cursor_only=count is not None and count <= 0,
+        )
+        return self._call(self._task_stream(request))
+
+    async def _task_stream(self, request: pb.GetTaskStreamRequest) -> Any:
+        return tuple((await diagnostics.task_stream(self._session, request)).tasks)
+
+
+def _moment(name: str, value: Moment) -> float:
+    """Return a point in time in seconds since the epoch, 0 if none is given."""
+    if value is None:
+        return 0.0
+    if isinstance(value, (str, timedelta)):
+        try:
+            return time.time() - (config.seconds(value) or 0.0)
+        except (KeyError, ValueError):
+            raise ValueError(f"{name} is no duration: {value!r}. Say how long ago, such as '10 s'") from None
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    raise TypeError(f"{name} must be a number of seconds since the epoch, or how long ago as text; got {value!r}")

@@ -22,47 +22,56 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from dagrpc.v1 import records_pb2 as dagrpc_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dagrpc/v1/diagnostics_service.proto\x12\tdagrpc.v1\"$\n\x14GetCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"Z\n\x15GetCallStacksResponse\x12,\n\x07workers\x18\x01 \x03(\x0b\x32\x1b.dagrpc.v1.WorkerCallStacks\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"H\n\x10WorkerCallStacks\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12$\n\x06stacks\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"(\n\tCallStack\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x03(\t\"\'\n\x17SampleCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"@\n\x18SampleCallStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"\x90\x01\n\x11GetProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x11\n\tby_worker\x18\x06 \x01(\x08\"U\n\x12GetProfileResponse\x12*\n\x08profiles\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.WorkerProfile\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"D\n\rWorkerProfile\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x07profile\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"T\n\x07Profile\x12%\n\x05nodes\x18\x01 \x03(\x0b\x32\x16.dagrpc.v1.ProfileNode\x12\"\n\x05lines\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.CodeLine\":\n\x0bProfileNode\x12\x0e\n\x06parent\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"g\n\x08\x43odeLine\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x12\n\nfirst_line\x18\x03 \x01(\r\x12\x13\n\x0bline_number\x18\x04 \x01(\r\x12\x0e\n\x06source\x18\x05 \x01(\t\"p\n\x15\x43ollectProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\"=\n\x16\x43ollectProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Profile*\x8d\x01\n\x0eProfileSubject\x12\x1f\n\x1bPROFILE_SUBJECT_UNSPECIFIED\x10\x00\x12\x19\n\x15PROFILE_SUBJECT_TASKS\x10\x01\x12 \n\x1cPROFILE_SUBJECT_WORKER_LOOPS\x10\x02\x12\x1d\n\x19PROFILE_SUBJECT_SCHEDULER\x10\x03\x32\xb3\x01\n\x12\x44iagnosticsService\x12R\n\rGetCallStacks\x12\x1f.dagrpc.v1.GetCallStacksRequest\x1a .dagrpc.v1.GetCallStacksResponse\x12I\n\nGetProfile\x12\x1c.dagrpc.v1.GetProfileRequest\x1a\x1d.dagrpc.v1.GetProfileResponse2\xce\x01\n\x18WorkerDiagnosticsService\x12[\n\x10SampleCallStacks\x12\".dagrpc.v1.SampleCallStacksRequest\x1a#.dagrpc.v1.SampleCallStacksResponse\x12U\n\x0e\x43ollectProfile\x12 .dagrpc.v1.CollectProfileRequest\x1a!.dagrpc.v1.CollectProfileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dagrpc/v1/diagnostics_service.proto\x12\tdagrpc.v1\x1a\x17\x64\x61grpc/v1/records.proto\"$\n\x14GetCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"Z\n\x15GetCallStacksResponse\x12,\n\x07workers\x18\x01 \x03(\x0b\x32\x1b.dagrpc.v1.WorkerCallStacks\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"H\n\x10WorkerCallStacks\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12$\n\x06stacks\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"(\n\tCallStack\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x03(\t\"\'\n\x17SampleCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"@\n\x18SampleCallStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"\x90\x01\n\x11GetProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x11\n\tby_worker\x18\x06 \x01(\x08\"U\n\x12GetProfileResponse\x12*\n\x08profiles\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.WorkerProfile\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"D\n\rWorkerProfile\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x07profile\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"T\n\x07Profile\x12%\n\x05nodes\x18\x01 \x03(\x0b\x32\x16.dagrpc.v1.ProfileNode\x12\"\n\x05lines\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.CodeLine\":\n\x0bProfileNode\x12\x0e\n\x06parent\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"g\n\x08\x43odeLine\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x12\n\nfirst_line\x18\x03 \x01(\r\x12\x13\n\x0bline_number\x18\x04 \x01(\r\x12\x0e\n\x06source\x18\x05 \x01(\t\"p\n\x15\x43ollectProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\"=\n\x16\x43ollectProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"y\n\x14GetTaskStreamRequest\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0c\n\x04stop\x18\x02 \x01(\x01\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x04\x12\x13\n\x0b\x63ursor_only\x18\x05 \x01(\x08\x12\x11\n\ttransfers\x18\x06 \x01(\x08\"\x86\x01\n\x15GetTaskStreamResponse\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\'\n\x07records\x18\x02 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x04\x12\x13\n\x0bunreachable\x18\x04 \x03(\t\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x04\"\x15\n\x13\x46lushRecordsRequest\"M\n\x14\x46lushRecordsResponse\x12\'\n\x07records\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0c\n\x04more\x18\x02 \x01(\x08*\x8d\x01\n\x0eProfileSubject\x12\x1f\n\x1bPROFILE_SUBJECT_UNSPECIFIED\x10\x00\x12\x19\n\x15PROFILE_SUBJECT_TASKS\x10\x01\x12 \n\x1cPROFILE_SUBJECT_WORKER_LOOPS\x10\x02\x12\x1d\n\x19PROFILE_SUBJECT_SCHEDULER\x10\x03\x32\x89\x02\n\x12\x44iagnosticsService\x12R\n\rGetCallStacks\x12\x1f.dagrpc.v1.GetCallStacksRequest\x1a .dagrpc.v1.GetCallStacksResponse\x12I\n\nGetProfile\x12\x1c.dagrpc.v1.GetProfileRequest\x1a\x1d.dagrpc.v1.GetProfileResponse\x12T\n\rGetTaskStream\x12\x1f.dagrpc.v1.GetTaskStreamRequest\x1a .dagrpc.v1.GetTaskStreamResponse0\x01\x32\x9f\x02\n\x18WorkerDiagnosticsService\x12[\n\x10SampleCallStacks\x12\".dagrpc.v1.SampleCallStacksRequest\x1a#.dagrpc.v1.SampleCallStacksResponse\x12U\n\x0e\x43ollectProfile\x12 .dagrpc.v1.CollectProfileRequest\x1a!.dagrpc.v1.CollectProfileResponse\x12O\n\x0c\x46lushRecords\x12\x1e.dagrpc.v1.FlushRecordsRequest\x1a\x1f.dagrpc.v1.FlushRecordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.diagnostics_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROFILESUBJECT']._serialized_start=1136
-  _globals['_PROFILESUBJECT']._serialized_end=1277
-  _globals['_GETCALLSTACKSREQUEST']._serialized_start=50
-  _globals['_GETCALLSTACKSREQUEST']._serialized_end=86
-  _globals['_GETCALLSTACKSRESPONSE']._serialized_start=88
-  _globals['_GETCALLSTACKSRESPONSE']._serialized_end=178
-  _globals['_WORKERCALLSTACKS']._serialized_start=180
-  _globals['_WORKERCALLSTACKS']._serialized_end=252
-  _globals['_CALLSTACK']._serialized_start=254
-  _globals['_CALLSTACK']._serialized_end=294
-  _globals['_SAMPLECALLSTACKSREQUEST']._serialized_start=296
-  _globals['_SAMPLECALLSTACKSREQUEST']._serialized_end=335
-  _globals['_SAMPLECALLSTACKSRESPONSE']._serialized_start=337
-  _globals['_SAMPLECALLSTACKSRESPONSE']._serialized_end=401
-  _globals['_GETPROFILEREQUEST']._serialized_start=404
-  _globals['_GETPROFILEREQUEST']._serialized_end=548
-  _globals['_GETPROFILERESPONSE']._serialized_start=550
-  _globals['_GETPROFILERESPONSE']._serialized_end=635
-  _globals['_WORKERPROFILE']._serialized_start=637
-  _globals['_WORKERPROFILE']._serialized_end=705
-  _globals['_PROFILE']._serialized_start=707
-  _globals['_PROFILE']._serialized_end=791
-  _globals['_PROFILENODE']._serialized_start=793
-  _globals['_PROFILENODE']._serialized_end=851
-  _globals['_CODELINE']._serialized_start=853
-  _globals['_CODELINE']._serialized_end=956
-  _globals['_COLLECTPROFILEREQUEST']._serialized_start=958
-  _globals['_COLLECTPROFILEREQUEST']._serialized_end=1070
-  _globals['_COLLECTPROFILERESPONSE']._serialized_start=1072
-  _globals['_COLLECTPROFILERESPONSE']._serialized_end=1133
-  _globals['_DIAGNOSTICSSERVICE']._serialized_start=1280
-  _globals['_DIAGNOSTICSSERVICE']._serialized_end=1459
-  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_start=1462
-  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_end=1668
+  _globals['_PROFILESUBJECT']._serialized_start=1523
+  _globals['_PROFILESUBJECT']._serialized_end=1664
+  _globals['_GETCALLSTACKSREQUEST']._serialized_start=75
+  _globals['_GETCALLSTACKSREQUEST']._serialized_end=111
+  _globals['_GETCALLSTACKSRESPONSE']._serialized_start=113
+  _globals['_GETCALLSTACKSRESPONSE']._serialized_end=203
+  _globals['_WORKERCALLSTACKS']._serialized_start=205
+  _globals['_WORKERCALLSTACKS']._serialized_end=277
+  _globals['_CALLSTACK']._serialized_start=279
+  _globals['_CALLSTACK']._serialized_end=319
+  _globals['_SAMPLECALLSTACKSREQUEST']._serialized_start=321
+  _globals['_SAMPLECALLSTACKSREQUEST']._serialized_end=360
+  _globals['_SAMPLECALLSTACKSRESPONSE']._serialized_start=362
+  _globals['_SAMPLECALLSTACKSRESPONSE']._serialized_end=426
+  _globals['_GETPROFILEREQUEST']._serialized_start=429
+  _globals['_GETPROFILEREQUEST']._serialized_end=573
+  _globals['_GETPROFILERESPONSE']._serialized_start=575
+  _globals['_GETPROFILERESPONSE']._serialized_end=660
+  _globals['_WORKERPROFILE']._serialized_start=662
+  _globals['_WORKERPROFILE']._serialized_end=730
+  _globals['_PROFILE']._serialized_start=732
+  _globals['_PROFILE']._serialized_end=816
+  _globals['_PROFILENODE']._serialized_start=818
+  _globals['_PROFILENODE']._serialized_end=876
+  _globals['_CODELINE']._serialized_start=878
+  _globals['_CODELINE']._serialized_end=981
+  _globals['_COLLECTPROFILEREQUEST']._serialized_start=983
+  _globals['_COLLECTPROFILEREQUEST']._serialized_end=1095
+  _globals['_COLLECTPROFILERESPONSE']._serialized_start=1097
+  _globals['_COLLECTPROFILERESPONSE']._serialized_end=1158
+  _globals['_GETTASKSTREAMREQUEST']._serialized_start=1160
+  _globals['_GETTASKSTREAMREQUEST']._serialized_end=1281
+  _globals['_GETTASKSTREAMRESPONSE']._serialized_start=1284
+  _globals['_GETTASKSTREAMRESPONSE']._serialized_end=1418
+  _globals['_FLUSHRECORDSREQUEST']._serialized_start=1420
+  _globals['_FLUSHRECORDSREQUEST']._serialized_end=1441
+  _globals['_FLUSHRECORDSRESPONSE']._serialized_start=1443
+  _globals['_FLUSHRECORDSRESPONSE']._serialized_end=1520
+  _globals['_DIAGNOSTICSSERVICE']._serialized_start=1667
+  _globals['_DIAGNOSTICSSERVICE']._serialized_end=1932
+  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_start=1935
+  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_end=2222
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from dagrpc.v1 import records_pb2 as _records_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -141,3 +142,45 @@ class CollectProfileResponse(_message.Message):
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     profile: Profile
     def __init__(self, profile: _Optional[_Union[Profile, _Mapping]] = ...) -> None: ...
+
+class GetTaskStreamRequest(_message.Message):
+    __slots__ = ("start", "stop", "count", "after", "cursor_only", "transfers")
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_ONLY_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    start: float
+    stop: float
+    count: int
+    after: int
+    cursor_only: bool
+    transfers: bool
+    def __init__(self, start: _Optional[float] = ..., stop: _Optional[float] = ..., count: _Optional[int] = ..., after: _Optional[int] = ..., cursor_only: _Optional[bool] = ..., transfers: _Optional[bool] = ...) -> None: ...
+
+class GetTaskStreamResponse(_message.Message):
+    __slots__ = ("worker", "records", "cursor", "unreachable", "dropped")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    UNREACHABLE_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    records: _records_pb2.RecordBatch
+    cursor: int
+    unreachable: _containers.RepeatedScalarFieldContainer[str]
+    dropped: int
+    def __init__(self, worker: _Optional[str] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., cursor: _Optional[int] = ..., unreachable: _Optional[_Iterable[str]] = ..., dropped: _Optional[int] = ...) -> None: ...
+
+class FlushRecordsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class FlushRecordsResponse(_message.Message):
+    __slots__ = ("records", "more")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    records: _records_pb2.RecordBatch
+    more: bool
+    def __init__(self, records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., more: _Optional[bool] = ...) -> None: ...

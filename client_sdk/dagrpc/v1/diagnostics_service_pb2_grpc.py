@@ -49,6 +49,11 @@ class DiagnosticsServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetProfileRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetProfileResponse.FromString,
                 _registered_method=True)
+        self.GetTaskStream = channel.unary_stream(
+                '/dagrpc.v1.DiagnosticsService/GetTaskStream',
+                request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.FromString,
+                _registered_method=True)
 
 
 class DiagnosticsServiceServicer:
@@ -77,6 +82,14 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTaskStream(self, request, context):
+        """Which tasks ran where and when, the latest 100,000 of them. Recording begins with the first request, for good;
+        until then, and without it, nothing is recorded. Streamed in pieces, the last of which has no records.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DiagnosticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -89,6 +102,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetProfile,
                     request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetProfileRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetProfileResponse.SerializeToString,
+            ),
+            'GetTaskStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetTaskStream,
+                    request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -160,6 +178,33 @@ class DiagnosticsService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def GetTaskStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dagrpc.v1.DiagnosticsService/GetTaskStream',
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.SerializeToString,
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class WorkerDiagnosticsServiceStub:
     """A worker's part of the answers. Workers serve; the scheduler calls.
@@ -181,6 +226,11 @@ class WorkerDiagnosticsServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileResponse.FromString,
                 _registered_method=True)
+        self.FlushRecords = channel.unary_unary(
+                '/dagrpc.v1.WorkerDiagnosticsService/FlushRecords',
+                request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerDiagnosticsServiceServicer:
@@ -201,6 +251,14 @@ class WorkerDiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FlushRecords(self, request, context):
+        """Begins to record tasks and transfers, or goes on with it, and hands over what was recorded and not told yet. It is
+        told once: an answer that is lost takes its records with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerDiagnosticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +271,11 @@ def add_WorkerDiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.CollectProfile,
                     request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileResponse.SerializeToString,
+            ),
+            'FlushRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.FlushRecords,
+                    request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -270,6 +333,33 @@ class WorkerDiagnosticsService:
             '/dagrpc.v1.WorkerDiagnosticsService/CollectProfile',
             dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileRequest.SerializeToString,
             dagrpc_dot_v1_dot_diagnostics__service__pb2.CollectProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FlushRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.WorkerDiagnosticsService/FlushRecords',
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsRequest.SerializeToString,
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.FlushRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,6 +2,7 @@ from dagrpc.v1 import common_pb2 as _common_pb2
 from dagrpc.v1 import event_service_pb2 as _event_service_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
+from dagrpc.v1 import records_pb2 as _records_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -73,16 +74,18 @@ class WorkerHello(_message.Message):
     def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "name", "inline_limit", "versions")
+    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "record")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     name: str
     inline_limit: int
     versions: _common_pb2.Versions
-    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ...) -> None: ...
+    record: bool
+    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., record: _Optional[bool] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
     __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "log_event")
@@ -314,7 +317,7 @@ class CloseWorker(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., restart: _Optional[bool] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("address", "time", "metrics")
+    __slots__ = ("address", "time", "metrics", "records")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -325,15 +328,19 @@ class HeartbeatRequest(_message.Message):
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
     address: str
     time: float
     metrics: _containers.ScalarMap[str, float]
-    def __init__(self, address: _Optional[str] = ..., time: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    records: _records_pb2.RecordBatch
+    def __init__(self, address: _Optional[str] = ..., time: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("time", "interval_seconds")
+    __slots__ = ("time", "interval_seconds", "record")
     TIME_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
     time: float
     interval_seconds: float
-    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ...) -> None: ...
+    record: bool
+    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ..., record: _Optional[bool] = ...) -> None: ...

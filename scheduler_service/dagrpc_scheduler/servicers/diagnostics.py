@@ -12,6 +12,7 @@ from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.shell.ask_workers import Answers, ask_workers
+from dagrpc_scheduler.shell.records import select
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
@@ -61,8 +62,7 @@ class DiagnosticsServicer:
         return found
 
     async def GetProfile(self, request: pb.GetProfileRequest) -> pb.GetProfileResponse:
-        if not (math.isfinite(request.start) and math.isfinite(request.stop)):
-            raise InvalidRequestError(f"start and stop must be finite; got {request.start} and {request.stop}")
+        _check_times(request)
         service = self._service
         if request.subject == pb.PROFILE_SUBJECT_SCHEDULER:
             service.loop_profile.ask(time.time())
@@ -81,8 +81,48 @@ class DiagnosticsServicer:
             response.profiles.add(profile=await asyncio.to_thread(_sum, answers))
         return response
 
+    # --- what ran where ------------------------------------------------------------------------------------------
+
+    async def GetTaskStream(self, request: pb.GetTaskStreamRequest, context: Any) -> None:
+        _check_times(request)
+        records = self._service.records
+        records.wanted = True
+        unreachable = await self._flush()
+        if not request.cursor_only:
+            chosen = await asyncio.to_thread(
+                select,
+                records.batches(request.after),
+                request.start,
+                request.stop,
+                request.count,
+                transfers=request.transfers,
+            )
+            for worker, batch in chosen:
+                await context.write(pb.GetTaskStreamResponse(worker=worker, records=batch).SerializeToString())
+        last = pb.GetTaskStreamResponse(cursor=records.cursor, unreachable=unreachable, dropped=records.dropped)
+        await context.write(last.SerializeToString())
+
+    async def _flush(self) -> list[str]:
+        """Have all that workers have recorded; return the addresses of those that did not answer."""
+        silent: list[str] = []
+        asked = list(self._service.sessions.workers)
+        while asked:
+            answers = await self._ask(
+                "FlushRecords", dict.fromkeys(asked, pb.FlushRecordsRequest()), pb.FlushRecordsResponse
+            )
+            for worker, answer in answers.found.items():
+                self._service.records.add(worker, answer.records)
+            silent += answers.unreachable
+            asked = [worker for worker, answer in answers.found.items() if answer.more]
+        return silent
+
     async def _ask(self, method: str, requests: dict[str, Any], response_type: type[Any]) -> Answers:
         return await ask_workers(self._service, WORKER_SERVICE, method, requests, response_type)
+
+
+def _check_times(request: pb.GetProfileRequest | pb.GetTaskStreamRequest) -> None:
+    if not (math.isfinite(request.start) and math.isfinite(request.stop)):
+        raise InvalidRequestError(f"start and stop must be finite; got {request.start} and {request.stop}")
 
 
 def _sum(answers: Answers) -> pb.Profile:

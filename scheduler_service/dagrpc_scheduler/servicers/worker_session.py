@@ -113,6 +113,7 @@ class WorkerSessionServicer:
                 name=name,
                 inline_limit=config.get_bytes("comm.inline-limit"),
                 versions=common_pb2.Versions(**own_versions()),
+                record=self._service.records.wanted,
             )
         )
 
@@ -177,7 +178,10 @@ class WorkerSessionServicer:
             now = time.time()
             connection.last_seen = now
             connection.metrics = dict(message.metrics)
-            answer = worker_session_pb2.HeartbeatResponse(time=now, interval_seconds=interval)
+            records = self._service.records
+            if message.HasField("records"):
+                records.add(message.address, message.records)
+            answer = worker_session_pb2.HeartbeatResponse(time=now, interval_seconds=interval, record=records.wanted)
             await context.write(answer.SerializeToString())
 
 

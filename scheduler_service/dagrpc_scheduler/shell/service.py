@@ -28,6 +28,7 @@ from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.loop_profile import LoopProfile
+from dagrpc_scheduler.shell.records import Records
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.timers import Timers
 from dagrpc_scheduler.shell.topics import EventLog
@@ -91,6 +92,8 @@ class SchedulerService:
         self._server: Server | None = None
         self._timers = Timers(self)
         self.coordination = Coordination(self)
+        self.records = Records()
+        """What workers have recorded, once somebody has asked."""
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)

@@ -27,6 +27,8 @@ class TaskContext:
     """The thread that runs it."""
     coroutine: Any = None
     """What runs, if it is a coroutine."""
+    loaded: float = 0.0
+    """When its arguments were there, if that is recorded; 0: not known, or not yet."""
 
     @property
     def ended(self) -> bool:

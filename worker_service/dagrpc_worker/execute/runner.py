@@ -28,6 +28,7 @@ from dagrpc_worker.execute.context import TaskContext
 from dagrpc_worker.execute.executors import ThreadPool
 from dagrpc_worker.execute.functions import load_call
 from dagrpc_worker.execute.measure import measure
+from dagrpc_worker.execute.recorder import Recorder
 from dagrpc_worker.execute.work import PythonTask, Work
 
 logger = logging.getLogger("dagrpc.worker")
@@ -103,6 +104,8 @@ class TaskRunner:
         self._executing: dict[tuple[str, int], TaskContext] = {}
         self.sampler: Sampler | None = None
         """Whom to wake when tasks run."""
+        self.recorder = Recorder()
+        """Who notes what ran, if somebody wants to know."""
 
     # --- on the loop ---------------------------------------------------------------------------------------------
 
@@ -165,9 +168,12 @@ class TaskRunner:
             # In it, too: futures among the arguments find the client by it.
             function, args, kwargs = context.run(self._load, job)
         except BaseException as error:
+            event = self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION)
             self._executing.pop(identity, None)
-            self._post(self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION))
+            self._post(event)
             return
+        if self.recorder.on:
+            current.loaded = time()
         try:
             result = context.run(function, *args, **kwargs)
             if type(result) is CoroutineType:
@@ -184,7 +190,7 @@ class TaskRunner:
 
     async def _await(self, job: Job, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
         """Run a task that is a coroutine."""
-        context = TaskContext(job, self, start, on_loop=True, coroutine=coroutine)
+        context = TaskContext(job, self, start, on_loop=True, thread=get_ident(), coroutine=coroutine, loaded=start)
         self._executing[job.key, job.run_id] = context
         task_context.current.set(context)
         event: events.Event
@@ -217,7 +223,10 @@ class TaskRunner:
         nbytes = measure(result)
         encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
         self._store.put(job.key, result, nbytes)
-        return events.ExecuteSucceeded(job.key, job.run_id, nbytes, type_name(type(result)), start, stop, encoded)
+        kind = type_name(type(result))
+        if self.recorder.on:
+            self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind)
+        return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)
 
     def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
         """Return encoding and frames of a result if these are small, too."""
@@ -242,7 +251,11 @@ class TaskRunner:
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
         failure.origin_key = job.key
         logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message[:_LOGGED])
-        return events.ExecuteFailed(job.key, job.run_id, failure, start, time())
+        stop = time()
+        if self.recorder.on:
+            text = f"{failure.type_name}: {failure.message[:_LOGGED]}"
+            self.recorder.task(self.context(job), job.dependencies, stop, error=text)
+        return events.ExecuteFailed(job.key, job.run_id, failure, start, stop)
 
     # --- called by tasks -----------------------------------------------------------------------------------------
 

@@ -44,6 +44,15 @@ class DiagnosticsServicer:
             return pb.CollectProfileResponse()
         return await asyncio.to_thread(_collect, self.profile, request)
 
+    async def FlushRecords(self, _: pb.FlushRecordsRequest) -> pb.FlushRecordsResponse:
+        """Record from now on, and hand over what was recorded."""
+        if self.runner is None:
+            return pb.FlushRecordsResponse()
+        recorder = self.runner.recorder
+        recorder.on = True
+        records = await asyncio.to_thread(recorder.drain)
+        return pb.FlushRecordsResponse(records=records, more=recorder.waits)
+
 
 def _collect(profile: WorkerProfile, request: pb.CollectProfileRequest) -> pb.CollectProfileResponse:
     if request.subject == pb.PROFILE_SUBJECT_WORKER_LOOPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from dagrpc_worker.core import events
 from dagrpc_worker.core.instructions import GatherData
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute.measure import measure
+from dagrpc_worker.execute.recorder import Recorder
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -101,11 +103,19 @@ class Gatherer:
         Where the values go.
     post : callable
         Takes the event that ends each transfer.
+    recorder : Recorder, optional
+        Who notes transfers, if somebody wants to know.
     """
 
     def __init__(
-        self, address: str, channels: ChannelPool, store: DataStore, post: Callable[[events.Event], None]
+        self,
+        address: str,
+        channels: ChannelPool,
+        store: DataStore,
+        post: Callable[[events.Event], None],
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder or Recorder()
         self._address = address
         self._channels = channels
         self._store = store
@@ -141,6 +151,7 @@ class Gatherer:
         self._post(event)
 
     async def _fetch(self, order: GatherData) -> events.Event:
+        start = time.time()
         client = self._channels.client(order.worker, transfer.WORKER_SERVICE, f"worker {order.worker}")
         request = worker_service_pb2.GetDataRequest(
             keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
@@ -148,6 +159,8 @@ class Gatherer:
         decoded = await decode_off_loop(await transfer.download(client, "GetData", request))
         for key, value in decoded.values.items():
             self._store.put(key, value, decoded.sizes[key])
+        if self._recorder.on:
+            self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
         # A peer that leaves a key out altogether does not hold it.
         answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
         missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]

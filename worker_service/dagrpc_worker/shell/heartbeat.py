@@ -12,6 +12,7 @@ import grpc
 from dagrpc._io import status
 from dagrpc._io.channels import ServiceClient
 from dagrpc.v1 import worker_session_pb2
+from dagrpc_worker.execute.recorder import Recorder
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -31,11 +32,19 @@ class Heartbeat:
         Returns the measurements.
     interval : float
         Seconds between two, unless the scheduler wants another.
+    recorder : Recorder
+        Whose notes go with them, if the scheduler wants any.
     """
 
     def __init__(
-        self, address: str, client: ServiceClient, sample: Callable[[], Mapping[str, float]], interval: float
+        self,
+        address: str,
+        client: ServiceClient,
+        sample: Callable[[], Mapping[str, float]],
+        interval: float,
+        recorder: Recorder,
     ) -> None:
+        self._recorder = recorder
         self._address = address
         self._client = client
         self._sample = sample
@@ -61,10 +70,13 @@ class Heartbeat:
             while True:
                 metrics = {**self._sample(), "loop_lag_seconds": self._lag}
                 message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
+                if self._recorder.waits:
+                    message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))
                 await stream.write(message.SerializeToString())
                 answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
                 if answer is grpc.aio.EOF:
                     return
+                self._recorder.on = answer.record
                 if answer.interval_seconds > 0:
                     self._interval = answer.interval_seconds
                 await self._pause()

@@ -243,7 +243,7 @@ class WorkerService:
         self._cleanup.callback(profile.stop)
         self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
         channels = ChannelPool(grpc_options.DATA_CHANNEL)
-        gatherer = Gatherer(self.address, channels, self.data, self._inbox.post)
+        gatherer = Gatherer(self.address, channels, self.data, self._inbox.post, self._runner.recorder)
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
         self._commands = CommandReader(self._shared, self._on_close_command)
         for stop in (channels.close, self._link.close, self._cancel_tasks, gatherer.close):
@@ -259,6 +259,7 @@ class WorkerService:
         welcome = await self._link.connect(introduce(self), deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
+        self._runner.recorder.on = welcome.record
         self._joined = True
         spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats())
@@ -286,7 +287,7 @@ class WorkerService:
         interval = self.options.heartbeat_interval
         # The first task need not wait for what measuring imports.
         await asyncio.sleep(interval / 2)
-        await Heartbeat(self.address, self._link.client, Metrics(self).sample, interval).run()
+        await Heartbeat(self.address, self._link.client, Metrics(self).sample, interval, self._runner.recorder).run()
 
     async def _purge(self, workspace: Workspace) -> None:
         await asyncio.sleep(_PURGE_DELAY)

@@ -1,0 +1,3 @@
+"""What a cluster did: recordings, figures and reports."""
+
+from __future__ import annotations

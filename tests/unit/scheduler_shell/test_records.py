@@ -1,0 +1,87 @@
+"""What the scheduler keeps of the records of workers."""
+
+from __future__ import annotations
+
+from dagrpc.v1 import records_pb2 as pb
+from dagrpc_scheduler.shell.records import Records, select
+
+
+def batch(*numbers: int, transfers: int = 0, dropped: int = 0) -> pb.RecordBatch:
+    found = pb.RecordBatch(dropped=dropped)
+    for number in numbers:
+        record = found.tasks.add(key=f"inc-{number}")
+        record.activities.add(kind=pb.ACTIVITY_KIND_COMPUTE, start=number, stop=number + 0.5)
+    for number in range(transfers):
+        found.transfers.add(source="a:1", start=number, stop=number + 0.5)
+    return found
+
+
+def keys(chosen):
+    return [(worker, [int(record.key[4:]) for record in piece.tasks]) for worker, piece in chosen]
+
+
+def test_records_come_back_with_their_workers_in_order():
+    records = Records()
+    records.add("a", batch(1, 2))
+    records.add("b", batch())
+    records.add("b", batch(3))
+    assert keys(select(records.batches())) == [("a", [1, 2]), ("b", [3])]
+
+
+def test_a_cursor_tells_what_is_new():
+    records = Records()
+    records.add("a", batch(1, 2))
+    records.add("a", batch(transfers=1))
+    cursor = records.cursor
+    assert records.batches(cursor) == []
+    records.add("a", batch(3))
+    assert keys(select(records.batches(cursor))) == [("a", [3])]
+
+
+def test_the_oldest_go_when_there_are_too_many():
+    records = Records(limit=10)
+    for number in range(100):
+        records.add("a", batch(number, number))
+    kept = [number for _, numbers in keys(select(records.batches())) for number in numbers]
+    assert 10 <= len(kept) <= 12
+    assert kept[-1] == 99
+    assert records.dropped + len(kept) == 200
+
+
+def test_records_that_workers_dropped_are_counted():
+    records = Records()
+    records.add("a", batch(1, dropped=7))
+    assert records.dropped == 7
+
+
+def test_a_batch_larger_than_the_limit_is_kept_whole():
+    records = Records(limit=3)
+    records.add("a", batch(*range(10)))
+    assert len(keys(select(records.batches()))[0][1]) == 10
+
+
+def test_choosing_by_time_and_count():
+    records = Records()
+    records.add("a", batch(1, 2, 3))
+    records.add("b", batch(4, 5))
+    entries = records.batches()
+    assert keys(select(entries, start=3.2)) == [("a", [3]), ("b", [4, 5])]
+    assert keys(select(entries, stop=2.0)) == [("a", [1, 2])]
+    assert keys(select(entries, count=3)) == [("a", [3]), ("b", [4, 5])]
+    assert keys(select(entries, stop=4.1, count=2)) == [("a", [3]), ("b", [4])]
+
+
+def test_transfers_come_when_they_are_wanted():
+    records = Records()
+    records.add("a", batch(transfers=3))
+    assert select(records.batches()) == []
+    ((worker, piece),) = select(records.batches(), transfers=True)
+    assert (worker, len(piece.transfers)) == ("a", 3)
+
+
+def test_large_answers_are_cut():
+    records = Records()
+    records.add("a", batch(*range(12_000)))
+    found = keys(select(records.batches()))
+    assert [len(numbers) for _, numbers in found] == [5_000, 5_000, 2_000]
+    assert [number for _, numbers in found for number in numbers] == list(range(12_000))
