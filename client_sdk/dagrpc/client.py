@@ -48,9 +48,13 @@ class Client(CollectionVerbs, Inspection, EventVerbs, Questions, Conveniences):
         Part of the client's id, which logs show.
     direct_to_workers : bool, optional
         Whether data goes between client and workers directly. By default it does where they can be reached.
+    serializers, deserializers : list of str, optional
+        Families of encodings, such as ``["dask", "msgpack"]``, that the client sends data by, best first, and that it
+        accepts. By default whatever is best; `deserializers` are `serializers` if only these are given. Functions,
+        the arguments of calls and exceptions are pickled all the same.
     extensions : dict, optional
         By name what to make with this client: callables that are given it. What they return is in ``extensions``.
-    heartbeat_interval, serializers, deserializers, connection_limit
+    heartbeat_interval, connection_limit
         Accepted for compatibility.
     **kwargs
         For `LocalCluster`, if one is started.
@@ -99,6 +103,8 @@ class Client(CollectionVerbs, Inspection, EventVerbs, Questions, Conveniences):
             asynchronous=asynchronous,
             name=name,
             direct_to_workers=direct_to_workers,
+            serializers=serializers,
+            deserializers=deserializers,
             cluster_options=kwargs,
         )
         self.extensions: dict[str, Any] = {name: make(self) for name, make in (extensions or {}).items()}

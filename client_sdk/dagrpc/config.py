@@ -48,6 +48,11 @@ DEFAULTS: dict[str, Any] = {
     "comm.inline-limit": 8 * 1024,
     # Size of the pieces of a transfer.
     "comm.chunk-size": 2**20,
+    # How large frames are compressed on the wire: false, auto, or lz4, zstd, snappy or zlib where installed.
+    "comm.compression": False,
+    # Level of zstd, and how many threads it takes.
+    "comm.zstd.level": 3,
+    "comm.zstd.threads": 0,
     # Whether processes of one user on one host read large data out of each other's memory rather than send it.
     "comm.same-host": True,
     # Session messages above this size are sent in fragments.

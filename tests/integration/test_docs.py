@@ -19,6 +19,7 @@ PAGES = (
     "docs/diagnostics.md",
     "docs/events.md",
     "docs/profiling.md",
+    "docs/serialization.md",
     "docs/servers.md",
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

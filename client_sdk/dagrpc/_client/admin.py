@@ -147,7 +147,7 @@ async def run(
     if workers is not None and not worker_names(workers):
         return {}
     request = scheduler_service_pb2.RunOnWorkersRequest(
-        function=encode_call_request(function, args, kwargs),
+        function=encode_call_request(function, args, kwargs, session.families),
         workers=worker_names(workers),
         nanny=nanny,
         no_wait=not wait,
@@ -160,7 +160,7 @@ async def run(
     values: dict[str, Any] = {}
     for result in response.results:
         try:
-            values[result.worker] = result_of(result)
+            values[result.worker] = result_of(result, session.families)
         except BaseException as error:
             if on_error == "raise":
                 raise
@@ -173,11 +173,12 @@ async def run_on_scheduler(
     session: ClientSession, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     """Run a function on the scheduler."""
-    request = scheduler_service_pb2.RunOnSchedulerRequest(function=encode_call_request(function, args, kwargs))
+    called = encode_call_request(function, args, kwargs, session.families)
+    request = scheduler_service_pb2.RunOnSchedulerRequest(function=called)
     response = await _scheduler(session).call(
         "RunOnScheduler", request, scheduler_service_pb2.RunOnSchedulerResponse, timeout=None
     )
-    return result_of(response.result)
+    return result_of(response.result, session.families)
 
 
 # --- orders ------------------------------------------------------------------------------------------------------

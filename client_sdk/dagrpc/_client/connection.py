@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -28,6 +28,7 @@ from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
@@ -82,6 +83,8 @@ class Connection:
         asynchronous: bool,
         name: str | None,
         direct_to_workers: bool | None,
+        serializers: Iterable[str] | None,
+        deserializers: Iterable[str] | None,
         cluster_options: dict[str, Any],
     ) -> None:
         if timeout is None:
@@ -103,6 +106,10 @@ class Connection:
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
         self._session.topics.preset(self._default_handlers())
+        self._serializers = checked_names(serializers, "serializers")
+        """Families of encodings that data of this client travels by; None: whatever is best."""
+        accepted = checked_names(deserializers, "deserializers")
+        self._session.families = self._serializers if accepted is None else accepted
         self._shared = SharedValues(self._session)
         self._fetcher = Fetcher(self._session)
         self._connecting: concurrent.futures.Future[None] | None = None

@@ -141,7 +141,7 @@ class Fetcher:
                 if value.entry.outcome == data_pb2.DATA_OUTCOME_OK:
                     values[value.entry.key] = value
                 elif value.entry.outcome == data_pb2.DATA_OUTCOME_NOT_ENCODABLE:
-                    raise TypeError(f"The result of {value.entry.key!r} cannot be sent: {value.entry.message}")
+                    raise TypeError(value.entry.message or f"The result of {value.entry.key!r} cannot be encoded")
             if len(values) > before:
                 delay, progress = 0.01, time.monotonic()
                 continue
@@ -188,7 +188,8 @@ class Fetcher:
         pool = self._session.data
         assert pool is not None
         async with limit:
-            request = worker_service_pb2.GetDataRequest(keys=keys, max_bytes=_TRANSFER_BYTES)
+            families = self._session.families
+            request = worker_service_pb2.GetDataRequest(keys=keys, max_bytes=_TRANSFER_BYTES, families=families)
             try:
                 return await download(pool.client(worker, WORKER_SERVICE), "GetData", request)
             except LimitReachedError:
@@ -212,7 +213,7 @@ class Fetcher:
     async def _relay(self, keys: Sequence[str]) -> list[ReceivedValue]:
         scheduler = self._session.scheduler
         assert scheduler is not None
-        request = scheduler_service_pb2.GatherRequest(keys=keys)
+        request = scheduler_service_pb2.GatherRequest(keys=keys, families=self._session.families)
         try:
             return await download(scheduler, "Gather", request)
         except (CommClosedError, LimitReachedError):
@@ -280,7 +281,7 @@ def _decode(client: Connection, received: dict[str, ReceivedValue], values: dict
         for wire in list(received):
             # Taken out one by one, so that no more than one value is held twice.
             value = received.pop(wire)
-            values[wire] = payloads.decode(value.entry.encoding, value.frames)
+            values[wire] = payloads.decode(value.entry.encoding, value.frames, client._session.families)
 
 
 def result(client: Connection, future: Future[Any], timeout: float | None) -> Operation[Any]:

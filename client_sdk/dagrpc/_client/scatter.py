@@ -7,6 +7,7 @@ import queue
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dask.sizeof import sizeof
@@ -47,12 +48,12 @@ class _Items:
     outgoing: dict[str, OutgoingValue] = field(default_factory=dict)
     """The encoded values by key as on the wire."""
 
-    def encode(self) -> None:
+    def encode(self, families: Sequence[str]) -> None:
         """Encode the values."""
         for key, value in self.values.items():
             wire = encode_key(key)
             try:
-                encoding, frames = payloads.encode(value)
+                encoding, frames = payloads.encode(value, families)
             except Exception as error:
                 raise TypeError(f"Could not pickle {key!r}, a {type_name(type(value))}: {error}") from error
             self.outgoing[wire] = OutgoingValue(wire, encoding, frames, type_name(type(value)), _size(value))
@@ -125,7 +126,7 @@ def scatter(
         # What lies on the cluster already need not go there again.
         items.values = {key: value for key, value in items.values.items() if futures[key].status != FINISHED}
     if items.values:
-        yield Away(items.encode)
+        yield Away(partial(items.encode, client._serializers or ()))
         deadline = Deadline(timeout)
         sender = _Sender(client._session, client._direct(direct))
         yield OnLoop(client._loop, sender.announce(items.outgoing, names, copies, deadline))

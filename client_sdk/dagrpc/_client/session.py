@@ -58,6 +58,8 @@ class ClientSession:
         """Connections for bulk data, by address."""
         self.on_lost: Callable[[], object] = lambda: None
         """Called once, on the loop, when the stream ended and nobody had asked for it."""
+        self.families: tuple[str, ...] | None = None
+        """Families of encodings that data is accepted by; None: any."""
         self.coordination = Coordination(self)
         """Locks, queues and the like."""
         self.topics = Topics(self)
@@ -160,7 +162,8 @@ class ClientSession:
         hello = client_session_pb2.ClientHello(
             client_id=self.client_id,
             versions=common_pb2.Versions(**own_versions()),
-            inline_limit=config.get_bytes("comm.inline-limit"),
+            # A pickle would come, and whoever chooses families may not want one.
+            inline_limit=config.get_bytes("comm.inline-limit") if self.families is None else 0,
             topics=self.topics.wanted(),
         )
         try:
@@ -249,13 +252,13 @@ class ClientSession:
     # --- receiving -----------------------------------------------------------------------------------------------
 
     def _on_message(self, message: client_session_pb2.UpdateGraphResponse) -> None:
-        finished = self.table.finished
+        finished, payload_of = self.table.finished, _payload if self.families is None else _nothing
         with lock:
             for event in message.events:
                 kind = event.WhichOneof("event")
                 if kind == "finished":
                     done = event.finished
-                    finished(done.key, done.type_name, done.nbytes, _payload(done))
+                    finished(done.key, done.type_name, done.nbytes, payload_of(done))
                 elif kind is not None:
                     self._on_event(kind, getattr(event, kind))
 
@@ -334,6 +337,10 @@ class ClientSession:
             await self.data.close()
         if self._channel is not None:
             await self._channel.close()
+
+
+def _nothing(finished: client_session_pb2.KeyFinished) -> None:
+    """Leave a result that came with an event alone: it will be fetched in an encoding that the client accepts."""
 
 
 def _payload(finished: client_session_pb2.KeyFinished) -> Any:

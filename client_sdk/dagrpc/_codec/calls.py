@@ -15,16 +15,25 @@ from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
 
 
 def encode_call_request(
-    function: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    families: Sequence[str] | None = None,
 ) -> common_pb2.Payload:
     """Return a function with its arguments as a payload.
+
+    Parameters
+    ----------
+    families : sequence of str, optional
+        Families of encodings that the caller accepts the result by.
 
     Raises
     ------
     Exception
         Whatever pickling them raises.
     """
-    return payloads.to_payload((function, tuple(args), dict(kwargs or {})))
+    request = (function, tuple(args), dict(kwargs or {}))
+    return payloads.to_payload((*request, tuple(families)) if families is not None else request)
 
 
 async def run_payload(
@@ -48,10 +57,10 @@ async def run_payload(
     """
     loop = asyncio.get_running_loop()
     try:
-        awaitable, value = await loop.run_in_executor(executor, _call, payload, injected)
+        awaitable, value, families = await loop.run_in_executor(executor, _call, payload, injected)
         if awaitable is not None:
             value = await awaitable
-        encoded = await loop.run_in_executor(executor, payloads.to_payload, value)
+        encoded = await loop.run_in_executor(executor, payloads.to_payload, value, families)
     except asyncio.CancelledError:
         raise
     # SystemExit and KeyboardInterrupt too: what a user's function raises is an answer.
@@ -60,19 +69,18 @@ async def run_payload(
     return scheduler_service_pb2.RunResult(value=encoded)
 
 
-def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return a coroutine to await, or None and the value."""
+def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any, Sequence[str]]:
+    """Return a coroutine to await, or None and the value; and the families to encode the value by."""
     try:
-        function, args, kwargs = payloads.from_payload(payload)
+        function, args, kwargs, *families = payloads.from_payload(payload)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"The function cannot be decoded: {error}") from error
     for name, value in injected.items():
         if name not in kwargs and _has_parameter(function, name):
             kwargs[name] = value
-    if inspect.iscoroutinefunction(function):
-        return function(*args, **kwargs), None
+    accepted = families[0] if families else ()
     value = function(*args, **kwargs)
-    return (value, None) if inspect.iscoroutine(value) else (None, value)
+    return (value, None, accepted) if inspect.iscoroutine(value) else (None, value, accepted)
 
 
 def _has_parameter(function: Callable[..., Any], name: str) -> bool:
@@ -103,8 +111,13 @@ def _own_frames(error: BaseException) -> int:
     return count
 
 
-def result_of(result: scheduler_service_pb2.RunResult) -> Any:
+def result_of(result: scheduler_service_pb2.RunResult, families: Sequence[str] | None = None) -> Any:
     """Return what a function returned, None if nobody waited for it.
+
+    Parameters
+    ----------
+    families : sequence of str, optional
+        Families of encodings that are accepted.
 
     Raises
     ------
@@ -115,7 +128,7 @@ def result_of(result: scheduler_service_pb2.RunResult) -> Any:
     """
     outcome = result.WhichOneof("outcome")
     if outcome == "value":
-        return payloads.from_payload(result.value)
+        return payloads.from_payload(result.value, families)
     if outcome == "exception":
         raise decode_failure(failure_pb2.Failure(type_name=type_name(Exception), exception=result.exception))
     if outcome == "unreachable":

@@ -11,35 +11,81 @@ from dagrpc._util.buffers import Buffer
 from dagrpc.v1 import common_pb2
 
 PICKLE = "pickle"
+FAMILIES = "families"
+_RAW = "raw"
+_RAW_FROM = 64 * 1024
+"""Bytes of this length or more are not copied into a pickle."""
+
+
+def _decode_families(frames: Sequence[Buffer]) -> Any:
+    # Here, not above: it imports dask, which a scheduler does without.
+    from dagrpc._codec import families
+
+    return families.decode(frames)
+
+
 _DECODERS: dict[str, Callable[[Sequence[Buffer]], Any]] = {
     PICKLE: pickle5.loads,
     "json": lambda frames: json.loads(bytes(frames[0])),
-    "raw": lambda frames: bytes(frames[0]),
+    _RAW: lambda frames: bytes(frames[0]),
+    FAMILIES: _decode_families,
 }
 
 
-def encode(value: object) -> tuple[str, list[Buffer]]:
-    """Return encoding and frames of a value."""
+def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffer]]:
+    """Return encoding and frames of a value.
+
+    Parameters
+    ----------
+    families : sequence of str
+        Families of encodings that whoever gets it accepts, best first. Empty: any.
+
+    Raises
+    ------
+    Exception
+        Whatever the value's own pickling raises; `TypeError` if no family takes it.
+    """
+    if families:
+        from dagrpc._codec.families import encode as encode_by
+
+        return FAMILIES, encode_by(value, families)
+    if type(value) is bytes and len(value) >= _RAW_FROM:
+        return _RAW, [value]
     return PICKLE, pickle5.dumps(value)
 
 
-def decode(encoding: str, frames: Sequence[Buffer]) -> Any:
+def decode(encoding: str, frames: Sequence[Buffer], families: Sequence[str] | None = None) -> Any:
     """Return the value of frames.
+
+    Parameters
+    ----------
+    families : sequence of str, optional
+        Families of encodings that are accepted. By default all.
 
     Raises
     ------
     ValueError
         If the encoding is not known here.
+    TypeError
+        If its family is not accepted.
     """
+    if families is not None:
+        from dagrpc._codec.families import decode as decode_by
+        from dagrpc._codec.families import refuse_unless_accepted
+
+        if encoding == FAMILIES:
+            return decode_by(frames, families)
+        if encoding == PICKLE:
+            refuse_unless_accepted(PICKLE, families)
     decoder = _DECODERS.get(encoding)
     if decoder is None:
         raise ValueError(f"Unknown encoding {encoding!r}; known here: {', '.join(sorted(_DECODERS))}")
     return decoder(frames)
 
 
-def to_payload(value: object) -> common_pb2.Payload:
-    """Return a value as a message."""
-    encoding, frames = encode(value)
+def to_payload(value: object, families: Sequence[str] = ()) -> common_pb2.Payload:
+    """Return a value as a message; `families` as for `encode`."""
+    encoding, frames = encode(value, families)
     return frames_to_payload(encoding, frames)
 
 
@@ -51,11 +97,11 @@ def frames_to_payload(encoding: str, frames: Sequence[Buffer]) -> common_pb2.Pay
     return common_pb2.Payload(encoding=encoding, frame_lengths=lengths, data=b"".join(frames))
 
 
-def from_payload(payload: common_pb2.Payload) -> Any:
-    """Return the value of a message."""
+def from_payload(payload: common_pb2.Payload, families: Sequence[str] | None = None) -> Any:
+    """Return the value of a message; `families` as for `decode`."""
     data = payload.data
     if not payload.frame_lengths:
-        return decode(payload.encoding, [data])
+        return decode(payload.encoding, [data], families)
     frames: list[Buffer] = []
     view = memoryview(data)
     position = 0
@@ -63,4 +109,4 @@ def from_payload(payload: common_pb2.Payload) -> Any:
         # Writable, as buffers of a pickle are expected to be.
         frames.append(bytearray(view[position : position + length]))
         position += length
-    return decode(payload.encoding, frames)
+    return decode(payload.encoding, frames, families)

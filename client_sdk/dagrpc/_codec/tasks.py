@@ -212,7 +212,7 @@ class GraphEncoder:
             data = buffer.getvalue()
         except Exception:
             self._used = {}
-            data = form + cloudpickle.dumps(content, protocol=5)
+            data = form + pickle5.by_value(content)
         finally:
             _encoding.references = None
         return data, tuple(self._used)
@@ -220,6 +220,10 @@ class GraphEncoder:
     def reduce(self, obj: Any) -> Any:
         """Return how to pickle an object that is not of a built-in type."""
         kind = type(obj)
+        if pickle5.reduce_registered is not None:
+            reduced = pickle5.reduce_registered(obj)
+            if reduced is not NotImplemented:
+                return reduced
         if kind is FunctionType or isinstance(obj, type):
             if _importable(obj):
                 return NotImplemented

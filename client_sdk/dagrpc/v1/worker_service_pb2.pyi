@@ -10,16 +10,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetDataRequest(_message.Message):
-    __slots__ = ("keys", "max_bytes", "requester", "host")
+    __slots__ = ("keys", "max_bytes", "requester", "host", "families")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    FAMILIES_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
     max_bytes: int
     requester: str
     host: str
-    def __init__(self, keys: _Optional[_Iterable[str]] = ..., max_bytes: _Optional[int] = ..., requester: _Optional[str] = ..., host: _Optional[str] = ...) -> None: ...
+    families: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., max_bytes: _Optional[int] = ..., requester: _Optional[str] = ..., host: _Optional[str] = ..., families: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetDataResponse(_message.Message):
     __slots__ = ("manifest", "chunk", "end")

@@ -32,7 +32,7 @@ class _Source:
     manifest: data_pb2.Manifest = field(default_factory=data_pb2.Manifest)
 
 
-async def gather(service: SchedulerService, keys: list[str], context: Any) -> None:
+async def gather(service: SchedulerService, keys: list[str], families: list[str], context: Any) -> None:
     """Send results from the workers that hold them on to a client, as one transfer."""
     timeout = config.get_seconds("comm.timeouts.tcp") or 30.0
     by_worker: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ async def gather(service: SchedulerService, keys: list[str], context: Any) -> No
         sources = []
         for worker, wanted in by_worker.items():
             client = service.data_channels.client(worker, WORKER_SERVICE, f"worker {worker}")
-            call = client.open_download("GetData", worker_service_pb2.GetDataRequest(keys=wanted))
+            call = client.open_download("GetData", worker_service_pb2.GetDataRequest(keys=wanted, families=families))
             calls.callback(call.cancel)
             sources.append(_Source(call, wanted))
         # All manifests first: the client is owed one for the whole.

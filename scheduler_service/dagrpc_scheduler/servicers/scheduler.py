@@ -40,7 +40,7 @@ class SchedulerServicer:
         await hold_session(self._service, context)
 
     async def Gather(self, request: pb.GatherRequest, context: Any) -> None:
-        await relay.gather(self._service, list(request.keys), context)
+        await relay.gather(self._service, list(request.keys), list(request.families), context)
 
     async def RelayData(self, _: Any, context: Any) -> pb.RelayDataResponse:
         return await relay.put(self._service, context)

@@ -114,8 +114,8 @@ class DataServicer:
         """Return what is to be sent; what is large is encoded away from the loop."""
         chosen, total = self._choose(request.keys, request.max_bytes)
         if total <= LARGE:
-            return self._encode_all(chosen)
-        return await asyncio.to_thread(self._encode_all, chosen)
+            return self._encode_all(chosen, request.families)
+        return await asyncio.to_thread(self._encode_all, chosen, request.families)
 
     def _choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
         """Return each key with whether it is deferred, and the size of the others together."""
@@ -130,20 +130,22 @@ class DataServicer:
                 total += nbytes
         return chosen, total
 
-    def _encode_all(self, chosen: Sequence[tuple[str, bool]]) -> list[OutgoingValue]:
+    def _encode_all(self, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> list[OutgoingValue]:
         return [
-            OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_DEFERRED) if deferred else self._encode(key)
+            OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_DEFERRED)
+            if deferred
+            else self._encode(key, families)
             for key, deferred in chosen
         ]
 
-    def _encode(self, key: str) -> OutgoingValue:
+    def _encode(self, key: str, families: Sequence[str]) -> OutgoingValue:
         try:
             value = self._store[key]
         except KeyError:
             return OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_MISSING)
         kind = type_name(type(value))
         try:
-            encoding, frames = payload.encode(value)
+            encoding, frames = payload.encode(value, families)
         except Exception as error:
             message = f"The result of task {key!r}, a {kind}, cannot be encoded: {type(error).__name__}: {error}"
             logger.warning("%s", message)

@@ -1,0 +1,183 @@
+"""Compressing frames: which codecs there are, and whether one is worth it."""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Callable, Iterable
+from functools import cache
+from random import Random
+from typing import Any, NamedTuple
+
+from dagrpc import config
+from dagrpc._util.buffers import Buffer
+
+MIN_SIZE = 10_000
+"""Smaller frames are not compressed."""
+
+
+class Compression(NamedTuple):
+    """A codec."""
+
+    name: str | None
+    compress: Callable[[Any], Any]
+    decompress: Callable[[Any], Any]
+
+
+def _identity(data: Any) -> Any:
+    return data
+
+
+def _lz4() -> Compression:
+    block = importlib.import_module("lz4.block")
+    return Compression("lz4", block.compress, block.decompress)
+
+
+def _zstd() -> Compression:
+    zstandard = importlib.import_module("zstandard")
+    level = int(config.get("comm.zstd.level"))
+    threads = int(config.get("comm.zstd.threads"))
+
+    def compress(data: Any) -> Any:
+        # A new one each time: they may not be shared by threads.
+        return zstandard.ZstdCompressor(level=level, threads=threads).compress(data)
+
+    def decompress(data: Any) -> Any:
+        return zstandard.ZstdDecompressor().decompress(data)
+
+    return Compression("zstd", compress, decompress)
+
+
+def _snappy() -> Compression:
+    snappy = importlib.import_module("snappy")
+    return Compression("snappy", lambda data: snappy.compress(bytes(data)), lambda data: snappy.decompress(bytes(data)))
+
+
+_OPTIONAL = {"lz4": _lz4, "zstd": _zstd, "snappy": _snappy}
+_AUTO = ("lz4", "snappy")
+"""What ``auto`` means: the first of these that is installed; the others cost more than a network does."""
+
+
+@cache
+def available() -> dict[Any, Compression]:
+    """Return the codecs that can be used here, by name; with ``auto`` and what means none."""
+    found: dict[Any, Compression] = {None: Compression(None, _identity, _identity)}
+    found[False] = found[None]
+    found["zlib"] = Compression("zlib", zlib.compress, zlib.decompress)
+    for name, make in _OPTIONAL.items():
+        try:
+            found[name] = make()
+        except ImportError:
+            continue
+    found["auto"] = next((found[name] for name in _AUTO if name in found), found[None])
+    return found
+
+
+def configured(key: str) -> str | None:
+    """Return the name of the codec that a setting asks for; None if for none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such codec here.
+    """
+    value = config.get(key)
+    if value in (None, False):
+        return None
+    codec = available().get(value)
+    if codec is None:
+        names = ", ".join(repr(name) for name in available())
+        raise ValueError(f"The setting {key} is {value!r}; here it can be one of {names}")
+    return codec.name
+
+
+def maybe_compress(
+    payload: Buffer,
+    *,
+    min_size: int = MIN_SIZE,
+    sample_size: int = 10_000,
+    nsamples: int = 5,
+    min_ratio: float = 0.7,
+    compression: str | bool | None = "auto",
+) -> tuple[str | None, Buffer]:
+    """Compress bytes if a sample says that it is worth it.
+
+    Parameters
+    ----------
+    payload : bytes-like
+        The bytes.
+    min_size : int
+        Fewer bytes are left as they are.
+    sample_size, nsamples : int
+        Size and number of the samples.
+    min_ratio : float
+        To what part of their length bytes must shrink at least.
+    compression : str, False or None
+        Name of a codec, or ``auto``.
+
+    Returns
+    -------
+    name : str or None
+        The codec; None if the bytes are as they were.
+    payload : bytes-like
+        The bytes.
+
+    Examples
+    --------
+    >>> name, data = maybe_compress(b"0" * 1_000_000, compression="zlib")
+    >>> name, len(data) < 10_000
+    ('zlib', True)
+    >>> maybe_compress(b"0" * 10, compression="zlib")
+    (None, b'0000000000')
+    """
+    codec = available().get(compression)
+    if codec is None:
+        raise ValueError(f"There is no compression {compression!r} here; known are {list(available())}")
+    view = memoryview(payload)
+    if codec.name is None or view.nbytes < min_size:
+        return None, payload
+    flat = view.cast("B")
+    if flat.nbytes > sample_size * nsamples:
+        sample = byte_sample(flat, sample_size, nsamples)
+        if len(codec.compress(sample)) > min_ratio * len(sample):
+            return None, payload
+    compressed = codec.compress(flat)
+    if len(compressed) > min_ratio * flat.nbytes:
+        return None, payload
+    return codec.name, compressed
+
+
+def byte_sample(b: Any, size: int, n: int) -> bytes:
+    """Return pieces of bytes from several places, one after the other."""
+    view = memoryview(b).cast("B")
+    if view.nbytes <= size * n:
+        return bytes(view)
+    # The same places each time: what is sent should not depend on chance.
+    places = Random(view.nbytes)
+    starts = [places.randint(0, view.nbytes - size) for _ in range(n)]
+    return b"".join(view[start : start + size] for start in starts)
+
+
+def decompressed(name: str, frame: Buffer) -> Buffer:
+    """Return what was compressed, in memory that can be written to.
+
+    Raises
+    ------
+    ValueError
+        If the codec is not installed here, or if it did not make these bytes.
+    """
+    codec = available().get(name)
+    if codec is None:
+        raise ValueError(f"Data came compressed by {name!r}, which is not installed here")
+    try:
+        return bytearray(codec.decompress(frame))
+    except Exception as error:
+        raise ValueError(f"Data came compressed by {name!r} and cannot be decompressed: {error}") from error
+
+
+def decompress(header: dict[str, Any], frames: Iterable[Any]) -> list[Any]:
+    """Return frames as they were before they were compressed, by the header's ``compression``."""
+    names = header.get("compression") or ()
+    frames = list(frames)
+    names = [*names, *[None] * (len(frames) - len(names))]
+    return [frame if name is None else decompressed(name, frame) for name, frame in zip(names, frames, strict=True)]

@@ -1,0 +1,96 @@
+"""Marks for data in messages: what is to be serialized, and what is already."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Serialize:
+    """Marks an object in a message that is to be serialized.
+
+    Parameters
+    ----------
+    data : object
+        The object.
+
+    Examples
+    --------
+    >>> Serialize(5)
+    <Serialize: 5>
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"<Serialize: {self.data}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Serialize) and bool(other.data == self.data)
+
+    def __ne__(self, other: object) -> bool:
+        return not (self == other)
+
+    def __hash__(self) -> int:
+        return hash(self.data)
+
+
+to_serialize = Serialize
+
+
+class Serialized:
+    """An object that was serialized.
+
+    Parameters
+    ----------
+    header : dict
+        As `serialize` returns it.
+    frames : list
+        Likewise.
+    """
+
+    def __init__(self, header: dict[str, Any], frames: list[Any]) -> None:
+        self.header = header
+        self.frames = frames
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Serialized) and other.header == self.header and other.frames == self.frames
+
+    def __ne__(self, other: object) -> bool:
+        return not (self == other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return type(self).__name__, [bytes(frame) for frame in self.frames]
+
+
+class ToPickle(Generic[T]):
+    """Marks an object in a message that is to be pickled, whatever else there may be.
+
+    Parameters
+    ----------
+    data : object
+        The object.
+    """
+
+    def __init__(self, data: T) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"<ToPickle: {self.data}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and bool(other.data == self.data)
+
+    def __ne__(self, other: object) -> bool:
+        return not (self == other)
+
+    def __hash__(self) -> int:
+        return hash(self.data)
+
+
+class Pickled(Serialized):
+    """An object that was pickled."""
