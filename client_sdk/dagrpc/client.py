@@ -12,6 +12,7 @@ from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
 from dagrpc._client.conveniences import Conveniences
 from dagrpc._client.current import ensure_default_client, temp_default_client
+from dagrpc._client.dataset_verbs import DatasetVerbs
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
 from dagrpc._client.options import Duration, Workers, explicit_options
@@ -23,7 +24,7 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 
 
-class Client(CollectionVerbs, Inspection, EventVerbs, Questions, Conveniences):
+class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences):
     """Connects to a cluster and has it compute.
 
     Parameters

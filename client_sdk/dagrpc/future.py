@@ -14,6 +14,7 @@ from dask._task_spec import TaskRef
 
 from dagrpc._client import current, html
 from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
+from dagrpc._codec import pickled_futures
 from dagrpc._codec import tasks as task_codec
 from dagrpc._util import running
 
@@ -279,6 +280,7 @@ class Future(TaskRef, Generic[T]):
             reference = task_codec.reference(self._state.wire)
             if reference is not None:
                 return reference
+            pickled_futures.note(self)
         return Future, (self.key,)
 
     def __dask_tokenize__(self) -> tuple[str, Hashable]:

@@ -23,6 +23,7 @@ from dagrpc.v1 import (
     event_service_pb2,
     inquiry_service_pb2,
     introspection_service_pb2,
+    metadata_service_pb2,
     nanny_service_pb2,
     scheduler_service_pb2,
     worker_service_pb2,
@@ -36,6 +37,7 @@ SCHEDULER = [
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
+    metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],

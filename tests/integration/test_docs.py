@@ -16,6 +16,7 @@ PAGES = (
     "README.md",
     "docs/quickstart.md",
     "docs/client.md",
+    "docs/datasets.md",
     "docs/diagnostics.md",
     "docs/events.md",
     "docs/profiling.md",

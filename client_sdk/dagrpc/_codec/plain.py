@@ -35,8 +35,13 @@ def encode_plain(value: object, what: str = "Message") -> bytes:
     {'a': [1, (2.5, None)]}
     """
     message = pb.PlainValue()
-    _write(message, value, what, 0)
+    write_plain(message, value, what)
     return message.SerializeToString()
+
+
+def write_plain(message: pb.PlainValue, value: object, what: str) -> None:
+    """Write plain data into a message, as `encode_plain` does."""
+    _write(message, value, what, 0)
 
 
 def decode_plain(data: bytes) -> Any:
@@ -48,7 +53,7 @@ def decode_plain(data: bytes) -> Any:
         If the bytes are not plain data.
     """
     try:
-        return _read(pb.PlainValue.FromString(data))
+        return read_plain(pb.PlainValue.FromString(data))
     except TypeError as error:  # a key that is a list or mapping
         raise ValueError(f"not plain data: {error}") from None
     except Exception as error:
@@ -135,14 +140,21 @@ def _write_several(
         _write(message.list.items.add(), item, what, depth)
 
 
-def _read(message: pb.PlainValue) -> Any:
+def read_plain(message: pb.PlainValue) -> Any:
+    """Return the data that `write_plain` wrote.
+
+    Raises
+    ------
+    TypeError
+        If a key is a list or mapping.
+    """
     kind = message.WhichOneof("kind")
     if kind is None:
         return None
     value = getattr(message, kind)
     if kind == "list":
-        items = [_read(item) for item in value.items]
+        items = [read_plain(item) for item in value.items]
         return tuple(items) if value.is_tuple else items
     if kind == "mapping":
-        return {_read(entry.key): _read(entry.value) for entry in value.entries}
+        return {read_plain(entry.key): read_plain(entry.value) for entry in value.entries}
     return value

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.coordinating import Request
-from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import OnLoop, Operation
 from dagrpc._codec import payload as payloads
+from dagrpc._codec import pickled_futures
 from dagrpc.future import Future
 from dagrpc.v1 import coordination_pb2 as pb
 
 if TYPE_CHECKING:
     from dagrpc.client import Client
-
-_FUTURES_MODULE = b"dagrpc.future"
-"""Stands in every pickle that has a future in it."""
 
 
 def encode(client: Client, value: Any, target: pb.CoordinatedValue) -> Operation[None]:
@@ -32,9 +29,9 @@ def encode(client: Client, value: Any, target: pb.CoordinatedValue) -> Operation
         target.future = value.bound_state().wire
         yield from _sent_by(client, [value])
         return
-    target.data.CopyFrom(payloads.to_payload(value))
-    if _FUTURES_MODULE in target.data.data:
-        futures = [future for future in futures_in(value) if future.status is not None]
+    with pickled_futures.noted() as futures:
+        target.data.CopyFrom(payloads.to_payload(value))
+    if futures:
         target.keys.extend(sorted({future.bound_state().wire for future in futures}))
         yield from _sent_by(client, futures)
 

@@ -13,12 +13,14 @@ class CoordinationRefusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COORDINATION_REFUSAL_UNSPECIFIED: _ClassVar[CoordinationRefusal]
     COORDINATION_REFUSAL_INCONSISTENT: _ClassVar[CoordinationRefusal]
     COORDINATION_REFUSAL_UNKNOWN: _ClassVar[CoordinationRefusal]
+    COORDINATION_REFUSAL_EXISTS: _ClassVar[CoordinationRefusal]
 COORDINATION_REFUSAL_UNSPECIFIED: CoordinationRefusal
 COORDINATION_REFUSAL_INCONSISTENT: CoordinationRefusal
 COORDINATION_REFUSAL_UNKNOWN: CoordinationRefusal
+COORDINATION_REFUSAL_EXISTS: CoordinationRefusal
 
 class Coordinate(_message.Message):
-    __slots__ = ("request", "name", "timeout_seconds", "acquire_lease", "release_lease", "renew_leases", "register_semaphore", "count_leases", "close_semaphore", "acquire_locks", "release_locks", "set_event", "clear_event", "wait_event", "put_queue", "get_queue", "count_queue", "close_queue", "set_variable", "get_variable", "delete_variable", "withdraw", "took")
+    __slots__ = ("request", "name", "timeout_seconds", "acquire_lease", "release_lease", "renew_leases", "register_semaphore", "count_leases", "close_semaphore", "acquire_locks", "release_locks", "set_event", "clear_event", "wait_event", "put_queue", "get_queue", "count_queue", "close_queue", "set_variable", "get_variable", "delete_variable", "withdraw", "took", "publish_datasets", "get_datasets", "unpublish_datasets", "list_datasets")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +44,10 @@ class Coordinate(_message.Message):
     DELETE_VARIABLE_FIELD_NUMBER: _ClassVar[int]
     WITHDRAW_FIELD_NUMBER: _ClassVar[int]
     TOOK_FIELD_NUMBER: _ClassVar[int]
+    PUBLISH_DATASETS_FIELD_NUMBER: _ClassVar[int]
+    GET_DATASETS_FIELD_NUMBER: _ClassVar[int]
+    UNPUBLISH_DATASETS_FIELD_NUMBER: _ClassVar[int]
+    LIST_DATASETS_FIELD_NUMBER: _ClassVar[int]
     request: int
     name: str
     timeout_seconds: float
@@ -65,10 +71,14 @@ class Coordinate(_message.Message):
     delete_variable: DeleteVariable
     withdraw: WithdrawRequest
     took: TookValues
-    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., acquire_lease: _Optional[_Union[AcquireLease, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ..., renew_leases: _Optional[_Union[RenewLeases, _Mapping]] = ..., register_semaphore: _Optional[_Union[RegisterSemaphore, _Mapping]] = ..., count_leases: _Optional[_Union[CountLeases, _Mapping]] = ..., close_semaphore: _Optional[_Union[CloseSemaphore, _Mapping]] = ..., acquire_locks: _Optional[_Union[AcquireLocks, _Mapping]] = ..., release_locks: _Optional[_Union[ReleaseLocks, _Mapping]] = ..., set_event: _Optional[_Union[SetEvent, _Mapping]] = ..., clear_event: _Optional[_Union[ClearEvent, _Mapping]] = ..., wait_event: _Optional[_Union[WaitEvent, _Mapping]] = ..., put_queue: _Optional[_Union[PutQueue, _Mapping]] = ..., get_queue: _Optional[_Union[GetQueue, _Mapping]] = ..., count_queue: _Optional[_Union[CountQueue, _Mapping]] = ..., close_queue: _Optional[_Union[CloseQueue, _Mapping]] = ..., set_variable: _Optional[_Union[SetVariable, _Mapping]] = ..., get_variable: _Optional[_Union[GetVariable, _Mapping]] = ..., delete_variable: _Optional[_Union[DeleteVariable, _Mapping]] = ..., withdraw: _Optional[_Union[WithdrawRequest, _Mapping]] = ..., took: _Optional[_Union[TookValues, _Mapping]] = ...) -> None: ...
+    publish_datasets: PublishDatasets
+    get_datasets: GetDatasets
+    unpublish_datasets: UnpublishDatasets
+    list_datasets: ListDatasets
+    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., acquire_lease: _Optional[_Union[AcquireLease, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ..., renew_leases: _Optional[_Union[RenewLeases, _Mapping]] = ..., register_semaphore: _Optional[_Union[RegisterSemaphore, _Mapping]] = ..., count_leases: _Optional[_Union[CountLeases, _Mapping]] = ..., close_semaphore: _Optional[_Union[CloseSemaphore, _Mapping]] = ..., acquire_locks: _Optional[_Union[AcquireLocks, _Mapping]] = ..., release_locks: _Optional[_Union[ReleaseLocks, _Mapping]] = ..., set_event: _Optional[_Union[SetEvent, _Mapping]] = ..., clear_event: _Optional[_Union[ClearEvent, _Mapping]] = ..., wait_event: _Optional[_Union[WaitEvent, _Mapping]] = ..., put_queue: _Optional[_Union[PutQueue, _Mapping]] = ..., get_queue: _Optional[_Union[GetQueue, _Mapping]] = ..., count_queue: _Optional[_Union[CountQueue, _Mapping]] = ..., close_queue: _Optional[_Union[CloseQueue, _Mapping]] = ..., set_variable: _Optional[_Union[SetVariable, _Mapping]] = ..., get_variable: _Optional[_Union[GetVariable, _Mapping]] = ..., delete_variable: _Optional[_Union[DeleteVariable, _Mapping]] = ..., withdraw: _Optional[_Union[WithdrawRequest, _Mapping]] = ..., took: _Optional[_Union[TookValues, _Mapping]] = ..., publish_datasets: _Optional[_Union[PublishDatasets, _Mapping]] = ..., get_datasets: _Optional[_Union[GetDatasets, _Mapping]] = ..., unpublish_datasets: _Optional[_Union[UnpublishDatasets, _Mapping]] = ..., list_datasets: _Optional[_Union[ListDatasets, _Mapping]] = ...) -> None: ...
 
 class Coordinated(_message.Message):
-    __slots__ = ("request", "done", "number", "values", "lease_seconds", "refusal", "message")
+    __slots__ = ("request", "done", "number", "values", "lease_seconds", "refusal", "message", "names")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +86,7 @@ class Coordinated(_message.Message):
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     request: int
     done: bool
     number: int
@@ -83,7 +94,8 @@ class Coordinated(_message.Message):
     lease_seconds: float
     refusal: CoordinationRefusal
     message: str
-    def __init__(self, request: _Optional[int] = ..., done: _Optional[bool] = ..., number: _Optional[int] = ..., values: _Optional[_Iterable[_Union[CoordinatedValue, _Mapping]]] = ..., lease_seconds: _Optional[float] = ..., refusal: _Optional[_Union[CoordinationRefusal, str]] = ..., message: _Optional[str] = ...) -> None: ...
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request: _Optional[int] = ..., done: _Optional[bool] = ..., number: _Optional[int] = ..., values: _Optional[_Iterable[_Union[CoordinatedValue, _Mapping]]] = ..., lease_seconds: _Optional[float] = ..., refusal: _Optional[_Union[CoordinationRefusal, str]] = ..., message: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CoordinatedValue(_message.Message):
     __slots__ = ("future", "data", "keys")
@@ -212,3 +224,35 @@ class TookValues(_message.Message):
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     request: int
     def __init__(self, request: _Optional[int] = ...) -> None: ...
+
+class PublishDatasets(_message.Message):
+    __slots__ = ("entries", "override")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[Dataset]
+    override: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ..., override: _Optional[bool] = ...) -> None: ...
+
+class Dataset(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: CoordinatedValue
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[CoordinatedValue, _Mapping]] = ...) -> None: ...
+
+class GetDatasets(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class UnpublishDatasets(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListDatasets(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

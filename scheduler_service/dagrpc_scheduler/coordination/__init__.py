@@ -1,1 +1,4 @@
-"""Locks, semaphores, events, queues and variables. Pure: operations in, answers and events of the core out."""
+"""What clients share by name: locks, queues, datasets, metadata, topics. Pure.
+
+Operations go in, answers and events of the core come out.
+"""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dagrpc_scheduler.coordination import operations
+from dagrpc_scheduler.coordination.datasets import Datasets
 from dagrpc_scheduler.coordination.desk import Desk, Request
 from dagrpc_scheduler.coordination.event import Events
 from dagrpc_scheduler.coordination.multilock import MultiLocks
@@ -26,8 +27,8 @@ class Coordinator:
     Examples
     --------
     >>> coordinator = Coordinator(30.0)
-    >>> coordinator.handle("a", 1, None, operations.SetEvent("start"), now=0.0)
-    [Answer(client='a', request=1, done=True, number=0, values=(), lease_seconds=0.0, refusal='', message='')]
+    >>> coordinator.handle("a", 1, None, operations.SetEvent("start"), now=0.0)[0].done
+    True
     """
 
     def __init__(self, lease_timeout: float | None) -> None:
@@ -37,6 +38,7 @@ class Coordinator:
         self.events = events = Events(desk)
         self.queues = queues = Queues(desk)
         self.variables = variables = Variables(desk)
+        self.datasets = datasets = Datasets(desk)
         self._carry_out: dict[type[Any], Callable[[Request, Any], None]] = {
             operations.AcquireLease: semaphores.acquire,
             operations.ReleaseLease: semaphores.release,
@@ -55,6 +57,10 @@ class Coordinator:
             operations.SetVariable: variables.set,
             operations.GetVariable: variables.get,
             operations.DeleteVariable: variables.delete,
+            operations.PublishDatasets: datasets.publish,
+            operations.GetDatasets: datasets.get,
+            operations.UnpublishDatasets: datasets.unpublish,
+            operations.ListDatasets: datasets.list,
         }
 
     def handle(

@@ -75,8 +75,8 @@ class Desk:
         self._sequence = 0
         self._held: dict[str, dict[str, int]] = {}
         """By holder, by key: how many values want it."""
-        self._on_the_way: dict[str, dict[int, tuple[str, Sequence[str]]]] = {}
-        """By client, by request: holder and keys of an answer whose futures the client does not hold yet."""
+        self._on_the_way: dict[str, dict[int, list[tuple[str, Sequence[str]]]]] = {}
+        """By client, by request: holders and keys of an answer whose futures the client does not hold yet."""
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -88,17 +88,20 @@ class Desk:
         number: int = 0,
         values: Sequence[Value] = (),
         lease_seconds: float = 0.0,
+        names: Sequence[str] = (),
     ) -> None:
         """Answer a request; it waits no longer."""
         if request.place is not None:
             self._forget(request)
-        self.outcomes.append(Answer(request.client, request.number, done, number, values, lease_seconds))
+        self.outcomes.append(Answer(request.client, request.number, done, number, values, lease_seconds, names=names))
 
-    def refuse(self, request: Request, refusal: str, message: str) -> None:
+    def refuse(self, request: Request, refusal: str, message: str, names: Sequence[str] = ()) -> None:
         """Answer that an operation makes no sense."""
         if request.place is not None:
             self._forget(request)
-        self.outcomes.append(Answer(request.client, request.number, False, refusal=refusal, message=message))
+        self.outcomes.append(
+            Answer(request.client, request.number, False, refusal=refusal, message=message, names=names)
+        )
 
     # --- waiting -------------------------------------------------------------------------------------------------
 
@@ -198,21 +201,23 @@ class Desk:
         """Keep the results that the values of an answer refer to held until its client holds them itself."""
         keys = [key for value in values for key in value.keys]
         if keys:
-            self._on_the_way.setdefault(request.client, {})[request.number] = (holder, keys)
+            self._on_the_way.setdefault(request.client, {}).setdefault(request.number, []).append((holder, keys))
 
     def took(self, client: str, number: int) -> None:
         """Note that a client holds the futures of an answer itself."""
         answers = self._on_the_way.get(client, {})
         if number in answers:
-            holder, keys = answers.pop(number)
+            held = answers.pop(number)
             if not answers:
                 del self._on_the_way[client]
-            self.let_go(holder, keys)
+            for holder, keys in held:
+                self.let_go(holder, keys)
 
     def took_all(self, client: str) -> None:
         """Note that a client will hold nothing any more."""
-        for holder, keys in self._on_the_way.pop(client, {}).values():
-            self.let_go(holder, keys)
+        for held in self._on_the_way.pop(client, {}).values():
+            for holder, keys in held:
+                self.let_go(holder, keys)
 
     # --- for tests -----------------------------------------------------------------------------------------------
 

@@ -167,6 +167,37 @@ class DeleteVariable:
     name: str
 
 
+# --- datasets ---
+
+
+@dataclass(slots=True)
+class PublishDatasets:
+    """Give names to values."""
+
+    entries: Sequence[tuple[str, Value]]
+    override: bool = False
+    """Whether the values take the place of those that have the names already."""
+
+
+@dataclass(slots=True)
+class GetDatasets:
+    """Read the values of names."""
+
+    names: Sequence[str]
+
+
+@dataclass(slots=True)
+class UnpublishDatasets:
+    """Forget names with their values."""
+
+    names: Sequence[str]
+
+
+@dataclass(slots=True)
+class ListDatasets:
+    """Name all datasets."""
+
+
 # --- requests themselves ---
 
 
@@ -203,6 +234,10 @@ Operation: TypeAlias = (
     | SetVariable
     | GetVariable
     | DeleteVariable
+    | PublishDatasets
+    | GetDatasets
+    | UnpublishDatasets
+    | ListDatasets
     | Withdraw
     | Took
 )
@@ -212,6 +247,7 @@ Operation: TypeAlias = (
 
 INCONSISTENT = "inconsistent"
 UNKNOWN = "unknown"
+EXISTS = "exists"
 
 
 @dataclass(slots=True)
@@ -227,6 +263,7 @@ class Answer:
     lease_seconds: float = 0.0
     refusal: str = ""
     message: str = ""
+    names: Sequence[str] = ()
 
 
 Outcome: TypeAlias = Answer | CoreEvent

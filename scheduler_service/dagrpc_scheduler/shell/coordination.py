@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
@@ -130,6 +130,15 @@ def _value(message: pb.CoordinatedValue) -> Value:
     return Value(message.SerializeToString(), keys)
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_name, names)))
+
+
+def _datasets(entries: Iterable[pb.Dataset]) -> list[tuple[str, Value]]:
+    # The last of those that have one name in common.
+    return list({_name(entry.name): _value(entry.value) for entry in entries}.items())
+
+
 def _acquire_locks(_: str, message: pb.AcquireLocks) -> operations.AcquireLocks:
     names = tuple(dict.fromkeys(map(_name, message.names)))
     if not 0 < message.count <= len(names):
@@ -156,6 +165,10 @@ _OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
     "set_variable": lambda name, m: operations.SetVariable(name, _value(m.value)),
     "get_variable": lambda name, m: operations.GetVariable(name),
     "delete_variable": lambda name, m: operations.DeleteVariable(name),
+    "publish_datasets": lambda name, m: operations.PublishDatasets(_datasets(m.entries), m.override),
+    "get_datasets": lambda name, m: operations.GetDatasets(_names(m.names)),
+    "unpublish_datasets": lambda name, m: operations.UnpublishDatasets(_names(m.names)),
+    "list_datasets": lambda name, m: operations.ListDatasets(),
     "withdraw": lambda name, m: operations.Withdraw(m.request),
     "took": lambda name, m: operations.Took(m.request),
 }
@@ -163,6 +176,7 @@ _OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
 _REFUSALS = {
     operations.INCONSISTENT: pb.COORDINATION_REFUSAL_INCONSISTENT,
     operations.UNKNOWN: pb.COORDINATION_REFUSAL_UNKNOWN,
+    operations.EXISTS: pb.COORDINATION_REFUSAL_EXISTS,
 }
 
 
@@ -177,6 +191,8 @@ def write_answer(answer: Answer, message: pb.Coordinated) -> None:
         message.values.add().MergeFromString(value.data)
     if answer.lease_seconds:
         message.lease_seconds = answer.lease_seconds
+    if answer.names:
+        message.names.extend(answer.names)
     if answer.refusal:
         message.refusal = _REFUSALS[answer.refusal]
         message.message = answer.message

@@ -20,7 +20,14 @@ from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
 from dagrpc.exceptions import UnknownWorkerError
-from dagrpc.v1 import event_service_pb2, inquiry_service_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc.v1 import (
+    event_service_pb2,
+    inquiry_service_pb2,
+    metadata_service_pb2,
+    scheduler_service_pb2,
+    worker_session_pb2,
+)
+from dagrpc_scheduler.coordination.metadata import Metadata
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -97,6 +104,7 @@ class SchedulerService:
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)
+        self.metadata = Metadata()
         self._finished = asyncio.Event()
         self._closing = False
         self.stimuli = 0
@@ -166,6 +174,7 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
         from dagrpc_scheduler.servicers.introspection import IntrospectionServicer
+        from dagrpc_scheduler.servicers.metadata import MetadataServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
@@ -181,6 +190,9 @@ class SchedulerService:
         server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
+        server.add_service(
+            metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)
+        )
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)
