@@ -60,6 +60,7 @@ _EXPORTS = {
     "progress": "dagrpc.progress_bar",
     "rejoin": "dagrpc.inside_task",
     "secede": "dagrpc.inside_task",
+    "span": "dagrpc.spans",
     "sync": "dagrpc._client.loops",
     "wait": "dagrpc.completion",
     "warn": "dagrpc.messages",

@@ -7,7 +7,7 @@ from typing import Any
 
 from dask.utils import key_split
 
-from dagrpc._client import admin, replay, stories
+from dagrpc._client import admin, replay, stories, watching
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import OnLoop, Operation
@@ -121,6 +121,21 @@ class Questions(Administration):
             kind = key_split(key)
             sums[kind] = sums.get(kind, 0) + nbytes
         return sums
+
+    def get_spans(self) -> Any:
+        """Return what the scheduler remembers of spans, and what their tasks have taken so far.
+
+        Returns
+        -------
+        Spans
+            With `find_by_tags`, `merge_by_tags` and `merge_all`.
+
+        Examples
+        --------
+        >>> client.get_spans().merge_by_tags("training").duration  # doctest: +SKIP
+        12.5
+        """
+        return self._call(watching.spans(self._session))
 
     # --- running a task here -------------------------------------------------------------------------------------
 

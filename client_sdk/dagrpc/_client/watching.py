@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from dagrpc._io.channels import ServiceClient
 from dagrpc._io.loop import spawn
 from dagrpc._util.keys import decode_key
 from dagrpc.exceptions import CommClosedError
+from dagrpc.spans import Spans
 from dagrpc.v1 import inquiry_service_pb2 as pb
 
 INQUIRY_SERVICE = pb.DESCRIPTOR.services_by_name["InquiryService"]
@@ -126,6 +128,20 @@ async def keys_below(session: ClientSession, wires: Sequence[str]) -> list[str]:
     finally:
         call.cancel()
     return found
+
+
+async def spans(session: ClientSession) -> Spans:
+    """Return all spans that the scheduler remembers."""
+    await session.ping()
+    response = await inquiry(session).call("GetSpans", pb.GetSpansRequest(), pb.GetSpansResponse)
+    threads = [(each.since, each.count) for each in response.threads]
+    return Spans(_span_facts(info, threads, response.time) for info in response.spans)
+
+
+def _span_facts(info: pb.SpanInfo, threads: list[tuple[float, int]], now: float) -> dict[str, Any]:
+    names = ("id", "name", "parent", "enqueued", "start", "stop", "states", "seconds", "nbytes", "groups")
+    found = {name: getattr(info, name) for name in names}
+    return {**found, "threads": threads, "now": now, "metadata": json.loads(info.metadata) if info.metadata else {}}
 
 
 def grouped(wires: Iterable[str], name_of: Callable[[Hashable], object]) -> list[pb.TaskGrouping]:

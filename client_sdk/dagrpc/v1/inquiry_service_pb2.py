@@ -26,15 +26,19 @@ from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 from dagrpc.v1 import failure_pb2 as dagrpc_dot_v1_dot_failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/inquiry_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x17\x64\x61grpc/v1/failure.proto\"\xaf\x01\n\x14WatchProgressRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12-\n\x08grouping\x18\x02 \x01(\x0e\x32\x1b.dagrpc.v1.ProgressGrouping\x12\x17\n\x0fonly_unfinished\x18\x03 \x01(\x08\x12\x18\n\x10interval_seconds\x18\x04 \x01(\x01\x12\'\n\x06groups\x18\x05 \x03(\x0b\x32\x17.dagrpc.v1.TaskGrouping\"*\n\x0cTaskGrouping\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"t\n\x15WatchProgressResponse\x12(\n\x06groups\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.GroupProgress\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.Failure\"\x95\x01\n\rGroupProgress\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05total\x18\x02 \x01(\x04\x12\x10\n\x08\x66inished\x18\x03 \x01(\x04\x12\r\n\x05\x65rred\x18\x04 \x01(\x04\x12\x12\n\nprocessing\x18\x05 \x01(\x04\x12\x0e\n\x06queued\x18\x06 \x01(\x04\x12\x11\n\tno_worker\x18\x07 \x01(\x04\x12\x0f\n\x07waiting\x18\x08 \x01(\x04\"%\n\x15ListTasksBelowRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"&\n\x16ListTasksBelowResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t\"7\n\x12GetTaskWorkRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66\x61iled_first\x18\x02 \x01(\x08\"\xa8\x01\n\x13GetTaskWorkResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x03 \x03(\t\x12\x10\n\x08run_spec\x18\x04 \x01(\x0c\x12(\n\x06shared\x18\x05 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12#\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x12.dagrpc.v1.Failure*o\n\x10ProgressGrouping\x12!\n\x1dPROGRESS_GROUPING_UNSPECIFIED\x10\x00\x12\x1c\n\x18PROGRESS_GROUPING_PREFIX\x10\x01\x12\x1a\n\x16PROGRESS_GROUPING_SPAN\x10\x02\x32\x8d\x02\n\x0eInquiryService\x12T\n\rWatchProgress\x12\x1f.dagrpc.v1.WatchProgressRequest\x1a .dagrpc.v1.WatchProgressResponse0\x01\x12W\n\x0eListTasksBelow\x12 .dagrpc.v1.ListTasksBelowRequest\x1a!.dagrpc.v1.ListTasksBelowResponse0\x01\x12L\n\x0bGetTaskWork\x12\x1d.dagrpc.v1.GetTaskWorkRequest\x1a\x1e.dagrpc.v1.GetTaskWorkResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/inquiry_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x17\x64\x61grpc/v1/failure.proto\"\xaf\x01\n\x14WatchProgressRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12-\n\x08grouping\x18\x02 \x01(\x0e\x32\x1b.dagrpc.v1.ProgressGrouping\x12\x17\n\x0fonly_unfinished\x18\x03 \x01(\x08\x12\x18\n\x10interval_seconds\x18\x04 \x01(\x01\x12\'\n\x06groups\x18\x05 \x03(\x0b\x32\x17.dagrpc.v1.TaskGrouping\"*\n\x0cTaskGrouping\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"t\n\x15WatchProgressResponse\x12(\n\x06groups\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.GroupProgress\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.Failure\"\x95\x01\n\rGroupProgress\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05total\x18\x02 \x01(\x04\x12\x10\n\x08\x66inished\x18\x03 \x01(\x04\x12\r\n\x05\x65rred\x18\x04 \x01(\x04\x12\x12\n\nprocessing\x18\x05 \x01(\x04\x12\x0e\n\x06queued\x18\x06 \x01(\x04\x12\x11\n\tno_worker\x18\x07 \x01(\x04\x12\x0f\n\x07waiting\x18\x08 \x01(\x04\"%\n\x15ListTasksBelowRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"&\n\x16ListTasksBelowResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t\"7\n\x12GetTaskWorkRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x66\x61iled_first\x18\x02 \x01(\x08\"\xa8\x01\n\x13GetTaskWorkResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x03 \x03(\t\x12\x10\n\x08run_spec\x18\x04 \x01(\x0c\x12(\n\x06shared\x18\x05 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12#\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x12.dagrpc.v1.Failure\"\x11\n\x0fGetSpansRequest\"m\n\x10GetSpansResponse\x12\"\n\x05spans\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.SpanInfo\x12\'\n\x07threads\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.ThreadCount\x12\x0c\n\x04time\x18\x03 \x01(\x01\"\xd8\x02\n\x08SpanInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x03(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12\x10\n\x08\x65nqueued\x18\x04 \x01(\x01\x12\r\n\x05start\x18\x05 \x01(\x01\x12\x0c\n\x04stop\x18\x06 \x01(\x01\x12/\n\x06states\x18\x07 \x03(\x0b\x32\x1f.dagrpc.v1.SpanInfo.StatesEntry\x12\x31\n\x07seconds\x18\x08 \x03(\x0b\x32 .dagrpc.v1.SpanInfo.SecondsEntry\x12\x0e\n\x06nbytes\x18\t \x01(\x04\x12\x0e\n\x06groups\x18\n \x03(\t\x12\x10\n\x08metadata\x18\x0b \x01(\t\x1a-\n\x0bStatesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a.\n\x0cSecondsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"+\n\x0bThreadCount\x12\r\n\x05since\x18\x01 \x01(\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\r*o\n\x10ProgressGrouping\x12!\n\x1dPROGRESS_GROUPING_UNSPECIFIED\x10\x00\x12\x1c\n\x18PROGRESS_GROUPING_PREFIX\x10\x01\x12\x1a\n\x16PROGRESS_GROUPING_SPAN\x10\x02\x32\xd2\x02\n\x0eInquiryService\x12T\n\rWatchProgress\x12\x1f.dagrpc.v1.WatchProgressRequest\x1a .dagrpc.v1.WatchProgressResponse0\x01\x12W\n\x0eListTasksBelow\x12 .dagrpc.v1.ListTasksBelowRequest\x1a!.dagrpc.v1.ListTasksBelowResponse0\x01\x12\x43\n\x08GetSpans\x12\x1a.dagrpc.v1.GetSpansRequest\x1a\x1b.dagrpc.v1.GetSpansResponse\x12L\n\x0bGetTaskWork\x12\x1d.dagrpc.v1.GetTaskWorkRequest\x1a\x1e.dagrpc.v1.GetTaskWorkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.inquiry_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROGRESSGROUPING']._serialized_start=894
-  _globals['_PROGRESSGROUPING']._serialized_end=1005
+  _globals['_SPANINFO_STATESENTRY']._loaded_options = None
+  _globals['_SPANINFO_STATESENTRY']._serialized_options = b'8\001'
+  _globals['_SPANINFO_SECONDSENTRY']._loaded_options = None
+  _globals['_SPANINFO_SECONDSENTRY']._serialized_options = b'8\001'
+  _globals['_PROGRESSGROUPING']._serialized_start=1416
+  _globals['_PROGRESSGROUPING']._serialized_end=1527
   _globals['_WATCHPROGRESSREQUEST']._serialized_start=96
   _globals['_WATCHPROGRESSREQUEST']._serialized_end=271
   _globals['_TASKGROUPING']._serialized_start=273
@@ -51,6 +55,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTASKWORKREQUEST']._serialized_end=721
   _globals['_GETTASKWORKRESPONSE']._serialized_start=724
   _globals['_GETTASKWORKRESPONSE']._serialized_end=892
-  _globals['_INQUIRYSERVICE']._serialized_start=1008
-  _globals['_INQUIRYSERVICE']._serialized_end=1277
+  _globals['_GETSPANSREQUEST']._serialized_start=894
+  _globals['_GETSPANSREQUEST']._serialized_end=911
+  _globals['_GETSPANSRESPONSE']._serialized_start=913
+  _globals['_GETSPANSRESPONSE']._serialized_end=1022
+  _globals['_SPANINFO']._serialized_start=1025
+  _globals['_SPANINFO']._serialized_end=1369
+  _globals['_SPANINFO_STATESENTRY']._serialized_start=1276
+  _globals['_SPANINFO_STATESENTRY']._serialized_end=1321
+  _globals['_SPANINFO_SECONDSENTRY']._serialized_start=1323
+  _globals['_SPANINFO_SECONDSENTRY']._serialized_end=1369
+  _globals['_THREADCOUNT']._serialized_start=1371
+  _globals['_THREADCOUNT']._serialized_end=1414
+  _globals['_INQUIRYSERVICE']._serialized_start=1530
+  _globals['_INQUIRYSERVICE']._serialized_end=1868
 # @@protoc_insertion_point(module_scope)

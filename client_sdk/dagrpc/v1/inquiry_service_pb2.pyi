@@ -105,3 +105,65 @@ class GetTaskWorkResponse(_message.Message):
     shared: _containers.RepeatedCompositeFieldContainer[_common_pb2.SharedPayload]
     failure: _failure_pb2.Failure
     def __init__(self, key: _Optional[str] = ..., state: _Optional[str] = ..., dependencies: _Optional[_Iterable[str]] = ..., run_spec: _Optional[bytes] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class GetSpansRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSpansResponse(_message.Message):
+    __slots__ = ("spans", "threads", "time")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[SpanInfo]
+    threads: _containers.RepeatedCompositeFieldContainer[ThreadCount]
+    time: float
+    def __init__(self, spans: _Optional[_Iterable[_Union[SpanInfo, _Mapping]]] = ..., threads: _Optional[_Iterable[_Union[ThreadCount, _Mapping]]] = ..., time: _Optional[float] = ...) -> None: ...
+
+class SpanInfo(_message.Message):
+    __slots__ = ("id", "name", "parent", "enqueued", "start", "stop", "states", "seconds", "nbytes", "groups", "metadata")
+    class StatesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SecondsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    ENQUEUED_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    NBYTES_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: _containers.RepeatedScalarFieldContainer[str]
+    parent: str
+    enqueued: float
+    start: float
+    stop: float
+    states: _containers.ScalarMap[str, int]
+    seconds: _containers.ScalarMap[str, float]
+    nbytes: int
+    groups: _containers.RepeatedScalarFieldContainer[str]
+    metadata: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[_Iterable[str]] = ..., parent: _Optional[str] = ..., enqueued: _Optional[float] = ..., start: _Optional[float] = ..., stop: _Optional[float] = ..., states: _Optional[_Mapping[str, int]] = ..., seconds: _Optional[_Mapping[str, float]] = ..., nbytes: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., metadata: _Optional[str] = ...) -> None: ...
+
+class ThreadCount(_message.Message):
+    __slots__ = ("since", "count")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    since: float
+    count: int
+    def __init__(self, since: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...

@@ -48,6 +48,11 @@ class InquiryServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowResponse.FromString,
                 _registered_method=True)
+        self.GetSpans = channel.unary_unary(
+                '/dagrpc.v1.InquiryService/GetSpans',
+                request_serializer=dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansResponse.FromString,
+                _registered_method=True)
         self.GetTaskWork = channel.unary_unary(
                 '/dagrpc.v1.InquiryService/GetTaskWork',
                 request_serializer=dagrpc_dot_v1_dot_inquiry__service__pb2.GetTaskWorkRequest.SerializeToString,
@@ -80,6 +85,13 @@ class InquiryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSpans(self, request, context):
+        """What the tasks of each span have taken so far. Looks at all tasks once if there are spans at all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTaskWork(self, request, context):
         """What is needed to run a task in another process: its work, the values that it refers to, and why it failed.
 
@@ -101,6 +113,11 @@ def add_InquiryServiceServicer_to_server(servicer, server):
                     servicer.ListTasksBelow,
                     request_deserializer=dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowResponse.SerializeToString,
+            ),
+            'GetSpans': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSpans,
+                    request_deserializer=dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansResponse.SerializeToString,
             ),
             'GetTaskWork': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTaskWork,
@@ -166,6 +183,33 @@ class InquiryService:
             '/dagrpc.v1.InquiryService/ListTasksBelow',
             dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowRequest.SerializeToString,
             dagrpc_dot_v1_dot_inquiry__service__pb2.ListTasksBelowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSpans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.InquiryService/GetSpans',
+            dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansRequest.SerializeToString,
+            dagrpc_dot_v1_dot_inquiry__service__pb2.GetSpansResponse.FromString,
             options,
             channel_credentials,
             insecure,

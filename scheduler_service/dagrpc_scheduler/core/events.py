@@ -13,6 +13,15 @@ from typing import Any, TypeAlias
 
 
 @dataclass(slots=True, frozen=True)
+class SpanName:
+    """The spans around a task, the outermost first."""
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    """As many as there are names; at least one."""
+
+
+@dataclass(slots=True, frozen=True)
 class TaskOptions:
     """How tasks are to be run. One object serves all tasks of a graph part whose options are equal."""
 
@@ -32,6 +41,8 @@ class TaskOptions:
     """Name of the worker's thread pool; empty: the default one."""
     annotations: str = ""
     """Other annotations, a JSON object, passed through; empty: none."""
+    span: SpanName | None = None
+    """The span that it was submitted in, which is one of those annotations, too."""
 
 
 NO_OPTIONS = TaskOptions()
@@ -67,6 +78,8 @@ class GraphSubmitted:
     fifo_timeout: float = 0.0
     """Seconds within which submissions share a generation."""
     stimulus: str = ""
+    has_spans: bool = False
+    """Whether some of the tasks may be in a span."""
 
 
 @dataclass(slots=True)

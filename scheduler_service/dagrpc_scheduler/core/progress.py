@@ -36,7 +36,8 @@ def by_prefix(task: TaskState) -> str:
 
 def by_span(task: TaskState) -> str:
     """Return the name of the span that a task was submitted in."""
-    return "default"
+    span = task.options.span
+    return "default" if span is None else " - ".join(span.names)
 
 
 def keys_below(core: SchedulerCore, keys: Iterable[str]) -> Iterator[list[TaskState]]:

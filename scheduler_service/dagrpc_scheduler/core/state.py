@@ -12,6 +12,7 @@ from dagrpc_scheduler.core.effects import Effect, FreeKeys
 from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.shared import SharedRegistry
+from dagrpc_scheduler.core.spans import SpanRegistry
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from dagrpc_scheduler.policies.load import LoadIndex, fullness_of, load_of
@@ -48,6 +49,7 @@ class SchedulerState:
         "run_id",
         "running",
         "shared",
+        "spans",
         "stimulus",
         "story",
         "stranded",
@@ -74,6 +76,7 @@ class SchedulerState:
         self.announced: dict[TaskState, ClientState] = {}
         """Data that has not arrived yet, and who is about to put it on workers."""
         self.shared = SharedRegistry()
+        self.spans = SpanRegistry()
         self.story = Story(config.story_length)
 
         self.workers: dict[str, WorkerState] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import inquiry_service_pb2 as pb
-from dagrpc_scheduler.core import progress, task_views
+from dagrpc_scheduler.core import progress, spans, task_views
 from dagrpc_scheduler.shell.translate_out import failure_message
 
 if TYPE_CHECKING:
@@ -72,6 +73,15 @@ class InquiryServicer:
             message = pb.ListTasksBelowResponse(keys=[task.key for task in found])
             await context.write(message.SerializeToString())
 
+    async def GetSpans(self, request: pb.GetSpansRequest) -> pb.GetSpansResponse:
+        now = time.time()
+        core = self._service.core
+        return pb.GetSpansResponse(
+            spans=[_span(facts) for facts in spans.facts(core, now)],
+            threads=[pb.ThreadCount(since=since, count=count) for since, count in core.state.spans.threads],
+            time=now,
+        )
+
     async def GetTaskWork(self, request: pb.GetTaskWorkRequest) -> pb.GetTaskWorkResponse:
         found = task_views.task_work(self._service.core, request.key, request.failed_first)
         if found is None:
@@ -86,6 +96,13 @@ class InquiryServicer:
         if found.failure is not None:
             response.failure.CopyFrom(failure_message(found.failure, found.origin_key))
         return response
+
+
+def _span(facts: dict[str, Any]) -> pb.SpanInfo:
+    names = ("id", "name", "parent", "enqueued", "start", "stop", "states", "seconds", "nbytes", "groups")
+    # People may have noted anything.
+    metadata = json.dumps(facts["metadata"], default=str) if facts["metadata"] else ""
+    return pb.SpanInfo(**{name: facts[name] for name in names}, metadata=metadata)
 
 
 def _answer(groups: list[progress.GroupCounts], over: bool) -> pb.WatchProgressResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -62,6 +63,7 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
         {shared.digest: shared.data for shared in part.shared if shared.data},
         part.fifo_timeout_seconds,
         stimulus,
+        any(options.span is not None for options in option_table),
     )
 
 
@@ -71,6 +73,18 @@ def _other_work(spec: graph_pb2.TaskSpec) -> Any:
         # A message of its own, lest it keep the memory of the whole part alive.
         return graph_pb2.Call.FromString(spec.call.SerializeToString())
     raise InvalidRequestError(f"task {spec.key!r} has nothing to run: set `run_spec` or `call`")
+
+
+def _span(annotations: str) -> events.SpanName | None:
+    """Return the span among annotations, None if there is none, or something else of that name."""
+    if '"span"' not in annotations:
+        return None
+    try:
+        span = json.loads(annotations)["span"]
+        names, ids = tuple(map(str, span["name"])), tuple(map(str, span["ids"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return events.SpanName(names, ids) if names and len(names) == len(ids) else None
 
 
 def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
@@ -87,6 +101,7 @@ def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
         options.actor,
         options.executor,
         options.annotations,
+        _span(options.annotations) if options.annotations else None,
     )
 
 

@@ -30,6 +30,8 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
     tasks = [_take(state, spec, generation) for spec in event.tasks]
+    if event.has_spans:
+        _note_spans(state, event, tasks)
     for spec, task in zip(event.tasks, tasks, strict=True):
         if spec.wanted:
             want(state, client, task)
@@ -46,6 +48,13 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
                 release_unneeded(state, task)
         for digest in event.shared:
             state.shared.drop_unused(digest, state.effects)
+
+
+def _note_spans(state: SchedulerState, event: GraphSubmitted, tasks: list[TaskState]) -> None:
+    for spec, task in zip(event.tasks, tasks, strict=True):
+        # A task that was known before has options of its own.
+        if spec.options.span is not None and task.options is spec.options:
+            state.spans.submitted(task, state.now)
 
 
 def drop_graph(state: SchedulerState, client: ClientState, graph_id: str) -> None:

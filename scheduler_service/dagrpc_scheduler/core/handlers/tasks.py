@@ -30,6 +30,8 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     if event.start and (not worker.long_running or task not in worker.long_running):
         observe_duration(prefix, event.stop - event.start, state.config)
     observe_size(prefix, nbytes, state.config)
+    if task.options.span is not None:
+        state.spans.finished(task, event.start, event.stop)
     add_holder(task, worker)
     state.payload = event.payload
     state.recommendations.append((task, MEMORY))

@@ -56,6 +56,7 @@ def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> 
 def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
+    state.spans.threads_changed(state.now, state.total_nthreads)
     state.loads.add(worker)
     state.rooms.add(worker)
     state.allowed_cache.clear()
@@ -76,6 +77,7 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
 def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     del state.running[worker]
     state.total_nthreads -= worker.nthreads
+    state.spans.threads_changed(state.now, state.total_nthreads)
     state.loads.discard(worker)
     state.rooms.discard(worker)
     state.allowed_cache.clear()

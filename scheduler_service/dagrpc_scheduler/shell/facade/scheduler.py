@@ -20,6 +20,7 @@ from dagrpc_scheduler.shell.facade.tasks import TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.shell.facade.workers import ClientState, WorkerState
 from dagrpc_scheduler.shell.scaling import adaptive_target, workers_to_close
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+from dagrpc_scheduler.shell.span_extension import SpanExtension
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.machine import SchedulerCore
@@ -156,7 +157,7 @@ service_kwargs, transition_counter_max
     def _attach(self, service: SchedulerService) -> None:
         self._service = service
         self._host = service.options.host
-        self.extensions: dict[str, Any] = {}
+        self.extensions: dict[str, Any] = {"spans": SpanExtension(service)}
         """Objects that belong to the scheduler, by name."""
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,308 @@
+"""Spans: parts of a program, under whose names its tasks are found again."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from dask.base import annotate, get_annotations
+
+__all__ = ["Span", "Spans", "span"]
+
+MERGED = "(merged)"
+_ACTIVE = ("waiting", "no-worker", "queued", "processing")
+
+
+@contextlib.contextmanager
+def span(*tags: str) -> Iterator[str]:
+    """Tag all tasks that are made within a block, so that they can be told apart from others later on.
+
+    Blocks nest: a task belongs to the innermost span, and with that to those around it. Collections keep the span that
+    they were made in, wherever they are computed.
+
+    Parameters
+    ----------
+    *tags : str
+        Names; each makes a span within that of the name before.
+
+    Yields
+    ------
+    str
+        Id of the innermost span.
+
+    Raises
+    ------
+    ValueError
+        If there is no tag.
+
+    Examples
+    --------
+    >>> with span("training", "v2"):  # doctest: +SKIP
+    ...     future = client.submit(train, data)
+    >>> client.get_spans().merge_by_tags("training").duration  # doctest: +SKIP
+    12.5
+    """
+    if not tags:
+        raise ValueError("Must specify at least one span tag")
+    outer = get_annotations().get("span") or {"name": (), "ids": ()}
+    ids = tuple(str(uuid.uuid4()) for _ in tags)
+    annotation = {"name": (*outer["name"], *map(str, tags)), "ids": (*outer["ids"], *ids)}
+    with annotate(span=annotation):
+        yield ids[-1]
+
+
+class Span:
+    """What the scheduler knew of a span when it was asked, with the spans inside. Made by `Client.get_spans`.
+
+    Attributes
+    ----------
+    id : str
+        What `span` yielded.
+    name : tuple of str
+        Its tags, those of the spans around it first.
+    parent : Span or None
+        The span around it.
+    children : list of Span
+        The spans inside.
+    enqueued : float
+        When its first task came to the scheduler, in seconds since the epoch.
+    groups : set of str
+        Names of the groups of tasks that are in it, not those of spans inside.
+    metadata : dict or None
+        What was put there with `add_metadata`, on the scheduler.
+    code : list
+        Empty: source code is not recorded.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.id: str = facts["id"]
+        self.name: tuple[str, ...] = tuple(facts["name"])
+        self.parent: Span | None = None
+        self.children: list[Span] = []
+        self.enqueued: float = facts["enqueued"]
+        self.groups: set[str] = set(facts["groups"])
+        self.code: list[Any] = []
+        self._parent_id: str = facts["parent"]
+        self._start: float = facts["start"]
+        self._stop: float = facts["stop"]
+        self._states: dict[str, int] = dict(facts["states"])
+        self._seconds: dict[str, float] = dict(facts["seconds"])
+        self._nbytes: int = facts["nbytes"]
+        self._threads: list[tuple[float, int]] = [(when, count) for when, count in facts["threads"]]
+        self._now: float = facts["now"]
+        # Not a copy: on the scheduler it is the record's own.
+        self._metadata: dict[str, Any] = facts["metadata"]
+
+    def __repr__(self) -> str:
+        return f"Span<name={self.name!r}, id={self.id}>"
+
+    @property
+    def annotation(self) -> dict[str, tuple[str, ...]]:
+        """What tasks are annotated with."""
+        ids: list[str] = []
+        found: Span | None = self
+        while found is not None:
+            ids.append(found.id)
+            found = found.parent
+        return {"name": self.name, "ids": tuple(reversed(ids))}
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """What was noted about it."""
+        return self._metadata or None
+
+    def add_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Note something about it. Lasts only for a span of ``dask_scheduler.extensions["spans"]``.
+
+        Examples
+        --------
+        >>> span.add_metadata({"dataset": "flights"})  # doctest: +SKIP
+        """
+        self._metadata.update(metadata)
+
+    # --- with the spans inside -----------------------------------------------------------------------------------
+
+    def traverse_spans(self) -> Iterator[Span]:
+        """Yield this span and all inside it, outer ones first."""
+        yield self
+        for child in self.children:
+            yield from child.traverse_spans()
+
+    def traverse_groups(self) -> Iterator[str]:
+        """Yield the names of the groups of tasks in this span and in those inside, each once."""
+        yield from dict.fromkeys(name for found in self.traverse_spans() for name in sorted(found.groups))
+
+    @property
+    def start(self) -> float:
+        """When its first task began to run, in seconds since the epoch; 0 if none has."""
+        return min((found._start for found in self.traverse_spans() if found._start), default=0.0)
+
+    @property
+    def stop(self) -> float:
+        """When its last task ended; the present while it is not done."""
+        return max((found._stop for found in self.traverse_spans()), default=0.0) if self.done else self._now
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many of its tasks are in each state."""
+        return _added(found._states for found in self.traverse_spans())
+
+    @property
+    def done(self) -> bool:
+        """Whether none of its tasks is left to do."""
+        states = self.states
+        return not any(states.get(state) for state in _ACTIVE)
+
+    @property
+    def all_durations(self) -> dict[str, float]:
+        """Seconds that workers spent on its tasks, by what they did."""
+        return {"compute": self.duration}
+
+    @property
+    def duration(self) -> float:
+        """Seconds that workers spent on its tasks, all together."""
+        return sum(seconds for found in self.traverse_spans() for seconds in found._seconds.values())
+
+    @property
+    def nbytes_total(self) -> int:
+        """Bytes of all its results, those included that are gone."""
+        return sum(found._nbytes for found in self.traverse_spans())
+
+    @property
+    def cumulative_worker_metrics(self) -> dict[tuple[str, str, str, str], float]:
+        """Seconds that workers spent on its tasks, by kind of task."""
+        seconds = _added(found._seconds for found in self.traverse_spans())
+        return {("execute", prefix, "compute", "seconds"): value for prefix, value in seconds.items()}
+
+    @property
+    def nthreads_intervals(self) -> list[tuple[float, float, int]]:
+        """How many threads the cluster had while the span was active: from when to when, and how many."""
+        begin, end = min(found.enqueued for found in self.traverse_spans()), self.stop
+        found: list[tuple[float, float, int]] = []
+        threads = max((each._threads for each in self.traverse_spans()), key=len)
+        for (since, count), (until, _) in zip(threads, [*threads[1:], (end, 0)], strict=True):
+            since, until = max(since, begin), min(until, end)
+            if since < until:
+                found.append((since, until, count))
+        return found
+
+    @property
+    def active_cpu_seconds(self) -> float:
+        """Seconds that all threads of the cluster together had while the span was active."""
+        return sum((until - since) * count for since, until, count in self.nthreads_intervals)
+
+    @staticmethod
+    def merge(*spans: Span) -> Span:
+        """Return a span that has several inside.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+
+        Examples
+        --------
+        >>> Span.merge(*client.get_spans().find_by_tags("training", "test")).duration  # doctest: +SKIP
+        14.2
+        """
+        if not spans:
+            raise ValueError("Nothing to merge")
+        merged = Span(
+            {
+                "id": MERGED,
+                "name": (MERGED,),
+                "parent": "",
+                "enqueued": min(found.enqueued for found in spans),
+                "groups": (),
+                "start": 0.0,
+                "stop": 0.0,
+                "nbytes": 0,
+                "states": {},
+                "seconds": {},
+                "threads": (),
+                "now": max(found._now for found in spans),
+                "metadata": {},
+            }
+        )
+        merged.children = list(spans)
+        return merged
+
+
+def _added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    total: dict[str, Any] = {}
+    for each in counts:
+        for name, value in each.items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+class Spans:
+    """All spans that the scheduler remembered when it was asked.
+
+    Attributes
+    ----------
+    spans : dict
+        By id, in the order in which they came.
+    root_spans : list of Span
+        Those that are in no other.
+    spans_search_by_name, spans_search_by_tag : dict
+        Lists of spans by all their tags, and by any.
+    """
+
+    def __init__(self, facts: Iterable[Mapping[str, Any]]) -> None:
+        self.spans: dict[str, Span] = {each["id"]: Span(each) for each in facts}
+        self.root_spans: list[Span] = []
+        self.spans_search_by_name: dict[tuple[str, ...], list[Span]] = {}
+        self.spans_search_by_tag: dict[str, list[Span]] = {}
+        for found in self.spans.values():
+            found.parent = self.spans.get(found._parent_id)
+            (found.parent.children if found.parent is not None else self.root_spans).append(found)
+            self.spans_search_by_name.setdefault(found.name, []).append(found)
+            for tag in dict.fromkeys(found.name):
+                self.spans_search_by_tag.setdefault(tag, []).append(found)
+
+    def find_by_tags(self, *tags: str) -> Iterator[Span]:
+        """Yield the spans that have any of some tags; not those inside of one that has.
+
+        Examples
+        --------
+        >>> list(client.get_spans().find_by_tags("training"))  # doctest: +SKIP
+        [Span<name=('training',), id=1b68f2fa-1c39-4ae9-8dce-2a9bbb0c67c3>]
+        """
+        wanted = set(tags)
+        found = {id(each): each for tag in tags for each in self.spans_search_by_tag.get(tag, ())}
+        for each in found.values():
+            if each.parent is None or not wanted.intersection(each.parent.name):
+                yield each
+
+    def merge_by_tags(self, *tags: str) -> Span:
+        """Return the spans that have any of some tags as one.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+
+        Examples
+        --------
+        >>> client.get_spans().merge_by_tags("training").nbytes_total  # doctest: +SKIP
+        1000000
+        """
+        return Span.merge(*self.find_by_tags(*tags))
+
+    def merge_all(self) -> Span:
+        """Return all spans as one.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+
+        Examples
+        --------
+        >>> client.get_spans().merge_all().done  # doctest: +SKIP
+        True
+        """
+        return Span.merge(*self.root_spans)
