@@ -102,6 +102,9 @@ DEFAULTS: dict[str, Any] = {
     "client.heartbeat": 5.0,
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
+    # How many lines of its log a process remembers, and how it formats them.
+    "admin.log-length": 10_000,
+    "admin.log-format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
     # How many changes of state a story can go back, and how many events of a topic are remembered.
     "admin.low-level-log-length": 1_000,
     # Graphs beyond this size are warned about.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,9 @@ from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
 from dagrpc.exceptions import WorkerStartTimeoutError
+from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc_deploy.logs import Log, Logs
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SCHEDULER_SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
+_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
+_CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
 
 
 class Cluster:
@@ -45,6 +50,8 @@ class Cluster:
         self._asynchronous = asynchronous
         self._loop = get_loop()
         self._control: ServiceClient | None = None
+        self._log: deque[str] = deque(maxlen=1_000)
+        """What happened to the cluster as a whole."""
 
     # --- what subclasses fill in ---
 
@@ -91,6 +98,7 @@ class Cluster:
                 await self._close(5.0)
                 raise
             self.status = "running"
+            self._note(f"Started, with its scheduler at {self.scheduler_address}")
         return self
 
     async def _end(self, timeout: float) -> None:
@@ -152,6 +160,7 @@ class Cluster:
         """
         if n < 0:
             raise ValueError(f"A cluster cannot have {n} workers")
+        self._note(f"Scales to {n} workers")
         return self._run(self._scale(n))
 
     def get_client(self) -> Client:
@@ -189,6 +198,50 @@ class Cluster:
             channel = open_channel(self.scheduler_address, options.CONTROL_CHANNEL)
             self._control = ServiceClient(channel, _SCHEDULER_SERVICE, f"scheduler {self.scheduler_address}")
         return self._control
+
+    def get_logs(self, cluster: bool = True, scheduler: bool = True, workers: bool | Collection[str] = True) -> Any:
+        """Return what the parts of the cluster have logged lately.
+
+        Parameters
+        ----------
+        cluster, scheduler : bool
+            Whether to return the log of this object, and that of the scheduler.
+        workers : bool or list of str
+            Whether to return those of the workers; or the addresses, names or host names of some.
+
+        Returns
+        -------
+        Logs
+            A dict of texts, whose lines are the latest first: ``Cluster``, ``Scheduler``, and workers by address.
+
+        Examples
+        --------
+        >>> print(cluster.get_logs()["Scheduler"])  # doctest: +SKIP
+        2026-09-30 12:00:00,123 - dagrpc.scheduler - INFO - Client Client-1 connected
+        """
+        return self._run(self._get_logs(cluster, scheduler, workers))
+
+    async def _get_logs(self, cluster: bool, scheduler: bool, workers: bool | Collection[str]) -> Logs:
+        found = Logs()
+        if cluster:
+            found["Cluster"] = Log("\n".join(reversed(self._log)))
+        channel, peer = self._scheduler().channel, f"scheduler {self.scheduler_address}"
+        if scheduler:
+            service = ServiceClient(channel, _LOG_SERVICE, peer)
+            response = await service.call("GetLogs", log_pb.GetLogsRequest(), log_pb.GetLogsResponse)
+            found["Scheduler"] = Log("\n".join(line.text for line in response.lines))
+        if workers:
+            names = [] if workers is True else [str(name) for name in workers]
+            service = ServiceClient(channel, _CLUSTER_LOG_SERVICE, peer)
+            request = log_pb.GetWorkerLogsRequest(workers=names)
+            logs = await service.call("GetWorkerLogs", request, log_pb.GetWorkerLogsResponse, timeout=60.0)
+            for log in logs.logs:
+                found[log.worker] = Log("\n".join(line.text for line in log.lines))
+        return found
+
+    def _note(self, text: str) -> None:
+        """Add a line to the log of this object."""
+        self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} - {self.name} - {text}")
 
     @property
     def dashboard_link(self) -> str:

@@ -23,6 +23,7 @@ from dagrpc.v1 import (
     event_service_pb2,
     inquiry_service_pb2,
     introspection_service_pb2,
+    log_service_pb2,
     metadata_service_pb2,
     nanny_service_pb2,
     scheduler_service_pb2,
@@ -38,13 +39,18 @@ SCHEDULER = [
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
     metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"],
+    log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
+    log_service_pb2.DESCRIPTOR.services_by_name["ClusterLogService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
 ]
-NANNY = [nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]]
+NANNY = [
+    nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"],
+    log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
+]
 
 # These end the service, or wait by design, when their request happens to be valid.
 NOT_WHEN_VALID = {"Shutdown", "CloseNanny", "StopWorker", "RestartWorker", "RestartWorkers", "RetireWorkers"}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from dagrpc._client.connection import Connection
+from dagrpc._client.log_verbs import LogVerbs
 from dagrpc._codec.plain import decode_plain, encode_plain, topic_names
 from dagrpc._io.channels import ServiceClient
 from dagrpc.v1 import event_service_pb2 as pb
@@ -14,7 +14,7 @@ from dagrpc.v1 import event_service_pb2 as pb
 EVENT_SERVICE = pb.DESCRIPTOR.services_by_name["EventService"]
 
 
-class EventVerbs(Connection):
+class EventVerbs(LogVerbs):
     """Events by topic. See `Client`."""
 
     def log_event(self, topic: Any, msg: Any) -> Any:

@@ -12,13 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dagrpc._util.log_buffer import LOGGERS
+
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
 
 def prepare(log_level: int | str = logging.INFO) -> None:
     """Set up logging and the garbage collector. To be called before the service is made."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("dagrpc").setLevel(log_level)
+    shown = logging.getLevelNamesMapping()[log_level] if isinstance(log_level, str) else log_level
+    for name in LOGGERS:
+        # Clients can ask for what is not shown here.
+        logging.getLogger(name).setLevel(min(shown, logging.INFO))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.levelno >= shown or not record.name.startswith(LOGGERS))
     # The defaults visit all of a large graph again and again: they double the cost of a task at 100,000 tasks.
     gc.set_threshold(100_000, 50, 100)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrpc._io import options
+from dagrpc._io import log_servicer, options
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
@@ -169,7 +169,7 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
-        from dagrpc_scheduler.servicers import diagnostics
+        from dagrpc_scheduler.servicers import diagnostics, logs
         from dagrpc_scheduler.servicers.events import EventServicer
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
@@ -193,6 +193,8 @@ class SchedulerService:
         server.add_service(
             metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)
         )
+        server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("scheduler"))
+        server.add_service(logs.SERVICE, logs.ClusterLogServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

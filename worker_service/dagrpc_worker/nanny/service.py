@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagrpc import config
+from dagrpc._io import log_servicer
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip
 from dagrpc.v1 import nanny_service_pb2
@@ -89,6 +90,7 @@ class NannyService:
         self._server = Server()
         self._servicer = NannyServicer(self)
         self._server.add_service(NANNY_SERVICE, self._servicer)
+        self._server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("nanny"))
         self._closing: asyncio.Task[None] | None = None
         self._finished = asyncio.Event()
 

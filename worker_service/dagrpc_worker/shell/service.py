@@ -17,6 +17,7 @@ from dagrpc import config
 from dagrpc._client import current
 from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc._codec.tasks import SharedStore
+from dagrpc._io import log_servicer
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
@@ -203,6 +204,7 @@ class WorkerService:
         self._diagnostics = diagnostics.DiagnosticsServicer()
         server.add_service(diagnostics.SERVICE, self._diagnostics)
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
+        server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("worker"))
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host

@@ -1,0 +1,64 @@
+"""The latest lines of this process's log, kept so that clients can ask for them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+
+from dagrpc import config
+
+LOGGERS = ("dagrpc", "distributed")
+"""The loggers whose lines are kept. The second is for programs written for distributed, which log by its names."""
+_PARTS = ("scheduler", "worker", "nanny", "client")
+
+
+class LogBuffer(logging.Handler):
+    """Keeps the latest lines.
+
+    Parameters
+    ----------
+    length : int
+        How many.
+    line_format : str
+        How they are formatted.
+    """
+
+    def __init__(self, length: int, line_format: str) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter(line_format))
+        self._lines: deque[tuple[str, str, str]] = deque(maxlen=length)
+        """Logger, level and text, the oldest first."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        try:
+            self._lines.append((record.name, record.levelname, self.format(record)))
+        except Exception:
+            self.handleError(record)
+
+    def latest(self, part: str) -> Iterator[tuple[str, str]]:
+        """Yield level and text of each line that is not another part's, the latest first.
+
+        Parameters
+        ----------
+        part : str
+            ``scheduler``, ``worker`` or ``nanny``: several can be in one process.
+        """
+        others = tuple(f"{logger}.{other}" for logger in LOGGERS for other in _PARTS if other != part)
+        for name, level, text in reversed(self._lines.copy()):
+            if not name.startswith(others):
+                yield level, text
+
+
+_buffer: LogBuffer | None = None
+
+
+def install() -> LogBuffer:
+    """Keep lines from now on, if that is not done yet, and return what keeps them."""
+    global _buffer
+    if _buffer is None:
+        _buffer = LogBuffer(int(config.get("admin.log-length")), config.get("admin.log-format"))
+        for name in LOGGERS:
+            logging.getLogger(name).addHandler(_buffer)
+    return _buffer
