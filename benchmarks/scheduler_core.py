@@ -13,6 +13,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from dagrpc_scheduler.core.effects import ComputeTask, Effect
 from dagrpc_scheduler.core.events import (
@@ -33,51 +34,50 @@ BATCH = 32
 DURATION = 50e-6
 WORK = b"work"
 
-Graph = Callable[[int], tuple[list[NewTask], list[str]]]
+Graph = Callable[[int], Iterator[NewTask]]
 
 
-def fan_out(count: int) -> tuple[list[NewTask], list[str]]:
-    """Return independent tasks, like those of `client.map(inc, range(count))`."""
-    tasks = [NewTask(f"inc-{number:032x}", (), WORK, order=number, wanted=True) for number in range(count)]
-    return tasks, [task.key for task in tasks]
+def fan_out(count: int) -> Iterator[NewTask]:
+    """Yield independent tasks, like those of `client.map(inc, range(count))`."""
+    for number in range(count):
+        yield NewTask(f"inc-{number:032x}", (), WORK, order=number, wanted=True)
 
 
-def chains(count: int) -> tuple[list[NewTask], list[str]]:
-    """Return chains of 100 tasks, of which the last ones are wanted."""
+def chains(count: int) -> Iterator[NewTask]:
+    """Yield chains of 100 tasks, of which the last ones are wanted."""
     length = 100
-    tasks = []
     for number in range(count):
         dependencies = (f"inc-{number - 1:032x}",) if number % length else ()
         last = number % length == length - 1 or number == count - 1
-        tasks.append(NewTask(f"inc-{number:032x}", dependencies, WORK, order=number, wanted=last))
-    return tasks, [task.key for task in tasks if task.wanted]
+        yield NewTask(f"inc-{number:032x}", dependencies, WORK, order=number, wanted=last)
 
 
-def tree(count: int) -> tuple[list[NewTask], list[str]]:
-    """Return a reduction: leaves, and sums of two until one is left."""
-    tasks: list[NewTask] = []
+def tree(count: int) -> Iterator[NewTask]:
+    """Yield a reduction: leaves, and sums of two until one is left."""
     level = [f"('leaf-0a1b2c3d', {number})" for number in range((count + 1) // 2)]
-    tasks += [NewTask(key, (), WORK, order=number) for number, key in enumerate(level)]
-    depth = 0
+    for number, key in enumerate(level):
+        yield NewTask(key, (), WORK, order=number)
+    made, depth = len(level), 0
     while len(level) > 1:
         depth += 1
-        parents = []
-        for number in range(0, len(level), 2):
-            key = f"('sum-{depth}-0a1b2c3d', {number // 2})"
-            tasks.append(NewTask(key, tuple(level[number : number + 2]), WORK, order=len(tasks)))
-            parents.append(key)
+        parents = [f"('sum-{depth}-0a1b2c3d', {number})" for number in range((len(level) + 1) // 2)]
+        for number, key in enumerate(parents):
+            pair = tuple(level[2 * number : 2 * number + 2])
+            yield NewTask(key, pair, WORK, order=made, wanted=len(parents) == 1)
+            made += 1
         level = parents
-    tasks[-1].wanted = True
-    return tasks, level
 
 
 GRAPHS: dict[str, Graph] = {"fan-out": fan_out, "chains": chains, "tree": tree}
 
 
-def parts(tasks: list[NewTask]) -> Iterator[GraphSubmitted]:
-    """Cut a graph into the messages in which it would arrive."""
-    for start in range(0, len(tasks), PART):
-        yield GraphSubmitted("client", "graph", tasks[start : start + PART], start + PART >= len(tasks), stimulus="s")
+def parts(tasks: Iterator[NewTask]) -> Iterator[GraphSubmitted]:
+    """Cut a graph into the messages in which it would arrive; a message is gone when it has been handled."""
+    part = list(islice(tasks, PART))
+    while part:
+        coming = list(islice(tasks, PART))
+        yield GraphSubmitted("client", "graph", part, not coming, stimulus="s")
+        part = coming
 
 
 class Cluster:
@@ -110,9 +110,11 @@ class Cluster:
             ]
         )
 
-    def run(self, tasks: list[NewTask], wanted: list[str]) -> None:
+    def run(self, tasks: Iterator[NewTask]) -> None:
         """Run a graph and release its results."""
+        wanted: list[str] = []
         for part in parts(tasks):
+            wanted += [task.key for task in part.tasks if task.wanted]
             self.handle([part])
             self.answer()
         while self.pending:
@@ -125,12 +127,11 @@ class Cluster:
 
 def measure_time(graph: Graph, count: int, workers: int) -> float:
     """Return the microseconds that a task takes the core, from its submission to its end."""
-    tasks, wanted = graph(count)
     cluster = Cluster(workers)
     cluster.seconds = 0.0
-    cluster.run(tasks, wanted)
-    assert cluster.finished == len(tasks), f"{cluster.finished} of {len(tasks)} tasks were run"
-    return cluster.seconds / len(tasks) * 1e6
+    cluster.run(graph(count))
+    assert cluster.finished >= count, f"{cluster.finished} of {count} tasks were run"
+    return cluster.seconds / cluster.finished * 1e6
 
 
 def measure_memory(graph: Graph, count: int, workers: int) -> tuple[float, float]:
@@ -138,13 +139,13 @@ def measure_memory(graph: Graph, count: int, workers: int) -> tuple[float, float
 
     What the messages brought, the key and the work, is not counted.
     """
-    tasks, _ = graph(count)
+    tasks = list(graph(count))
     for task in tasks:
         task.wanted = True
     cluster = Cluster(workers)
     gc.collect()
     tracemalloc.start()
-    for part in parts(tasks):
+    for part in parts(iter(tasks)):
         cluster.handle([part])
     first, cluster.pending = cluster.pending, []
     gc.collect()

@@ -303,7 +303,7 @@ def scheduler_core(bench: Bench) -> None:
 
     # As the scheduler's process sets them.
     gc.set_threshold(100_000, 50, 100)
-    sizes = (("core", 10_000, 10, 3), ("core_wide", 10_000, 1_000, 3), ("core_long", 1_000_000, 10, 1))
+    sizes = (("core", 10_000, 10, 3), ("core_wide", 10_000, 1_000, 3), ("core_long", 1_000_000, 10, 2))
     for metric, tasks, workers, repeats in sizes:
         watch = Watch()
         with watch:

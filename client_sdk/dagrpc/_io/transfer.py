@@ -228,12 +228,14 @@ async def _download(client: ServiceClient, method: str, request: Any, timeout: f
         # The sender keeps the call open as long as its memory is valid: one that ended it was not, perhaps, to the end.
         if call.done() and any(value.entry.frame_addresses for value in values):
             raise CommClosedError(f"{client.peer} ended the transfer while its memory was being read")
-        return values
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error, client.peer) from None
-    finally:
-        # Also when all went well: a sender whose memory was read waits for it.
+    except BaseException:
         call.cancel()
+        raise
+    # A sender whose memory was read waits for it; who wants the values need not.
+    asyncio.get_running_loop().call_soon(call.cancel)
+    return values
 
 
 async def upload(

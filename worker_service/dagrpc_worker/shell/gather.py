@@ -102,7 +102,7 @@ class Gatherer:
     store : DataStore
         Where the values go.
     post : callable
-        Takes the event that ends each transfer.
+        Takes the event that ends each transfer, on the loop.
     recorder : Recorder, optional
         Who notes transfers, if somebody wants to know.
     """

@@ -245,7 +245,9 @@ class WorkerService:
         self._cleanup.callback(profile.stop)
         self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
         channels = ChannelPool(grpc_options.DATA_CHANNEL)
-        gatherer = Gatherer(self.address, channels, self.data, self._inbox.post, self._runner.recorder)
+        gatherer = Gatherer(
+            self.address, channels, self.data, lambda event: self._inbox.take((event,)), self._runner.recorder
+        )
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
         self._commands = CommandReader(self._shared, self._on_close_command)
         for stop in (channels.close, self._link.close, self._cancel_tasks, gatherer.close):
