@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from dask.utils import key_split
 
-from dagrpc._client import admin, replay, stories, watching
+from dagrpc._client import admin, dumping, replay, stories, watching
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import OnLoop, Operation
 from dagrpc._util.versions import differences, mismatch_message
+from dagrpc.cluster_dump import checked_format
 
 
 class Questions(Administration):
@@ -136,6 +137,51 @@ class Questions(Administration):
         12.5
         """
         return self._call(watching.spans(self._session))
+
+    def dump_cluster_state(
+        self,
+        filename: str = "dask-cluster-dump",
+        write_from_scheduler: bool | None = None,
+        exclude: Collection[str] = (),
+        format: str = "msgpack",
+        **storage_options: Any,
+    ) -> Any:
+        """Write down what the scheduler and all workers know: tasks, stories, measurements, versions.
+
+        `dagrpc.cluster_dump.DumpArtefact` reads it. The work of tasks and their results are not in it. The scheduler
+        does little else while it writes.
+
+        Parameters
+        ----------
+        filename : str
+            Path, or a URL that fsspec knows; the format's suffix is added if it is not there.
+        write_from_scheduler : bool, optional
+            Whether the scheduler writes the file, where it runs; it has to be one that runs code of clients.
+        exclude : collection of str
+            Names of entries to leave out, wherever they are.
+        format : {"msgpack", "yaml"}
+            ``.msgpack.gz`` or ``.yaml``. The first needs the package msgpack.
+        **storage_options
+            For fsspec's file system.
+
+        Raises
+        ------
+        ValueError
+            If there is no such format.
+        ImportError
+            If what writes it is not installed.
+
+        Examples
+        --------
+        >>> client.dump_cluster_state("dump", format="yaml")  # doctest: +SKIP
+        >>> DumpArtefact.from_url("dump.yaml").scheduler_tasks_in_state("processing")  # doctest: +SKIP
+        []
+        """
+        checked_format(format)
+        names = [exclude] if isinstance(exclude, str) else list(exclude)
+        if write_from_scheduler:
+            return self.run_on_scheduler(dumping.dump_there, str(filename), format, names, storage_options)
+        return self._run(dumping.dump(self, str(filename), format, names, storage_options))
 
     # --- running a task here -------------------------------------------------------------------------------------
 

@@ -42,11 +42,12 @@ def _entry(transition: pb.Transition) -> tuple[Any, ...]:
     return (transition.source, key, transition.start, *finish, {}, transition.stimulus, transition.time)
 
 
-async def versions(session: ClientSession, packages: Sequence[str]) -> dict[str, Any]:
+async def versions(session: ClientSession, packages: Sequence[str], on_error: str = "raise") -> dict[str, Any]:
     """Return the software of the scheduler, its workers and this process."""
     request = pb.GetVersionsRequest(packages=packages, with_workers=True)
     response = await introspection(session).call("GetVersions", request, pb.GetVersionsResponse, timeout=_DEADLINE)
-    _raise_unreachable(response.unreachable)
+    if on_error == "raise":
+        _raise_unreachable(response.unreachable)
     own = pb.ProcessVersions(host=host_facts(), packages=package_versions(packages))
     return {
         "scheduler": _facts(response.own),

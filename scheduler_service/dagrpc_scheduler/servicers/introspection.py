@@ -79,7 +79,7 @@ class IntrospectionServicer:
     async def DumpState(self, request: pb.DumpStateRequest, context: Any) -> None:
         # Made at once, so that it is one moment's; written elsewhere.
         facts = describe(self._service)
-        data = await asyncio.to_thread(lambda: json.dumps(facts).encode())
+        data = await asyncio.to_thread(lambda: json.dumps(facts, default=str).encode())
         for start in range(0, len(data), _PIECE):
             piece = pb.DumpStateResponse(source="scheduler", data=data[start : start + _PIECE])
             await context.write(piece.SerializeToString())

@@ -46,7 +46,7 @@ class IntrospectionServicer:
 
     async def DumpState(self, _: pb.DumpStateRequest, context: Any) -> None:
         facts = self._describe()
-        data = await asyncio.to_thread(lambda: json.dumps(facts).encode())
+        data = await asyncio.to_thread(lambda: json.dumps(facts, default=str).encode())
         for start in range(0, len(data), _PIECE):
             piece = pb.DumpStateResponse(source=self._worker.address, data=data[start : start + _PIECE])
             await context.write(piece.SerializeToString())

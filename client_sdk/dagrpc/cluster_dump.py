@@ -1,0 +1,276 @@
+"""Dumps of a whole cluster's state: written by `Client.dump_cluster_state`, read by `DumpArtefact`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dagrpc._util.keys import encode_key
+
+__all__ = ["DumpArtefact", "read_dump", "write_dump"]
+
+SUFFIXES = {"msgpack": ".msgpack.gz", "yaml": ".yaml"}
+
+
+def checked_format(name: str) -> str:
+    """Return the name of a format that can be written here.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+    ImportError
+        If what writes it is not installed.
+    """
+    if name not in SUFFIXES:
+        raise ValueError(f"Unsupported format {name!r}. Possible values are 'msgpack' or 'yaml'.")
+    _module(name)
+    return name
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        remedy = "pip install 'dagrpc[msgpack]', or use format='yaml'" if name == "msgpack" else "pip install pyyaml"
+        raise ImportError(f"Dumps in the format {name!r} need the package {name}: {remedy}") from None
+
+
+def _open(url: str, mode: str, storage_options: Mapping[str, Any]) -> Any:
+    fsspec = importlib.import_module("fsspec")
+    options = dict(storage_options)
+    if "://" not in url:
+        options.setdefault("auto_mkdir", True)
+    compression = "gzip" if url.endswith(".gz") else None
+    return fsspec.open(url, mode, compression=compression, **options)
+
+
+def write_dump(dump: Any, filename: str, format: str, storage_options: Mapping[str, Any]) -> str:
+    """Write a dump and return its path or URL, which has the format's suffix.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written there.
+    """
+    url = filename if filename.endswith(SUFFIXES[format]) else filename + SUFFIXES[format]
+    module = _module(format)
+    with _open(url, "wb", storage_options) as file:
+        if format == "msgpack":
+            module.pack(dump, file)
+        else:
+            dumper = getattr(module, "CSafeDumper", module.SafeDumper)
+            file.write(module.dump(dump, Dumper=dumper, sort_keys=False).encode())
+    return url
+
+
+def read_dump(url: str, storage_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dump that was written to a path or URL.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is not that of a dump.
+    """
+    format = next((name for name, suffix in SUFFIXES.items() if str(url).endswith(suffix)), None)
+    if format is None:
+        raise ValueError(f"url ({url}) must have a .msgpack.gz or .yaml suffix")
+    module = _module(format)
+    with _open(str(url), "rb", storage_options) as file:
+        if format == "msgpack":
+            found: dict[str, Any] = module.unpack(file, strict_map_key=False)
+        else:
+            found = module.load(file, Loader=getattr(module, "CSafeLoader", module.SafeLoader))
+    return found
+
+
+def without(value: Any, exclude: Collection[str]) -> Any:
+    """Return plain data without the entries of some names."""
+    if not exclude:
+        return value
+    if isinstance(value, dict):
+        return {name: without(item, exclude) for name, item in value.items() if name not in exclude}
+    if isinstance(value, list):
+        return [without(item, exclude) for item in value]
+    return value
+
+
+class DumpArtefact(Mapping[str, Any]):
+    """What a cluster knew at some moment, read from a dump.
+
+    A mapping with ``scheduler``, ``workers`` (by address; a text that says why for one that could not be asked) and
+    ``versions``.
+
+    Parameters
+    ----------
+    dump : dict
+        Its content.
+
+    Examples
+    --------
+    >>> dump = DumpArtefact.from_url("dask-cluster-dump.msgpack.gz")  # doctest: +SKIP
+    >>> len(dump.scheduler_tasks_in_state("memory"))  # doctest: +SKIP
+    1000
+    """
+
+    def __init__(self, dump: dict[str, Any]) -> None:
+        self.dump = dump
+
+    @classmethod
+    def from_url(cls, url: str, **kwargs: Any) -> DumpArtefact:
+        """Read a dump.
+
+        Parameters
+        ----------
+        url : str
+            Path, or a URL that fsspec knows; ends in ``.msgpack.gz`` or ``.yaml``.
+        **kwargs
+            For fsspec's file system.
+
+        Raises
+        ------
+        ValueError
+            If it ends in something else.
+
+        Examples
+        --------
+        >>> DumpArtefact.from_url("s3://bucket/dump.yaml", anon=True)  # doctest: +SKIP
+        <DumpArtefact of 127.0.0.1:8786, 2 workers>
+        """
+        return cls(read_dump(url, kwargs))
+
+    def __getitem__(self, name: str) -> Any:
+        return self.dump[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.dump)
+
+    def __len__(self) -> int:
+        return len(self.dump)
+
+    def __repr__(self) -> str:
+        return f"<DumpArtefact of {self.dump['scheduler']['address']}, {len(self.dump['workers'])} workers>"
+
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        return {address: facts for address, facts in self.dump["workers"].items() if isinstance(facts, dict)}
+
+    # --- what happened -------------------------------------------------------------------------------------------
+
+    def scheduler_story(self, *key_or_stimulus_id: Any) -> dict[Any, list[tuple[Any, ...]]]:
+        """Return what happened on the scheduler to tasks, or on account of something, for each of them.
+
+        Examples
+        --------
+        >>> dump.scheduler_story("inc-1c8dd6be")  # doctest: +SKIP
+        {'inc-1c8dd6be': [('inc-1c8dd6be', 'released', 'waiting', {}, 'client-3', 1795225686.67), ...]}
+        """
+        log = self.dump["scheduler"].get("transition_log", ())
+        return {
+            name: [
+                (key, start, finish, {}, stimulus, time)
+                for time, key, start, finish, _, stimulus in log
+                if _wire(name) in (key, stimulus)
+            ]
+            for name in key_or_stimulus_id
+        }
+
+    def worker_story(self, *key_or_stimulus_id: Any) -> dict[Any, list[tuple[Any, ...]]]:
+        """Return what happened on all workers to tasks, or on account of something, for each of them.
+
+        Examples
+        --------
+        >>> dump.worker_story("inc-1c8dd6be")  # doctest: +SKIP
+        {'inc-1c8dd6be': [('inc-1c8dd6be', 'released', 'waiting', 'waiting', {}, 'compute-7', 1795225686.67), ...]}
+        """
+        logs = [entry for facts in self._workers().values() for entry in facts.get("log", ())]
+        return {
+            name: [
+                (key, start, finish, finish, {}, stimulus, time)
+                for key, start, finish, stimulus, time in logs
+                if _wire(name) in (key, stimulus)
+            ]
+            for name in key_or_stimulus_id
+        }
+
+    # --- what there was ------------------------------------------------------------------------------------------
+
+    def scheduler_tasks_in_state(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Return what the scheduler knew of the tasks in a state, or of all tasks.
+
+        Examples
+        --------
+        >>> dump.scheduler_tasks_in_state("erred")  # doctest: +SKIP
+        []
+        """
+        tasks = self.dump["scheduler"].get("tasks", {}).values()
+        return [task for task in tasks if state is None or task["state"] == state]
+
+    def worker_tasks_in_state(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Return what the workers knew of the tasks in a state, or of all tasks.
+
+        Examples
+        --------
+        >>> dump.worker_tasks_in_state("executing")  # doctest: +SKIP
+        [{'key': 'inc-1c8dd6be', 'state': 'executing', ...}]
+        """
+        found = [task for facts in self._workers().values() for task in facts.get("tasks", {}).values()]
+        return [task for task in found if state is None or task["state"] == state]
+
+    def missing_workers(self) -> list[str]:
+        """Return the addresses of workers that the scheduler knew, and that could not be asked.
+
+        Examples
+        --------
+        >>> dump.missing_workers()  # doctest: +SKIP
+        []
+        """
+        there = self._workers()
+        return [address for address in self.dump["scheduler"].get("workers", {}) if address not in there]
+
+    def to_yamls(
+        self,
+        root_dir: str | Path | None = None,
+        worker_expand_keys: Collection[str] = ("config", "log", "logs", "tasks"),
+        scheduler_expand_keys: Collection[str] = (
+            "events",
+            "extensions",
+            "log",
+            "task_groups",
+            "tasks",
+            "transition_log",
+            "workers",
+        ),
+    ) -> None:
+        """Write the dump as several YAML files, in a directory for the scheduler and one for each worker.
+
+        Parameters
+        ----------
+        root_dir : path, optional
+            Where; the present directory by default.
+        worker_expand_keys, scheduler_expand_keys : collection of str
+            What is to have a file of its own; the rest is in ``general.yaml``.
+
+        Examples
+        --------
+        >>> dump.to_yamls("dump")  # doctest: +SKIP
+        """
+        root = Path(root_dir) if root_dir is not None else Path.cwd()
+        _expand(root / "scheduler", self.dump["scheduler"], scheduler_expand_keys)
+        for address, facts in self.dump["workers"].items():
+            name = facts["id"] if isinstance(facts, dict) else address.replace(":", "-").replace("/", "-")
+            found = facts if isinstance(facts, dict) else {"address": address, "unreachable": facts}
+            _expand(root / name, found, worker_expand_keys)
+
+
+def _wire(name: Any) -> str:
+    return name if isinstance(name, str) else encode_key(name)
+
+
+def _expand(directory: Path, facts: dict[str, Any], names: Collection[str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {name: facts[name] for name in names if name in facts}
+    files["general"] = {name: value for name, value in facts.items() if name not in names}
+    for name, content in files.items():
+        write_dump(content, str(directory / name), "yaml", {})
