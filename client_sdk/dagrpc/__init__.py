@@ -22,6 +22,9 @@ if installed_version("grpcio").startswith("1.85."):
 
 # Where each name comes from.
 _EXPORTS = {
+    "Actor": "dagrpc.actor",
+    "ActorFuture": "dagrpc.actor",
+    "BaseActorFuture": "dagrpc.actor",
     "CancelledError": "dagrpc.exceptions",
     "Client": "dagrpc.client",
     "ClientExecutor": "dagrpc.executor",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import queue
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import current
@@ -14,11 +14,14 @@ from dagrpc._client.commands import Want
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
 from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
+from dagrpc.actor import ActorFuture
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
+
+AnyFuture: TypeAlias = Future[Any] | ActorFuture[Any]
 
 __all__ = ["DoneAndNotDoneFutures", "as_completed", "fire_and_forget", "futures_of", "wait"]
 
@@ -26,9 +29,9 @@ __all__ = ["DoneAndNotDoneFutures", "as_completed", "fire_and_forget", "futures_
 class DoneAndNotDoneFutures(NamedTuple):
     """What `wait` returns."""
 
-    done: set[Future[Any]]
+    done: set[AnyFuture]
     """The futures that are done."""
-    not_done: set[Future[Any]]
+    not_done: set[AnyFuture]
     """The others."""
 
 
@@ -38,7 +41,7 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
     Parameters
     ----------
     fs : Future, or collection or nested structure of futures
-        What to wait for.
+        What to wait for; calls of actors, too.
     timeout : number, str or None
         How long to wait, in seconds or as ``"500 ms"``.
     return_when : {"ALL_COMPLETED", "FIRST_COMPLETED"}
@@ -62,15 +65,26 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
-    futures = futures_in(fs)
+    futures: list[AnyFuture] = [*futures_in(fs), *_calls_in(fs)]
     operation = _wait(futures, config.seconds(timeout), return_when == "FIRST_COMPLETED")
-    client = futures[0].client if futures else current.current_client()
+    client = futures[0]._client if futures else current.current_client()
     if client is not None and client.asynchronous:
         return run_awaiting(operation)
     return run_blocking(operation)
 
 
-def _wait(futures: list[Future[Any]], timeout: float | None, first: bool) -> Operation[DoneAndNotDoneFutures]:
+def _calls_in(value: Any) -> Iterator[ActorFuture[Any]]:
+    """Yield the calls of actors in a nested structure."""
+    if isinstance(value, ActorFuture):
+        yield value
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _calls_in(item)
+    elif isinstance(value, dict):
+        yield from _calls_in(list(value.values()))
+
+
+def _wait(futures: list[AnyFuture], timeout: float | None, first: bool) -> Operation[DoneAndNotDoneFutures]:
     states = [future.bound_state() for future in futures]
     deadline = Deadline(timeout)
     if not (yield Countdown(states, deadline, first=first)):
@@ -81,7 +95,7 @@ def _wait(futures: list[Future[Any]], timeout: float | None, first: bool) -> Ope
     return DoneAndNotDoneFutures(done, set(futures) - done)
 
 
-def _raise_if_cancelled(futures: Iterable[Future[Any]]) -> None:
+def _raise_if_cancelled(futures: Iterable[AnyFuture]) -> None:
     states = {id(state): state for state in (future.bound_state() for future in futures)}
     cancelled = [cancelled_error(state) for state in states.values() if state.status == CANCELLED]
     if cancelled:
@@ -140,7 +154,7 @@ class as_completed:
     Parameters
     ----------
     futures : collection of Future, optional
-        What to begin with; `add` and `update` put in more, also during the iteration.
+        What to begin with, calls of actors, too; `add` and `update` put in more, also during the iteration.
     loop : object, optional
         Accepted for compatibility.
     with_results : bool
@@ -166,7 +180,7 @@ class as_completed:
 
     def __init__(
         self,
-        futures: Iterable[Future[Any]] | None = None,
+        futures: Iterable[AnyFuture] | None = None,
         loop: object = None,
         with_results: bool = False,
         raise_errors: bool = True,
@@ -175,10 +189,10 @@ class as_completed:
     ) -> None:
         self.with_results = with_results
         self.raise_errors = raise_errors
-        self._waiting: dict[int, list[Future[Any]]] = {}
+        self._waiting: dict[int, list[AnyFuture]] = {}
         """Futures that are not done, by the id of their state."""
         self._count = 0
-        self._ready: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[AnyFuture] = queue.SimpleQueue()
         self._sleeper: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self._deadline = Deadline(config.seconds(timeout))
         if futures is not None:
@@ -186,7 +200,7 @@ class as_completed:
 
     # --- putting futures in --------------------------------------------------------------------------------------
 
-    def add(self, future: Future[Any]) -> None:
+    def add(self, future: AnyFuture) -> None:
         """Put a future in.
 
         Examples
@@ -195,7 +209,7 @@ class as_completed:
         """
         self.update((future,))
 
-    def update(self, futures: Iterable[Future[Any]]) -> None:
+    def update(self, futures: Iterable[AnyFuture]) -> None:
         """Put several futures in; one that is in already is yielded once more.
 
         Examples
@@ -204,7 +218,7 @@ class as_completed:
         """
         futures = list(futures)
         for future in futures:
-            if not isinstance(future, Future):
+            if not isinstance(future, (Future, ActorFuture)):
                 raise TypeError(f"Input must be a future, got {future!r}")
         with lock:
             self._count += len(futures)
@@ -271,7 +285,7 @@ class as_completed:
 
     # --- taking futures out --------------------------------------------------------------------------------------
 
-    def _take(self, block: bool) -> Future[Any]:
+    def _take(self, block: bool) -> AnyFuture:
         """Return the next future that is done.
 
         Raises
@@ -289,7 +303,7 @@ class as_completed:
         self._count -= 1
         return future
 
-    async def _take_async(self) -> Future[Any]:
+    async def _take_async(self) -> AnyFuture:
         while True:
             try:
                 return self._take(block=False)
@@ -306,11 +320,13 @@ class as_completed:
             if self.is_empty():
                 raise StopAsyncIteration
 
-    def _with_result(self, future: Future[Any]) -> Operation[Any]:
+    def _with_result(self, future: AnyFuture) -> Operation[Any]:
         """Return what the iteration yields for a future."""
         if not self.with_results:
             return future
         state = future.bound_state()
+        if state.status == FINISHED and isinstance(future, ActorFuture):
+            return future, (yield from future._outcome(self._deadline))
         if state.status == FINISHED:
             value = inline_value(state, future._client)
             if value is not NOT_HERE:

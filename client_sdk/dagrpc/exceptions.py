@@ -23,6 +23,7 @@
      │    └── FuturesCancelledError     some of several futures were cancelled
      ├── KilledWorker                   workers died repeatedly while they ran a task
      ├── NoValidWorkerError             no worker satisfied a task's restrictions in time
+     ├── LostActorError                 (RuntimeError) an actor is gone
      ├── WorkerStartTimeoutError        (TimeoutError)
      ├── GraphError                     (ValueError) the scheduler refused a graph
      ├── RemoteTaskError                a task failed with an exception that cannot be rebuilt here
@@ -53,6 +54,7 @@ __all__ = [
     "InvalidRequestError",
     "KilledWorker",
     "LimitReachedError",
+    "LostActorError",
     "NoValidWorkerError",
     "NoWorkersError",
     "NotReadyError",
@@ -256,6 +258,10 @@ class KilledWorker(Exception):
 
 class NoValidWorkerError(Exception):
     """No worker satisfied a task's restrictions within ``scheduler.no-workers-timeout``."""
+
+
+class LostActorError(RuntimeError):
+    """An actor is gone: the worker that held it was lost, or nobody wanted the actor any more."""
 
 
 class WorkerStartTimeoutError(TimeoutError):

@@ -19,6 +19,7 @@ from dagrpc._io.health import check
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc.v1 import (
+    actor_service_pb2,
     diagnostics_service_pb2,
     event_service_pb2,
     inquiry_service_pb2,
@@ -41,11 +42,13 @@ SCHEDULER = [
     metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"],
     log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
     log_service_pb2.DESCRIPTOR.services_by_name["ClusterLogService"],
+    actor_service_pb2.DESCRIPTOR.services_by_name["ActorRelayService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
+    actor_service_pb2.DESCRIPTOR.services_by_name["ActorService"],
 ]
 NANNY = [
     nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"],

@@ -22,6 +22,7 @@ PAGES = (
     "docs/profiling.md",
     "docs/serialization.md",
     "docs/servers.md",
+    "docs/actors.md",
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

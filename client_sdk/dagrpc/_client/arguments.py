@@ -13,6 +13,7 @@ from dagrpc import config
 from dagrpc._client.tokens import PLAIN
 from dagrpc._codec import pickle5
 from dagrpc._codec.tasks import DependencyRef, encode_call
+from dagrpc.actor import Actor, future_of
 from dagrpc.future import Future
 
 
@@ -31,9 +32,10 @@ def replace_futures(value: Any, found: dict[str, Future[Any]]) -> Any:
     kind = type(value)
     if kind in PLAIN:
         return value
-    if isinstance(value, Future):
-        wire = value.bound_state().wire
-        found[wire] = value
+    if isinstance(value, (Future, Actor)):
+        future = value if isinstance(value, Future) else future_of(value)
+        wire = future.bound_state().wire
+        found[wire] = future
         return DependencyRef(wire)
     if kind is list or kind is tuple or kind is set or kind is frozenset:
         items = [replace_futures(item, found) for item in value]

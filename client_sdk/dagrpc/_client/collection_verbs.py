@@ -49,8 +49,10 @@ class CollectionVerbs(Administration):
             Whether to wait and return values rather than futures.
         optimize_graph : bool
             Whether dask optimizes the graph first.
-        workers, allow_other_workers, resources, retries, priority, actors
+        workers, allow_other_workers, resources, retries, priority
             As for `submit`, for all tasks; or by collection in a dict, for the tasks that make its result.
+        actors : bool, collection or key, list of these, or dict
+            Whether the results are actors; or which results are.
         fifo_timeout : number, str or timedelta
             Submissions closer together than this share a priority.
         traverse : bool

@@ -81,8 +81,10 @@ def _by_key(name: str, value: Any) -> dict[Hashable, Any] | None:
     ``workers={x: "alice", (y, z): ["bob"]}``; collections and keys may stand where ``x``, ``y`` and ``z`` do.
     """
     if not isinstance(value, Mapping):
-        if name == "allow_other_workers" and isinstance(value, (list, tuple, set)):
+        if name in ("allow_other_workers", "actor") and isinstance(value, (list, tuple, set, frozenset)):
             return {key: True for item in value for key in _keys_of(item)}
+        if name == "actor" and not isinstance(value, bool):
+            return dict.fromkeys(_keys_of(value), True)
         return None
     if name == "resources" and not any(isinstance(amount, Mapping) for amount in value.values()):
         return None

@@ -41,8 +41,8 @@ _UNREACHABLE_FOR = 60.0
 _GIVE_UP_AFTER = 120.0
 """Seconds without any progress after which results that are said to be there are given up."""
 
-_FUTURES = b"dagrpc.future"
-"""Stands in the pickle of every future."""
+_OURS = b"dagrpc."
+"""Stands in the pickle of every future, and of every actor."""
 
 NOT_HERE: Any = object()
 """Stands for a value that did not come with its event."""
@@ -54,11 +54,11 @@ NOT_HERE: Any = object()
 def inline_value(state: KeyState, client: Connection | None = None) -> Any:
     """Return the value that came with the event of a finished key, or `NOT_HERE`.
 
-    Futures in it become those of a client, if one is given.
+    Futures and actors in it become those of a client, if one is given.
     """
     payload = state.payload
     if type(payload) is bytes:
-        if client is not None and _FUTURES in payload:
+        if client is not None and _OURS in payload:
             with current.as_current(client):
                 return pickle.loads(payload)
         return pickle.loads(payload)

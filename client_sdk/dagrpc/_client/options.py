@@ -56,7 +56,7 @@ def explicit_options(
     resources: Mapping[str, float] | None = None,
     retries: int | None = None,
     priority: float = 0,
-    actor: bool | None = False,
+    actor: Any = False,
 ) -> dict[str, Any]:
     """Return the arguments of a submission that say how to run it, those left out that say nothing.
 
@@ -78,8 +78,9 @@ def explicit_options(
         given["retries"] = retries
     if priority:
         given["priority"] = priority
-    if actor:
-        given["actor"] = True
+    # A collection, which may be meant here, has no truth.
+    if actor is not None and actor is not False:
+        given["actor"] = actor
     return given
 
 

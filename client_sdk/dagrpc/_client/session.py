@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from dagrpc import config
+from dagrpc._client.actor_calls import ActorCaller
 from dagrpc._client.commands import Command, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
 from dagrpc._client.state import KeyState, KeyTable, lock
@@ -64,6 +65,7 @@ class ClientSession:
         """Locks, queues and the like."""
         self.topics = Topics(self)
         """Events that the client subscribes to."""
+        self._actors: ActorCaller | None = None
         self._channel: grpc.aio.Channel | None = None
         self._call: Any = None
         self._session: Session[Command] | None = None
@@ -121,6 +123,15 @@ class ClientSession:
         with lock:
             self._tokens += 1
             return self._tokens
+
+    def actor_caller(self, direct: bool | None) -> ActorCaller:
+        """Return what calls actors for this client. May be called from any thread."""
+        if self._actors is None:
+            with lock:
+                if self._actors is None:
+                    assert self.data is not None
+                    self._actors = ActorCaller(self.loop, self.client_id, self.data, self.scheduler, direct)
+        return self._actors
 
     # --- connecting ----------------------------------------------------------------------------------------------
 
@@ -331,6 +342,8 @@ class ClientSession:
         await self._close_channels()
 
     async def _close_channels(self) -> None:
+        if self._actors is not None:
+            await self._actors.close()
         if self._call is not None:
             self._call.cancel()
         if self.data is not None:

@@ -13,6 +13,7 @@ from dagrpc import config
 from dagrpc._codec import pickle5
 from dagrpc.exceptions import (
     KilledWorker,
+    LostActorError,
     NoValidWorkerError,
     RemoteTaskError,
 )
@@ -123,6 +124,8 @@ def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException
         return KilledWorker(failure.origin_key or key, failure.worker, deaths)
     if failure.kind == _KINDS.FAILURE_KIND_NO_VALID_WORKER:
         return NoValidWorkerError(failure.message)
+    if failure.kind == _KINDS.FAILURE_KIND_LOST_ACTOR:
+        return LostActorError(failure.message)
     if failure.HasField("exception"):
         try:
             error, portable = pickle.loads(failure.exception.data)

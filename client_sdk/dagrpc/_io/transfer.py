@@ -38,6 +38,9 @@ WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
 _WHOLE = 64 * 1024
 """Up to so many bytes come with the manifest: a message costs more time than they do."""
+_FROM_MEMORY = frozenset(("GetData", "GetActorData"))
+_TO_MEMORY = frozenset(("PutData", "PutActorData"))
+"""Methods of workers. What is relayed cannot be read from memory."""
 _READ_AT_ONCE = 2 * 2**20
 """So many bytes are read from memory sooner than a thread could take them over."""
 
@@ -211,7 +214,7 @@ async def download(
         If the peer is too busy.
     """
     limit = timeout if timeout is not None else config.get_seconds("comm.timeouts.tcp") or 30.0
-    if method == "GetData" and client.peer not in _closed_ways:
+    if method in _FROM_MEMORY and client.peer not in _closed_ways:
         request.host = same_host.token()
     try:
         return await _download(client, method, request, limit)
@@ -253,7 +256,7 @@ async def upload(
     CommClosedError
         If the peer cannot be reached or the transfer breaks.
     """
-    host = same_host.token() if method == "PutData" and client.peer not in _closed_ways else ""
+    host = same_host.token() if method in _TO_MEMORY and client.peer not in _closed_ways else ""
     if host and offers_memory(values):
         try:
             return await _upload(client, method, values, first, host)

@@ -16,6 +16,7 @@ class FailureKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_KIND_KILLED_WORKER: _ClassVar[FailureKind]
     FAILURE_KIND_LOST_DATA: _ClassVar[FailureKind]
     FAILURE_KIND_NO_VALID_WORKER: _ClassVar[FailureKind]
+    FAILURE_KIND_LOST_ACTOR: _ClassVar[FailureKind]
 FAILURE_KIND_UNSPECIFIED: FailureKind
 FAILURE_KIND_APPLICATION: FailureKind
 FAILURE_KIND_DESERIALIZATION: FailureKind
@@ -23,6 +24,7 @@ FAILURE_KIND_SERIALIZATION: FailureKind
 FAILURE_KIND_KILLED_WORKER: FailureKind
 FAILURE_KIND_LOST_DATA: FailureKind
 FAILURE_KIND_NO_VALID_WORKER: FailureKind
+FAILURE_KIND_LOST_ACTOR: FailureKind
 
 class Failure(_message.Message):
     __slots__ = ("kind", "type_name", "message", "traceback_text", "exception", "origin_key", "worker", "worker_deaths")

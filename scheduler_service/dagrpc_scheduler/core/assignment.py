@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.effects import ComputeTask
+from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replicas import location
 from dagrpc_scheduler.core.state import SchedulerState
@@ -19,10 +20,12 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     worker.processing[task] = cost
     worker.occupancy += cost
     options = task.options
-    if options.resources:
+    if options is not NO_OPTIONS:
         used = worker.used_resources
         for name, amount in options.resources.items():
             used[name] = used.get(name, 0.0) + amount
+        if options.actor:
+            worker.actors += 1
     # From here on, a `FreeKeys` for this worker must not be moved before this effect.
     worker.open_free = None
     state.effects.append(
@@ -49,8 +52,8 @@ def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) ->
         worker.long_running.pop(task, None)
     # Sums of rounded numbers drift; an idle worker's does not.
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
-    if task.options.resources:
-        _return_resources(worker, task)
+    if task.options is not NO_OPTIONS:
+        _return_options(worker, task)
     state.loads.lowered[worker] = None
     state.rooms.lowered[worker] = None
 
@@ -73,7 +76,9 @@ def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerS
         state.rooms.lowered[worker] = None
 
 
-def _return_resources(worker: WorkerState, task: TaskState) -> None:
+def _return_options(worker: WorkerState, task: TaskState) -> None:
+    if task.options.actor:
+        worker.actors -= 1
     used = worker.used_resources
     for name, amount in task.options.resources.items():
         used[name] -= amount

@@ -21,6 +21,7 @@ class WorkerState:
     """Facts about one worker."""
 
     __slots__ = (
+        "actors",
         "address",
         "addresses",
         "alone",
@@ -76,6 +77,8 @@ class WorkerState:
         """Tasks whose results it holds."""
         self.nbytes = 0
         """Sum of their sizes."""
+        self.actors = 0
+        """How many of its tasks, and of the results that it holds, are actors."""
         self.known_shared: dict[bytes, None] = {}
         """Digests of the shared values that it was sent."""
 

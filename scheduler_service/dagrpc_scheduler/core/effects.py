@@ -112,7 +112,7 @@ class CoreFailure:
     """A failure that the scheduler itself declares."""
 
     kind: str
-    """``killed-worker``, ``lost-data`` or ``no-valid-worker``."""
+    """``killed-worker``, ``lost-actor``, ``lost-data`` or ``no-valid-worker``."""
     message: str
     worker: str = ""
     """The last worker involved."""

@@ -155,6 +155,8 @@ def _check_worker_tasks(state: SchedulerState, worker: WorkerState) -> None:
     for task in worker.has_what:
         _require(state.tasks.get(task.key) is task, "held, but not live", task, worker)
         _require(worker in task.holders, "a task does not know its holder", task, worker)
+    actors = sum(task.options.actor for task in (*worker.processing, *worker.has_what))
+    _require(worker.actors == actors, "wrong number of actors", worker, worker.actors, actors)
     nbytes = sum(task.nbytes for task in worker.has_what)
     _require(worker.nbytes == nbytes, "wrong number of bytes", worker, worker.nbytes, nbytes)
     used: Counter[str] = Counter()

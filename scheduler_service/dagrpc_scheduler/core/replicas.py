@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.effects import CoreFailure, RefreshWhoHas
+from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.model import ERRED, PROCESSING, RELEASED, ErrorRecord, TaskState
 from dagrpc_scheduler.core.state import SchedulerState
 
@@ -13,6 +14,8 @@ def add_holder(task: TaskState, worker: WorkerState) -> None:
     task.holders = (*task.holders, worker) if task.holders else worker.alone
     worker.has_what[task] = None
     worker.nbytes += task.nbytes
+    if task.options is not NO_OPTIONS and task.options.actor:
+        worker.actors += 1
 
 
 def remove_holder(task: TaskState, worker: WorkerState) -> None:
@@ -20,6 +23,8 @@ def remove_holder(task: TaskState, worker: WorkerState) -> None:
     task.holders = tuple([holder for holder in task.holders if holder is not worker])
     del worker.has_what[task]
     worker.nbytes -= task.nbytes
+    if task.options.actor:
+        worker.actors -= 1
 
 
 def free_everywhere(state: SchedulerState, task: TaskState) -> None:
@@ -27,6 +32,8 @@ def free_everywhere(state: SchedulerState, task: TaskState) -> None:
     for worker in task.holders:
         del worker.has_what[task]
         worker.nbytes -= task.nbytes
+        if task.options is not NO_OPTIONS and task.options.actor:
+            worker.actors -= 1
         state.free(worker, task.key)
     task.holders = ()
 
@@ -37,8 +44,8 @@ def holder_is_gone(state: SchedulerState, task: TaskState, worker: WorkerState, 
     if task.holders:
         _tell_readers(state, task)
     elif task.options.actor:
-        message = f"the actor {task.key!r} was lost: {why}"
-        task.error = ErrorRecord(CoreFailure("lost-data", message, worker.address), task.key)
+        message = f"Worker holding Actor was lost: {task.key!r}: {why}"
+        task.error = ErrorRecord(CoreFailure("lost-actor", message, worker.address), task.key)
         state.recommend(task, ERRED)
     else:
         state.recommend(task, RELEASED)

@@ -140,6 +140,12 @@ def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
     return computed, scattered
 
 
+def holds_actors(core: SchedulerCore, worker: str) -> bool:
+    """Tell whether a worker holds an actor, or is making one: neither can be moved."""
+    state = core.state.workers.get(worker)
+    return state is not None and state.actors > 0
+
+
 def tasks(
     core: SchedulerCore, keys: Iterable[str] | None = None, limit: int | None = None, state: str = ""
 ) -> list[TaskInfo]:

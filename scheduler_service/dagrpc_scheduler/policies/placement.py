@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
 from dagrpc_scheduler.policies.load import FULL, SATURATED
 from dagrpc_scheduler.policies.occupancy import size_of
@@ -33,8 +33,11 @@ class Allowed(NamedTuple):
 def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
     """Return the worker for a ready task, or the state in which the task has to wait for one."""
     options = task.options
-    if options.workers or options.resources:
-        return _choose_allowed(state, task) or NO_WORKER
+    if options is not NO_OPTIONS:
+        if options.actor:
+            return _choose_for_actor(state, task) or NO_WORKER
+        if options.workers or options.resources:
+            return _choose_allowed(state, task) or NO_WORKER
     config = state.config
     if is_rootish(task, state.total_nthreads, config.rootish_dependencies):
         return _choose_for_root(state, task)
@@ -116,25 +119,46 @@ def _wait(worker: WorkerState) -> float:
     return worker.occupancy / worker.nthreads
 
 
-def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | None:
+def _choose_for_actor(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    """Return the worker with the fewest actors: an actor stays where it is made, however busy it will be."""
+    config = state.config
+    best: WorkerState | None = None
+    best_cost = (True, True, 0, 0.0)
+    for worker in _candidates(state, task):
+        missing = sum(
+            size_of(dependency, config) for dependency in task.dependencies if worker not in dependency.holders
+        )
+        start = missing / config.bandwidth + _wait(worker)
+        cost = (worker is task.avoid, _lacks_resources(worker, task.options), worker.actors, start)
+        if best is None or cost < best_cost:
+            best, best_cost = worker, cost
+    return best
+
+
+def _candidates(state: SchedulerState, task: TaskState) -> Iterable[WorkerState]:
+    """Return the workers to compare of those that may run a task: all of them, unless they are many."""
     allowed = allowed_workers(state, task.options)
     config = state.config
-    candidates: Iterable[WorkerState] = allowed.workers
     count, considered = len(allowed.workers), config.candidates_considered
-    if count > considered:
-        # A window that moves on with each assignment, and the holders of dependencies, stand for all.
-        first = state.run_id * considered % count
-        window = allowed.workers[first : first + considered] + allowed.workers[: max(0, first + considered - count)]
-        near = [
-            holder
-            for dependency in task.dependencies
-            for holder in dependency.holders[: config.holders_considered]
-            if holder in allowed.members
-        ]
-        candidates = dict.fromkeys(near + window)
+    if count <= considered:
+        return allowed.workers
+    # A window that moves on with each assignment, and the holders of dependencies, stand for all.
+    first = state.run_id * considered % count
+    window = allowed.workers[first : first + considered] + allowed.workers[: max(0, first + considered - count)]
+    near = [
+        holder
+        for dependency in task.dependencies
+        for holder in dependency.holders[: config.holders_considered]
+        if holder in allowed.members
+    ]
+    return dict.fromkeys(near + window)
+
+
+def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | None:
+    config = state.config
     best: WorkerState | None = None
     best_cost = (True, True, 0.0, 0)
-    for worker in candidates:
+    for worker in _candidates(state, task):
         missing = 0
         for dependency in task.dependencies:
             if dependency not in worker.has_what:

@@ -97,7 +97,13 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
     NoWorkersError
         If there is no other worker to take their results, or they could not be moved within ten minutes; the workers
         stay.
+
+    Workers that hold actors stay, too: an actor cannot be moved.
     """
+    held = [address for address in addresses if views.holds_actors(service.core, address)]
+    if held:
+        logger.warning("Not retired, for an actor cannot be moved: %s", ", ".join(held))
+        addresses = [address for address in addresses if address not in held]
     stimulus = service.stimulus("retire")
     for address in addresses:
         service.handle(events.WorkerStatusChanged(address, "retiring", stimulus))

@@ -169,7 +169,7 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
-        from dagrpc_scheduler.servicers import diagnostics, logs
+        from dagrpc_scheduler.servicers import actor_relay, diagnostics, logs
         from dagrpc_scheduler.servicers.events import EventServicer
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
@@ -195,6 +195,7 @@ class SchedulerService:
         )
         server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("scheduler"))
         server.add_service(logs.SERVICE, logs.ClusterLogServicer(self))
+        server.add_service(actor_relay.SERVICE, actor_relay.ActorRelayServicer(self))
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

@@ -18,11 +18,13 @@ _BATCH_LIMIT = 5_000
 
 _CORE_FAILURES = {
     "killed-worker": failure_pb2.FAILURE_KIND_KILLED_WORKER,
+    "lost-actor": failure_pb2.FAILURE_KIND_LOST_ACTOR,
     "lost-data": failure_pb2.FAILURE_KIND_LOST_DATA,
     "no-valid-worker": failure_pb2.FAILURE_KIND_NO_VALID_WORKER,
 }
 _CORE_TYPES = {
     "killed-worker": "dagrpc.exceptions.KilledWorker",
+    "lost-actor": "dagrpc.exceptions.LostActorError",
     "lost-data": "dagrpc.exceptions.FutureCancelledError",
     "no-valid-worker": "dagrpc.exceptions.NoValidWorkerError",
 }

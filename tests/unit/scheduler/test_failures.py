@@ -160,7 +160,9 @@ def test_a_lost_actor_is_an_error() -> None:
     scheduler.finish("x")
     (report,) = scheduler.lose(place)
     assert isinstance(report, ReportErred)
-    assert report.failure == CoreFailure("lost-data", f"the actor 'x' was lost: worker {place} left: test", place)
+    assert report.failure == CoreFailure(
+        "lost-actor", f"Worker holding Actor was lost: 'x': worker {place} left: test", place
+    )
 
 
 def test_a_worker_at_the_address_of_another_replaces_it() -> None:

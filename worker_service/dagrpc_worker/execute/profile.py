@@ -60,6 +60,8 @@ class WorkerProfile:
         contexts = self._runner.contexts()
         # After that: what is seen of a thread is of its task then, or of a later one, which shows.
         frames = sys._current_frames()
+        # This thread's own frame refers to all of them: a cycle that would keep alive what the tasks have as locals.
+        frames.pop(threading.get_ident(), None)
         with self._lock:
             for context in contexts:
                 if not context.on_loop:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from threading import get_ident
 from time import time
 from types import CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
 import dask._task_spec
 
@@ -56,6 +56,22 @@ class Job:
     annotations: str = ""
 
 
+class ActorHolder(Protocol):
+    """Holds the results that are actors."""
+
+    instances: dict[str, Any]
+    """By key."""
+
+    def adopt(self, key: str, instance: Any) -> Any:
+        """Hold an actor, and return what is to stand for it."""
+
+    def as_argument(self, value: Any, hold: bool) -> Any:
+        """Return what a task is to get as a value, if that may stand for an actor."""
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Hold actors no longer."""
+
+
 class TaskRunner:
     """Runs tasks in pools of threads, and those that are coroutines on the event loop.
 
@@ -97,11 +113,13 @@ class TaskRunner:
         self._run_on_loop = run_on_loop
         self._sizes = dict(executors or {})
         self._prefix = f"dagrpc-task-{name}" if name else "dagrpc-task"
-        self._default = ThreadPool(self._prefix, nthreads, self._work)
+        self._default = ThreadPool(self._prefix, nthreads, self.work)
         self._pools: dict[str, ThreadPool] = {"": self._default}
         # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
         self._queued: dict[tuple[str, int], Job] = {}
         self._executing: dict[tuple[str, int], TaskContext] = {}
+        self.actors: ActorHolder | None = None
+        """Who holds the results that are actors."""
         self.sampler: Sampler | None = None
         """Whom to wake when tasks run."""
         self.recorder = Recorder()
@@ -114,9 +132,14 @@ class TaskRunner:
         self._queued[job.key, job.run_id] = job
         pool = self._pools.get(job.executor)
         if pool is None:
-            pool = ThreadPool(f"{self._prefix}-{job.executor}", self._sizes.get(job.executor, 1), self._work)
-            self._pools[job.executor] = pool
+            pool = self.add_pool(job.executor, self.work)
         pool.submit(job)
+
+    def add_pool(self, name: str, work: Callable[[Any], None]) -> ThreadPool:
+        """Return a new pool of threads. What runs in it that is a `Job` must be given to `work` of this runner."""
+        pool = ThreadPool(f"{self._prefix}-{name}", self._sizes.get(name, 1), work)
+        self._pools[name] = pool
+        return pool
 
     def withdraw(self, key: str, run_id: int) -> None:
         """Take a task back if no thread has begun with it."""
@@ -152,7 +175,7 @@ class TaskRunner:
 
     # --- in the task's thread ------------------------------------------------------------------------------------
 
-    def _work(self, job: Job) -> None:
+    def work(self, job: Job) -> None:
         """Run a task."""
         identity = (job.key, job.run_id)
         if self._queued.pop(identity, None) is None:
@@ -212,6 +235,9 @@ class TaskRunner:
     def _load(self, job: Job) -> _Callee:
         store = self._store
         results = {key: store[key] for key in job.dependencies}
+        if self.actors is not None and (job.actor or self.actors.instances):
+            # An actor may keep what it is given.
+            results = {key: self.actors.as_argument(value, job.actor) for key, value in results.items()}
         work = job.work
         if type(work) is PythonTask:
             return task_codec.load_task(work.run_spec, work.shared, self._shared, results)
@@ -220,10 +246,13 @@ class TaskRunner:
     def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
         """Store a result and tell of it."""
         stop = time()
-        nbytes = measure(result)
-        encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
+        nbytes, kind = measure(result), type_name(type(result))
+        if job.actor and self.actors is not None:
+            result = self.actors.adopt(job.key, result)
+            encoded = self._encode_small(result)
+        else:
+            encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
         self._store.put(job.key, result, nbytes)
-        kind = type_name(type(result))
         if self.recorder.on:
             self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind)
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)

@@ -51,6 +51,8 @@ def call_stacks(
     """
     wanted = [context for context in contexts if not keys or context.key in keys]
     frames = sys._current_frames()
+    # This thread's own frame refers to all of them: a cycle that would keep alive what the tasks have as locals.
+    frames.pop(threading.get_ident(), None)
     found = {}
     for context in wanted:
         stack = coroutine_stack(context.coroutine) if context.on_loop else stack_of(frames.get(context.thread))

@@ -63,6 +63,8 @@ class Dispatcher:
                 )
             elif isinstance(order, instructions.DropData):
                 self._store.drop(order.keys)
+                if self._runner.actors is not None and self._runner.actors.instances:
+                    self._runner.actors.drop(order.keys)
             elif isinstance(order, instructions.GatherData):
                 self._gatherer.start(order)
             elif isinstance(order, instructions.Withdraw):

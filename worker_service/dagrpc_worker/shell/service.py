@@ -34,12 +34,13 @@ from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute import context
 from dagrpc_worker.execute.profile import WorkerProfile
 from dagrpc_worker.execute.runner import TaskRunner
-from dagrpc_worker.servicers import diagnostics
+from dagrpc_worker.servicers import actors, diagnostics
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
 from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
 from dagrpc_worker.servicers.introspection import IntrospectionServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
+from dagrpc_worker.shell.actors import ActorHost
 from dagrpc_worker.shell.describing import introduce
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.gather import Gatherer
@@ -199,12 +200,14 @@ class WorkerService:
         self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
         control = ControlServicer(self)
         self._cleanup.push_async_callback(control.close)
-        server = Server(raw_requests=RAW_REQUESTS)
+        server = Server(raw_requests=(*RAW_REQUESTS, *actors.RAW_REQUESTS))
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
         self._diagnostics = diagnostics.DiagnosticsServicer()
         server.add_service(diagnostics.SERVICE, self._diagnostics)
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("worker"))
+        self._actor_servicer = actors.ActorServicer()
+        server.add_service(actors.SERVICE, self._actor_servicer)
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host
@@ -249,8 +252,9 @@ class WorkerService:
             self.address, channels, self.data, lambda event: self._inbox.take((event,)), self._runner.recorder
         )
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
+        self.actor_host = self._actor_servicer.host = ActorHost(self._runner, self._run_on_loop, channels)
         self._commands = CommandReader(self._shared, self._on_close_command)
-        for stop in (channels.close, self._link.close, self._cancel_tasks, gatherer.close):
+        for stop in (channels.close, self.actor_host.close, self._link.close, self._cancel_tasks, gatherer.close):
             self._cleanup.push_async_callback(stop)
         for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
             self._cleanup.callback(halt)
@@ -345,6 +349,11 @@ class WorkerService:
                     self._workers_client = WorkersClient(self.scheduler_address)
                     self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout})
         return self._workers_client.get(timeout)
+
+    @property
+    def actors(self) -> dict[Any, Any]:
+        """The actors that live here, by key."""
+        return {decode_key(key): instance for key, instance in self.actor_host.instances.items()}
 
     async def _close_client(self) -> None:
         if self._workers_client is not None:

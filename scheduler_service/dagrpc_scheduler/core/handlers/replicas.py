@@ -20,7 +20,11 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
         return
     for key, nbytes in event.sizes.items():
         task = state.tasks.get(key)
-        if task is not None and task.state == MEMORY:
+        if task is not None and task.options.actor:
+            # What others have of an actor is a proxy: of use to the task that fetched it, and to nobody else.
+            if task not in worker.has_what and task.processing_on is not worker:
+                state.free(worker, key)
+        elif task is not None and task.state == MEMORY:
             if task not in worker.has_what:
                 add_holder(task, worker)
         elif task is not None and task.state in ACTIVE:

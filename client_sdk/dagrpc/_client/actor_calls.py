@@ -1,0 +1,425 @@
+"""Calls of actors: from this process straight to the workers that hold them, through the scheduler where need be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from typing import Any
+
+import grpc
+
+from dagrpc import config
+from dagrpc._client.state import ERROR, FINISHED, KeyState, KeyTable, lock
+from dagrpc._codec import payload as payloads
+from dagrpc._io import options, status
+from dagrpc._io.channels import ChannelPool, ServiceClient
+from dagrpc._io.loop import LoopThread, cancel_all, spawn
+from dagrpc._io.session import Session
+from dagrpc._io.transfer import OutgoingValue, ReceivedValue, download, upload
+from dagrpc._util.buffers import Buffer
+from dagrpc.exceptions import ClosedClientError, CommClosedError, DagrpcError, LostActorError
+from dagrpc.v1 import actor_service_pb2 as pb
+from dagrpc.v1 import common_pb2, data_pb2
+
+logger = logging.getLogger("dagrpc.client")
+
+ACTOR_SERVICE = pb.DESCRIPTOR.services_by_name["ActorService"]
+RELAY_SERVICE = pb.DESCRIPTOR.services_by_name["ActorRelayService"]
+
+_DIRECT_TIMEOUT = 5.0
+"""Seconds after which a worker is called through the scheduler instead, if there is that choice."""
+
+_BATCH_BYTES = 1 << 20
+"""Size of the arguments in one message, about."""
+_RELAYED_LIMIT = 1 << 30
+"""Size of what goes through the scheduler in one call: it is a message there, of which none can have 2 GiB."""
+
+NOT_DECODED: Any = object()
+"""Stands for a value that nobody has asked for yet."""
+
+
+class CallState(KeyState):
+    """What is known of one call of an actor.
+
+    Parameters
+    ----------
+    what : str
+        The call, for people.
+    actor : str
+        The actor's key as on the wire.
+    name : str
+        Its method, or attribute.
+    read : bool
+        Whether it is the attribute that is wanted.
+    """
+
+    __slots__ = ("actor", "arguments", "name", "read", "value")
+
+    def __init__(self, what: str, actor: str, name: str, read: bool) -> None:
+        super().__init__(what, "")
+        self.actor = actor
+        self.name = name
+        self.read = read
+        self.arguments: tuple[str, Sequence[Buffer]] | None = None
+        """Encoding and frames of the arguments until they are sent; None: there are none."""
+        self.value: Any = NOT_DECODED
+        """What came of it, once it was decoded."""
+
+    def returned(self, value: Any) -> None:
+        """Note what the method returned, as it is."""
+        self.value = value
+        self._settle(FINISHED)
+
+    def replied(self, payload: bytes | common_pb2.Payload | ReceivedValue) -> None:
+        """Note what the method returned, encoded."""
+        self.payload = payload
+        self._settle(FINISHED)
+
+    def failed(self, failure: Any) -> None:
+        """Note why there is no value: a `Failure`, or a pair of exception and traceback."""
+        self.failure = failure
+        self._settle(ERROR)
+
+    def broke(self, error: BaseException) -> None:
+        """Note that the call could not be made, or its end not be learnt."""
+        if not self.done:
+            self.failed((error, None))
+
+    def _settle(self, outcome: str) -> None:
+        self.arguments = None
+        with lock:
+            self.status = outcome
+            if self.waiters is not None:
+                KeyTable._wake(self)
+
+
+class ActorCaller:
+    """The calls of a client, or of a worker, to actors: one stream to each worker, made when it is first needed.
+
+    Parameters
+    ----------
+    loop : LoopThread
+        The IO loop.
+    name : str
+        What to call itself to workers.
+    data : ChannelPool
+        Connections for bulk data.
+    scheduler : ServiceClient, optional
+        Where calls go when a worker cannot be reached.
+    direct : bool, optional
+        Whether to call workers directly (True) or through the scheduler (False); None: as can be.
+    """
+
+    def __init__(
+        self,
+        loop: LoopThread,
+        name: str,
+        data: ChannelPool,
+        scheduler: ServiceClient | None = None,
+        direct: bool | None = None,
+    ) -> None:
+        self.name = name
+        self.data = data
+        self.scheduler = scheduler
+        self.direct = direct
+        self.channels = ChannelPool(options.CONTROL_CHANNEL)
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._loop = loop
+        self._queue: deque[tuple[str, CallState]] = deque()
+        self._scheduled = False
+        self._links: dict[str, _Link] = {}
+        self._closed = False
+
+    def send(self, address: str, call: CallState) -> None:
+        """Make a call behind all earlier ones to that worker. May be called from any thread."""
+        self._queue.append((address, call))
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self._loop.loop.call_soon_threadsafe(self._flush)
+            except RuntimeError:
+                call.broke(CommClosedError("The event loop is closed"))
+
+    def _flush(self) -> None:
+        # Before the queue is looked at: whoever finds the mark set has put its call before that.
+        self._scheduled = False
+        queue, links = self._queue, self._links
+        while queue:
+            address, call = queue.popleft()
+            if self._closed:
+                call.broke(ClosedClientError("The client is closed"))
+                continue
+            link = links.get(address)
+            if link is None:
+                link = links[address] = _Link(self, address)
+                spawn(self._hold(link), self.tasks)
+            link.put(call)
+
+    async def _hold(self, link: _Link) -> None:
+        """Hold the stream to a worker until it breaks. The next call makes a new one."""
+        error: BaseException = CommClosedError("the worker ended the session")
+        try:
+            await link.run()
+        except grpc.aio.AioRpcError as broken:
+            error = status.from_rpc_error(broken, link.address)
+        except (CommClosedError, DagrpcError, TimeoutError, asyncio.InvalidStateError) as broken:
+            error = broken
+        except asyncio.CancelledError:
+            error = ClosedClientError("the client was closed")
+            raise
+        except Exception as broken:
+            logger.exception("The calls to actors at %s failed", link.address)
+            error = broken
+        finally:
+            if self._links.get(link.address) is link:
+                del self._links[link.address]
+            link.end(error)
+            self.channels.discard(link.address)
+
+    async def close(self) -> None:
+        """End all streams. Calls that have not ended fail."""
+        self._closed = True
+        self._flush()
+        await cancel_all(self.tasks)
+        await self.channels.close()
+
+
+class _Link:
+    """The stream to one worker. Lives on the IO loop."""
+
+    def __init__(self, caller: ActorCaller, address: str) -> None:
+        self.address = address
+        self._caller = caller
+        self._waiting: deque[CallState] = deque()
+        """Calls that were not sent yet."""
+        self._pending: dict[int, CallState] = {}
+        """Calls that were sent, by id."""
+        self._session: Session[_Item] | None = None
+        self._session_id = ""
+        self._inline_limit = 0
+        self._relayed = False
+        self._last_id = 0
+        self._uploading = False
+
+    def put(self, call: CallState) -> None:
+        """Make a call."""
+        if self._session is None or self._waiting or self._uploading or call.arguments is not None:
+            self._waiting.append(call)
+            self._advance()
+        else:
+            self._send(call)
+
+    def _advance(self) -> None:
+        """Send what waits, up to the first call whose arguments go before it."""
+        waiting = self._waiting
+        while waiting and self._session is not None and not self._uploading:
+            call = waiting.popleft()
+            size = sum(map(_length, call.arguments[1])) if call.arguments is not None else 0
+            if self._relayed and size > _RELAYED_LIMIT:
+                call.broke(
+                    ValueError(f"{call.key} has arguments of {size} bytes: too much to go through the scheduler")
+                )
+            elif not self._relayed and size > self._inline_limit:
+                self._uploading = True
+                self._task(self._upload(call))
+            else:
+                self._send(call)
+
+    def _send(self, call: CallState, arguments_key: str = "") -> None:
+        assert self._session is not None
+        self._last_id += 1
+        self._pending[self._last_id] = call
+        self._session.send((self._last_id, call, arguments_key))
+
+    async def _upload(self, call: CallState) -> None:
+        """Put a call's arguments on the worker, then make the call."""
+        assert call.arguments is not None
+        self._last_id += 1
+        key = f"{self._session_id}/arguments-{self._last_id}"
+        encoding, frames = call.arguments
+        try:
+            await upload(self._data_client(), "PutActorData", [OutgoingValue(key, encoding, frames)])
+        except (DagrpcError, OSError, TimeoutError) as error:
+            call.broke(error)
+        else:
+            call.arguments = None
+            self._send(call, key)
+        finally:
+            self._uploading = False
+            self._advance()
+
+    def _data_client(self) -> ServiceClient:
+        return self._caller.data.client(self.address, ACTOR_SERVICE)
+
+    def _task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        spawn(coroutine, self._caller.tasks)
+
+    # --- the stream ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect, and read and write until the stream ends."""
+        caller = self._caller
+        timeout = config.get_seconds("comm.timeouts.connect") or 30.0
+        session: Session[_Item] | None = None
+        if caller.direct is not False or caller.scheduler is None:
+            can_relay = caller.scheduler is not None and caller.direct is None
+            try:
+                channel = caller.channels.get(self.address)
+                stream = ServiceClient(channel, ACTOR_SERVICE, self.address).open_session("CallActor")
+                session = await self._open(stream, min(timeout, _DIRECT_TIMEOUT) if can_relay else timeout)
+            except (CommClosedError, TimeoutError) as error:
+                if not can_relay:
+                    raise
+                logger.debug("No direct way to actors at %s: %s", self.address, error)
+        if session is None:
+            self._relayed = True
+            session = await self._open(_RelayedStream(caller.scheduler, self.address), timeout)
+        self._session = session
+        self._advance()
+        await session.run(self._on_message)
+
+    async def _open(self, stream: Any, timeout: float) -> Session[_Item]:
+        """Open a session on a stream.
+
+        Raises
+        ------
+        CommClosedError
+            If the worker cannot be reached.
+        """
+        session: Session[_Item] = Session(stream, _encode, pb.CallActorResponse, self.address)
+        hello = pb.ActorHello(caller=self._caller.name, fetches_large_values=not self._relayed)
+        try:
+            async with asyncio.timeout(timeout):
+                await session.write_now(pb.CallActorRequest(hello=hello))
+                answer = await session.read_now()
+        except TimeoutError:
+            stream.cancel()
+            raise CommClosedError(f"No answer from {self.address} within {timeout:g} s") from None
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, self.address) from None
+        except asyncio.InvalidStateError:
+            raise CommClosedError(f"{self.address} ended the session before it began") from None
+        if answer is None:
+            # What ended the stream; for a refusal it is an error with a reason.
+            with contextlib.suppress(asyncio.InvalidStateError):
+                await stream.read()
+            raise CommClosedError(f"{self.address} ended the session before it began")
+        self._session_id = answer.welcome.session_id
+        self._inline_limit = answer.welcome.inline_limit
+        return session
+
+    def _on_message(self, message: pb.CallActorResponse) -> None:
+        pending = self._pending
+        for reply in message.replies:
+            call = pending.pop(reply.call_id, None)
+            if call is None:
+                continue
+            outcome = reply.WhichOneof("outcome")
+            if outcome == "value":
+                call.replied(_payload(reply.value))
+            elif outcome == "failure":
+                # Copied, for a part of a message keeps the whole of it alive.
+                failure = type(reply.failure)()
+                failure.CopyFrom(reply.failure)
+                call.failed(failure)
+            elif outcome == "value_key":
+                self._task(self._fetch(call, reply.value_key))
+            else:
+                call.broke(LostActorError(f"Worker holding Actor was lost: {reply.no_actor or call.key}"))
+
+    async def _fetch(self, call: CallState, key: str) -> None:
+        """Fetch a large value."""
+        try:
+            values = await download(self._data_client(), "GetActorData", pb.GetActorDataRequest(keys=[key]))
+            if not values or values[0].entry.outcome != data_pb2.DATA_OUTCOME_OK:
+                raise CommClosedError(f"{self.address} did not keep what {call.key} returned")
+            call.replied(values[0])
+        except asyncio.CancelledError:
+            call.broke(ClosedClientError("The client is closed"))
+            raise
+        except Exception as error:
+            call.broke(error)
+        finally:
+            if self._session is not None:
+                self._session.send(key)
+
+    def end(self, error: BaseException) -> None:
+        """Have all calls fail that have not ended."""
+        calls = [*self._pending.values(), *self._waiting]
+        self._pending.clear()
+        self._waiting.clear()
+        self._session = None
+        kind = ClosedClientError if isinstance(error, ClosedClientError) else CommClosedError
+        for call in calls:
+            call.broke(kind(f"Unable to contact Actor's worker {self.address} for {call.key}: {error}"))
+
+
+class _RelayedStream:
+    """A stream to a worker that goes through the scheduler."""
+
+    def __init__(self, scheduler: ServiceClient | None, address: str) -> None:
+        assert scheduler is not None
+        self._call = ServiceClient(scheduler.channel, RELAY_SERVICE, scheduler.peer).open_session("RelayActorCalls")
+        self._first = pb.RelayActorCallsRequest(worker=address).SerializeToString()
+
+    async def write(self, data: bytes) -> None:
+        """Write a message."""
+        if self._first:
+            first, self._first = self._first, b""
+            await self._call.write(first)
+        await self._call.write(pb.RelayActorCallsRequest(message=data).SerializeToString())
+
+    async def read(self) -> Any:
+        """Read a message."""
+        piece = await self._call.read()
+        return piece if piece is grpc.aio.EOF else pb.CallActorResponse.FromString(piece.message)
+
+    def cancel(self) -> None:
+        """Break it off."""
+        self._call.cancel()
+
+
+_Item = tuple[int, CallState, str] | str
+"""A call with its id and the key of its arguments; or the key of a value that was fetched."""
+
+
+def _encode(items: Iterable[_Item]) -> Iterator[pb.CallActorRequest]:
+    """Put items into a message."""
+    message, size = pb.CallActorRequest(), 0
+    for item in items:
+        if isinstance(item, str):
+            message.fetched.append(item)
+            continue
+        call_id, call, arguments_key = item
+        target = message.calls.add(
+            call_id=call_id, key=call.actor, name=call.name, read=call.read, arguments_key=arguments_key
+        )
+        if call.arguments is not None:
+            encoding, frames = call.arguments
+            if len(frames) == 1:
+                target.arguments.encoding = encoding
+                target.arguments.data = bytes(frames[0])
+            else:
+                target.arguments.CopyFrom(payloads.frames_to_payload(encoding, frames))
+            size += len(target.arguments.data)
+            call.arguments = None
+            if size > _BATCH_BYTES:
+                yield message
+                message, size = pb.CallActorRequest(), 0
+    yield message
+
+
+def _payload(payload: common_pb2.Payload) -> bytes | common_pb2.Payload:
+    """Return a payload, or just its pickle, apart from the message that it came in."""
+    if payload.encoding == payloads.PICKLE and not payload.frame_lengths:
+        return payload.data
+    copy = common_pb2.Payload()
+    copy.CopyFrom(payload)
+    return copy
+
+
+def _length(frame: Buffer) -> int:
+    return frame.nbytes if isinstance(frame, memoryview) else len(frame)

@@ -1,0 +1,366 @@
+"""Actors: objects that live on a worker, as those see them who use them from elsewhere."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from dask._task_spec import TaskRef
+
+from dagrpc import config
+from dagrpc._client import current
+from dagrpc._client.actor_calls import NOT_DECODED, CallState
+from dagrpc._client.gather import inline_value, raise_unless_finished
+from dagrpc._client.state import CANCELLED, DONE, ERROR, LOST, KeyState
+from dagrpc._client.waiting import Away, Countdown, Deadline, Operation, run_awaiting, run_blocking
+from dagrpc._codec import payload as payloads
+from dagrpc._codec import tasks as task_codec
+from dagrpc._codec.failures import type_name
+from dagrpc._io.loop import get_loop
+from dagrpc._io.transfer_reader import ReceivedValue
+from dagrpc._util import running
+from dagrpc._util.keys import encode_key
+from dagrpc.exceptions import LostActorError
+from dagrpc.future import Future
+
+if TYPE_CHECKING:
+    from dagrpc._client.connection import Connection
+
+__all__ = ["Actor", "ActorFuture", "BaseActorFuture"]
+
+T = TypeVar("T")
+
+_absent: Any = object()
+_GONE = frozenset((ERROR, CANCELLED, LOST))
+
+
+class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
+    """What a call of an actor's method returns: a result that is not there yet."""
+
+    __slots__ = ("__weakref__",)
+
+    @abc.abstractmethod
+    def result(self, timeout: float | str | None = None) -> T:
+        """Wait for what the method returns.
+
+        Parameters
+        ----------
+        timeout : number, str or None
+            How long to wait, in seconds or as ``"500 ms"``.
+        """
+
+    @abc.abstractmethod
+    def done(self) -> bool:
+        """Return whether the method has returned or raised."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class ActorFuture(BaseActorFuture[T]):
+    """What a call of an actor's method returns: a result that comes by itself, and is kept here.
+
+    It can be awaited, and be given to `as_completed` and `wait`; it cannot be an argument of a task.
+
+    Examples
+    --------
+    >>> future = counter.increment()  # doctest: +SKIP
+    >>> future.result()  # doctest: +SKIP
+    1
+    """
+
+    __slots__ = ("_client", "_state")
+
+    def __init__(self, state: CallState, client: Connection | None) -> None:
+        self._state = state
+        self._client = client
+
+    def bound_state(self) -> KeyState:
+        """Return what is known of the call. For dagrpc itself."""
+        return self._state
+
+    @property
+    def status(self) -> str:
+        """``pending``, ``finished`` or ``error``."""
+        return self._state.status
+
+    def done(self) -> bool:
+        """Return whether the method has returned or raised.
+
+        Examples
+        --------
+        >>> counter.increment().done()  # doctest: +SKIP
+        False
+        """
+        return self._state.status in DONE
+
+    def result(self, timeout: float | str | None = None) -> T:
+        """Wait for what the method returns. Where operations are asynchronous, return something to await.
+
+        Parameters
+        ----------
+        timeout : number, str or None
+            How long to wait, in seconds or as ``"500 ms"``.
+
+        Raises
+        ------
+        TimeoutError
+            If it is not there in time.
+        OSError
+            If the connection to the worker broke: what became of the call is not known.
+        Exception
+            Whatever the method raised, with its remote traceback.
+
+        Examples
+        --------
+        >>> counter.increment().result(timeout=10)  # doctest: +SKIP
+        2
+        """
+        operation = self._outcome(Deadline(config.seconds(timeout)))
+        if _is_asynchronous(self._client):
+            return cast(T, run_awaiting(operation))
+        return run_blocking(operation)
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return run_awaiting(self._outcome(Deadline(None))).__await__()
+
+    def _outcome(self, deadline: Deadline) -> Operation[T]:
+        state = self._state
+        if not (yield Countdown([state], deadline)):
+            raise deadline.error(f"{state.key} did not return")
+        raise_unless_finished(state)
+        if state.value is NOT_DECODED:
+            if isinstance(state.payload, ReceivedValue):
+                yield Away(self._decode)
+            else:
+                self._decode()
+        value: T = state.value
+        return value
+
+    def _decode(self) -> None:
+        state, client = self._state, self._client
+        payload = state.payload
+        if not isinstance(payload, ReceivedValue):
+            state.value = inline_value(state, client)
+        elif client is None:
+            state.value = payloads.decode(payload.entry.encoding, payload.frames)
+        else:
+            with current.as_current(client):
+                state.value = payloads.decode(payload.entry.encoding, payload.frames)
+        state.payload = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.status}, {self._state.key}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r} cannot be sent anywhere: send its result, or the actor")
+
+
+class Actor(TaskRef):
+    """Stands for an object that lives on a worker.
+
+    The result of a task that was submitted with ``actor=True``. Its methods are those of the object; they return an
+    `ActorFuture` at once. Reading an attribute waits for the value. It can be an argument of tasks and of methods of
+    other actors, where it stands for the same object. The object lives until the last future and the last proxy of it
+    are gone, or its worker is.
+
+    Parameters
+    ----------
+    cls : type
+        The object's type.
+    address : str
+        The worker that holds it, ``host:port``.
+    key : str, bytes, int, float or tuple
+        The task that made it.
+    worker : optional
+        Accepted for compatibility.
+
+    Examples
+    --------
+    >>> counter = client.submit(Counter, actor=True).result()  # doctest: +SKIP
+    >>> counter  # doctest: +SKIP
+    <Actor: Counter, key=Counter-1b2ac2d5-5a0f-4a52-92a7-5a0b35b5a4f2>
+    >>> counter.increment().result()  # doctest: +SKIP
+    1
+    """
+
+    __slots__ = ("__weakref__", "_address", "_cls", "_future", "_wire")
+
+    def __init__(self, cls: type, address: str, key: Any, worker: Any = None) -> None:
+        self._set(cls, address, key, None)
+        client = _holder()
+        if client is not None:
+            self._hold(client)
+
+    def _set(self, cls: type, address: str, key: Any, future: Future[Any] | None) -> None:
+        values = {"_cls": cls, "_address": address, "_future": future, "_wire": encode_key(key), "key": key}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def _unheld(cls, kind: type, address: str, key: Any) -> Actor:
+        """Return a proxy that does not keep its actor alive."""
+        actor = cls.__new__(cls)
+        actor._set(kind, address, key, None)
+        return actor
+
+    def _hold(self, client: Connection) -> None:
+        """Have the actor live as long as this proxy does."""
+        future: Future[Any] = Future(self.key, client)
+        object.__setattr__(self, "_future", future)
+        loop = client._loop
+        if running.current.get() is not None and not loop.inside and future.status not in DONE:
+            # Whoever sent the proxy may give it up as soon as this task or call is done: the scheduler is to know by
+            # then that the actor is wanted here, too.
+            loop.run(client._session.ping(), client._timeout)
+
+    # --- its methods and attributes ------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._cls, name, _absent)
+        if found is _absent and name.startswith("_"):
+            # What libraries look for in any object is not worth a question to the worker.
+            raise AttributeError(f"type object {self._cls.__name__!r} has no attribute {name!r}")
+        if callable(found):
+            return _Method(self, name, found)
+        future = self._call(name, (), {}, read=True)
+        return future if _is_asynchronous(future._client) else future.result()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"Attributes of an actor cannot be set from outside: have a method of {self!r} do it")
+
+    def _call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], read: bool) -> ActorFuture[Any]:
+        """Call a method, or read an attribute."""
+        future = self._future
+        if future is not None and future.status in _GONE:
+            raise LostActorError(f"Worker holding Actor was lost.  Status: {future.status}. It was {self!r}")
+        state = CallState(f"{self._cls.__name__}.{name}", self._wire, name, read)
+        worker = running.any_worker()
+        if worker is not None:
+            host = worker.actor_host
+            if self._wire in host.instances:
+                host.call_here(state, args, kwargs)
+            else:
+                _encode(state, args, kwargs)
+                host.caller.send(self._address, state)
+            return ActorFuture(state, None)
+        if future is None:
+            raise RuntimeError(
+                f"{self!r} belongs to no client: it was unpickled where there is none. "
+                "Unpickle it within `with client.as_current():`"
+            )
+        client = future._bound_client()
+        client._check_open()
+        _encode(state, args, kwargs)
+        client._session.actor_caller(client._direct_to_workers).send(self._address, state)
+        return ActorFuture(state, client)
+
+    # --- everyday manners ----------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Actor) and self.key == other.key and self._address == other._address
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"<Actor: {self._cls.__name__}, key={self.key}>"
+
+    __str__ = __repr__
+
+    def __dir__(self) -> list[str]:
+        names = {*object.__dir__(self), *dir(self._cls)}
+        return sorted(name for name in names if not name.startswith("_") or name.endswith("__"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reference = task_codec.reference(self._wire)
+        if reference is not None:
+            return reference
+        if self._future is None and running.current.get() is not None:
+            # A task passes it on: it must be there still when it arrives.
+            client = _holder()
+            if client is not None:
+                self._hold(client)
+        return Actor, (self._cls, self._address, self.key)
+
+    def __dask_tokenize__(self) -> tuple[str, Any]:
+        return "dagrpc.Actor", self.key
+
+
+class _Method:
+    """A method of an actor."""
+
+    __slots__ = ("__wrapped__", "_actor", "_name")
+
+    def __init__(self, actor: Actor, name: str, function: Callable[..., Any]) -> None:
+        self._actor = actor
+        self._name = name
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ActorFuture[Any]:
+        return self._actor._call(self._name, args, kwargs, read=False)
+
+    @property
+    def __name__(self) -> str:
+        return self._name
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return inspect.getdoc(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return f"<method {self._name} of {self._actor!r}>"
+
+
+def _encode(state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Put arguments into a call.
+
+    Raises
+    ------
+    TypeError
+        If they cannot be pickled.
+    """
+    if not args and not kwargs:
+        return
+    try:
+        state.arguments = payloads.encode((tuple(args), dict(kwargs)))
+    except Exception as error:
+        named = [*enumerate(args), *kwargs.items()]
+        kinds = ", ".join(f"{name}: {type_name(type(value))}" for name, value in named)
+        raise TypeError(
+            f"Could not pickle the arguments of {state.key} ({kinds}): {type(error).__name__}: {error}"
+        ) from error
+
+
+def _holder() -> Connection | None:
+    """Return the client that keeps alive what is unpickled here; None if there is none.
+
+    What a worker itself unpickles is not held: its own code is not what uses it.
+    """
+    if running.current.get() is None and current._context.get() is None and running.any_worker() is not None:
+        return None
+    return current.current_client()
+
+
+def _is_asynchronous(client: Connection | None) -> bool:
+    """Return whether a caller must not be blocked here."""
+    return get_loop().inside if client is None else client.asynchronous
+
+
+def future_of(actor: Actor) -> Future[Any]:
+    """Return the future that keeps an actor alive. For dagrpc itself.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no client.
+    """
+    if actor._future is None:
+        client = _holder()
+        if client is None:
+            raise RuntimeError(f"{actor!r} belongs to no client")
+        actor._hold(client)
+    future: Future[Any] = actor._future
+    return future

@@ -1,0 +1,263 @@
+"""The actors of a worker: the objects themselves, and the threads that run their methods."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dagrpc._io.loop import get_loop
+from dagrpc._util.keys import decode_key
+from dagrpc_worker.execute import context as task_context
+from dagrpc_worker.execute.context import TaskContext
+from dagrpc_worker.execute.executors import PoolThread, ThreadPool
+from dagrpc_worker.execute.runner import Job, TaskRunner
+
+if TYPE_CHECKING:
+    from dagrpc._client.actor_calls import ActorCaller, CallState
+    from dagrpc._io.channels import ChannelPool
+
+POOL = "actor"
+"""Name of the pool of threads that runs methods; tasks can be annotated with it, too."""
+NO_ACTOR: Any = object()
+"""Stands for an actor that is not there."""
+_READING_THREADS = 4
+_PLAIN_TYPES = frozenset((int, float, bool, type(None)))
+"""Types of values that are encoded in no time."""
+
+Arguments: TypeAlias = tuple[Sequence[Any], Mapping[str, Any]]
+Load: TypeAlias = Callable[[], Arguments]
+Finish: TypeAlias = Callable[[Any, BaseException | None], None]
+"""Takes what a method returned, or what it raised. Called where the method ran."""
+
+
+@dataclass(slots=True)
+class ActorContext(TaskContext):
+    """The method of an actor that the calling code is part of."""
+
+    def secede(self) -> bool:
+        """Do nothing: methods have threads of their own, and tasks do not wait for them."""
+        return False
+
+    def rejoin(self) -> None:
+        """Do nothing."""
+
+    @property
+    def ended(self) -> bool:
+        """Not known."""
+        return False
+
+
+class ActorCall:
+    """A method of an actor on its way through a pool of threads."""
+
+    __slots__ = ("finish", "host", "instance", "load", "name", "read")
+
+    def __init__(self, host: ActorHost, instance: Any, name: str, read: bool, load: Load, finish: Finish) -> None:
+        self.host = host
+        self.instance = instance
+        self.name = name
+        self.read = read
+        self.load = load
+        self.finish = finish
+
+    def run(self) -> None:
+        """Call the method, in this thread. Never raises."""
+        context = copy_context()
+        context.run(task_context.current.set, self.host.context_of(self))
+        try:
+            value = context.run(self._call)
+            if inspect.iscoroutine(value):
+                self.host.run_on_loop(self.complete(value))
+                return
+        # SystemExit and KeyboardInterrupt too: what a user's method raises is an answer.
+        except BaseException as error:
+            context.run(self.finish, None, error)
+            return
+        context.run(self.finish, value, None)
+
+    def _call(self) -> Any:
+        found = getattr(self.instance, self.name)
+        if self.read:
+            return found
+        args, kwargs = self.load()
+        return found(*args, **kwargs)
+
+    async def complete(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
+        """Run a method that is a coroutine, or go on with the coroutine that it returned."""
+        context = self.host.context_of(self)
+        context.on_loop = True
+        task_context.current.set(context)
+        try:
+            value = await (self._call() if coroutine is None else coroutine)
+        except BaseException as error:
+            current = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and current is not None and current.cancelling():
+                # The worker closes.
+                raise
+            self.finish(None, error)
+            return
+        if type(value) in _PLAIN_TYPES:
+            self.finish(value, None)
+        else:
+            # Encoding may take long, and be anybody's code.
+            await asyncio.to_thread(self.finish, value, None)
+
+
+class ActorHost:
+    """Holds the actors of a worker.
+
+    Methods run in a pool of one thread, unless the worker was given more for `POOL`; those that are coroutines run on
+    the event loop. Attributes are read in threads apart from that, so that they can be read while a method runs.
+
+    Parameters
+    ----------
+    runner : TaskRunner
+        The worker's runner of tasks.
+    run_on_loop : callable
+        Takes a coroutine to run on the event loop. Called from any thread.
+    channels : ChannelPool
+        To other workers, for bulk data.
+    """
+
+    def __init__(
+        self, runner: TaskRunner, run_on_loop: Callable[[Coroutine[Any, Any, None]], None], channels: ChannelPool
+    ) -> None:
+        self.instances: dict[str, Any] = {}
+        """The actors by key as on the wire."""
+        self.run_on_loop = run_on_loop
+        self._runner = runner
+        self._pool = runner.add_pool(POOL, self._work)
+        self._reading = ThreadPool(f"{self._pool.name}-attributes", _READING_THREADS, ActorCall.run)
+        self._coroutine_functions: dict[tuple[type, str], bool] = {}
+        self._channels = channels
+        self._lock = threading.Lock()
+        self._caller: ActorCaller | None = None
+        runner.actors = self
+
+    def _work(self, item: Any) -> None:
+        if type(item) is ActorCall:
+            item.run()
+        else:
+            self._runner.work(item)
+
+    @property
+    def address(self) -> str:
+        """The worker's address."""
+        address: str = self._runner.owner.address
+        return address
+
+    # --- holding -------------------------------------------------------------------------------------------------
+
+    def adopt(self, key: str, instance: Any) -> Any:
+        """Hold an actor, and return what is to stand for it."""
+        # Most workers never need it, and what it imports.
+        from dagrpc.actor import Actor
+
+        self.instances[key] = instance
+        # It must not keep itself alive.
+        return Actor._unheld(type(instance), self.address, decode_key(key))
+
+    def as_argument(self, value: Any, hold: bool) -> Any:
+        """Return what a task is to get as a value: for a proxy one of its own, which does not outlive the task.
+
+        Parameters
+        ----------
+        hold : bool
+            Whether the proxy is to keep its actor alive: for those who may keep the proxy.
+        """
+        from dagrpc.actor import Actor
+
+        if type(value) is not Actor:
+            return value
+        if hold:
+            return Actor(value._cls, value._address, value.key)
+        return Actor._unheld(value._cls, value._address, value.key)
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Hold actors no longer. Methods that run go on to their end."""
+        for key in keys:
+            self.instances.pop(key, None)
+
+    async def close(self) -> None:
+        """Take and make no more calls. Methods that run are left to themselves."""
+        self._reading.close()
+        self.instances.clear()
+        if self._caller is not None:
+            await self._caller.close()
+
+    # --- calling -------------------------------------------------------------------------------------------------
+
+    def start(self, instance: Any, name: str, read: bool, load: Load, finish: Finish) -> None:
+        """Have a method run, behind all that were started before. From any thread.
+
+        Parameters
+        ----------
+        instance : object
+            The actor.
+        name : str
+            The method, or the attribute.
+        read : bool
+            Whether it is the attribute that is wanted.
+        load : callable
+            Returns the arguments. Called in the thread that runs the method.
+        finish : callable
+            Takes what comes of it.
+        """
+        call = ActorCall(self, instance, name, read, load, finish)
+        if read:
+            self._reading.submit(call)
+        elif self._is_coroutine_function(type(instance), name):
+            self.run_on_loop(call.complete())
+        else:
+            self._pool.submit(call)
+
+    def call_here(self, state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Call a method of an actor for code on the same worker, arguments and result as they are."""
+        instance = self.instances[state.actor]
+
+        def finish(value: Any, error: BaseException | None) -> None:
+            if error is None:
+                state.returned(value)
+            else:
+                state.failed((error, error.__traceback__))
+
+        def load() -> Arguments:
+            return args, kwargs
+
+        thread = threading.current_thread()
+        is_coroutine = self._is_coroutine_function(type(instance), state.name)
+        if isinstance(thread, PoolThread) and thread.pool is self._pool and not state.read and not is_coroutine:
+            # One actor calls another, or itself: the thread that would run the method is this one.
+            ActorCall(self, instance, state.name, False, load, finish).run()
+        else:
+            self.start(instance, state.name, state.read, load, finish)
+
+    @property
+    def caller(self) -> ActorCaller:
+        """What calls actors of other workers for code on this one. From any thread."""
+        if self._caller is None:
+            # Most workers never need it, and what it imports.
+            from dagrpc._client.actor_calls import ActorCaller
+
+            with self._lock:
+                if self._caller is None:
+                    self._caller = ActorCaller(get_loop(), self.address, self._channels)
+        return self._caller
+
+    def _is_coroutine_function(self, kind: type, name: str) -> bool:
+        known = self._coroutine_functions.get((kind, name))
+        if known is None:
+            found = inspect.iscoroutinefunction(inspect.unwrap(getattr(kind, name, None) or abs))
+            known = self._coroutine_functions[kind, name] = found
+        return known
+
+    def context_of(self, call: ActorCall) -> ActorContext:
+        """Return the context of a call."""
+        job = Job(f"{type(call.instance).__name__}.{call.name}", 0, None, executor=POOL)  # type: ignore[arg-type]
+        return ActorContext(job, self._runner, time())
