@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dagrpc._client.state import lock
 from dagrpc._codec.plain import decode_plain
@@ -23,7 +23,17 @@ logger = logging.getLogger("dagrpc.client")
 Event: TypeAlias = tuple[float, Any]
 """Time, in seconds since the epoch, and message."""
 Handler: TypeAlias = Callable[[Event], Any]
-Listener: TypeAlias = Callable[[Any], object]
+
+
+class Listener(Protocol):
+    """Takes messages as they come."""
+
+    def received(self, message: Any) -> None:
+        """Take a message. Called on the IO loop, under the lock."""
+
+    def end(self) -> None:
+        """Expect no more messages. Called under the lock."""
+
 
 _BACKLOG = 100_000
 """Events that may wait for handlers; further ones are dropped."""
@@ -97,7 +107,7 @@ class Topics:
             self._let_go(topics)
 
     def listen(self, topic: str, listener: Listener) -> None:
-        """Have a function called with the messages of a topic on the IO loop, beside other functions."""
+        """Have a listener take the messages of a topic, beside others and the handler."""
         with lock:
             self._session.check_open()
             is_new = topic not in self._handlers and topic not in self._listeners
@@ -106,7 +116,7 @@ class Topics:
                 self._session.send(pb.SubscribeTopics(topics=[topic]))
 
     def unlisten(self, topic: str, listener: Listener) -> None:
-        """Have it called no more. May be called from finalizers."""
+        """Have it take no more."""
         with lock:
             listeners = self._listeners.get(topic, [])
             if listener in listeners:
@@ -127,7 +137,7 @@ class Topics:
         topic, message = event.topic, event.message
         for listener in self._listeners.get(topic, ()):
             try:
-                listener(decode_plain(message))
+                listener.received(decode_plain(message))
             except Exception:
                 logger.exception("An event of topic %r could not be taken", topic)
         if topic not in self._handlers or self._ended:
@@ -147,6 +157,9 @@ class Topics:
         """Call no handler any more, once those have been called that are due: the session is ending."""
         with lock:
             self._ended = True
+            for listeners in self._listeners.values():
+                for listener in listeners:
+                    listener.end()
             if self._thread is not None:
                 self._backlog.put(None)
 
