@@ -235,3 +235,21 @@ def test_a_lost_worker_is_told_of_with_what_it_had(process_cluster: LocalCluster
         assert event["expected"] is False
         assert event["lost-computed-tasks"] == ("computed",)
         assert event["lost-scattered-tasks"] == (data.key,)
+
+
+def on_scheduler(dask_scheduler: Any, topic: str) -> Any:
+    dask_scheduler.log_event([topic, "other"], {"by": "the scheduler"})
+    with pytest.raises(TypeError, match="plain data"):
+        dask_scheduler.log_event(topic, {1, 2})
+    assert topic in dask_scheduler.events
+    assert dask_scheduler.get_events("nothing") == ()
+    return dask_scheduler.get_events(topic), dask_scheduler.get_events()[topic], dask_scheduler.events[topic]
+
+
+def test_code_on_the_scheduler_logs_and_looks(client: Client) -> None:
+    got: queue.Queue[Any] = queue.Queue()
+    client.subscribe_topic("by-scheduler", got.put)
+    found = client.run_on_scheduler(on_scheduler, topic="by-scheduler")
+    assert [messages(events) for events in found] == [[{"by": "the scheduler"}]] * 3
+    assert got.get(timeout=30)[1] == {"by": "the scheduler"}
+    client.unsubscribe_topic("by-scheduler")

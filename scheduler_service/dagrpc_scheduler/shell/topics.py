@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._codec.plain import decode_plain, encode_plain
+from dagrpc._codec.plain import decode_plain, encode_plain, topic_names
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import event_service_pb2 as pb
 from dagrpc_scheduler.coordination.topics import Topics
@@ -22,14 +24,16 @@ ALL = "all"
 """The topic of what concerns the whole cluster."""
 TOPIC_LIMIT = 16 * 1024
 """Longest topic in bytes."""
+_PATIENCE = 30.0
+"""Seconds that another thread waits for the event loop."""
 _BEHIND = 100_000
 """Items that may wait for a client; one that reads so slowly is told of no more events until it has caught up."""
 _ANSWER_LIMIT = 32 * 2**20
 """Bytes of one answer about events."""
 
 
-class EventLog:
-    """The events of a scheduler.
+class EventLog(Mapping[str, list[tuple[float, Any]]]):
+    """The events of a scheduler: of each topic times and messages, oldest first.
 
     Parameters
     ----------
@@ -78,6 +82,34 @@ class EventLog:
     def client(self, client: str, action: str) -> None:
         """Log something that concerns a client and the whole cluster."""
         self.log((client, ALL), {"action": action, "client": client})
+
+    def log_event(self, topic: str | Collection[str], message: Any) -> None:
+        """Log an event for code that runs on the scheduler. From any thread.
+
+        Raises
+        ------
+        TypeError
+            If the message is not plain data.
+        """
+        event = pb.LogEvent(topics=topic_names(topic), message=encode_plain(message))
+        loop = self._service.loop
+        try:
+            elsewhere = loop is not None and asyncio.get_running_loop() is not loop
+        except RuntimeError:
+            elsewhere = loop is not None
+        if not elsewhere:
+            self.take(event)
+            return
+        assert loop is not None
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def log() -> None:
+            self.take(event)
+            done.set_result(None)
+
+        loop.call_soon_threadsafe(log)
+        # What is logged is there when this returns.
+        done.result(_PATIENCE)
 
     # --- what comes from sessions --------------------------------------------------------------------------------
 
@@ -160,16 +192,17 @@ class EventLog:
             except Exception:
                 logger.exception("An event of topic %r could not be handed to %r", topic, listener)
 
-    def events(self, topic: str) -> list[tuple[float, Any]]:
-        """Return times and messages of a topic's events, oldest first."""
-        return [
-            (time, decode_plain(message) if type(message) is bytes else message)
-            for time, message in self._topics.history(topic)
-        ]
+    def __getitem__(self, topic: str) -> list[tuple[float, Any]]:
+        history = self._topics.history(topic)
+        if not history:
+            raise KeyError(topic)
+        return [(time, decode_plain(message) if type(message) is bytes else message) for time, message in history]
 
-    def topics(self) -> list[str]:
-        """Return the topics that there are events of."""
-        return self._topics.names()
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._topics.names())
+
+    def __len__(self) -> int:
+        return len(self._topics.names())
 
     def advance(self, now: float) -> None:
         """Forget what is due by the clock."""
