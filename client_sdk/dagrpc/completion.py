@@ -148,6 +148,20 @@ def fire_and_forget(obj: Any) -> None:
         client._session.send(Want(keys, until_done=True))
 
 
+class _Futures:
+    """The futures of an `as_completed`."""
+
+    def __init__(self, owner: as_completed) -> None:
+        self._owner = owner
+
+    def clear(self) -> None:
+        """Take them all out."""
+        self._owner.clear()
+
+    def __len__(self) -> int:
+        return self._owner.count()
+
+
 class as_completed:
     """Iterates over futures in the order in which they are done.
 
@@ -197,6 +211,23 @@ class as_completed:
         self._deadline = Deadline(config.seconds(timeout))
         if futures is not None:
             self.update(futures)
+
+    # --- what joblib's backend takes hold of ------------------------------------------------------------------------
+
+    @property
+    def lock(self) -> Any:
+        """Held while futures come and go."""
+        return lock
+
+    @property
+    def futures(self) -> _Futures:
+        """The futures that were put in and not yielded."""
+        return _Futures(self)
+
+    @property
+    def queue(self) -> queue.SimpleQueue[Future[Any]]:
+        """The futures that are done and were not yielded."""
+        return self._ready
 
     # --- putting futures in --------------------------------------------------------------------------------------
 

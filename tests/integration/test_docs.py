@@ -17,6 +17,7 @@ PAGES = (
     "docs/quickstart.md",
     "docs/client.md",
     "docs/datasets.md",
+    "docs/compatibility.md",
     "docs/diagnostics.md",
     "docs/events.md",
     "docs/profiling.md",

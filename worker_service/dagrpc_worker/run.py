@@ -12,6 +12,7 @@ from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util import running
 from dagrpc._util.service_process import on_signals, prepare
+from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.facade import Worker
@@ -36,6 +37,7 @@ _CODES = {
 def prepare_process(log_level: int | str) -> None:
     """Set up what is the whole process's: logging, garbage collection, how often threads switch."""
     prepare(log_level)
+    install_if_asked()
     same_host.allow_readers()
     sys.setswitchinterval(config.get_seconds("worker.switch-interval") or sys.getswitchinterval())
 

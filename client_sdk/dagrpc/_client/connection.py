@@ -21,6 +21,7 @@ from dagrpc import config, messages
 from dagrpc._client import admin, current, html
 from dagrpc._client.commands import Want
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
+from dagrpc._client.loops import EventLoop
 from dagrpc._client.options import Duration
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
@@ -271,7 +272,7 @@ class Connection:
     @property
     def loop(self) -> Any:
         """The event loop on which dagrpc talks to the cluster."""
-        return self._loop.loop
+        return EventLoop(self._loop.loop)
 
     @property
     def scheduler(self) -> SchedulerInfo | None:

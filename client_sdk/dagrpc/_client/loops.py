@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dagrpc import config
 from dagrpc._client.options import Duration
+
+logger = logging.getLogger("dagrpc.client")
 
 
 def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Duration = None, **kwargs: Any) -> Any:
@@ -56,3 +61,61 @@ def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Dura
         if expired:
             raise TimeoutError(f"{func!r} did not end within {seconds:g} s") from None
         raise
+
+
+class EventLoop:
+    """The event loop on which dagrpc talks to the cluster, with the methods of tornado's loops on top of its own.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop
+        The loop.
+
+    Attributes
+    ----------
+    asyncio_loop : asyncio.AbstractEventLoop
+        The loop.
+
+    Examples
+    --------
+    >>> client.loop.add_callback(print, "on the loop")  # doctest: +SKIP
+    on the loop
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asyncio_loop = loop
+
+    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Have the loop call a function, or run a coroutine function, soon. From any thread."""
+        self.asyncio_loop.call_soon_threadsafe(self._run, partial(callback, *args, **kwargs))
+
+    add_callback_from_signal = spawn_callback = add_callback
+
+    def _run(self, call: Callable[[], Any]) -> None:
+        found = call()
+        if inspect.isawaitable(found):
+            task: asyncio.Future[Any] = asyncio.ensure_future(found, loop=self.asyncio_loop)
+            _running.add(task)
+            task.add_done_callback(_ended)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.asyncio_loop, name)
+
+    def __eq__(self, other: object) -> bool:
+        return getattr(other, "asyncio_loop", other) is self.asyncio_loop
+
+    def __hash__(self) -> int:
+        return hash(self.asyncio_loop)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.asyncio_loop!r}>"
+
+
+_running: set[asyncio.Future[Any]] = set()
+"""What loops were asked to run; they themselves hold on to none of it."""
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("A callback of the event loop failed", exc_info=task.exception())

@@ -1,0 +1,152 @@
+"""Puts dagrpc in the place of `distributed`, and takes it out of there."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType, TracebackType
+from typing import Any
+
+from dagrpc.compat.modules import CompatModule, Finder
+
+NAME = "distributed"
+VARIABLE = "DAGRPC_INSTALL_AS_DISTRIBUTED"
+"""Set in the environment, so that the workers which this process starts do the same."""
+_RECHUNK = "array.rechunk.method"
+
+
+class Installation:
+    """dagrpc in the place of `distributed`. A context manager, which undoes it at the end of its block."""
+
+    def undo(self) -> None:
+        """Undo it."""
+        uninstall_as_distributed()
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.undo()
+
+    def __repr__(self) -> str:
+        return f"<dagrpc is{'' if _finder is not None else ' not'} installed as distributed>"
+
+
+_finder: Finder | None = None
+_replaced: dict[str, ModuleType] = {}
+"""Modules of the real one that were imported before."""
+_former_rechunk: list[Any] = []
+
+
+def install_as_distributed(force: bool = False) -> Installation:
+    """Make `import distributed`, and `import dask.distributed`, find dagrpc.
+
+    For libraries that import these: xarray, scikit-learn by way of joblib, dask itself. To be called before any of
+    them. Workers that this process starts do the same; others do if the variable ``DAGRPC_INSTALL_AS_DISTRIBUTED`` is
+    ``1`` in their environment. Calling it again does nothing.
+
+    Parameters
+    ----------
+    force : bool
+        Whether to do it even though the real `distributed` was imported already. What was imported from it before
+        stays what it is.
+
+    Returns
+    -------
+    Installation
+        With a method ``undo``; as a context manager it undoes itself.
+
+    Raises
+    ------
+    RuntimeError
+        If the real `distributed` was imported already.
+
+    Examples
+    --------
+    >>> installation = install_as_distributed()
+    >>> from distributed import Client
+    >>> Client
+    <class 'dagrpc.client.Client'>
+    >>> installation.undo()
+    """
+    global _finder
+    if _finder is not None:
+        return Installation()
+    real = sys.modules.get(NAME)
+    if real is not None and not force:
+        raise RuntimeError(
+            f"distributed is imported already, from {getattr(real, '__file__', None)}. Call install_as_distributed() "
+            "before anything imports it (dask.distributed, joblib, xarray, ...), or with force=True"
+        )
+    importlib.import_module("dagrpc.compat.distributed")
+    _replaced.update(_take_out())
+    _finder = Finder(NAME)
+    sys.meta_path.insert(0, _finder)
+    # Attributes of parents would find the real ones.
+    _forget_attribute()
+    _rechunk_by_tasks()
+    os.environ[VARIABLE] = "1"
+    return Installation()
+
+
+def uninstall_as_distributed() -> None:
+    """Undo `install_as_distributed`. What was imported meanwhile stays what it is.
+
+    Examples
+    --------
+    >>> uninstall_as_distributed()
+    """
+    global _finder
+    if _finder is None:
+        return
+    sys.meta_path.remove(_finder)
+    _finder = None
+    _take_out()
+    _forget_attribute()
+    sys.modules.update(_replaced)
+    _replaced.clear()
+    _restore_rechunk()
+    os.environ.pop(VARIABLE, None)
+
+
+def install_if_asked() -> None:
+    """Do it if the environment says so. For services, at their start."""
+    if os.environ.get(VARIABLE) == "1" and NAME not in sys.modules:
+        install_as_distributed()
+
+
+def _take_out() -> dict[str, ModuleType]:
+    """Take all modules of that name out of what is imported."""
+    names = [name for name in sys.modules if name == NAME or name.startswith((f"{NAME}.", "dask.distributed"))]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _forget_attribute() -> None:
+    dask = sys.modules.get("dask")
+    if dask is not None:
+        dask.__dict__.pop(NAME, None)
+
+
+def _rechunk_by_tasks() -> None:
+    """Have dask.array rechunk by tasks, unless there is the module that it rechunks from peer to peer with."""
+    import dask.config
+
+    _former_rechunk.clear()
+    if dask.config.get(_RECHUNK, None) is None and importlib.util.find_spec("dagrpc.shuffle") is None:
+        _former_rechunk.append(None)
+        dask.config.set({_RECHUNK: "tasks"})
+
+
+def _restore_rechunk() -> None:
+    import dask.config
+
+    if _former_rechunk:
+        _former_rechunk.clear()
+        dask.config.set({_RECHUNK: None})
+
+
+__all__ = ["CompatModule", "Installation", "install_as_distributed", "install_if_asked", "uninstall_as_distributed"]

@@ -1,0 +1,90 @@
+"""Which modules and names of `distributed` there are under its name, and what each is.
+
+A word is a name of dagrpc's own top level; ``name=module:attribute`` says where another is. What is not listed, and is
+not a module of dagrpc of the same name either, cannot be imported: that is an `ImportError` as for any module.
+"""
+
+from __future__ import annotations
+
+VERSION = "2026.8.0"
+"""Whose API dagrpc has. Libraries compare `distributed.__version__`."""
+
+_TOOLS = "dagrpc.compat.tools"
+
+MODULES: dict[str, str] = {
+    "": "config=dask:config dask=dask: CompatibleExecutor=dagrpc.executor:ClientExecutor",
+    "actor": "Actor ActorFuture BaseActorFuture",
+    "active_memory_manager": "ActiveMemoryManagerPolicy=dagrpc:ActiveMemoryManagerPolicy ReduceReplicas RetireWorker",
+    "cfexecutor": "ClientExecutor",
+    "client": f"""
+        Client Future CancelledError ClientExecutor ClosedClientError CommClosedError FutureCancelledError
+        FuturesCancelledError KilledWorker LocalCluster TimeoutError as_completed default_client fire_and_forget
+        futures_of get_client get_task_metadata get_task_stream get_worker performance_report progress rejoin secede
+        sync wait worker_client AsCompleted=dagrpc:as_completed
+        _get_global_client={_TOOLS}:global_client temp_default_client={_TOOLS}:temp_default_client
+        ensure_default_client=dagrpc:default_client""",
+    "comm": "CommClosedError",
+    "comm.core": "CommClosedError",
+    "compatibility": f"asyncio_run=asyncio:run WINDOWS={_TOOLS}:WINDOWS MACOS={_TOOLS}:MACOS LINUX={_TOOLS}:LINUX",
+    "config": "config=dask.config:config",
+    "core": "CommClosedError Status rpc Server connect",
+    "deploy": "Adaptive Cluster=dagrpc_deploy.cluster:Cluster LocalCluster SSHCluster SpecCluster SubprocessCluster",
+    "deploy.adaptive": "Adaptive AdaptiveCore",
+    "deploy.cluster": "Cluster=dagrpc_deploy.cluster:Cluster Status",
+    "deploy.local": "LocalCluster SpecCluster Nanny Scheduler Worker Security",
+    "deploy.spec": "SpecCluster ProcessInterface Cluster=dagrpc_deploy.cluster:Cluster Status",
+    "deploy.ssh": "SSHCluster",
+    "deploy.subprocess": "SubprocessCluster",
+    "diagnostics": "SchedulerPlugin MemorySampler",
+    "diagnostics.memory_sampler": "MemorySampler",
+    "diagnostics.plugin": """
+        SchedulerPlugin WorkerPlugin NannyPlugin PipInstall CondaInstall InstallPlugin Environ UploadFile
+        UploadDirectory""",
+    "diagnostics.progressbar": "progress",
+    "event": "Event",
+    "exceptions": "Reschedule WorkerStartTimeoutError",
+    "lock": "Lock",
+    "metrics": "time=time:time thread_time=time:thread_time monotonic=time:monotonic process_time=time:process_time",
+    "multi_lock": "MultiLock",
+    "nanny": "Nanny Status",
+    "queues": "Queue",
+    "scheduler": "Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status",
+    "security": "Security",
+    "semaphore": "Semaphore",
+    "spans": "Span span",
+    "system": f"CPU_COUNT=dask.system:CPU_COUNT MEMORY_LIMIT={_TOOLS}:MEMORY_LIMIT memory_limit={_TOOLS}:memory_limit",
+    "threadpoolexecutor": "secede rejoin",
+    "utils": f"""
+        TimeoutError CancelledError sync thread_state={_TOOLS}:thread_state LoopRunner={_TOOLS}:LoopRunner
+        iscoroutinefunction=inspect:iscoroutinefunction is_coroutine_function=inspect:iscoroutinefunction
+        import_term={_TOOLS}:import_term log_errors={_TOOLS}:log_errors get_ip={_TOOLS}:get_ip
+        open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_kernel nbytes={_TOOLS}:nbytes
+        funcname=dask.utils:funcname format_bytes=dask.utils:format_bytes format_time=dask.utils:format_time
+        key_split=dask.utils:key_split parse_bytes=dask.utils:parse_bytes parse_timedelta=dask.utils:parse_timedelta
+        tmpfile=dask.utils:tmpfile tmpdir=dask.utils:tmpdir typename=dask.utils:typename itemgetter=operator:itemgetter
+        ensure_bytes=dask.utils:ensure_bytes ensure_unicode=dask.utils:ensure_unicode
+        has_keyword=dask.utils:has_keyword has_arg={_TOOLS}:has_keyword""",
+    "utils_comm": "",
+    "variable": "Variable",
+    "versions": "VersionMismatchWarning",
+    "worker": f"""
+        Worker Reschedule Status WorkerPlugin get_client get_worker print secede rejoin warn
+        thread_state={_TOOLS}:thread_state TaskState=dagrpc:TaskState""",
+    "worker_client": "worker_client local_client get_client get_worker secede rejoin",
+}
+
+
+def names_of(module: str) -> dict[str, tuple[str, str]]:
+    """Return the names of a module of `distributed`: where each comes from, as module and attribute.
+
+    Examples
+    --------
+    >>> names_of("lock")
+    {'Lock': ('dagrpc', 'Lock')}
+    """
+    found = {}
+    for word in MODULES[module].split():
+        name, _, origin = word.partition("=")
+        source, _, attribute = origin.partition(":")
+        found[name] = (source, attribute) if origin else ("dagrpc", name)
+    return found

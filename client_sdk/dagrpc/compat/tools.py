@@ -1,0 +1,156 @@
+"""Small things that libraries import from `distributed.utils` and the like."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dask.sizeof import sizeof
+from dask.utils import has_keyword as has_keyword
+
+from dagrpc._client import current
+from dagrpc._util import running
+from dagrpc._util.machine import total_memory
+
+WINDOWS = sys.platform.startswith("win")
+MACOS = sys.platform == "darwin"
+LINUX = sys.platform.startswith("linux")
+
+
+class _ThreadState(threading.local):
+    """What is known of the calling thread. It has an `execution_state` only inside of tasks."""
+
+    @property
+    def execution_state(self) -> dict[str, Any]:
+        """Worker and key of the task that runs here."""
+        task = running.current.get()
+        if task is None:
+            raise AttributeError("execution_state: no task runs here")
+        return {"worker": task.worker, "key": getattr(task, "key", None)}
+
+
+thread_state = _ThreadState()
+
+
+class LoopRunner:
+    """The event loop that dagrpc runs in a thread of its own.
+
+    Parameters
+    ----------
+    loop, asynchronous
+        Accepted for compatibility.
+    """
+
+    def __init__(self, loop: object = None, asynchronous: bool = False) -> None:
+        from dagrpc._client.loops import EventLoop
+        from dagrpc._io.loop import get_loop
+
+        self.loop = EventLoop(get_loop().loop)
+
+    def start(self) -> None:
+        """Do nothing: the loop runs."""
+
+    def stop(self, timeout: float = 10) -> None:
+        """Do nothing: others use the loop, too."""
+
+    def is_started(self) -> bool:
+        """Return whether the loop runs."""
+        return True
+
+    def run_sync(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a coroutine function on the loop, and wait for its result."""
+        from dagrpc._client.loops import sync
+
+        return sync(self.loop, func, *args, **kwargs)
+
+
+def global_client() -> Any:
+    """Return the default client, None if there is none."""
+    return current.current_client()
+
+
+@contextlib.contextmanager
+def temp_default_client(c: Any) -> Iterator[None]:
+    """Make a client the current one within a block."""
+    with current.as_current(c):
+        yield
+
+
+def import_term(name: str) -> Any:
+    """Return what a dotted name names.
+
+    Examples
+    --------
+    >>> import_term("math.sin")
+    <built-in function sin>
+    """
+    module_name, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module_name), attribute) if module_name else importlib.import_module(name)
+
+
+def nbytes(frame: Any) -> int:
+    """Return the size of bytes, or of anything else in memory."""
+    if isinstance(frame, (bytes, bytearray)):
+        return len(frame)
+    size = getattr(frame, "nbytes", None)
+    return int(sizeof(frame) if size is None else size)
+
+
+def log_errors(func: Any = None, /, *, pdb: bool = False, unroll_stack: int = 1) -> Any:
+    """Log the errors of a function, as its decorator with or without parentheses, or those of a ``with`` block."""
+    return _LogErrors() if func is None else _LogErrors()(func)
+
+
+class _LogErrors(contextlib.ContextDecorator):
+    def __call__(self, func: Any) -> Any:
+        if not inspect.iscoroutinefunction(func):
+            return super().__call__(func)
+
+        @functools.wraps(func)
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await func(*args, **kwargs)
+
+        return wrapped
+
+    def __enter__(self) -> _LogErrors:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, Exception):
+            name = trace.tb_frame.f_globals.get("__name__", "dagrpc")
+            logging.getLogger(name).error("%s", error, exc_info=(kind, error, trace))
+
+
+def get_ip(host: str = "8.8.8.8", port: int = 80) -> str:
+    """Return the address of this host that others are likely to reach it by."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing; the system chooses the interface.
+            probe.connect((host, port))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def open_port(host: str = "") -> int:
+    """Return a port that is free at the moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def memory_limit() -> int:
+    """Return how many bytes of memory this process may use."""
+    return total_memory()
+
+
+MEMORY_LIMIT = total_memory()

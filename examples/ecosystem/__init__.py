@@ -1,0 +1,1 @@
+"""Programs that were written for distributed, with the libraries that people use beside it. Each runs on dagrpc."""
