@@ -225,7 +225,7 @@ class as_completed:
         return _Futures(self)
 
     @property
-    def queue(self) -> queue.SimpleQueue[Future[Any]]:
+    def queue(self) -> Any:
         """The futures that are done and were not yielded."""
         return self._ready
 
