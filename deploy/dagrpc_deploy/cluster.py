@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
+from dagrpc._util.server_status import Status
 from dagrpc.exceptions import WorkerStartTimeoutError
 from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.logs import Log, Logs
+from dagrpc_deploy.scaling import Scalable
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,10 +32,10 @@ _LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
 _CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
 
 
-class Cluster:
+class Cluster(Scalable):
     """A scheduler with its workers, started and stopped together.
 
-    Subclasses say how in `_start`, `_scale` and `_close`, which run on dagrpc's event loop.
+    Subclasses say how in `_start`, `_close` and what `Scalable` names, which run on dagrpc's event loop.
 
     Parameters
     ----------
@@ -45,7 +47,10 @@ class Cluster:
 
     def __init__(self, asynchronous: bool = False, name: str | None = None) -> None:
         self.name = name or f"{type(self).__name__}-{uuid.uuid4().hex[:8]}"
-        self.status = "created"
+        super().__init__()
+        self.status = Status.created
+        self.called_from_running_loop = asyncio._get_running_loop() is not None
+        """Whether it was made by code that runs on an event loop."""
         self.scheduler_address = ""
         self._asynchronous = asynchronous
         self._loop = get_loop()
@@ -57,10 +62,6 @@ class Cluster:
 
     async def _start(self) -> str:
         """Start scheduler and workers, and return the scheduler's address."""
-        raise NotImplementedError
-
-    async def _scale(self, n: int) -> None:
-        """Have `n` workers."""
         raise NotImplementedError
 
     async def _close(self, timeout: float) -> None:
@@ -90,26 +91,28 @@ class Cluster:
 
     async def _begin(self) -> Any:
         if self.status == "created":
-            self.status = "starting"
+            self.status = Status.starting
             try:
                 self.scheduler_address = await self._start()
             except BaseException:
-                self.status = "failed"
+                self.status = Status.failed
                 await self._close(5.0)
                 raise
-            self.status = "running"
+            self.status = Status.running
             self._note(f"Started, with its scheduler at {self.scheduler_address}")
         return self
 
     async def _end(self, timeout: float) -> None:
         if self.status in ("closing", "closed"):
             return
-        self.status = "closing"
+        self.status = Status.closing
+        if self._adaptive is not None:
+            self._adaptive.stop("the cluster closes")
         if self._control is not None:
             await self._control.channel.close()
             self._control = None
         await self._close(timeout)
-        self.status = "closed"
+        self.status = Status.closed
 
     def close(self, timeout: float | None = None) -> Any:
         """Stop scheduler and workers.
@@ -145,23 +148,21 @@ class Cluster:
 
     # --- the cluster as a user sees it ---
 
-    def scale(self, n: int) -> Any:
-        """Have `n` workers: start new ones, or retire some, whose results move to the others.
-
-        Parameters
-        ----------
-        n : int
-            How many.
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """Return a cluster that runs already, by its name.
 
         Raises
         ------
-        ValueError
-            If `n` is negative.
+        NotImplementedError
+            Unless a subclass knows where to look.
         """
-        if n < 0:
-            raise ValueError(f"A cluster cannot have {n} workers")
-        self._note(f"Scales to {n} workers")
-        return self._run(self._scale(n))
+        raise NotImplementedError(f"No {cls.__name__} is found by its name: connect a Client to its address")
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop on which all of it happens; dagrpc's own."""
+        return self._loop.loop
 
     def get_client(self) -> Client:
         """Return a client of this cluster."""

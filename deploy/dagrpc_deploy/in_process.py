@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
-# The one place of the package that imports the services: elsewhere they are started by the names of their modules.
-from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
-from dagrpc_worker.shell.options import WorkerOptions
-from dagrpc_worker.shell.service import WorkerService
+# Of the services themselves this knows nothing: these are looked up when they are made.
+from dagrpc import Scheduler, Worker
 
 
 class InProcessBackend:
@@ -20,38 +20,46 @@ class InProcessBackend:
         Where all of them listen.
     port : int
         The scheduler's port; 0: a free one.
+    scheduler_options : mapping, optional
+        For `Scheduler`.
+    worker_class : callable, optional
+        Makes a worker, or a nanny that has one: takes the scheduler's address and options.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        scheduler_options: Mapping[str, Any] | None = None,
+        worker_class: Callable[..., Any] | None = None,
+    ) -> None:
         self._host = host
-        self._port = port
-        self._scheduler: SchedulerService | None = None
-        self._workers: list[WorkerService] = []
+        self._worker_class = worker_class or Worker
+        options = {"host": host, "port": port, "allow_code": True, **(scheduler_options or {})}
+        self.scheduler = Scheduler(**options)
+        self.workers: dict[str, Any] = {}
+        """Workers, or nannies, by name."""
 
     async def start(self, workers: list[dict[str, Any]]) -> str:
         """Start the scheduler and workers, and return the scheduler's address."""
-        self._scheduler = SchedulerService(SchedulerOptions(host=self._host, port=self._port, allow_code=True))
-        await self._scheduler.start()
+        await self.scheduler
         await self.add_workers(workers)
-        return self._scheduler.address
+        return str(self.scheduler.address)
 
     async def add_workers(self, workers: list[dict[str, Any]]) -> None:
         """Start more workers."""
-        assert self._scheduler is not None
-        address = self._scheduler.address
-        started = []
+        started = {}
         for spec in workers:
             given = {name: value for name, value in spec.items() if value is not None}
-            options = WorkerOptions(scheduler_address=address, host=self._host, **given)
-            started.append(WorkerService(options))
-        await asyncio.gather(*(worker.start() for worker in started))
-        self._workers = [worker for worker in self._workers if not worker.closed] + started
+            started[spec["name"]] = self._worker_class(self.scheduler.address, host=self._host, **given)
+        self.workers = {name: worker for name, worker in self.workers.items() if worker.status != "closed"} | started
+        await asyncio.gather(*(worker.start() for worker in started.values()))
 
     async def close(self, timeout: float) -> None:
         """Stop everything."""
-        if self._scheduler is not None:
-            await asyncio.wait_for(self._scheduler.close("its cluster closes"), timeout)
-        await asyncio.gather(
-            *(asyncio.wait_for(worker.close("its cluster closes"), timeout) for worker in self._workers)
-        )
-        self._workers, self._scheduler = [], None
+        await asyncio.wait_for(self.scheduler.close(reason="its cluster closes"), timeout)
+        workers = list(self.workers.values())
+        with contextlib.suppress(TimeoutError):
+            closing = (worker.close(timeout=timeout, reason="its cluster closes") for worker in workers)
+            await asyncio.gather(*closing)
+        self.workers = {}

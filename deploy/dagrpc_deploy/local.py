@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
-import threading
-import weakref
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
-from dagrpc._client.connection import close_all
+from dagrpc._io.embedded import check_protocol, check_security
+from dagrpc._util.addresses import interface_ip
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
+from dagrpc._util.process_options import words
+from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc_deploy import at_exit
 from dagrpc_deploy.cluster import Cluster
 
-_OPEN: weakref.WeakSet[LocalCluster] = weakref.WeakSet()
-"""The clusters to close when the program ends."""
+_RETIRE_LIMIT = 600.0
+
+_WORKER_OPTIONS = words(
+    """resources local_directory death_timeout heartbeat_interval contact_address executor data lifetime
+    lifetime_stagger lifetime_restart metrics startup_information validate extensions env config name"""
+)
+"""What workers can be told beside their size."""
+_OF_NANNY = words("env config")
 
 
 class Backend(Protocol):
@@ -36,28 +42,34 @@ class LocalCluster(Cluster):
 
     Parameters
     ----------
+    name : str, optional
+        What to call the cluster.
     n_workers : int, optional
         How many workers; by default what suits the machine.
     threads_per_worker : int, optional
         How many threads each.
     processes : bool, optional
         Whether scheduler, nannies and workers are processes of their own (the default), or run in this one.
-    name : str, optional
-        What to call the cluster.
-    host : str
-        Where to listen; the loopback address by default. ``ip`` is another name for it.
+    host : str, optional
+        Where to listen; the loopback address by default. ``ip`` is another name for it, ``interface`` another way.
     scheduler_port : int
         The scheduler's port; 0: a free one.
     silence_logs : int or bool
         Level of the services' logs; False for ``INFO``.
-    memory_limit : str, number or None
-        Of each worker: ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 for none.
-    resources : mapping, optional
-        Abstract resources of each worker.
-    local_directory : str, optional
-        Where workers keep temporary files.
     asynchronous : bool
         Whether to be used with ``await``.
+    worker_class : type or str, optional
+        `Nanny` (workers in processes), `Worker` (in this process), or a subclass of one of them; then the scheduler
+        runs in this process, too.
+    scheduler_kwargs : mapping, optional
+        For the scheduler: ``allowed_failures``, ``idle_timeout``, ``validate``, ``worker_ttl``, ...
+    memory_limit : str, number or None
+        Of each worker: ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 for none.
+    **worker_kwargs
+        For each worker: ``resources``, ``local_directory``, ``death_timeout``, ``env``, ``config``, ...
+    loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, security, \
+protocol, blocked_handlers, scheduler_sync_interval
+        As in distributed, as far as dagrpc has what they are about.
 
     Raises
     ------
@@ -80,65 +92,173 @@ class LocalCluster(Cluster):
 
     def __init__(
         self,
+        name: str | None = None,
         n_workers: int | None = None,
         threads_per_worker: int | None = None,
         processes: bool | None = None,
-        *,
-        name: str | None = None,
+        loop: Any = None,
+        start: Any = None,
         host: str | None = None,
         ip: str | None = None,
         scheduler_port: int = 0,
         silence_logs: int | bool = logging.WARNING,
-        memory_limit: str | float | int | None = "auto",
-        resources: Mapping[str, float] | None = None,
-        local_directory: str | None = None,
+        dashboard_address: str | None = ":8787",
+        worker_dashboard_address: str | None = None,
+        services: Any = None,
+        worker_services: Any = None,
+        service_kwargs: Any = None,
         asynchronous: bool = False,
-        dashboard_address: str | None = None,
-        **unknown: Any,
+        security: Any = None,
+        protocol: str | None = None,
+        blocked_handlers: Any = None,
+        interface: str | None = None,
+        worker_class: Any = None,
+        scheduler_kwargs: Mapping[str, Any] | None = None,
+        scheduler_sync_interval: float | str = 1,
+        memory_limit: str | float | int | None = "auto",
+        **worker_kwargs: Any,
     ) -> None:
+        unknown = sorted(set(worker_kwargs) - _WORKER_OPTIONS)
         if unknown:
-            raise TypeError(f"LocalCluster got unknown arguments: {', '.join(sorted(unknown))}")
+            raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
+        check_protocol(protocol)
+        check_security(security)
+        for what, value in (
+            ("blocked_handlers", blocked_handlers),
+            ("services", services),
+            ("worker_services", worker_services),
+        ):
+            if value:
+                raise NotImplementedError(f"{what}= has nothing to do here: the services of dagrpc are its protos")
         super().__init__(asynchronous=asynchronous, name=name)
-        self.processes = True if processes is None else processes
+        kind = _class_of(worker_class)
+        processes = kind is not None if processes is None and kind is not None else processes
+        self.processes = processes if processes is not None else protocol not in ("inproc", "inproc://")
         n_workers, threads = _divide(n_workers, threads_per_worker, self.processes)
         self._worker_options = {
+            **worker_kwargs,
             "nthreads": threads,
             "memory_limit": parse_memory_limit(memory_limit, threads, max(n_workers, 1)),
-            "resources": dict(resources or {}),
-            "local_directory": local_directory,
         }
-        self._count = 0
+        self._next = 0
+        self._plan: dict[Hashable, tuple[str, ...]] = {}
         self._initial = n_workers
         log_level = logging.INFO if silence_logs is False else int(silence_logs)
-        self._backend = _backend(self.processes, host or ip or "127.0.0.1", scheduler_port, log_level)
+        if interface and (host or ip):
+            raise ValueError("host and interface both say where to listen; give one of them")
+        listen = interface_ip(interface) if interface else (host or ip or "127.0.0.1").rpartition("://")[2]
+        self._backend = self._make_backend(kind, listen, scheduler_port, log_level, dict(scheduler_kwargs or {}))
         if not self.asynchronous:
             self._run(self._begin())
 
-    def _new_workers(self, count: int) -> list[dict[str, Any]]:
-        specs = [{**self._worker_options, "name": str(self._count + index)} for index in range(count)]
-        self._count += count
-        return specs
+    def _make_backend(
+        self, worker_class: Any, host: str, port: int, log_level: int, scheduler_options: dict[str, Any]
+    ) -> Backend:
+        port = scheduler_options.pop("port", port)
+        host = scheduler_options.pop("host", None) or host
+        if self.processes and worker_class is None:
+            from dagrpc_deploy.processes import ProcessBackend
+
+            return ProcessBackend(host, port, log_level, scheduler_options)
+        from dagrpc_deploy.in_process import InProcessBackend
+
+        if worker_class is None:
+            for option in _OF_NANNY & set(self._worker_options):
+                raise ValueError(f"{option}= is for worker processes; it has no meaning with processes=False")
+        return InProcessBackend(host, port, scheduler_options, worker_class)
+
+    # --- its size ---
+
+    def _planned(self) -> dict[Hashable, tuple[str, ...]]:
+        return self._plan
+
+    def _requested(self) -> set[Hashable]:
+        return set(self._plan)
+
+    def _worker_size(self) -> dict[str, float | None]:
+        return {"cores": self._worker_options["nthreads"], "memory": self._worker_options["memory_limit"] or None}
+
+    def _new_workers(self, count: int) -> tuple[list[Hashable], list[dict[str, Any]]]:
+        """Plan more workers. Returns their names, and what they are told."""
+        names: list[Hashable] = list(range(self._next, self._next + count))
+        self._next += count
+        self._plan.update({name: (str(name),) for name in names})
+        return names, [{**self._worker_options, "name": str(name)} for name in names]
 
     async def _start(self) -> str:
-        _OPEN.add(self)
-        return await self._backend.start(self._new_workers(self._initial))
+        at_exit.track(self)
+        return await self._backend.start(self._new_workers(self._initial)[1])
 
-    async def _scale(self, n: int) -> None:
-        workers = (await self._cluster_info()).workers
-        if n > len(workers):
-            await self._backend.add_workers(self._new_workers(n - len(workers)))
-        elif n < len(workers):
-            # Those with least to move go first.
-            from dagrpc.v1 import scheduler_service_pb2 as pb
+    async def _scale_up(self, n: int) -> None:
+        if n <= len(self._plan):
+            return
+        names, specs = self._new_workers(n - len(self._plan))
+        try:
+            await self._backend.add_workers(specs)
+        except BaseException:
+            for name in names:
+                self._plan.pop(name, None)
+            raise
 
-            ranked = sorted(workers, key=lambda worker: (worker.metrics.get("managed_bytes", 0.0), -int(worker.name)))
-            leaving = [worker.address for worker in ranked[: len(workers) - n]]
-            request = pb.RetireWorkersRequest(workers=leaving)
-            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=600.0)
+    async def _scale_down(self, names: set[Hashable]) -> None:
+        await self._refresh()
+        there = [text for name in names & self._observed() for text in self._plan[name]]
+        if there:
+            request = pb.RetireWorkersRequest(workers=there)
+            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
+        for name in names:
+            self._plan.pop(name, None)
+
+    async def _lost(self, names: set[Hashable]) -> None:
+        # Their nannies have given them up, or somebody retired them.
+        for name in names:
+            self._plan.pop(name, None)
 
     async def _close(self, timeout: float) -> None:
-        _OPEN.discard(self)
+        at_exit.untrack(self)
         await self._backend.close(timeout)
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler, if it runs in this process (``processes=False``)."""
+        return self._own("scheduler")
+
+    @property
+    def workers(self) -> dict[Any, Any]:
+        """The workers by name, if they run in this process (``processes=False``)."""
+        return {int(name): worker for name, worker in self._own("workers").items()}
+
+    def _own(self, what: str) -> Any:
+        found = getattr(self._backend, what, None)
+        if found is None:
+            raise AttributeError(
+                f"The {what} of this cluster is in other processes: use a client, Client.run and run_on_scheduler, "
+                "or LocalCluster(processes=False)"
+            )
+        return found
+
+    def start_worker(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: workers are started by `scale`.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError("Workers are started with cluster.scale(n)")
+
+
+def _class_of(worker_class: Any) -> Any:
+    """Return a class of workers, None for those that a cluster of processes starts by itself."""
+    if isinstance(worker_class, str):
+        from dagrpc_deploy.spec import load_class
+
+        worker_class = load_class(worker_class)
+    if worker_class is None:
+        return None
+    from dagrpc import Nanny
+
+    return None if worker_class is Nanny else worker_class
 
 
 def _divide(n_workers: int | None, threads: int | None, processes: bool) -> tuple[int, int]:
@@ -154,26 +274,3 @@ def _divide(n_workers: int | None, threads: int | None, processes: bool) -> tupl
     if threads is None:
         return n_workers, max(1, cores // max(n_workers, 1))
     return n_workers, threads
-
-
-def _backend(processes: bool, host: str, port: int, log_level: int) -> Backend:
-    if processes:
-        from dagrpc_deploy.processes import ProcessBackend
-
-        return ProcessBackend(host, port, log_level)
-    from dagrpc_deploy.in_process import InProcessBackend
-
-    return InProcessBackend(host, port)
-
-
-def _close_all() -> None:
-    # Clients first: one whose cluster is gone would complain.
-    close_all()
-    for cluster in list(_OPEN):
-        # Whatever goes wrong now, the services notice that this process is gone.
-        with contextlib.suppress(Exception):
-            cluster._loop.run(cluster._end(2.0), 5.0)
-
-
-# Before the interpreter shuts its pools of threads down, on which closing depends.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)

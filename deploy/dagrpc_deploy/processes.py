@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dagrpc import config
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._util.child import Child, inherited_sys_path
+from dagrpc._util.process_options import scheduler_fields, worker_fields
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 # Python's own allocator keeps what it once got: after 10,000 results were held and released, 8 MiB stay with it, 4 MiB
@@ -81,9 +83,14 @@ class ProcessBackend:
         The scheduler's port; 0: a free one.
     log_level : int
         Level of their logs.
+    scheduler_options : mapping, optional
+        What else the scheduler is told: fields of its options.
     """
 
-    def __init__(self, host: str, port: int, log_level: int) -> None:
+    def __init__(
+        self, host: str, port: int, log_level: int, scheduler_options: Mapping[str, Any] | None = None
+    ) -> None:
+        self._scheduler_options = scheduler_fields(scheduler_options or {})
         self._host = host
         self._port = port
         self._log_level = log_level
@@ -108,6 +115,7 @@ class ProcessBackend:
             "scheduler_file": scheduler_file,
             # It belongs to the user who runs this process.
             "allow_code": True,
+            **self._scheduler_options,
         }
         settings = {**self._common(), "options": scheduler_options}
         self._scheduler = _Watched("dagrpc_scheduler.process", settings, _SCHEDULER_ENVIRONMENT)
@@ -120,12 +128,17 @@ class ProcessBackend:
 
     def _spawn_host(self, workers: list[dict[str, Any]]) -> _Watched:
         assert self._directory is not None
+        common = self._common()
+        environ, settings = dict(workers[0].get("env") or {}), workers[0].get("config")
+        if settings:
+            common["config"] = dask.config.update(dask.config.merge(common["config"]), settings)
         settings = {
-            **self._common(),
+            **common,
             "host": self._host,
             "scheduler_file": str(self._directory / "scheduler.json"),
-            "workers": workers,
+            "workers": [worker_fields(_without_process(worker)) for worker in workers],
             "environ": config.get("nanny.pre-spawn-environ"),
+            "own_environ": {name: str(value) for name, value in environ.items()},
         }
         host = _Watched("dagrpc_worker.nanny.host", settings)
         self._hosts.append(host)
@@ -183,3 +196,8 @@ class ProcessBackend:
                 "Shutdown", pb.ShutdownRequest(reason="its cluster closes"), pb.ShutdownResponse, timeout=timeout
             )
         await channel.close()
+
+
+def _without_process(worker: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a worker is told, without what its process is."""
+    return {name: value for name, value in worker.items() if name not in ("env", "config")}

@@ -27,6 +27,7 @@ from dagrpc.v1 import (
     log_service_pb2,
     metadata_service_pb2,
     nanny_service_pb2,
+    scaling_service_pb2,
     scheduler_service_pb2,
     worker_service_pb2,
     worker_session_pb2,
@@ -43,6 +44,7 @@ SCHEDULER = [
     log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
     log_service_pb2.DESCRIPTOR.services_by_name["ClusterLogService"],
     actor_service_pb2.DESCRIPTOR.services_by_name["ActorRelayService"],
+    scaling_service_pb2.DESCRIPTOR.services_by_name["ScalingService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],

@@ -18,6 +18,7 @@ PAGES = (
     "docs/client.md",
     "docs/datasets.md",
     "docs/compatibility.md",
+    "docs/clusters.md",
     "docs/diagnostics.md",
     "docs/events.md",
     "docs/profiling.md",

@@ -66,11 +66,18 @@ async def scheduler_info(session: ClientSession, n_workers: int = -1) -> dict[st
     """Return what there is to know of the scheduler and of at most so many of its workers."""
     request = scheduler_service_pb2.GetClusterInfoRequest()
     info = await _scheduler(session).call("GetClusterInfo", request, scheduler_service_pb2.GetClusterInfoResponse)
+    return describe_cluster(info, session.address, n_workers)
+
+
+def describe_cluster(
+    info: scheduler_service_pb2.GetClusterInfoResponse, address: str, n_workers: int = -1
+) -> dict[str, Any]:
+    """Return as plain data what the scheduler said of itself and its workers."""
     shown = info.workers if n_workers < 0 else info.workers[:n_workers]
     return {
         "type": "Scheduler",
         "id": info.scheduler_id,
-        "address": info.address or session.address,
+        "address": info.address or address,
         "services": dict(info.services),
         "started": info.started,
         "n_workers": len(info.workers),

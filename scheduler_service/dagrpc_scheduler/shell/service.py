@@ -181,7 +181,7 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
-        from dagrpc_scheduler.servicers import actor_relay, diagnostics, logs
+        from dagrpc_scheduler.servicers import actor_relay, diagnostics, logs, scaling
         from dagrpc_scheduler.servicers.events import EventServicer
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
@@ -200,6 +200,7 @@ class SchedulerService:
         )
         server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
         server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
+        server.add_service(scaling.SERVICE, scaling.ScalingServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         server.add_service(

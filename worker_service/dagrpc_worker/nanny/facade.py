@@ -13,25 +13,12 @@ from dagrpc import config as settings
 from dagrpc._io.embedded import EmbeddedServer, check_protocol, check_security
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit
+from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
 from dagrpc_worker.nanny import core
 from dagrpc_worker.nanny.service import NannyOptions, NannyService
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.where import find_scheduler, listen_host
-
-_IGNORED = frozenset(
-    (
-        "loop",
-        "connection_limit",
-        "deserialize",
-        "dashboard",
-        "dashboard_address",
-        "http_prefix",
-        "profile_cycle_interval",
-    )
-)
-# What a worker's process can be told in plain data; see `WorkerOptions`.
-_PLAIN = ("heartbeat_interval",)
 
 _STATUSES = {
     core.Status.STARTING: Status.starting,
@@ -134,29 +121,24 @@ listen_address, worker_class, protocol
         self.config = dict(config or {})
         """Settings of dask in the worker's process, on top of those here."""
         self._log_level = logging.WARNING if silence_logs is None else silence_logs
-        options = {
-            "scheduler_address": scheduler,
-            "scheduler_file": scheduler_file,
-            "host": self._host,
-            "contact_address": contact_address,
-            "name": None if name is None else str(name),
-            "nthreads": threads,
-            "memory_limit": parse_memory_limit(memory_limit, threads),
-            "resources": None if resources is None else dict(resources),
-            "local_directory": None if local_directory is None else str(local_directory),
-            "death_timeout": settings.seconds(death_timeout),
-            **self._plain(worker_kwargs),
-        }
-        self._worker = {key: value for key, value in options.items() if value is not None and value != ""}
+        self._worker = worker_fields(
+            {
+                **worker_kwargs,
+                "scheduler_address": scheduler or None,
+                "scheduler_file": scheduler_file,
+                "host": self._host,
+                "contact_address": contact_address,
+                "name": None if name is None else str(name),
+                "nthreads": threads,
+                "memory_limit": parse_memory_limit(memory_limit, threads),
+                "resources": None if resources is None else dict(resources),
+                "local_directory": None if local_directory is None else str(local_directory),
+                "death_timeout": death_timeout,
+            },
+            "Nanny",
+        )
         self._service: NannyService | None = None
         super().__init__()
-
-    @staticmethod
-    def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(given) - set(_PLAIN) - _IGNORED)
-        if unknown:
-            raise TypeError(f"Nanny got unknown arguments: {', '.join(unknown)}")
-        return {name: settings.seconds(given[name]) for name in _PLAIN if name in given}
 
     # --- life ----------------------------------------------------------------------------------------------------
 

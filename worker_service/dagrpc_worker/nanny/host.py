@@ -43,7 +43,7 @@ def spawn_workers(settings: Mapping[str, Any]) -> list[EarlyWorker]:
         ``scheduler_address`` or ``scheduler_file``: where the scheduler is.
         ``host``: where nannies and workers listen. ``contact_host``: what others call it, if that differs.
         ``nanny_ports``, ``worker_ports``: first and last of the ports to use; any if they are absent.
-        ``environ``: variables for the workers, unless they are set here.
+        ``environ``: variables for the workers, unless they are set here. ``own_environ``: variables in any case.
         ``sys_path``, ``config``, ``log_level``: as for all children.
 
     Raises
@@ -54,6 +54,7 @@ def spawn_workers(settings: Mapping[str, Any]) -> list[EarlyWorker]:
     host = settings["host"]
     contact = settings.get("contact_host") or host
     environ = {name: str(value) for name, value in settings.get("environ", {}).items() if name not in os.environ}
+    environ |= settings.get("own_environ", {})
     common = {name: settings[name] for name in ("sys_path", "config", "log_level")}
     where = {name: settings[name] for name in ("scheduler_address", "scheduler_file") if settings.get(name)}
     # All ports first: if one cannot be had, nothing is started.

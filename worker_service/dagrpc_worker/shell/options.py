@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dagrpc import config
 
@@ -43,6 +44,21 @@ class WorkerOptions:
     """Seconds to wait for a name that is taken: a predecessor of that name may not have been missed yet."""
     heartbeat_interval: float = field(default_factory=lambda: config.get_seconds("worker.heartbeat-interval") or 1.0)
     """Seconds between two measurements."""
+
+    executor: Any = None
+    """A pool of a user's for tasks, or several by name."""
+    data: Any = None
+    """Where results are kept: a mapping, or what makes one."""
+    metrics: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """What to measure beside the usual: functions of the worker, by name."""
+    startup_information: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """What to tell the scheduler at the start: functions of the worker, by name."""
+    lifetime: float | None = None
+    """Seconds after which it leaves in good order."""
+    lifetime_stagger: float = 0.0
+    """Seconds, more or less, by which that is varied at random."""
+    lifetime_restart: bool = False
+    """Whether another is to take its place then."""
 
     def __post_init__(self) -> None:
         if self.nthreads < 1:

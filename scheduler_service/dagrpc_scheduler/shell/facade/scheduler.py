@@ -302,6 +302,22 @@ service_kwargs, transition_counter_max
             },
         }
 
+    # --- events --------------------------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> Mapping[str, Sequence[tuple[float, Any]]]:
+        """What was logged under each topic: times and messages, oldest first."""
+        log = self._service.events
+        return {topic: log.events(topic) for topic in log.topics()}
+
+    def log_event(self, topic: str | Iterable[str], msg: Any) -> None:
+        """Log an event under one topic or several, and tell those who subscribed."""
+        self._home.call(self._service.events.log, topic, msg)
+
+    def get_events(self, topic: str | None = None) -> Any:
+        """Return the events of a topic; of all topics, by topic, if none is given."""
+        return self.events if topic is None else list(self._service.events.events(topic))
+
     # --- idleness and size ---------------------------------------------------------------------------------------
 
     @property

@@ -1,0 +1,143 @@
+"""AdaptiveCore: decides, step by step, what to do about the difference between a wanted and a present size."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+from collections import deque
+from collections.abc import Collection, Hashable, Iterable
+from itertools import islice
+from time import time
+from typing import Any
+
+logger = logging.getLogger("dagrpc.adaptive")
+
+_LOG_LENGTH = 1_000
+
+
+async def settled(value: Any) -> Any:
+    """Return a value, awaited if it is an awaitable: methods that users override may be either."""
+    return await value if inspect.isawaitable(value) else value
+
+
+class AdaptiveCore:
+    """Makes a cluster larger at once, and smaller when it was found too large several times in a row.
+
+    Subclasses say what there is (`plan`, `requested`, `observed`), what there should be (`target`) and how to get there
+    (`scale_up`, `scale_down`, `workers_to_close`). Any of their methods may be a coroutine function.
+
+    Parameters
+    ----------
+    minimum, maximum : int or inf
+        Bounds of the size.
+    wait_count : int
+        How many times in a row a worker must have been found superfluous before it goes.
+
+    Raises
+    ------
+    ValueError
+        If a bound is impossible.
+    """
+
+    plan: Collection[Hashable] = frozenset()
+    """Names of the workers that there are to be."""
+    requested: Collection[Hashable] = frozenset()
+    """Names of those that were asked for."""
+    observed: Collection[Hashable] = frozenset()
+    """Names of those that have come."""
+
+    def __init__(self, minimum: int = 0, maximum: int | float = math.inf, wait_count: int = 3) -> None:
+        if not isinstance(maximum, int) and maximum != math.inf:
+            raise ValueError(f"maximum is {maximum!r}; it must be an integer or math.inf")
+        if not isinstance(minimum, int) or minimum < 0:
+            raise ValueError(f"minimum is {minimum!r}; it must be an integer of at least 0")
+        if minimum > maximum:
+            raise ValueError(f"minimum is {minimum}, more than the maximum of {maximum}")
+        self.minimum = minimum
+        self.maximum = maximum
+        self.wait_count = wait_count
+        self.close_counts: dict[Hashable, int] = {}
+        """How many times in a row each worker was found superfluous."""
+        self.log: deque[tuple[float, dict[str, Any]]] = deque(maxlen=_LOG_LENGTH)
+        """What was decided, with the times."""
+        self.state = "running"
+        """``running`` or ``stopped``."""
+        self._adapting = False
+
+    # --- what subclasses fill in ---
+
+    async def target(self) -> int:
+        """Return how many workers there should be, bounds aside."""
+        raise NotImplementedError
+
+    async def workers_to_close(self, target: int) -> Iterable[Hashable]:
+        """Return names of workers that may go so that `target` are left."""
+        return list(self.observed)[target:]
+
+    async def scale_up(self, n: int) -> None:
+        """Have `n` workers."""
+        raise NotImplementedError
+
+    async def scale_down(self, workers: Iterable[Hashable]) -> None:
+        """Take workers out."""
+        raise NotImplementedError
+
+    # --- deciding ---
+
+    async def safe_target(self) -> int:
+        """Return `target()` within the bounds."""
+        wanted = await settled(self.target())
+        return int(max(self.minimum, min(self.maximum, wanted)))
+
+    async def recommendations(self, target: int) -> dict[str, Any]:
+        """Return what to do to have `target` workers.
+
+        Returns
+        -------
+        dict
+            ``{"status": "same"}``, ``{"status": "up", "n": ...}`` or ``{"status": "down", "workers": [...]}``.
+        """
+        plan, requested, observed = set(self.plan), set(self.requested), set(self.observed)
+        if target >= len(plan):
+            self.close_counts.clear()
+            return {"status": "same"} if target == len(plan) else {"status": "up", "n": target}
+        # Who has not come yet has nothing to lose.
+        superfluous = list(islice(requested - observed, len(plan) - target))
+        if len(plan) - len(superfluous) > target:
+            chosen = await settled(self.workers_to_close(target))
+            superfluous += [name for name in chosen if name not in superfluous]
+        self.close_counts = {name: self.close_counts.get(name, 0) + 1 for name in superfluous}
+        ripe = [name for name in superfluous if self.close_counts[name] >= self.wait_count]
+        if not ripe:
+            return {"status": "same"}
+        for name in ripe:
+            del self.close_counts[name]
+        return {"status": "down", "workers": ripe}
+
+    async def adapt(self) -> None:
+        """Look once, and act."""
+        if self._adapting:
+            # The last look has not come to its end.
+            return
+        self._adapting = True
+        try:
+            decision = await settled(self.recommendations(await settled(self.safe_target())))
+            if decision["status"] == "same":
+                return
+            self.log.append((time(), dict(decision)))
+            status = decision.pop("status")
+            logger.info("%s: scale %s %s", type(self).__name__, status, decision)
+            await settled(self.scale_up(**decision) if status == "up" else self.scale_down(**decision))
+        except OSError as error:
+            if self.state == "stopped":
+                return
+            logger.warning("%s cannot reach the scheduler and tries again later: %s", type(self).__name__, error)
+        finally:
+            self._adapting = False
+
+    def stop(self, reason: str = "unknown") -> None:
+        """Look no more."""
+        if self.state != "stopped":
+            logger.info("%s stops: %s", type(self).__name__, reason)
+        self.state = "stopped"

@@ -1,0 +1,87 @@
+"""ProcessInterface: base of what stands for a scheduler or worker somewhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._util.server_status import Status
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class ProcessInterface:
+    """Stands for a scheduler or worker that is started somewhere else. Base for `SpecCluster` of your own.
+
+    Subclasses start it in `start` and end it in `close`, and call these here, too; a scheduler sets `address`.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        The scheduler's address, for workers.
+    name : optional
+        Its name.
+
+    Examples
+    --------
+    >>> from dagrpc.deploy import ProcessInterface
+    >>> class BatchJob(ProcessInterface):
+    ...     async def start(self):
+    ...         self.job = submit_to_batch_system(f"dagrpc worker {self.scheduler}")
+    ...         await super().start()
+    ...     async def close(self, timeout=None):
+    ...         self.job.cancel()
+    ...         await super().close()
+    """
+
+    def __init__(self, scheduler: str | None = None, name: Any | None = None) -> None:
+        self.scheduler = scheduler
+        self.name = name
+        self.address = getattr(self, "address", "")
+        """Where a scheduler serves."""
+        self.external_address: str | None = None
+        """Where clients elsewhere reach it, if not under `address`."""
+        self.lock = asyncio.Lock()
+        self.status = Status.created
+        self._event_finished = asyncio.Event()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._started().__await__()
+
+    async def _started(self) -> Self:
+        async with self.lock:
+            if self.status is Status.created:
+                try:
+                    await self.start()
+                except BaseException:
+                    self.status = Status.failed
+                    raise
+                self.status = Status.running
+        return self
+
+    async def start(self) -> None:
+        """Start it. Subclasses call this at the end of theirs."""
+        self.status = Status.running
+
+    async def close(self, timeout: float | None = None) -> None:
+        """End it. Subclasses call this at the end of theirs."""
+        self.status = Status.closed
+        self._event_finished.set()
+
+    async def finished(self) -> None:
+        """Wait until it has been closed."""
+        await self._event_finished.wait()
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address or self.name!r}, status: {self.status.name}>"

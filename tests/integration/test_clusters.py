@@ -1,0 +1,279 @@
+"""SpecCluster, adaptive scaling, and what LocalCluster takes."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+
+from dagrpc import Adaptive, Client, LocalCluster, Nanny, Scheduler, SpecCluster, Status, Worker
+
+pytestmark = pytest.mark.timeout(180)
+
+ONE = {"cls": Worker, "options": {"nthreads": 1}}
+
+
+def inc(number: int) -> int:
+    return number + 1
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.02)
+
+
+def wait_for_file(path: str) -> int:
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return 1
+
+
+# --- SpecCluster -------------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_of_a_specification() -> None:
+    workers = {"a": {"cls": Worker, "options": {"nthreads": 2, "resources": {"GPU": 1}}}, "b": ONE}
+    with SpecCluster(workers=workers, worker=ONE, name="mine") as cluster, Client(cluster) as client:
+        assert cluster.name == "mine"
+        assert cluster.status is Status.running
+        assert cluster.plan == cluster.requested == cluster.observed == {"a", "b"}
+        assert cluster.scheduler_info["n_workers"] == 2
+        assert cluster.workers["a"].resources == {"GPU": 1}
+        assert client.submit(inc, 1, resources={"GPU": 1}).result() == 2
+        cluster.scale(4)
+        assert cluster.plan == {"a", "b", 0, 1}
+        assert sorted(client.nthreads().values()) == [1, 1, 1, 2]
+        kept = client.map(inc, range(8))
+        client.gather(kept)
+        cluster.scale(1)
+        wait_until(lambda: len(cluster.observed) == 1)
+        assert len(cluster.workers) == 1
+        assert client.gather(kept) == list(range(1, 9))
+        held = client.who_has(kept)
+        assert all(held.values())
+        scheduler = cluster.scheduler
+    assert scheduler.status is Status.closed
+    assert cluster.status is Status.closed
+
+
+def test_a_specification_names_classes_and_groups() -> None:
+    class Pair:
+        """Two workers that come and go together."""
+
+        def __init__(self, scheduler: str, name: str) -> None:
+            self.members = [Worker(scheduler, name=f"{name}{suffix}", nthreads=1) for suffix in ("-0", "-1")]
+            self.status = Status.created
+
+        def __await__(self) -> Any:
+            async def start() -> None:
+                await asyncio.gather(*(member.start() for member in self.members))
+                self.status = Status.running
+
+            return start().__await__()
+
+        async def close(self) -> None:
+            await asyncio.gather(*(member.close() for member in self.members))
+            self.status = Status.closed
+
+    spec: dict[str, Any] = {
+        "pair": {"cls": Pair, "options": {}, "group": ["-0", "-1"]},
+        "one": {"cls": "distributed.Worker", "options": {"nthreads": 1}},
+    }
+    with SpecCluster(workers=spec, scheduler={"cls": "dagrpc.Scheduler", "options": {}}) as cluster:
+        assert cluster.observed == {"pair", "one"}
+        assert cluster.scheduler_info["n_workers"] == 3
+        cluster.scale_down(["pair"])
+        assert cluster.observed == {"one"}
+        assert cluster.scheduler_info["n_workers"] == 1
+        with pytest.raises(ValueError, match="does not know what a further worker is"):
+            cluster.scale(3)
+
+
+def test_by_cores_and_memory() -> None:
+    worker = {"cls": Worker, "options": {"nthreads": 2, "memory_limit": "1 GiB"}}
+    with SpecCluster(worker=worker) as cluster:
+        cluster.scale(cores=3)
+        assert len(cluster.plan) == 2
+        cluster.scale(memory="2.5 GiB")
+        assert len(cluster.plan) == 3
+    with SpecCluster(worker={"cls": Worker, "options": {}}) as cluster:
+        with pytest.raises(ValueError, match="How much memory"):
+            cluster.scale(memory="1 GiB")
+        with pytest.raises(ValueError, match="How much cores"):
+            cluster.scale(cores=1)
+        with pytest.raises(ValueError, match="-1 workers"):
+            cluster.scale(-1)
+
+
+def test_a_worker_that_is_lost_is_replaced() -> None:
+    with dask.config.set({"dagrpc.deploy.lost-worker-timeout": 0.1}):
+        spec = {"a": {"cls": Nanny, "options": {"nthreads": 1}}}
+        with SpecCluster(workers=spec, scheduler_sync_interval=0.05) as cluster, Client(cluster) as client:
+            before = cluster.workers["a"]
+            cluster._loop.run(before.close())
+            wait_until(lambda: cluster.workers.get("a") not in (None, before) and cluster.observed == {"a"})
+            assert client.submit(inc, 1).result(timeout=60) == 2
+
+
+def test_what_does_not_start_is_said() -> None:
+    with pytest.raises(RuntimeError, match=r"worker bad: .*no-such-host"):
+        SpecCluster(workers={"bad": {"cls": Worker, "options": {"host": "no-such-host", "death_timeout": 1}}})
+    with pytest.raises(RuntimeError, match=r"no.such\.Class"):
+        SpecCluster(scheduler={"cls": "no.such.Class", "options": {}})
+    with pytest.raises(NotImplementedError, match="by its name"):
+        SpecCluster.from_name("mine")
+    with SpecCluster(worker={"cls": Worker, "options": {"host": "no-such-host"}}) as cluster:
+        with pytest.raises(RuntimeError, match="1 of 1 workers did not start"):
+            cluster.scale(1)
+        assert cluster.plan == set()
+
+
+def test_the_scheduler_can_outlive_its_cluster() -> None:
+    async def main() -> None:
+        async with SpecCluster(workers={0: ONE}, asynchronous=True, shutdown_scheduler=False) as cluster:
+            scheduler: Scheduler = cluster.scheduler
+        assert scheduler.status is Status.running
+        assert dict(scheduler.workers) == {}
+        await scheduler.close()
+
+    asyncio.run(main())
+
+
+# --- adaptive ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_a_cluster_grows_and_shrinks_with_its_work(processes: bool, tmp_path: Path) -> None:
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, processes=processes) as cluster,
+        Client(cluster) as client,
+    ):
+        adaptive = cluster.adapt(minimum=0, maximum=2, interval="50ms", wait_count=2)
+        assert "maximum: 2" in repr(adaptive)
+        futures = [client.submit(wait_for_file, str(tmp_path / "go"), pure=False) for _ in range(20)]
+        wait_until(lambda: len(cluster.observed) == 2)
+        (tmp_path / "go").touch()
+        assert client.gather(futures) == [1] * 20
+        # Results stay although workers go.
+        wait_until(lambda: len(cluster.plan) == 1)
+        assert client.gather(futures) == [1] * 20
+        assert next(decision["status"] for _, decision in adaptive.log) == "up"
+        del futures
+        wait_until(lambda: len(cluster.plan) == 0)
+        assert client.submit(inc, 1).result(timeout=60) == 2
+
+
+def test_a_minimum_is_kept_and_scaling_by_hand_ends_it() -> None:
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=False) as cluster:
+        first = cluster.adapt(minimum=1, interval="20ms")
+        wait_until(lambda: len(cluster.plan) == 1)
+        second = cluster.adapt(maximum=3)
+        assert (first.state, second.state) == ("stopped", "running")
+        assert (second.minimum, second.maximum, second.interval) == (1, 3, 0.02)
+        cluster.scale(2)
+        assert second.state == "stopped"
+        assert len(cluster.plan) == 2
+
+
+def test_bounds_by_cores_and_memory() -> None:
+    with LocalCluster(n_workers=0, threads_per_worker=2, processes=False, memory_limit="1 GiB") as cluster:
+        adaptive = cluster.adapt(minimum_cores=3, maximum_cores=9, maximum_memory="3 GiB", interval=0)
+        assert (adaptive.minimum, adaptive.maximum) == (2, 3)
+        for bad in ({"maximum": 1.5}, {"minimum": 3, "maximum": 2}, {"minimum": -1}, {"maximum": "many"}):
+            with pytest.raises(ValueError, match="imum is"):
+                cluster.adapt(**bad)
+        assert cluster._adaptive is adaptive
+
+
+def test_a_policy_of_ones_own() -> None:
+    class Mine(Adaptive):
+        wanted = 2
+
+        def target(self) -> int:  # type: ignore[override]
+            return self.wanted
+
+        async def workers_to_close(self, target: int) -> Iterable[Any]:
+            return sorted(self.plan)[target:]
+
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=False) as cluster:
+        adaptive = cluster.adapt(Adaptive=Mine, interval="20ms", wait_count=3)
+        assert isinstance(adaptive, Mine)
+        wait_until(lambda: len(cluster.observed) == 2)
+        adaptive.wanted = 1
+        wait_until(lambda: cluster.plan == {0})
+
+
+def test_what_goes_together_is_decided_by_a_key() -> None:
+    with SpecCluster(workers=dict.fromkeys(("a-0", "a-1", "b-0"), ONE), worker=ONE) as cluster:
+        adaptive = cluster.adapt(interval=0, minimum=0, worker_key=lambda worker: worker["name"][0])
+
+        async def choose(target: int) -> set[Any]:
+            await cluster._refresh()
+            return set(await adaptive.workers_to_close(target))
+
+        assert cluster._loop.run(choose(2)) == {"b-0"}
+        assert cluster._loop.run(choose(0)) == {"a-0", "a-1", "b-0"}
+
+
+# --- LocalCluster ------------------------------------------------------------------------------------------------
+
+
+def test_names_and_classes() -> None:
+    with LocalCluster("called", 1, 1, processes=False) as cluster:
+        assert cluster.name == "called"
+        assert isinstance(cluster.scheduler, Scheduler)
+        assert [type(worker) for worker in cluster.workers.values()] == [Worker]
+        with pytest.raises(NotImplementedError, match="scale"):
+            cluster.start_worker()
+
+    class MyWorker(Worker):
+        color = "red"
+
+    with LocalCluster(n_workers=1, worker_class=MyWorker) as cluster, Client(cluster) as client:
+        assert client.run(lambda dask_worker: dask_worker.color) == {cluster.workers[0].address: "red"}
+    with LocalCluster(n_workers=1, worker_class="distributed.Nanny") as cluster:
+        with pytest.raises(AttributeError, match="in other processes"):
+            _ = cluster.workers
+        assert cluster.plan == cluster.observed == {0}
+
+
+def test_options_of_scheduler_and_workers() -> None:
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            interface="lo",
+            protocol="tcp",
+            scheduler_kwargs={"allowed_failures": 7, "idle_timeout": "1 hour"},
+            env={"COLOR": "red"},
+            config={"mine": {"number": 7}},
+            death_timeout="1 minute",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        assert client.submit(lambda: (os.environ["COLOR"], dask.config.get("mine.number"))).result() == ("red", 7)
+        assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.options.allowed_failures) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"protocol": "ucx"}, ValueError, "ucx"),
+        ({"security": True}, NotImplementedError, "security"),
+        ({"blocked_handlers": ["feed"]}, NotImplementedError, "blocked_handlers"),
+        ({"interface": "nowhere0"}, ValueError, "nowhere0"),
+        ({"interface": "lo", "host": "127.0.0.1"}, ValueError, "one of them"),
+        ({"scheduler_kwargs": {"colour": 1}}, TypeError, "colour"),
+        ({"processes": False, "env": {"A": "b"}}, ValueError, "env="),
+        ({"worker_class": "no.such.Class"}, ValueError, r"no\.such\.Class"),
+    ],
+)
+def test_what_cannot_be_is_said(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        LocalCluster(n_workers=0, **arguments)
