@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -307,16 +307,15 @@ service_kwargs, transition_counter_max
     @property
     def events(self) -> Mapping[str, Sequence[tuple[float, Any]]]:
         """What was logged under each topic: times and messages, oldest first."""
-        log = self._service.events
-        return {topic: log.events(topic) for topic in log.topics()}
+        return self._service.events
 
-    def log_event(self, topic: str | Iterable[str], msg: Any) -> None:
+    def log_event(self, topic: str | Collection[str], msg: Any) -> None:
         """Log an event under one topic or several, and tell those who subscribed."""
-        self._home.call(self._service.events.log, topic, msg)
+        self._service.events.log_event(topic, msg)
 
     def get_events(self, topic: str | None = None) -> Any:
         """Return the events of a topic; of all topics, by topic, if none is given."""
-        return self.events if topic is None else list(self._service.events.events(topic))
+        return dict(self.events) if topic is None else self.events.get(topic, [])
 
     # --- idleness and size ---------------------------------------------------------------------------------------
 
