@@ -67,6 +67,7 @@ _EXPORTS = {
     "install_as_distributed": "dagrpc.compat.install",
     "local_client": "dagrpc.inside_task",
     "print": "dagrpc.messages",
+    "performance_report": "dagrpc.diagnostics.report",
     "progress": "dagrpc.progress_bar",
     "rejoin": "dagrpc.inside_task",
     "secede": "dagrpc.inside_task",

@@ -83,6 +83,8 @@ DEFAULTS: dict[str, Any] = {
     "worker.profile.interval": 0.01,
     "worker.profile.cycle": 1.0,
     "worker.profile.low-level": False,
+    # Memory outside of results counts as lasting once it has been in use for so long.
+    "worker.memory.recent-to-old-time": 30.0,
     # How often a worker sends its measurements.
     "worker.heartbeat-interval": 1.0,
     # Variables for worker processes before they start, unless they are set.
@@ -100,6 +102,28 @@ DEFAULTS: dict[str, Any] = {
     "nanny.restart-window": 60.0,
     # How often a client polls for what it cannot be told.
     "client.heartbeat": 5.0,
+    # Of each graph, how many of the functions and cells that submitted it the scheduler is told; how many graphs it
+    # remembers them of; which modules (with what is in them) and files (patterns) are passed over.
+    "diagnostics.computations.nframes": 0,
+    "diagnostics.computations.max-history": 100,
+    "diagnostics.computations.ignore-modules": [
+        "asyncio",
+        "concurrent",
+        "contextlib",
+        "dask",
+        "dagrpc",
+        "debugpy",
+        "distributed",
+        "execnet",
+        "functools",
+        "ipykernel",
+        "IPython",
+        "pluggy",
+        "threading",
+        "xarray",
+        "xdist",
+    ],
+    "diagnostics.computations.ignore-files": ["runpy", r".*py\.?test.*", "pycharm"],
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
     # How many lines of its log a process remembers, and how it formats them.

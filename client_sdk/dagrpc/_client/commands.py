@@ -27,7 +27,7 @@ Request: TypeAlias = client_session_pb2.UpdateGraphRequest
 class Call:
     """One call of a function, submitted by itself; a graph of its own."""
 
-    __slots__ = ("dependencies", "digest", "fifo_timeout", "options", "run_spec", "wire")
+    __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "wire")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Call:
         self.dependencies = dependencies
         self.options = options
         self.fifo_timeout = fifo_timeout
+        self.code: Sequence[str] = ()
 
 
 TaskRecord: TypeAlias = tuple[str, Sequence[str], bytes, Sequence[int], int, int, bool]
@@ -61,6 +62,8 @@ class Part:
     options: list[graph_pb2.TaskOptions] = field(default_factory=list)
     tasks: list[TaskRecord] = field(default_factory=list)
     nbytes: int = 0
+    code: Sequence[str] = ()
+    """What submitted the graph, if that is to be told."""
 
     def add(self, task: TaskRecord) -> None:
         """Add a task."""
@@ -198,6 +201,7 @@ class _Batch:
             part.graph_id = uuid.uuid4().hex
             part.last = True
             part.fifo_timeout_seconds = self._call_timeout = call.fifo_timeout
+            part.code.extend(call.code)
             self._digests, self._options = {}, {}
         position = self._digests.get(call.digest)
         if position is None:
@@ -223,6 +227,7 @@ class _Batch:
         target.graph_id = part.graph_id
         target.last = part.last
         target.fifo_timeout_seconds = part.fifo_timeout
+        target.code.extend(part.code)
         for digest, data in part.shared:
             target.shared.add(digest=digest, data=data)
             self.size += len(data)

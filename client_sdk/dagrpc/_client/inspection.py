@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import diagnostics
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Workers
+from dagrpc._client.waiting import Operation
 from dagrpc._graph.lower import checked_key
 from dagrpc.v1 import diagnostics_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc.diagnostics.figures import Figure
 
 Moment: TypeAlias = float | str | timedelta | None
 """Seconds since the epoch, or how long ago."""
@@ -101,24 +106,36 @@ class Inspection(Administration):
         >>> client.profile("fit")["count"]  # doctest: +SKIP
         1843
         """
-        if plot or filename:
-            raise NotImplementedError("Profiles cannot be drawn yet: leave plot and filename out")
+        if plot == "save":
+            filename = filename or "dask-profile.html"
         subject = pb.PROFILE_SUBJECT_TASKS
         if scheduler:
             subject = pb.PROFILE_SUBJECT_SCHEDULER
         elif server:
             subject = pb.PROFILE_SUBJECT_WORKER_LOOPS
-        return self._call(
-            diagnostics.profile(
-                self._session,
-                subject,
-                "" if key is None else str(key),
-                _moment("start", start),
-                _moment("stop", stop),
-                workers,
-                merge_workers,
+        return self._run(
+            self._profile(
+                diagnostics.profile(
+                    self._session,
+                    subject,
+                    "" if key is None else str(key),
+                    _moment("start", start),
+                    _moment("stop", stop),
+                    workers,
+                    merge_workers,
+                ),
+                bool(plot or filename),
+                filename,
             )
         )
+
+    def _profile(self, question: Coroutine[Any, Any, Any], plot: bool, filename: str | None) -> Operation[Any]:
+        profile = yield from self._one(question)
+        if not plot:
+            return profile
+        from dagrpc.diagnostics.figures import profile_figure
+
+        return profile, _saved(profile_figure(profile), filename)
 
     def get_task_stream(
         self,
@@ -166,18 +183,29 @@ class Inspection(Administration):
         """
         if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
             raise TypeError(f"count must be a number of tasks, not {count!r}")
-        if plot:
-            raise NotImplementedError("Task streams cannot be drawn yet: leave plot out")
         request = pb.GetTaskStreamRequest(
             start=_moment("start", start),
             stop=_moment("stop", stop),
             count=max(count or 0, 0),
             cursor_only=count is not None and count <= 0,
         )
-        return self._call(self._task_stream(request))
+        return self._run(self._task_stream(request, bool(plot), filename if plot == "save" else None))
 
-    async def _task_stream(self, request: pb.GetTaskStreamRequest) -> Any:
-        return tuple((await diagnostics.task_stream(self._session, request)).tasks)
+    def _task_stream(self, request: pb.GetTaskStreamRequest, plot: bool, filename: str | None) -> Operation[Any]:
+        stream = yield from self._one(diagnostics.task_stream(self._session, request))
+        tasks = tuple(stream.tasks)
+        if not plot:
+            return tasks
+        from dagrpc.diagnostics.figures import task_stream_figure
+
+        return tasks, _saved(task_stream_figure(tasks), filename)
+
+
+def _saved(figure: Figure, filename: str | None) -> Figure:
+    """Return a figure, having written it if a file is named."""
+    if filename:
+        figure.save(filename)
+    return figure
 
 
 def _moment(name: str, value: Moment) -> float:

@@ -13,7 +13,8 @@ import grpc
 
 from dagrpc import config
 from dagrpc._client.actor_calls import ActorCaller
-from dagrpc._client.commands import Command, Ping, encode_commands
+from dagrpc._client.code import CallingCode
+from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
 from dagrpc._client.state import KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
@@ -57,6 +58,8 @@ class ClientSession:
         """Calls the scheduler's unary methods, over the session's connection."""
         self.data: ChannelPool | None = None
         """Connections for bulk data, by address."""
+        self.code = CallingCode.configured()
+        """Returns the code that submits something, if the scheduler is to be told."""
         self.on_lost: Callable[[], object] = lambda: None
         """Called once, on the loop, when the stream ended and nobody had asked for it."""
         self.families: tuple[str, ...] | None = None
@@ -85,6 +88,8 @@ class ClientSession:
 
     def send(self, command: Command) -> None:
         """Queue a command behind all earlier ones. May be called from any thread, also from finalizers."""
+        if self.code is not None and isinstance(command, (Call, Part)):
+            command.code = self.code()
         # Appended before the flag is read; `_flush` lowers the flag before it looks: no command is left lying.
         self._pending.append(command)
         if not self._flush_scheduled:

@@ -1,3 +1,24 @@
-"""What a cluster did: recordings, figures and reports."""
+"""What a cluster did: recordings, figures, reports, its memory over time."""
 
 from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Where each name comes from. Looked up when it is first used, as in `dagrpc` itself.
+_EXPORTS = {
+    "MemorySampler": "dagrpc.diagnostics.memory",
+    "get_task_metadata": "dagrpc.diagnostics.recording",
+    "get_task_stream": "dagrpc.diagnostics.recording",
+    "performance_report": "dagrpc.diagnostics.report",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'dagrpc.diagnostics' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value

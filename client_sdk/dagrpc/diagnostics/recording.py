@@ -10,6 +10,7 @@ from dagrpc._client import diagnostics
 from dagrpc._client.lookup import default_client
 from dagrpc._client.waiting import run_awaiting, run_blocking
 from dagrpc.client import Client
+from dagrpc.diagnostics.figures import task_stream_figure
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 
 
@@ -96,6 +97,10 @@ class get_task_stream(_Recording):
 
     def _take(self, stream: diagnostics.TaskStream) -> None:
         self.data += stream.tasks
+        if self._plot:
+            self.figure = task_stream_figure(self.data)
+        if self._plot == "save":
+            self.figure.save(self._filename)
 
 
 class get_task_metadata(_Recording):

@@ -184,3 +184,81 @@ class FlushRecordsResponse(_message.Message):
     records: _records_pb2.RecordBatch
     more: bool
     def __init__(self, records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class BeginReportRequest(_message.Message):
+    __slots__ = ("client_id",)
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    client_id: str
+    def __init__(self, client_id: _Optional[str] = ...) -> None: ...
+
+class BeginReportResponse(_message.Message):
+    __slots__ = ("report_id", "time")
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    report_id: str
+    time: float
+    def __init__(self, report_id: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+
+class EndReportRequest(_message.Message):
+    __slots__ = ("report_id",)
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    report_id: str
+    def __init__(self, report_id: _Optional[str] = ...) -> None: ...
+
+class EndReportResponse(_message.Message):
+    __slots__ = ("measurements", "computations")
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    COMPUTATIONS_FIELD_NUMBER: _ClassVar[int]
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurements]
+    computations: _containers.RepeatedCompositeFieldContainer[Computation]
+    def __init__(self, measurements: _Optional[_Iterable[_Union[Measurements, _Mapping]]] = ..., computations: _Optional[_Iterable[_Union[Computation, _Mapping]]] = ...) -> None: ...
+
+class Measurements(_message.Message):
+    __slots__ = ("worker", "times", "cpu", "memory", "managed", "executing")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    MANAGED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTING_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    times: _containers.RepeatedScalarFieldContainer[float]
+    cpu: _containers.RepeatedScalarFieldContainer[float]
+    memory: _containers.RepeatedScalarFieldContainer[float]
+    managed: _containers.RepeatedScalarFieldContainer[float]
+    executing: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, worker: _Optional[str] = ..., times: _Optional[_Iterable[float]] = ..., cpu: _Optional[_Iterable[float]] = ..., memory: _Optional[_Iterable[float]] = ..., managed: _Optional[_Iterable[float]] = ..., executing: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Computation(_message.Message):
+    __slots__ = ("start", "client_id", "tasks", "code")
+    START_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    start: float
+    client_id: str
+    tasks: int
+    code: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, start: _Optional[float] = ..., client_id: _Optional[str] = ..., tasks: _Optional[int] = ..., code: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetMemoryRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetMemoryResponse(_message.Message):
+    __slots__ = ("workers",)
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerMemory]
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerMemory, _Mapping]]] = ...) -> None: ...
+
+class WorkerMemory(_message.Message):
+    __slots__ = ("worker", "process", "managed", "spilled")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    MANAGED_FIELD_NUMBER: _ClassVar[int]
+    SPILLED_FIELD_NUMBER: _ClassVar[int]
+    worker: str
+    process: float
+    managed: float
+    spilled: float
+    def __init__(self, worker: _Optional[str] = ..., process: _Optional[float] = ..., managed: _Optional[float] = ..., spilled: _Optional[float] = ...) -> None: ...

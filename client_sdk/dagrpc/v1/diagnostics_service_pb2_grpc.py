@@ -54,6 +54,21 @@ class DiagnosticsServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.FromString,
                 _registered_method=True)
+        self.BeginReport = channel.unary_unary(
+                '/dagrpc.v1.DiagnosticsService/BeginReport',
+                request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportResponse.FromString,
+                _registered_method=True)
+        self.EndReport = channel.unary_unary(
+                '/dagrpc.v1.DiagnosticsService/EndReport',
+                request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportResponse.FromString,
+                _registered_method=True)
+        self.GetMemory = channel.unary_unary(
+                '/dagrpc.v1.DiagnosticsService/GetMemory',
+                request_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryResponse.FromString,
+                _registered_method=True)
 
 
 class DiagnosticsServiceServicer:
@@ -90,6 +105,30 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginReport(self, request, context):
+        """Begins to keep the measurements of workers and scheduler, for a report. It is kept up to its end, or to that of the
+        client's session. Not idempotent: each call begins another.
+
+        Errors: NOT_FOUND/UNKNOWN_SESSION; RESOURCE_EXHAUSTED/LIMIT_REACHED if a hundred are under way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndReport(self, request, context):
+        """Returns what was measured since a report began, and ends it. Errors: NOT_FOUND/UNKNOWN_KEY if it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMemory(self, request, context):
+        """How much memory the workers use at the moment, by their last measurements.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DiagnosticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -107,6 +146,21 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetTaskStream,
                     request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.SerializeToString,
+            ),
+            'BeginReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginReport,
+                    request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportResponse.SerializeToString,
+            ),
+            'EndReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndReport,
+                    request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportResponse.SerializeToString,
+            ),
+            'GetMemory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMemory,
+                    request_deserializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -195,6 +249,87 @@ class DiagnosticsService:
             '/dagrpc.v1.DiagnosticsService/GetTaskStream',
             dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamRequest.SerializeToString,
             dagrpc_dot_v1_dot_diagnostics__service__pb2.GetTaskStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.DiagnosticsService/BeginReport',
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportRequest.SerializeToString,
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.BeginReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.DiagnosticsService/EndReport',
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportRequest.SerializeToString,
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.EndReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMemory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.DiagnosticsService/GetMemory',
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryRequest.SerializeToString,
+            dagrpc_dot_v1_dot_diagnostics__service__pb2.GetMemoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,6 +80,9 @@ def _take(
         if kind in _ABOUT_EVENTS:
             _take_about_events(service, client, command, kind)
             continue
+        if kind == "graph" and command.graph.code:
+            graph = command.graph
+            service.reports.computations.add(client, graph.graph_id, tuple(graph.code), len(graph.tasks))
         event = client_event(client, command, stimulus)
         if event is not None:
             service.handle(event)

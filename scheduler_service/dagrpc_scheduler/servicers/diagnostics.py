@@ -102,6 +102,28 @@ class DiagnosticsServicer:
         last = pb.GetTaskStreamResponse(cursor=records.cursor, unreachable=unreachable, dropped=records.dropped)
         await context.write(last.SerializeToString())
 
+    # --- reports -------------------------------------------------------------------------------------------------
+
+    async def BeginReport(self, request: pb.BeginReportRequest) -> pb.BeginReportResponse:
+        name, now = self._service.reports.begin(request.client_id)
+        return pb.BeginReportResponse(report_id=name, time=now)
+
+    async def EndReport(self, request: pb.EndReportRequest) -> pb.EndReportResponse:
+        return self._service.reports.end(request.report_id)
+
+    async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.GetMemoryResponse:
+        return pb.GetMemoryResponse(
+            workers=[
+                pb.WorkerMemory(
+                    worker=address,
+                    process=worker.metrics.get("memory", 0.0),
+                    managed=worker.metrics.get("managed_bytes", 0.0),
+                    spilled=worker.metrics.get("spilled_bytes", 0.0),
+                )
+                for address, worker in self._service.sessions.workers.items()
+            ]
+        )
+
     async def _flush(self) -> list[str]:
         """Have all that workers have recorded; return the addresses of those that did not answer."""
         silent: list[str] = []

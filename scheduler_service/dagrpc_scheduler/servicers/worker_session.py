@@ -178,6 +178,7 @@ class WorkerSessionServicer:
             now = time.time()
             connection.last_seen = now
             connection.metrics = dict(message.metrics)
+            self._service.reports.measured(message.address, now, connection.metrics)
             records = self._service.records
             if message.HasField("records"):
                 records.add(message.address, message.records)

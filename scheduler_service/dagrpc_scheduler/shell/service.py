@@ -36,6 +36,7 @@ from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.records import Records
+from dagrpc_scheduler.shell.reports import Reports
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.timers import Timers
 from dagrpc_scheduler.shell.topics import EventLog
@@ -101,6 +102,8 @@ class SchedulerService:
         self.coordination = Coordination(self)
         self.records = Records()
         """What workers have recorded, once somebody has asked."""
+        self.reports = Reports(self)
+        """What is measured for those who make reports."""
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)

@@ -1,0 +1,89 @@
+"""HTML pages that need nothing but themselves: style, script and data are in the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import Any
+
+# The browser itself sees to it that nothing is fetched.
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("dagrpc.diagnostics").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole page.
+
+    Parameters
+    ----------
+    title : str
+        Its title, as text.
+    body : str
+        What it shows, as HTML.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_asset('report.css')}</style>\n</head>\n<body>\n{body}\n"
+        f"<noscript><p>The figures of this page need its script.</p></noscript>\n"
+        f"<script>\n{_asset('report.js')}</script>\n</body>\n</html>\n"
+    )
+
+
+def figure(kind: str, data: Any) -> str:
+    """Return the place of a figure, with its data.
+
+    Parameters
+    ----------
+    kind : {"taskStream", "profile", "lines"}
+        Which function of the script draws it.
+    data : object
+        What it draws.
+    """
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False, default=str)
+    # Nothing that could end the element, whatever the data holds.
+    text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return f'<div class="figure" data-kind="{escape(kind)}"><script type="application/json">{text}</script></div>'
+
+
+def section(name: str, title: str, *parts: str) -> str:
+    """Return a section, whose parts are HTML."""
+    return f'<section>\n<h2 id="{escape(name)}">{escape(title)}</h2>\n' + "\n".join(parts) + "\n</section>"
+
+
+def hint(text: str) -> str:
+    """Return a remark."""
+    return f'<p class="hint">{escape(text)}</p>'
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Iterable[int] = ()) -> str:
+    """Return a table of texts.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The names of the columns; empty: none.
+    rows : iterable of sequences
+        The cells.
+    numbers : iterable of int
+        Positions of the columns that are aligned to the right.
+    """
+    right = frozenset(numbers)
+
+    def row(cells: Sequence[Any], tag: str) -> str:
+        found = []
+        for position, cell in enumerate(cells):
+            style = ' class="number"' if position in right else ""
+            found.append(f"<{tag}{style}>{escape(str(cell))}</{tag}>")
+        return "<tr>" + "".join(found) + "</tr>"
+
+    head = row(header, "th") if header else ""
+    return f'<div class="scroll"><table>{head}{"".join(row(cells, "td") for cells in rows)}</table></div>'

@@ -1,0 +1,127 @@
+"""What a performance report shows: asked of the cluster, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from dagrpc._client import diagnostics
+from dagrpc._client.session import ClientSession
+from dagrpc._profiling.trees import Profile, new_profile
+from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.v1 import diagnostics_service_pb2 as pb
+from dagrpc.v1 import scheduler_service_pb2
+
+logger = logging.getLogger("dagrpc.client")
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Begun:
+    """A report in the making."""
+
+    report_id: str
+    start: float
+    """When it began, by the scheduler's clock."""
+    cursor: int
+    """Where its task stream begins."""
+
+
+@dataclass(slots=True)
+class ReportData:
+    """What happened between the beginning and the end of a report."""
+
+    start: float
+    stop: float
+    """In seconds since the epoch."""
+    stream: diagnostics.TaskStream
+    tasks: Profile
+    loops: Profile
+    scheduler: Profile
+    measured: pb.EndReportResponse
+    cluster: scheduler_service_pb2.GetClusterInfoResponse
+    code: str = ""
+    """The code that the report is about, or around it."""
+    code_line: int = 0
+    """Which of its lines began the report, counted from 1; 0: not known."""
+    code_name: str = ""
+    """Where it is."""
+    missing: list[str] = field(default_factory=list)
+    """What could not be had, and why."""
+
+
+async def begin(session: ClientSession) -> Begun:
+    """Have the cluster record what a report shows."""
+    client = diagnostics.diagnostics_client(session)
+    # What was submitted before has to be known there, and is no part of it.
+    await session.ping()
+    stream = await diagnostics.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True))
+    request = pb.BeginReportRequest(client_id=session.client_id)
+    answer = await client.call("BeginReport", request, pb.BeginReportResponse)
+    return Begun(answer.report_id, answer.time, stream.cursor)
+
+
+async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportData:
+    """Return what happened since a report began.
+
+    Parameters
+    ----------
+    stop : float
+        How many seconds it took.
+    """
+    client = diagnostics.diagnostics_client(session)
+    missing: list[str] = []
+
+    async def get(what: str, question: Coroutine[Any, Any, T], otherwise: T) -> T:
+        # A report without one of its parts is better than none.
+        try:
+            return await question
+        except (DagrpcError, CommClosedError, TimeoutError) as error:
+            logger.warning("The report is without %s: %s", what, error)
+            missing.append(f"{what}: {error}")
+            return otherwise
+
+    def profile(subject: pb.ProfileSubject) -> Coroutine[Any, Any, Any]:
+        return diagnostics.profile(session, subject, start=begun.start)
+
+    request = pb.GetTaskStreamRequest(after=begun.cursor, transfers=True)
+    stream, tasks, loops, scheduler, cluster = await asyncio.gather(
+        get("the task stream", diagnostics.task_stream(session, request), diagnostics.TaskStream()),
+        get("the profile of the tasks", profile(pb.PROFILE_SUBJECT_TASKS), new_profile()),
+        get("the profile of the workers", profile(pb.PROFILE_SUBJECT_WORKER_LOOPS), new_profile()),
+        get("the profile of the scheduler", profile(pb.PROFILE_SUBJECT_SCHEDULER), new_profile()),
+        get(
+            "what the cluster is",
+            client_info(session),
+            scheduler_service_pb2.GetClusterInfoResponse(),
+        ),
+    )
+    measured = await get(
+        "measurements",
+        client.call("EndReport", pb.EndReportRequest(report_id=begun.report_id), pb.EndReportResponse),
+        pb.EndReportResponse(),
+    )
+    return ReportData(
+        begun.start, begun.start + stop, stream, tasks, loops, scheduler, measured, cluster, missing=missing
+    )
+
+
+async def client_info(session: ClientSession) -> scheduler_service_pb2.GetClusterInfoResponse:
+    """Return what the cluster is."""
+    session.check_open()
+    assert session.scheduler is not None
+    return await session.scheduler.call(
+        "GetClusterInfo",
+        scheduler_service_pb2.GetClusterInfoRequest(),
+        scheduler_service_pb2.GetClusterInfoResponse,
+    )
+
+
+def unknown_workers(data: ReportData) -> Sequence[str]:
+    """Return the addresses of workers that have left meanwhile."""
+    known = {worker.address for worker in data.cluster.workers}
+    return sorted({task["worker"] for task in data.stream.tasks} - known)
