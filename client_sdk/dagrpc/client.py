@@ -16,6 +16,7 @@ from dagrpc._client.dataset_verbs import DatasetVerbs
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
 from dagrpc._client.options import Duration, Workers, explicit_options
+from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
 from dagrpc._client.state import KeyState, lock
 from dagrpc.executor import ClientExecutor
@@ -24,7 +25,7 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 
 
-class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences):
+class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences, Plugging):
     """Connects to a cluster and has it compute.
 
     Parameters

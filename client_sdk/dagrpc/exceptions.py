@@ -62,6 +62,7 @@ __all__ = [
     "RemoteTaskError",
     "Reschedule",
     "UnknownKeyError",
+    "UnknownPluginError",
     "UnknownSessionError",
     "UnknownWorkerError",
     "VersionMismatchWarning",
@@ -111,6 +112,12 @@ class UnknownSessionError(DagrpcError):
     """The session has ended or never was."""
 
     reason = "UNKNOWN_SESSION"
+
+
+class UnknownPluginError(DagrpcError, ValueError):
+    """No plugin has that name."""
+
+    reason = "UNKNOWN_PLUGIN"
 
 
 class VersionUnsupportedError(DagrpcError):

@@ -27,6 +27,7 @@ from dagrpc.v1 import (
     log_service_pb2,
     metadata_service_pb2,
     nanny_service_pb2,
+    plugin_service_pb2,
     scaling_service_pb2,
     scheduler_service_pb2,
     worker_service_pb2,
@@ -37,6 +38,7 @@ SCHEDULER = [
     scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
     worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"],
     inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"],
+    plugin_service_pb2.DESCRIPTOR.services_by_name["PluginService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
@@ -48,6 +50,7 @@ SCHEDULER = [
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
+    plugin_service_pb2.DESCRIPTOR.services_by_name["PluginHostService"],
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
     actor_service_pb2.DESCRIPTOR.services_by_name["ActorService"],
@@ -55,6 +58,7 @@ WORKER = [
 NANNY = [
     nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"],
     log_service_pb2.DESCRIPTOR.services_by_name["LogService"],
+    plugin_service_pb2.DESCRIPTOR.services_by_name["PluginHostService"],
 ]
 
 # These end the service, or wait by design, when their request happens to be valid.

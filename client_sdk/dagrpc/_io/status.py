@@ -24,6 +24,7 @@ CODES: dict[type[DagrpcError], grpc.StatusCode] = {
     exceptions.UnknownKeyError: grpc.StatusCode.NOT_FOUND,
     exceptions.UnknownWorkerError: grpc.StatusCode.NOT_FOUND,
     exceptions.UnknownSessionError: grpc.StatusCode.NOT_FOUND,
+    exceptions.UnknownPluginError: grpc.StatusCode.NOT_FOUND,
     exceptions.VersionUnsupportedError: grpc.StatusCode.FAILED_PRECONDITION,
     exceptions.NoWorkersError: grpc.StatusCode.FAILED_PRECONDITION,
     exceptions.CodeNotAllowedError: grpc.StatusCode.PERMISSION_DENIED,

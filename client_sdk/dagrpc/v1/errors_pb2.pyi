@@ -19,6 +19,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_DUPLICATE_WORKER: _ClassVar[Reason]
     REASON_INTERNAL: _ClassVar[Reason]
     REASON_NOT_SAME_HOST: _ClassVar[Reason]
+    REASON_UNKNOWN_PLUGIN: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_INVALID_REQUEST: Reason
 REASON_UNKNOWN_KEY: Reason
@@ -32,3 +33,4 @@ REASON_NOT_READY: Reason
 REASON_DUPLICATE_WORKER: Reason
 REASON_INTERNAL: Reason
 REASON_NOT_SAME_HOST: Reason
+REASON_UNKNOWN_PLUGIN: Reason

@@ -36,7 +36,7 @@ class ComputeResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[WorkerWelcome, _Mapping]] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., addresses: _Optional[_Iterable[str]] = ..., commands: _Optional[_Iterable[_Union[WorkerCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
 
 class WorkerHello(_message.Message):
-    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services")
+    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "plugins_revision")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class WorkerHello(_message.Message):
     PID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    PLUGINS_REVISION_FIELD_NUMBER: _ClassVar[int]
     address: str
     name: str
     nthreads: int
@@ -71,7 +72,8 @@ class WorkerHello(_message.Message):
     pid: int
     versions: _common_pb2.Versions
     services: _containers.ScalarMap[str, int]
-    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    plugins_revision: int
+    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., plugins_revision: _Optional[int] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
     __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "record")

@@ -67,7 +67,10 @@ class WorkerSessionServicer:
             raise InvalidRequestError("the first message of a worker's session must hold `hello`")
         connection = self._admit(first.hello, context)
         session, hello = connection.session, connection.hello
+        await service.plugin_registry.complete(connection)
         await session.write_now(self._welcome(connection.name))
+        # From here to the next line nothing can come in between.
+        await service.plugin_registry.complete(connection)
         service.sessions.workers[hello.address] = connection
         service.handle(
             events.WorkerAdded(
@@ -104,7 +107,7 @@ class WorkerSessionServicer:
         session: Session[effects.Effect] = Session(
             context, worker_messages, worker_session_pb2.ComputeRequest, f"worker {hello.address}"
         )
-        return WorkerConnection(hello, name, session, time.time())
+        return WorkerConnection(hello, name, session, time.time(), plugins_revision=hello.plugins_revision)
 
     def _welcome(self, name: str) -> worker_session_pb2.ComputeResponse:
         return worker_session_pb2.ComputeResponse(

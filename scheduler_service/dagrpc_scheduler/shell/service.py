@@ -35,6 +35,7 @@ from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.loop_profile import LoopProfile
+from dagrpc_scheduler.shell.plugins import PluginRegistry
 from dagrpc_scheduler.shell.records import Records
 from dagrpc_scheduler.shell.reports import Reports
 from dagrpc_scheduler.shell.sessions import Sessions
@@ -104,6 +105,8 @@ class SchedulerService:
         """What workers have recorded, once somebody has asked."""
         self.reports = Reports(self)
         """What is measured for those who make reports."""
+        self.plugin_registry = PluginRegistry(self)
+        """The plugins of workers and nannies."""
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)
@@ -190,6 +193,8 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
         from dagrpc_scheduler.servicers.introspection import IntrospectionServicer
         from dagrpc_scheduler.servicers.metadata import MetadataServicer
+        from dagrpc_scheduler.servicers.plugins import SERVICE as PLUGIN_SERVICE
+        from dagrpc_scheduler.servicers.plugins import PluginServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
@@ -205,6 +210,7 @@ class SchedulerService:
         server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
         server.add_service(scaling.SERVICE, scaling.ScalingServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
+        server.add_service(PLUGIN_SERVICE, PluginServicer(self))
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         server.add_service(
             metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)

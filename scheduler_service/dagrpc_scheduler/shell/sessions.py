@@ -41,6 +41,8 @@ class WorkerConnection:
     """When it was last heard of, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Its last measurements."""
+    plugins_revision: int = 0
+    """The revision of the plugins that it is known to have."""
     goodbye: str | None = None
     """Why it said that it leaves, if it did."""
 

@@ -13,7 +13,7 @@ from dagrpc._codec import payload, tasks
 from dagrpc._io.server import Server, read_all
 from dagrpc._io.session import Session
 from dagrpc.exceptions import DuplicateWorkerError
-from dagrpc.v1 import graph_pb2, worker_session_pb2
+from dagrpc.v1 import graph_pb2, plugin_service_pb2, worker_session_pb2
 
 SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
 WAIT = 20.0
@@ -124,6 +124,19 @@ class JoinedWorker:
         self.command(free={"keys": ["at-work"]})
 
 
+class NoPlugins:
+    """Answers workers who ask for plugins that there are none."""
+
+    async def SyncPlugins(self, _: Any, context: Any) -> None:
+        await context.write(plugin_service_pb2.SyncPluginsResponse(revision=1).SerializeToString())
+
+    async def RegisterPlugin(self, _: Any) -> None:
+        raise NotImplementedError
+
+    async def UnregisterPlugin(self, _: Any) -> None:
+        raise NotImplementedError
+
+
 class StandIn:
     """The scheduler's side of the workers' sessions. Refuses names that are taken, as the scheduler does."""
 
@@ -137,6 +150,7 @@ class StandIn:
         self._changed = asyncio.Event()
         self._server = Server()
         self._server.add_service(SERVICE, self)
+        self._server.add_service(plugin_service_pb2.DESCRIPTOR.services_by_name["PluginService"], NoPlugins())
 
     async def start(self, port: int = 0) -> StandIn:
         """Serve."""

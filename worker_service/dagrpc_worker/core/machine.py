@@ -15,6 +15,7 @@ from dagrpc_worker.core.invariants import validate_state
 from dagrpc_worker.core.model import FETCH, WorkerState
 from dagrpc_worker.core.ready import start_tasks
 from dagrpc_worker.core.resources import Resources
+from dagrpc_worker.core.story import Entry
 from dagrpc_worker.core.transitions import settle
 from dagrpc_worker.core.views import WorkerView
 
@@ -63,6 +64,10 @@ class WorkerCore:
         self._validate = validate
         self.view = WorkerView(self._state)
         """Read-only access to what the core knows."""
+
+    def watch(self, watcher: Callable[[Entry], object] | None) -> None:
+        """Have a function called with each transition; see `Story.watch`."""
+        self._state.story.watch(watcher)
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
         """Take one event in; tell what is to be done because of it."""

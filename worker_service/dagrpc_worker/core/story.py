@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 Entry: TypeAlias = tuple[str, str, str, str, float]
@@ -21,8 +21,25 @@ class Story:
     def __init__(self, length: int) -> None:
         """Remember `length` transitions."""
         self.entries: deque[Entry] = deque(maxlen=length)
-        self.record = self.entries.append
+        self.record: Callable[[Entry], None] = self.entries.append
         """Adds an `Entry`. The deque's own method, since it runs at every transition."""
+
+    def watch(self, watcher: Callable[[Entry], object] | None) -> None:
+        """Have a function called with each entry from now on; none of those that nobody watches costs anything.
+
+        It is called in the middle of things: it must not look at the state, and not raise. None: no more.
+        """
+        remember = self.entries.append
+        if watcher is None:
+            self.record = remember
+            return
+        watch = watcher
+
+        def record(entry: Entry) -> None:
+            remember(entry)
+            watch(entry)
+
+        self.record = record
 
     def of(self, keys: Iterable[str]) -> list[Entry]:
         """Tell what happened to tasks."""

@@ -11,13 +11,18 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._io import log_servicer
+from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
+from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._io.server import Server
-from dagrpc._util.addresses import is_wildcard, join_address, local_ip
-from dagrpc.v1 import nanny_service_pb2
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address
+from dagrpc.exceptions import InvalidRequestError, NotReadyError
+from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2
 from dagrpc_worker.nanny import core
 from dagrpc_worker.nanny.core import NannyCore, Status
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.nanny.servicer import NannyServicer
+from dagrpc_worker.servicers.plugins import PluginHostServicer
+from dagrpc_worker.shell.plugins import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
 
 logger = logging.getLogger("dagrpc.nanny")
 
@@ -44,6 +49,19 @@ class NannyOptions:
     """What else the worker process is told: ``sys_path``, ``config`` and ``log_level``."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """Variables of the worker process."""
+
+
+class _NannyPlugins(PluginHost):
+    """The plugins of a nanny."""
+
+    def __init__(self, nanny: NannyService) -> None:
+        super().__init__(plugin_service_pb2.PLUGIN_KIND_NANNY, logger)
+        self._nanny = nanny
+
+    @property
+    def owner(self) -> NannyService:
+        """The nanny."""
+        return self._nanny
 
 
 class NannyService:
@@ -80,6 +98,10 @@ class NannyService:
             int(config.get("nanny.max-restarts")),
             config.get_seconds("nanny.restart-window") or 60.0,
         )
+        self.env = dict(options.environ)
+        """Variables of the worker processes that are yet to be started."""
+        self.plugin_host = _NannyPlugins(self)
+        """Sets plugins up and tears them down."""
         self._process: WorkerProcess | None = None
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
@@ -91,6 +113,10 @@ class NannyService:
         self._servicer = NannyServicer(self)
         self._server.add_service(NANNY_SERVICE, self._servicer)
         self._server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("nanny"))
+        plugins = PluginHostServicer(
+            self.plugin_host, lambda: self.worker_address, self.adopt_plugins, self._restart_if_wanted
+        )
+        self._server.add_service(HOST_SERVICE, plugins)
         self._closing: asyncio.Task[None] | None = None
         self._finished = asyncio.Event()
 
@@ -133,6 +159,44 @@ class NannyService:
     def error(self) -> str:
         """What went wrong last; empty if nothing did."""
         return self._core.error
+
+    # --- plugins: the one exception to the rule that a nanny runs no user code ------------------------------------
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The nanny's plugins, by name."""
+        return self.plugin_host.plugins
+
+    async def adopt_plugins(self, scheduler: str) -> bool:
+        """Set up what the scheduler has for nannies. Return whether the worker is therefore restarted.
+
+        Raises
+        ------
+        NotReadyError
+            If the scheduler cannot be asked.
+        """
+        try:
+            address = parse_address(scheduler)
+        except ValueError as error:
+            raise InvalidRequestError(str(error)) from None
+        channel = open_channel(address, CONTROL_CHANNEL)
+        try:
+            await wait_ready(channel, address, GRACE)
+            added = await self.plugin_host.sync(ServiceClient(channel, PLUGIN_SERVICE, f"scheduler {scheduler}"))
+        except (OSError, TimeoutError) as error:
+            raise NotReadyError(f"The scheduler at {scheduler!r} cannot be asked for plugins: {error}") from None
+        finally:
+            await channel.close()
+        if not any(getattr(plugin, "restart", False) for plugin in added):
+            return False
+        self._handle(core.RestartWanted(GRACE, "a plugin of its nanny wants it"))
+        return True
+
+    async def _restart_if_wanted(self, plugin: Any) -> None:
+        """Start the worker anew if a plugin that was set up wants that."""
+        if getattr(plugin, "restart", False):
+            timeout = config.get_seconds("nanny.start-timeout") or 60.0
+            await self.restart(timeout, "a plugin of its nanny wants it")
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -230,6 +294,7 @@ class NannyService:
             logger.error("Nanny at %s: process %d cannot be ended", self.address, self.pid)
         for timer in self._timers:
             timer.cancel()
+        await self.plugin_host.close()
         await self._servicer.close()
         await self._server.stop(0.5)
         logger.info("Nanny at %s closed: %s", self.address, reason)
@@ -266,7 +331,7 @@ class NannyService:
         if process is None:
             settings = {**self.options.settings, "options": self._worker_options(generation)}
             try:
-                process = WorkerProcess(settings, self.options.environ)
+                process = WorkerProcess(settings, self.env)
             except OSError as error:
                 logger.error("Nanny at %s cannot start a process: %s", self.address, error)
                 self._loop.call_soon(self._heard, generation, {"exit_code": os.EX_OSERR})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,7 @@ from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, che
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.server_status import Status
+from dagrpc.plugins.base import plugin_name
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.options import WorkerOptions
@@ -92,7 +93,6 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
     ('alice', {'total': 6})
     """
 
-    _first_plugins: Sequence[Any] = ()
     _port_range: tuple[int, int] = (0, 0)
 
     def __init__(
@@ -162,7 +162,7 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
         super().__init__()
         self._attach(WorkerService(options))
         self._service.facade = self
-        self._first_plugins = list(plugins)
+        self._service.plugin_host.first = list(plugins)
         self._port_range = (0, 0) if port is None else parse_ports(str(port))
 
     @classmethod
@@ -215,10 +215,6 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
         finally:
             if self._reserved is not None:
                 self._reserved.release()
-        for plugin in self._first_plugins:
-            added = self.plugin_add(plugin)
-            if hasattr(added, "__await__"):
-                await added
 
     async def close(  # type: ignore[override]  # in the order that users of distributed know
         self,
@@ -265,6 +261,31 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
             return
         await self._home.awaiting(self._service.close_gracefully(bool(restart), reason))
         self._own_status = Status.closed
+
+    # --- plugins -------------------------------------------------------------------------------------------------
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """Its plugins, by name."""
+        return self._service.plugins
+
+    async def plugin_add(self, plugin: Any, name: str | None = None) -> dict[str, str]:
+        """Set a plugin up on this worker alone, in place of one of the same name.
+
+        Parameters
+        ----------
+        plugin : WorkerPlugin
+            The plugin.
+        name : str, optional
+            What to call it; its attribute ``name`` by default.
+        """
+        await self._home.awaiting(self._service.plugin_host.add(name or plugin_name(plugin), plugin))
+        return {"status": "OK"}
+
+    async def plugin_remove(self, name: str) -> dict[str, str]:
+        """Tear a plugin down on this worker alone."""
+        await self._home.awaiting(self._service.plugin_host.remove(name))
+        return {"status": "OK"}
 
     # --- what it is ----------------------------------------------------------------------------------------------
 

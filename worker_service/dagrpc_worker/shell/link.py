@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -41,6 +41,8 @@ class SchedulerLink:
         self.address = address
         self.client: ServiceClient | None = None
         """Calls the scheduler's side of the worker's session. None before `connect`."""
+        self.channel: grpc.aio.Channel | None = None
+        """To the scheduler; the latest that was tried. None before `connect`."""
         self._stream: Any = None
         self._session: Session[Report] | None = None
         self._ended = asyncio.Event()
@@ -49,14 +51,18 @@ class SchedulerLink:
         """Reports that other threads put."""
 
     async def connect(
-        self, hello: worker_session_pb2.WorkerHello, deadline: float | None, duplicate_deadline: float = 0.0
+        self,
+        introduce: Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]],
+        deadline: float | None,
+        duplicate_deadline: float = 0.0,
     ) -> worker_session_pb2.WorkerWelcome:
         """Open the session, trying again while nobody answers.
 
         Parameters
         ----------
-        hello : WorkerHello
-            Who the worker is.
+        introduce : callable
+            Returns who the worker is; called with each connection that is tried. What it has to wait for does not
+            count.
         deadline : float or None
             When to give up, on `time.monotonic`'s clock. None: never.
         duplicate_deadline : float
@@ -69,11 +75,11 @@ class SchedulerLink:
         DagrpcError
             If the scheduler does not want the worker.
         """
-        logger.info("Worker %s at %s looks for the scheduler at %s", hello.name, hello.address, self.address)
+        logger.info("Looking for the scheduler at %s", self.address)
         pause, told = _FIRST_PAUSE, time.monotonic()
         while True:
             try:
-                return await self._try(hello, deadline)
+                return await self._try(introduce, deadline)
             except (CommClosedError, NotReadyError, TimeoutError) as error:
                 failure: Exception = error
                 give_up = deadline
@@ -90,7 +96,7 @@ class SchedulerLink:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _try(
-        self, hello: worker_session_pb2.WorkerHello, deadline: float | None
+        self, introduce: Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]], deadline: float | None
     ) -> worker_session_pb2.WorkerWelcome:
         """Open the session or leave nothing behind."""
         patience = config.get_seconds("comm.timeouts.connect") or 30.0
@@ -99,6 +105,8 @@ class SchedulerLink:
         channel = channels.open_channel(self.address, options.CONTROL_CHANNEL)
         try:
             await channels.wait_ready(channel, self.address, patience)
+            self.channel = channel
+            hello = await introduce(channel)
             client = ServiceClient(channel, WORKER_SESSION_SERVICE, f"scheduler {self.address}")
             stream = client.open_session("Compute")
             session: Session[Report] = Session(stream, encode_reports, worker_session_pb2.ComputeResponse, client.peer)

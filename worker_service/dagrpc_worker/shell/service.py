@@ -41,7 +41,6 @@ from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVI
 from dagrpc_worker.servicers.introspection import IntrospectionServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell.actors import ActorHost
-from dagrpc_worker.shell.describing import introduce
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
@@ -50,12 +49,16 @@ from dagrpc_worker.shell.leaving import leave
 from dagrpc_worker.shell.link import SchedulerLink
 from dagrpc_worker.shell.metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.shell.plugins import HOST_SERVICE
 from dagrpc_worker.shell.scheduler_file import scheduler_address
 from dagrpc_worker.shell.translate_in import CommandReader
 from dagrpc_worker.shell.translate_out import GoodbyeReport
+from dagrpc_worker.shell.worker_plugins import WorkerPlugins
 from dagrpc_worker.shell.workspace import Workspace
 
 if TYPE_CHECKING:
+    import grpc
+
     from dagrpc._client.connection import SchedulerInfo
     from dagrpc._client.of_worker import WorkersClient
     from dagrpc.client import Client
@@ -124,7 +127,6 @@ class WorkerService:
         self.status = common_pb2.WORKER_STATUS_RUNNING
         self.local_directory = ""
         self.id = f"Worker-{uuid.uuid4()}"
-        self.plugins: dict[str, Any] = {}
         self.scheduler_address = ""
         self.running_on: asyncio.AbstractEventLoop | None = None
         """The event loop that it runs on; None before it has started."""
@@ -132,6 +134,8 @@ class WorkerService:
         """The `Worker` that stands for it, once there is one."""
         self.restart_wanted = False
         """Whether another is to take its place when it closes."""
+        self.plugin_host = WorkerPlugins(self)
+        """Sets plugins up and tears them down."""
         self._workers_client: WorkersClient | None = None
         self._shared = SharedStore()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -188,11 +192,18 @@ class WorkerService:
             current.begin_tasks()
             self._cleanup.callback(current.end_tasks)
             self._cleanup.push_async_callback(self._close_client)
+            self._cleanup.push_async_callback(self.plugin_host.close)
+            await self.plugin_host.begin(self._core)
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
             await self._cleanup.aclose()
             raise
         self._background(self._purge(workspace))
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The worker's plugins, by name."""
+        return self.plugin_host.plugins
 
     async def _serve(self) -> None:
         """Start the server, whose port is part of the worker's address."""
@@ -208,6 +219,7 @@ class WorkerService:
         server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("worker"))
         self._actor_servicer = actors.ActorServicer()
         server.add_service(actors.SERVICE, self._actor_servicer)
+        server.add_service(HOST_SERVICE, self.plugin_host.servicer())
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host
@@ -264,7 +276,7 @@ class WorkerService:
 
     async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
         """Join the cluster and begin to take commands."""
-        welcome = await self._link.connect(introduce(self), deadline, duplicate_deadline)
+        welcome = await self._link.connect(self.plugin_host.introduce, deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._runner.recorder.on = welcome.record
@@ -392,6 +404,11 @@ class WorkerService:
         from dagrpc._client.connection import SchedulerInfo
 
         return SchedulerInfo(self.scheduler_address, "")
+
+    @property
+    def scheduler_channel(self) -> grpc.aio.Channel | None:
+        """The connection to the scheduler; None before there is one."""
+        return self._link.channel
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

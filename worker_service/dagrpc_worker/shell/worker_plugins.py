@@ -1,0 +1,113 @@
+"""The plugins of a worker: there before its first task, told of transitions, gone when it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
+from dagrpc._io.options import CONTROL_CHANNEL
+from dagrpc.exceptions import CommClosedError, NotReadyError
+from dagrpc.plugins.base import plugin_name
+from dagrpc.v1 import plugin_service_pb2 as pb
+from dagrpc.v1 import worker_session_pb2
+from dagrpc_worker.core.machine import WorkerCore
+from dagrpc_worker.servicers.plugins import PluginHostServicer
+from dagrpc_worker.shell.describing import introduce
+from dagrpc_worker.shell.plugins import HOST_SERVICE, PLUGIN_SERVICE, SETUP_LIMIT, PluginHost
+from dagrpc_worker.shell.transition_watch import TransitionWatch
+
+if TYPE_CHECKING:
+    from dagrpc_worker.shell.service import WorkerService
+
+logger = logging.getLogger("dagrpc.worker")
+
+_NANNY_TIMEOUT = 30.0
+
+
+class WorkerPlugins(PluginHost):
+    """The plugins of a worker.
+
+    Parameters
+    ----------
+    worker : WorkerService
+        The worker.
+    """
+
+    def __init__(self, worker: WorkerService) -> None:
+        super().__init__(pb.PLUGIN_KIND_WORKER, logger)
+        self._worker = worker
+        self._watch: TransitionWatch | None = None
+        self.first: Sequence[Any] = ()
+        """Those that it was made with."""
+
+    @property
+    def owner(self) -> Any:
+        """The worker as its tasks know it."""
+        # It knows the service.
+        from dagrpc_worker.shell.facade import Worker
+
+        return Worker.of(self._worker)
+
+    def changed(self) -> None:
+        """Take note that plugins have come or gone."""
+        if self._watch is not None:
+            self._watch.choose(self.plugins.values())
+
+    def servicer(self) -> PluginHostServicer:
+        """Return what answers the scheduler."""
+        return PluginHostServicer(self, lambda: self._worker.address, self._adopt)
+
+    async def begin(self, core: WorkerCore) -> None:
+        """Set up those that the worker was made with.
+
+        Raises
+        ------
+        BaseException
+            Whatever the setup of one raises.
+        """
+        self._watch = TransitionWatch(core, logger)
+        for plugin in self.first:
+            await self.add(plugin_name(plugin), plugin)
+
+    async def introduce(self, channel: grpc.aio.Channel) -> worker_session_pb2.WorkerHello:
+        """Set up what the scheduler has, before the first task can come; then say who this is."""
+        await self._sync(channel)
+        hello = introduce(self._worker)
+        hello.plugins_revision = self.revision
+        return hello
+
+    async def _adopt(self, _: str) -> bool:
+        """Set up what came while the worker was about to join."""
+        channel = self._worker.scheduler_channel
+        if channel is None:
+            raise NotReadyError("the worker has yet to find its scheduler")
+        await self._sync(channel)
+        return False
+
+    async def _sync(self, channel: grpc.aio.Channel) -> None:
+        peer = f"scheduler {self._worker.scheduler_address}"
+        await self.sync(ServiceClient(channel, PLUGIN_SERVICE, peer), self._nanny_first)
+
+    async def _nanny_first(self, answer: pb.SyncPluginsResponse) -> None:
+        """Have the nanny set up its own, which the worker's may depend on: they install software, for instance."""
+        nanny = self._worker.nanny
+        if not (nanny and answer.nanny_plugins):
+            return
+        channel = open_channel(nanny, CONTROL_CHANNEL)
+        try:
+            # It may begin to serve a moment after it has started its worker.
+            await wait_ready(channel, nanny, _NANNY_TIMEOUT)
+            client = ServiceClient(channel, HOST_SERVICE, f"nanny {nanny}")
+            request = pb.AdoptPluginsRequest(scheduler=self._worker.scheduler_address)
+            response = await client.call("AdoptPlugins", request, pb.AdoptPluginsResponse, timeout=SETUP_LIMIT)
+            if response.restarting:
+                # Another process takes over; this one is about to be told to end.
+                await asyncio.sleep(_NANNY_TIMEOUT)
+                raise CommClosedError(f"The nanny at {nanny} did not restart its worker")
+        finally:
+            await channel.close()
