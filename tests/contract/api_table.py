@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagrpc
+from tests.contract import signatures
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -70,6 +71,22 @@ def section(title: str, owner: Any, names: list[str]) -> list[str]:
     return lines
 
 
+def comparison() -> list[str]:
+    """Return the lines that say what differs from distributed."""
+    lines = [
+        "## Beside distributed",
+        "",
+        f"Of the {len(signatures.items())} names and signatures in `tests/contract/distributed_api.pyi`, these are not",
+        "there yet: " + (", ".join(f"`{name}`" for name in signatures.missing()) or "none") + ".",
+        "",
+        "These are there, with other parameters:",
+        "",
+        *(f"- `{name}`: {'; '.join(wrong)}" for name, wrong in signatures.differences().items()),
+        "",
+    ]
+    return lines
+
+
 def page() -> str:
     """Return the page."""
     names = sorted({*TOP_LEVEL, *dagrpc.__all__} - {"__version__"}, key=str.lower)
@@ -84,6 +101,7 @@ def page() -> str:
         *section("`Future`", dagrpc.Future, FUTURE),
         *section("`as_completed`", dagrpc.as_completed, AS_COMPLETED),
         *section("`LocalCluster`", dagrpc.LocalCluster, LOCAL_CLUSTER),
+        *comparison(),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
