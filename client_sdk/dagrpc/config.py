@@ -71,6 +71,22 @@ DEFAULTS: dict[str, Any] = {
     "worker.connections.incoming": 10,
     # How much one transfer asks for.
     "worker.transfer.message-bytes-limit": 50_000_000,
+    # P2P shuffles: how much a worker may have to send before its tasks wait.
+    "p2p.comm.buffer": 2**30,
+    # How many calls it makes at once.
+    "p2p.comm.concurrency": 10,
+    # Size of their messages.
+    "p2p.comm.message-bytes-limit": 2 * 2**20,
+    # How often a call that broke is repeated, and the pauses before that, which double.
+    "p2p.comm.retry.count": 10,
+    "p2p.comm.retry.delay.min": 1.0,
+    "p2p.comm.retry.delay.max": 30.0,
+    # How much of what has arrived a worker keeps in memory before it writes it to disk.
+    "p2p.storage.buffer": 100 * 2**20,
+    # Whether it writes to disk at all.
+    "p2p.storage.disk": True,
+    # How many threads serve shuffles beside those that run tasks; null: as many as the worker has for tasks, up to 4.
+    "p2p.threads": None,
     # Threads switch at least this often, so that the worker answers while Python code keeps it busy.
     "worker.switch-interval": 0.001,
     # Abstract resources of workers that are given none.

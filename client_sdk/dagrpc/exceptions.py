@@ -15,12 +15,16 @@
      │    ├── NotReadyError             (OSError)
      │    ├── DuplicateWorkerError      (ValueError)
      │    ├── NotSameHostError
+     │    ├── ShuffleClosedError        (RuntimeError)
+     │    ├── P2PConsistencyError       (RuntimeError)
+     │    ├── P2POutOfDiskError         (OSError)
      │    └── InternalError
      ├── CommClosedError                (OSError) the connection to a peer is lost
      ├── ClosedClientError              a client was used after it was closed
      ├── CancelledError                 concurrent.futures'
      │    ├── FutureCancelledError      the result of a cancelled future was asked for
      │    └── FuturesCancelledError     some of several futures were cancelled
+     ├── P2PIllegalStateError           (RuntimeError) a part of a P2P shuffle was used outside of a cluster
      ├── KilledWorker                   workers died repeatedly while they ran a task
      ├── NoValidWorkerError             no worker satisfied a task's restrictions in time
      ├── LostActorError                 (RuntimeError) an actor is gone
@@ -59,8 +63,12 @@ __all__ = [
     "NoWorkersError",
     "NotReadyError",
     "NotSameHostError",
+    "P2PConsistencyError",
+    "P2PIllegalStateError",
+    "P2POutOfDiskError",
     "RemoteTaskError",
     "Reschedule",
+    "ShuffleClosedError",
     "UnknownKeyError",
     "UnknownPluginError",
     "UnknownSessionError",
@@ -160,6 +168,28 @@ class NotSameHostError(DagrpcError):
     """Data was offered in the sender's memory, and the receiver cannot read it."""
 
     reason = "NOT_SAME_HOST"
+
+
+class ShuffleClosedError(DagrpcError, RuntimeError):
+    """A run of a P2P shuffle is over: it was cancelled, or it began again because a worker left."""
+
+    reason = "SHUFFLE_CLOSED"
+
+
+class P2PConsistencyError(DagrpcError, RuntimeError):
+    """A P2P shuffle does not hold together, and did not after it began again several times."""
+
+    reason = "SHUFFLE_INCONSISTENT"
+
+
+class P2POutOfDiskError(DagrpcError, OSError):
+    """A worker has no room on its disk for what a P2P shuffle brings it."""
+
+    reason = "OUT_OF_DISK"
+
+
+class P2PIllegalStateError(RuntimeError):
+    """A part of a P2P shuffle was used where it cannot work, such as outside of a cluster."""
 
 
 class InternalError(DagrpcError):

@@ -30,6 +30,7 @@ from dagrpc.v1 import (
     plugin_service_pb2,
     scaling_service_pb2,
     scheduler_service_pb2,
+    shuffle_service_pb2,
     worker_service_pb2,
     worker_session_pb2,
 )
@@ -47,6 +48,7 @@ SCHEDULER = [
     log_service_pb2.DESCRIPTOR.services_by_name["ClusterLogService"],
     actor_service_pb2.DESCRIPTOR.services_by_name["ActorRelayService"],
     scaling_service_pb2.DESCRIPTOR.services_by_name["ScalingService"],
+    shuffle_service_pb2.DESCRIPTOR.services_by_name["ShuffleCoordinationService"],
 ]
 WORKER = [
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
@@ -54,6 +56,7 @@ WORKER = [
     diagnostics_service_pb2.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"],
     introspection_service_pb2.DESCRIPTOR.services_by_name["IntrospectionService"],
     actor_service_pb2.DESCRIPTOR.services_by_name["ActorService"],
+    shuffle_service_pb2.DESCRIPTOR.services_by_name["ShuffleService"],
 ]
 NANNY = [
     nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"],

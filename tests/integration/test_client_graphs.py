@@ -284,7 +284,7 @@ def test_settings_of_dask_are_restored(shared_cluster):
     with dask.config.set(scheduler="synchronous"):
         with Client(shared_cluster) as client:
             assert dask.config.get("scheduler") is client
-            assert dask.config.get("dataframe.shuffle.method") == "tasks"
+            assert dask.config.get("dataframe.shuffle.method") == "p2p"
             with Client(shared_cluster) as second:
                 assert dask.config.get("scheduler") is second
             assert dask.config.get("scheduler") is client
@@ -292,5 +292,6 @@ def test_settings_of_dask_are_restored(shared_cluster):
                 assert dask.config.get("scheduler") is client
         assert dask.config.get("scheduler") == "synchronous"
     assert dask.config.get("dataframe.shuffle.method", None) is None
+    assert dask.config.get("array.rechunk.method", None) is None
     with dask.config.set({"dataframe.shuffle.method": "disk"}), Client(shared_cluster):
         assert dask.config.get("dataframe.shuffle.method") == "disk"

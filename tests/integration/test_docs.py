@@ -26,6 +26,7 @@ PAGES = (
     "docs/serialization.md",
     "docs/servers.md",
     "docs/actors.md",
+    "docs/shuffle.md",
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

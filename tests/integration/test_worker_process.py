@@ -19,8 +19,9 @@ from dagrpc._codec.tasks import DependencyRef
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
 from dagrpc_worker.exits import ExitCode
+from dagrpc_worker.shell.ending import EndKind
 from dagrpc_worker.shell.options import WorkerOptions
-from dagrpc_worker.shell.service import EndKind, WorkerService
+from dagrpc_worker.shell.service import WorkerService
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
 WAIT = 20.0

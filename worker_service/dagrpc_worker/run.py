@@ -15,9 +15,10 @@ from dagrpc._util.service_process import on_signals, prepare
 from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
+from dagrpc_worker.shell.ending import EndKind
 from dagrpc_worker.shell.facade import Worker
 from dagrpc_worker.shell.options import WorkerOptions
-from dagrpc_worker.shell.service import EndKind, WorkerService
+from dagrpc_worker.shell.service import WorkerService
 
 logger = logging.getLogger("dagrpc.worker")
 

@@ -35,6 +35,7 @@ from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
 from dagrpc.exceptions import ForkedProcessError
 from dagrpc.future import Future
+from dagrpc.shuffle import hooks
 
 T = TypeVar("T")
 
@@ -162,6 +163,7 @@ class Connection:
 
     def _started(self) -> None:
         warn_of_versions(self._session.welcome)
+        hooks.provide()
         if self._set_as_default:
             current.add_default(self)
 

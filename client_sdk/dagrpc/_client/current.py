@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 
 from dagrpc._util import running
+from dagrpc.shuffle import hooks
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -22,6 +23,7 @@ _context: ContextVar[Connection | None] = ContextVar("dagrpc_client", default=No
 
 _SCHEDULER = "scheduler"
 _SHUFFLE = "dataframe.shuffle.method"
+_RECHUNK = "array.rechunk.method"
 _absent: Any = object()
 _former: dict[str, Any] = {}
 """Settings of dask as they were before there was a default client."""
@@ -64,14 +66,13 @@ def add_default(client: Connection) -> None:
     """Make a client the default one, for dagrpc and for dask."""
     with _lock:
         if not _defaults:
-            for name in (_SCHEDULER, _SHUFFLE):
+            for name in (_SCHEDULER, _SHUFFLE, _RECHUNK):
                 _former[name] = dask.config.get(name, _absent)
         _defaults.append(client)
         dask.config.set({_SCHEDULER: client})
-        if _former[_SHUFFLE] in (_absent, None):
-            # dask knows two ways to shuffle between workers without a disk that all can see; the other one needs
-            # distributed itself.
-            dask.config.set({_SHUFFLE: "tasks"})
+        for name, method in _methods().items():
+            if _former[name] in (_absent, None):
+                dask.config.set({name: method})
 
 
 def remove_default(client: Connection) -> None:
@@ -86,9 +87,20 @@ def remove_default(client: Connection) -> None:
             else:
                 _restore(_SCHEDULER)
         if not _defaults:
-            if dask.config.get(_SHUFFLE, None) == "tasks":
-                _restore(_SHUFFLE)
+            for name, method in _methods().items():
+                # By identity: a user's own setting may be equal.
+                if dask.config.get(name, None) is method:
+                    _restore(name)
             _former.clear()
+
+
+def _methods() -> dict[str, str]:
+    """Return how dask is to move data between partitions, by name of the setting."""
+    methods = {_SHUFFLE: hooks.default_shuffle_method()}
+    if hooks.provide():
+        # Where distributed is installed, its function would be called, which cannot tell a user's wish from this.
+        methods[_RECHUNK] = hooks.PREFERRED
+    return methods
 
 
 def _restore(name: str) -> None:
@@ -181,6 +193,10 @@ def begin_tasks() -> None:
         _workers += 1
         if dask.config.get(_SCHEDULER, None) is None:
             dask.config.set({_SCHEDULER: _tasks_client})
+            if running.is_workers_own():
+                for name, method in _methods().items():
+                    if dask.config.get(name, None) is None:
+                        dask.config.set({name: method})
         elif _former.get(_SCHEDULER, 0) in (_absent, None):
             _former[_SCHEDULER] = _tasks_client
 

@@ -19,6 +19,8 @@ from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import GraphError
 
 _KEY_LIMIT = 16 * 1024
+_SHUFFLE_BARRIER = "P2PBarrierTask"
+"""Type of the tasks that P2P shuffles are told by, whoever provides it to dask."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,10 @@ def lower(
         If there is a cycle, or a key that is wanted or depended on is missing; the message names them.
     """
     nodes, annotations = materialize(graph)
+    if any(kind.__name__ == _SHUFFLE_BARRIER for kind in set(map(type, nodes.values()))):
+        from dagrpc.shuffle.graph import prepare_shuffles
+
+        nodes = prepare_shuffles(nodes)
     wires: dict[Hashable, str] = {}
     wanted = list(dict.fromkeys(keys))
     nodes, external = _cull(nodes, wanted, wires, is_known)

@@ -32,6 +32,9 @@ CODES: dict[type[DagrpcError], grpc.StatusCode] = {
     exceptions.NotReadyError: grpc.StatusCode.UNAVAILABLE,
     exceptions.DuplicateWorkerError: grpc.StatusCode.ALREADY_EXISTS,
     exceptions.NotSameHostError: grpc.StatusCode.FAILED_PRECONDITION,
+    exceptions.ShuffleClosedError: grpc.StatusCode.FAILED_PRECONDITION,
+    exceptions.P2PConsistencyError: grpc.StatusCode.FAILED_PRECONDITION,
+    exceptions.P2POutOfDiskError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     exceptions.InternalError: grpc.StatusCode.INTERNAL,
 }
 _BY_REASON: dict[str, type[DagrpcError]] = {error.reason: error for error in CODES}

@@ -37,6 +37,11 @@ def own_process(worker: Any) -> None:
     _process_worker[:] = [worker]
 
 
+def is_workers_own() -> bool:
+    """Tell whether this process is a worker's own."""
+    return bool(_process_worker)
+
+
 def any_worker() -> Any:
     """Return the worker that the calling code belongs to, None if it belongs to none."""
     running = current.get()

@@ -113,6 +113,11 @@ def uninstall_as_distributed() -> None:
     os.environ.pop(VARIABLE, None)
 
 
+def is_installed() -> bool:
+    """Tell whether dagrpc is in the place of `distributed`."""
+    return _finder is not None
+
+
 def install_if_asked() -> None:
     """Do it if the environment says so. For services, at their start."""
     if os.environ.get(VARIABLE) == "1" and NAME not in sys.modules:

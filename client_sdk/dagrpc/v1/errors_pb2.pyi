@@ -20,6 +20,9 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_INTERNAL: _ClassVar[Reason]
     REASON_NOT_SAME_HOST: _ClassVar[Reason]
     REASON_UNKNOWN_PLUGIN: _ClassVar[Reason]
+    REASON_SHUFFLE_CLOSED: _ClassVar[Reason]
+    REASON_SHUFFLE_INCONSISTENT: _ClassVar[Reason]
+    REASON_OUT_OF_DISK: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_INVALID_REQUEST: Reason
 REASON_UNKNOWN_KEY: Reason
@@ -34,3 +37,6 @@ REASON_DUPLICATE_WORKER: Reason
 REASON_INTERNAL: Reason
 REASON_NOT_SAME_HOST: Reason
 REASON_UNKNOWN_PLUGIN: Reason
+REASON_SHUFFLE_CLOSED: Reason
+REASON_SHUFFLE_INCONSISTENT: Reason
+REASON_OUT_OF_DISK: Reason

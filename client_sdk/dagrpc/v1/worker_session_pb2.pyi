@@ -208,7 +208,7 @@ class StealAnswer(_message.Message):
     def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., state: _Optional[str] = ...) -> None: ...
 
 class WorkerCommand(_message.Message):
-    __slots__ = ("compute", "free", "acquire_replicas", "remove_replicas", "refresh_who_has", "free_shared", "steal", "close")
+    __slots__ = ("compute", "free", "acquire_replicas", "remove_replicas", "refresh_who_has", "free_shared", "steal", "close", "end_shuffle")
     COMPUTE_FIELD_NUMBER: _ClassVar[int]
     FREE_FIELD_NUMBER: _ClassVar[int]
     ACQUIRE_REPLICAS_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +217,7 @@ class WorkerCommand(_message.Message):
     FREE_SHARED_FIELD_NUMBER: _ClassVar[int]
     STEAL_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
+    END_SHUFFLE_FIELD_NUMBER: _ClassVar[int]
     compute: ComputeTask
     free: FreeKeys
     acquire_replicas: AcquireReplicas
@@ -225,7 +226,8 @@ class WorkerCommand(_message.Message):
     free_shared: FreeShared
     steal: StealTask
     close: CloseWorker
-    def __init__(self, compute: _Optional[_Union[ComputeTask, _Mapping]] = ..., free: _Optional[_Union[FreeKeys, _Mapping]] = ..., acquire_replicas: _Optional[_Union[AcquireReplicas, _Mapping]] = ..., remove_replicas: _Optional[_Union[RemoveReplicas, _Mapping]] = ..., refresh_who_has: _Optional[_Union[RefreshWhoHas, _Mapping]] = ..., free_shared: _Optional[_Union[FreeShared, _Mapping]] = ..., steal: _Optional[_Union[StealTask, _Mapping]] = ..., close: _Optional[_Union[CloseWorker, _Mapping]] = ...) -> None: ...
+    end_shuffle: EndShuffle
+    def __init__(self, compute: _Optional[_Union[ComputeTask, _Mapping]] = ..., free: _Optional[_Union[FreeKeys, _Mapping]] = ..., acquire_replicas: _Optional[_Union[AcquireReplicas, _Mapping]] = ..., remove_replicas: _Optional[_Union[RemoveReplicas, _Mapping]] = ..., refresh_who_has: _Optional[_Union[RefreshWhoHas, _Mapping]] = ..., free_shared: _Optional[_Union[FreeShared, _Mapping]] = ..., steal: _Optional[_Union[StealTask, _Mapping]] = ..., close: _Optional[_Union[CloseWorker, _Mapping]] = ..., end_shuffle: _Optional[_Union[EndShuffle, _Mapping]] = ...) -> None: ...
 
 class ComputeTask(_message.Message):
     __slots__ = ("key", "run_id", "priority", "run_spec", "call", "shared", "dependencies", "resources", "actor", "executor", "annotations", "duration_seconds")
@@ -317,6 +319,14 @@ class CloseWorker(_message.Message):
     reason: str
     restart: bool
     def __init__(self, reason: _Optional[str] = ..., restart: _Optional[bool] = ...) -> None: ...
+
+class EndShuffle(_message.Message):
+    __slots__ = ("shuffle_id", "run_id")
+    SHUFFLE_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    shuffle_id: str
+    run_id: int
+    def __init__(self, shuffle_id: _Optional[str] = ..., run_id: _Optional[int] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
     __slots__ = ("address", "time", "metrics", "records")

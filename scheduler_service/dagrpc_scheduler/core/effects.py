@@ -85,6 +85,15 @@ class CloseWorker:
 
 
 @dataclass(slots=True)
+class EndShuffle:
+    """`worker` is to forget a run of a shuffle, and those before it."""
+
+    worker: str
+    shuffle_id: str
+    run_id: int
+
+
+@dataclass(slots=True)
 class ReportFinished:
     """`client` is told that a result is there."""
 
@@ -165,6 +174,7 @@ Effect: TypeAlias = (
     | RefreshWhoHas
     | FreeShared
     | CloseWorker
+    | EndShuffle
     | ReportFinished
     | ReportErred
     | ReportLost

@@ -43,6 +43,8 @@ class TaskOptions:
     """Other annotations, a JSON object, passed through; empty: none."""
     span: SpanName | None = None
     """The span that it was submitted in, which is one of those annotations, too."""
+    advised: bool = False
+    """Whether `workers` is where the task's data is, rather than a user's wish."""
 
 
 NO_OPTIONS = TaskOptions()
@@ -291,6 +293,23 @@ class ReplicationRequested:
 
 
 @dataclass(slots=True)
+class ResultsDiscarded:
+    """Results are of no use any more, in memory or in the making: those that are needed are computed again."""
+
+    keys: Sequence[str]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class PlacesAdvised:
+    """Tasks had best run on certain workers, unless users have said where."""
+
+    places: Mapping[str, str]
+    """Address of a worker by key."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class RestartRequested:
     """All tasks are to be forgotten; what clients wanted is cancelled with reason ``scheduler-restart``."""
 
@@ -324,6 +343,8 @@ Event: TypeAlias = (
     | ReplicasRemoved
     | DataMissing
     | ReplicationRequested
+    | ResultsDiscarded
+    | PlacesAdvised
     | RestartRequested
     | TimePassed
 )

@@ -157,7 +157,8 @@ class WorkerSessionServicer:
         reason = connection.goodbye or "its connection broke"
         stimulus = service.stimulus("worker-removed")
         lost = self._what_is_lost(address)
-        service.handle(events.WorkerRemoved(address, expected, reason, stimulus))
+        removed = events.WorkerRemoved(address, expected, reason, stimulus)
+        service.handle_batch([removed, *service.shuffles.without(address)])
         service.events.worker_removed(address, **lost, stimulus_id=stimulus, expected=expected, reason=reason)
 
     def _what_is_lost(self, address: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from dagrpc.v1 import (
     inquiry_service_pb2,
     metadata_service_pb2,
     scheduler_service_pb2,
+    shuffle_service_pb2,
     worker_session_pb2,
 )
 from dagrpc_scheduler.coordination.metadata import Metadata
@@ -39,6 +40,7 @@ from dagrpc_scheduler.shell.plugins import PluginRegistry
 from dagrpc_scheduler.shell.records import Records
 from dagrpc_scheduler.shell.reports import Reports
 from dagrpc_scheduler.shell.sessions import Sessions
+from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
 from dagrpc_scheduler.shell.timers import Timers
 from dagrpc_scheduler.shell.topics import EventLog
 
@@ -111,6 +113,7 @@ class SchedulerService:
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)
         self.metadata = Metadata()
+        self.shuffles = ShuffleCoordination(self)
         self._finished = asyncio.Event()
         self._closing = False
         self.stimuli = 0
@@ -158,10 +161,14 @@ class SchedulerService:
     def handle(self, event: events.Event) -> None:
         """Give the core an event and send off what it asks for."""
         self.sessions.dispatch(self.core.handle(event, time.time()))
+        if self.shuffles.runs:
+            self.shuffles.review()
 
     def handle_batch(self, batch: Iterable[events.Event]) -> None:
         """Give the core events in order and send off what it asks for."""
         self.sessions.dispatch(self.core.handle_batch(batch, time.time()))
+        if self.shuffles.runs:
+            self.shuffles.review()
 
     def send(self, effect: Effect) -> None:
         """Send a worker or client something that the core did not ask for."""
@@ -196,6 +203,7 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.plugins import SERVICE as PLUGIN_SERVICE
         from dagrpc_scheduler.servicers.plugins import PluginServicer
         from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
+        from dagrpc_scheduler.servicers.shuffle import ShuffleServicer
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
         self.loop = asyncio.get_running_loop()
@@ -218,6 +226,9 @@ class SchedulerService:
         server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("scheduler"))
         server.add_service(logs.SERVICE, logs.ClusterLogServicer(self))
         server.add_service(actor_relay.SERVICE, actor_relay.ActorRelayServicer(self))
+        server.add_service(
+            shuffle_service_pb2.DESCRIPTOR.services_by_name["ShuffleCoordinationService"], ShuffleServicer(self)
+        )
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         self.address = self.options.contact_address or join_address(self._contact_host(), port)

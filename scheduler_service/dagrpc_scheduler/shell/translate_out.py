@@ -182,6 +182,11 @@ def _close(batch: WorkerBatch, effect: effects.CloseWorker, command: WorkerComma
     command.close.CopyFrom(worker_session_pb2.CloseWorker(reason=effect.reason, restart=effect.restart))
 
 
+def _end_shuffle(batch: WorkerBatch, effect: effects.EndShuffle, command: WorkerCommand) -> None:
+    command.end_shuffle.shuffle_id = effect.shuffle_id
+    command.end_shuffle.run_id = effect.run_id
+
+
 _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], None]] = {
     effects.ComputeTask: WorkerBatch.compute,
     effects.FreeKeys: lambda batch, effect, command: command.free.keys.extend(effect.keys),
@@ -190,6 +195,7 @@ _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], No
     effects.RefreshWhoHas: lambda batch, effect, command: command.refresh_who_has.data.extend(_refs(effect.data)),
     effects.FreeShared: lambda batch, effect, command: command.free_shared.digests.extend(effect.digests),
     effects.CloseWorker: _close,
+    effects.EndShuffle: _end_shuffle,
 }
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import threading
 import time
 import uuid
 from collections.abc import Collection, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
@@ -39,9 +37,11 @@ from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
 from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
 from dagrpc_worker.servicers.introspection import IntrospectionServicer
+from dagrpc_worker.servicers.shuffle import ShuffleServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell.actors import ActorHost
 from dagrpc_worker.shell.dispatch import Dispatcher
+from dagrpc_worker.shell.ending import End, EndKind
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
@@ -51,6 +51,8 @@ from dagrpc_worker.shell.metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.plugins import HOST_SERVICE
 from dagrpc_worker.shell.scheduler_file import scheduler_address
+from dagrpc_worker.shell.shuffle_outbox import SHUFFLE_SERVICE
+from dagrpc_worker.shell.shuffles import Shuffles
 from dagrpc_worker.shell.translate_in import CommandReader
 from dagrpc_worker.shell.translate_out import GoodbyeReport
 from dagrpc_worker.shell.worker_plugins import WorkerPlugins
@@ -68,27 +70,6 @@ logger = logging.getLogger("dagrpc.worker")
 _FINISH_TIMEOUT = 2.0
 _GRACE = 0.5
 _PURGE_DELAY = 1.0
-
-
-class EndKind(enum.Enum):
-    """How a worker's life can end."""
-
-    CLOSED = "closed"
-    """Somebody wanted it to."""
-    RESTART = "restart"
-    """The scheduler wants another in its place."""
-    LOST = "lost"
-    """The scheduler is gone."""
-    FAILED = "failed"
-    """A bug in the worker."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a worker's life ended."""
-
-    kind: EndKind
-    reason: str
 
 
 class WorkerService:
@@ -220,6 +201,7 @@ class WorkerService:
         self._actor_servicer = actors.ActorServicer()
         server.add_service(actors.SERVICE, self._actor_servicer)
         server.add_service(HOST_SERVICE, self.plugin_host.servicer())
+        server.add_service(SHUFFLE_SERVICE, ShuffleServicer(lambda: self.shuffles))
         port = await server.start(options.host, options.port)
         self._cleanup.push_async_callback(server.stop, _GRACE)
         host = options.host
@@ -265,8 +247,10 @@ class WorkerService:
         )
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
         self.actor_host = self._actor_servicer.host = ActorHost(self._runner, self._run_on_loop, channels)
-        self._commands = CommandReader(self._shared, self._on_close_command)
-        for stop in (channels.close, self.actor_host.close, self._link.close, self._cancel_tasks, gatherer.close):
+        self.shuffles = Shuffles(self, channels, self._link)
+        self._commands = CommandReader(self._shared, self._on_close_command, self.shuffles.end)
+        stops = (channels.close, self.actor_host.close, self._link.close, self._cancel_tasks)
+        for stop in (*stops, gatherer.close, self.shuffles.close):
             self._cleanup.push_async_callback(stop)
         for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
             self._cleanup.callback(halt)

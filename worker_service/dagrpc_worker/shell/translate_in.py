@@ -22,11 +22,19 @@ class CommandReader:
         Where shared values go that come with a batch.
     on_close : callable
         Called with reason and whether to restart, when the scheduler wants the worker to leave.
+    on_end_shuffle : callable
+        Called with the id of a shuffle and of a run of it that is over.
     """
 
-    def __init__(self, shared: SharedStore, on_close: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self,
+        shared: SharedStore,
+        on_close: Callable[[str, bool], None],
+        on_end_shuffle: Callable[[str, int], None] = lambda shuffle_id, run_id: None,
+    ) -> None:
         self._shared = shared
         self._on_close = on_close
+        self._on_end_shuffle = on_end_shuffle
         self._readers: dict[str, Callable[[Any], events.Event]] = {
             "free": lambda command: events.KeysFreed(command.keys[:]),
             "acquire_replicas": lambda command: events.ReplicasRequested(_holders(command.data)),
@@ -56,6 +64,8 @@ class CommandReader:
             elif kind == "free_shared":
                 for digest in command.free_shared.digests:
                     self._shared.discard(digest)
+            elif kind == "end_shuffle":
+                self._on_end_shuffle(command.end_shuffle.shuffle_id, command.end_shuffle.run_id)
             elif kind == "close":
                 self._on_close(command.close.reason, command.close.restart)
             # What a newer scheduler may say beyond that is not for us.

@@ -1,0 +1,7 @@
+"""What dask imports to merge dataframes."""
+
+from __future__ import annotations
+
+from dagrpc.shuffle.tasks import merge_transfer, merge_unpack
+
+__all__ = ["merge_transfer", "merge_unpack"]

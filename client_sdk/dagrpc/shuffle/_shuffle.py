@@ -1,0 +1,8 @@
+"""What dask imports to shuffle a dataframe."""
+
+from __future__ import annotations
+
+from dagrpc.shuffle.graph import DataFrameShuffleSpec
+from dagrpc.shuffle.tasks import shuffle_transfer, shuffle_unpack
+
+__all__ = ["DataFrameShuffleSpec", "shuffle_transfer", "shuffle_unpack"]

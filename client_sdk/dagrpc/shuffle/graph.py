@@ -1,0 +1,180 @@
+"""Shuffles in graphs: what dask builds them of, and how they are made ready to be sent.
+
+In dask's graphs the tasks of a shuffle know its name only, and the task that all of them meet at, the barrier, knows
+what it is about. Here each task is told. Graphs that were built of the parts that `distributed` has, because that is
+installed too, are rebuilt of ours.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NewType
+
+from dask._task_spec import GraphNode, Task, TaskRef
+
+from dagrpc._util.keys import encode_key
+from dagrpc.shuffle import tasks
+
+if TYPE_CHECKING:
+    from dagrpc.shuffle.specs import ShuffleSpec
+
+ShuffleId = NewType("ShuffleId", str)
+
+BARRIER_TYPE = "P2PBarrierTask"
+_BARRIER = "shuffle-barrier-"
+
+
+def barrier_key(shuffle_id: str) -> str:
+    """Return the key of a shuffle's barrier."""
+    return _BARRIER + shuffle_id
+
+
+class P2PBarrierTask(Task):
+    """A barrier in a graph of dask's.
+
+    Parameters
+    ----------
+    spec : DataFrameShuffleSpec or ArraySpec
+        What the shuffle is about.
+    """
+
+    __slots__ = ("spec",)
+
+    def __init__(self, key: Any, func: Callable[..., Any], /, *args: Any, spec: Any, **kwargs: Any) -> None:
+        self.spec = spec
+        super().__init__(key, func, *args, **kwargs)
+
+    @property
+    def block_fusion(self) -> bool:
+        """True: it stays a task of its own."""
+        return True
+
+    def copy(self) -> P2PBarrierTask:
+        """Return an equal task."""
+        return type(self)(self.key, self.func, *self.args, spec=self.spec, **self.kwargs)
+
+    def substitute(self, subs: dict[Any, Any], key: Any = None) -> Any:
+        """Return the task with other dependencies."""
+        replaced = Task(self.key, self.func, *self.args, **self.kwargs).substitute(subs, key)
+        return type(self)(replaced.key, replaced.func, *replaced.args, spec=self.spec, **replaced.kwargs)
+
+    def __reduce__(self) -> Any:
+        return _barrier_of, (self.key, self.func, self.args, self.kwargs, self.spec)
+
+
+def _barrier_of(key: Any, func: Any, args: Any, kwargs: Any, spec: Any) -> P2PBarrierTask:
+    return P2PBarrierTask(key, func, *args, spec=spec, **kwargs)
+
+
+class UnpackTask(Task):
+    """A task for an output, in a graph of dask's: it stays a task of its own, so that its place can be chosen."""
+
+    __slots__ = ()
+
+    @property
+    def block_fusion(self) -> bool:
+        """True."""
+        return True
+
+
+@dataclass(frozen=True)
+class DataFrameShuffleSpec:
+    """What the shuffle of a dataframe is about, in the words of dask."""
+
+    id: ShuffleId
+    npartitions: int
+    column: Any
+    meta: Any
+    parts_out: Any
+    disk: bool = True
+    drop_column: bool = True
+
+
+# --- making ready ------------------------------------------------------------------------------------------------
+
+
+def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, GraphNode]:
+    """Return a graph that has barriers with all its shuffles ready to be sent."""
+    prepared = dict(nodes)
+    barriers = {key: node for key, node in nodes.items() if type(node).__name__ == BARRIER_TYPE}
+    specs: dict[Any, ShuffleSpec] = {}
+    for key, node in barriers.items():
+        spec = _spec_of(key, node.spec)  # type: ignore[attr-defined]
+        specs[spec.id] = spec
+        for dependency in node.dependencies:
+            if dependency in prepared:
+                prepared[dependency] = _with_specs(prepared[dependency], specs)
+    outputs: dict[Hashable, dict[str, int]] = {key: {} for key in barriers}
+    for key, node in nodes.items():
+        met = [dependency for dependency in node.dependencies if dependency in barriers]
+        if not met or key in barriers:
+            continue
+        unpack = prepared[key] = _with_specs(node, specs)
+        for barrier in met:
+            spec = specs[_id_of(barriers[barrier])]
+            output = _output_of(unpack, spec)
+            if output is not None:
+                outputs[barrier][encode_key(key)] = output
+    for key, node in barriers.items():
+        sources = [TaskRef(dependency) for dependency in node.dependencies]
+        prepared[key] = Task(key, tasks.p2p_barrier, specs[_id_of(node)], outputs[key], *sources)
+    return prepared
+
+
+def _id_of(barrier: Any) -> str:
+    return str(barrier.spec.id)
+
+
+def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
+    """Return what a shuffle is about in our words."""
+    from dagrpc.shuffle.arrays import ArraySpec
+
+    if isinstance(spec, ArraySpec):
+        return spec
+    wire = encode_key(key)
+    if hasattr(spec, "new"):
+        return ArraySpec(str(spec.id), wire, spec.old, spec.new)
+    from dagrpc.shuffle.frames import FrameSpec
+
+    wanted = spec.parts_out
+    if not isinstance(wanted, int):
+        wanted = tuple(wanted)
+        if wanted == tuple(range(spec.npartitions)):
+            wanted = spec.npartitions
+    return FrameSpec(str(spec.id), wire, wanted, spec.column, spec.meta, spec.drop_column)
+
+
+def _with_specs(node: GraphNode, specs: Mapping[Any, ShuffleSpec]) -> GraphNode:
+    """Return a task that knows what its shuffles are about instead of their names only."""
+    if not isinstance(node, Task):
+        return node
+    args = [specs.get(argument, argument) if isinstance(argument, str) else argument for argument in node.args]
+    return Task(node.key, _ours(node.func), *args, **node.kwargs)
+
+
+def _ours(function: Any) -> Any:
+    """Return our function in place of one of `distributed`, or of dask's that calls one."""
+    module, name = getattr(function, "__module__", None) or "", getattr(function, "__name__", "")
+    if module.startswith("distributed.shuffle") or (module.startswith("dask.") and name == "_shuffle_transfer"):
+        return getattr(tasks, name.removeprefix("_"), function)
+    cells = getattr(function, "__closure__", None)
+    if not cells or not module.startswith("dask."):
+        return function
+    contents = [_ours(cell.cell_contents) if callable(cell.cell_contents) else cell.cell_contents for cell in cells]
+    if all(new is cell.cell_contents for new, cell in zip(contents, cells, strict=True)):
+        return function
+    closure = tuple(types.CellType(content) for content in contents)
+    return types.FunctionType(function.__code__, function.__globals__, name, function.__defaults__, closure)
+
+
+def _output_of(node: GraphNode, spec: ShuffleSpec) -> int | None:
+    """Return the output that a task is for, None if that cannot be seen."""
+    if not isinstance(node, Task):
+        return None
+    position = {tasks.shuffle_unpack: 1, tasks.merge_unpack: 2}.get(node.func)
+    if position is None:
+        return None
+    output: int = spec.output_of(node.args[position])  # type: ignore[attr-defined]
+    return output

@@ -1,0 +1,155 @@
+"""`x.rechunk(chunks, method="p2p")`: the graph.
+
+Where old and new chunks have a border in common along an axis, nothing has to cross it: the array falls into parts that
+are rechunked independently, so that the first results are there while the last chunks are still to be computed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from dagrpc._util.keys import encode_key
+from dagrpc.shuffle import tasks
+from dagrpc.shuffle.arrays import ArraySpec, Chunks
+from dagrpc.shuffle.graph import P2PBarrierTask, UnpackTask, barrier_key
+from dagrpc.shuffle.hooks import PREFERRED
+
+Segment: TypeAlias = tuple[range, range]
+"""Old and new chunks along an axis that cover the same."""
+
+
+def rechunk_p2p(
+    x: Any, chunks: Any, *, threshold: int | None = None, block_size_limit: int | None = None, balance: bool = False
+) -> Any:
+    """Return an array with other chunks.
+
+    Parameters
+    ----------
+    x : dask.array.Array
+        The array.
+    chunks : tuple of tuple of int
+        The sizes that the chunks are to have, along each axis.
+    threshold, block_size_limit : int, optional
+        For the other way of doing it, with tasks alone, which is chosen for what needs few of them.
+    balance : bool
+        Has been taken care of.
+    """
+    from dask.array import Array
+    from dask.base import tokenize
+    from dask.highlevelgraph import HighLevelGraph
+
+    # By reference: dask hands over what it found in the configuration, and nobody else has that very object.
+    chosen = sys._getframe(1).f_locals.get("method") is PREFERRED
+    if _is_for_tasks(x.chunks, chunks) or (chosen and _needs_few_tasks(x.chunks, chunks, threshold)):
+        return x.rechunk(chunks, method="tasks", threshold=threshold, block_size_limit=block_size_limit)
+    token = tokenize(x, chunks)
+    name = f"rechunk-p2p-{token}"
+    graph: dict[Any, Any] = {}
+    axes = [list(_segments(old, new)) for old, new in zip(x.chunks, chunks, strict=True)]
+    for number, part in enumerate(itertools.product(*axes)):
+        _add_part(graph, x, chunks, name, f"{token}-{number}", part)
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=[x])
+    return Array(layers, name, chunks, meta=x)  # type: ignore[no-untyped-call]
+
+
+def _is_for_tasks(old: Chunks, new: Chunks) -> bool:
+    """Tell whether there are chunks of unknown size, or empty ones."""
+    return any(math.isnan(size) or not size for axis in (*old, *new) for size in axis)
+
+
+def _needs_few_tasks(old: Chunks, new: Chunks, threshold: int | None) -> bool:
+    """Tell whether dask would choose tasks if it had the choice."""
+    from dask import config
+    from dask.array.rechunk import old_to_new
+
+    # For each new chunk along an axis, the old ones that it is made of.
+    origins: list[list[list[Any]]] = old_to_new(old, new)  # type: ignore[no-untyped-call]
+    pieces = math.prod([sum([len(chunk) for chunk in axis]) for axis in origins])
+    chunks = math.prod(map(len, old)) + math.prod(map(len, new))
+    return bool(pieces < (threshold or config.get("array.rechunk.threshold")) * chunks)
+
+
+def _segments(old: Sequence[int], new: Sequence[int]) -> Iterator[Segment]:
+    """Yield the smallest runs of chunks that begin and end at common borders."""
+    first_old = first_new = position_old = position_new = 0
+    end_old = end_new = 0
+    while position_old < len(old):
+        end_old += old[position_old]
+        position_old += 1
+        while end_new < end_old:
+            end_new += new[position_new]
+            position_new += 1
+        if end_old == end_new:
+            yield range(first_old, position_old), range(first_new, position_new)
+            first_old, first_new = position_old, position_new
+
+
+def _add_part(graph: dict[Any, Any], x: Any, chunks: Chunks, name: str, token: str, part: Sequence[Segment]) -> None:
+    """Add the tasks that rechunk an independent part of the array."""
+    sources = list(itertools.product(*(old for old, _ in part)))
+    outputs = list(itertools.product(*(new for _, new in part)))
+    old = tuple(tuple(axis[i] for i in segment) for axis, (segment, _) in zip(x.chunks, part, strict=True))
+    new = tuple(tuple(axis[i] for i in segment) for axis, (_, segment) in zip(chunks, part, strict=True))
+    if len(sources) == 1:
+        _add_slices(graph, (x.name, *sources[0]), [(name, *output) for output in outputs], new)
+        return
+    if len(outputs) == 1:
+        _add_concatenation(graph, x.name, [segment for segment, _ in part], (name, *outputs[0]))
+        return
+    from dask._task_spec import Task, TaskRef
+
+    barrier = barrier_key(token)
+    spec = ArraySpec(token, encode_key(barrier), old, new)
+    transfers = []
+    for source in sources:
+        transfer = Task(
+            (f"rechunk-transfer-{token}", *source),
+            tasks.rechunk_transfer,
+            TaskRef((x.name, *source)),
+            spec,
+            _within(source, [segment for segment, _ in part]),
+        )
+        graph[transfer.key] = transfer
+        transfers.append(TaskRef(transfer.key))
+    graph[barrier] = P2PBarrierTask(barrier, tasks.p2p_barrier, token, *transfers, spec=spec)
+    for output in outputs:
+        where = _within(output, [segment for _, segment in part])
+        key = (name, *output)
+        graph[key] = UnpackTask(key, tasks.rechunk_unpack, spec, where, TaskRef(barrier))
+
+
+def _within(position: Sequence[int], part: Sequence[range]) -> tuple[int, ...]:
+    return tuple(index - segment.start for index, segment in zip(position, part, strict=True))
+
+
+def _add_slices(graph: dict[Any, Any], source: Any, outputs: Sequence[Any], new: Chunks) -> None:
+    """Cut one chunk into several; or hand it on as it is."""
+    from operator import getitem
+
+    from dask._task_spec import Alias, Task, TaskRef
+
+    if len(outputs) == 1:
+        graph[outputs[0]] = Alias(outputs[0], source)
+        return
+    cuts = [
+        [slice(end - size, end) for size, end in zip(axis, itertools.accumulate(axis), strict=True)] for axis in new
+    ]
+    for output, where in zip(outputs, itertools.product(*cuts), strict=True):
+        graph[output] = Task(output, getitem, TaskRef(source), where)
+
+
+def _add_concatenation(graph: dict[Any, Any], source: str, part: Sequence[range], output: Any) -> None:
+    """Put all chunks of a part together."""
+    from dask._task_spec import Task, TaskRef, parse_input
+    from dask.array.core import concatenate3
+
+    def nested(position: tuple[int, ...]) -> Any:
+        if len(position) == len(part):
+            return TaskRef((source, *position))
+        return [nested((*position, index)) for index in part[len(position)]]
+
+    graph[output] = Task(output, concatenate3, parse_input(nested(())))

@@ -1,0 +1,41 @@
+"""What shuffles want of the core: results discarded, and tasks placed where their data is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
+from dagrpc_scheduler.core.model import MEMORY, PROCESSING, RELEASED, WAITING
+from dagrpc_scheduler.core.replicas import free_everywhere
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def results_discarded(state: SchedulerState, event: ResultsDiscarded) -> None:
+    """Do as if results were lost; what is being computed is computed again, too."""
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None or task.work is None:
+            continue
+        if task.state == MEMORY:
+            free_everywhere(state, task)
+            state.recommend(task, RELEASED)
+        elif task.state == PROCESSING:
+            state.recommend(task, WAITING)
+
+
+def places_advised(state: SchedulerState, event: PlacesAdvised) -> None:
+    """Have tasks that are not placed yet run on certain workers as long as these are there."""
+    advised: dict[tuple[int, str], TaskOptions] = {}
+    for key, worker in event.places.items():
+        task = state.tasks.get(key)
+        if task is None or task.state not in (RELEASED, WAITING):
+            continue
+        options = task.options
+        if options.workers and not options.advised:
+            # Users come first.
+            continue
+        # Tasks with equal options share one object, and are told apart from others by it.
+        place = (id(options), worker)
+        if place not in advised:
+            advised[place] = replace(options, workers=(worker,), allow_other_workers=True, advised=True)
+        task.options = advised[place]

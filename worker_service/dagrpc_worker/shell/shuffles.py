@@ -1,0 +1,399 @@
+"""The shuffles that a worker takes part in: the run that each is in, for its tasks and for other workers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dagrpc import config
+from dagrpc._io.channels import ChannelPool, ServiceClient
+from dagrpc._io.loop import spawn
+from dagrpc.exceptions import CommClosedError, Reschedule, ShuffleClosedError
+from dagrpc.shuffle.specs import Parcel, Piece, ShuffleSpec, owner_of
+from dagrpc.shuffle.tasks import Passed
+from dagrpc.v1 import shuffle_service_pb2 as pb
+from dagrpc_worker.data.budget import ByteBudget
+from dagrpc_worker.data.shuffle_store import ShuffleStore
+from dagrpc_worker.execute import context
+from dagrpc_worker.shell.shuffle_outbox import Outbox, ParcelReader
+
+if TYPE_CHECKING:
+    from dagrpc_worker.shell.link import SchedulerLink
+    from dagrpc_worker.shell.service import WorkerService
+
+logger = logging.getLogger("dagrpc.worker")
+
+T = TypeVar("T")
+
+COORDINATION_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleCoordinationService"]
+
+_CALL_SECONDS = 600.0
+_LOOK = 1.0
+"""Seconds after which a thread that waits looks whether its run is over."""
+_REMEMBERED = 10_000
+"""How many shuffles are remembered whose runs are over."""
+_THREADS = 4
+_PATIENCE = 60.0
+"""Seconds in which the scheduler notices that a worker is gone."""
+_GIVING_UP = (ShuffleClosedError, CommClosedError, TimeoutError)
+"""Errors that a run which is over shows itself by, or one that will be as soon as a worker is known to be gone."""
+
+
+class Run:
+    """One run of a shuffle on this worker."""
+
+    def __init__(self, shuffle_id: str, run_id: int, store: ShuffleStore) -> None:
+        self.id = shuffle_id
+        self.run_id = run_id
+        self.store = store
+        self.workers: tuple[str, ...] = ()
+        """Whom the outputs belong to, in order. Known once a task here takes part."""
+        self.message = pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id)
+        self.error: Exception | None = None
+        """Why something could not be sent."""
+        self.sending = 0
+        """How many receivers something is being sent to."""
+        self._closed = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+        return self._closed.is_set()
+
+    def check(self) -> None:
+        """Raise if it is over or cannot be completed."""
+        self.store.check()
+        if self.error is not None:
+            raise self.error
+
+    def fail(self, error: Exception) -> None:
+        """Take note that something could not be sent."""
+        self.error = self.error or error
+
+    def sent(self) -> None:
+        """Take note that a receiver has got everything."""
+        self.sending -= 1
+        if not self.sending:
+            self._idle.set()
+
+    async def wait_closed(self, seconds: float) -> None:
+        """Wait until it is over, so many seconds at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        except TimeoutError:
+            pass
+
+    async def flush(self) -> None:
+        """Wait until everything that was to be sent has arrived."""
+        while self.sending and not self.closed:
+            self._idle.clear()
+            await self._idle.wait()
+        self.check()
+
+    def close(self) -> None:
+        """Be over."""
+        self._closed.set()
+        self._idle.set()
+
+
+class Shuffles:
+    """The shuffles of a worker.
+
+    Parameters
+    ----------
+    worker : WorkerService
+        The worker.
+    channels : ChannelPool
+        To other workers.
+    link : SchedulerLink
+        To the scheduler.
+    """
+
+    def __init__(self, worker: WorkerService, channels: ChannelPool, link: SchedulerLink) -> None:
+        self._worker = worker
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(channels)
+        self._budget = ByteBudget(config.get_bytes("p2p.storage.buffer"))
+        self._disk = bool(config.get("p2p.storage.disk"))
+        self._runs: dict[str, Run] = {}
+        self._ended: OrderedDict[str, int] = OrderedDict()
+        """By id of the shuffle: the latest run that is over."""
+        self._joining: dict[str, asyncio.Task[Run]] = {}
+        self._making_room = threading.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        threads = config.get("p2p.threads") or min(max(worker.nthreads, 1), _THREADS)
+        self._threads = ThreadPoolExecutor(int(threads), thread_name_prefix="dagrpc-shuffle")
+
+    # --- for tasks: in their threads ------------------------------------------------------------------------------
+
+    def transfer(self, spec: ShuffleSpec, source: int, data: Any) -> int:
+        """Send what a source has to those whom it belongs to; return the run."""
+        run = self._run_of(spec)
+        try:
+            for position, parcel in spec.split(data, source, len(run.workers)):
+                address = run.workers[position]
+                if address == self._worker.address:
+                    self._keep(run, parcel)
+                else:
+                    self._wait_for_room(run)
+                    self._outbox.budget.take(parcel.nbytes)
+                    self._loop.call_soon_threadsafe(self._outbox.put, run, [(address, parcel)])
+            run.check()
+        except _GIVING_UP as error:
+            self._on_loop(self._after(run, error))
+        return run.run_id
+
+    def pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], run_ids: Sequence[int]) -> Passed:
+        """Wait until all that was sent has arrived."""
+        return self._on_loop(self._pass_barrier(spec, outputs, run_ids))
+
+    def collect(self, spec: ShuffleSpec, output: int, passed: Passed) -> list[Piece]:
+        """Return the pieces of an output."""
+        owner = passed.workers[owner_of(output, spec.count, len(passed.workers))]
+        try:
+            if owner == self._worker.address:
+                return self._found(spec.id, passed.run_id).store.read(output)
+            return self._on_loop(self._fetch(spec.id, passed.run_id, owner, output))
+        except ShuffleClosedError as error:
+            self._on_loop(self._complain(spec.id, passed.run_id, str(error)))
+            raise Reschedule from None
+
+    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _run_of(self, spec: ShuffleSpec) -> Run:
+        """Return the run that a task is to be part of."""
+        run = self._runs.get(spec.id)
+        if run is None or not run.workers or run.closed:
+            try:
+                run = self._on_loop(self._join(spec, context.get_context().key))
+            except ShuffleClosedError:
+                raise Reschedule from None
+        return run
+
+    def _keep(self, run: Run, parcel: Parcel) -> None:
+        self._make_room()
+        run.store.add(parcel)
+
+    def _make_room(self) -> None:
+        """Write to disk while too much is in memory. Blocking."""
+        while self._disk and self._budget.exhausted:
+            with self._making_room:
+                if self._budget.exhausted:
+                    stores = [run.store for run in list(self._runs.values())]
+                    largest = max(stores, key=lambda store: store.in_memory, default=None)
+                    if largest is None or not largest.in_memory:
+                        return
+                    largest.write()
+
+    def _wait_for_room(self, run: Run) -> None:
+        while (room := self._outbox.budget.room()) is not None:
+            run.check()
+            try:
+                room.result(_LOOK)
+            except TimeoutError:
+                continue
+
+    # --- on the loop ---------------------------------------------------------------------------------------------
+
+    def _scheduler(self) -> ServiceClient:
+        client = self._link.client
+        if client is None:
+            raise CommClosedError("The worker has no connection to its scheduler")
+        return ServiceClient(client.channel, COORDINATION_SERVICE, client.peer)
+
+    async def _join(self, spec: ShuffleSpec, task: str) -> Run:
+        """Take part in a shuffle; several tasks at once ask once."""
+        joining = self._joining.get(spec.id)
+        if joining is None:
+            joining = self._joining[spec.id] = spawn(self._ask_to_join(spec, task), self._tasks)
+            joining.add_done_callback(lambda _: self._joining.pop(spec.id, None))
+        return await asyncio.shield(joining)
+
+    async def _ask_to_join(self, spec: ShuffleSpec, task: str) -> Run:
+        request = pb.JoinShuffleRequest(
+            shuffle_id=spec.id, worker=self._worker.address, task=task, barrier=spec.barrier
+        )
+        answer = await self._scheduler().call("JoinShuffle", request, pb.JoinShuffleResponse)
+        run = self.run(spec.id, answer.run_id)
+        run.workers = tuple(answer.workers)
+        return run
+
+    def run(self, shuffle_id: str, run_id: int) -> Run:
+        """Return a run, which begins here if it was not known.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If it is over.
+        """
+        run = self._runs.get(shuffle_id)
+        if run is not None and run.run_id == run_id:
+            return run
+        if run_id <= max(self._ended.get(shuffle_id, 0), run.run_id if run is not None else 0):
+            raise ShuffleClosedError(f"Run {run_id} of shuffle {shuffle_id} is over")
+        if run is not None:
+            self.end(shuffle_id, run.run_id)
+        path = Path(self._worker.local_directory) / "shuffle" / f"run-{run_id}"
+        store = ShuffleStore(path if self._disk else None, self._budget, shuffle_id)
+        run = self._runs[shuffle_id] = Run(shuffle_id, run_id, store)
+        return run
+
+    def _found(self, shuffle_id: str, run_id: int) -> Run:
+        """Return a run that is known."""
+        run = self._runs.get(shuffle_id)
+        if run is None or run.run_id != run_id:
+            raise ShuffleClosedError(f"Run {run_id} of shuffle {shuffle_id} is over, or was never here")
+        return run
+
+    def end(self, shuffle_id: str, run_id: int) -> None:
+        """Forget a run, and those before it."""
+        self._ended[shuffle_id] = max(self._ended.pop(shuffle_id, 0), run_id)
+        if len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+        run = self._runs.get(shuffle_id)
+        if run is not None and run.run_id <= run_id:
+            del self._runs[shuffle_id]
+            run.close()
+            spawn(asyncio.to_thread(run.store.close), self._tasks)
+
+    async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], run_ids: Sequence[int]) -> Passed:
+        # Those of another run may be taken for results of this one, if a run ends in the wrong moment.
+        run = await self._joined(spec, run_ids)
+        workers = run.workers
+        request = pb.PassBarrierRequest(
+            run=run.message,
+            worker=self._worker.address,
+            outputs=[
+                pb.OutputPlace(key=key, worker=owner_of(output, spec.count, len(workers)))
+                for key, output in outputs.items()
+            ],
+        )
+        try:
+            answer = await self._scheduler().call("PassBarrier", request, pb.PassBarrierResponse)
+            await asyncio.gather(*(self._flush(run, member) for member in answer.members))
+        except _GIVING_UP as error:
+            await self._after(run, error)
+        return Passed(run.run_id, workers)
+
+    async def _joined(self, spec: ShuffleSpec, run_ids: Sequence[int]) -> Run:
+        """Return the run that all sources were sent in."""
+        try:
+            run = self._runs.get(spec.id)
+            if run is None or not run.workers:
+                run = await self._join(spec, context.get_context().key)
+        except ShuffleClosedError:
+            raise Reschedule from None
+        if any(run_id != run.run_id for run_id in run_ids):
+            await self._complain(spec.id, run.run_id, f"sources were sent in runs {sorted(set(run_ids))}")
+            raise Reschedule
+        return run
+
+    async def _flush(self, run: Run, address: str) -> None:
+        if address == self._worker.address:
+            await self.flush(run)
+            return
+        client = self._outbox.client(address)
+        await client.call(
+            "FlushShuffle", pb.FlushShuffleRequest(run=run.message), pb.FlushShuffleResponse, _CALL_SECONDS
+        )
+
+    async def flush(self, run: Run) -> None:
+        """Wait until all that this worker sends in a run has arrived."""
+        await run.flush()
+
+    async def _after(self, run: Run, error: Exception) -> None:
+        """Give up a task because of an error: as one that is to run again if its run is over, or will be soon."""
+        if isinstance(error, CommClosedError | TimeoutError):
+            # The scheduler has yet to notice that a worker is gone.
+            await run.wait_closed(_PATIENCE)
+        if run.closed or isinstance(error, ShuffleClosedError):
+            raise Reschedule from None
+        raise error
+
+    async def _complain(self, shuffle_id: str, run_id: int, reason: str) -> None:
+        request = pb.RestartShuffleRequest(
+            run=pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id), worker=self._worker.address, reason=reason
+        )
+        await self._scheduler().call("RestartShuffle", request, pb.RestartShuffleResponse)
+
+    async def _fetch(self, shuffle_id: str, run_id: int, owner: str, output: int) -> list[Piece]:
+        """Fetch the pieces of an output from the worker that keeps it."""
+        request = pb.FetchOutputRequest(run=pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id), output=output)
+        last: Exception | None = None
+        for pause in itertools.chain([0.0], (0.1 * 2**attempt for attempt in range(8))):
+            await asyncio.sleep(pause)
+            if run_id <= self._ended.get(shuffle_id, 0):
+                break
+            try:
+                return await self._fetch_once(owner, request)
+            except (CommClosedError, TimeoutError) as error:
+                last = error
+        raise ShuffleClosedError(f"Output {output} cannot be had from {owner}: {last}")
+
+    async def _fetch_once(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
+        import grpc
+
+        from dagrpc._io import status
+
+        call = self._outbox.client(owner).open_download("FetchOutput", request)
+        reader, pieces = ParcelReader(), []
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                async for data in call:
+                    for parcel in reader.take(pb.FetchOutputResponse.FromString(data).parcels):
+                        first, last = parcel.starts[0], parcel.starts[-1]
+                        pieces.append(Piece(parcel.source, parcel.format, parcel.body, first, last))
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, f"worker {owner}") from None
+        finally:
+            call.cancel()
+        return pieces
+
+    # --- for other workers ---------------------------------------------------------------------------------------
+
+    async def keep(self, message: pb.ShuffleRun, parcels: Sequence[Parcel]) -> None:
+        """Keep parcels that another worker sent."""
+        for parcel in parcels:
+            if self._disk and self._budget.exhausted:
+                await self._loop.run_in_executor(self._threads, self._make_room)
+            self.run(message.shuffle_id, message.run_id).store.add(parcel)
+
+    async def output(self, message: pb.ShuffleRun, output: int) -> list[Piece]:
+        """Return the pieces of an output for another worker."""
+        run = self._found(message.shuffle_id, message.run_id)
+        return await self._loop.run_in_executor(self._threads, run.store.read, output)
+
+    async def flush_known(self, message: pb.ShuffleRun) -> None:
+        """Wait until all that this worker sends in a run has arrived.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If the run is over.
+        """
+        if message.run_id <= self._ended.get(message.shuffle_id, 0):
+            raise ShuffleClosedError(f"Run {message.run_id} of shuffle {message.shuffle_id} is over")
+        run = self._runs.get(message.shuffle_id)
+        if run is not None and run.run_id == message.run_id:
+            await self.flush(run)
+
+    async def close(self) -> None:
+        """Forget all runs."""
+        for run in list(self._runs.values()):
+            self.end(run.id, run.run_id)
+        await self._outbox.close()
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+        self._threads.shutdown(wait=False, cancel_futures=True)
