@@ -65,6 +65,9 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 def source_of(code: CodeType) -> str:
     """Return the source of a function, module or cell; empty if it is not to be had."""
     try:
+        if code.co_name == "<module>":
+            return "".join(inspect.findsource(code)[0])[:_LONGEST]
         return inspect.getsource(code)[:_LONGEST]
-    except (OSError, TypeError):
+    except (OSError, TypeError, IndexError, SyntaxError):
+        # No file, or not the one that the code was made from.
         return ""

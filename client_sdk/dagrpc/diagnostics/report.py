@@ -122,7 +122,8 @@ def _code_of(frame: FrameType | None) -> tuple[str, int, str]:
     name = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
     try:
         lines, first = inspect.getsourcelines(frame)
-    except (OSError, TypeError):
+    except (OSError, TypeError, IndexError, SyntaxError):
+        # No file, or not the one that the code was made from.
         return "", 0, name
     position = frame.f_lineno - max(first, 1)
     begin = max(0, min(position - _CODE_LINES // 2, len(lines) - _CODE_LINES))

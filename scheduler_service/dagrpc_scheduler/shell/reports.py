@@ -141,9 +141,13 @@ class Reports:
         return bool(self._open)
 
     def measured(self, worker: str, now: float, metrics: Mapping[str, float]) -> None:
-        """Take what a worker has measured."""
-        if self._open:
+        """Take what a process has measured, if that is anything."""
+        if self._open and metrics:
             self._series.add(worker, now, metrics)
+
+    def _measured_last(self, now: float) -> None:
+        for address, worker in self._service.sessions.workers.items():
+            self.measured(address, now, worker.metrics)
 
     def begin(self, client: str) -> tuple[str, float]:
         """Begin a report; return what it is called by, and the time.
@@ -163,8 +167,7 @@ class Reports:
         name, now = uuid.uuid4().hex, time.time()
         self._open[name] = Report(client, now)
         self._service.loop_profile.ask(now)
-        for address, worker in self._service.sessions.workers.items():
-            self._series.add(address, now, worker.metrics)
+        self._measured_last(now)
         if self._task is None or self._task.done():
             self._task = spawn(self._measure(), self._service.tasks)
         return name, now
@@ -177,12 +180,11 @@ class Reports:
         UnknownKeyError
             If there is no such report.
         """
-        report = self._open.pop(name, None)
+        report = self._open.get(name)
         if report is None:
             raise UnknownKeyError(f"There is no report {name!r}: it has ended")
-        now = time.time()
-        for address, worker in self._service.sessions.workers.items():
-            self._series.add(address, now, worker.metrics)
+        self._measured_last(time.time())
+        del self._open[name]
         response = pb.EndReportResponse(
             measurements=self._series.since(report.start), computations=self.computations.since(report.start)
         )

@@ -1,0 +1,86 @@
+"""What a worker notes of its tasks and transfers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from dagrpc.v1 import records_pb2 as pb
+from dagrpc_worker.execute import recorder as module
+from dagrpc_worker.execute.recorder import Recorder
+
+
+def context(key="x", started=10.0, loaded=0.0):
+    return SimpleNamespace(key=key, thread=7, started=started, loaded=loaded)
+
+
+def kinds(record):
+    return [(each.kind, each.start, each.stop) for each in record.activities]
+
+
+def test_a_task():
+    recorder = Recorder()
+    recorder.task(context(loaded=10.0001), (), 11.0, 28, "builtins.int")
+    (record,) = recorder.drain().tasks
+    assert (record.key, record.thread, record.nbytes, record.type_name, record.error) == (
+        "x",
+        7,
+        28,
+        "builtins.int",
+        "",
+    )
+    # Loading took no time to speak of.
+    assert kinds(record) == [(pb.ACTIVITY_KIND_COMPUTE, 10.0, 11.0)]
+    assert not recorder.drain().tasks
+
+
+def test_a_task_that_takes_long_to_load():
+    recorder = Recorder()
+    recorder.task(context(loaded=10.5), (), 11.0)
+    (record,) = recorder.drain().tasks
+    assert kinds(record) == [(pb.ACTIVITY_KIND_DESERIALIZE, 10.0, 10.5), (pb.ACTIVITY_KIND_COMPUTE, 10.5, 11.0)]
+
+
+def test_a_task_that_cannot_be_loaded():
+    recorder = Recorder()
+    recorder.task(context(), (), 11.0, error="ImportError: no")
+    (record,) = recorder.drain().tasks
+    assert kinds(record) == [(pb.ACTIVITY_KIND_DESERIALIZE, 10.0, 11.0)]
+    assert record.error == "ImportError: no"
+
+
+def test_a_task_that_began_before_anything_was_noted():
+    recorder = Recorder()
+    recorder.task(context(), (), 11.0)
+    recorder.task(None, (), 11.0)
+    (record,) = recorder.drain().tasks
+    assert kinds(record) == [(pb.ACTIVITY_KIND_COMPUTE, 10.0, 11.0)]
+
+
+def test_transfers_are_of_the_first_task_that_uses_what_they_brought():
+    recorder = Recorder()
+    recorder.transfer("a:1", 8.0, 9.0, {"p": 100, "q": 200})
+    recorder.task(context("x"), ("p", "q", "own"), 11.0)
+    recorder.task(context("y"), ("p",), 12.0)
+    batch = recorder.drain()
+    first, second = batch.tasks
+    assert [(each.kind, each.source) for each in first.activities] == [
+        (pb.ACTIVITY_KIND_TRANSFER, "a:1"),
+        (pb.ACTIVITY_KIND_COMPUTE, ""),
+    ]
+    assert len(second.activities) == 1
+    (transfer,) = batch.transfers
+    assert (transfer.source, transfer.keys, transfer.nbytes) == ("a:1", 2, 300)
+
+
+def test_what_is_not_told_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "_PENDING", 10)
+    monkeypatch.setattr(module, "BATCH", 4)
+    recorder = Recorder()
+    for number in range(25):
+        recorder.task(context(f"x-{number}"), (), 11.0)
+    batches = []
+    while recorder.waits:
+        batches.append(recorder.drain())
+    assert [len(batch.tasks) for batch in batches] == [4, 4, 2]
+    assert [batch.dropped for batch in batches] == [15, 0, 0]
+    assert batches[-1].tasks[-1].key == "x-24"
