@@ -12,6 +12,8 @@ from dagrpc._util.versions import installed_version
 _COMMANDS = {
     "scheduler": ("dagrpc_scheduler.cli", "scheduler"),
     "worker": ("dagrpc_worker.cli", "worker"),
+    "spec": ("dagrpc_deploy.cli", "spec"),
+    "ssh": ("dagrpc_deploy.cli", "ssh"),
     "health": ("dagrpc._io.health", "health"),
 }
 

@@ -1,0 +1,107 @@
+"""Runs what a specification names in this process, until it closes: behind `dagrpc spec`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util.service_process import on_signals
+from dagrpc_deploy.spec import load_class
+
+
+def read_spec(text: str | None, path: str | None) -> dict[str, Mapping[str, Any]]:
+    """Return a specification by name, of JSON or YAML text or of a file.
+
+    Parameters
+    ----------
+    text, path : str, optional
+        One of the two. What they hold is ``{"cls": ..., "opts": {...}}``, or several of these by name.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it has another form.
+
+    Examples
+    --------
+    >>> read_spec('{"cls": "dagrpc.Worker", "opts": {"nthreads": 1}}', None)
+    {'': {'cls': 'dagrpc.Worker', 'opts': {'nthreads': 1}}}
+    """
+    if bool(text) == bool(path):
+        raise ValueError("give a specification as text (--spec) or in a file (--spec-file), one of the two")
+    content = text if text else Path(path or "").read_text(encoding="utf-8")
+    try:
+        found = json.loads(content)
+    except ValueError:
+        import yaml
+
+        try:
+            found = yaml.safe_load(content)
+        except yaml.YAMLError as error:
+            raise ValueError(f"the specification is neither JSON nor YAML: {error}") from None
+    if isinstance(found, Mapping) and "cls" in found:
+        found = {"": found}
+    if not isinstance(found, Mapping) or not found or not all(_is_spec(each) for each in found.values()):
+        raise ValueError('a specification has the form {"cls": "package.Class", "opts": {...}}, or holds such by name')
+    return dict(found)
+
+
+def _is_spec(found: Any) -> bool:
+    if not isinstance(found, Mapping) or not isinstance(found.get("cls"), str) or set(found) - {"cls", "opts"}:
+        return False
+    return isinstance(found.get("opts") or {}, Mapping)
+
+
+def make(specs: Mapping[str, Mapping[str, Any]], args: Sequence[str]) -> list[Any]:
+    """Return the objects that specifications name; `args` go to each."""
+    made = []
+    for name, spec in specs.items():
+        options = dict(spec.get("opts") or {})
+        if name:
+            options.setdefault("name", name)
+        made.append(load_class(spec["cls"])(*args, **options))
+    return made
+
+
+async def run_spec(servers: Callable[[], list[Any]], watch_stdin: bool = False) -> None:
+    """Run servers until all of them have closed, or a signal ends them.
+
+    What they are and where they serve goes to standard output, a line each: ``Worker at: 127.0.0.1:40001``.
+
+    Parameters
+    ----------
+    servers : callable
+        Makes them, once there is an event loop.
+    watch_stdin : bool
+        Whether to end at the end of standard input: whoever started this is gone then.
+    """
+    adopt_running_loop()
+    loop = asyncio.get_running_loop()
+    running = servers()
+    closing: list[asyncio.Task[Any]] = []
+
+    def stop(reason: str) -> None:
+        closing.extend(loop.create_task(server.close(reason=reason)) for server in running)
+
+    on_signals(stop)
+    if watch_stdin:
+        threading.Thread(
+            target=_wait_for_end, args=(lambda: loop.call_soon_threadsafe(stop, "its starter is gone"),), daemon=True
+        ).start()
+    await asyncio.gather(*(server.start() for server in running))
+    for server in running:
+        print(f"{type(server).__name__} at: {server.address}", flush=True)
+    await asyncio.gather(*(server.finished() for server in running))
+    await asyncio.gather(*closing)
+
+
+def _wait_for_end(then: Callable[[], object]) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    then()

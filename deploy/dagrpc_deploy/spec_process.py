@@ -1,0 +1,167 @@
+"""What `SubprocessCluster` and `SSHCluster` share: servers that the command `dagrpc spec` runs somewhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import dask.config
+
+from dagrpc import config
+from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._util.server_status import Status
+from dagrpc_deploy.process_interface import ProcessInterface
+
+logger = logging.getLogger("dagrpc.deploy")
+
+_AT = re.compile(rb"^\w+ at: (\S+)\s*$")
+_LAST_WORDS = 20
+_CLOSE_LIMIT = 15.0
+
+
+class Running(Protocol):
+    """A process that runs somewhere, as asyncio and asyncssh have it."""
+
+    stdin: Any
+    stdout: Any
+    stderr: Any
+
+    async def wait(self) -> Any:
+        """Wait for its end."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class SpecProcess(ProcessInterface):
+    """Servers in a process somewhere else. Subclasses say where in `_open`.
+
+    Parameters
+    ----------
+    specs : mapping
+        What `dagrpc spec` is told: ``{"cls": ..., "opts": {...}}`` by name.
+    scheduler : str, optional
+        The scheduler's address, for workers.
+    name : optional
+        Their name.
+    """
+
+    def __init__(self, specs: Mapping[str, Mapping[str, Any]], scheduler: str | None = None, name: Any = None) -> None:
+        super().__init__(scheduler, name)
+        self._specs = dict(specs)
+        self._process: Running | None = None
+        self._last: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def _open(self, arguments: Sequence[str], environ: Mapping[str, str]) -> Running:
+        """Run Python with arguments, somewhere, with pipes for its input, output and errors."""
+        raise NotImplementedError
+
+    async def _disconnect(self) -> None:
+        """Let go of what led to the process."""
+
+    def _where(self) -> str:
+        return "a process of its own"
+
+    async def start(self) -> None:
+        """Start the servers, and wait until they serve.
+
+        Raises
+        ------
+        RuntimeError
+            If they do not; with what the process said last.
+        """
+        arguments = ["-m", "dagrpc.cli", "spec", "--watch-stdin", "--spec", json.dumps(self._specs)]
+        if self.scheduler:
+            arguments.append(self.scheduler)
+        here = {key: value for key, value in dask.config.global_config.items() if key not in ("scheduler", "get")}
+        timeout = config.get_seconds("nanny.start-timeout") or 60.0
+        try:
+            async with asyncio.timeout(timeout):
+                self._process = await self._open(
+                    arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(here)}
+                )
+                spawn(self._listen(self._process.stderr), self._tasks)
+                await self._await_addresses()
+        except TimeoutError:
+            await self._end()
+            raise RuntimeError(f"{self} did not start within {timeout:g} s{self._words()}") from None
+        except BaseException:
+            await self._end()
+            raise
+        spawn(self._listen(self._process.stdout), self._tasks)
+        spawn(self._watch(), self._tasks)
+        await super().start()
+
+    async def _await_addresses(self) -> None:
+        assert self._process is not None
+        for index in range(len(self._specs)):
+            while True:
+                line: bytes = await self._process.stdout.readline()
+                if not line:
+                    # The last of its errors may be on their way.
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._process.wait(), 1.0)
+                    await asyncio.sleep(0.05)
+                    raise RuntimeError(f"{self} ended while it started{self._words()}")
+                found = _AT.match(line)
+                if found is not None:
+                    break
+                self._last.append(line.decode(errors="replace").rstrip())
+            if index == 0:
+                self.address = found.group(1).decode()
+
+    def _words(self) -> str:
+        return f": {' | '.join(self._last)}" if self._last else ""
+
+    async def _listen(self, stream: Any) -> None:
+        """Take what the process says, lest it waits for somebody to."""
+        while line := await stream.readline():
+            text = line.decode(errors="replace").rstrip()
+            self._last.append(text)
+            logger.debug("%s: %s", self, text)
+
+    async def _watch(self) -> None:
+        assert self._process is not None
+        await self._process.wait()
+        if self.status is Status.running:
+            logger.warning("%s has ended%s", self, self._words())
+            self.status = Status.failed
+            self._event_finished.set()
+
+    async def close(self, timeout: float | None = None) -> None:
+        """End the servers."""
+        if self.status is not Status.closed:
+            self.status = Status.closing
+            await self._end()
+        await super().close()
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            for patience, action in (
+                (_CLOSE_LIMIT, process.stdin.write_eof),
+                (_CLOSE_LIMIT, process.terminate),
+                (2.0, process.kill),
+            ):
+                # It may have ended by itself.
+                with contextlib.suppress(OSError, RuntimeError):
+                    action()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), patience)
+                    break
+        await cancel_all(self._tasks)
+        await self._disconnect()
+
+    def __str__(self) -> str:
+        classes = ", ".join(sorted({str(spec["cls"]).rpartition(".")[2] for spec in self._specs.values()}))
+        return f"{classes} {self.name if self.name is not None else ''} in {self._where()}".replace("  ", " ")

@@ -1,0 +1,222 @@
+"""SSHCluster: scheduler and workers on machines that one can reach by SSH."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagrpc._util.addresses import is_loopback
+from dagrpc_deploy.spec import SpecCluster
+from dagrpc_deploy.spec_process import Running, SpecProcess
+
+
+class SSHProcess(SpecProcess):
+    """Servers on another machine, for as long as the connection to it lasts.
+
+    Parameters
+    ----------
+    host : str
+        The machine.
+    connect_options : mapping
+        For ``asyncssh.connect``.
+    remote_python : str
+        Python there.
+    specs, scheduler, name
+        As for `SpecProcess`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        connect_options: Mapping[str, Any],
+        remote_python: str,
+        specs: Mapping[str, Mapping[str, Any]],
+        scheduler: str | None = None,
+        name: Any = None,
+    ) -> None:
+        super().__init__(specs, scheduler, name)
+        self._host = host
+        self._connect_options = dict(connect_options)
+        self._python = remote_python
+        self._connection: Any = None
+
+    async def _open(self, arguments: Sequence[str], environ: Mapping[str, str]) -> Running:
+        asyncssh = _asyncssh()
+        try:
+            self._connection = await asyncssh.connect(self._host, **self._connect_options)
+        except (OSError, asyncssh.Error) as error:
+            raise RuntimeError(f"Cannot connect to {self._host} by SSH: {error}") from error
+        variables = [f"{name}={value}" for name, value in environ.items()]
+        command = shlex.join(["env", *variables, self._python, *arguments])
+        process: Running = await self._connection.create_process(command, encoding=None)
+        return process
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            await connection.wait_closed()
+
+    def _where(self) -> str:
+        return f"a process on {self._host}"
+
+
+class SSHScheduler(SSHProcess):
+    """A scheduler on another machine.
+
+    Parameters
+    ----------
+    host, connect_options, remote_python
+        As for `SSHProcess`.
+    options : mapping
+        For `Scheduler`.
+    """
+
+    def __init__(
+        self, host: str, connect_options: Mapping[str, Any], remote_python: str, options: Mapping[str, Any]
+    ) -> None:
+        super().__init__(host, connect_options, remote_python, {"": {"cls": "dagrpc.Scheduler", "opts": dict(options)}})
+
+
+class SSHWorker(SSHProcess):
+    """A worker, or several, on another machine.
+
+    Parameters
+    ----------
+    scheduler : str
+        The scheduler's address.
+    host, connect_options, remote_python
+        As for `SSHProcess`.
+    worker_class : str
+        Name of the class.
+    options : mapping
+        For it; ``n_workers`` says how many there are to be.
+    """
+
+    def __init__(
+        self,
+        scheduler: str,
+        host: str,
+        connect_options: Mapping[str, Any],
+        remote_python: str,
+        worker_class: str,
+        options: Mapping[str, Any],
+        name: Any = None,
+    ) -> None:
+        given = dict(options)
+        count = given.pop("n_workers", 1)
+        names = [str(name)] if count == 1 else [f"{name}-{index}" for index in range(count)]
+        specs = {each: {"cls": worker_class, "opts": given} for each in names}
+        super().__init__(host, connect_options, remote_python, specs, scheduler, name)
+
+
+def SSHCluster(
+    hosts: Sequence[str] | None = None,
+    connect_options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    worker_options: Mapping[str, Any] | None = None,
+    scheduler_options: Mapping[str, Any] | None = None,
+    worker_class: str = "distributed.Nanny",
+    remote_python: str | Sequence[str | None] | None = None,
+    **kwargs: Any,
+) -> SpecCluster:
+    """Return a cluster on machines that one can reach by SSH.
+
+    dagrpc has to be installed there, in the same version. The servers end when the connection does. Needs asyncssh:
+    ``pip install dagrpc[ssh]``.
+
+    Parameters
+    ----------
+    hosts : list of str
+        The first runs the scheduler, each of the others workers. The same host may be named several times.
+    connect_options : mapping or list of mappings, optional
+        For ``asyncssh.connect``: ``username``, ``port``, ``client_keys``, ``known_hosts``, ...; for all hosts, or one
+        for each.
+    worker_options : mapping, optional
+        For the workers; ``n_workers`` says how many each host runs. Travels as JSON.
+    scheduler_options : mapping, optional
+        For `Scheduler`. It listens on all addresses of its host unless all hosts are this one.
+    worker_class : str
+        Name of the workers' class.
+    remote_python : str or list of str, optional
+        Python on the hosts; by default the same path as here.
+    **kwargs
+        For `SpecCluster`.
+
+    Raises
+    ------
+    ValueError
+        If there are no hosts.
+    RuntimeError
+        If there are not as many options as hosts, or something does not start.
+    ImportError
+        Without asyncssh.
+
+    Examples
+    --------
+    >>> from dagrpc import Client, SSHCluster
+    >>> cluster = SSHCluster(
+    ...     ["node-1", "node-1", "node-2"],
+    ...     connect_options={"username": "dask"},
+    ...     worker_options={"nthreads": 4, "n_workers": 2},
+    ... )  # doctest: +SKIP
+    """
+    if not hosts:
+        raise ValueError("hosts must name a host for the scheduler and one for each worker; got none")
+    if isinstance(hosts, str):
+        raise ValueError(f"hosts must be a list of names; got the text {hosts!r}")
+    _asyncssh()
+    connect = _each(hosts, connect_options, "connect_options", Mapping)
+    pythons = _each(hosts, remote_python, "remote_python", str)
+    local = all(host == "localhost" or is_loopback(host) for host in hosts)
+    scheduler = {
+        "cls": SSHScheduler,
+        "options": {
+            "host": hosts[0],
+            "connect_options": connect[0] or {},
+            "remote_python": pythons[0] or sys.executable,
+            "options": {"host": "127.0.0.1" if local else "0.0.0.0", **(scheduler_options or {})},
+        },
+    }
+    count = (worker_options or {}).get("n_workers", 1)
+    workers: dict[Any, dict[str, Any]] = {}
+    for index, host in enumerate(hosts[1:]):
+        workers[index] = {
+            "cls": SSHWorker,
+            "options": {
+                "host": host,
+                "connect_options": connect[index + 1] or {},
+                "remote_python": pythons[index + 1] or sys.executable,
+                "worker_class": worker_class,
+                "options": dict(worker_options or {}),
+            },
+        }
+        if count > 1:
+            workers[index]["group"] = [f"-{number}" for number in range(count)]
+    return SpecCluster(workers=workers, scheduler=scheduler, **{"name": "SSHCluster", **kwargs})
+
+
+def _asyncssh() -> Any:
+    """Return the library.
+
+    Raises
+    ------
+    ImportError
+        Without it.
+    """
+    try:
+        return importlib.import_module("asyncssh")
+    except ImportError:
+        raise ImportError("SSHCluster needs asyncssh: pip install dagrpc[ssh]") from None
+
+
+def _each(hosts: Sequence[str], given: Any, what: str, single: type) -> list[Any]:
+    """Return one option for each host, where one for all or a list was given."""
+    if given is None or isinstance(given, single):
+        return [given] * len(hosts)
+    found = list(given)
+    if len(found) != len(hosts):
+        raise RuntimeError(f"{what} has {len(found)} entries for {len(hosts)} hosts; give one for each, or one for all")
+    return found
