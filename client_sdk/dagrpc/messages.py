@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import pickle
 import sys
 import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from dagrpc._codec.pickle5 import dumps_inband
@@ -13,7 +16,20 @@ from dagrpc._util import running
 
 __all__ = ["print", "warn"]
 
-_STDOUT, _STDERR = 1, 2
+STDOUT, STDERR = 1, 2
+"""How events name the files."""
+
+shown_elsewhere: ContextVar[bool] = ContextVar("dagrpc_shown_elsewhere", default=False)
+"""Whether clients are told in another way of what is being printed here, or it came from a worker."""
+
+
+@contextlib.contextmanager
+def _told_otherwise() -> Iterator[None]:
+    token = shown_elsewhere.set(True)
+    try:
+        yield
+    finally:
+        shown_elsewhere.reset(token)
 
 
 def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
@@ -50,16 +66,17 @@ def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any =
         return
     message: dict[str, Any] = {"args": tuple(map(_text, args)), "sep": sep, "end": end, "flush": bool(flush)}
     if file is sys.stdout:
-        message["file"] = _STDOUT
+        message["file"] = STDOUT
     elif file is sys.stderr:
-        message["file"] = _STDERR
+        message["file"] = STDERR
     elif file is not None:
         raise TypeError(
             "Only None, sys.stdout and sys.stderr can be printed to from a task, for clients have no other files of "
             f"its worker; got: {file!r}"
         )
     # Here first: whatever is wrong with the arguments shows before any client has them.
-    builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
+    with _told_otherwise():
+        builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
     worker.log_event("print", {**message, "worker": worker.address})
 
 
@@ -105,6 +122,9 @@ def warn(
         event = {"message": dumps_inband(message), "category": dumps_inband(category), "worker": worker.address}
         # First: where warnings are errors the next line raises.
         worker.log_event("warn", event)
+        with _told_otherwise():
+            warnings.warn(message, category, stacklevel + 1, source)
+        return
     warnings.warn(message, category, stacklevel + 1, source)
 
 
@@ -116,11 +136,11 @@ def show_print(event: tuple[float, Any]) -> None:
     message = event[1]
     if not isinstance(message, dict):
         # Somebody logged it by himself.
-        builtins.print(message)
-        return
-    file = {_STDOUT: sys.stdout, _STDERR: sys.stderr}.get(message.get("file", 0))
+        message = {"args": (message,)}
+    file = {STDOUT: sys.stdout, STDERR: sys.stderr}.get(message.get("file", 0))
     options = {name: message[name] for name in ("sep", "end", "flush") if name in message}
-    builtins.print(*message.get("args", ()), file=file, **options)
+    with _told_otherwise():
+        builtins.print(*message.get("args", ()), file=file, **options)
 
 
 def show_warning(event: tuple[float, Any]) -> None:

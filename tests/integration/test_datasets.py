@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dagrpc import Client, Future, LocalCluster, futures_of, get_client, wait
+from dagrpc import CancelledError, Client, Future, LocalCluster, futures_of, get_client, wait
 
 
 @pytest.fixture
@@ -253,3 +253,15 @@ def test_tasks_use_metadata(client: Client) -> None:
 
     assert client.submit(task, pure=False).result(timeout=30) == {"number": 5}
     assert client.get_metadata(["of-task", "number"]) == 5
+
+
+def test_a_restart_forgets_metadata_and_results_but_no_names(fresh_cluster: LocalCluster) -> None:
+    with Client(fresh_cluster) as client:
+        client.set_metadata("x", 1)
+        client.publish_dataset(plain=5, future=client.submit(sum, [1, 2]))
+        client.restart(timeout=60, wait_for_workers=False)
+        assert client.get_metadata("x", default="forgotten") == "forgotten"
+        assert client.list_datasets() == ("future", "plain")
+        assert client.get_dataset("plain") == 5
+        with pytest.raises(CancelledError):
+            client.get_dataset("future").result(timeout=30)

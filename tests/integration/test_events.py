@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from dagrpc import Client, LocalCluster, get_client, get_worker
+from dagrpc._client import topics
+from dagrpc_scheduler.shell import topics as scheduler_topics
 
 
 def messages(events: Any) -> list[Any]:
@@ -128,6 +130,46 @@ def test_a_handler_may_use_the_client(client: Client) -> None:
     client.log_event("uses", 1)
     assert got.get(timeout=30) == 6
     client.unsubscribe_topic("uses")
+
+
+def test_events_that_nobody_can_take_are_dropped(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "_BACKLOG", 5)
+    release = threading.Event()
+    client.subscribe_topic("flood", lambda event: release.wait(60))
+    for number in range(50):
+        client.log_event("flood", number)
+    # They have come when this is answered, and nothing else suffers.
+    assert len(client.get_events("flood")) == 50
+    release.set()
+    assert "too slow" in caplog.text
+    client.unsubscribe_topic("flood")
+
+
+def test_clients_that_read_too_slowly_are_not_told(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: queue.Queue[Any] = queue.Queue()
+    client.subscribe_topic("behind", got.put)
+    client.log_event("behind", 1)
+    assert got.get(timeout=30)[1] == 1
+    monkeypatch.setattr(scheduler_topics, "_BEHIND", 0)
+    client.log_event("behind", 2)
+    assert messages(client.get_events("behind")) == [1, 2]
+    assert f"Client {client.id} reads too slowly" in caplog.text
+    monkeypatch.undo()
+    client.log_event("behind", 3)
+    assert got.get(timeout=30)[1] == 3
+    client.unsubscribe_topic("behind")
+
+
+def test_a_task_s_first_client_is_an_event(process_cluster: LocalCluster) -> None:
+    with Client(process_cluster) as client:
+        worker, theirs = client.submit(lambda: (get_worker().address, get_client().id)).result(timeout=60)
+        assert messages(client.get_events("worker-get-client")) == [
+            {"worker": worker, "timeout": None, "client": theirs}
+        ]
 
 
 async def use_asynchronously(address: str) -> list[Any]:

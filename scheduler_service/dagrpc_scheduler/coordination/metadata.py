@@ -38,6 +38,10 @@ class Metadata:
             node = inner
         node[path[-1]] = value
 
+    def clear(self) -> None:
+        """Forget all values."""
+        self._tree = {}
+
     def get(self, path: Sequence[Hashable]) -> Any:
         """Return a value; the whole tree for an empty path. It is not to be changed.
 

@@ -63,6 +63,7 @@ async def restart_workers(
     """Restart workers through their nannies. Returns what became of each."""
     if forget_tasks:
         service.handle(events.RestartRequested(service.stimulus("restart")))
+        service.metadata.clear()
     service.events.log("all", {"action": "restart-workers", "workers": tuple(addresses)})
 
     async def one(address: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,18 +138,6 @@ class SchedulerService:
             return views.resolve_workers(self.core, texts)
         except views.UnknownWorkerError as error:
             raise UnknownWorkerError(str(error)) from None
-
-    # --- for code that runs on the scheduler ---
-
-    def log_event(self, topic: str | Collection[str], msg: Any) -> None:
-        """Log an event. From any thread."""
-        self.events.log_event(topic, msg)
-
-    def get_events(self, topic: str | None = None) -> Any:
-        """Return times and messages of a topic's events, oldest first; a dict by topic if none is named."""
-        if topic is not None:
-            return tuple(self.events.get(topic, ()))
-        return {name: tuple(found) for name, found in self.events.items()}
 
     # --- events and effects ---
 

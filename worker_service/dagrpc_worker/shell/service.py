@@ -336,15 +336,17 @@ class WorkerService:
         timeout : float, optional
             How long to try to reach the scheduler, in seconds, if the client is not there yet.
         """
-        if self._workers_client is None:
-            # Most workers never need one, and what it imports.
-            from dagrpc._client.of_worker import WorkersClient
+        if self._workers_client is not None:
+            return self._workers_client.get(timeout)
+        # Most workers never need one, and what it imports.
+        from dagrpc._client.of_worker import WorkersClient
 
-            with self._client_lock:
-                if self._workers_client is None:
-                    self._workers_client = WorkersClient(self.scheduler_address)
-                    self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout})
-        return self._workers_client.get(timeout)
+        with self._client_lock:
+            if self._workers_client is None:
+                self._workers_client = WorkersClient(self.scheduler_address)
+        client = self._workers_client.get(timeout)
+        self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout, "client": client.id})
+        return client
 
     @property
     def actors(self) -> dict[Any, Any]:

@@ -315,7 +315,9 @@ service_kwargs, transition_counter_max
 
     def get_events(self, topic: str | None = None) -> Any:
         """Return the events of a topic; of all topics, by topic, if none is given."""
-        return dict(self.events) if topic is None else self.events.get(topic, [])
+        if topic is not None:
+            return tuple(self.events.get(topic, ()))
+        return {name: tuple(found) for name, found in self.events.items()}
 
     # --- idleness and size ---------------------------------------------------------------------------------------
 
