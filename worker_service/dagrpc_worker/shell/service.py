@@ -7,13 +7,12 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Collection, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._client import current
-from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc._codec.tasks import SharedStore
 from dagrpc._io import log_servicer
 from dagrpc._io import options as grpc_options
@@ -24,7 +23,7 @@ from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
 from dagrpc._util.keys import decode_key
 from dagrpc.exceptions import CommClosedError, DagrpcError
-from dagrpc.v1 import common_pb2, event_service_pb2
+from dagrpc.v1 import common_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
@@ -42,6 +41,7 @@ from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell.actors import ActorHost
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.ending import End, EndKind
+from dagrpc_worker.shell.for_tasks import ForTasks
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
     import grpc
 
     from dagrpc._client.connection import SchedulerInfo
-    from dagrpc._client.of_worker import WorkersClient
-    from dagrpc.client import Client
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -72,7 +70,7 @@ _GRACE = 0.5
 _PURGE_DELAY = 1.0
 
 
-class WorkerService:
+class WorkerService(ForTasks):
     """A worker: runs tasks, keeps their results and serves them.
 
     To be made and used on the process's event loop, which several workers can share.
@@ -97,6 +95,7 @@ class WorkerService:
     """
 
     def __init__(self, options: WorkerOptions) -> None:
+        super().__init__()
         self.options = options
         self.address = ""
         self.name = options.name
@@ -117,12 +116,10 @@ class WorkerService:
         """Whether another is to take its place when it closes."""
         self.plugin_host = WorkerPlugins(self)
         """Sets plugins up and tears them down."""
-        self._workers_client: WorkersClient | None = None
         self._shared = SharedStore()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._end: End | None = None
         self._finished = asyncio.Event()
-        self._client_lock = threading.Lock()
         self._joined = False
         self._starting: asyncio.Task[None] | None = None
         self._cleanup = AsyncExitStack()
@@ -324,38 +321,9 @@ class WorkerService:
     # --- for tasks -----------------------------------------------------------------------------------------------
 
     @property
-    def client(self) -> Client:
-        """The client that all tasks of this worker share; made when it is first asked for."""
-        return self.get_client()
-
-    def get_client(self, timeout: float | None = None) -> Client:
-        """Return the client that all tasks of this worker share. From any thread.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            How long to try to reach the scheduler, in seconds, if the client is not there yet.
-        """
-        if self._workers_client is not None:
-            return self._workers_client.get(timeout)
-        # Most workers never need one, and what it imports.
-        from dagrpc._client.of_worker import WorkersClient
-
-        with self._client_lock:
-            if self._workers_client is None:
-                self._workers_client = WorkersClient(self.scheduler_address)
-        client = self._workers_client.get(timeout)
-        self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout, "client": client.id})
-        return client
-
-    @property
     def actors(self) -> dict[Any, Any]:
         """The actors that live here, by key."""
         return {decode_key(key): instance for key, instance in self.actor_host.instances.items()}
-
-    async def _close_client(self) -> None:
-        if self._workers_client is not None:
-            await self._workers_client.close()
 
     def get_current_task(self) -> Any:
         """Return the key of the task that the caller is part of.
@@ -366,23 +334,6 @@ class WorkerService:
             If the caller is not part of a task.
         """
         return decode_key(context.get_context().key)
-
-    def log_event(self, topic: str | Collection[str], msg: Any) -> None:
-        """Log an event. From any thread; what a task logs arrives before its end does.
-
-        Parameters
-        ----------
-        topic : str, or a list, tuple or set of str
-            The topic, or several.
-        msg : plain data
-            None, booleans, numbers, text, bytes, and lists, tuples and dicts of those.
-
-        Raises
-        ------
-        TypeError
-            If the message is something else.
-        """
-        self._link.post(event_service_pb2.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))
 
     @property
     def scheduler(self) -> SchedulerInfo:
