@@ -1,13 +1,17 @@
 """Configuration, through `dask.config`.
 
-A key such as ``scheduler.allowed-failures`` is looked up as ``dagrpc.scheduler.allowed-failures``, then as
-``distributed.scheduler.allowed-failures``, so that files and variables written for distributed keep working; then the
-default below holds. Environment variables are dask's: ``DAGRPC_SCHEDULER__ALLOWED_FAILURES`` with the section's name
-in front is ``DASK_DAGRPC__SCHEDULER__ALLOWED_FAILURES``.
+A key such as ``scheduler.allowed-failures`` is looked up as ``dagrpc.scheduler.allowed-failures``, then as the
+environment variable ``DAGRPC_SCHEDULER__ALLOWED_FAILURES``, then as ``distributed.scheduler.allowed-failures``, so that
+files and variables written for distributed keep working; then the default below holds. dask's own variables count, too:
+``DASK_DAGRPC__SCHEDULER__ALLOWED_FAILURES``, ``DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES``.
+
+docs/configuration.md is made from the table below, comments included.
 """
 
 from __future__ import annotations
 
+import ast
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -22,7 +26,18 @@ DEFAULTS: dict[str, Any] = {
     # Assumed duration of a task of which none has run yet.
     "scheduler.unknown-task-duration": 0.5,
     # Assumed durations by prefix.
-    "scheduler.default-task-durations": {},
+    "scheduler.default-task-durations": {
+        "rechunk-split": 1e-6,
+        "split-shuffle": 1e-6,
+        "split-taskshuffle": 1e-6,
+        "split-stage": 1e-6,
+    },
+    # A group of tasks that depends on so many tasks or more is not made of root tasks.
+    "scheduler.rootish-taskgroup-dependencies": 5,
+    # Address under which others reach the scheduler, `host:port`; null: derived from where it listens.
+    "scheduler.contact-address": None,
+    # Whether to check all invariants after each event; slow, for tests.
+    "scheduler.validate": False,
     # Root tasks beyond this many times the threads of a worker wait on the scheduler; inf: none do.
     "scheduler.worker-saturation": 1.1,
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
@@ -61,6 +76,11 @@ DEFAULTS: dict[str, Any] = {
     "comm.timeouts.connect": 30.0,
     # How long a transfer may go without progress.
     "comm.timeouts.tcp": 30.0,
+    # How often a unary call that did not reach its peer is repeated, and how long to wait before the first and, at
+    # most, before another time. What must not be done twice (running functions) is not repeated.
+    "comm.retry.count": 0,
+    "comm.retry.delay.min": 1.0,
+    "comm.retry.delay.max": 20.0,
     # malloc's mmap and trim thresholds of a process that moves large data (a factor of 2 to 4 in throughput);
     # 0 leaves malloc alone. MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ in the environment win.
     "comm.malloc.mmap-threshold": 64 * 2**20,
@@ -91,6 +111,10 @@ DEFAULTS: dict[str, Any] = {
     "worker.switch-interval": 0.001,
     # Abstract resources of workers that are given none.
     "worker.resources": {},
+    # Whether a worker locks its directory, so that another one can remove what it left behind.
+    "worker.use-file-locking": True,
+    # Whether to check all invariants after each batch of events; slow, for tests.
+    "worker.validate": False,
     # Where workers keep temporary files; null: the system's directory for them.
     "worker.local-directory": None,
     # Whether workers sample what their tasks spend time on: while tasks run, at this interval; kept apart by cycle for
@@ -111,13 +135,13 @@ DEFAULTS: dict[str, Any] = {
         "MKL_NUM_THREADS": 1,
         "OPENBLAS_NUM_THREADS": 1,
     },
+    # Further variables for worker processes, unless they are set.
+    "nanny.environ": {},
     # How long a worker process may take to join.
     "nanny.start-timeout": 60.0,
     # A worker that ended by itself so many times within the window is not started again.
     "nanny.max-restarts": 5,
     "nanny.restart-window": 60.0,
-    # How often a client polls for what it cannot be told.
-    "client.heartbeat": 5.0,
     # Of each graph, how many of the functions and cells that submitted it the scheduler is told; how many graphs it
     # remembers them of; which modules (with what is in them) and files (patterns) are passed over.
     "diagnostics.computations.nframes": 0,
@@ -140,6 +164,8 @@ DEFAULTS: dict[str, Any] = {
         "xdist",
     ],
     "diagnostics.computations.ignore-files": ["runpy", r".*py\.?test.*", "pycharm"],
+    # Whether data goes between client and workers directly; null: where they can be reached.
+    "client.direct-to-workers": None,
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
     # How many lines of its log a process remembers, and how it formats them.
@@ -149,6 +175,10 @@ DEFAULTS: dict[str, Any] = {
     "admin.low-level-log-length": 1_000,
     # Graphs beyond this size are warned about.
     "admin.large-graph-warning-threshold": 10_000_000,
+    # Levels by logger, or what `logging.config.dictConfig` takes; also by itself, outside of `distributed`.
+    "logging": None,
+    # A file that `logging.config.fileConfig` reads; likewise.
+    "logging-file-config": None,
 }
 
 
@@ -170,11 +200,17 @@ def get(key: str, override: Any = None) -> Any:
     if override is not None:
         return override
     look_up = _look_up_in_dask if _handed_over is None else _look_up_handed_over
-    for root in ("dagrpc", "distributed"):
-        value = look_up(f"{root}.{key}")
-        if value is not _ABSENT:
-            return value
-    return DEFAULTS[key]
+    value = look_up(f"dagrpc.{key}")
+    if value is _ABSENT:
+        value = _environment.get(key, _ABSENT)
+    if value is _ABSENT:
+        value = look_up(f"distributed.{key}")
+    return DEFAULTS[key] if value is _ABSENT else value
+
+
+def worker_environ() -> dict[str, Any]:
+    """Return the variables that worker processes are to have, unless they are set."""
+    return {**get("nanny.pre-spawn-environ"), **(get("nanny.environ") or {})}
 
 
 def look_up(key: str) -> Any:
@@ -183,7 +219,31 @@ def look_up(key: str) -> Any:
     return None if value is _ABSENT else value
 
 
+def read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that environment variables such as ``DAGRPC_COMM__COMPRESSION`` make.
+
+    Variables of other names are passed over: other things are called after dagrpc, too.
+
+    Examples
+    --------
+    >>> read_environment({"DAGRPC_COMM__CHUNK_SIZE": "2 MiB", "DAGRPC_SCHEDULER__ALLOWED_FAILURES": "5"})
+    {'scheduler.allowed-failures': 5, 'comm.chunk-size': '2 MiB'}
+    """
+    found = {}
+    for key in DEFAULTS:
+        text = variables.get("DAGRPC_" + key.replace(".", "__").replace("-", "_").upper())
+        if text is not None:
+            try:
+                found[key] = ast.literal_eval(text)
+            except (ValueError, SyntaxError):
+                # As dask reads them.
+                found[key] = _WORDS.get(text.strip().lower(), text)
+    return found
+
+
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
 _ABSENT: Any = object()
+_environment = read_environment(os.environ)
 _handed_over: Mapping[str, Any] | None = None
 
 

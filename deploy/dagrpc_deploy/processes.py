@@ -137,7 +137,7 @@ class ProcessBackend:
             "host": self._host,
             "scheduler_file": str(self._directory / "scheduler.json"),
             "workers": [worker_fields(_without_process(worker)) for worker in workers],
-            "environ": config.get("nanny.pre-spawn-environ"),
+            "environ": config.worker_environ(),
             "own_environ": {name: str(value) for name, value in environ.items()},
         }
         host = _Watched("dagrpc_worker.nanny.host", settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dagrpc._util.addresses import interface_ip
-from dagrpc._util.service_process import keep_pid_file, prepare
+from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 
 DEFAULT_PORT = 8786
@@ -40,6 +40,7 @@ def scheduler(
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     prepare(log_level.upper())
+    apply_settings()
 
     from dagrpc import config
     from dagrpc_scheduler.run import serve

@@ -7,7 +7,7 @@ import os
 
 from dagrpc import config
 from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc._util.service_process import prepare
+from dagrpc._util.service_process import apply_settings, prepare
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     prepare(settings["log_level"])
 
     config.hand_over(settings["config"])
+    apply_settings()
 
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService

@@ -17,7 +17,7 @@ from dagrpc import config
 from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._util.service_process import keep_pid_file, prepare
+from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
@@ -94,6 +94,7 @@ def worker(
 ) -> None:
     """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
     prepare(_checked_level(log_level))
+    apply_settings()
     if nworkers == "auto":
         count, threads = processes_and_threads(cpu_count())
         threads = nthreads or threads
@@ -211,7 +212,7 @@ def _run_nannies(settings: dict[str, Any]) -> int:
         settings["contact_host"] = local_ip(split_address(settings["scheduler_address"])[0] or "8.8.8.8")
     settings["sys_path"] = inherited_sys_path()
     settings["config"] = dict(dask.config.config)
-    settings["environ"] = config.get("nanny.pre-spawn-environ")
+    settings["environ"] = config.worker_environ()
     early = spawn_workers(settings)
 
     from dagrpc_worker.nanny.hosting import host_nannies

@@ -11,7 +11,7 @@ from dagrpc import config
 from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util import running
-from dagrpc._util.service_process import on_signals, prepare
+from dagrpc._util.service_process import apply_settings, on_signals, prepare
 from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
@@ -38,6 +38,7 @@ _CODES = {
 def prepare_process(log_level: int | str) -> None:
     """Set up what is the whole process's: logging, garbage collection, how often threads switch."""
     prepare(log_level)
+    apply_settings()
     install_if_asked()
     same_host.allow_readers()
     sys.setswitchinterval(config.get_seconds("worker.switch-interval") or sys.getswitchinterval())

@@ -33,6 +33,7 @@ from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
+from dagrpc._util.logging_config import configure_once
 from dagrpc.exceptions import ForkedProcessError
 from dagrpc.future import Future
 from dagrpc.shuffle import hooks
@@ -92,11 +93,12 @@ class Connection:
         if timeout is None:
             raise ValueError("None is no valid timeout for a client: give a number of seconds")
         self._timeout = default_timeout() if timeout == NO_DEFAULT else config.seconds(timeout) or 0.0
+        configure_once()
         self._loop = get_loop()
         self._loop.check()
         self._asynchronous = asynchronous
         self._set_as_default = set_as_default
-        self._direct_to_workers = direct_to_workers
+        self._direct_to_workers = config.get("client.direct-to-workers", direct_to_workers)
         self.name = name
         self.id = f"{name or dask.config.get('client-name', None) or 'Client'}-{uuid.uuid4()}"
         self.scheduler_file = scheduler_file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from dagrpc import config
 from dagrpc._io import malloc, options, status
 from dagrpc._io.loop import spawn
 from dagrpc.exceptions import CommClosedError
@@ -20,6 +22,8 @@ M = TypeVar("M", bound=Message)
 
 DEFAULT_DEADLINE = 30.0
 """Deadline of a unary control call, in seconds."""
+_ONCE = frozenset(("Run", "RunOnWorkers", "RunOnScheduler", "RestartWorkers", "CallActor", "LogEvent"))
+"""What may have been done even though no answer came, and must not be done again."""
 
 
 def open_channel(address: str, channel_options: options.Options) -> grpc.aio.Channel:
@@ -101,8 +105,28 @@ class ServiceClient:
         try:
             response: M = await function(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, self.peer) from None
+            failure = status.from_rpc_error(error, self.peer)
+            if not isinstance(failure, CommClosedError) or method in _ONCE:
+                raise failure from None
+            response = await self._call_again(function, request, timeout, failure)
         return response
+
+    async def _call_again(
+        self, function: Callable[..., Any], request: Message, timeout: float | None, failure: BaseException
+    ) -> Any:
+        """Repeat a call that did not reach the peer, as often as configured."""
+        shortest = config.get_seconds("comm.retry.delay.min") or 0.0
+        longest = config.get_seconds("comm.retry.delay.max") or 0.0
+        for attempt in range(int(config.get("comm.retry.count"))):
+            # Not all at once, if many have lost the same peer.
+            await asyncio.sleep(min(shortest * 2**attempt, longest) * random.uniform(0.5, 1.0))
+            try:
+                return await function(request, timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                failure = status.from_rpc_error(error, self.peer)
+                if not isinstance(failure, CommClosedError):
+                    break
+        raise failure from None
 
     def open_session(self, method: str) -> Any:
         """Open a bidirectional stream of bytes out, messages in."""

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dagrpc import config
 from dagrpc._util.log_buffer import LOGGERS
+from dagrpc._util.logging_config import configure_logging, is_shown
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
@@ -25,9 +27,26 @@ def prepare(log_level: int | str = logging.INFO) -> None:
         # Clients can ask for what is not shown here.
         logging.getLogger(name).setLevel(min(shown, logging.INFO))
     for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: record.levelno >= shown or not record.name.startswith(LOGGERS))
+        handler.addFilter(lambda record: not record.name.startswith(LOGGERS) or is_shown(record, shown))
     # The defaults visit all of a large graph again and again: they double the cost of a task at 100,000 tasks.
     gc.set_threshold(100_000, 50, 100)
+
+
+def apply_settings() -> None:
+    """Do what the configuration says of the whole process. To be called once it is known.
+
+    Raises
+    ------
+    SystemExit
+        If it cannot be done; says why.
+    """
+    try:
+        formatter = logging.Formatter(config.get("admin.log-format"))
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(formatter)
+        configure_logging()
+    except (ValueError, KeyError, OSError, ImportError, AttributeError, TypeError) as error:
+        raise SystemExit(f"Logging cannot be set up as configured: {error}") from None
 
 
 def on_signals(stop: Callable[[str], object]) -> None:

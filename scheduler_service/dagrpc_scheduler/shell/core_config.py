@@ -16,6 +16,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         unknown_task_duration=config.get_seconds("scheduler.unknown-task-duration") or 0.5,
         default_task_durations={prefix: config.seconds(value) or 0.0 for prefix, value in durations.items()},
         bandwidth=float(config.get_bytes("scheduler.bandwidth")),
+        rootish_dependencies=int(config.get("scheduler.rootish-taskgroup-dependencies")),
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         story_length=int(config.get("admin.low-level-log-length")),
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagrpc import config
 from dagrpc._io import log_servicer, options
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
@@ -91,7 +92,10 @@ class SchedulerService:
         self.id = f"Scheduler-{uuid.uuid4()}"
         self.address = ""
         self.started = time.time()
-        self.core = SchedulerCore(core_config(service_options.allowed_failures), validate=service_options.validate)
+        self.core = SchedulerCore(
+            core_config(service_options.allowed_failures),
+            validate=service_options.validate or bool(config.get("scheduler.validate")),
+        )
         self.sessions = Sessions()
         self.control_channels = ChannelPool(options.CONTROL_CHANNEL)
         """To workers and nannies, for calls."""
@@ -219,7 +223,8 @@ class SchedulerService:
         )
         port = await server.start(self.options.host, self.options.port)
         self._server = server
-        self.address = self.options.contact_address or join_address(self._contact_host(), port)
+        contact = config.get("scheduler.contact-address", self.options.contact_address)
+        self.address = contact or join_address(self._contact_host(), port)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
         FireAndForget(self).begin()

@@ -40,6 +40,35 @@ def test_text_is_parsed() -> None:
     assert config.seconds(timedelta(seconds=3)) == 3
 
 
+def test_the_environment_goes_between_dagrpc_and_distributed(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "DAGRPC_SCHEDULER__ALLOWED_FAILURES": "5",
+        "DAGRPC_COMM__COMPRESSION": "zlib",
+        "DAGRPC_COMM__SAME_HOST": "false",
+        "DAGRPC_SCHEDULER__NO_WORKERS_TIMEOUT": "10 s",
+        "DAGRPC_IMAGE": "not a setting",
+    }
+    found = config.read_environment(variables)
+    assert found == {
+        "scheduler.allowed-failures": 5,
+        "comm.compression": "zlib",
+        "comm.same-host": False,
+        "scheduler.no-workers-timeout": "10 s",
+    }
+    monkeypatch.setattr(config, "_environment", found)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 9}):
+        assert config.get("scheduler.allowed-failures") == 5
+        with dask.config.set({"dagrpc.scheduler.allowed-failures": 7}):
+            assert config.get("scheduler.allowed-failures") == 7
+    assert config.get_seconds("scheduler.no-workers-timeout") == 10
+
+
+def test_variables_of_workers_are_merged() -> None:
+    with dask.config.set({"distributed.nanny.environ": {"HOLIDAY": 1, "OMP_NUM_THREADS": 2}}):
+        environ = config.worker_environ()
+        assert (environ["HOLIDAY"], environ["OMP_NUM_THREADS"], environ["MKL_NUM_THREADS"]) == (1, 2, 1)
+
+
 @pytest.mark.usefixtures("handed_over")
 def test_settings_of_another_process_take_the_place_of_dasks() -> None:
     with dask.config.set({"dagrpc.scheduler.allowed-failures": 7}):

@@ -166,7 +166,7 @@ listen_address, worker_class, protocol
                     "config": self._worker_config(),
                     "log_level": self._log_level,
                 },
-                environ={**settings.get("nanny.pre-spawn-environ"), **self.env},
+                environ={**settings.worker_environ(), **self.env},
             )
             options.environ = {name: str(value) for name, value in options.environ.items()}
             self._service = NannyService(options)

@@ -93,10 +93,11 @@ def main() -> None:
     from dagrpc import config
 
     config.hand_over(settings["config"])
-    from dagrpc._util.service_process import prepare
+    from dagrpc._util.service_process import apply_settings, prepare
     from dagrpc_worker.nanny.hosting import host_nannies
 
     prepare(settings["log_level"])
+    apply_settings()
     sys.exit(host_nannies(early, settings, parent))
 
 

@@ -221,7 +221,9 @@ class WorkerService(ForTasks):
             gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
             executors=options.executors,
         )
-        self._core = WorkerCore(self.address, self.nthreads, self.resources, core_config)
+        self._core = WorkerCore(
+            self.address, self.nthreads, self.resources, core_config, bool(config.get("worker.validate"))
+        )
         self._link = SchedulerLink(self.scheduler_address)
         self._inbox = Inbox(self._core, lambda orders: self._dispatcher(orders), self._on_bug)
         self._runner = TaskRunner(

@@ -48,12 +48,14 @@ class Workspace:
             # Somebody else was here first.
             self.space = Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
         self.path = Path(tempfile.mkdtemp(prefix="worker-", dir=self.space))
-        self._lock = _acquire(_lock_of(self.path))
+        # Without locks nobody can tell what is left behind.
+        self._locks = bool(config.get("worker.use-file-locking"))
+        self._lock = _acquire(_lock_of(self.path)) if self._locks else None
 
     def purge_stale(self) -> int:
         """Remove what workers left behind that are no more. Returns how many there were. Blocking."""
         count = 0
-        for path in self.space.glob("worker-*"):
+        for path in self.space.glob("worker-*") if self._locks else ():
             if path == self.path or not path.is_dir():
                 continue
             lock = _acquire(_lock_of(path), create=False)
@@ -67,8 +69,9 @@ class Workspace:
 
     def close(self) -> None:
         """Remove the directory. Blocking."""
-        if self._lock is not None:
+        if self._lock is not None or not self._locks:
             _remove(self.path)
+        if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 

@@ -1,0 +1,47 @@
+"""docs/configuration.md tells the truth: what it lists is read, and what is read it lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagrpc.config import DEFAULTS
+from tests.contract import config_table
+
+ROOT = config_table.ROOT
+# Read by a name that is put together, or through a function that takes the key.
+READ_OTHERWISE = ["comm.compression", "logging", "logging-file-config"]
+# Of dask, not of dagrpc.
+DASKS = ("optimization.fuse.delayed",)
+
+
+def test_the_page_is_fresh() -> None:
+    told = config_table.PAGE.read_text(encoding="utf-8")
+    assert told == config_table.page(), "run `python -m tests.contract.config_table`"
+
+
+def test_each_setting_has_a_comment() -> None:
+    comments = config_table.comments()
+    assert list(comments) == list(DEFAULTS)
+    assert all(comments.values())
+
+
+def test_what_the_code_reads_is_in_the_table() -> None:
+    unknown = {key: path for key, path in config_table.keys_read().items() if key not in DEFAULTS and key not in DASKS}
+    assert not unknown, "settings that are read but not in dagrpc.config.DEFAULTS"
+
+
+def test_what_is_in_the_table_is_read() -> None:
+    texts = [
+        path.read_text(encoding="utf-8")
+        for source in config_table.SOURCES
+        for path in (ROOT / source).rglob("*.py")
+        if path != Path(ROOT / "client_sdk" / "dagrpc" / "config.py")
+    ]
+    read = {*config_table.keys_read(), *READ_OTHERWISE, "nanny.environ", "nanny.pre-spawn-environ"}
+    unread = [key for key in DEFAULTS if key not in read and not any(f'"{key}"' in text for text in texts)]
+    assert not unread, "settings in dagrpc.config.DEFAULTS that nothing reads"
+
+
+def test_no_setting_is_said_to_be_missing_that_is_there() -> None:
+    assert not set(config_table.NOT_APPLICABLE) & set(DEFAULTS)
+    assert set(config_table.NOT_APPLICABLE) <= set(config_table.OF_DISTRIBUTED)
