@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import types
 from itertools import pairwise
 
 import pytest
@@ -83,3 +85,19 @@ def test_samples_are_kept_of_a_block_that_raises(client):
     with pytest.raises(ZeroDivisionError), sampler.sample("one", interval=0.01):
         1 / 0  # noqa: B018
     assert sampler.samples["one"]
+
+
+def test_a_plot_is_what_pandas_draws(client, monkeypatch):
+    drawn = []
+    backend = types.ModuleType("recording_backend")
+    backend.plot = lambda data, kind, **options: drawn.append((data, kind, options)) or "the axes"
+    monkeypatch.setitem(sys.modules, "recording_backend", backend)
+    sampler = MemorySampler()
+    with sampler.sample("one", interval=0.01):
+        pass
+    assert sampler.plot(align=True, backend="recording_backend", title="Memory") == "the axes"
+    ((data, kind, options),) = drawn
+    assert kind == "line"
+    assert list(data.columns) == ["one"]
+    assert data.index[0] == 0.0
+    assert (options["title"], options["xlabel"]) == ("Memory", "seconds")

@@ -142,3 +142,25 @@ def test_many_records_come_in_pieces(client):
     assert len(recorded.data) == 12_000
     stops = [task["startstops"][-1]["stop"] for task in recorded.data]
     assert stops == sorted(stops)
+
+
+def test_nothing_is_recorded_after_a_block(fresh_cluster):
+    def recorders(dask_worker):
+        return dask_worker._service._runner.recorder.on
+
+    def wait_for(client, value):
+        deadline = time.monotonic() + 30
+        while set(client.run(recorders).values()) != {value}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    with Client(fresh_cluster) as client:
+        wait_for(client, False)
+        with get_task_stream(client), get_task_stream(client):
+            assert set(client.run(recorders).values()) == {True}
+        # The next heartbeat tells.
+        wait_for(client, False)
+        with Client(fresh_cluster, set_as_default=False) as other:
+            other.get_task_stream()
+            assert set(client.run(recorders).values()) == {True}
+        wait_for(client, False)

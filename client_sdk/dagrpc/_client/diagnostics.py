@@ -108,8 +108,9 @@ class TaskStream:
 
 
 async def task_stream(session: ClientSession, request: pb.GetTaskStreamRequest) -> TaskStream:
-    """Return what workers have recorded. Has them record from the first time on."""
+    """Return what workers have recorded. Has them record from the first time on, or within blocks of code."""
     client = diagnostics_client(session)
+    request.client_id = session.client_id
     call = client.open_download("GetTaskStream", request)
     pieces: list[bytes] = []
     try:

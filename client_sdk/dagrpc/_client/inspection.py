@@ -148,8 +148,9 @@ class Inspection(Administration):
     ) -> Any:
         """Return which tasks ran where and when.
 
-        Workers begin to record that with the first call, which therefore returns nothing; the context manager
-        `dagrpc.get_task_stream` is often more convenient. The latest 100,000 runs are kept.
+        Workers begin to record that with the client's first call, which therefore returns nothing, and go on until the
+        client closes. The context manager `dagrpc.get_task_stream` is often more convenient. The latest 100,000 runs
+        are kept.
 
         Parameters
         ----------

@@ -24,12 +24,12 @@ class _Recording:
     def _begin(self) -> Any:
         self.client = default_client(self.client)
         return self.client._one(
-            diagnostics.task_stream(self.client._session, pb.GetTaskStreamRequest(cursor_only=True))
+            diagnostics.task_stream(self.client._session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
         )
 
     def _end(self) -> Any:
         assert self.client is not None
-        request = pb.GetTaskStreamRequest(after=self._cursor)
+        request = pb.GetTaskStreamRequest(after=self._cursor, end=True)
         return self.client._one(diagnostics.task_stream(self.client._session, request))
 
     def _take(self, stream: diagnostics.TaskStream) -> None:

@@ -59,7 +59,7 @@ async def begin(session: ClientSession) -> Begun:
     client = diagnostics.diagnostics_client(session)
     # What was submitted before has to be known there, and is no part of it.
     await session.ping()
-    stream = await diagnostics.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True))
+    stream = await diagnostics.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
     request = pb.BeginReportRequest(client_id=session.client_id)
     answer = await client.call("BeginReport", request, pb.BeginReportResponse)
     return Begun(answer.report_id, answer.time, stream.cursor)
@@ -88,7 +88,7 @@ async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportDat
     def profile(subject: pb.ProfileSubject) -> Coroutine[Any, Any, Any]:
         return diagnostics.profile(session, subject, start=begun.start)
 
-    request = pb.GetTaskStreamRequest(after=begun.cursor, transfers=True)
+    request = pb.GetTaskStreamRequest(after=begun.cursor, transfers=True, end=True)
     stream, tasks, loops, scheduler, cluster = await asyncio.gather(
         get("the task stream", diagnostics.task_stream(session, request), diagnostics.TaskStream()),
         get("the profile of the tasks", profile(pb.PROFILE_SUBJECT_TASKS), new_profile()),

@@ -144,20 +144,26 @@ class CollectProfileResponse(_message.Message):
     def __init__(self, profile: _Optional[_Union[Profile, _Mapping]] = ...) -> None: ...
 
 class GetTaskStreamRequest(_message.Message):
-    __slots__ = ("start", "stop", "count", "after", "cursor_only", "transfers")
+    __slots__ = ("start", "stop", "count", "after", "cursor_only", "transfers", "client_id", "begin", "end")
     START_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     CURSOR_ONLY_FIELD_NUMBER: _ClassVar[int]
     TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     start: float
     stop: float
     count: int
     after: int
     cursor_only: bool
     transfers: bool
-    def __init__(self, start: _Optional[float] = ..., stop: _Optional[float] = ..., count: _Optional[int] = ..., after: _Optional[int] = ..., cursor_only: _Optional[bool] = ..., transfers: _Optional[bool] = ...) -> None: ...
+    client_id: str
+    begin: bool
+    end: bool
+    def __init__(self, start: _Optional[float] = ..., stop: _Optional[float] = ..., count: _Optional[int] = ..., after: _Optional[int] = ..., cursor_only: _Optional[bool] = ..., transfers: _Optional[bool] = ..., client_id: _Optional[str] = ..., begin: _Optional[bool] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStreamResponse(_message.Message):
     __slots__ = ("worker", "records", "cursor", "unreachable", "dropped")
@@ -174,8 +180,10 @@ class GetTaskStreamResponse(_message.Message):
     def __init__(self, worker: _Optional[str] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., cursor: _Optional[int] = ..., unreachable: _Optional[_Iterable[str]] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class FlushRecordsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("recording",)
+    RECORDING_FIELD_NUMBER: _ClassVar[int]
+    recording: int
+    def __init__(self, recording: _Optional[int] = ...) -> None: ...
 
 class FlushRecordsResponse(_message.Message):
     __slots__ = ("records", "more")

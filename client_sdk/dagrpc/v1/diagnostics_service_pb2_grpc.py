@@ -98,8 +98,11 @@ class DiagnosticsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskStream(self, request, context):
-        """Which tasks ran where and when, the latest 100,000 of them. Recording begins with the first request, for good;
-        until then, and without it, nothing is recorded. Streamed in pieces, the last of which has no records.
+        """Which tasks ran where and when, the latest 100,000 of them. Workers record from a client's first request on until
+        its session ends; or from one with `begin` until one with `end`. When no client wants that, nothing is recorded. What
+        was recorded is kept as long as a client is there that has asked. Streamed in pieces, the last of which has no records.
+
+        Errors: NOT_FOUND/UNKNOWN_SESSION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -387,8 +390,7 @@ class WorkerDiagnosticsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FlushRecords(self, request, context):
-        """Begins to record tasks and transfers, or goes on with it, and hands over what was recorded and not told yet. It is
-        told once: an answer that is lost takes its records with it.
+        """Hands over what was recorded and not told yet. It is told once: an answer that is lost takes its records with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -76,18 +76,18 @@ class WorkerHello(_message.Message):
     def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., plugins_revision: _Optional[int] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "record")
+    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
-    RECORD_FIELD_NUMBER: _ClassVar[int]
+    RECORDING_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     name: str
     inline_limit: int
     versions: _common_pb2.Versions
-    record: bool
-    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., record: _Optional[bool] = ...) -> None: ...
+    recording: int
+    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
     __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "log_event")
@@ -348,11 +348,11 @@ class HeartbeatRequest(_message.Message):
     def __init__(self, address: _Optional[str] = ..., time: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("time", "interval_seconds", "record")
+    __slots__ = ("time", "interval_seconds", "recording")
     TIME_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
-    RECORD_FIELD_NUMBER: _ClassVar[int]
+    RECORDING_FIELD_NUMBER: _ClassVar[int]
     time: float
     interval_seconds: float
-    record: bool
-    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ..., record: _Optional[bool] = ...) -> None: ...
+    recording: int
+    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ..., recording: _Optional[int] = ...) -> None: ...

@@ -58,6 +58,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         service.coordination.client_gone(client)
         service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
         service.events.client_removed(client)
+        service.records.client_gone(client)
         logger.info("Client %s disconnected", client)
 
 

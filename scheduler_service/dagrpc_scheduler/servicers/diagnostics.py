@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._profiling.trees import from_message, merge, to_message
-from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
+from dagrpc.exceptions import InvalidRequestError, UnknownKeyError, UnknownSessionError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.shell.ask_workers import Answers, ask_workers
@@ -86,7 +86,9 @@ class DiagnosticsServicer:
     async def GetTaskStream(self, request: pb.GetTaskStreamRequest, context: Any) -> None:
         _check_times(request)
         records = self._service.records
-        records.wanted = True
+        if request.client_id not in self._service.sessions.clients:
+            raise UnknownSessionError(f"Client {request.client_id} has no session here")
+        records.want(request.client_id, block=request.begin or request.end, more=request.begin)
         unreachable = await self._flush()
         if not request.cursor_only:
             chosen = await asyncio.to_thread(
@@ -99,6 +101,8 @@ class DiagnosticsServicer:
             )
             for worker, batch in chosen:
                 await context.write(pb.GetTaskStreamResponse(worker=worker, records=batch).SerializeToString())
+        if request.end:
+            records.end(request.client_id)
         last = pb.GetTaskStreamResponse(cursor=records.cursor, unreachable=unreachable, dropped=records.dropped)
         await context.write(last.SerializeToString())
 
@@ -128,10 +132,9 @@ class DiagnosticsServicer:
         """Have all that workers have recorded; return the addresses of those that did not answer."""
         silent: list[str] = []
         asked = list(self._service.sessions.workers)
+        question = pb.FlushRecordsRequest(recording=self._service.records.recording)
         while asked:
-            answers = await self._ask(
-                "FlushRecords", dict.fromkeys(asked, pb.FlushRecordsRequest()), pb.FlushRecordsResponse
-            )
+            answers = await self._ask("FlushRecords", dict.fromkeys(asked, question), pb.FlushRecordsResponse)
             for worker, answer in answers.found.items():
                 self._service.records.add(worker, answer.records)
             silent += answers.unreachable

@@ -116,7 +116,7 @@ class WorkerSessionServicer:
                 name=name,
                 inline_limit=config.get_bytes("comm.inline-limit"),
                 versions=common_pb2.Versions(**own_versions()),
-                record=self._service.records.wanted,
+                recording=self._service.records.recording,
             )
         )
 
@@ -186,7 +186,9 @@ class WorkerSessionServicer:
             records = self._service.records
             if message.HasField("records"):
                 records.add(message.address, message.records)
-            answer = worker_session_pb2.HeartbeatResponse(time=now, interval_seconds=interval, record=records.wanted)
+            answer = worker_session_pb2.HeartbeatResponse(
+                time=now, interval_seconds=interval, recording=records.recording
+            )
             await context.write(answer.SerializeToString())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -31,8 +31,8 @@ class Records:
 
     Attributes
     ----------
-    wanted : bool
-        Whether workers are to record. Once somebody has asked, they do.
+    recording : int
+        How often it has changed whether workers are to record: odd while they are.
     cursor : int
         How many batches have come.
     dropped : int
@@ -40,15 +40,54 @@ class Records:
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.wanted = False
+        self.recording = 0
         self.cursor = 0
         self.dropped = 0
         self._limit = limit
         self._entries: deque[Entry] = deque()
         self._held = 0
+        self._clients: set[str] = set()
+        """Those that have asked, outside of blocks."""
+        self._blocks: Counter[str] = Counter()
+        """How many blocks of code clients have recorded."""
+        self._readers: set[str] = set()
+        """Clients that have asked and are here: what was recorded is kept for them."""
+
+    def want(self, client: str, *, block: bool = False, more: bool = False) -> None:
+        """Note that a client asks: for a block of code, one more or one that it has, or for good."""
+        self._readers.add(client)
+        if not block:
+            self._clients.add(client)
+        elif more:
+            self._blocks[client] += 1
+        self._decide()
+
+    def end(self, client: str) -> None:
+        """Note that a block of a client's code has ended."""
+        self._blocks[client] -= 1
+        if self._blocks[client] <= 0:
+            del self._blocks[client]
+        self._decide()
+
+    def client_gone(self, client: str) -> None:
+        """Note that a client has left."""
+        self._clients.discard(client)
+        self._blocks.pop(client, None)
+        self._readers.discard(client)
+        self._decide()
+        if not self._readers:
+            self._entries.clear()
+            self._held = self.dropped = 0
+
+    def _decide(self) -> None:
+        wanted = bool(self._clients or self._blocks)
+        if wanted != (self.recording % 2 == 1):
+            self.recording += 1
 
     def add(self, worker: str, batch: records_pb2.RecordBatch) -> None:
         """Keep what a worker recorded."""
+        if not self._readers:
+            return
         self.dropped += batch.dropped
         if not batch.tasks and not batch.transfers:
             return

@@ -16,12 +16,18 @@ def batch(*numbers: int, transfers: int = 0, dropped: int = 0) -> pb.RecordBatch
     return found
 
 
+def wanted(limit: int = 100_000) -> Records:
+    records = Records(limit)
+    records.want("me")
+    return records
+
+
 def keys(chosen):
     return [(worker, [int(record.key[4:]) for record in piece.tasks]) for worker, piece in chosen]
 
 
 def test_records_come_back_with_their_workers_in_order():
-    records = Records()
+    records = wanted()
     records.add("a", batch(1, 2))
     records.add("b", batch())
     records.add("b", batch(3))
@@ -29,7 +35,7 @@ def test_records_come_back_with_their_workers_in_order():
 
 
 def test_a_cursor_tells_what_is_new():
-    records = Records()
+    records = wanted()
     records.add("a", batch(1, 2))
     records.add("a", batch(transfers=1))
     cursor = records.cursor
@@ -39,7 +45,7 @@ def test_a_cursor_tells_what_is_new():
 
 
 def test_the_oldest_go_when_there_are_too_many():
-    records = Records(limit=10)
+    records = wanted(limit=10)
     for number in range(100):
         records.add("a", batch(number, number))
     kept = [number for _, numbers in keys(select(records.batches())) for number in numbers]
@@ -49,19 +55,19 @@ def test_the_oldest_go_when_there_are_too_many():
 
 
 def test_records_that_workers_dropped_are_counted():
-    records = Records()
+    records = wanted()
     records.add("a", batch(1, dropped=7))
     assert records.dropped == 7
 
 
 def test_a_batch_larger_than_the_limit_is_kept_whole():
-    records = Records(limit=3)
+    records = wanted(limit=3)
     records.add("a", batch(*range(10)))
     assert len(keys(select(records.batches()))[0][1]) == 10
 
 
 def test_choosing_by_time_and_count():
-    records = Records()
+    records = wanted()
     records.add("a", batch(1, 2, 3))
     records.add("b", batch(4, 5))
     entries = records.batches()
@@ -72,7 +78,7 @@ def test_choosing_by_time_and_count():
 
 
 def test_transfers_come_when_they_are_wanted():
-    records = Records()
+    records = wanted()
     records.add("a", batch(transfers=3))
     assert select(records.batches()) == []
     ((worker, piece),) = select(records.batches(), transfers=True)
@@ -80,8 +86,43 @@ def test_transfers_come_when_they_are_wanted():
 
 
 def test_large_answers_are_cut():
-    records = Records()
+    records = wanted()
     records.add("a", batch(*range(12_000)))
     found = keys(select(records.batches()))
     assert [len(numbers) for _, numbers in found] == [5_000, 5_000, 2_000]
     assert [number for _, numbers in found for number in numbers] == list(range(12_000))
+
+
+def test_recording_lasts_as_long_as_somebody_wants_it():
+    records = Records()
+    changes = [records.recording]
+    for change in (
+        lambda: records.want("one", block=True, more=True),
+        lambda: records.want("one", block=True, more=True),
+        lambda: records.end("one"),
+        lambda: records.end("one"),
+        lambda: records.want("one"),
+        lambda: records.want("two"),
+        lambda: records.client_gone("one"),
+        lambda: records.client_gone("two"),
+        lambda: records.want("three", block=True, more=True),
+        lambda: records.client_gone("three"),
+        # Of one that was never begun, and of one that is gone.
+        lambda: records.end("nobody"),
+        lambda: records.want("three", block=True),
+    ):
+        change()
+        changes.append(records.recording)
+    assert changes == [0, 1, 1, 1, 2, 3, 3, 3, 4, 5, 6, 6, 6]
+
+
+def test_what_nobody_wants_is_forgotten():
+    records = wanted()
+    records.add("a", batch(1))
+    records.client_gone("me")
+    assert records.batches() == []
+    records.add("a", batch(2))
+    assert records.batches() == []
+    records.want("me")
+    records.add("a", batch(3))
+    assert keys(select(records.batches())) == [("a", [3])]

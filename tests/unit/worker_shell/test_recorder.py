@@ -84,3 +84,14 @@ def test_what_is_not_told_is_bounded(monkeypatch):
     assert [len(batch.tasks) for batch in batches] == [4, 4, 2]
     assert [batch.dropped for batch in batches] == [15, 0, 0]
     assert batches[-1].tasks[-1].key == "x-24"
+
+
+def test_an_older_wish_is_ignored():
+    recorder = Recorder()
+    assert not recorder.on
+    recorder.follow(1)
+    recorder.follow(0)
+    assert recorder.on
+    recorder.follow(4)
+    recorder.follow(3)
+    assert not recorder.on

@@ -43,10 +43,17 @@ class Recorder:
 
     def __init__(self) -> None:
         self.on = False
+        self._changes = 0
         self._runs: deque[_Run] = deque()
         self._transfers: deque[tuple[str, float, float, int, int]] = deque()
         self._fetched: dict[str, tuple[str, float, float]] = {}
         self._dropped = 0
+
+    def follow(self, recording: int) -> None:
+        """Begin or end to note things as the scheduler wants it; see `FlushRecordsRequest.recording`."""
+        if recording > self._changes:
+            self._changes = recording
+            self.on = recording % 2 == 1
 
     def task(
         self,

@@ -44,12 +44,12 @@ class DiagnosticsServicer:
             return pb.CollectProfileResponse()
         return await asyncio.to_thread(_collect, self.profile, request)
 
-    async def FlushRecords(self, _: pb.FlushRecordsRequest) -> pb.FlushRecordsResponse:
-        """Record from now on, and hand over what was recorded."""
+    async def FlushRecords(self, request: pb.FlushRecordsRequest) -> pb.FlushRecordsResponse:
+        """Hand over what was recorded."""
         if self.runner is None:
             return pb.FlushRecordsResponse()
         recorder = self.runner.recorder
-        recorder.on = True
+        recorder.follow(request.recording)
         records = await asyncio.to_thread(recorder.drain)
         return pb.FlushRecordsResponse(records=records, more=recorder.waits)
 

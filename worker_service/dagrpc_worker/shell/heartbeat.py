@@ -76,9 +76,7 @@ class Heartbeat:
                 answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
                 if answer is grpc.aio.EOF:
                     return
-                # Never the other way round: this answer may be older than a request to record.
-                if answer.record:
-                    self._recorder.on = True
+                self._recorder.follow(answer.recording)
                 if answer.interval_seconds > 0:
                     self._interval = answer.interval_seconds
                 await self._pause()

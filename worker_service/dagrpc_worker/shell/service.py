@@ -262,7 +262,7 @@ class WorkerService(ForTasks):
         welcome = await self._link.connect(self.plugin_host.introduce, deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
-        self._runner.recorder.on = welcome.record
+        self._runner.recorder.follow(welcome.recording)
         self._joined = True
         spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats())
