@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc import Client, Future, LocalCluster, get_client, wait, worker_client
+from dagrpc import Client, Future, FutureCancelledError, LocalCluster, get_client, wait, worker_client
 
 WAIT = 60.0
 
@@ -126,3 +126,17 @@ def test_a_future_of_another_cluster_is_refused(client: Client) -> None:
         future = client.submit(inc, 1)
         with pytest.raises(ValueError, match="another cluster"):
             other.submit(inc, future)
+
+
+def test_a_future_can_arrive_before_its_submission(client: Client, cluster: LocalCluster) -> None:
+    with Client(cluster, set_as_default=False) as other:
+        early = Future("arrives-later", other)
+        assert other.who_has([early]) == {"arrives-later": []} or early.status == "pending"
+        client_future = client.submit(inc, 1, key="arrives-later")
+        assert early.result(WAIT) == 2
+        assert client_future.result(WAIT) == 2
+
+
+def test_a_future_of_what_nobody_submits_is_cancelled(client: Client) -> None:
+    with pytest.raises(FutureCancelledError, match="does not know"):
+        Future("never-submitted", client).result(WAIT)

@@ -92,13 +92,17 @@ class SchedulerMachine(RuleBasedStateMachine):
         allowed_failures=st.integers(0, 2),
         timeout=st.sampled_from((None, 5.0)),
         patience=st.sampled_from((0.0, 0.1)),
+        unknown=st.sampled_from((0.0, 3.0)),
     )
-    def begin(self, saturation: float, allowed_failures: int, timeout: float | None, patience: float) -> None:
+    def begin(
+        self, saturation: float, allowed_failures: int, timeout: float | None, patience: float, unknown: float
+    ) -> None:
         self.config = CoreConfig(
             worker_saturation=saturation,
             allowed_failures=allowed_failures,
             no_workers_timeout=timeout,
             locality_patience=patience,
+            unknown_key_patience=unknown,
             holders_listed=2,
             candidates_considered=2,
             idle_prefixes=1,
@@ -180,7 +184,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             for key, belief in self.beliefs[name].items():
                 if belief == "pending":
                     known = self.core.tasks.get(key)
-                    assert known in client.wants, f"{name} waits for {key}, which nobody will tell it of"
+                    told = known in client.wants or client in self.core.state.expected.get(key, ())
+                    assert told, f"{name} waits for {key}, which nobody will tell it of"
         for address, worker in self.core.state.workers.items():
             fake = self.workers[address]
             assert {task.key for task in worker.has_what} == set(fake.data)

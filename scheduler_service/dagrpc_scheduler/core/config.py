@@ -47,6 +47,8 @@ class CoreConfig:
     """Tasks, per thread, up to which that holds."""
     no_workers_timeout: float | None = None
     """Seconds after which a task that no worker may run fails; None: never."""
+    unknown_key_patience: float = 0.0
+    """Seconds that a client which wants a key waits for somebody to submit its task; 0: it is told at once."""
     story_length: int = 100_000
     """How many transitions are remembered."""
     options_remembered: int = 1_000

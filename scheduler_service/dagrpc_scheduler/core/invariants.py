@@ -46,6 +46,7 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
     _check_clients(state)
     _check_groups(state)
     _check_shared(state)
+    _check_expected(state)
     if filled:
         _check_filled(state)
 
@@ -191,6 +192,14 @@ def _check_groups(state: SchedulerState) -> None:
     for name, prefix in state.prefixes.items():
         _require(prefix.groups == groups[name], "wrong number of groups of a prefix", name)
         _require((name in state.idle_prefixes) == (not prefix.groups), "idle iff without groups", name)
+
+
+def _check_expected(state: SchedulerState) -> None:
+    for key, clients in state.expected.items():
+        _require(key not in state.tasks, "a key is expected that is there", key)
+        _require(bool(clients), "nobody expects a key", key)
+        for client in clients:
+            _require(state.clients.get(client.name) is client, "a client that is gone expects a key", key, client)
 
 
 def _check_shared(state: SchedulerState) -> None:

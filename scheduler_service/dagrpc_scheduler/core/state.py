@@ -31,6 +31,7 @@ class SchedulerState:
         "complete_graphs",
         "config",
         "effects",
+        "expected",
         "generation",
         "generation_start",
         "groups",
@@ -75,6 +76,8 @@ class SchedulerState:
         """Tasks in state no-worker, and since when."""
         self.announced: dict[TaskState, ClientState] = {}
         """Data that has not arrived yet, and who is about to put it on workers."""
+        self.expected: dict[str, dict[ClientState, float]] = {}
+        """Keys without tasks that clients want, and since when they do."""
         self.shared = SharedRegistry()
         self.spans = SpanRegistry()
         self.story = Story(config.story_length)

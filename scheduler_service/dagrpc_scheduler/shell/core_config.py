@@ -5,6 +5,9 @@ from __future__ import annotations
 from dagrpc import config
 from dagrpc_scheduler.core.config import CoreConfig
 
+_PATIENCE = 2.0
+"""Seconds: much longer than one client's message may be behind another's."""
+
 
 def core_config(allowed_failures: int | None = None) -> CoreConfig:
     """Return the core's settings as configured at this moment."""
@@ -18,5 +21,6 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         bandwidth=float(config.get_bytes("scheduler.bandwidth")),
         rootish_dependencies=int(config.get("scheduler.rootish-taskgroup-dependencies")),
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
+        unknown_key_patience=_PATIENCE,
         story_length=int(config.get("admin.low-level-log-length")),
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import ComputeTask, FreeKeys, RejectGraph, ReportCancelled, ReportErred
+from dagrpc_scheduler.core.effects import (
+    ComputeTask,
+    FreeKeys,
+    RejectGraph,
+    ReportCancelled,
+    ReportErred,
+    ReportFinished,
+)
 from dagrpc_scheduler.core.events import NO_OPTIONS, GraphSubmitted, NewTask, TaskOptions
 from tests.unit.scheduler.harness import A, B, Scheduler, finished, of_type
 
@@ -84,6 +91,41 @@ def test_unknown_keys_are_reported_as_cancelled() -> None:
     (report,) = Scheduler([A]).want("x")
     assert isinstance(report, ReportCancelled)
     assert (report.client, report.key, report.reason) == ("c", "x", "unknown")
+
+
+def test_keys_can_be_wanted_before_they_are_submitted() -> None:
+    scheduler = Scheduler([A], unknown_key_patience=2.0)
+    scheduler.client("d")
+    assert scheduler.want("x", "y", "z", client="d") == []
+    scheduler.submit({"x": ""})
+    assert {report.client for report in of_type(ReportFinished, scheduler.finish("x"))} == {"c", "d"}
+    scheduler.scatter("y", A)
+    assert "d" in {client.name for client in scheduler.core.tasks["y"].wanted_by}
+    scheduler.now = 1.9
+    assert scheduler.send(events.TimePassed()) == []
+    scheduler.now = 2.0
+    (report,) = of_type(ReportCancelled, scheduler.send(events.TimePassed()))
+    assert (report.client, report.key, report.reason) == ("d", "z", "unknown")
+    assert scheduler.submit({"z": ""}) != []
+    assert [client.name for client in scheduler.core.tasks["z"].wanted_by] == ["c"]
+
+
+def test_who_waits_for_a_key_can_give_up() -> None:
+    scheduler = Scheduler([A], unknown_key_patience=2.0)
+    for name in ("d", "e", "f"):
+        scheduler.client(name)
+        scheduler.want("x", "y", client=name)
+    scheduler.release("x", client="d")
+    (report,) = of_type(ReportCancelled, scheduler.cancel("x", client="e"))
+    assert (report.client, report.key, report.reason) == ("e", "x", "user")
+    scheduler.send(events.ClientRemoved("f"))
+    assert list(scheduler.core.state.expected) == ["y"]
+    reports = of_type(ReportCancelled, scheduler.send(events.RestartRequested()))
+    assert {(report.client, report.key, report.reason) for report in reports} == {
+        ("d", "y", "scheduler-restart"),
+        ("e", "y", "scheduler-restart"),
+    }
+    assert scheduler.core.state.expected == {}
 
 
 def test_a_dependency_that_occurs_twice_counts_once() -> None:

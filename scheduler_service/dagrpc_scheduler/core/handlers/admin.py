@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.effects import CoreFailure, ReportCancelled
 from dagrpc_scheduler.core.events import RestartRequested, TimePassed
 from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
@@ -19,13 +20,16 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
             state.effects.append(ReportCancelled(client.name, task.key, "scheduler-restart"))
             task.wanted_by = ()
         client.wants = {}
+    expected.restart(state)
     state.announced = {}
     for task in state.tasks.values():
         release_unneeded(state, task)
 
 
 def time_passed(state: SchedulerState, event: TimePassed) -> None:
-    """Give up tasks that no worker may run."""
+    """Give up keys that nobody submits, and tasks that no worker may run."""
+    if state.expected:
+        expected.give_up(state)
     timeout = state.config.no_workers_timeout
     if timeout is None:
         return

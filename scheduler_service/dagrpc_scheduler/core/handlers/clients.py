@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.cluster import ClientState
 from dagrpc_scheduler.core.effects import ReportCancelled
 from dagrpc_scheduler.core.events import (
@@ -34,6 +35,7 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
     client = state.clients.get(event.client)
     if client is None:
         return
+    expected.forget(state, client)
     for task in list(client.wants):
         stop_wanting(state, client, task)
     for graph_id in list(client.graphs):
@@ -53,8 +55,7 @@ def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None:
-            message = f"the scheduler does not know {key!r}: its task was released, or never submitted"
-            state.effects.append(ReportCancelled(client.name, key, "unknown", message))
+            expected.expect(state, client, key)
         elif is_lost(task):
             message = f"the data of {key!r} is lost, and it cannot be computed again"
             state.effects.append(ReportCancelled(client.name, key, LOST_DEPENDENCIES, message))
@@ -67,6 +68,8 @@ def keys_released(state: SchedulerState, event: KeysReleased) -> None:
     client = state.clients.get(event.client)
     if client is None:
         return
+    if state.expected:
+        expected.forget(state, client, event.keys)
     tasks = state.tasks
     wants = client.wants
     for key in event.keys:
@@ -80,6 +83,8 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
     client = state.clients.get(event.client)
     if client is None:
         return
+    if state.expected:
+        expected.cancel(state, client, event)
     wanted_by_others: dict[TaskState, bool] = {}
     doomed: list[TaskState] = []
     for key in event.keys:
@@ -157,6 +162,8 @@ def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
             task.nbytes = nbytes
             state.recommend(task, WAITING)
         want(state, client, task)
+        if state.expected:
+            expected.came(state, (task,))
 
 
 def _new_data(state: SchedulerState, key: str) -> TaskState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.effects import RejectGraph
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask
@@ -30,6 +31,8 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
     tasks = [_take(state, spec, generation) for spec in event.tasks]
+    if state.expected:
+        expected.came(state, tasks)
     if event.has_spans:
         _note_spans(state, event, tasks)
     for spec, task in zip(event.tasks, tasks, strict=True):
