@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dagrpc._client.connection import Connection
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._io import log_servicer
 from dagrpc._io.channels import ServiceClient
+from dagrpc.plugins.forwarding import ForwardLoggingPlugin, log_again
 from dagrpc.v1 import log_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from dagrpc.client import Client
 
 CLUSTER_LOG_SERVICE = pb.DESCRIPTOR.services_by_name["ClusterLogService"]
 
@@ -80,6 +85,69 @@ class LogVerbs(Connection):
         request = pb.GetWorkerLogsRequest(count=count, workers=names, nanny=nanny)
         response = await service.call("GetWorkerLogs", request, pb.GetWorkerLogsResponse, timeout=_PATIENCE)
         return {log.worker: _lines(log.lines) for log in response.logs}
+
+    def forward_logging(self, logger_name: str | None = None, level: int | str = logging.NOTSET) -> Any:
+        """Have what workers log by a logger logged here, too, by the logger of the same name.
+
+        On all workers, those to come too. What is logged there is up to the levels of the loggers there; here it goes
+        to the handlers of the logger and of those above it.
+
+        Parameters
+        ----------
+        logger_name : str, optional
+            The logger, with those below it; by default the root logger, for all but dagrpc's own.
+        level : int or str
+            Records of a lower level are not forwarded.
+
+        Returns
+        -------
+        dict
+            What `register_plugin` returns.
+
+        Examples
+        --------
+        >>> client.forward_logging("model", logging.INFO)  # doctest: +SKIP
+        """
+        name, topic = _forwarding(logger_name)
+        if isinstance(level, str):
+            level = logging.getLevelNamesMapping()[level.upper()]
+        self._check_open()
+        self._session.topics.subscribe([topic], log_again, None)
+        client = cast("Client", self)
+        try:
+            return client.register_plugin(ForwardLoggingPlugin(logger_name, level, topic), name)
+        except BaseException:
+            self._session.topics.unsubscribe([topic])
+            raise
+
+    def unforward_logging(self, logger_name: str | None = None) -> Any:
+        """Undo `forward_logging`, for all clients.
+
+        Parameters
+        ----------
+        logger_name : str, optional
+            The logger, as it was named there.
+
+        Raises
+        ------
+        ValueError
+            If it is not forwarded.
+
+        Examples
+        --------
+        >>> client.unforward_logging("model")  # doctest: +SKIP
+        """
+        name, topic = _forwarding(logger_name)
+        self._check_open()
+        if topic in self._session.topics.wanted():
+            self._session.topics.unsubscribe([topic])
+        return cast("Client", self).unregister_worker_plugin(name)
+
+
+def _forwarding(logger_name: str | None) -> tuple[str, str]:
+    """Return the names of the plugin that forwards a logger and of its topic."""
+    name = f"forward-logging-{logger_name or '<root>'}"
+    return name, f"forwarded-log-record-{name}"
 
 
 def _count(n: int | None) -> int:

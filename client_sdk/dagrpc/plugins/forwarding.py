@@ -1,0 +1,209 @@
+"""What workers log and print, passed on to clients."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import Any, TextIO
+
+from dagrpc._codec.plain import encode_plain
+from dagrpc._util import running
+from dagrpc._util.log_buffer import LOGGERS
+from dagrpc.messages import STDERR, STDOUT, shown_elsewhere
+from dagrpc.plugins.base import WorkerPlugin
+
+__all__ = ["ForwardLoggingPlugin", "ForwardOutput"]
+
+_FORWARDED = "_dagrpc_forwarded"
+"""Attribute of log records that came from a worker."""
+
+
+# --- logs --------------------------------------------------------------------------------------------------------
+
+
+class ForwardLoggingPlugin(WorkerPlugin):
+    """Makes events of what a worker logs. `Client.forward_logging` registers it.
+
+    Parameters
+    ----------
+    logger_name : str or None
+        The logger; None: the root logger.
+    level : int or str
+        Records of a lower level are left out.
+    topic : str
+        Topic of the events. Their messages are the records' attributes, and the worker's address as ``worker``.
+
+    Examples
+    --------
+    >>> plugin = ForwardLoggingPlugin("model", logging.INFO, "model-log")
+    >>> client.register_plugin(plugin, name="model-log")  # doctest: +SKIP
+    >>> client.subscribe_topic("model-log", lambda event: print(event[1]["msg"]))  # doctest: +SKIP
+    """
+
+    def __init__(self, logger_name: str | None, level: int | str, topic: str) -> None:
+        self.logger_name = logger_name
+        self.level = level
+        self.topic = topic
+        self._handler: _Forwarder | None = None
+
+    def setup(self, worker: Any) -> None:
+        """Begin to forward."""
+        self._handler = _Forwarder(worker, self.topic, self.level, self.logger_name in (None, "", "root"))
+        logging.getLogger(self.logger_name).addHandler(self._handler)
+
+    def teardown(self, worker: Any) -> None:
+        """Forward no more."""
+        if self._handler is not None:
+            logging.getLogger(self.logger_name).removeHandler(self._handler)
+            self._handler = None
+
+
+class _Forwarder(logging.Handler):
+    """Makes events of log records."""
+
+    def __init__(self, worker: Any, topic: str, level: int | str, is_root: bool) -> None:
+        super().__init__(level)
+        self._worker = worker
+        self._topic = topic
+        self._is_root = is_root
+        self._busy = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Make an event of a record."""
+        if getattr(record, _FORWARDED, False) or getattr(self._busy, "now", False):
+            return
+        # The root logger gets dagrpc's own lines, too: these are in the worker's log.
+        if (self._is_root and record.name.startswith(LOGGERS)) or not _is_of(self._worker):
+            return
+        self._busy.now = True
+        try:
+            self._worker.log_event(self._topic, {**_attributes(record), "worker": self._worker.address})
+        except Exception:
+            self.handleError(record)
+        finally:
+            self._busy.now = False
+
+
+def _is_of(worker: Any) -> bool:
+    """Return whether the calling code belongs to a worker. A process may have several."""
+    found = running.any_worker()
+    return found is not None and bool(found.address == worker.address)
+
+
+def _attributes(record: logging.LogRecord) -> dict[str, Any]:
+    """Return a record's attributes as plain data: what is not, as text."""
+    found = {**record.__dict__, "msg": record.getMessage(), "args": None, "exc_info": None}
+    found.pop("message", None)
+    if record.exc_info and not record.exc_text:
+        found["exc_text"] = logging.Formatter().formatException(record.exc_info)
+    return {str(name): _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    try:
+        encode_plain(value)
+    except (TypeError, OverflowError):
+        return str(value).encode("utf-8", "replace").decode()
+    return value
+
+
+def log_again(event: tuple[float, Any]) -> None:
+    """Log what a worker logged, by the logger of the same name."""
+    record = logging.makeLogRecord({**event[1], _FORWARDED: True})
+    logging.getLogger(record.name).handle(record)
+
+
+# --- output ------------------------------------------------------------------------------------------------------
+
+
+class ForwardOutput(WorkerPlugin):
+    """Shows at every client what workers print, to ``sys.stdout`` and ``sys.stderr``, as `dagrpc.print` would.
+
+    Texts are passed on line by line. What programs in other languages write is not among them.
+
+    Examples
+    --------
+    >>> client.register_plugin(ForwardOutput())  # doctest: +SKIP
+    >>> client.submit(print, "hello").result()  # doctest: +SKIP
+    hello
+    """
+
+    name = "forward-output"
+
+    def __init__(self) -> None:
+        self._streams: dict[str, _Tee] = {}
+
+    def setup(self, worker: Any) -> None:
+        """Begin to forward."""
+        for name, number in (("stdout", STDOUT), ("stderr", STDERR)):
+            tee = self._streams[name] = _Tee(getattr(sys, name), worker, number)
+            setattr(sys, name, tee)
+
+    def teardown(self, worker: Any) -> None:
+        """Forward no more."""
+        for name, tee in self._streams.items():
+            tee.end()
+            # Whoever put something in its place meanwhile keeps it.
+            if getattr(sys, name) is tee:
+                setattr(sys, name, tee.stream)
+        self._streams.clear()
+
+
+class _Tee:
+    """A stream that writes to another one, and makes events of the lines.
+
+    Parameters
+    ----------
+    stream : text stream
+        The other one.
+    worker : Worker
+        Who logs the events.
+    number : int
+        Which stream it is.
+    """
+
+    def __init__(self, stream: TextIO, worker: Any, number: int) -> None:
+        self.stream = stream
+        self._worker: Any = worker
+        self._number = number
+        self._begun = threading.local()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        count = self.stream.write(text)
+        self._forward(text)
+        return count
+
+    def writelines(self, texts: Any) -> None:
+        """Write texts."""
+        for text in texts:
+            self.write(text)
+
+    def flush(self) -> None:
+        """Write all that there is, also what is not a line yet."""
+        self.stream.flush()
+        begun, self._begun.text = getattr(self._begun, "text", ""), ""
+        self._send(begun)
+
+    def _forward(self, text: str) -> None:
+        worker = self._worker
+        if worker is None or shown_elsewhere.get() or not _is_of(worker):
+            return
+        # One line is usually written in several pieces, and each thread has its own.
+        lines, newline, rest = (getattr(self._begun, "text", "") + text).rpartition("\n")
+        self._begun.text = rest
+        self._send(lines + newline)
+
+    def _send(self, text: str) -> None:
+        if text and self._worker is not None:
+            text = text.encode("utf-8", "replace").decode()
+            message = {"args": (text,), "file": self._number, "sep": "", "end": "", "worker": self._worker.address}
+            self._worker.log_event("print", message)
+
+    def end(self) -> None:
+        """Forward no more; go on as the other stream, for those who hold on to this one."""
+        self._worker = None
