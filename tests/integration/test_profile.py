@@ -9,7 +9,7 @@ import time
 import dask
 import pytest
 
-from dagrpc import Client, LocalCluster
+from dagrpc import Client, LocalCluster, Scheduler, Worker
 
 _release = threading.Event()
 
@@ -170,3 +170,20 @@ def test_low_level_profiles_show_what_is_around_a_task():
     ):
         client.submit(spin, 0.2).result()
         assert names(client.profile("spin")) == {"_bootstrap"}
+
+
+def test_low_level_profiles_of_one_worker():
+    async def spin_on_both():
+        async with (
+            Scheduler() as scheduler,
+            Worker(scheduler.address, nthreads=1) as usual,
+            Worker(scheduler.address, nthreads=1, low_level_profiler=True, profile_cycle_interval="10 ms") as low,
+            Client(scheduler.address, asynchronous=True) as client,
+        ):
+            await client.gather([client.submit(spin, 0.1, pure=False, workers=[w.address]) for w in (usual, low)])
+            profiles = await client.profile("spin", merge_workers=False)
+            return profiles[usual.address], profiles[low.address]
+
+    usual, low = asyncio.run(spin_on_both())
+    assert "_bootstrap" not in names(usual)
+    assert names(low) == {"_bootstrap"}

@@ -13,16 +13,18 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_DURATIONS = words("death_timeout heartbeat_interval lifetime lifetime_stagger idle_timeout worker_ttl")
+_DURATIONS = words(
+    "death_timeout heartbeat_interval lifetime lifetime_stagger idle_timeout worker_ttl profile_cycle_interval"
+)
 _OBJECTS = words("executor data metrics startup_information")
 _WORKER_PLAIN = words(
     """scheduler_address scheduler_file host contact_address name nthreads memory_limit resources local_directory
-    lifetime_restart"""
+    lifetime_restart low_level_profiler"""
 )
 _SCHEDULER_PLAIN = words("allow_code allowed_failures contact_address validate scheduler_file")
 _IGNORED = words(
     """loop services service_kwargs silence_logs validate dashboard dashboard_address http_prefix security protocol
-    low_level_profiler profile_cycle_interval transition_counter_max scheduler_sni connection_limit deserialize
+    transition_counter_max scheduler_sni connection_limit deserialize
     reconnect quiet jupyter interface"""
 )
 

@@ -26,14 +26,17 @@ class WorkerProfile:
         Runs the tasks.
     loop_thread : int
         The thread of the event loop.
+    cycle : float
+        How precisely times are told apart, in seconds.
+    whole_stacks : bool
+        Whether to keep the frames around a task's own code.
     """
 
-    def __init__(self, runner: TaskRunner, loop_thread: int) -> None:
+    def __init__(self, runner: TaskRunner, loop_thread: int, cycle: float = 1.0, whole_stacks: bool = False) -> None:
         self.enabled = bool(config.get("worker.profile.enabled"))
-        self.whole_stacks = bool(config.get("worker.profile.low-level"))
+        self.whole_stacks = whole_stacks
         self._runner = runner
         self._loop_thread = loop_thread
-        cycle = config.get_seconds("worker.profile.cycle") or 1.0
         self._tasks = ProfileHistory(cycle)
         self._loop = ProfileHistory(cycle)
         self._lock = threading.Lock()

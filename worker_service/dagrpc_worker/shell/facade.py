@@ -68,8 +68,12 @@ class Worker(EmbeddedServer):
         The nanny that looks after it.
     plugins : iterable
         Worker plugins to begin with.
+    low_level_profiler : bool, optional
+        Whether profiles keep the frames around a task's own code.
+    profile_cycle_interval : number or str, optional
+        How precisely profiles are told apart by time.
     services, silence_logs, preload, preload_argv, security, extensions, protocol, dashboard_address, dashboard, \
-http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_counter_max, scheduler_sni
+http_prefix, validate, transition_counter_max, scheduler_sni
         As in distributed, as far as dagrpc has what they are about.
 
     Raises
@@ -157,6 +161,8 @@ http_prefix, low_level_profiler, validate, profile_cycle_interval, transition_co
             nanny=getattr(nanny, "address", nanny) or "",
             death_timeout=config.seconds(death_timeout),
             heartbeat_interval=config.seconds(heartbeat_interval) or 1.0,
+            low_level_profiler=bool(config.get("worker.profile.low-level", low_level_profiler)),
+            profile_cycle_interval=config.get_seconds("worker.profile.cycle", profile_cycle_interval) or 1.0,
             resources=dict(config.get("worker.resources", resources)),
         )
         super().__init__()

@@ -44,6 +44,10 @@ class WorkerOptions:
     """Seconds to wait for a name that is taken: a predecessor of that name may not have been missed yet."""
     heartbeat_interval: float = field(default_factory=lambda: config.get_seconds("worker.heartbeat-interval") or 1.0)
     """Seconds between two measurements."""
+    low_level_profiler: bool = field(default_factory=lambda: bool(config.get("worker.profile.low-level")))
+    """Whether profiles keep the frames around a task's own code."""
+    profile_cycle_interval: float = field(default_factory=lambda: config.get_seconds("worker.profile.cycle") or 1.0)
+    """How precisely profiles are told apart by time, in seconds."""
 
     executor: Any = None
     """A pool of a user's for tasks, or several by name."""

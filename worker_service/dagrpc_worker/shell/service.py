@@ -236,7 +236,9 @@ class WorkerService(ForTasks):
             owner=Worker.of(self),
             name=self.name,
         )
-        profile = WorkerProfile(self._runner, threading.get_ident())
+        profile = WorkerProfile(
+            self._runner, threading.get_ident(), options.profile_cycle_interval, options.low_level_profiler
+        )
         profile.start()
         self._cleanup.callback(profile.stop)
         self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
