@@ -86,6 +86,8 @@ METRICS = (
     Metric("scatter_512mib", "`scatter` of 512 MiB", "MiB/s", at_least(1.5), at_least(1.5)),
     Metric("gather_small", "`gather` of 5,000 small results", "items/s", at_least(8), at_least(8)),
     Metric("eight_clients", "eight clients, 500 tasks each, at once", "tasks/s", at_least(8), at_least(3)),
+    Metric("actor_call", "actor call round trip, median", "ms", at_most(0.8), at_most(0.8)),
+    Metric("actor_calls", "actor calls, pipelined", "calls/s", at_least(5), at_least(5)),
     Metric("startup", "`LocalCluster(n_workers=2)` until the first result", "s", at_most(1.3), at_most(1.3)),
     Metric("memory_held", "scheduler memory, 10,000 results held", "MiB", absolute=at_most(15)),
     # "Given back": what a scheduler keeps for itself after the release of all of them.

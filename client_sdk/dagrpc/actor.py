@@ -219,6 +219,8 @@ class Actor(TaskRef):
     # --- its methods and attributes ------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
+        if name in Actor.__slots__:
+            raise AttributeError(f"the proxy of an actor is not complete: it has no {name!r} yet")
         found = getattr(self._cls, name, _absent)
         if found is _absent and name.startswith("_"):
             # What libraries look for in any object is not worth a question to the worker.

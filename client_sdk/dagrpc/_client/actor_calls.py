@@ -20,7 +20,7 @@ from dagrpc._io.loop import LoopThread, cancel_all, spawn
 from dagrpc._io.session import Session
 from dagrpc._io.transfer import OutgoingValue, ReceivedValue, download, upload
 from dagrpc._util.buffers import Buffer
-from dagrpc.exceptions import ClosedClientError, CommClosedError, DagrpcError, LostActorError
+from dagrpc.exceptions import ClosedClientError, CommClosedError, DagrpcError, LimitReachedError, LostActorError
 from dagrpc.v1 import actor_service_pb2 as pb
 from dagrpc.v1 import common_pb2, data_pb2
 
@@ -32,6 +32,10 @@ RELAY_SERVICE = pb.DESCRIPTOR.services_by_name["ActorRelayService"]
 _DIRECT_TIMEOUT = 5.0
 """Seconds after which a worker is called through the scheduler instead, if there is that choice."""
 
+_CONCURRENT = 8
+"""How many large values are fetched at once."""
+_BUSY_SECONDS = 0.1
+"""Seconds after which a worker is asked again that serves too many transfers."""
 _BATCH_BYTES = 1 << 20
 """Size of the arguments in one message, about."""
 _RELAYED_LIMIT = 1 << 30
@@ -127,6 +131,8 @@ class ActorCaller:
         self.direct = direct
         self.channels = ChannelPool(options.CONTROL_CHANNEL)
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.fetching = asyncio.Semaphore(_CONCURRENT)
+        """Held while a large value is fetched."""
         self._loop = loop
         self._queue: deque[tuple[str, CallState]] = deque()
         self._scheduled = False
@@ -333,7 +339,8 @@ class _Link:
     async def _fetch(self, call: CallState, key: str) -> None:
         """Fetch a large value."""
         try:
-            values = await download(self._data_client(), "GetActorData", pb.GetActorDataRequest(keys=[key]))
+            async with self._caller.fetching:
+                values = await self._download(key)
             if not values or values[0].entry.outcome != data_pb2.DATA_OUTCOME_OK:
                 raise CommClosedError(f"{self.address} did not keep what {call.key} returned")
             call.replied(values[0])
@@ -345,6 +352,16 @@ class _Link:
         finally:
             if self._session is not None:
                 self._session.send(key)
+
+    async def _download(self, key: str) -> list[ReceivedValue]:
+        while True:
+            try:
+                return await download(self._data_client(), "GetActorData", pb.GetActorDataRequest(keys=[key]))
+            except LimitReachedError:
+                # The worker keeps the value as long as the session lasts.
+                if self._session is None:
+                    raise
+            await asyncio.sleep(_BUSY_SECONDS)
 
     def end(self, error: BaseException) -> None:
         """Have all calls fail that have not ended."""

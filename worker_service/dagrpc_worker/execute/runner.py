@@ -252,7 +252,8 @@ class TaskRunner:
             encoded = self._encode_small(result)
         else:
             encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
-        self._store.put(job.key, result, nbytes)
+        # What the store has of an actor, and could move elsewhere, is the proxy.
+        self._store.put(job.key, result, measure(result) if job.actor else nbytes)
         if self.recorder.on:
             self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind)
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)
