@@ -200,3 +200,32 @@ def test_what_an_array_repeats_is_not_sent_again_and_again(client: Client) -> No
     assert got.shape == (100_000, 1_000)
     assert got.strides[0] == 0
     assert got[5, 7] == 7
+
+
+class Sized:
+    """Claims to be as large as it is told."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def register_size() -> None:
+    from dask.sizeof import sizeof
+
+    sizeof.register(Sized, lambda value: value.size)
+
+
+def test_registered_sizes_count(client: Client) -> None:
+    client.run(register_size)
+    here = client.submit(Sized, 123_456_789, key="sized", workers=[next(iter(client.nthreads()))])
+    assert here.result(timeout=60).size == 123_456_789
+    assert client.nbytes(summary=False)["sized"] == 123_456_789
+    register_size()
+    try:
+        there = client.scatter({"scattered": Sized(1_000_000)})
+        assert client.nbytes(summary=False)["scattered"] == 1_000_000
+        del there
+    finally:
+        from dask.sizeof import sizeof
+
+        del sizeof._lookup[Sized]

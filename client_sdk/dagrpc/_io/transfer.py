@@ -12,7 +12,8 @@ from typing import Any
 import grpc
 
 from dagrpc import config
-from dagrpc._io import same_host, status
+from dagrpc._codec.compressions import configured
+from dagrpc._io import compressed, same_host, status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.chunk_wire import encode_chunk
 from dagrpc._io.receive_buffers import ReceiveBuffers
@@ -61,6 +62,8 @@ class OutgoingValue:
     nbytes: int = 0
     outcome: data_pb2.DataOutcome = data_pb2.DATA_OUTCOME_OK
     message: str = ""
+    compressions: Sequence[str] = ()
+    """How each frame is compressed; see `ManifestEntry.frame_compressions`."""
 
     def entry(self, in_memory: bool) -> data_pb2.ManifestEntry:
         """Return the value's line in the manifest.
@@ -78,6 +81,7 @@ class OutgoingValue:
             type_name=self.type_name,
             nbytes=self.nbytes,
             message=self.message,
+            frame_compressions=self.compressions,
         )
         if in_memory and any(map(_is_worthwhile, self.frames)):
             entry.frame_addresses.extend(
@@ -190,6 +194,7 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
                 await asyncio.to_thread(same_host.read_memory, reader.pid, reader.in_memory)
         except OSError as error:
             raise NotSameHostError(str(error)) from None
+    await compressed.decompress(reader.values)
     return reader.values
 
 
@@ -262,6 +267,7 @@ async def upload(
             return await _upload(client, method, values, first, host)
         except NotSameHostError as error:
             _close_way(client.peer, error)
+    values = await compressed.compress(values, configured("comm.compression"))
     return await _upload(client, method, values, first, "")
 
 

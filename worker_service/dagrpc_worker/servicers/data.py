@@ -12,8 +12,9 @@ import grpc
 
 from dagrpc import config
 from dagrpc._codec import payload
+from dagrpc._codec.compressions import configured
 from dagrpc._codec.failures import type_name
-from dagrpc._io import same_host, transfer
+from dagrpc._io import compressed, same_host, transfer
 from dagrpc._io.transfer import OutgoingValue
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2, worker_service_pb2
@@ -89,13 +90,16 @@ class DataServicer:
         self._store = store
         self._take = take
         self.slots = TransferSlots(int(config.get("worker.connections.incoming")))
+        self._codec = configured("comm.compression")
         self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
 
     async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         """Send results."""
         async with self.slots.slot(request.requester):
-            values = await self._values(request)
+            values: Sequence[OutgoingValue] = await self._values(request)
             in_memory = same_host.is_here(request.host)
+            if not in_memory:
+                values = await compressed.compress(values, self._codec)
             for message in transfer.transfer_messages(values, in_memory=in_memory):
                 try:
                     async with asyncio.timeout(self._patience):
