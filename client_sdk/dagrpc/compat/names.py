@@ -35,8 +35,8 @@ MODULES: dict[str, str] = {
     "deploy.spec": "SpecCluster ProcessInterface Cluster=dagrpc_deploy.cluster:Cluster Status",
     "deploy.ssh": "SSHCluster",
     "deploy.subprocess": "SubprocessCluster",
-    "diagnostics": "SchedulerPlugin MemorySampler",
-    "diagnostics.memory_sampler": "MemorySampler",
+    "diagnostics": "SchedulerPlugin MemorySampler=dagrpc.diagnostics:MemorySampler",
+    "diagnostics.memory_sampler": "MemorySampler=dagrpc.diagnostics:MemorySampler",
     "diagnostics.plugin": """
         SchedulerPlugin WorkerPlugin NannyPlugin PipInstall CondaInstall InstallPlugin Environ UploadFile
         UploadDirectory""",

@@ -7,7 +7,7 @@ from typing import Any
 
 # Where each name comes from. Looked up when it is first used, as in `dagrpc` itself.
 _EXPORTS = {
-    "MemorySampler": "dagrpc.diagnostics.memory",
+    "MemorySampler": "dagrpc.diagnostics.memory_sampler",
     "get_task_metadata": "dagrpc.diagnostics.recording",
     "get_task_stream": "dagrpc.diagnostics.recording",
     "performance_report": "dagrpc.diagnostics.report",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from dagrpc._profiling.trees import new_profile
 from dagrpc.diagnostics import pages
 from dagrpc.diagnostics.figures import Figure, profile_data, task_stream_data
@@ -96,3 +98,18 @@ def test_a_figure_goes_to_where_fsspec_can_write(tmp_path):
 
     with fsspec.open("memory://figure.html", "r") as file:
         assert file.read() == (tmp_path / "figure.html").read_text() == figure.to_html()
+
+
+def test_names_are_where_programs_for_distributed_look_for_them():
+    import dagrpc
+    from dagrpc import diagnostics
+    from dagrpc.diagnostics.memory_sampler import MemorySampler
+    from dagrpc.diagnostics.plugin import WorkerPlugin
+
+    assert diagnostics.MemorySampler is MemorySampler
+    assert diagnostics.performance_report is dagrpc.performance_report
+    assert WorkerPlugin is dagrpc.WorkerPlugin
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        diagnostics.nothing_of_the_kind  # noqa: B018
+    with pytest.raises(ImportError):
+        from dagrpc.diagnostics.plugin import NothingOfTheKind  # noqa: F401
