@@ -71,6 +71,10 @@ class SchedulerCore:
         """Live tasks by key; to be read only."""
         return self.state.tasks
 
+    def watch(self, watcher: Callable[[Any], object] | None) -> None:
+        """Have a function called with each transition, as a tuple of the fields of `StoryEntry`; see `Story.watch`."""
+        self.state.story.watch(watcher)
+
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take note of an event, and return what is to be done about it."""
         return self.handle_batch((event,), now)

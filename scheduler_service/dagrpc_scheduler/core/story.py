@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from dagrpc_scheduler.core.model import StateName
@@ -32,8 +32,25 @@ class Story:
     def __init__(self, length: int) -> None:
         """Make a story that remembers `length` transitions."""
         self._entries: deque[_Entry] = deque(maxlen=length)
-        self.tell = self._entries.append
+        self.tell: Callable[[_Entry], None] = self._entries.append
         """Adds an entry, with the fields of a `StoryEntry`."""
+
+    def watch(self, watcher: Callable[[_Entry], object] | None) -> None:
+        """Have a function called with each entry from now on; as long as nobody watches, this costs nothing.
+
+        It is called in the middle of things: it must not change anything, and not raise. None: no more.
+        """
+        remember = self._entries.append
+        if watcher is None:
+            self.tell = remember
+            return
+        watch = watcher
+
+        def tell(entry: _Entry) -> None:
+            remember(entry)
+            watch(entry)
+
+        self.tell = tell
 
     def of(self, keys_or_stimuli: Iterable[str]) -> list[StoryEntry]:
         """Return the transitions of these tasks, or that these stimuli led to, oldest first."""

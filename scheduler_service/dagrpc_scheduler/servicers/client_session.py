@@ -50,6 +50,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
     service.sessions.clients[client] = session
     service.handle(events.ClientAdded(client))
     service.events.client_added(client, first.hello.topics)
+    service.scheduler_plugins.client_added(client)
     logger.info("Client %s connected", client)
     try:
         await session.run(lambda message: _take(service, client, session, message))
@@ -59,6 +60,7 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
         service.events.client_removed(client)
         service.records.client_gone(client)
+        service.scheduler_plugins.client_removed(client)
         logger.info("Client %s disconnected", client)
 
 
@@ -86,7 +88,10 @@ def _take(
             service.reports.computations.add(client, graph.graph_id, tuple(graph.code), len(graph.tasks))
         event = client_event(client, command, stimulus)
         if event is not None:
-            service.handle(event)
+            if isinstance(event, events.GraphSubmitted) and service.scheduler_plugins.watch_graphs:
+                service.scheduler_plugins.submit(event)
+            else:
+                service.handle(event)
 
 
 def _take_about_events(

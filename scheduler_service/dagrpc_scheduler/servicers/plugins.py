@@ -28,15 +28,21 @@ class PluginServicer:
 
     async def RegisterPlugin(self, request: pb.RegisterPluginRequest) -> pb.RegisterPluginResponse:
         registry = self._service.plugin_registry
-        _check(request.kind)
         if not request.name:
             raise InvalidRequestError("a plugin needs a name")
+        if request.kind == pb.PLUGIN_KIND_SCHEDULER:
+            results = await self._service.scheduler_plugins.register(request.name, request.plugin, request.idempotent)
+            return pb.RegisterPluginResponse(results=results)
+        _check(request.kind)
         if request.idempotent and (request.kind, request.name) in registry:
             return pb.RegisterPluginResponse()
         results = await registry.register(request.kind, request.name, request.plugin)
         return pb.RegisterPluginResponse(results=results)
 
     async def UnregisterPlugin(self, request: pb.UnregisterPluginRequest) -> pb.UnregisterPluginResponse:
+        if request.kind == pb.PLUGIN_KIND_SCHEDULER:
+            self._service.scheduler_plugins.unregister(request.name)
+            return pb.UnregisterPluginResponse()
         _check(request.kind)
         results = await self._service.plugin_registry.unregister(request.kind, request.name)
         return pb.UnregisterPluginResponse(results=results)
@@ -49,4 +55,4 @@ class PluginServicer:
 
 def _check(kind: int) -> None:
     if kind not in (WORKER, NANNY):
-        raise InvalidRequestError("a plugin is for workers or for nannies")
+        raise InvalidRequestError("a plugin is for workers, for nannies or for the scheduler")

@@ -85,6 +85,7 @@ class WorkerSessionServicer:
             )
         )
         service.events.worker_added(hello.address)
+        service.scheduler_plugins.worker_added(hello.address)
         logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
         try:
             await session.run(lambda message: self._take(connection, message))
@@ -128,7 +129,9 @@ class WorkerSessionServicer:
             if report.WhichOneof("report") in _FOR_SHELL:
                 self._take_aside(connection, report)
         address = connection.hello.address
-        service.handle_batch(worker_events(address, message.reports, service.stimulus("worker")))
+        batch = worker_events(address, message.reports, service.stimulus("worker"))
+        service.scheduler_plugins.reported(batch)
+        service.handle_batch(batch)
 
     def _take_aside(self, connection: WorkerConnection, report: worker_session_pb2.WorkerReport) -> None:
         """Take a report that is not the core's business, or not only."""
@@ -160,6 +163,7 @@ class WorkerSessionServicer:
         removed = events.WorkerRemoved(address, expected, reason, stimulus)
         service.handle_batch([removed, *service.shuffles.without(address)])
         service.events.worker_removed(address, **lost, stimulus_id=stimulus, expected=expected, reason=reason)
+        service.scheduler_plugins.worker_removed(address, stimulus, expected=expected, reason=reason)
 
     def _what_is_lost(self, address: str) -> dict[str, Any]:
         """Return the keys that a worker's leaving takes away, for the log."""

@@ -64,6 +64,7 @@ async def restart_workers(
     if forget_tasks:
         service.handle(events.RestartRequested(service.stimulus("restart")))
         service.metadata.clear()
+        service.scheduler_plugins.restarted()
     service.events.log("all", {"action": "restart-workers", "workers": tuple(addresses)})
 
     async def one(address: str) -> tuple[str, str]:

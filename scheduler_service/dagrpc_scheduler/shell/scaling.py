@@ -40,6 +40,7 @@ def workers_to_close(
         By address; workers of the same group go together.
     """
     workers = [worker for worker in views.workers(service.core) if worker.status in ("running", "paused")]
+    allowed = set(service.scheduler_plugins.may_leave([worker.address for worker in workers]))
     candidates = [
         retirement.Candidate(
             worker.address,
@@ -49,6 +50,7 @@ def workers_to_close(
             worker.memory_limit,
         )
         for worker in workers
+        if worker.address in allowed
     ]
     stay = max(minimum or 0, target or 0)
     return retirement.workers_to_close(candidates, bool(views.queued_count(service.core)), n, stay, memory_ratio)

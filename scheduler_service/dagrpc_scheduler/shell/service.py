@@ -40,6 +40,7 @@ from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.plugins import PluginRegistry
 from dagrpc_scheduler.shell.records import Records
 from dagrpc_scheduler.shell.reports import Reports
+from dagrpc_scheduler.shell.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
 from dagrpc_scheduler.shell.timers import Timers
@@ -113,6 +114,8 @@ class SchedulerService:
         """What is measured for those who make reports."""
         self.plugin_registry = PluginRegistry(self)
         """The plugins of workers and nannies."""
+        self.scheduler_plugins = SchedulerPlugins(self)
+        """The scheduler's own."""
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
         self.events = EventLog(self)
@@ -259,6 +262,7 @@ class SchedulerService:
             return
         self._closing = True
         logger.info("Scheduler at %s closes: %s", self.address, reason)
+        await self.scheduler_plugins.before_close()
         if self._server is not None:
             await self._server.set_not_serving()
         for address in list(self.sessions.workers):
@@ -271,6 +275,7 @@ class SchedulerService:
         self.loop_profile.stop()
         if self._server is not None:
             await self._server.stop(0.5)
+        await self.scheduler_plugins.close()
         self.user_threads.shutdown(wait=False, cancel_futures=True)
         await self.control_channels.close()
         await self.data_channels.close()

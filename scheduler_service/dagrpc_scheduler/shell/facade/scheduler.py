@@ -16,6 +16,7 @@ from dagrpc_scheduler.core import cluster, views
 from dagrpc_scheduler.shell.facade import orders
 from dagrpc_scheduler.shell.facade.mapping import LiveMapping
 from dagrpc_scheduler.shell.facade.memory import MemoryState
+from dagrpc_scheduler.shell.facade.plugging import Plugged
 from dagrpc_scheduler.shell.facade.tasks import TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.shell.facade.workers import ClientState, WorkerState
 from dagrpc_scheduler.shell.scaling import adaptive_target, workers_to_close
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
 
 
-class Scheduler(EmbeddedServer):
+class Scheduler(Plugged, EmbeddedServer):
     """A scheduler as an object: in a program that runs one itself, for plugins, and for `run_on_scheduler`.
 
     It serves on dagrpc's own event loop, whatever loop it is awaited on. What it shows of tasks, workers and clients is
@@ -185,9 +186,7 @@ service_kwargs, transition_counter_max
         for name, make in self._extension_classes.items():
             self.extensions[name] = make(self)
         for plugin in self._first_plugins:
-            added = self.add_plugin(plugin)
-            if added is not None and hasattr(added, "__await__"):
-                await added
+            await self._service.scheduler_plugins.begin(plugin)
 
     async def _close_service(self, reason: str) -> None:
         await self._service.close(reason)
