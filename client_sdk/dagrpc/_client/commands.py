@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dagrpc._client.state import KeyState
+from dagrpc._util.running import submitter
 from dagrpc.v1 import client_session_pb2, coordination_pb2, event_service_pb2, graph_pb2
 
 PART_TASKS = 1_000
@@ -27,7 +28,7 @@ Request: TypeAlias = client_session_pb2.UpdateGraphRequest
 class Call:
     """One call of a function, submitted by itself; a graph of its own."""
 
-    __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "wire")
+    __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "submitter", "wire")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Call:
         self.options = options
         self.fifo_timeout = fifo_timeout
         self.code: Sequence[str] = ()
+        self.submitter = submitter()
 
 
 TaskRecord: TypeAlias = tuple[str, Sequence[str], bytes, Sequence[int], int, int, bool]
@@ -64,6 +66,8 @@ class Part:
     nbytes: int = 0
     code: Sequence[str] = ()
     """What submitted the graph, if that is to be told."""
+    submitter: str = field(default_factory=submitter)
+    """The task that submits the graph."""
 
     def add(self, task: TaskRecord) -> None:
         """Add a task."""
@@ -151,6 +155,7 @@ class _Batch:
         self.size = 0
         self._calls: graph_pb2.GraphPart | None = None
         self._call_timeout = 0.0
+        self._call_submitter = ""
         self._digests: dict[Digest, int] = {}
         self._options: dict[int, int] = {}
         self._released: client_session_pb2.ReleaseKeys | None = None
@@ -196,11 +201,12 @@ class _Batch:
 
     def _add_call(self, call: Call) -> None:
         part = self._calls
-        if part is None or self._call_timeout != call.fifo_timeout:
+        if part is None or self._call_timeout != call.fifo_timeout or self._call_submitter != call.submitter:
             part = self._calls = self.request.commands.add().graph
             part.graph_id = uuid.uuid4().hex
             part.last = True
             part.fifo_timeout_seconds = self._call_timeout = call.fifo_timeout
+            part.submitter = self._call_submitter = call.submitter
             part.code.extend(call.code)
             self._digests, self._options = {}, {}
         position = self._digests.get(call.digest)
@@ -227,6 +233,7 @@ class _Batch:
         target.graph_id = part.graph_id
         target.last = part.last
         target.fifo_timeout_seconds = part.fifo_timeout
+        target.submitter = part.submitter
         target.code.extend(part.code)
         for digest, data in part.shared:
             target.shared.add(digest=digest, data=data)

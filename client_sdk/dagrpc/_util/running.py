@@ -29,6 +29,13 @@ class Running(Protocol):
 current: ContextVar[Running | None] = ContextVar("dagrpc_running", default=None)
 """What the calling code is part of."""
 
+
+def submitter() -> str:
+    """Return the key, as on the wire, of the task that the calling code is part of; empty if it is part of none."""
+    running = current.get()
+    return getattr(running, "key", "") if running is not None else ""
+
+
 _process_worker: list[Any] = []
 
 

@@ -115,7 +115,7 @@ class GraphRecord:
 
     __slots__ = ("generation", "graph_id", "refused", "shared", "tasks")
 
-    def __init__(self, graph_id: str, generation: int) -> None:
+    def __init__(self, graph_id: str, generation: float) -> None:
         """Make a graph without tasks."""
         self.graph_id = graph_id
         self.generation = generation

@@ -82,6 +82,8 @@ class GraphSubmitted:
     stimulus: str = ""
     has_spans: bool = False
     """Whether some of the tasks may be in a span."""
+    submitter: str = ""
+    """The task that submits the graph while it runs; empty: none."""
 
 
 @dataclass(slots=True)

@@ -64,6 +64,7 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
         part.fifo_timeout_seconds,
         stimulus,
         any(options.span is not None for options in option_table),
+        part.submitter,
     )
 
 

@@ -93,6 +93,16 @@ def test_unknown_keys_are_reported_as_cancelled() -> None:
     assert (report.client, report.key, report.reason) == ("c", "x", "unknown")
 
 
+def test_what_a_task_submits_goes_before_what_was_submitted_with_it() -> None:
+    scheduler = Scheduler([A], worker_saturation=1.0)
+    scheduler.submit({"first": "", "second": "", "third": ""}, wanted=["first", "second", "third"])
+    scheduler.submit({"child": ""}, submitter="first", fifo_timeout=0.0)
+    scheduler.submit({"grandchild": ""}, submitter="child", fifo_timeout=0.0)
+    scheduler.submit({"another": ""}, submitter="gone", fifo_timeout=0.0)
+    order = sorted(scheduler.core.tasks.values(), key=lambda task: task.priority)
+    assert [task.key for task in order] == ["grandchild", "child", "first", "second", "third", "another"]
+
+
 def test_keys_can_be_wanted_before_they_are_submitted() -> None:
     scheduler = Scheduler([A], unknown_key_patience=2.0)
     scheduler.client("d")

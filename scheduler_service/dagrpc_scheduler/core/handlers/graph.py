@@ -11,6 +11,8 @@ from dagrpc_scheduler.core.model import RELEASED, WAITING, TaskState, is_lost
 from dagrpc_scheduler.core.needs import release_unneeded, unpin, want
 from dagrpc_scheduler.core.state import SchedulerState
 
+_SOONER = 0.01
+"""By how much the generation of a graph that a task submits is below that of the task."""
 _NAMED = 5
 """How many keys a message names."""
 
@@ -27,7 +29,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         _refuse(state, client, event, problem)
         return
 
-    generation = record.generation if record is not None else _next_generation(state, event.fifo_timeout)
+    generation = record.generation if record is not None else _generation(state, event)
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
     tasks = [_take(state, spec, generation) for spec in event.tasks]
@@ -67,14 +69,19 @@ def drop_graph(state: SchedulerState, client: ClientState, graph_id: str) -> Non
         unpin(state, record)
 
 
-def _next_generation(state: SchedulerState, fifo_timeout: float) -> int:
-    if state.now - state.generation_start >= fifo_timeout:
+def _generation(state: SchedulerState, event: GraphSubmitted) -> float:
+    """Return the generation of a new graph."""
+    submitter = state.tasks.get(event.submitter) if event.submitter else None
+    if submitter is not None:
+        # Before those that were submitted together with it: else all of these would begin, and wait for theirs, first.
+        return submitter.priority[1] - _SOONER
+    if state.now - state.generation_start >= event.fifo_timeout:
         state.generation += 1
         state.generation_start = state.now
     return state.generation
 
 
-def _take(state: SchedulerState, spec: NewTask, generation: int) -> TaskState:
+def _take(state: SchedulerState, spec: NewTask, generation: float) -> TaskState:
     """Return the task that a part speaks of; make it if it is new."""
     tasks = state.tasks
     key = spec.key

@@ -1,0 +1,36 @@
+"""What a task submits and waits for goes before what was submitted together with the task."""
+
+import time
+
+from dagrpc import Client, LocalCluster, worker_client
+
+
+def leaf(number):
+    return time.time()
+
+
+def parent(number):
+    started = time.time()
+    with worker_client() as client:
+        return started, client.submit(leaf, number, pure=False).result()
+
+
+def parent_of_a_graph(number):
+    started = time.time()
+    with worker_client() as client:
+        return started, max(client.gather(client.map(leaf, [number, -number], pure=False)))
+
+
+def test_not_all_parents_begin_before_the_first_child():
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "memory_limit": 0}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        for function in (parent, parent_of_a_graph):
+            times = client.gather(client.map(function, range(200), pure=False))
+            assert min(done for _, done in times) < max(started for started, _ in times)
+            # Far fewer at once than there are parents.
+            ends = sorted([(start, 1) for start, _ in times] + [(done, -1) for _, done in times])
+            waiting = peak = 0
+            for _, change in ends:
+                waiting += change
+                peak = max(peak, waiting)
+            assert peak < 100
