@@ -10,6 +10,7 @@ import pytest
 from dagrpc import Client, LocalCluster, get_client, get_worker
 from dagrpc._client import topics
 from dagrpc_scheduler.shell import topics as scheduler_topics
+from dagrpc_worker.shell import link
 
 
 def messages(events: Any) -> list[Any]:
@@ -217,6 +218,20 @@ def test_tasks_log_through_their_worker_or_client(client: Client) -> None:
         client.submit(refused, pure=False).result(timeout=30)
 
 
+def test_a_task_that_logs_very_much_is_held_up_rather_than_lose_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "_BACKLOG", 10)
+
+    def task() -> None:
+        for number in range(2_000):
+            get_worker().log_event("very-much", number)
+
+    client.submit(task, pure=False).result(timeout=60)
+    # As many as are remembered.
+    assert messages(client.get_events("very-much")) == list(range(1_000, 2_000))
+
+
 def test_many_tasks_that_log_end_after_their_events(client: Client) -> None:
     def task(number: int) -> None:
         get_worker().log_event("counted", number)
@@ -231,7 +246,9 @@ def test_the_scheduler_logs_who_comes_and_goes(process_cluster: LocalCluster) ->
             other_id = other.id
         workers = list(client.scheduler_info()["workers"])
         for address in workers:
-            assert messages(client.get_events(address))[0] == {"action": "add-worker"}
+            added, change = messages(client.get_events(address))
+            assert added == {"action": "add-worker"}
+            assert (change["prev-status"], change["status"]) == ("init", "running")
         everything = messages(client.get_events("all"))
         assert [event["worker"] for event in everything if event["action"] == "add-worker"] == workers
         assert {"action": "add-client", "client": client.id} in everything
@@ -246,6 +263,16 @@ def test_the_scheduler_logs_who_comes_and_goes(process_cluster: LocalCluster) ->
         assert removed["worker"] == workers[0]
         assert removed["expected"] is True
         assert removed["lost-computed-tasks"] == ()
+        assert retired["could-not-retire"] == ()
+        ended = messages(client.get_events(workers[0]))
+        assert [event["action"] for event in ended if event["action"] != "worker-status-change"] == [
+            "add-worker",
+            "closing-worker",
+            "remove-worker",
+            "retired",
+        ]
+        changes = [event["status"] for event in ended if event["action"] == "worker-status-change"]
+        assert changes == ["running", "closing_gracefully", "closing"]
         client.restart(timeout=60)
         actions = [event["action"] for event in messages(client.get_events("all"))]
         assert "restart-workers" in actions

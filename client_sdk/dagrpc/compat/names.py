@@ -39,7 +39,8 @@ MODULES: dict[str, str] = {
     "diagnostics.memory_sampler": "MemorySampler=dagrpc.diagnostics:MemorySampler",
     "diagnostics.plugin": """
         SchedulerPlugin WorkerPlugin NannyPlugin PipInstall CondaInstall InstallPlugin Environ UploadFile
-        UploadDirectory""",
+        UploadDirectory ForwardOutput=dagrpc.plugins:ForwardOutput
+        ForwardLoggingPlugin=dagrpc.plugins:ForwardLoggingPlugin""",
     "diagnostics.progressbar": "progress",
     "event": "Event",
     "exceptions": "Reschedule WorkerStartTimeoutError",
@@ -47,6 +48,8 @@ MODULES: dict[str, str] = {
     "metrics": "time=time:time thread_time=time:thread_time monotonic=time:monotonic process_time=time:process_time",
     "multi_lock": "MultiLock",
     "nanny": "Nanny Status",
+    "publish": "Datasets=dagrpc._client.dataset_verbs:Datasets",
+    "pubsub": "Pub Sub",
     "queues": "Queue",
     "scheduler": "Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status",
     "security": "Security",
@@ -55,7 +58,8 @@ MODULES: dict[str, str] = {
     "system": f"CPU_COUNT=dask.system:CPU_COUNT MEMORY_LIMIT={_TOOLS}:MEMORY_LIMIT memory_limit={_TOOLS}:memory_limit",
     "threadpoolexecutor": "secede rejoin",
     "utils": f"""
-        TimeoutError CancelledError sync thread_state={_TOOLS}:thread_state LoopRunner={_TOOLS}:LoopRunner
+        TimeoutError CancelledError sync Log=dagrpc_deploy.logs:Log Logs=dagrpc_deploy.logs:Logs
+        thread_state={_TOOLS}:thread_state LoopRunner={_TOOLS}:LoopRunner
         iscoroutinefunction=inspect:iscoroutinefunction is_coroutine_function=inspect:iscoroutinefunction
         import_term={_TOOLS}:import_term log_errors={_TOOLS}:log_errors get_ip={_TOOLS}:get_ip
         open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_kernel nbytes={_TOOLS}:nbytes

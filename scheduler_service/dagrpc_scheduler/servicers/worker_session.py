@@ -72,6 +72,7 @@ class WorkerSessionServicer:
         # From here to the next line nothing can come in between.
         await service.plugin_registry.complete(connection)
         service.sessions.workers[hello.address] = connection
+        stimulus = service.stimulus("worker-added")
         service.handle(
             events.WorkerAdded(
                 hello.address,
@@ -81,10 +82,10 @@ class WorkerSessionServicer:
                 hello.memory_limit,
                 dict(hello.resources),
                 hello.nanny,
-                service.stimulus("worker-added"),
+                stimulus,
             )
         )
-        service.events.worker_added(hello.address)
+        service.events.worker_added(hello.address, stimulus)
         service.scheduler_plugins.worker_added(hello.address)
         logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
         try:
@@ -136,16 +137,17 @@ class WorkerSessionServicer:
     def _take_aside(self, connection: WorkerConnection, report: worker_session_pb2.WorkerReport) -> None:
         """Take a report that is not the core's business, or not only."""
         log, address = self._service.events, connection.hello.address
+        status, _ = views.worker_status(self._service.core, address)
         match report.WhichOneof("report"):
             case "log_event":
                 log.take(report.log_event)
             case "goodbye":
                 connection.goodbye = report.goodbye.reason or "no reason given"
                 log.log(address, {"action": "closing-worker", "reason": connection.goodbye})
+                log.status_changed(address, status, "closing", self._service.stimulus("worker-closing"))
             case "status_changed":
-                before, _ = views.worker_status(self._service.core, address)
                 after = STATUS_NAMES.get(report.status_changed.status, "running")
-                log.log(address, {"action": "worker-status-change", "prev-status": before, "status": after})
+                log.status_changed(address, status, after, self._service.stimulus("worker-status-change"))
 
     def _remove(self, connection: WorkerConnection) -> None:
         service, address = self._service, connection.hello.address

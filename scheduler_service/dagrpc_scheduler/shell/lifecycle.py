@@ -108,7 +108,9 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
         addresses = [address for address in addresses if address not in held]
     stimulus = service.stimulus("retire")
     for address in addresses:
+        before, _ = views.worker_status(service.core, address)
         service.handle(events.WorkerStatusChanged(address, "retiring", stimulus))
+        service.events.status_changed(address, before, "retiring", stimulus)
     deadline = time.monotonic() + RETIRE_LIMIT
     last_request = 0.0
     while True:
@@ -120,6 +122,7 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
         if (unique and not others) or time.monotonic() > deadline:
             for address in addresses:
                 service.handle(events.WorkerStatusChanged(address, "running", stimulus))
+                service.events.status_changed(address, "retiring", "running", stimulus)
             raise NoWorkersError(f"{len(unique)} results of {', '.join(addresses)} cannot be moved to another worker")
         if unique and time.monotonic() - last_request > 2.0:
             last_request = time.monotonic()
@@ -135,5 +138,6 @@ async def retire_workers(service: SchedulerService, addresses: list[str]) -> lis
         await asyncio.sleep(0.02)
     for address in addresses:
         service.events.log(address, {"action": "retired", "stimulus_id": stimulus})
-    service.events.log("all", {"action": "retire-workers", "retired": tuple(addresses), "stimulus_id": stimulus})
+    outcome = {"retired": tuple(addresses), "could-not-retire": tuple(held)}
+    service.events.log("all", {"action": "retire-workers", **outcome, "stimulus_id": stimulus})
     return addresses

@@ -28,6 +28,8 @@ _PATIENCE = 30.0
 """Seconds that another thread waits for the event loop."""
 _BEHIND = 100_000
 """Items that may wait for a client; one that reads so slowly is told of no more events until it has caught up."""
+_STATUSES = {"retiring": "closing_gracefully"}
+"""Statuses that users of distributed know by another name."""
 _ANSWER_LIMIT = 32 * 2**20
 """Bytes of one answer about events."""
 
@@ -141,10 +143,22 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
 
     # --- members of the cluster ----------------------------------------------------------------------------------
 
-    def worker_added(self, address: str) -> None:
+    def worker_added(self, address: str, stimulus: str) -> None:
         """Take note of a worker."""
         self._topics.begin(address)
         self.worker(address, "add-worker")
+        self.status_changed(address, "init", "running", stimulus)
+
+    def status_changed(self, address: str, before: str, after: str, stimulus: str) -> None:
+        """Take note of another status of a worker."""
+        if before != after:
+            message = {
+                "action": "worker-status-change",
+                "prev-status": _STATUSES.get(before, before),
+                "status": _STATUSES.get(after, after),
+                "stimulus_id": stimulus,
+            }
+            self.log(address, message)
 
     def worker_removed(self, address: str, **details: Any) -> None:
         """Take note of its leaving."""

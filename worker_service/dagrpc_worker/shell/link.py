@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +27,10 @@ WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerS
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _LOG_EVERY = 30.0
+_BACKLOG = 50_000
+"""Reports that may wait before those who put more of them have to wait."""
+_PATIENCE = 10.0
+"""How long they do, in seconds."""
 
 
 class SchedulerLink:
@@ -49,6 +54,8 @@ class SchedulerLink:
         self._loop = asyncio.get_running_loop()
         self._posted: deque[Report] = deque()
         """Reports that other threads put."""
+        self._woken = False
+        self._loop_thread = threading.get_ident()
 
     async def connect(
         self,
@@ -139,13 +146,25 @@ class SchedulerLink:
             self._session.send_many(reports)
 
     def post(self, report: Report) -> None:
-        """Queue a report, from any thread."""
+        """Queue a report, from any thread. While very many wait, this waits too, unless it is the loop that calls."""
+        if self._behind() and threading.get_ident() != self._loop_thread:
+            deadline = time.monotonic() + _PATIENCE
+            while self._behind() and time.monotonic() < deadline:
+                time.sleep(_FIRST_PAUSE)
+        # Appended before the flag is read; `_send_posted` lowers the flag before it looks: none is left lying.
         self._posted.append(report)
-        # A loop that is closed sends no more.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._send_posted)
+        if not self._woken:
+            self._woken = True
+            # A loop that is closed sends no more.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._send_posted)
+
+    def _behind(self) -> bool:
+        session = self._session
+        return len(self._posted) + (session.queued if session is not None else 0) > _BACKLOG
 
     def _send_posted(self) -> None:
+        self._woken = False
         posted = self._posted
         while posted and self._session is not None:
             self._session.send(posted.popleft())
