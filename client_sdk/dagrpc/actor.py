@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dask._task_spec import TaskRef
@@ -246,6 +247,7 @@ class Actor(TaskRef):
                 host.call_here(state, args, kwargs)
             else:
                 _encode(state, args, kwargs)
+                state.holder = worker.get_client
                 host.caller.send(self._address, state)
             return ActorFuture(state, None)
         if future is None:
@@ -256,6 +258,7 @@ class Actor(TaskRef):
         client = future._bound_client()
         client._check_open()
         _encode(state, args, kwargs)
+        state.holder = partial(_itself, client)
         client._session.actor_caller(client._direct_to_workers).send(self._address, state)
         return ActorFuture(state, client)
 
@@ -316,6 +319,10 @@ class _Method:
         return f"<method {self._name} of {self._actor!r}>"
 
 
+def _itself(client: Connection) -> Connection:
+    return client
+
+
 def _encode(state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Put arguments into a call.
 
@@ -334,6 +341,8 @@ def _encode(state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         raise TypeError(
             f"Could not pickle the arguments of {state.key} ({kinds}): {type(error).__name__}: {error}"
         ) from error
+    if payloads.may_refer(*state.arguments):
+        state.kept = (args, kwargs)
 
 
 def _holder() -> Connection | None:

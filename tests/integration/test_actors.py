@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 import pickle
 import threading
@@ -419,3 +420,47 @@ def test_a_closed_client_calls_nobody(shared_cluster: LocalCluster) -> None:
         assert call.result(timeout=TIMEOUT) == 1
     with pytest.raises(RuntimeError, match="Status: cancelled"):
         gate.enter()
+
+
+# --- futures and actors that travel with calls -------------------------------------------------------------------
+
+
+class Maker:
+    """Makes futures and actors, and keeps none of them."""
+
+    def actor(self, n: int) -> Actor:
+        return get_client().submit(Counter, n, actor=True).result(timeout=TIMEOUT)
+
+    def future(self, number: int) -> Any:
+        return get_client().submit(operator.neg, number)
+
+    def many(self, number: int) -> list[Any]:
+        return [bytes(3_000_000), self.future(number)]
+
+    def resolve(self, future: Any, *rest: Any) -> int:
+        return future.result(timeout=TIMEOUT)
+
+    async def resolve_on_loop(self, future: Any) -> int:
+        return await future
+
+
+def test_what_a_method_returns_outlives_the_call(process_cluster: LocalCluster) -> None:
+    with Client(process_cluster) as client:
+        maker = client.submit(Maker, actor=True).result(timeout=TIMEOUT)
+        made = [maker.actor(number) for number in range(5)]
+        assert [call.result(timeout=TIMEOUT).n for call in made] == list(range(5))
+        futures = [maker.future(number) for number in range(20)]
+        assert [call.result(timeout=TIMEOUT).result(timeout=TIMEOUT) for call in futures] == [-n for n in range(20)]
+        _, future = maker.many(7).result(timeout=TIMEOUT)
+        assert future.result(timeout=TIMEOUT) == -7
+
+
+def test_arguments_outlive_whoever_gave_them(process_cluster: LocalCluster) -> None:
+    with Client(process_cluster) as client:
+        maker = client.submit(Maker, actor=True).result(timeout=TIMEOUT)
+        for number in range(10):
+            assert maker.resolve(client.submit(operator.neg, number)).result(timeout=TIMEOUT) == -number
+            call = maker.resolve_on_loop(client.submit(operator.neg, number + 100))
+            assert call.result(timeout=TIMEOUT) == -number - 100
+        call = maker.resolve(client.submit(operator.neg, 1000), bytes(3_000_000), np.ones(1_000_000))
+        assert call.result(timeout=TIMEOUT) == -1000

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import pickle
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 import grpc
 
 from dagrpc import config
+from dagrpc._client import current
 from dagrpc._client.state import ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._codec import payload as payloads
 from dagrpc._io import options, status
@@ -60,7 +62,7 @@ class CallState(KeyState):
         Whether it is the attribute that is wanted.
     """
 
-    __slots__ = ("actor", "arguments", "name", "read", "value")
+    __slots__ = ("actor", "arguments", "holder", "kept", "name", "read", "value")
 
     def __init__(self, what: str, actor: str, name: str, read: bool) -> None:
         super().__init__(what, "")
@@ -69,6 +71,10 @@ class CallState(KeyState):
         self.read = read
         self.arguments: tuple[str, Sequence[Buffer]] | None = None
         """Encoding and frames of the arguments until they are sent; None: there are none."""
+        self.kept: Any = None
+        """What must not be released before the call has ended: futures and actors among the arguments."""
+        self.holder: Callable[[], Any] | None = None
+        """Returns the client that is to hold futures and actors in the value."""
         self.value: Any = NOT_DECODED
         """What came of it, once it was decoded."""
 
@@ -93,11 +99,22 @@ class CallState(KeyState):
             self.failed((error, None))
 
     def _settle(self, outcome: str) -> None:
-        self.arguments = None
+        self.arguments = self.kept = self.holder = None
         with lock:
             self.status = outcome
             if self.waiters is not None:
                 KeyTable._wake(self)
+
+    def adopt(self, payload: bytes | common_pb2.Payload | ReceivedValue) -> Any:
+        """Decode a value with futures or actors in it. Return it, and the client that holds them from now on."""
+        assert self.holder is not None
+        client = self.holder()
+        with current.as_current(client):
+            if isinstance(payload, ReceivedValue):
+                value = payloads.decode(payload.entry.encoding, payload.frames)
+            else:
+                value = pickle.loads(payload) if isinstance(payload, bytes) else payloads.from_payload(payload)
+        return value, client
 
 
 class ActorCaller:
@@ -324,7 +341,9 @@ class _Link:
             if call is None:
                 continue
             outcome = reply.WhichOneof("outcome")
-            if outcome == "value":
+            if outcome == "value" and reply.kept_key:
+                self._task(self._adopt(call, _payload(reply.value), reply.kept_key))
+            elif outcome == "value":
                 call.replied(_payload(reply.value))
             elif outcome == "failure":
                 # Copied, for a part of a message keeps the whole of it alive.
@@ -336,6 +355,26 @@ class _Link:
             else:
                 call.broke(LostActorError(f"Worker holding Actor was lost: {reply.no_actor or call.key}"))
 
+    async def _adopt(self, call: CallState, payload: bytes | common_pb2.Payload | ReceivedValue, key: str) -> None:
+        """Take over the futures and actors in a value from the worker that keeps them."""
+        try:
+            value, client = await asyncio.to_thread(call.adopt, payload)
+            # From here on the scheduler knows that they are wanted here.
+            await client._session.ping()
+            call.returned(value)
+        except asyncio.CancelledError:
+            call.broke(ClosedClientError("The client is closed"))
+            raise
+        except Exception as error:
+            call.broke(error)
+        finally:
+            self._let_go(key)
+
+    def _let_go(self, key: str) -> None:
+        """Tell the worker that it need not keep a value."""
+        if self._session is not None:
+            self._session.send(key)
+
     async def _fetch(self, call: CallState, key: str) -> None:
         """Fetch a large value."""
         try:
@@ -343,15 +382,17 @@ class _Link:
                 values = await self._download(key)
             if not values or values[0].entry.outcome != data_pb2.DATA_OUTCOME_OK:
                 raise CommClosedError(f"{self.address} did not keep what {call.key} returned")
-            call.replied(values[0])
+            if await asyncio.to_thread(payloads.may_refer, values[0].entry.encoding, values[0].frames):
+                await self._adopt(call, values[0], key)
+            else:
+                call.replied(values[0])
         except asyncio.CancelledError:
             call.broke(ClosedClientError("The client is closed"))
             raise
         except Exception as error:
             call.broke(error)
         finally:
-            if self._session is not None:
-                self._session.send(key)
+            self._let_go(key)
 
     async def _download(self, key: str) -> list[ReceivedValue]:
         while True:

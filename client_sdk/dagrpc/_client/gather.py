@@ -41,6 +41,7 @@ _UNREACHABLE_FOR = 60.0
 _GIVE_UP_AFTER = 120.0
 """Seconds without any progress after which results that are said to be there are given up."""
 
+
 _OURS = b"dagrpc."
 """Stands in the pickle of every future, and of every actor."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from dagrpc.v1 import common_pb2
 PICKLE = "pickle"
 FAMILIES = "families"
 _RAW = "raw"
+# Stands in the pickle of every future, and of every actor. A regular expression searches any buffer.
+_OURS = re.compile(rb"dagrpc\.")
 _RAW_FROM = 64 * 1024
 """Bytes of this length or more are not copied into a pickle."""
 
@@ -81,6 +84,11 @@ def decode(encoding: str, frames: Sequence[Buffer], families: Sequence[str] | No
     if decoder is None:
         raise ValueError(f"Unknown encoding {encoding!r}; known here: {', '.join(sorted(_DECODERS))}")
     return decoder(frames)
+
+
+def may_refer(encoding: str, frames: Sequence[Buffer]) -> bool:
+    """Return whether there may be futures or actors in a value. Takes long if it is a long pickle."""
+    return encoding != _RAW and bool(frames) and _OURS.search(frames[0]) is not None
 
 
 def to_payload(value: object, families: Sequence[str] = ()) -> common_pb2.Payload:

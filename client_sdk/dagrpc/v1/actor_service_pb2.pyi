@@ -66,18 +66,20 @@ class ActorCall(_message.Message):
     def __init__(self, call_id: _Optional[int] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., read: _Optional[bool] = ..., arguments: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., arguments_key: _Optional[str] = ...) -> None: ...
 
 class ActorReply(_message.Message):
-    __slots__ = ("call_id", "value", "value_key", "failure", "no_actor")
+    __slots__ = ("call_id", "value", "value_key", "failure", "no_actor", "kept_key")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     VALUE_KEY_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     NO_ACTOR_FIELD_NUMBER: _ClassVar[int]
+    KEPT_KEY_FIELD_NUMBER: _ClassVar[int]
     call_id: int
     value: _common_pb2.Payload
     value_key: str
     failure: _failure_pb2.Failure
     no_actor: str
-    def __init__(self, call_id: _Optional[int] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., value_key: _Optional[str] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., no_actor: _Optional[str] = ...) -> None: ...
+    kept_key: str
+    def __init__(self, call_id: _Optional[int] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., value_key: _Optional[str] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., no_actor: _Optional[str] = ..., kept_key: _Optional[str] = ...) -> None: ...
 
 class GetActorDataRequest(_message.Message):
     __slots__ = ("keys", "max_bytes", "requester", "host")

@@ -98,8 +98,9 @@ class ActorServicer:
         decoded = await decode_off_loop(received)
         for key, failure in decoded.failed.items():
             raise InvalidRequestError(f"The value of {key!r} cannot be decoded: {failure.type_name}: {failure.message}")
+        referring = await asyncio.to_thread(_referring, received)
         for key, arguments in decoded.values.items():
-            self._mail.put(key, arguments, decoded.sizes[key])
+            self._mail.put(key, (arguments, key in referring), decoded.sizes[key])
         return pb.PutActorDataResponse(total_bytes=sum(memoryview(f).nbytes for v in received for f in v.frames))
 
     def leave(self, key: str, value: Any, nbytes: int) -> None:
@@ -156,27 +157,32 @@ class _Caller:
             self.session.send((call_id, "no_actor", f"{call.key!r} is not, or no longer, held here"))
             return
 
+        load, refers = self._loader(call)
+
         def finish(value: Any, error: BaseException | None) -> None:
+            if refers:
+                host.settle_wants()
             self._reply(self._encoded(call_id, f"{type(instance).__name__}.{name}", value, error))
 
-        host.start(instance, name, call.read, self._loader(call), finish)
+        host.start(instance, name, call.read, load, finish, slow_end=refers)
 
-    def _loader(self, call: pb.ActorCall) -> Callable[[], Arguments]:
-        """Return what decodes the arguments, where the method runs."""
+    def _loader(self, call: pb.ActorCall) -> tuple[Callable[[], Arguments], bool]:
+        """Return what decodes the arguments, where the method runs, and whether there are futures or actors in them."""
         if call.arguments_key:
-            arguments = self._servicer.pick_up(call.arguments_key)
-            return lambda: arguments
+            arguments, refers = self._servicer.pick_up(call.arguments_key)
+            return (lambda: arguments), refers
         if not call.HasField("arguments"):
-            return lambda: _NO_ARGUMENTS
+            return (lambda: _NO_ARGUMENTS), False
         payload = call.arguments
         if payload.encoding == "json":
-            return lambda: _from_json(payload)
+            return (lambda: _from_json(payload)), False
         if payload.encoding != payloads.PICKLE:
             raise InvalidRequestError(f"arguments can be encoded as pickle or json, not as {payload.encoding!r}")
-        if payload.frame_lengths:
-            return lambda: payloads.from_payload(payload)
         data = payload.data
-        return lambda: pickle.loads(data)
+        refers = payloads.may_refer(payload.encoding, [data])
+        if payload.frame_lengths:
+            return (lambda: payloads.from_payload(payload)), refers
+        return (lambda: pickle.loads(data)), refers
 
     def _encoded(self, call_id: int, what: str, value: Any, error: BaseException | None) -> _Reply:
         """Return the reply to a call. In any thread."""
@@ -191,14 +197,16 @@ class _Caller:
 
     def _encoded_value(self, call_id: int, value: Any) -> _Reply:
         if self._as_json:
-            return call_id, "value", ("json", [json.dumps(value).encode()])
+            return call_id, "value", ("json", [json.dumps(value).encode()], None)
         encoding, frames = payloads.encode(value)
         size = sum(map(_length, frames))
         if size > _INLINE_LIMIT and self._fetches:
             return call_id, "value_key", (value, size)
         if size > _REPLY_LIMIT:
             raise ValueError(f"its {size} bytes are too much to go through the scheduler")
-        return call_id, "value", (encoding, frames)
+        # What it refers to must not be released before the caller wants it.
+        kept = value if payloads.may_refer(encoding, frames) else None
+        return call_id, "value", (encoding, frames, kept)
 
     def _reply(self, reply: _Reply) -> None:
         """Send a reply. From any thread; wakes the loop only if no wake is under way."""
@@ -220,11 +228,16 @@ class _Caller:
                 value, size = content
                 content = f"{self.id}/value-{call_id}"
                 self._servicer.leave(content, value, size)
+            elif kind == "value" and content[2] is not None and not self.session.closed:
+                encoding, frames, kept = content
+                key = f"{self.id}/kept-{call_id}"
+                self._servicer.leave(key, kept, 0)
+                content = (encoding, frames, key)
             self.session.send((call_id, kind, content))
 
 
 _Reply = tuple[int, str, Any]
-"""Id of the call, kind of the outcome, and its content: encoding and frames of a value, for instance."""
+"""Id of the call, kind of the outcome, and its content: of a value encoding, frames and what to keep, for instance."""
 
 
 def _encode(replies: Iterable[_Reply]) -> Iterator[pb.CallActorResponse]:
@@ -233,7 +246,8 @@ def _encode(replies: Iterable[_Reply]) -> Iterator[pb.CallActorResponse]:
     for call_id, kind, content in replies:
         reply = message.replies.add(call_id=call_id)
         if kind == "value":
-            encoding, frames = content
+            encoding, frames, kept_key = content
+            reply.kept_key = kept_key or ""
             payload = reply.value
             payload.encoding = encoding
             if len(frames) == 1:
@@ -250,6 +264,11 @@ def _encode(replies: Iterable[_Reply]) -> Iterator[pb.CallActorResponse]:
             yield message
             message, size = pb.CallActorResponse(), 0
     yield message
+
+
+def _referring(received: Iterable[transfer.ReceivedValue]) -> set[str]:
+    """Return the keys of what may have futures or actors in it."""
+    return {value.entry.key for value in received if payloads.may_refer(value.entry.encoding, value.frames)}
 
 
 def _from_json(payload: common_pb2.Payload) -> Arguments:

@@ -56,15 +56,25 @@ class ActorContext(TaskContext):
 class ActorCall:
     """A method of an actor on its way through a pool of threads."""
 
-    __slots__ = ("finish", "host", "instance", "load", "name", "read")
+    __slots__ = ("finish", "host", "instance", "load", "name", "read", "slow_end")
 
-    def __init__(self, host: ActorHost, instance: Any, name: str, read: bool, load: Load, finish: Finish) -> None:
+    def __init__(
+        self,
+        host: ActorHost,
+        instance: Any,
+        name: str,
+        read: bool,
+        load: Load,
+        finish: Finish,
+        slow_end: bool = False,
+    ) -> None:
         self.host = host
         self.instance = instance
         self.name = name
         self.read = read
         self.load = load
         self.finish = finish
+        self.slow_end = slow_end
 
     def run(self) -> None:
         """Call the method, in this thread. Never raises."""
@@ -100,13 +110,14 @@ class ActorCall:
             if isinstance(error, asyncio.CancelledError) and current is not None and current.cancelling():
                 # The worker closes.
                 raise
-            self.finish(None, error)
-            return
-        if type(value) in _PLAIN_TYPES:
-            self.finish(value, None)
+            outcome: tuple[Any, BaseException | None] = (None, error)
+        else:
+            outcome = (value, None)
+        if type(outcome[0]) in _PLAIN_TYPES and not self.slow_end:
+            self.finish(*outcome)
         else:
             # Encoding may take long, and be anybody's code.
-            await asyncio.to_thread(self.finish, value, None)
+            await asyncio.to_thread(self.finish, *outcome)
 
 
 class ActorHost:
@@ -193,7 +204,9 @@ class ActorHost:
 
     # --- calling -------------------------------------------------------------------------------------------------
 
-    def start(self, instance: Any, name: str, read: bool, load: Load, finish: Finish) -> None:
+    def start(
+        self, instance: Any, name: str, read: bool, load: Load, finish: Finish, *, slow_end: bool = False
+    ) -> None:
         """Have a method run, behind all that were started before. From any thread.
 
         Parameters
@@ -208,14 +221,21 @@ class ActorHost:
             Returns the arguments. Called in the thread that runs the method.
         finish : callable
             Takes what comes of it.
+        slow_end : bool
+            Whether `finish` must not be called on the event loop.
         """
-        call = ActorCall(self, instance, name, read, load, finish)
+        call = ActorCall(self, instance, name, read, load, finish, slow_end)
         if read:
             self._reading.submit(call)
         elif self._is_coroutine_function(type(instance), name):
             self.run_on_loop(call.complete())
         else:
             self._pool.submit(call)
+
+    def settle_wants(self) -> None:
+        """Wait until the scheduler knows what futures and actors are wanted on this worker. Not on the event loop."""
+        client = self._runner.owner.get_client()
+        client._loop.run(client._session.ping(), client._timeout)
 
     def call_here(self, state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Call a method of an actor for code on the same worker, arguments and result as they are."""
