@@ -16,6 +16,8 @@ AGAINST ?= main
 
 # What is checked for types, strictly; tests are free to leave them out.
 TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks
+# Where distributed is, which tests/parity compares with.
+PEER := build/parity
 PROTOS := $(sort $(wildcard protos/dagrpc/v1/*.proto))
 # Only these have something for the gRPC plug-in to write.
 SERVICE_PROTOS := $(shell grep -l '^service ' $(PROTOS))
@@ -32,7 +34,7 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install run test lint format proto proto-check proto-breaking bench image up down clean
+.PHONY: help install run test parity lint format proto proto-check proto-breaking bench image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,18 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 
 test: $(INSTALLED)  ## Run the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+parity: $(INSTALLED) $(PEER)/.installed  ## Run tests/parity with dagrpc and with distributed
+	$(BIN)/python -m pytest tests/parity $(ARGS)
+	PARITY_BACKEND=distributed $(PEER)/bin/python -m pytest tests/parity $(ARGS)
+
+# distributed must not be where dagrpc is: a program finds out by importing it.
+$(PEER)/.installed: Makefile
+	@$(PYTHON) -m venv $(PEER)
+	@echo "installing distributed in $(PEER)"
+	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check "distributed==2026.8.0" \
+	  "dask[array,dataframe]" bokeh pyyaml pytest pytest-timeout
+	@touch $@
 
 lint: $(INSTALLED)  ## Check style, types, import rules and the contract
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from dagrpc._client.waiting import Deadline
 from dagrpc._codec.calls import encode_call_request, result_of
 from dagrpc._io.channels import ServiceClient
 from dagrpc._util.keys import Key, decode_key
+from dagrpc._util.names import as_given
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
 
@@ -91,11 +92,11 @@ def _worker_info(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:
     status = common_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
     return {
         "type": "Worker",
-        "id": worker.name,
+        "id": as_given(worker.name),
         "host": worker.host,
         "resources": dict(worker.resources),
         "local_directory": worker.local_directory,
-        "name": worker.name,
+        "name": as_given(worker.name),
         "nthreads": worker.nthreads,
         "memory_limit": worker.memory_limit,
         "last_seen": worker.last_seen,

@@ -295,7 +295,10 @@ class ClientSession:
             case "rejected":
                 error = GraphError(event.message)
                 for key in event.keys:
-                    table.erred(key, (error, None))
+                    if event.reason:
+                        table.cancelled(key, event.reason, event.message)
+                    else:
+                        table.erred(key, (error, None))
                 if not event.keys:
                     logger.warning("The scheduler refused a graph: %s", event.message)
             case "coordinated":

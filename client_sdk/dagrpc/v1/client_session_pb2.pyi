@@ -204,11 +204,13 @@ class KeyRetried(_message.Message):
     def __init__(self, key: _Optional[str] = ...) -> None: ...
 
 class GraphRejected(_message.Message):
-    __slots__ = ("graph_id", "keys", "message")
+    __slots__ = ("graph_id", "keys", "message", "reason")
     GRAPH_ID_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     graph_id: str
     keys: _containers.RepeatedScalarFieldContainer[str]
     message: str
-    def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -113,7 +113,7 @@ def slots(nthreads: int, saturation: float) -> int:
 class GraphRecord:
     """A graph of which a part was seen and the last part was not."""
 
-    __slots__ = ("generation", "graph_id", "refused", "shared", "tasks")
+    __slots__ = ("generation", "graph_id", "reason", "refused", "shared", "tasks")
 
     def __init__(self, graph_id: str, generation: float) -> None:
         """Make a graph without tasks."""
@@ -126,6 +126,8 @@ class GraphRecord:
         """Digests of shared values that are kept likewise."""
         self.refused = ""
         """Why a part was refused, and therefore all later ones are; empty: none was."""
+        self.reason = ""
+        """See `RejectGraph.reason`."""
 
 
 class ClientState:

@@ -164,6 +164,8 @@ class RejectGraph:
     keys: Sequence[str]
     """The wanted keys that will not be computed because of it."""
     message: str
+    reason: str = ""
+    """Why the keys are cancelled, where the graph is not at fault: what it builds on is gone."""
 
 
 Effect: TypeAlias = (

@@ -82,6 +82,7 @@ def _rejected(effect: effects.RejectGraph, event: ClientEvent) -> None:
     event.rejected.graph_id = effect.graph_id
     event.rejected.keys.extend(effect.keys)
     event.rejected.message = effect.message
+    event.rejected.reason = effect.reason
 
 
 def _pong(message: client_session_pb2.Pong, event: ClientEvent) -> None:

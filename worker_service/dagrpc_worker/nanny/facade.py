@@ -13,6 +13,7 @@ from dagrpc import config as settings
 from dagrpc._io.embedded import EmbeddedServer, check_protocol, check_security
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit
+from dagrpc._util.names import as_given
 from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
 from dagrpc_worker.nanny import core
@@ -268,9 +269,9 @@ listen_address, worker_class, protocol
         return (self._service.worker_directory or None) if self._service is not None else None
 
     @property
-    def name(self) -> str:
+    def name(self) -> str | int:
         """The worker's name."""
-        return self._service.name if self._service is not None else self._worker.get("name", "")
+        return as_given(self._service.name if self._service is not None else str(self._worker.get("name", "")))
 
     @property
     def scheduler_address(self) -> str:

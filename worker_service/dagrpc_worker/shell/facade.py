@@ -12,6 +12,7 @@ from dagrpc import config
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
+from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
 from dagrpc.plugins.base import plugin_name
 from dagrpc.v1 import common_pb2
@@ -296,9 +297,9 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     # --- what it is ----------------------------------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
+    def name(self) -> str | int:
         """Its name on the cluster."""
-        return self._service.name
+        return as_given(self._service.name)
 
     @property
     def id(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.effects import CoreFailure, ReportCancelled
 from dagrpc_scheduler.core.events import RestartRequested, TimePassed
@@ -9,15 +11,19 @@ from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
 from dagrpc_scheduler.core.needs import release_unneeded, unpin
 from dagrpc_scheduler.core.state import SchedulerState
 
+RESTART: Final = "scheduler-restart"
+
 
 def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
     """Forget all tasks."""
     for client in state.clients.values():
         for record in client.graphs.values():
-            record.refused = record.refused or "the cluster was restarted while the graph was on its way"
+            if not record.refused:
+                record.refused = "the cluster was restarted while the graph was on its way"
+                record.reason = RESTART
             unpin(state, record)
         for task in client.wants:
-            state.effects.append(ReportCancelled(client.name, task.key, "scheduler-restart"))
+            state.effects.append(ReportCancelled(client.name, task.key, RESTART))
             task.wanted_by = ()
         client.wants = {}
     expected.restart(state)

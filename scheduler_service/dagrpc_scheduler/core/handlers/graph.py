@@ -8,7 +8,7 @@ from dagrpc_scheduler.core.effects import RejectGraph
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask
 from dagrpc_scheduler.core.keys import group_name
 from dagrpc_scheduler.core.model import RELEASED, WAITING, TaskState, is_lost
-from dagrpc_scheduler.core.needs import release_unneeded, unpin, want
+from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES, release_unneeded, unpin, want
 from dagrpc_scheduler.core.state import SchedulerState
 
 _SOONER = 0.01
@@ -23,10 +23,11 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     if client is None:
         return
     record = client.graphs.get(event.graph_id)
-    problem = record.refused if record is not None else ""
-    problem = problem or _find_problem(state, event)
+    problem, reason = (record.refused, record.reason) if record is not None else ("", "")
+    if not problem:
+        problem, reason = _find_problem(state, event)
     if problem:
-        _refuse(state, client, event, problem)
+        _refuse(state, client, event, problem, reason)
         return
 
     generation = record.generation if record is not None else _generation(state, event)
@@ -151,18 +152,18 @@ def _pin(state: SchedulerState, record: GraphRecord, tasks: list[TaskState], eve
             state.shared.acquire(digest)
 
 
-def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str) -> None:
+def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str, reason: str) -> None:
     tasks = state.tasks
     keys = [spec.key for spec in event.tasks if spec.wanted and tasks.get(spec.key) not in client.wants]
-    state.effects.append(RejectGraph(client.name, event.graph_id, keys, problem))
+    state.effects.append(RejectGraph(client.name, event.graph_id, keys, problem, reason))
     drop_graph(state, client, event.graph_id)
     if not event.last:
         record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, 0)
-        record.refused = problem
+        record.refused, record.reason = problem, reason
 
 
-def _find_problem(state: SchedulerState, event: GraphSubmitted) -> str:
-    """Return why a part cannot be taken; empty: it can."""
+def _find_problem(state: SchedulerState, event: GraphSubmitted) -> tuple[str, str]:
+    """Return why a part cannot be taken, and `RejectGraph.reason`; empty: it can."""
     tasks = state.tasks
     shared = state.shared.values
     seen: set[str] = set()
@@ -170,27 +171,28 @@ def _find_problem(state: SchedulerState, event: GraphSubmitted) -> str:
     for spec in event.tasks:
         key = spec.key
         if key in seen:
-            return f"graph {event.graph_id!r} has two tasks with the key {key!r}"
+            return f"graph {event.graph_id!r} has two tasks with the key {key!r}", ""
         for name in spec.dependencies:
             if name not in seen and name not in tasks:
                 missing.setdefault(name, key)
         known = tasks.get(key)
         if known is None:
             if spec.work is None:
-                return f"the task {key!r} has no work"
+                return f"the task {key!r} has no work", ""
         else:
             conflict = _conflict(known, spec)
             if conflict:
-                return conflict
+                return conflict, ""
         for digest in spec.shared:
             if digest not in event.shared and digest not in shared:
-                return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}"
+                return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}", ""
         seen.add(key)
     if missing:
         named = ", ".join(f"{name!r} (of {key!r})" for name, key in list(missing.items())[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        return f"dependencies are missing, or come after the tasks that need them: {named}{more}"
-    return ""
+        # That is nearly always the race of a client with the news that its data is lost, or was cancelled.
+        return f"dependencies are missing, or come after the tasks that need them: {named}{more}", LOST_DEPENDENCIES
+    return "", ""
 
 
 def _conflict(known: TaskState, spec: NewTask) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
 from dagrpc_scheduler.core import cluster
 from dagrpc_scheduler.shell.facade.memory import MemoryState
@@ -31,9 +32,9 @@ class WorkerState(View):
         return self._of.address
 
     @property
-    def name(self) -> str:
+    def name(self) -> str | int:
         """Its name on the cluster."""
-        return self._of.name
+        return as_given(self._of.name)
 
     @property
     def host(self) -> str:

@@ -1,0 +1,113 @@
+"""Section 4 of the API: what tasks can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.parity.functions import add, inc, inc_async
+
+
+def test_get_worker(client: Any, lib: Any) -> None:
+    def where() -> tuple[str, Any]:
+        worker = lib.get_worker()
+        return worker.address, worker.name
+
+    address, name = client.submit(where, pure=False).result(timeout=60)
+    assert address in client.nthreads()
+    assert name in (0, 1)
+    with pytest.raises(ValueError):  # noqa: PT011
+        lib.get_worker()
+
+
+def test_tasks_submit_tasks(client: Any, lib: Any) -> None:
+    def fibonacci(n: int) -> int:
+        if n < 2:
+            return n
+        with lib.worker_client() as inner:
+            futures = inner.map(fibonacci, [n - 1, n - 2])
+            return sum(inner.gather(futures))
+
+    def fibonacci_seceding(n: int) -> int:
+        if n < 2:
+            return n
+        inner = lib.get_client()
+        futures = inner.map(fibonacci_seceding, [n - 1, n - 2])
+        lib.secede()
+        values = inner.gather(futures)
+        lib.rejoin()
+        return sum(values)
+
+    assert client.submit(fibonacci, 6).result(timeout=60) == 8
+    assert client.submit(fibonacci_seceding, 6).result(timeout=60) == 8
+
+
+def test_secede_outside_a_task(lib: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        lib.secede()
+
+
+def test_futures_travel_by_variables(client: Any, lib: Any) -> None:
+    lib.Variable("parity-travelling").set(client.submit(inc, 1, pure=False))
+
+    def use() -> int:
+        with lib.worker_client():
+            return lib.Variable("parity-travelling").get(timeout=30).result(timeout=30) + 1
+
+    assert client.submit(use, pure=False).result(timeout=60) == 3
+
+
+def test_tasks_that_are_coroutines(client: Any) -> None:
+    assert client.submit(inc_async, 1).result(timeout=60) == 2
+    assert client.gather(client.map(inc_async, range(3))) == [1, 2, 3]
+
+
+def test_reschedule(client: Any, lib: Any) -> None:
+    counter = lib.Variable("parity-reschedule")
+    counter.set(0)
+
+    def hand_back_once() -> int:
+        value = lib.Variable("parity-reschedule").get(timeout=30)
+        lib.Variable("parity-reschedule").set(value + 1)
+        if value == 0:
+            raise lib.Reschedule
+        return value
+
+    assert client.submit(hand_back_once, pure=False).result(timeout=60) == 1
+
+
+def test_current_task(client: Any, lib: Any) -> None:
+    future = client.submit(lambda: lib.get_worker().get_current_task(), key="parity-current")
+    assert future.result(timeout=60) == "parity-current"
+
+
+def test_collections_in_tasks(client: Any) -> None:
+    def compute(n: int) -> int:
+        import dask
+
+        return dask.delayed(add)(n, dask.delayed(inc)(n)).compute()
+
+    assert client.submit(compute, 3).result(timeout=60) == 7
+
+
+def test_print_and_warn(client: Any, lib: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def speak() -> None:
+        lib.print("hello from", "a task", sep=" <> ")
+        lib.warn("a warning from a task", category=RuntimeWarning)
+
+    import time
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client.submit(speak, pure=False).result(timeout=60)
+        heard = ""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            heard += capsys.readouterr().out
+            if "hello from <> a task" in heard and any("from a task" in str(w.message) for w in caught):
+                break
+            time.sleep(0.02)
+    assert "hello from <> a task" in heard
+    assert any(issubclass(w.category, RuntimeWarning) and "from a task" in str(w.message) for w in caught)
