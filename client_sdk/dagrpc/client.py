@@ -170,10 +170,10 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
         """
         actor = actor or actors
         given: Mapping[str, Any] = {}
-        if workers or resources or retries or priority or actor:
+        if workers is not None or resources or retries or priority or actor:
             given = explicit_options(
                 workers=workers,
-                allow_other_workers=allow_other_workers and bool(workers),
+                allow_other_workers=allow_other_workers and workers is not None,
                 resources=resources,
                 retries=retries,
                 priority=priority,

@@ -92,7 +92,7 @@ def test_a_task_sees_its_worker(client: Client) -> None:
         "task": ("look", 1),
         "held": True,
         "executing": 1,
-        "executors": ["default"],
+        "executors": ["default", "actor"],
         "plugins": {},
         "loop": True,
         "scheduler": client.scheduler.address,
@@ -204,7 +204,7 @@ def test_the_client_closes_with_its_worker() -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, memory_limit=0) as cluster:
         with Client(cluster, set_as_default=False) as client:
             assert run(client, submit_and_wait, 1) == 2
-            (worker,) = cluster._backend._workers
+            (worker,) = cluster.workers.values()
             shared = worker.client
             assert shared is not client
             assert shared.status == "running"

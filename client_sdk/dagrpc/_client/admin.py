@@ -115,7 +115,7 @@ async def nthreads(session: ClientSession, workers: Workers) -> dict[str, int]:
     return {
         address: info["nthreads"]
         for address, info in known.items()
-        if workers is None or names & {address, info["name"], info["host"]}
+        if workers is None or names & {address, str(info["name"]), info["host"]}
     }
 
 

@@ -65,10 +65,12 @@ def explicit_options(
     ValueError
         If other workers are allowed but none are named.
     """
-    if allow_other_workers and not workers:
+    # Not its truth: a worker may be called 0.
+    named = bool(worker_names(workers))
+    if allow_other_workers and not named:
         raise ValueError("Only use allow_other_workers= if using workers=")
     given: dict[str, Any] = {}
-    if workers:
+    if named:
         given["workers"] = workers
     if allow_other_workers:
         given["allow_other_workers"] = True
