@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from html.parser import HTMLParser
@@ -160,6 +162,23 @@ def test_a_report_of_nothing(client, tmp_path):
         pass
     page = Page((tmp_path / "report.html").read_text())
     assert "Task stream" in page.titles
+
+
+def test_a_report_of_workers_that_went_away(process_cluster, tmp_path):
+    path = tmp_path / "report.html"
+    with Client(process_cluster) as client:
+        worker, pid = next(iter(client.run(os.getpid).items()))
+        with performance_report(path):
+            wait(client.map(spin, [0.01] * 3, pure=False, workers=[worker]))
+            # Has the scheduler told what there is; by itself that takes a heartbeat.
+            assert len(client.get_task_stream()) == 3
+            os.kill(pid, signal.SIGKILL)
+            wait(client.map(spin, [0.01] * 2, pure=False))
+    page = Page(path.read_text())
+    (stream,) = [data for kind, data in page.data if kind == "taskStream"]
+    assert len(stream["tasks"]) >= 5
+    assert "Workers that left" in page.words
+    assert worker in page.words
 
 
 def test_a_report_goes_to_where_fsspec_can_write(client):

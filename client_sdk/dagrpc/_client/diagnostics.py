@@ -105,6 +105,8 @@ class TaskStream:
     """Stands for the moment at which the cluster was asked."""
     dropped: int = 0
     """How many records there were too many of, since the beginning."""
+    unreachable: list[str] = field(default_factory=list)
+    """Workers that did not answer."""
 
 
 async def task_stream(session: ClientSession, request: pb.GetTaskStreamRequest) -> TaskStream:
@@ -133,6 +135,7 @@ def _read_stream(pieces: Sequence[bytes]) -> TaskStream:
         stream.tasks += [_task(piece.worker, record) for record in piece.records.tasks]
         stream.transfers += [_transfer(piece.worker, record) for record in piece.records.transfers]
         stream.cursor, stream.dropped = piece.cursor, piece.dropped
+        stream.unreachable += piece.unreachable
         _warn_of_silent(piece.unreachable, "the records")
     stream.tasks.sort(key=lambda task: float(task["startstops"][-1]["stop"]) if task["startstops"] else 0.0)
     stream.transfers.sort(key=lambda transfer: float(transfer["stop"]))

@@ -102,6 +102,8 @@ def _summary(data: ReportData) -> list[str]:
         rows.append(("Left out", f"{data.stream.dropped:,} records, because there were too many"))
     if gone := unknown_workers(data):
         rows.append(("Workers that left", ", ".join(gone)))
+    if silent := data.stream.unreachable:
+        rows.append(("Workers that did not answer", ", ".join(silent)))
     rows += [("Missing", text) for text in data.missing]
     return [pages.table((), rows), *_code(data), "<h3>Tasks by name</h3>", _by_name(tasks)]
 
