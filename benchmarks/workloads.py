@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import shuffle_workloads as shuffle
 from benchmarks.measure import Bench, WarmWatch, Watch
 
 MEBIBYTE = 2**20
@@ -401,6 +402,14 @@ WORKLOADS = (
     Workload(gather_small, "data"),
     Workload(actor_call, "actors"),
     Workload(actor_calls, "actors"),
+    Workload(shuffle.shuffle_tasks, "shuffles"),
+    Workload(shuffle.shuffle_p2p, "shuffles"),
+    Workload(shuffle.merge_tasks, "shuffles"),
+    Workload(shuffle.merge_p2p, "shuffles"),
+    Workload(shuffle.set_index_tasks, "shuffles"),
+    Workload(shuffle.set_index_p2p, "shuffles"),
+    Workload(shuffle.rechunk_tasks, "shuffles"),
+    Workload(shuffle.rechunk_p2p, "shuffles"),
     Workload(startup, "start", own_cluster=True),
     Workload(scheduler_memory, "memory", own_cluster=True),
     Workload(scheduler_core, "core", own_cluster=True, ours_only=True),
