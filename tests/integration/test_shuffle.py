@@ -19,9 +19,11 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask._task_spec import Task
 
 from dagrpc import Client, LocalCluster, wait
 from dagrpc.exceptions import P2PIllegalStateError, P2POutOfDiskError
+from dagrpc.shuffle import tasks
 
 pytest.importorskip("pyarrow")
 
@@ -348,20 +350,6 @@ def test_chunks_survive_a_killed_worker(client: Client, gate: Gate) -> None:
     client.wait_for_workers(3, timeout=TIMEOUT)
 
 
-def test_a_worker_is_retired_in_the_middle(client: Client, gate: Gate) -> None:
-    expected = frame(6_000)
-    lazy = held(dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=12), gate, 3)
-    future = client.compute(lazy)
-    gate.wait_for(3)
-    address = next(iter(client.scheduler_info()["workers"]))
-    retiring = threading.Thread(target=client.retire_workers, args=([address],))
-    retiring.start()
-    gate.open()
-    same(future.result(timeout=TIMEOUT), expected)
-    retiring.join(TIMEOUT)
-    assert not retiring.is_alive()
-
-
 def test_a_shuffle_is_cancelled_in_the_middle(client: Client, gate: Gate) -> None:
     lazy = held(dd.from_pandas(frame(6_000), npartitions=12), gate, 10).shuffle("k")
     future = client.compute(lazy)
@@ -370,6 +358,46 @@ def test_a_shuffle_is_cancelled_in_the_middle(client: Client, gate: Gate) -> Non
     gate.open()
     assert_nothing_is_left(client)
     same(dd.from_pandas(frame(100), npartitions=2).shuffle("k").compute(), frame(100))
+
+
+def test_a_run_that_does_not_hold_together_begins_again(client: Client, gate: Gate) -> None:
+    expected = frame(6_000)
+    begun = runs_begun(client)
+    future = client.compute(held(dd.from_pandas(expected, npartitions=12), gate, 10).shuffle("k"))
+    eventually(lambda: all_keep_something(client))
+
+    def complain(dask_worker: Any) -> None:
+        shuffles = dask_worker.shuffles
+        for run in list(shuffles._runs.values()):
+            shuffles._on_loop(shuffles._complain(run.id, run.run_id, "a test says so"))
+
+    # Of several that find out, one is enough.
+    client.run(complain)
+    gate.open()
+    same(future.result(timeout=TIMEOUT), expected)
+    assert runs_begun(client) == begun + 2
+
+
+def test_sources_of_another_run_are_noticed(client: Client, tmp_path: Path) -> None:
+    expected = frame(1_000)
+    begun = runs_begun(client)
+    shuffled = dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=3).optimize()
+    graph = dict(shuffled.__dask_graph__())
+
+    def lie(data: Any, spec: Any, number: int) -> int:
+        """Say once that the source was sent in another run."""
+        run_id = tasks.shuffle_transfer(data, spec, number)
+        told = tmp_path / "told"
+        if told.exists():
+            return run_id
+        told.touch()
+        return run_id + 1_000
+
+    key = next(key for key in graph if "transfer" in str(key))
+    graph[key] = Task(key, lie, *graph[key].args)
+    parts = client.get(graph, shuffled.__dask_keys__())
+    same(pd.concat(parts), expected)
+    assert runs_begun(client) == begun + 2
 
 
 def test_an_error_in_the_middle_is_the_shuffles(client: Client) -> None:
@@ -403,6 +431,21 @@ def test_without_a_cluster_there_is_no_p2p(client: Client) -> None:
     lazy = dd.from_pandas(frame(10), npartitions=2).shuffle("k")
     with pytest.raises(P2PIllegalStateError, match="cluster"):
         lazy.compute(scheduler="threads")
+
+
+def test_a_worker_is_retired_in_the_middle(client: Client, gate: Gate) -> None:
+    # The last one of the shared cluster, which has a worker less from here.
+    expected = frame(6_000)
+    lazy = held(dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=12), gate, 3)
+    future = client.compute(lazy)
+    gate.wait_for(3)
+    address = next(iter(client.scheduler_info()["workers"]))
+    retiring = threading.Thread(target=client.retire_workers, args=([address],))
+    retiring.start()
+    gate.open()
+    same(future.result(timeout=TIMEOUT), expected)
+    retiring.join(TIMEOUT)
+    assert not retiring.is_alive()
 
 
 def test_all_in_memory(tmp_path: Path) -> None:

@@ -175,10 +175,13 @@ def _as(values: Any, dtype: Any) -> Any:
     """Return values as a type if they fit in there."""
     if values.dtype == dtype:
         return values
+    to_integers = (
+        isinstance(values.dtype, np.dtype) and values.dtype.kind == "f" and getattr(dtype, "kind", "") in "iub"
+    )
+    if to_integers and not np.isfinite(values).all():
+        return values
     try:
         converted = values.astype(dtype)
     except (TypeError, ValueError):
         return values
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f" and getattr(dtype, "kind", "") in "iub":
-        return converted if np.array_equal(converted, values) else values
-    return converted
+    return values if to_integers and not np.array_equal(converted, values) else converted

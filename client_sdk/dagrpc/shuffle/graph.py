@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NewType
 
-from dask._task_spec import GraphNode, Task, TaskRef
+from dask._task_spec import Alias, GraphNode, Task, TaskRef
 
 from dagrpc._util.keys import encode_key
 from dagrpc.shuffle import tasks
@@ -104,8 +104,9 @@ def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, Grap
         spec = _spec_of(key, node.spec)  # type: ignore[attr-defined]
         specs[spec.id] = spec
         for dependency in node.dependencies:
-            if dependency in prepared:
-                prepared[dependency] = _with_specs(prepared[dependency], specs)
+            sender = _resolved(prepared, dependency)
+            if sender in prepared:
+                prepared[sender] = _with_specs(prepared[sender], specs)
     outputs: dict[Hashable, dict[str, int]] = {key: {} for key in barriers}
     for key, node in nodes.items():
         met = [dependency for dependency in node.dependencies if dependency in barriers]
@@ -121,6 +122,13 @@ def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, Grap
         sources = [TaskRef(dependency) for dependency in node.dependencies]
         prepared[key] = Task(key, tasks.p2p_barrier, specs[_id_of(node)], outputs[key], *sources)
     return prepared
+
+
+def _resolved(nodes: Mapping[Hashable, GraphNode], key: Hashable) -> Hashable:
+    """Return the key of the task that a key stands for: fused ones go by the key of their first."""
+    while isinstance(node := nodes.get(key), Alias):
+        key = node.target
+    return key
 
 
 def _id_of(barrier: Any) -> str:
@@ -151,7 +159,10 @@ def _with_specs(node: GraphNode, specs: Mapping[Any, ShuffleSpec]) -> GraphNode:
     if not isinstance(node, Task):
         return node
     args = [specs.get(argument, argument) if isinstance(argument, str) else argument for argument in node.args]
-    return Task(node.key, _ours(node.func), *args, **node.kwargs)
+    if node.has_subgraph():
+        # Of a task that was fused with others.
+        args[0] = {key: _with_specs(inner, specs) for key, inner in node.args[0].items()}
+    return Task(node.key, _ours(node.func), *args, _data_producer=node.data_producer, **node.kwargs)
 
 
 def _ours(function: Any) -> Any:
@@ -173,6 +184,9 @@ def _output_of(node: GraphNode, spec: ShuffleSpec) -> int | None:
     """Return the output that a task is for, None if that cannot be seen."""
     if not isinstance(node, Task):
         return None
+    if node.has_subgraph():
+        found = [_output_of(inner, spec) for inner in node.args[0].values()]
+        return next((output for output in found if output is not None), None)
     position = {tasks.shuffle_unpack: 1, tasks.merge_unpack: 2}.get(node.func)
     if position is None:
         return None

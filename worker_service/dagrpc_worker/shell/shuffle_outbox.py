@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -53,6 +54,7 @@ class Outbox:
         self._longest_pause = config.get_seconds("p2p.comm.retry.delay.max") or 0.0
         self._queues: dict[tuple[Run, str], deque[Parcel]] = {}
         self._senders: set[asyncio.Task[Any]] = set()
+        self._of_run: dict[Run, set[asyncio.Task[Any]]] = {}
 
     def client(self, address: str) -> ServiceClient:
         """Return who calls another worker."""
@@ -68,7 +70,10 @@ class Outbox:
             if queue is None:
                 queue = self._queues[run, address] = deque()
                 run.sending += 1
-                spawn(self._drain(run, address, queue), self._senders)
+                sender = spawn(self._drain(run, address, queue), self._senders)
+                self._of_run.setdefault(run, set()).add(sender)
+                # Called even if it is cancelled before it has begun.
+                sender.add_done_callback(partial(self._drained, run, address))
             queue.append(parcel)
 
     async def _drain(self, run: Run, address: str, queue: deque[Parcel]) -> None:
@@ -90,11 +95,25 @@ class Outbox:
             if not run.closed:
                 logger.warning("Shuffle %s: %s gets nothing any more: %s", run.id, address, error)
                 run.fail(error)
-        finally:
+
+    def _drained(self, run: Run, address: str, sender: asyncio.Task[None]) -> None:
+        """Forget a queue, whatever is left of it, and who sent it. If more came meanwhile, go on."""
+        queue = self._queues.pop((run, address))
+        senders = self._of_run[run]
+        senders.discard(sender)
+        if not senders:
+            del self._of_run[run]
+        if queue and run.error is None and not run.closed:
+            self.put(run, [(address, parcel) for parcel in queue])
+        else:
             for parcel in queue:
                 self.budget.give(parcel.nbytes)
-            del self._queues[run, address]
-            run.sent()
+        run.sent()
+
+    def end(self, run: Run) -> None:
+        """Send nothing any more for a run that is over."""
+        for sender in self._of_run.get(run, ()):
+            sender.cancel()
 
     async def _send(self, run: Run, address: str, batch: Sequence[Parcel]) -> None:
         """Send parcels in a call, which is repeated while the receiver cannot be reached."""

@@ -35,6 +35,7 @@ T = TypeVar("T")
 COORDINATION_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleCoordinationService"]
 
 _CALL_SECONDS = 600.0
+_CLOSING_SECONDS = 10.0
 _LOOK = 1.0
 """Seconds after which a thread that waits looks whether its run is over."""
 _REMEMBERED = 10_000
@@ -92,6 +93,24 @@ class Run:
                 await self._closed.wait()
         except TimeoutError:
             pass
+
+    async def unless_over(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns, unless the run is over before.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If the run is over.
+        """
+        work, closed = asyncio.ensure_future(coroutine), asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise ShuffleClosedError(f"Run {self.run_id} of shuffle {self.id} is over")
+            return work.result()
+        finally:
+            closed.cancel()
+            work.cancel()
 
     async def flush(self) -> None:
         """Wait until everything that was to be sent has arrived."""
@@ -266,6 +285,7 @@ class Shuffles:
         if run is not None and run.run_id <= run_id:
             del self._runs[shuffle_id]
             run.close()
+            self._outbox.end(run)
             spawn(asyncio.to_thread(run.store.close), self._tasks)
 
     async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], run_ids: Sequence[int]) -> Passed:
@@ -282,7 +302,7 @@ class Shuffles:
         )
         try:
             answer = await self._scheduler().call("PassBarrier", request, pb.PassBarrierResponse)
-            await asyncio.gather(*(self._flush(run, member) for member in answer.members))
+            await run.unless_over(self._flush_all(run, answer.members))
         except _GIVING_UP as error:
             await self._after(run, error)
         return Passed(run.run_id, workers)
@@ -299,6 +319,9 @@ class Shuffles:
             await self._complain(spec.id, run.run_id, f"sources were sent in runs {sorted(set(run_ids))}")
             raise Reschedule
         return run
+
+    async def _flush_all(self, run: Run, members: Sequence[str]) -> None:
+        await asyncio.gather(*(self._flush(run, member) for member in members))
 
     async def _flush(self, run: Run, address: str) -> None:
         if address == self._worker.address:
@@ -394,6 +417,6 @@ class Shuffles:
         for run in list(self._runs.values()):
             self.end(run.id, run.run_id)
         await self._outbox.close()
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=_CLOSING_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,114 @@
+"""What shuffles want of the core: results discarded, and tasks placed where their data is."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrpc_scheduler.core import effects, views
+from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
+from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
+
+GRAPH = {"t1": "", "t2": "", "barrier": "t1 t2", "u1": "barrier", "u2": "barrier", "u3": "barrier"}
+OUTPUTS = ["u1", "u2", "u3"]
+
+
+@pytest.fixture
+def scheduler() -> Scheduler:
+    scheduler = Scheduler([A, B, C])
+    scheduler.submit(GRAPH, wanted=OUTPUTS)
+    return scheduler
+
+
+def test_what_was_sent_is_sent_again(scheduler: Scheduler) -> None:
+    scheduler.finish("t1")
+    before = scheduler.runs["t2"]
+    result = scheduler.send(ResultsDiscarded(["barrier", "t1", "t2"]))
+    assert {effect.key for effect in of_type(effects.ComputeTask, result)} == {"t1", "t2"}
+    assert sorted(key for effect in of_type(effects.FreeKeys, result) for key in effect.keys) == ["t1", "t2"]
+    assert scheduler.runs["t2"] != before
+    assert scheduler.state("barrier") == "waiting"
+    for key in ("t1", "t2", "barrier", *OUTPUTS):
+        scheduler.finish(key)
+    assert all(scheduler.state(key) == "memory" for key in OUTPUTS)
+
+
+def test_outputs_that_are_there_stay(scheduler: Scheduler) -> None:
+    for key in ("t1", "t2", "barrier", "u1"):
+        scheduler.finish(key)
+    assert scheduler.states() == {
+        "t1": "released", "t2": "released", "barrier": "memory", "u1": "memory", "u2": "processing", "u3": "processing",
+    }  # fmt: skip
+    scheduler.send(ResultsDiscarded(["barrier", "t1", "t2"]))
+    assert scheduler.states() == {
+        "t1": "processing", "t2": "processing", "barrier": "waiting", "u1": "memory", "u2": "waiting", "u3": "waiting",
+    }  # fmt: skip
+    for key in ("t1", "t2", "barrier", "u2", "u3"):
+        scheduler.finish(key)
+    assert all(scheduler.state(key) == "memory" for key in OUTPUTS)
+
+
+def test_what_nobody_needs_is_not_computed_again(scheduler: Scheduler) -> None:
+    for key in ("t1", "t2", "barrier", *OUTPUTS):
+        scheduler.finish(key)
+    assert scheduler.send(ResultsDiscarded(["barrier", "t1", "t2", "unknown"])) == []
+
+
+def test_data_is_not_discarded(scheduler: Scheduler) -> None:
+    scheduler.scatter("data", A)
+    assert scheduler.send(ResultsDiscarded(["data"])) == []
+    assert scheduler.state("data") == "memory"
+
+
+def test_outputs_are_put_together_where_their_data_is(scheduler: Scheduler) -> None:
+    scheduler.finish("t1")
+    scheduler.finish("t2")
+    scheduler.send(PlacesAdvised({"u1": C, "u2": C, "u3": B, "unknown": A}))
+    scheduler.finish("barrier")
+    assert [scheduler.place(key) for key in OUTPUTS] == [C, C, B]
+    # One object for all that are alike.
+    assert scheduler.core.tasks["u1"].options is scheduler.core.tasks["u2"].options
+
+
+def test_advice_for_a_worker_that_left_is_forgotten(scheduler: Scheduler) -> None:
+    scheduler.finish("t1")
+    scheduler.finish("t2")
+    scheduler.send(PlacesAdvised(dict.fromkeys(OUTPUTS, C)))
+    scheduler.lose(C)
+    for key in ("t1", "t2", "barrier"):
+        if scheduler.state(key) == "processing":
+            scheduler.finish(key)
+    assert {scheduler.place(key) for key in OUTPUTS} <= {A, B}
+    scheduler.send(PlacesAdvised({"u1": A}))
+    # Too late: it has its place.
+    assert scheduler.state("u1") == "processing"
+
+
+def test_newer_advice_replaces_older(scheduler: Scheduler) -> None:
+    scheduler.finish("t1")
+    scheduler.finish("t2")
+    scheduler.send(PlacesAdvised(dict.fromkeys(OUTPUTS, C)))
+    scheduler.send(PlacesAdvised(dict.fromkeys(OUTPUTS, A)))
+    scheduler.finish("barrier")
+    assert {scheduler.place(key) for key in OUTPUTS} == {A}
+
+
+def test_users_come_first() -> None:
+    scheduler = Scheduler([A, B])
+    scheduler.submit({"barrier": ""})
+    scheduler.submit({"u": "barrier"}, options=TaskOptions(workers=(A,)))
+    scheduler.send(PlacesAdvised({"u": B}))
+    scheduler.finish("barrier")
+    assert scheduler.place("u") == A
+
+
+def test_outputs_belong_to_workers_that_may_put_them_together(scheduler: Scheduler) -> None:
+    assert views.allowed_for_dependents(scheduler.core, "barrier") == [A, B, C]
+    assert views.allowed_for_dependents(scheduler.core, "unknown") == [A, B, C]
+    scheduler.submit({"other": ""})
+    scheduler.submit({"output": "other"}, options=TaskOptions(workers=(B,)))
+    assert views.allowed_for_dependents(scheduler.core, "other") == [B]
+    assert views.dependencies(scheduler.core, "barrier") == ["t1", "t2"]
+    assert views.dependencies(scheduler.core, "unknown") == []
+    assert (views.state_of(scheduler.core, "t1"), views.state_of(scheduler.core, "unknown")) == ("processing", None)
+    assert views.processing_on(scheduler.core, "t1") == scheduler.place("t1")
+    assert views.processing_on(scheduler.core, "barrier") == ""
