@@ -115,6 +115,11 @@ DEFAULTS: dict[str, Any] = {
     "worker.use-file-locking": True,
     # Whether to check all invariants after each batch of events; slow, for tests.
     "worker.validate": False,
+    # How long a worker lives before it leaves in good order, by how much that is varied, and whether its nanny starts
+    # another one then; null: for ever.
+    "worker.lifetime.duration": None,
+    "worker.lifetime.stagger": 0.0,
+    "worker.lifetime.restart": False,
     # Where workers keep temporary files; null: the system's directory for them.
     "worker.local-directory": None,
     # Whether workers sample what their tasks spend time on: while tasks run, at this interval; kept apart by cycle for

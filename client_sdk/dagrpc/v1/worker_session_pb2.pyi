@@ -36,7 +36,7 @@ class ComputeResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[WorkerWelcome, _Mapping]] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., addresses: _Optional[_Iterable[str]] = ..., commands: _Optional[_Iterable[_Union[WorkerCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
 
 class WorkerHello(_message.Message):
-    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "plugins_revision")
+    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "startup_information", "plugins_revision")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class WorkerHello(_message.Message):
     PID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    STARTUP_INFORMATION_FIELD_NUMBER: _ClassVar[int]
     PLUGINS_REVISION_FIELD_NUMBER: _ClassVar[int]
     address: str
     name: str
@@ -72,8 +73,9 @@ class WorkerHello(_message.Message):
     pid: int
     versions: _common_pb2.Versions
     services: _containers.ScalarMap[str, int]
+    startup_information: bytes
     plugins_revision: int
-    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., plugins_revision: _Optional[int] = ...) -> None: ...
+    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
     __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording")
@@ -90,7 +92,7 @@ class WorkerWelcome(_message.Message):
     def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
-    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "log_event")
+    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     RESCHEDULED_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +103,7 @@ class WorkerReport(_message.Message):
     STATUS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     STEAL_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_CHANGED_FIELD_NUMBER: _ClassVar[int]
     LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
     finished: TaskFinished
     erred: TaskErred
@@ -112,8 +115,9 @@ class WorkerReport(_message.Message):
     status_changed: StatusChanged
     goodbye: WorkerGoodbye
     steal_answer: StealAnswer
+    resources_changed: ResourcesChanged
     log_event: _event_service_pb2.LogEvent
-    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ...) -> None: ...
+    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
     __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload")
@@ -190,6 +194,19 @@ class StatusChanged(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     status: _common_pb2.WorkerStatus
     def __init__(self, status: _Optional[_Union[_common_pb2.WorkerStatus, str]] = ...) -> None: ...
+
+class ResourcesChanged(_message.Message):
+    __slots__ = ("resources",)
+    class ResourcesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    resources: _containers.ScalarMap[str, float]
+    def __init__(self, resources: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class WorkerGoodbye(_message.Message):
     __slots__ = ("reason",)

@@ -203,6 +203,15 @@ class WorkerStatusChanged:
 
 
 @dataclass(slots=True)
+class WorkerResourcesChanged:
+    """A worker offers other amounts of resources. Tasks that it was given stay there."""
+
+    address: str
+    resources: Mapping[str, float]
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class TaskFinished:
     """A worker ran a task and holds its result."""
 
@@ -337,6 +346,7 @@ Event: TypeAlias = (
     | WorkerAdded
     | WorkerRemoved
     | WorkerStatusChanged
+    | WorkerResourcesChanged
     | TaskFinished
     | TaskErred
     | TaskRescheduled

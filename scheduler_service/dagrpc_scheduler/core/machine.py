@@ -33,6 +33,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.WorkerAdded: workers.worker_added,
     events.WorkerRemoved: workers.worker_removed,
     events.WorkerStatusChanged: workers.worker_status_changed,
+    events.WorkerResourcesChanged: workers.worker_resources_changed,
     events.TaskFinished: tasks.task_finished,
     events.TaskErred: tasks.task_erred,
     events.TaskRescheduled: tasks.task_rescheduled,

@@ -106,6 +106,20 @@ def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
     )
 
 
+def _amounts(resources: Any) -> dict[str, float]:
+    """Return what a worker offers.
+
+    Raises
+    ------
+    InvalidRequestError
+        If an amount is impossible.
+    """
+    for name, amount in resources.items():
+        if not amount >= 0:
+            raise InvalidRequestError(f"resource {name!r} has amount {amount!r}; it must be at least 0")
+    return dict(resources)
+
+
 def _shared(values: Any) -> dict[bytes, bytes]:
     return {value.digest: value.data for value in values}
 
@@ -159,6 +173,9 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
     ),
     "replicas_removed": lambda worker, m, stimulus: events.ReplicasRemoved(worker, list(m.keys), stimulus),
     "data_missing": lambda worker, m, stimulus: events.DataMissing(worker, m.key, m.worker, stimulus),
+    "resources_changed": lambda worker, m, stimulus: events.WorkerResourcesChanged(
+        worker, _amounts(m.resources), stimulus
+    ),
     "status_changed": lambda worker, m, stimulus: events.WorkerStatusChanged(
         worker, STATUS_NAMES.get(m.status, "running"), stimulus
     ),

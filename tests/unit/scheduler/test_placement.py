@@ -202,3 +202,14 @@ def test_a_restricted_task_leaves_the_worker_that_it_wants_to_leave() -> None:
     worker, run_id = scheduler.runs["x"]
     (compute,) = of_type(ComputeTask, scheduler.send(events.TaskRescheduled(worker, "x", run_id)))
     assert compute.worker != worker
+
+
+def test_resources_that_a_worker_offers_later_let_waiting_tasks_run() -> None:
+    scheduler = Scheduler([A])
+    scheduler.submit({"x": ""}, wanted=["x"], options=events.TaskOptions(resources={"GPU": 2.0}))
+    assert scheduler.state("x") == "no-worker"
+    scheduler.send(events.WorkerResourcesChanged(A, {"GPU": 1.0}))
+    assert scheduler.state("x") == "no-worker"
+    scheduler.send(events.WorkerResourcesChanged(A, {"GPU": 2.0}))
+    assert scheduler.state("x") == "processing"
+    scheduler.send(events.WorkerResourcesChanged("nobody:1", {"GPU": 2.0}))

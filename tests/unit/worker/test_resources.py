@@ -124,3 +124,10 @@ def test_named_executors_have_threads_of_their_own() -> None:
     assert worker.view.handed_over == 4
     assert executed(worker.finish("gpu1")) == ["gpu2"]
     assert executed(worker.finish("other0")) == ["other1"]
+
+
+def test_resources_that_are_offered_later_let_waiting_tasks_start() -> None:
+    worker = Worker(nthreads=1)
+    assert executed(worker.compute("x", resources={"GPU": 2})) == []
+    assert executed(worker.send(events.ResourcesSet({"GPU": 1.0}))) == []
+    assert executed(worker.send(events.ResourcesSet({"GPU": 2.0}))) == ["x"]

@@ -330,8 +330,10 @@ def test_pools_have_their_sizes() -> None:
     for index in range(3):
         bench.submit(f"w{index}", PythonTask(tasks.encode_call((WAIT,), {}), [digest]), executor="wide")
     assert {bench.next().key for _ in range(3)} == {"w0", "w1", "w2"}
-    name = bench.outcome(lambda: threading.current_thread().name, executor="gpu")
-    assert payload.decode(*name.payload).startswith("dagrpc-task-gpu")
+    name = bench.outcome(lambda: threading.current_thread().name, executor="wide")
+    assert payload.decode(*name.payload).startswith("dagrpc-task-wide")
+    with pytest.raises(ValueError, match="Invalid executor 'gpu'; expected one of: default, wide"):
+        raise decode_failure(bench.outcome(len, executor="gpu").failure)
     bench.close()
 
 

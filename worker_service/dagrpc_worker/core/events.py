@@ -193,6 +193,14 @@ class Resumed:
     stimulus: str = ""
 
 
+@dataclass(slots=True)
+class ResourcesSet:
+    """The worker offers other amounts of some resources."""
+
+    resources: Mapping[str, float]
+    stimulus: str = ""
+
+
 Event: TypeAlias = (
     ComputeRequested
     | KeysFreed
@@ -212,4 +220,5 @@ Event: TypeAlias = (
     | PeerRetryDue
     | Paused
     | Resumed
+    | ResourcesSet
 )

@@ -27,6 +27,12 @@ class Resources:
         self.total = dict(total)
         self.used = dict.fromkeys(self.total, 0.0)
 
+    def offer(self, resources: Mapping[str, float]) -> None:
+        """Offer other amounts. What is occupied stays so."""
+        for name, amount in resources.items():
+            self.total[name] = amount
+            self.used.setdefault(name, 0.0)
+
     def suffice(self, demand: Demand) -> bool:
         """Tell whether a demand could be met if nothing else ran."""
         total = self.total

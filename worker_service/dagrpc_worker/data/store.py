@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 
@@ -17,12 +17,16 @@ class DataStore(Mapping[str, Any]):
     def __init__(self) -> None:
         # The values lie in a mapping of their own, so that one which moves the least recently used of them to disk
         # can take its place.
-        self._values: dict[str, Any] = {}
+        self._values: MutableMapping[str, Any] = {}
         self._sizes: dict[str, int] = {}
         # Re-entrant: whatever is collected meanwhile may have a destructor that comes back here.
         self._lock = threading.RLock()
         self.nbytes = 0
         """Size in memory of everything held, as measured when it came."""
+
+    def keep_in(self, values: MutableMapping[str, Any]) -> None:
+        """Keep the values in a mapping of somebody else's from now on. To be called while there are none."""
+        self._values = values
 
     def put(self, key: str, value: Any, nbytes: int) -> None:
         """Hold a value. A value that has the key already is replaced."""

@@ -88,7 +88,7 @@ class TaskRunner:
     run_on_loop : callable
         Takes a coroutine to run on the event loop. Called from any thread.
     executors : mapping, optional
-        Sizes of named pools; a pool that is not listed has one thread.
+        Sizes of named pools. Tasks that ask for another one fail.
     owner : optional
         What tasks are to see as their worker.
     """
@@ -114,7 +114,7 @@ class TaskRunner:
         self._sizes = dict(executors or {})
         self._prefix = f"dagrpc-task-{name}" if name else "dagrpc-task"
         self._default = ThreadPool(self._prefix, nthreads, self.work)
-        self._pools: dict[str, ThreadPool] = {"": self._default}
+        self._pools: dict[str, Any] = {"": self._default}
         # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
         self._queued: dict[tuple[str, int], Job] = {}
         self._executing: dict[tuple[str, int], TaskContext] = {}
@@ -132,8 +132,22 @@ class TaskRunner:
         self._queued[job.key, job.run_id] = job
         pool = self._pools.get(job.executor)
         if pool is None:
+            if job.executor not in self._sizes:
+                self._refuse(job)
+                return
             pool = self.add_pool(job.executor, self.work)
         pool.submit(job)
+
+    def _refuse(self, job: Job) -> None:
+        """Fail a task that asks for a pool which is not here."""
+        if self._queued.pop((job.key, job.run_id), None) is not None:
+            names = ", ".join(sorted({*self.pools, *self._sizes}))
+            error = ValueError(f"Invalid executor {job.executor!r}; expected one of: {names}")
+            self._post(self._failed(job, error, 0.0))
+
+    def use_pool(self, name: str, pool: Any) -> None:
+        """Have tasks that ask for a pool of this name, empty for those that ask for none, run in another one."""
+        self._pools[name] = pool
 
     def add_pool(self, name: str, work: Callable[[Any], None]) -> ThreadPool:
         """Return a new pool of threads. What runs in it that is a `Job` must be given to `work` of this runner."""
@@ -175,8 +189,8 @@ class TaskRunner:
 
     # --- in the task's thread ------------------------------------------------------------------------------------
 
-    def work(self, job: Job) -> None:
-        """Run a task."""
+    def work(self, job: Job, call: Callable[..., Any] | None = None) -> None:
+        """Run a task. `call` is what calls its function with its arguments, elsewhere maybe."""
         identity = (job.key, job.run_id)
         if self._queued.pop(identity, None) is None:
             return
@@ -198,7 +212,10 @@ class TaskRunner:
         if self.recorder.on:
             current.loaded = time()
         try:
-            result = context.run(function, *args, **kwargs)
+            if call is None:
+                result = context.run(function, *args, **kwargs)
+            else:
+                result = context.run(call, function, args, kwargs)
             if type(result) is CoroutineType:
                 # This thread goes on to something else.
                 current.thread = 0
@@ -302,7 +319,7 @@ class TaskRunner:
         if context.on_loop:
             announce()
             return False
-        return self._pools[context.job.executor].secede(announce)
+        return bool(self._pools[context.job.executor].secede(announce))
 
     def rejoin(self, context: TaskContext) -> None:
         """Let a task's thread come back into its pool."""

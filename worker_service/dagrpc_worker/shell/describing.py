@@ -25,6 +25,7 @@ def introduce(worker: WorkerService) -> worker_session_pb2.WorkerHello:
         nanny=worker.nanny,
         local_directory=worker.local_directory,
         pid=os.getpid(),
+        startup_information=worker.startup_information,
         versions=common_pb2.Versions(**own_versions()),
     )
 

@@ -61,6 +61,15 @@ class Worker(EmbeddedServer):
         there, else the address on the way to it.
     contact_address : str, optional
         Where others reach it, if not where it listens.
+    executor : concurrent.futures.Executor, mapping or "offload", optional
+        Where tasks run, instead of in threads of the worker's own: one executor, or several by name, which tasks choose
+        with ``dask.annotate(executor="name")``. There are always ``"default"`` and ``"offload"``.
+    data : mutable mapping, callable or (callable, kwargs), optional
+        Where results are kept, or what makes that.
+    metrics, startup_information : mapping, optional
+        Functions of the worker by name: numbers to measure again and again, and plain data to tell once.
+    lifetime, lifetime_stagger : number or str, optional
+        Leave in good order after so long, more or less. ``lifetime_restart``: have the nanny start another then.
     death_timeout : number or str, optional
         How long to look for the scheduler before giving up.
     heartbeat_interval : number or str
@@ -165,6 +174,13 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             low_level_profiler=bool(config.get("worker.profile.low-level", low_level_profiler)),
             profile_cycle_interval=config.get_seconds("worker.profile.cycle", profile_cycle_interval) or 1.0,
             resources=dict(config.get("worker.resources", resources)),
+            executor=executor,
+            data=data,
+            metrics=dict(metrics or {}),
+            startup_information=dict(startup_information or {}),
+            lifetime=config.get_seconds("worker.lifetime.duration", lifetime),
+            lifetime_stagger=config.get_seconds("worker.lifetime.stagger", lifetime_stagger) or 0.0,
+            lifetime_restart=bool(config.get("worker.lifetime.restart", lifetime_restart)),
         )
         super().__init__()
         self._attach(WorkerService(options))
@@ -325,6 +341,21 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     def data(self) -> Mapping[Key, Any]:
         """The results that it holds, by key."""
         return Held(self._service.data)
+
+    @property
+    def state(self) -> Any:
+        """What its core knows of its tasks."""
+        return self._service.state
+
+    async def set_resources(self, **resources: float) -> None:
+        """Offer other amounts of abstract resources; those that are not named stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If an amount is below 0.
+        """
+        self._home.call(self._service.set_resources, resources)
 
     def identity(self) -> dict[str, Any]:
         """Return what it is, as a plain dict."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
 
@@ -43,7 +43,9 @@ class Heartbeat:
         sample: Callable[[], Mapping[str, float]],
         interval: float,
         recorder: Recorder,
+        own_sample: Callable[[], Awaitable[Mapping[str, float]]] | None = None,
     ) -> None:
+        self._own_sample = own_sample
         self._recorder = recorder
         self._address = address
         self._client = client
@@ -69,6 +71,8 @@ class Heartbeat:
         try:
             while True:
                 metrics = {**self._sample(), "loop_lag_seconds": self._lag}
+                if self._own_sample is not None:
+                    metrics.update(await self._own_sample())
                 message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
                 if self._recorder.waits:
                     message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))

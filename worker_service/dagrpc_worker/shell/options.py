@@ -33,7 +33,7 @@ class WorkerOptions:
     resources: Mapping[str, float] = field(default_factory=lambda: dict(config.get("worker.resources")))
     """Abstract resources that it offers."""
     executors: Mapping[str, int] = field(default_factory=dict)
-    """Threads of named pools; a pool that is not listed has one."""
+    """Threads of named pools. Tasks that ask for another one fail."""
     local_directory: str = ""
     """Where it keeps temporary files. Empty: as configured, else the system's directory for them."""
     nanny: str = ""
@@ -57,11 +57,11 @@ class WorkerOptions:
     """What to measure beside the usual: functions of the worker, by name."""
     startup_information: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     """What to tell the scheduler at the start: functions of the worker, by name."""
-    lifetime: float | None = None
+    lifetime: float | None = field(default_factory=lambda: config.get_seconds("worker.lifetime.duration"))
     """Seconds after which it leaves in good order."""
-    lifetime_stagger: float = 0.0
+    lifetime_stagger: float = field(default_factory=lambda: config.get_seconds("worker.lifetime.stagger") or 0.0)
     """Seconds, more or less, by which that is varied at random."""
-    lifetime_restart: bool = False
+    lifetime_restart: bool = field(default_factory=lambda: bool(config.get("worker.lifetime.restart")))
     """Whether another is to take its place then."""
 
     def __post_init__(self) -> None:

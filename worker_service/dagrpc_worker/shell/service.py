@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.data.store import DataStore
-from dagrpc_worker.execute import context
+from dagrpc_worker.execute import context, users_executors
 from dagrpc_worker.execute.profile import WorkerProfile
 from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.servicers import actors, diagnostics
@@ -38,6 +38,7 @@ from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVI
 from dagrpc_worker.servicers.introspection import IntrospectionServicer
 from dagrpc_worker.servicers.shuffle import ShuffleServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
+from dagrpc_worker.shell import extras
 from dagrpc_worker.shell.actors import ActorHost
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.ending import End, EndKind
@@ -114,6 +115,8 @@ class WorkerService(ForTasks):
         """The `Worker` that stands for it, once there is one."""
         self.restart_wanted = False
         """Whether another is to take its place when it closes."""
+        self.startup_information = b""
+        """What its user wants the scheduler to be told of it."""
         self.plugin_host = WorkerPlugins(self)
         """Sets plugins up and tears them down."""
         self._shared = SharedStore()
@@ -165,6 +168,8 @@ class WorkerService(ForTasks):
             workspace = Workspace(options.local_directory)
             self._cleanup.push_async_callback(asyncio.to_thread, workspace.close)
             self.local_directory = str(workspace.path)
+            if (data := extras.make_data(options.data, self.local_directory)) is not None:
+                self.data.keep_in(data)
             await self._serve()
             self._compose()
             current.begin_tasks()
@@ -172,11 +177,13 @@ class WorkerService(ForTasks):
             self._cleanup.push_async_callback(self._close_client)
             self._cleanup.push_async_callback(self.plugin_host.close)
             await self.plugin_host.begin(self._core)
+            self.startup_information = await extras.startup_information(self)
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
             await self._cleanup.aclose()
             raise
         self._background(self._purge(workspace))
+        self._background(extras.live_out(self))
 
     @property
     def plugins(self) -> dict[str, Any]:
@@ -216,10 +223,11 @@ class WorkerService(ForTasks):
         from dagrpc_worker.shell.facade import Worker
 
         options = self.options
+        sizes = extras.pool_sizes(options)
         core_config = WorkerCoreConfig(
             gathers=int(config.get("worker.connections.outgoing")),
             gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
-            executors=options.executors,
+            executors=sizes,
         )
         self._core = WorkerCore(
             self.address, self.nthreads, self.resources, core_config, bool(config.get("worker.validate"))
@@ -232,10 +240,11 @@ class WorkerService(ForTasks):
             self._shared,
             self._inbox.post,
             self._run_on_loop,
-            options.executors,
+            sizes,
             owner=Worker.of(self),
             name=self.name,
         )
+        users_executors.install(self._runner, options.executor, self.name)
         profile = WorkerProfile(
             self._runner, threading.get_ident(), options.profile_cycle_interval, options.low_level_profiler
         )
@@ -292,7 +301,9 @@ class WorkerService(ForTasks):
         interval = self.options.heartbeat_interval
         # The first task need not wait for what measuring imports.
         await asyncio.sleep(interval / 2)
-        await Heartbeat(self.address, self._link.client, Metrics(self).sample, interval, self._runner.recorder).run()
+        own = extras.OwnMetrics(self).sample if self.options.metrics else None
+        sample = Metrics(self).sample
+        await Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own).run()
 
     async def _purge(self, workspace: Workspace) -> None:
         await asyncio.sleep(_PURGE_DELAY)
@@ -364,7 +375,11 @@ class WorkerService(ForTasks):
     @property
     def executors(self) -> dict[str, Any]:
         """The pools of threads that run tasks, by name."""
-        return dict(self._runner.pools)
+        return {name: getattr(pool, "executor", pool) for name, pool in self._runner.pools.items()}
+
+    def set_resources(self, resources: Mapping[str, float]) -> None:
+        """Offer other amounts of resources. On the loop."""
+        extras.set_resources(self, resources, self._inbox.take, self._link.send)
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,13 @@ class StatusReport:
     """The worker can do more, or less, than before."""
 
     status: common_pb2.WorkerStatus
+
+
+@dataclass(slots=True)
+class ResourcesReport:
+    """The worker offers other amounts of resources."""
+
+    resources: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -36,6 +43,7 @@ Report: TypeAlias = (
     | instructions.ReportDataMissing
     | instructions.ReportStealAnswer
     | StatusReport
+    | ResourcesReport
     | GoodbyeReport
     | event_service_pb2.LogEvent
 )
@@ -111,6 +119,10 @@ def _status(report: StatusReport, out: WorkerReport) -> None:
     out.status_changed.status = report.status
 
 
+def _resources(report: ResourcesReport, out: WorkerReport) -> None:
+    out.resources_changed.resources.update(report.resources)
+
+
 def _goodbye(report: GoodbyeReport, out: WorkerReport) -> None:
     out.goodbye.SetInParent()
     out.goodbye.reason = report.reason
@@ -130,6 +142,7 @@ _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportDataMissing: _data_missing,
     instructions.ReportStealAnswer: _steal_answer,
     StatusReport: _status,
+    ResourcesReport: _resources,
     GoodbyeReport: _goodbye,
     event_service_pb2.LogEvent: _log_event,
 }

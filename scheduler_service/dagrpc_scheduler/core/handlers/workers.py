@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagrpc_scheduler.core.assignment import leave_worker
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.effects import CoreFailure
-from dagrpc_scheduler.core.events import WorkerAdded, WorkerRemoved, WorkerStatusChanged
+from dagrpc_scheduler.core.events import WorkerAdded, WorkerRemoved, WorkerResourcesChanged, WorkerStatusChanged
 from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
 from dagrpc_scheduler.core.replicas import holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
@@ -53,6 +53,17 @@ def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> 
         _start_giving(state, worker)
 
 
+def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
+    """Note what a worker offers, and give it what waited for that."""
+    worker = state.workers.get(event.address)
+    if worker is None:
+        return
+    worker.resources = dict(event.resources)
+    state.allowed_cache.clear()
+    if worker.status == RUNNING:
+        _offer_unrunnable(state, worker)
+
+
 def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
@@ -60,6 +71,11 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.loads.add(worker)
     state.rooms.add(worker)
     state.allowed_cache.clear()
+    _offer_unrunnable(state, worker)
+
+
+def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
+    """Have the tasks placed that no worker could run until now, if this one can."""
     answers: dict[int, bool] = {}
     for task in state.unrunnable:
         options = task.options

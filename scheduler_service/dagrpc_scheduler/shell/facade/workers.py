@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._util.names import as_given
+from dagrpc._codec.plain import decode_plain
 from dagrpc._util.server_status import Status
 from dagrpc_scheduler.core import cluster
 from dagrpc_scheduler.shell.facade.memory import MemoryState
@@ -132,6 +133,13 @@ class WorkerState(View):
         """Its other services by name, with their ports."""
         connection = self._connection
         return dict(connection.hello.services) if connection is not None else {}
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What its user wanted to be known of it: ``startup_information``."""
+        connection = self._connection
+        told = connection.hello.startup_information if connection is not None else b""
+        return dict(decode_plain(told)) if told else {}
 
     @property
     def memory(self) -> MemoryState:

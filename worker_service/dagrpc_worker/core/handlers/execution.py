@@ -12,6 +12,7 @@ from dagrpc_worker.core.events import (
     ExecuteSkipped,
     ExecuteSucceeded,
     Paused,
+    ResourcesSet,
     Resumed,
     TaskSeceded,
 )
@@ -120,3 +121,8 @@ def on_paused(state: WorkerState, event: Paused) -> None:
 def on_resumed(state: WorkerState, event: Resumed) -> None:
     """Begin things again."""
     state.paused = False
+
+
+def on_resources_set(state: WorkerState, event: ResourcesSet) -> None:
+    """Offer other amounts of resources; what waits for them may start."""
+    state.resources.offer(event.resources)

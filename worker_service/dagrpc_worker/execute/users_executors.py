@@ -1,0 +1,135 @@
+"""Pools that users bring: any `concurrent.futures.Executor`, for tasks that ask for it by name or for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from dagrpc_worker.execute.executors import ThreadPool
+
+if TYPE_CHECKING:
+    from dagrpc_worker.execute.runner import TaskRunner
+
+DEFAULT = "default"
+"""The name of the pool of tasks that ask for none."""
+OFFLOAD = "offload"
+"""The name of a pool of one thread, for what shall not take a place in the default one."""
+
+
+class ExecutorPool:
+    """Runs tasks in an executor of a user's; stands in for a `ThreadPool`.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    executor : concurrent.futures.Executor
+        Of threads. It is the user's to shut down.
+    work : callable
+        Called with each item, in the executor. Must not raise.
+    """
+
+    def __init__(self, name: str, executor: Executor, work: Callable[[Any], None]) -> None:
+        self.name = name
+        self.executor = executor
+        self.size = size_of(executor)
+        self._work = work
+
+    def submit(self, item: Any) -> None:
+        """Queue an item."""
+        self.executor.submit(self._work, item)
+
+    def secede(self, announce: Callable[[], None]) -> bool:
+        """Let others count on the calling thread's place. The executor's threads stay as many as they are."""
+        announce()
+        return True
+
+    def rejoin(self) -> None:
+        """Do nothing: the thread has never left."""
+
+    def close(self) -> None:
+        """Do nothing: it is the user's."""
+
+
+class ProcessPool(ThreadPool):
+    """Runs functions in processes of a user's executor; threads here prepare them and store what they return.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of its threads.
+    executor : concurrent.futures.ProcessPoolExecutor
+        The processes. It is the user's to shut down.
+    runner : TaskRunner
+        Runs the tasks.
+    """
+
+    def __init__(self, name: str, executor: Executor, runner: TaskRunner) -> None:
+        super().__init__(name, size_of(executor), lambda job: runner.work(job, self._call))
+        self.executor = executor
+
+    def _call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        # cloudpickle takes what the executor's own pickle does not: lambdas, for instance.
+        return self.executor.submit(_call_pickled, cloudpickle.dumps((function, tuple(args), dict(kwargs)))).result()
+
+
+def _call_pickled(pickled: bytes) -> Any:
+    """Call a function. In a process of a pool."""
+    function, args, kwargs = cloudpickle.loads(pickled)
+    return function(*args, **kwargs)
+
+
+def size_of(executor: Executor) -> int:
+    """Return how many tasks an executor runs at once."""
+    return int(getattr(executor, "_max_workers", 1) or 1)
+
+
+def by_name(executor: Any) -> dict[str, Executor]:
+    """Return the executors that a user brings, by name.
+
+    Parameters
+    ----------
+    executor : Executor, mapping of them, ``"offload"`` or None
+        As users give it to a worker.
+
+    Raises
+    ------
+    TypeError
+        If it is something else; the message says what.
+
+    Examples
+    --------
+    >>> by_name(None)
+    {}
+    """
+    if executor is None or executor == OFFLOAD:
+        return {}
+    if isinstance(executor, Executor):
+        return {DEFAULT: executor}
+    if isinstance(executor, Mapping):
+        for name, each in executor.items():
+            if not isinstance(name, str) or not isinstance(each, Executor):
+                raise TypeError(f"executor[{name!r}] is a {type(each).__name__}; executors by name are wanted")
+        return dict(executor)
+    raise TypeError(
+        f"executor is a {type(executor).__name__}; it must be a concurrent.futures.Executor, a dict of them by name, "
+        "or 'offload'"
+    )
+
+
+def install(runner: TaskRunner, executor: Any, prefix: str) -> None:
+    """Have a runner use the pools that a user brings."""
+    for name, each in by_name(executor).items():
+        pool: Any
+        if isinstance(each, ProcessPoolExecutor):
+            pool = ProcessPool(f"{prefix}-{name}", each, runner)
+        else:
+            pool = ExecutorPool(name, each, runner.work)
+        runner.use_pool("" if name == DEFAULT else name, pool)
+    if OFFLOAD not in runner.pools:
+        runner.add_pool(OFFLOAD, runner.work)
+    if executor == OFFLOAD:
+        runner.use_pool("", runner.pools[OFFLOAD])
