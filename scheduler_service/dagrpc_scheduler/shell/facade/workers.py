@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._util.names import as_given
 from dagrpc._codec.plain import decode_plain
+from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
 from dagrpc_scheduler.core import cluster
 from dagrpc_scheduler.shell.facade.memory import MemoryState
