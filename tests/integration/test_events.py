@@ -218,6 +218,15 @@ def test_tasks_log_through_their_worker_or_client(client: Client) -> None:
         client.submit(refused, pure=False).result(timeout=30)
 
 
+def test_of_very_much_the_latest_is_told(client: Client) -> None:
+    for number in range(40):
+        client.log_event("large", [number, bytes(2**20)])
+    # More than one message may hold.
+    found = [message[0] for message in messages(client.get_events("large"))]
+    assert found == list(range(40 - len(found), 40))
+    assert 20 < len(found) < 40
+
+
 def test_a_task_that_logs_very_much_is_held_up_rather_than_lose_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

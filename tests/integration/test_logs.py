@@ -78,6 +78,21 @@ def test_the_cluster_s_logs(cluster: LocalCluster, own: Client) -> None:
     assert list(cluster.get_logs(workers=False)) == ["Cluster", "Scheduler"]
 
 
+def test_services_in_this_process_have_their_own_lines(client: Client, shared_cluster: LocalCluster) -> None:
+    for part in ("scheduler", "worker"):
+        logging.getLogger(f"dagrpc.{part}").warning("a line of the %s's", part)
+    logs = shared_cluster.get_logs()
+    assert "a line of the scheduler's" in logs["Scheduler"]
+    assert "a line of the worker's" not in logs["Scheduler"]
+    workers = client.get_worker_logs()
+    assert len(workers) == 2
+    for lines in workers.values():
+        text = "\n".join(line for _, line in lines)
+        assert "a line of the worker's" in text
+        assert "a line of the scheduler's" not in text
+    assert client.get_worker_logs(nanny=True) == {}
+
+
 async def ask_asynchronously(address: str) -> tuple[Any, Any]:
     async with Client(address, asynchronous=True, set_as_default=False) as client:
         return await client.get_scheduler_logs(n=1), await client.get_worker_logs(n=1)

@@ -97,7 +97,8 @@ class Topics:
 
     def advance(self, now: float) -> None:
         """Forget the topics whose time has come."""
-        for topic, time in list(self._ending.items()):
+        while self._ending:
+            topic, time = next(iter(self._ending.items()))
             if time > now:
                 return
             del self._ending[topic]
