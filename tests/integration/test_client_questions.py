@@ -281,3 +281,20 @@ def test_within_a_task(client):
     length, value = client.submit(task).result()
     assert length
     assert value == 2
+
+
+def test_hardware(client, monkeypatch):
+    from dagrpc._client import hardware
+
+    # The cluster is in this process: it sees that.
+    monkeypatch.setattr(hardware, "_SECONDS", 0.001)
+    found = client.benchmark_hardware()
+    assert set(found) == {"disk", "memory", "network"}
+    assert set(found["disk"]) == {"1 kiB", "100 kiB", "1 MiB", "10 MiB", "100 MiB"}
+    assert set(found["network"]) == {"1 kiB", "10 kiB", "100 kiB", "1 MiB", "10 MiB", "50 MiB"}
+    assert all(speed > 0 for speeds in found.values() for speed in speeds.values())
+
+
+def test_hardware_of_one_worker():
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True) as cluster, Client(cluster) as client:
+        assert client.benchmark_hardware()["network"] == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from dask.utils import key_split
 
-from dagrpc._client import admin, dumping, replay, stories, watching
+from dagrpc._client import admin, dumping, hardware, replay, stories, watching
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import OnLoop, Operation
@@ -122,6 +122,22 @@ class Questions(Administration):
             kind = key_split(key)
             sums[kind] = sums.get(kind, 0) + nbytes
         return sums
+
+    def benchmark_hardware(self) -> Any:
+        """Measure how fast disks, memory and network of the workers are. Takes some seconds, in which they work hard.
+
+        Returns
+        -------
+        dict
+            ``disk``, ``memory`` and ``network``: bytes per second by the size of what was written, copied or fetched,
+            on average over the workers. ``network`` is empty if there is one worker only.
+
+        Examples
+        --------
+        >>> client.benchmark_hardware()["disk"]  # doctest: +SKIP
+        {'1 kiB': 4226529.8, '100 kiB': 158630819.1, '1 MiB': 228299125.5, '10 MiB': 480232844.3, ...}
+        """
+        return self._run(hardware.benchmark(self))
 
     def get_spans(self) -> Any:
         """Return what the scheduler remembers of spans, and what their tasks have taken so far.
