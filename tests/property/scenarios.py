@@ -120,6 +120,7 @@ def _make_graph(choose: Random, size: int, data: Sequence[str]) -> tuple[Task, .
             resources=choose.choice(({}, {}, {}, {"GPU": 1.0}, {"GPU": 2.0})),
             priority=float(choose.choice((0, 0, 1))),
             executor=choose.choice(("", "", "", "gpu")),
+            actor=choose.random() < 0.15,
         )
         tasks.append(Task(work, options, number))
     return tuple(tasks)

@@ -183,6 +183,9 @@ class Play:
         lineage = self.scenario.ancestors([key])
         tasks = [self.scenario.by_key[name] for name in lineage if name in self.scenario.by_key]
         killed = self.cluster.kills > ALLOWED_FAILURES
+        if (self.cluster.kills or self.cluster.breaks) and any(task.options.actor for task in tasks):
+            # It is not made again.
+            return True
         return killed or any(task.may_fail or (task.work.untransferable and task.key != key) for task in tasks)
 
     def _why_cancelled(self, key: str) -> bool:

@@ -11,7 +11,7 @@ from dagrpc_worker.core.instructions import (
     ReportRescheduled,
 )
 from dagrpc_worker.core.transitions import SUCCESSORS, ImpossibleTransition, settle
-from tests.unit.worker.harness import Worker, execute, executed, finished, succeeded
+from tests.unit.worker.harness import A, Worker, execute, executed, finished, succeeded
 
 
 def test_a_task_is_requested_executed_finished_and_freed() -> None:
@@ -223,3 +223,23 @@ def test_every_state_can_be_reached_and_left() -> None:
     reached = {after for successors in SUCCESSORS.values() for after in successors}
     assert reached == set(SUCCESSORS) - {"released"}
     assert [state for state, successors in SUCCESSORS.items() if not successors] == ["forgotten"]
+
+
+def test_an_actor_is_not_taken_for_another() -> None:
+    worker = Worker()
+    worker.compute("x", run_id=1, actor=True)
+    worker.finish("x")
+    worker.compute("user", {"x": ()})
+    worker.free("x")
+    # Its name is wanted for a new one while a run still uses the old one.
+    assert worker.compute("x", run_id=5, actor=True) == [ReportRescheduled("x", 5)]
+    assert worker.finish("user")[1:] == [DropData(["x"])]
+    assert executed(worker.compute("x", run_id=6, actor=True)) == ["x"]
+
+
+def test_the_proxy_of_a_lost_actor_is_not_taken_for_a_new_one() -> None:
+    worker = Worker()
+    worker.compute("user", {"x": [A]})
+    worker.bring(A, "x")
+    worker.free("x")
+    assert worker.compute("x", run_id=5, actor=True) == [ReportRescheduled("x", 5)]

@@ -27,6 +27,7 @@ from dagrpc_worker.core.instructions import (
     ReportLongRunning,
     ReportReplicasAdded,
     ReportReplicasRemoved,
+    ReportRescheduled,
     ReportStealAnswer,
 )
 from dagrpc_worker.core.model import (
@@ -51,7 +52,12 @@ def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
     task = state.task(request.key)
     state.unsettled.append(task)
     if task.stored:
-        report_finished_before(state, task, request)
+        if request.actor:
+            # What is here is a proxy of an earlier actor, or that actor, which a run that goes on uses. To take it for
+            # the new one would be wrong; elsewhere, or in a moment, the new one can be made.
+            state.reports.append(ReportRescheduled(task.key, request.run_id))
+        else:
+            report_finished_before(state, task, request)
         return
     if task.seceded >= 0.0:
         state.reports.append(ReportLongRunning(task.key, request.run_id, task.seceded))
