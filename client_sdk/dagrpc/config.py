@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.rootish-taskgroup-dependencies": 5,
     # Address under which others reach the scheduler, `host:port`; null: derived from where it listens.
     "scheduler.contact-address": None,
+    # Methods that the scheduler does not carry out, such as `RunOnScheduler`; distributed's names for them count, too.
+    "scheduler.blocked-handlers": [],
     # Whether to check all invariants after each event; slow, for tests.
     "scheduler.validate": False,
     # Root tasks beyond this many times the threads of a worker wait on the scheduler; inf: none do.
@@ -111,6 +113,8 @@ DEFAULTS: dict[str, Any] = {
     "worker.switch-interval": 0.001,
     # Abstract resources of workers that are given none.
     "worker.resources": {},
+    # Methods that a worker does not carry out, such as `Run`.
+    "worker.blocked-handlers": [],
     # Whether a worker locks its directory, so that another one can remove what it left behind.
     "worker.use-file-locking": True,
     # Whether to check all invariants after each batch of events; slow, for tests.

@@ -15,7 +15,7 @@ from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._io.transfer import WORKER_SERVICE
-from dagrpc.exceptions import CommClosedError
+from dagrpc.exceptions import CodeNotAllowedError, CommClosedError
 from dagrpc.v1 import worker_service_pb2
 
 
@@ -104,3 +104,24 @@ def test_a_codec_that_is_not_there_is_told_at_the_start() -> None:
         LocalCluster(n_workers=1, processes=False),
     ):
         pass
+
+
+def test_blocked_methods_are_refused(caplog: pytest.LogCaptureFixture) -> None:
+    settings = {
+        "distributed.scheduler.blocked-handlers": ["run_function", "RestartWorkers", "unheard_of"],
+        "distributed.worker.blocked-handlers": ["run"],
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(n_workers=1, processes=False) as cluster,
+        Client(cluster) as client,
+    ):
+        with pytest.raises(CodeNotAllowedError, match=r"RunOnScheduler is blocked .*scheduler\.blocked"):
+            client.run_on_scheduler(abs, -1)
+        with pytest.raises(CodeNotAllowedError, match="RestartWorkers"):
+            client.restart(timeout=10)
+        with pytest.raises((PermissionError, OSError), match="Run is blocked"):
+            client.run(abs, -1)
+        # All else works.
+        assert client.submit(abs, -1).result(timeout=60) == 1
+    assert "blocks 'unheard_of', which is no method here" in caplog.text

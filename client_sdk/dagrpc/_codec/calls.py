@@ -10,6 +10,7 @@ from typing import Any
 
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure, encode_failure, type_name
+from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
 from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
 
@@ -71,6 +72,8 @@ async def run_payload(
 
 def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any, Sequence[str]]:
     """Return a coroutine to await, or None and the value; and the families to encode the value by."""
+    # In a scheduler or nanny nothing else would have imported it.
+    install_if_asked()
     try:
         function, args, kwargs, *families = payloads.from_payload(payload)
     except (TypeError, ValueError) as error:

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from dagrpc._io import malloc, options, status
+from dagrpc._io.blocked import Blocked
 from dagrpc._io.channels import identity, serialize
 from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
@@ -34,9 +35,13 @@ class Server:
     ----------
     raw_requests, raw_responses : collection of str
         Names of the methods whose messages come or go as bytes.
+    blocked_by : str
+        Setting that lists methods which are not to be carried out.
     """
 
-    def __init__(self, raw_requests: Collection[str] = (), raw_responses: Collection[str] = ()) -> None:
+    def __init__(
+        self, raw_requests: Collection[str] = (), raw_responses: Collection[str] = (), blocked_by: str = ""
+    ) -> None:
         malloc.tune()
         self._server = grpc.aio.server(options=options.SERVER)
         self._health = health.aio.HealthServicer()
@@ -44,6 +49,7 @@ class Server:
         self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._raw_requests = raw_requests
         self._raw_responses = raw_responses
+        self._blocked = Blocked(blocked_by)
         self._calls: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self.port = 0
@@ -58,6 +64,7 @@ class Server:
         self._names.append(service.full_name)
 
     def _handler(self, method: MethodDescriptor, function: Callable[..., Any], name: str) -> grpc.RpcMethodHandler:
+        function = self._blocked.guard(method.name, function)
         streams_in, streams_out = method.client_streaming, method.server_streaming
         kind = f"{'stream' if streams_in else 'unary'}_{'stream' if streams_out else 'unary'}_rpc_method_handler"
         request_type = GetMessageClass(method.input_type)
@@ -118,6 +125,7 @@ class Server:
         OSError
             If the port cannot be had; the message names it.
         """
+        self._blocked.warn_of_unknown()
         reflection.enable_server_reflection(self._names, self._server)
         try:
             self.port = self._server.add_insecure_port(join_address(host, port))

@@ -202,7 +202,7 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
         self.loop = asyncio.get_running_loop()
-        server = Server(raw_requests=("RelayData",))
+        server = Server(raw_requests=("RelayData",), blocked_by="scheduler.blocked-handlers")
         server.add_service(
             scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)
         )

@@ -196,7 +196,7 @@ class WorkerService(ForTasks):
         self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
         control = ControlServicer(self)
         self._cleanup.push_async_callback(control.close)
-        server = Server(raw_requests=(*RAW_REQUESTS, *actors.RAW_REQUESTS))
+        server = Server((*RAW_REQUESTS, *actors.RAW_REQUESTS), blocked_by="worker.blocked-handlers")
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
         self._diagnostics = diagnostics.DiagnosticsServicer()
         server.add_service(diagnostics.SERVICE, self._diagnostics)

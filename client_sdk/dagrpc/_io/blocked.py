@@ -1,0 +1,62 @@
+"""Methods that a service was told not to carry out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from dagrpc import config
+from dagrpc.exceptions import CodeNotAllowedError
+
+logger = logging.getLogger("dagrpc.io")
+
+_OF_DISTRIBUTED = {
+    "broadcast": ("RunOnWorkers",),
+    "gather": ("Gather",),
+    "register_nanny_plugin": ("RegisterPlugin",),
+    "register_scheduler_plugin": ("RegisterPlugin",),
+    "register_worker_plugin": ("RegisterPlugin",),
+    "restart": ("RestartWorkers",),
+    "restart_workers": ("RestartWorkers",),
+    "retire_workers": ("RetireWorkers",),
+    "run": ("Run",),
+    "run_coroutine": ("Run",),
+    "run_function": ("RunOnScheduler",),
+    "scatter": ("Scatter", "RelayData"),
+    "terminate": ("Shutdown",),
+}
+"""What distributed calls some of them."""
+
+
+class Blocked:
+    """The methods that a setting blocks.
+
+    Parameters
+    ----------
+    key : str
+        The setting, a list of names: dagrpc's or distributed's. Empty: nothing is blocked.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        names = (config.get(key) or ()) if key else ()
+        self._methods = {name: _OF_DISTRIBUTED.get(name, (name,)) for name in names}
+        self._met: set[str] = set()
+
+    def guard(self, method: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the handler of a method, or one that refuses if it is blocked."""
+        if not any(method in methods for methods in self._methods.values()):
+            return function
+        self._met.add(method)
+
+        async def refuse(request: Any, context: Any) -> Any:
+            raise CodeNotAllowedError(f"{method} is blocked here by the setting {self._key}")
+
+        return refuse
+
+    def warn_of_unknown(self) -> None:
+        """Warn about names that mean no method of the service: what they were to block is not blocked."""
+        for name, methods in self._methods.items():
+            if self._met.isdisjoint(methods):
+                logger.warning("The setting %s blocks %r, which is no method here", self._key, name)
