@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dagrpc._client.administration import Administration
@@ -12,10 +14,12 @@ from dagrpc._codec import payload as payloads
 from dagrpc._codec.calls import result_of
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.options import CONTROL_MESSAGE_LIMIT
-from dagrpc.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
-from dagrpc.plugins.base import plugin_name
+from dagrpc.exceptions import CodeNotAllowedError
+from dagrpc.plugins.base import NannyPlugin, SchedulerPlugin, WorkerPlugin, plugin_name
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import plugin_service_pb2 as pb
+
+logger = logging.getLogger("dagrpc.client")
 
 PLUGIN_SERVICE = pb.DESCRIPTOR.services_by_name["PluginService"]
 
@@ -62,12 +66,54 @@ class Plugging(Administration):
         >>> client.register_plugin(MyPlugin(), name="mine")  # doctest: +SKIP
         {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
         """
-        kind = _kind_of(plugin)
+        if isinstance(plugin, type):
+            raise TypeError(f"Please provide an instance of a plugin, not a type: {plugin.__name__}()")
+        return self._register(plugin.parts() if hasattr(plugin, "parts") else [plugin], plugin, name)
+
+    def _register(self, parts: Sequence[Any], plugin: Any, name: str | None) -> Any:
+        """Register the plugins that a plugin stands for, usually itself alone."""
         name = name or plugin_name(plugin)
-        request = pb.RegisterPluginRequest(
-            kind=kind, name=name, plugin=_payload(plugin, name), idempotent=bool(getattr(plugin, "idempotent", False))
-        )
-        return self._call(_register(self._session, request))
+        idempotent = bool(getattr(plugin, "idempotent", False))
+        requests = [
+            pb.RegisterPluginRequest(kind=_kind_of(part), name=name, plugin=_payload(part, name), idempotent=idempotent)
+            for part in parts
+        ]
+        return self._call(_register_all(self._session, requests))
+
+    def upload_file(self, filename: str | os.PathLike[str], load: bool = True) -> Any:
+        """Put a file on all workers, those that are there and those to come, and on the scheduler if it runs user code.
+
+        Files ``.py``, ``.egg`` and ``.zip`` are made importable there; others are written to the local directory of
+        each worker. A file of the same name is replaced.
+
+        Parameters
+        ----------
+        filename : str or path
+            The file.
+        load : bool
+            Whether to import it at once, anew if it was imported before.
+
+        Returns
+        -------
+        dict
+            ``{"status": "OK"}`` by worker address.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        Exception
+            Whatever importing it raises.
+
+        Examples
+        --------
+        >>> client.upload_file("model.py")  # doctest: +SKIP
+        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        """
+        from dagrpc.plugins.upload import SchedulerUploadFile, UploadFile
+
+        upload = UploadFile(filename, load)
+        return self._register([SchedulerUploadFile(filename, load), upload], upload, None)
 
     def register_worker_plugin(self, plugin: Any = None, name: str | None = None, nanny: bool | None = None) -> Any:
         """Do the same as `register_plugin`. For programs written for older versions of distributed.
@@ -200,8 +246,6 @@ def _kind_of(plugin: Any) -> pb.PluginKind:
     TypeError
         If it is none.
     """
-    if isinstance(plugin, type):
-        raise TypeError(f"Please provide an instance of a plugin, not a type: {plugin.__name__}()")
     for base, kind in _KINDS.items():
         if isinstance(plugin, base):
             return kind
@@ -231,6 +275,23 @@ def _service(session: ClientSession) -> ServiceClient:
 async def _register(session: ClientSession, request: pb.RegisterPluginRequest) -> dict[str, dict[str, str]] | None:
     response = await _service(session).call("RegisterPlugin", request, pb.RegisterPluginResponse, timeout=None)
     return _outcome(request.kind, response)
+
+
+async def _register_all(
+    session: ClientSession, requests: Sequence[pb.RegisterPluginRequest]
+) -> dict[str, dict[str, str]] | None:
+    """Register plugins one after the other; one for a scheduler that runs no user code may be left out of several."""
+    found: dict[str, dict[str, str]] | None = None
+    for request in requests:
+        try:
+            outcome = await _register(session, request)
+        except CodeNotAllowedError:
+            if len(requests) == 1:
+                raise
+            logger.info("Plugin %s is not set up on the scheduler, which runs no user code", request.name)
+        else:
+            found = outcome if found is None else {**found, **(outcome or {})}
+    return found
 
 
 async def _unregister(session: ClientSession, request: pb.UnregisterPluginRequest) -> dict[str, dict[str, str]] | None:

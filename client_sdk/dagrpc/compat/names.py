@@ -39,6 +39,7 @@ MODULES: dict[str, str] = {
     "diagnostics.memory_sampler": "MemorySampler=dagrpc.diagnostics:MemorySampler",
     "diagnostics.plugin": """
         SchedulerPlugin WorkerPlugin NannyPlugin PipInstall CondaInstall InstallPlugin Environ UploadFile
+        SchedulerUploadFile=dagrpc.plugins:SchedulerUploadFile
         UploadDirectory ForwardOutput=dagrpc.plugins:ForwardOutput
         ForwardLoggingPlugin=dagrpc.plugins:ForwardLoggingPlugin""",
     "diagnostics.progressbar": "progress",

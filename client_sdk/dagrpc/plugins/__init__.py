@@ -1,6 +1,31 @@
 """Plugins: objects of the user's that scheduler, workers and nannies keep and call when something happens."""
 
-from dagrpc.plugins.base import NannyPlugin, SchedulerPlugin, WorkerPlugin
-from dagrpc.plugins.forwarding import ForwardLoggingPlugin, ForwardOutput
+from __future__ import annotations
 
-__all__ = ["ForwardLoggingPlugin", "ForwardOutput", "NannyPlugin", "SchedulerPlugin", "WorkerPlugin"]
+import importlib
+from typing import Any
+
+# Where each name comes from. Looked up when it is used: every worker needs the first three, and few the others.
+_EXPORTS = {
+    "NannyPlugin": "dagrpc.plugins.base",
+    "SchedulerPlugin": "dagrpc.plugins.base",
+    "WorkerPlugin": "dagrpc.plugins.base",
+    "CondaInstall": "dagrpc.plugins.install",
+    "ForwardLoggingPlugin": "dagrpc.plugins.forwarding",
+    "ForwardOutput": "dagrpc.plugins.forwarding",
+    "Environ": "dagrpc.plugins.environ",
+    "InstallPlugin": "dagrpc.plugins.install",
+    "PipInstall": "dagrpc.plugins.install",
+    "SchedulerUploadFile": "dagrpc.plugins.upload",
+    "UploadDirectory": "dagrpc.plugins.upload",
+    "UploadFile": "dagrpc.plugins.upload",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'dagrpc.plugins' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_EXPORTS[name]), name)
+    return value

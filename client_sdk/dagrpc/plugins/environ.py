@@ -1,0 +1,31 @@
+"""Environment variables for workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagrpc.plugins.base import NannyPlugin
+
+
+class Environ(NannyPlugin):
+    """Sets environment variables of workers, and restarts them: they are there before anything is imported.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        The variables. Values are made texts.
+
+    Examples
+    --------
+    >>> client.register_plugin(Environ({"OMP_NUM_THREADS": 4}))  # doctest: +SKIP
+    """
+
+    restart = True
+
+    def __init__(self, environ: Mapping[str, Any] | None = None) -> None:
+        self.environ = {str(name): str(value) for name, value in (environ or {}).items()}
+
+    def setup(self, nanny: Any) -> None:
+        """Set them for the worker processes to come."""
+        nanny.env.update(self.environ)
