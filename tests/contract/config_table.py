@@ -82,7 +82,7 @@ NOT_APPLICABLE = {
 BY_THEMSELVES = {
     "scheduler-address": "Where `Client()` connects to if it is given no address.",
     "temporary-directory": "Where workers keep temporary files, unless `worker.local-directory` says where.",
-    "client-name": "What the ids of clients begin with.",
+    "client-name": "What stands in the ids of clients.",
 }
 
 

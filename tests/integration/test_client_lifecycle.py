@@ -40,7 +40,7 @@ def test_by_address(shared_cluster):
         with Client(name, name="me", set_as_default=False) as client:
             assert client.status == "running"
             assert client.scheduler.address == address
-            assert client.id.startswith("me-")
+            assert client.id.startswith("Client-me-")
             assert client.cluster is None
             assert not client.asynchronous
             assert repr(client).startswith(f"<Client: '{address}' processes=2 threads=4")

@@ -100,7 +100,7 @@ class Connection:
         self._set_as_default = set_as_default
         self._direct_to_workers = config.get("client.direct-to-workers", direct_to_workers)
         self.name = name
-        self.id = f"{name or dask.config.get('client-name', None) or 'Client'}-{uuid.uuid4()}"
+        self.id = _client_id(name or dask.config.get("client-name", None))
         self.scheduler_file = scheduler_file
         self.cluster: Any = None if address is None or isinstance(address, str) else address
         """The cluster that it was given or started; None if it was given an address."""
@@ -395,6 +395,12 @@ class Connection:
         """Return what an operation that needs no waiting returns."""
         return Ready() if self.asynchronous else None
 
+    @property
+    def direct_to_workers(self) -> bool | None:
+        """Whether data goes to and from the workers directly; None: where they can be reached."""
+        direct: bool | None = self._direct_to_workers
+        return direct
+
     def _direct(self, direct: bool | None) -> bool | None:
         return self._direct_to_workers if direct is None else direct
 
@@ -446,6 +452,10 @@ class _Closing:
 
 async def _awaited(future: concurrent.futures.Future[T]) -> T:
     return await asyncio.wrap_future(future)
+
+
+def _client_id(name: str | None) -> str:
+    return f"Client-{name}-{uuid.uuid4()}" if name else f"Client-{uuid.uuid4()}"
 
 
 def _on_event_loop() -> bool:

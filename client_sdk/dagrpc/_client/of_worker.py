@@ -81,9 +81,7 @@ class WorkersClient:
 
     def _make(self, timeout: float) -> Client:
         # An asynchronous one does not wait for its connection: the event loop may be what asks for it.
-        client = _TasksClient(
-            self._address, timeout=timeout, set_as_default=False, asynchronous=True, name="Client-worker"
-        )
+        client = _TasksClient(self._address, timeout=timeout, set_as_default=False, asynchronous=True, name="worker")
         client._asynchronous = False
         return client
 
