@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from dagrpc._io.embedded import check_protocol, check_security
 from dagrpc._util.addresses import interface_ip
+from dagrpc._util.classes import load_class
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.process_options import words
 from dagrpc.v1 import scheduler_service_pb2 as pb
@@ -251,8 +252,6 @@ protocol, blocked_handlers, scheduler_sync_interval
 def _class_of(worker_class: Any) -> Any:
     """Return a class of workers, None for those that a cluster of processes starts by itself."""
     if isinstance(worker_class, str):
-        from dagrpc_deploy.spec import load_class
-
         worker_class = load_class(worker_class)
     if worker_class is None:
         return None

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dagrpc._io.loop import adopt_running_loop
+from dagrpc._util.classes import load_class
 from dagrpc._util.service_process import on_signals
-from dagrpc_deploy.spec import load_class
 
 
 def read_spec(text: str | None, path: str | None) -> dict[str, Mapping[str, Any]]:

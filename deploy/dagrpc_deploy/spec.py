@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._io.embedded import check_security
 from dagrpc._io.loop import spawn
+from dagrpc._util.classes import load_class
 from dagrpc._util.server_status import Status
 from dagrpc.exceptions import DagrpcError, NoWorkersError
 from dagrpc.v1 import scheduler_service_pb2 as pb
@@ -22,30 +22,6 @@ logger = logging.getLogger("dagrpc.deploy")
 
 _RETIRE_LIMIT = 600.0
 _OVER = (Status.closing, Status.closed, Status.failed, Status.stopped)
-
-
-def load_class(path: Any) -> Any:
-    """Return a class, given by itself or by its name with its module's; names of distributed's classes are ours.
-
-    Raises
-    ------
-    ValueError
-        If there is no such class.
-
-    Examples
-    --------
-    >>> load_class("distributed.Nanny")
-    <class 'dagrpc_worker.nanny.facade.Nanny'>
-    """
-    if not isinstance(path, str):
-        return path
-    module, _, name = path.rpartition(".")
-    if module == "distributed" or module.startswith("distributed."):
-        module = "dagrpc"
-    try:
-        return getattr(importlib.import_module(module or "dagrpc"), name)
-    except (ImportError, AttributeError, ValueError):
-        raise ValueError(f"There is no class {path!r}; name it with its module, such as 'dagrpc.Nanny'") from None
 
 
 class SpecCluster(Cluster):

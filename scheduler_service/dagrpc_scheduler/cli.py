@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dagrpc._util.addresses import interface_ip
+from dagrpc._util.ignored_options import ignored
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 
@@ -17,6 +18,9 @@ DEFAULT_PORT = 8786
 @click.option("--interface", default=None, help="Network interface to listen on, such as eth0.")
 @click.option("--contact-address", default=None, help="host:port under which others reach the scheduler.")
 @click.option("--scheduler-file", default=None, type=click.Path(dir_okay=False), help="File to write the address to.")
+@click.option("--protocol", default=None, help="Accepted: 'tcp' or 'grpc'.")
+@ignored("--jupyter/--no-jupyter", why="start Jupyter by itself")
+@ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
 @click.option("--allow-code/--no-allow-code", default=False, help="Let clients run code on the scheduler.")
 @click.option("--idle-timeout", default=None, help="Stop after so long without work, such as '10 minutes'.")
 @click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")
@@ -28,6 +32,7 @@ def scheduler(
     interface: str | None,
     contact_address: str | None,
     scheduler_file: str | None,
+    protocol: str | None,
     allow_code: bool,
     idle_timeout: str | None,
     pid_file: str | None,
@@ -43,10 +48,12 @@ def scheduler(
     apply_settings()
 
     from dagrpc import config
+    from dagrpc._io.embedded import check_protocol
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions
 
     try:
+        check_protocol(protocol)
         listen = interface_ip(interface) if interface else host or "127.0.0.1"
         idle = config.seconds(idle_timeout)
     except ValueError as error:

@@ -220,3 +220,26 @@ def test_workers_in_processes_are_told_the_same() -> None:
             return worker["metrics"].get("five") == 5
 
         asyncio.run(until(has_metric))
+
+
+class Counting(Worker):
+    """A worker of a user's own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.count = 7
+
+
+@in_own_loop
+async def test_a_nanny_starts_workers_of_a_users_own_class() -> None:
+    async with (
+        Scheduler() as scheduler,
+        Nanny(scheduler.address, nthreads=1, worker_class=Counting, name="mine") as nanny,
+        Client(scheduler.address, asynchronous=True) as client,
+    ):
+        assert await client.run(lambda dask_worker: (dask_worker.count, dask_worker.name, dask_worker.status.name)) == {
+            nanny.worker_address: (7, "mine", "running")
+        }
+    with pytest.raises(RuntimeError, match="worker_class"):
+        async with Scheduler() as scheduler:
+            await Nanny(scheduler.address, worker_class=int)

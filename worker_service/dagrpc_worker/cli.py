@@ -14,8 +14,10 @@ import click
 import dask.config
 
 from dagrpc import config
+from dagrpc._io.embedded import check_protocol
 from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
 from dagrpc._util.child import inherited_sys_path
+from dagrpc._util.ignored_options import ignored
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
@@ -33,9 +35,16 @@ def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
         raise click.BadParameter(str(error)) from None
 
 
-def _worker_count(_: click.Context, __: click.Parameter, value: str) -> int | str:
+def _protocol(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    try:
+        check_protocol(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:
     """Return a number of workers, or ``auto``. A negative one leaves that many processors, less one, without."""
-    if value == "auto":
+    if value is None or value == "auto":
         return value
     try:
         count = int(value)
@@ -79,6 +88,16 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 @click.option("--local-directory", type=click.Path(file_okay=False), help="Where to keep temporary files.")
 @click.option("--scheduler-file", type=click.Path(dir_okay=False), help="File that names the scheduler.")
 @click.option("--death-timeout", help="How long to look for the scheduler before giving up. [default: for ever]")
+@click.option("--lifetime", help="How long to live before leaving in good order, such as '1 hour'. [default: for ever]")
+@click.option("--lifetime-stagger", help="By how much that is varied at random.")
+@click.option("--lifetime-restart/--no-lifetime-restart", default=None, help="Start another worker then.")
+@click.option("--worker-class", help="Class of the worker, such as package.module.MyWorker.")
+@click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
+@click.option("--protocol", callback=_protocol, expose_value=False, help="Accepted: 'tcp' or 'grpc'.")
+@click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
+@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why="a worker has no pages of its own")
+@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why="a worker has no pages of its own")
+@ignored("--reconnect/--no-reconnect", why="a worker whose scheduler is gone closes; its nanny starts another")
 @click.option("--nanny/--no-nanny", default=True, show_default=True, help="Start each worker in a watched process.")
 @click.option("--pid-file", type=click.Path(dir_okay=False), help="File to write the process id to.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
@@ -86,6 +105,7 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 def worker(
     scheduler: str | None,
     nworkers: int | str,
+    nprocs: int | str | None,
     nthreads: int | None,
     nanny: bool,
     pid_file: str | None,
@@ -95,6 +115,7 @@ def worker(
     """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
     prepare(_checked_level(log_level))
     apply_settings()
+    nworkers = nworkers if nprocs is None else nprocs
     if nworkers == "auto":
         count, threads = processes_and_threads(cpu_count())
         threads = nthreads or threads
@@ -127,11 +148,20 @@ def _where(
     contact_address: str | None,
     worker_port: tuple[int, int] | None,
     nanny_port: tuple[int, int] | None,
+    listen_address: str | None,
     **_: Any,
 ) -> dict[str, Any]:
     """Return where the scheduler is and where to listen."""
     if bool(scheduler) == bool(scheduler_file):
         raise click.UsageError("Name the scheduler by its address or by --scheduler-file, one of the two")
+    if listen_address:
+        if host or interface or worker_port:
+            raise click.UsageError("--listen-address stands for --host and --worker-port; leave them out")
+        try:
+            host, port = split_address(listen_address.rpartition("://")[2])
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--listen-address") from None
+        worker_port = (port, port)
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     try:
@@ -178,13 +208,13 @@ def _specs(
     resources: dict[str, float] | None,
     local_directory: str | None,
     death_timeout: str | None,
+    lifetime: str | None,
+    lifetime_stagger: str | None,
+    lifetime_restart: bool | None,
+    worker_class: str | None,
     **_: Any,
 ) -> list[dict[str, Any]]:
     """Return what each worker is told."""
-    try:
-        patience = config.seconds(death_timeout)
-    except (ValueError, KeyError):
-        raise click.BadParameter(f"{death_timeout!r} is no duration", param_hint="--death-timeout") from None
     try:
         limit = parse_memory_limit(memory_limit, nthreads, count)
     except ValueError as error:
@@ -194,11 +224,22 @@ def _specs(
         "memory_limit": limit,
         "resources": resources,
         "local_directory": local_directory,
-        "death_timeout": patience,
+        "death_timeout": _seconds(death_timeout, "--death-timeout"),
+        "lifetime": _seconds(lifetime, "--lifetime"),
+        "lifetime_stagger": _seconds(lifetime_stagger, "--lifetime-stagger"),
+        "lifetime_restart": lifetime_restart,
+        "worker_class": worker_class,
     }
     if count == 1:
         return [{**common, "name": name}]
     return [{**common, "name": f"{name}-{index}" if name else None} for index in range(count)]
+
+
+def _seconds(text: str | None, option: str) -> float | None:
+    try:
+        return config.seconds(text)
+    except (ValueError, KeyError):
+        raise click.BadParameter(f"{text!r} is no duration", param_hint=option) from None
 
 
 def _run_nannies(settings: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.ending import EndKind
-from dagrpc_worker.shell.facade import Worker
+from dagrpc_worker.shell.facade import Worker, make_service
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 
@@ -75,7 +75,12 @@ async def run_worker(
     """
     adopt_running_loop()
     signalled = False
-    worker = WorkerService(options)
+    try:
+        worker = make_service(options)
+    except (ValueError, TypeError) as error:
+        logger.error("Worker %s cannot be made: %s", options.name or "without a name", error)
+        report({"status": "failed", "name": options.name, "error": str(error)})
+        return ExitCode.BAD_SETTINGS
     running.own_process(Worker.of(worker))
 
     def stop(reason: str) -> None:
@@ -88,13 +93,15 @@ async def run_worker(
     report({"status": "connecting", "name": options.name})
     try:
         await worker.start()
-    except (DagrpcError, OSError, ValueError) as error:
+    except (DagrpcError, OSError, ValueError, TypeError) as error:
         if signalled:
             return SIGNALLED
         logger.error("Worker %s cannot start: %s", worker.name or "without a name", error)
         report({"status": "failed", "name": worker.name, "error": str(error)})
         if isinstance(error, DagrpcError):
             return ExitCode.REFUSED
+        if isinstance(error, TypeError):
+            return ExitCode.BAD_SETTINGS
         # It has an address as soon as it listens; what it lacks then is a scheduler.
         return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
     if not worker.closed:

@@ -115,3 +115,40 @@ def test_bad_values_are_named(started: list[dict[str, Any]], arguments: list[str
     assert message in outcome.output
     assert "Traceback" not in outcome.output
     assert started == []
+
+
+def test_lifetimes_classes_and_older_names(started: list[dict[str, Any]]) -> None:
+    arguments = ["127.0.0.1", "--lifetime", "1 hour", "--lifetime-stagger", "5 minutes", "--lifetime-restart"]
+    arguments += ["--nprocs", "2", "--nthreads", "1", "--worker-class", "package.MyWorker", "--protocol", "tcp"]
+    settings = settings_of(started, *arguments)
+    assert len(settings["workers"]) == 2
+    assert settings["workers"][0]["lifetime"] == 3600
+    assert settings["workers"][0]["lifetime_stagger"] == 300
+    assert settings["workers"][0]["lifetime_restart"] is True
+    assert settings["workers"][0]["worker_class"] == "package.MyWorker"
+
+
+def test_an_address_to_listen_on(started: list[dict[str, Any]]) -> None:
+    settings = settings_of(started, "127.0.0.1", "--listen-address", "tcp://127.0.0.1:4000")
+    assert (settings["host"], settings["worker_ports"]) == ("127.0.0.1", (4000, 4000))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--lifetime", "soon"), "'soon' is no duration"),
+        (("--protocol", "ucx"), "ucx"),
+        (("--listen-address", "a:1", "--host", "b"), "leave them out"),
+        (("--listen-address", "a:x"), "'x'"),
+    ],
+)
+def test_what_cannot_be_is_said(arguments: tuple[str, ...], message: str) -> None:
+    outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", *arguments])
+    assert outcome.exit_code == 2
+    assert message in outcome.output
+
+
+def test_options_that_change_nothing_say_so(started: list[dict[str, Any]]) -> None:
+    outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", "--no-dashboard", "--dashboard-address", ":0"])
+    assert outcome.exit_code == 0
+    assert "--dashboard-address changes nothing" in outcome.output

@@ -135,6 +135,7 @@ listen_address, worker_class, protocol
                 "resources": None if resources is None else dict(resources),
                 "local_directory": None if local_directory is None else str(local_directory),
                 "death_timeout": death_timeout,
+                "worker_class": worker_class,
             },
             "Nanny",
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
+from dagrpc._util.classes import load_class
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
@@ -381,6 +382,36 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             f"stored: {len(service.data)}, running: {counts.get('executing', 0)}/{service.nthreads}, "
             f"ready: {counts.get('ready', 0)}, waiting: {counts.get('waiting', 0)}>"
         )
+
+
+def make_service(options: WorkerOptions) -> WorkerService:
+    """Return a worker's service, with an object of the class that its options name to stand for it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class, or it is none of workers.
+    """
+    if options.worker_class is None:
+        return WorkerService(options)
+    kind = load_class(options.worker_class)
+    if not (isinstance(kind, type) and issubclass(kind, Worker)):
+        raise ValueError(f"worker_class is {kind!r}; it must be Worker or a subclass of it")
+    made = kind(
+        options.scheduler_address or None,
+        scheduler_file=options.scheduler_file or None,
+        host=options.host,
+        name=options.name or None,
+        nthreads=options.nthreads,
+        memory_limit=options.memory_limit,
+        resources=options.resources,
+        local_directory=options.local_directory or None,
+        contact_address=options.contact_address or None,
+    )
+    made._service.options = options
+    # It is the service that is started.
+    made._own_status = Status.running
+    return made._service
 
 
 class Held(Mapping[Key, Any]):

@@ -51,6 +51,8 @@ class WorkerOptions:
 
     executor: Any = None
     """A pool of a user's for tasks, or several by name."""
+    worker_class: Any = None
+    """What to make of it for its tasks: a subclass of `Worker`, or the name of one."""
     data: Any = None
     """Where results are kept: a mapping, or what makes one."""
     metrics: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
