@@ -464,3 +464,26 @@ def test_arguments_outlive_whoever_gave_them(process_cluster: LocalCluster) -> N
             assert call.result(timeout=TIMEOUT) == -number - 100
         call = maker.resolve(client.submit(operator.neg, 1000), bytes(3_000_000), np.ones(1_000_000))
         assert call.result(timeout=TIMEOUT) == -1000
+
+
+def test_a_restart_takes_the_actors_away(process_cluster: LocalCluster) -> None:
+    with Client(process_cluster) as client:
+        counter = client.submit(Counter, actor=True).result(timeout=TIMEOUT)
+        client.restart(timeout=TIMEOUT)
+        with pytest.raises(RuntimeError, match="Worker holding Actor was lost"):
+            counter.add().result(timeout=TIMEOUT)
+        again = client.submit(Counter, actor=True).result(timeout=TIMEOUT)
+        assert again.add().result(timeout=TIMEOUT) == 1
+
+
+def test_a_failed_actor_can_be_retried(client: Client) -> None:
+    attempts = client.submit(Counter, actor=True).result(timeout=TIMEOUT)
+    future = client.submit(made_at_the_second_attempt, attempts, actor=True, retries=1)
+    assert future.result(timeout=TIMEOUT).add().result(timeout=TIMEOUT) == 1
+    assert attempts.n == 2
+
+
+def made_at_the_second_attempt(attempts: Actor) -> Counter:
+    if attempts.add().result(timeout=TIMEOUT) == 1:
+        raise ValueError("not yet")
+    return Counter()

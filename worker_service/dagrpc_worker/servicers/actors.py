@@ -161,7 +161,11 @@ class _Caller:
 
         def finish(value: Any, error: BaseException | None) -> None:
             if refers:
-                host.settle_wants()
+                try:
+                    host.settle_wants()
+                except Exception:
+                    # The caller is owed a reply all the same.
+                    logger.warning("The scheduler may not know what the arguments of %r refer to", name, exc_info=True)
             self._reply(self._encoded(call_id, f"{type(instance).__name__}.{name}", value, error))
 
         host.start(instance, name, call.read, load, finish, slow_end=refers)
