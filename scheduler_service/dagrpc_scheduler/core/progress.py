@@ -79,6 +79,8 @@ class ProgressTracker:
         self._open: dict[str, list[str]] = {}
         """Keys of the tasks that were not finished when they were last looked at, by group."""
         self._finished: dict[str, list[str]] = {}
+        self.groups: list[GroupCounts] = []
+        """What was counted last."""
         self.failed = ""
         """Key of a task that had failed when the tasks were last counted; empty: none had."""
 
@@ -107,40 +109,47 @@ class ProgressTracker:
                 task = known.get(key)
                 self.add(label, key, task is None or task.state in _SETTLED)
 
-    @property
-    def unfinished(self) -> int:
-        """How many tasks were not finished when they were last looked at."""
-        return sum(map(len, self._open.values()))
-
     def count(self, core: SchedulerCore) -> list[GroupCounts]:
-        """Count the tasks that were not finished; all of them if none is left, since results can be lost."""
-        groups = self._count(core)
+        """Count the tasks at once. See `recount`."""
+        for _ in self.recount(core):
+            pass
+        return self.groups
+
+    def recount(self, core: SchedulerCore) -> Iterator[None]:
+        """Count the tasks that were not finished, some of them with each step; the last step sets `groups`.
+
+        If none of them is left, all are counted, since results can be lost.
+        """
+        yield from self._count(core)
         if not any(self._open.values()):
             self._open, self._finished = self._finished, {}
-            groups = self._count(core)
-        return groups
+            yield from self._count(core)
 
-    def _count(self, core: SchedulerCore) -> list[GroupCounts]:
+    def _count(self, core: SchedulerCore) -> Iterator[None]:
         known = core.state.tasks
         groups = []
-        self.failed = ""
+        failed = ""
         for label, total in self._totals.items():
             counts = GroupCounts(label, total)
-            left = []
+            states = counts.states
+            left: list[str] = []
             finished = self._finished.setdefault(label, [])
-            for key in self._open.get(label, ()):
-                task = known.get(key)
-                if task is None or task.state in _SETTLED:
-                    finished.append(key)
-                else:
+            keys = self._open.get(label, [])
+            for start in range(0, len(keys), SLICE):
+                for key in keys[start : start + SLICE]:
+                    task = known.get(key)
+                    if task is None or task.state in _SETTLED:
+                        finished.append(key)
+                        continue
                     left.append(key)
-                    counts.states[task.state] = counts.states.get(task.state, 0) + 1
-                    if task.state == ERRED and not self.failed:
-                        self.failed = key
+                    states[task.state] = states.get(task.state, 0) + 1
+                    if task.state == ERRED and not failed:
+                        failed = key
+                yield
             self._open[label] = left
             counts.finished = total - len(left)
             groups.append(counts)
-        return groups
+        self.groups, self.failed = groups, failed
 
 
 def is_over(groups: Iterable[GroupCounts]) -> bool:

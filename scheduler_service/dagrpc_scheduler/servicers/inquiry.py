@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _INTERVAL = 0.1
 _LONGEST_INTERVAL = 60.0
 _SHARE = 0.02
-"""Share of the scheduler's time that one watcher may take."""
+"""Share of the scheduler's time that one watcher may take,"""
+_PATIENCE = 2.0
+"""unless it would have to wait for so many seconds."""
 
 
 class InquiryServicer:
@@ -43,7 +45,9 @@ class InquiryServicer:
         last = None
         while True:
             start = time.perf_counter()
-            groups = tracker.count(core)
+            for _ in tracker.recount(core):
+                await asyncio.sleep(0)
+            groups = tracker.groups
             over = progress.is_over(groups)
             if groups != last or over:
                 answer = _answer(groups, over)
@@ -54,7 +58,7 @@ class InquiryServicer:
                 last = groups
             if over:
                 return
-            await asyncio.sleep(max(interval, (time.perf_counter() - start) / _SHARE))
+            await asyncio.sleep(max(interval, min((time.perf_counter() - start) / _SHARE, _PATIENCE)))
 
     async def _tracker(self, request: pb.WatchProgressRequest) -> progress.ProgressTracker:
         core = self._service.core
