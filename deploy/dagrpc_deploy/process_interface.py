@@ -27,7 +27,7 @@ class ProcessInterface:
 
     Examples
     --------
-    >>> from dagrpc.deploy import ProcessInterface
+    >>> from dagrpc import ProcessInterface
     >>> class BatchJob(ProcessInterface):
     ...     async def start(self):
     ...         self.job = submit_to_batch_system(f"dagrpc worker {self.scheduler}")

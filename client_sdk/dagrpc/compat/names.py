@@ -28,8 +28,10 @@ MODULES: dict[str, str] = {
     "compatibility": f"asyncio_run=asyncio:run WINDOWS={_TOOLS}:WINDOWS MACOS={_TOOLS}:MACOS LINUX={_TOOLS}:LINUX",
     "config": "config=dask.config:config",
     "core": "CommClosedError Status rpc Server connect",
-    "deploy": "Adaptive Cluster=dagrpc_deploy.cluster:Cluster LocalCluster SSHCluster SpecCluster SubprocessCluster",
+    "deploy": """Adaptive Cluster=dagrpc_deploy.cluster:Cluster LocalCluster ProcessInterface SSHCluster SpecCluster
+        SubprocessCluster""",
     "deploy.adaptive": "Adaptive AdaptiveCore",
+    "deploy.adaptive_core": "AdaptiveCore",
     "deploy.cluster": "Cluster=dagrpc_deploy.cluster:Cluster Status",
     "deploy.local": "LocalCluster SpecCluster Nanny Scheduler Worker Security",
     "deploy.spec": "SpecCluster ProcessInterface Cluster=dagrpc_deploy.cluster:Cluster Status",
@@ -52,7 +54,12 @@ MODULES: dict[str, str] = {
     "publish": "Datasets=dagrpc._client.dataset_verbs:Datasets",
     "pubsub": "Pub Sub",
     "queues": "Queue",
-    "scheduler": "Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status",
+    "scheduler": """Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status
+        TaskState=dagrpc_scheduler.shell.facade.tasks:TaskState TaskGroup=dagrpc_scheduler.shell.facade.tasks:TaskGroup
+        TaskPrefix=dagrpc_scheduler.shell.facade.tasks:TaskPrefix
+        WorkerState=dagrpc_scheduler.shell.facade.workers:WorkerState
+        ClientState=dagrpc_scheduler.shell.facade.workers:ClientState
+        MemoryState=dagrpc_scheduler.shell.facade.memory:MemoryState""",
     "security": "Security",
     "semaphore": "Semaphore",
     "spans": "Span span",

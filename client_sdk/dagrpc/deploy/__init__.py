@@ -1,0 +1,46 @@
+"""Cluster managers, under the names of modules that users of distributed know. They are looked up when first used.
+
+Examples
+--------
+>>> from dagrpc.deploy.spec import SpecCluster
+>>> from dagrpc.deploy import LocalCluster
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+_HOMES = {
+    "Adaptive": "dagrpc_deploy.adaptive",
+    "AdaptiveCore": "dagrpc_deploy.adaptive_core",
+    "Cluster": "dagrpc_deploy.cluster",
+    "LocalCluster": "dagrpc_deploy.local",
+    "ProcessInterface": "dagrpc_deploy.process_interface",
+    "SSHCluster": "dagrpc_deploy.ssh",
+    "SpecCluster": "dagrpc_deploy.spec",
+    "SubprocessCluster": "dagrpc_deploy.subprocesses",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def lookup(module: str) -> Callable[[str], Any]:
+    """Return a module's ``__getattr__`` that looks names up among those here.
+
+    Parameters
+    ----------
+    module : str
+        The module's name, for errors.
+    """
+
+    def find(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)
+
+    return find
+
+
+__getattr__ = lookup(__name__)
