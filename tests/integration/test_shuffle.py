@@ -112,6 +112,13 @@ def test_more_partitions_than_keys(client: Client) -> None:
     same(dd.from_pandas(expected, npartitions=40).shuffle("k", npartitions=150).compute(), expected)
 
 
+def test_workers_that_get_nothing(client: Client) -> None:
+    """Neither with one source, so that most workers send nothing either, nor with nothing at all."""
+    for rows in (0, 1):
+        found = dd.from_pandas(frame(10).iloc[:rows], npartitions=1).shuffle("k", npartitions=9).compute()
+        same(found, frame(10).iloc[:rows])
+
+
 def test_columns_of_objects(client: Client) -> None:
     with dask.config.set({"dataframe.convert-string": False}):
         expected = pd.DataFrame({"k": range(9), "o": pd.Series([{"a": 1}, None, "text"] * 3, dtype=object)})

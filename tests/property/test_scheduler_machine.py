@@ -402,6 +402,14 @@ class SchedulerMachine(RuleBasedStateMachine):
     def replicate(self, names: list[str], copies: int, where: tuple[str, ...]) -> None:
         self.send(events.ReplicationRequested(names, copies, where, "replicate"))
 
+    @rule(names=some_keys)
+    def discard_results(self, names: list[str]) -> None:
+        self.send(events.ResultsDiscarded(names))
+
+    @rule(names=some_keys, address=workers)
+    def advise_a_place(self, names: list[str], address: str) -> None:
+        self.send(events.PlacesAdvised(dict.fromkeys(names, address)))
+
     @rule(seconds=st.sampled_from((0.0, 5.0)))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds

@@ -125,8 +125,13 @@ def _decode(tables: Sequence[Any], meta: pd.DataFrame) -> pd.DataFrame:
         decode_columns([(table.field(position), table.column(position)) for table in tables], dtype)
         for position, dtype in enumerate([*meta.dtypes, meta.index.dtype])
     ]
-    index = pd.Index(values[width], name=meta.index.name)
-    frame = pd.DataFrame(dict(enumerate(values[:width])), index=index, copy=False)
+    # With their types: pandas would make something else of some objects.
+    index = pd.Index(values[width], dtype=values[width].dtype, name=meta.index.name)
+    columns = {
+        position: pd.Series(column, dtype=column.dtype, index=index, copy=False)
+        for position, column in enumerate(values[:width])
+    }
+    frame = pd.DataFrame(columns, index=index, copy=False)
     frame.columns = meta.columns
     return frame
 

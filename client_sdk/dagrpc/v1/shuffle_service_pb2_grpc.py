@@ -83,7 +83,8 @@ class ShuffleServiceServicer:
     def FetchOutput(self, request, context):
         """Sends what the called worker keeps of an output.
 
-        Idempotent. Errors: FAILED_PRECONDITION/SHUFFLE_CLOSED if the run is over or unknown. Deadline: the caller's.
+        A worker to which nothing was sent has nothing. Idempotent.
+        Errors: FAILED_PRECONDITION/SHUFFLE_CLOSED if the run is over. Deadline: the caller's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

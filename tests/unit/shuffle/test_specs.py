@@ -55,6 +55,14 @@ def test_rows_go_where_their_number_says_in_order(workers: int) -> None:
         pd.testing.assert_frame_equal(output, together[together.p == number].drop(columns="p"))
 
 
+def test_objects_stay_objects() -> None:
+    source = pd.DataFrame({"p": [0, 1, 0], "o": pd.Series(["a", "b", None], dtype=object)})
+    source.index = pd.Index(["x", "y", "z"], dtype=object)
+    outputs = shuffle(FrameSpec("a", "b", 2, "p", source.iloc[:0], drop_column=False), [source], 1)
+    for number, output in enumerate(outputs):
+        pd.testing.assert_frame_equal(output, source[source.p == number])
+
+
 def test_only_what_is_wanted_is_sent() -> None:
     sources = [frame(100), frame(50)]
     spec = FrameSpec("a", "b", (5, 2), "p", frame(0), drop_column=False)

@@ -182,7 +182,8 @@ class Shuffles:
         owner = passed.workers[owner_of(output, spec.count, len(passed.workers))]
         try:
             if owner == self._worker.address:
-                return self._found(spec.id, passed.run_id).store.read(output)
+                run = self._known(spec.id, passed.run_id)
+                return run.store.read(output) if run is not None else []
             return self._on_loop(self._fetch(spec.id, passed.run_id, owner, output))
         except ShuffleClosedError as error:
             self._on_loop(self._complain(spec.id, passed.run_id, str(error)))
@@ -269,12 +270,19 @@ class Shuffles:
         run = self._runs[shuffle_id] = Run(shuffle_id, run_id, store)
         return run
 
-    def _found(self, shuffle_id: str, run_id: int) -> Run:
-        """Return a run that is known."""
+    def _known(self, shuffle_id: str, run_id: int) -> Run | None:
+        """Return a run; None if nothing was sent here or from here in it.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If it is over.
+        """
         run = self._runs.get(shuffle_id)
-        if run is None or run.run_id != run_id:
-            raise ShuffleClosedError(f"Run {run_id} of shuffle {shuffle_id} is over, or was never here")
-        return run
+        latest = max(self._ended.get(shuffle_id, 0), run.run_id - 1 if run is not None else 0)
+        if run_id <= latest:
+            raise ShuffleClosedError(f"Run {run_id} of shuffle {shuffle_id} is over")
+        return run if run is not None and run.run_id == run_id else None
 
     def end(self, shuffle_id: str, run_id: int) -> None:
         """Forget a run, and those before it."""
@@ -395,7 +403,9 @@ class Shuffles:
 
     async def output(self, message: pb.ShuffleRun, output: int) -> list[Piece]:
         """Return the pieces of an output for another worker."""
-        run = self._found(message.shuffle_id, message.run_id)
+        run = self._known(message.shuffle_id, message.run_id)
+        if run is None:
+            return []
         return await self._loop.run_in_executor(self._threads, run.store.read, output)
 
     async def flush_known(self, message: pb.ShuffleRun) -> None:
@@ -406,10 +416,8 @@ class Shuffles:
         ShuffleClosedError
             If the run is over.
         """
-        if message.run_id <= self._ended.get(message.shuffle_id, 0):
-            raise ShuffleClosedError(f"Run {message.run_id} of shuffle {message.shuffle_id} is over")
-        run = self._runs.get(message.shuffle_id)
-        if run is not None and run.run_id == message.run_id:
+        run = self._known(message.shuffle_id, message.run_id)
+        if run is not None:
             await self.flush(run)
 
     async def close(self) -> None:
