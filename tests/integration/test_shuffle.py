@@ -378,11 +378,11 @@ def test_a_run_that_does_not_hold_together_begins_again(client: Client, gate: Ga
         for run in list(shuffles._runs.values()):
             shuffles._on_loop(shuffles._complain(run.id, run.run_id, "a test says so"))
 
-    # Of several that find out, one is enough.
+    # Of several that find out about one run, one is enough; the last may already be in the next.
     client.run(complain)
     gate.open()
     same(future.result(timeout=TIMEOUT), expected)
-    assert runs_begun(client) == begun + 2
+    assert begun + 2 <= runs_begun(client) <= begun + 4
 
 
 def test_sources_of_another_run_are_noticed(client: Client, tmp_path: Path) -> None:
