@@ -207,6 +207,7 @@ class ProgressView:
         self._client = client
         self._multi = multi
         self._started = time.monotonic()
+        self._elapsed = 0.0
         self._watch: Watch | None = None
         self._error = ""
         self._displays: list[notebook.Display] = []
@@ -227,10 +228,14 @@ class ProgressView:
         message = yield from request.prepare(client)
         self._watch = Watch(client._session, message)
         try:
-            yield OnLoop(client._loop, self._watch.follow(self._update))
+            yield OnLoop(client._loop, self._watch.follow(self._news))
         except Exception as error:
             self._error = str(error)
-            self._update()
+            self._news()
+
+    def _news(self) -> None:
+        self._elapsed = time.monotonic() - self._started
+        self._update()
 
     def _update(self) -> None:
         for display in self._displays:
@@ -257,10 +262,14 @@ class ProgressView:
     def _repr_html_(self) -> str:
         failure = self._watch.state.failure if self._watch is not None else None
         why = f"{failure.type_name}: {failure.message}" if failure is not None and failure.type_name else self._error
-        return html.progress(self.state, time.monotonic() - self._started, why)
+        if not self.done:
+            self._elapsed = time.monotonic() - self._started
+        return html.progress(self.state, self._elapsed, why)
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         self._displays.append(notebook.show(self._repr_html_()))
+        # What came meanwhile was not shown.
+        self._update()
 
 
 def _sum(state: pb.WatchProgressResponse, names: list[str]) -> pb.GroupProgress:

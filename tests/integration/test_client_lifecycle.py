@@ -376,3 +376,13 @@ def test_on_dagrpcs_own_loop_nothing_blocks(client, shared_cluster):
             return await other.gather(other.map(inc, range(5)))
 
     assert asyncio.run_coroutine_threadsafe(run(), client.loop).result(20) == [1, 2, 3, 4, 5]
+
+
+def test_a_notebook_sees_the_workers_though_an_event_loop_runs_its_cells(shared_cluster):
+    async def cell():
+        with Client(shared_cluster, set_as_default=False) as client:
+            return repr(client), client._repr_html_()
+
+    text, page = asyncio.run(cell())
+    assert "processes=2 threads=4" in text
+    assert "<strong>Workers</strong>" in page

@@ -306,7 +306,7 @@ class Connection:
 
     def _known_info(self) -> dict[str, Any] | None:
         """Return what is known of the cluster; asks for news where that is possible at once."""
-        if self.status == "running" and not _on_event_loop():
+        if self.status == "running" and not self.asynchronous:
             with contextlib.suppress(Exception):
                 self._info = self._loop.run(admin.scheduler_info(self._session, 0), timeout=2)
         return self._info
