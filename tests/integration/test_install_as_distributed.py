@@ -31,6 +31,14 @@ def run(program: str | list[str]) -> str:
     return outcome.stdout
 
 
+@pytest.fixture(autouse=True)
+def nothing_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever other tests have imported."""
+    for name in list(sys.modules):
+        if name == "distributed" or name.startswith(("distributed.", "dask.distributed")):
+            monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.fixture
 def installed() -> Iterator[None]:
     with install_as_distributed():
@@ -206,3 +214,30 @@ def test_programs_for_distributed_run_unchanged(name: str, libraries: list[str],
     for library in libraries:
         pytest.importorskip(library)
     assert printed in run(["-m", f"examples.ecosystem.{name}"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_small_things_that_libraries_import() -> None:
+    from distributed.deploy.local import nprocesses_nthreads
+    from distributed.utils import LoopRunner, ensure_ip, get_ip, import_term, log_errors, open_port, warn_on_duration
+
+    assert import_term("math.sin") is importlib.import_module("math").sin
+    assert ensure_ip(get_ip()) == get_ip()
+    assert 0 < open_port() < 65536
+    assert all(number > 0 for number in nprocesses_nthreads())
+    with pytest.warns(UserWarning, match="took "), warn_on_duration(-1, "took {duration}"):
+        pass
+
+    async def answer() -> int:
+        return 42
+
+    runner = LoopRunner()
+    runner.start()
+    assert runner.run_sync(answer) == 42
+
+    @log_errors
+    def fail() -> None:
+        raise KeyError("told")
+
+    with pytest.raises(KeyError):
+        fail()

@@ -33,7 +33,8 @@ MODULES: dict[str, str] = {
     "deploy.adaptive": "Adaptive AdaptiveCore",
     "deploy.adaptive_core": "AdaptiveCore",
     "deploy.cluster": "Cluster=dagrpc_deploy.cluster:Cluster Status",
-    "deploy.local": "LocalCluster SpecCluster Nanny Scheduler Worker Security",
+    "deploy.local": f"""
+        LocalCluster SpecCluster Nanny Scheduler Worker Security nprocesses_nthreads={_TOOLS}:nprocesses_nthreads""",
     "deploy.spec": "SpecCluster ProcessInterface Cluster=dagrpc_deploy.cluster:Cluster Status",
     "deploy.ssh": "SSHCluster",
     "deploy.subprocess": "SubprocessCluster",
@@ -74,6 +75,7 @@ MODULES: dict[str, str] = {
         funcname=dask.utils:funcname format_bytes=dask.utils:format_bytes format_time=dask.utils:format_time
         key_split=dask.utils:key_split parse_bytes=dask.utils:parse_bytes parse_timedelta=dask.utils:parse_timedelta
         tmpfile=dask.utils:tmpfile tmpdir=dask.utils:tmpdir typename=dask.utils:typename itemgetter=operator:itemgetter
+        ensure_ip={_TOOLS}:ensure_ip warn_on_duration={_TOOLS}:warn_on_duration
         ensure_bytes=dask.utils:ensure_bytes ensure_unicode=dask.utils:ensure_unicode
         has_keyword=dask.utils:has_keyword has_arg={_TOOLS}:has_keyword""",
     "utils_comm": "",

@@ -10,15 +10,18 @@ import logging
 import socket
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from dask.sizeof import sizeof
 from dask.utils import has_keyword as has_keyword
 
+from dagrpc import config
 from dagrpc._client import current
 from dagrpc._util import running
-from dagrpc._util.machine import total_memory
+from dagrpc._util.machine import cpu_count, processes_and_threads, total_memory
 
 WINDOWS = sys.platform.startswith("win")
 MACOS = sys.platform == "darwin"
@@ -139,6 +142,34 @@ def get_ip(host: str = "8.8.8.8", port: int = 80) -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
+
+
+def ensure_ip(hostname: str) -> str:
+    """Return the address of a host, given its name or its address.
+
+    Examples
+    --------
+    >>> ensure_ip("127.0.0.1")
+    '127.0.0.1'
+    """
+    if hostname in ("*", ""):
+        return hostname
+    return str(socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM)[0][4][0])
+
+
+@contextlib.contextmanager
+def warn_on_duration(duration: float | str, msg: str) -> Iterator[None]:
+    """Warn if a block takes longer than a duration. The text may have a place for it: ``{duration}``."""
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    if took > (config.seconds(duration) or 0.0):
+        warnings.warn(msg.format(duration=took), stacklevel=3)
+
+
+def nprocesses_nthreads(n: int | None = None) -> tuple[int, int]:
+    """Return how many processes with how many threads each are a good choice for so many processors."""
+    return processes_and_threads(cpu_count() if n is None else n)
 
 
 def open_port(host: str = "") -> int:
