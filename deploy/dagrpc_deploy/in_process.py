@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # Of the services themselves this knows nothing: these are looked up when they are made.
 from dagrpc import Scheduler, Worker
+from dagrpc.v1 import scheduler_service_pb2 as pb
 
 
 class InProcessBackend:
@@ -54,6 +55,11 @@ class InProcessBackend:
             started[spec["name"]] = self._worker_class(self.scheduler.address, host=self._host, **given)
         self.workers = {name: worker for name, worker in self.workers.items() if worker.status != "closed"} | started
         await asyncio.gather(*(worker.start() for worker in started.values()))
+
+    async def drop(self, workers: Sequence[pb.WorkerInfo]) -> None:
+        """Close workers, whatever they hold."""
+        leaving = [self.workers[worker.name] for worker in workers if worker.name in self.workers]
+        await asyncio.gather(*(worker.close(reason="its cluster needs it no more") for worker in leaving))
 
     async def close(self, timeout: float) -> None:
         """Stop everything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from dagrpc._io.embedded import check_protocol, check_security
@@ -11,9 +11,12 @@ from dagrpc._util.addresses import interface_ip
 from dagrpc._util.classes import load_class
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.process_options import words
+from dagrpc.exceptions import NoWorkersError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy import at_exit
 from dagrpc_deploy.cluster import Cluster
+
+logger = logging.getLogger("dagrpc.deploy")
 
 _RETIRE_LIMIT = 600.0
 
@@ -33,6 +36,9 @@ class Backend(Protocol):
 
     async def add_workers(self, workers: list[dict[str, Any]]) -> None:
         """Start more workers."""
+
+    async def drop(self, workers: Sequence[pb.WorkerInfo]) -> None:
+        """Close workers, whatever they hold."""
 
     async def close(self, timeout: float) -> None:
         """Stop everything."""
@@ -201,12 +207,19 @@ protocol, blocked_handlers, scheduler_sync_interval
                 self._plan.pop(name, None)
             raise
 
-    async def _scale_down(self, names: set[Hashable]) -> None:
+    async def _scale_down(self, names: set[Hashable], give_up: bool = False) -> None:
         await self._refresh()
         there = [text for name in names & self._observed() for text in self._plan[name]]
         if there:
             request = pb.RetireWorkersRequest(workers=there)
-            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
+            try:
+                await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
+            except NoWorkersError:
+                if not give_up:
+                    raise
+                logger.warning("%s closes its last workers, and what only they hold goes with them", self.name)
+                assert self._info is not None
+                await self._backend.drop([worker for worker in self._info.workers if worker.name in there])
         for name in names:
             self._plan.pop(name, None)
 

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc._util.process_options import scheduler_fields, worker_fields
+from dagrpc.v1 import nanny_service_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 # Python's own allocator keeps what it once got: after 10,000 results were held and released, 8 MiB stay with it, 4 MiB
 # with malloc, at 5 % more time per task. Set in the environment because it is read before anything else.
 _SCHEDULER_ENVIRONMENT = {} if "PYTHONMALLOC" in os.environ else {"PYTHONMALLOC": "malloc"}
+
+_NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
 
 
 class _Watched:
@@ -175,6 +178,19 @@ class ProcessBackend:
     async def add_workers(self, workers: list[dict[str, Any]]) -> None:
         """Start more workers."""
         await self._await_workers(self._spawn_host(workers), len(workers))
+
+    async def drop(self, workers: Sequence[pb.WorkerInfo]) -> None:
+        """Close workers, whatever they hold, and their nannies."""
+        await asyncio.gather(*(self._close_nanny(worker.nanny) for worker in workers if worker.nanny))
+
+    async def _close_nanny(self, address: str) -> None:
+        channel = open_channel(address, options.CONTROL_CHANNEL)
+        try:
+            client = ServiceClient(channel, _NANNY_SERVICE, f"nanny {address}")
+            request = nanny_service_pb2.CloseNannyRequest(reason="its cluster needs it no more")
+            await client.call("CloseNanny", request, nanny_service_pb2.CloseNannyResponse)
+        finally:
+            await channel.close()
 
     async def close(self, timeout: float) -> None:
         """Stop everything: ask the scheduler, which tells the workers; then see that all processes end."""

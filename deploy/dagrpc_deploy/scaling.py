@@ -49,8 +49,8 @@ class Scalable:
         """Have at least `n` workers."""
         raise NotImplementedError
 
-    async def _scale_down(self, names: set[Hashable]) -> None:
-        """Take workers out."""
+    async def _scale_down(self, names: set[Hashable], give_up: bool = False) -> None:
+        """Take workers out; with `give_up` also if results that only they hold cannot be moved."""
         raise NotImplementedError
 
     async def _lost(self, names: set[Hashable]) -> None:
@@ -185,7 +185,8 @@ class Scalable:
         if n > planned:
             await self._scale_up(n)
         elif n < planned:
-            await self._scale_down(await self._superfluous(planned - n))
+            # Whoever wants no workers at all wants no results of theirs.
+            await self._scale_down(await self._superfluous(planned - n), give_up=n == 0)
 
     async def _superfluous(self, count: int) -> set[Hashable]:
         """Return names of workers to take out: those that have not come yet, then those with least to move."""
@@ -206,12 +207,17 @@ class Scalable:
         return self._run(self._scale_up(n))
 
     def scale_down(self, workers: Iterable[Hashable]) -> Any:
-        """Take workers out, by their names. Adaptive scaling goes on.
+        """Take workers out, by their names; what only they hold moves to the others. Adaptive scaling goes on.
 
         Parameters
         ----------
         workers : iterable
             Names, as in `plan`.
+
+        Raises
+        ------
+        NoWorkersError
+            If what they hold cannot be moved; they stay.
         """
         return self._run(self._scale_down(set(workers)))
 

@@ -11,6 +11,7 @@ import dask
 import pytest
 
 from dagrpc import Adaptive, Client, LocalCluster, Nanny, Scheduler, SpecCluster, Status, Worker
+from dagrpc.exceptions import NoWorkersError
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -143,6 +144,25 @@ def test_the_scheduler_can_outlive_its_cluster() -> None:
         await scheduler.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["specified", "processes", "threads"])
+def test_to_have_no_workers_is_to_give_their_results_up(kind: str) -> None:
+    if kind == "specified":
+        cluster: Any = SpecCluster(workers={"a": ONE}, worker=ONE)
+    else:
+        cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=kind == "processes")
+    with cluster, Client(cluster) as client:
+        future = client.submit(inc, 1)
+        assert future.result() == 2
+        with pytest.raises(NoWorkersError):
+            cluster.scale_down(cluster.plan)
+        assert len(cluster.observed) == 1
+        cluster.scale(0)
+        wait_until(lambda: cluster.scheduler_info["n_workers"] == 0)
+        assert cluster.plan == set()
+        cluster.scale(1)
+        assert future.result(timeout=60) == 2
 
 
 # --- adaptive ----------------------------------------------------------------------------------------------------
