@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Generato
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dagrpc import config
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
@@ -83,9 +84,18 @@ class Cluster(Scalable):
             return asyncio.ensure_future(coroutine)
         return asyncio.wrap_future(self._loop.submit(coroutine))
 
-    def sync(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Any:
+    def sync(
+        self,
+        func: Callable[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        asynchronous: bool | None = None,
+        callback_timeout: float | str | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Call a coroutine function on dagrpc's loop: wait for its result, or return an awaitable."""
-        return self._run(function(*args, **kwargs))
+        if asynchronous and not self.asynchronous:
+            return asyncio.wrap_future(self._loop.submit(func(*args, **kwargs)))
+        return self._run(func(*args, **kwargs), config.seconds(callback_timeout))
 
     # --- life ---
 

@@ -171,6 +171,9 @@ def test_futures_among_the_inputs(client):
 
 def test_sync(client):
     assert client.sync(slowly, 1) == 2
+    assert client.cluster.sync(slowly, 4) == 5
+    with pytest.raises(TimeoutError):
+        client.cluster.sync(asyncio.sleep, 60, callback_timeout="10 ms")
     assert dagrpc.sync(client.loop, slowly, 2) == 3
     with pytest.raises(TimeoutError):
         client.sync(asyncio.sleep, 60, callback_timeout="10 ms")
