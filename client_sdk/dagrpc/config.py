@@ -50,6 +50,15 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.events-cleanup-delay": 3600.0,
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.
     "scheduler.locks.lease-timeout": 30.0,
+    # What to load before work begins, and arguments for it: modules, files, web addresses or Python code.
+    "scheduler.preload": [],
+    "scheduler.preload-argv": [],
+    "worker.preload": [],
+    "worker.preload-argv": [],
+    "nanny.preload": [],
+    "nanny.preload-argv": [],
+    "client.preload": [],
+    "client.preload-argv": [],
     # The scheduler stops after so long without work; null: never.
     "scheduler.idle-timeout": None,
     # An adaptive cluster: its bounds, how often it looks, how often a worker must have been found idle before it goes,

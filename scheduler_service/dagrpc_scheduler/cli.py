@@ -6,13 +6,15 @@ import click
 
 from dagrpc._util.addresses import interface_ip
 from dagrpc._util.ignored_options import ignored
+from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 
 DEFAULT_PORT = 8786
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("preload_argv", nargs=-1, type=click.UNPROCESSED)
 @click.option("--host", default=None, help="Address to listen on. [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0: a free one. [default: 8786]")
 @click.option("--interface", default=None, help="Network interface to listen on, such as eth0.")
@@ -23,6 +25,7 @@ DEFAULT_PORT = 8786
 @ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
 @click.option("--allow-code/--no-allow-code", default=False, help="Let clients run code on the scheduler.")
 @click.option("--idle-timeout", default=None, help="Stop after so long without work, such as '10 minutes'.")
+@click.option("--preload", multiple=True, help="Module, file, URL or code to run first; gets PRELOAD_ARGV.")
 @click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
 @click.version_option(installed_version("dagrpc"), prog_name="dagrpc scheduler")
@@ -35,6 +38,8 @@ def scheduler(
     protocol: str | None,
     allow_code: bool,
     idle_timeout: str | None,
+    preload: tuple[str, ...],
+    preload_argv: tuple[str, ...],
     pid_file: str | None,
     log_level: str,
 ) -> None:
@@ -44,6 +49,7 @@ def scheduler(
     """
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
+    check_preload_argv(preload, preload_argv, "scheduler")
     prepare(log_level.upper())
     apply_settings()
 
@@ -65,9 +71,11 @@ def scheduler(
         scheduler_file=scheduler_file,
         allow_code=allow_code,
         idle_timeout=idle,
+        preload=preload or None,
+        preload_argv=preload_argv or None,
     )
     with keep_pid_file(pid_file):
         try:
             serve(options)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise click.ClickException(str(error)) from None

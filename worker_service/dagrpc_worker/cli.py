@@ -19,6 +19,7 @@ from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.ignored_options import ignored
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
+from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.versions import installed_version
 from dagrpc_worker.nanny.host import spawn_workers
@@ -73,8 +74,11 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
     return found
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("scheduler", required=False)
+@click.argument("preload_argv", nargs=-1, type=click.UNPROCESSED)
+@click.option("--preload", multiple=True, help="Module, file, URL or code for workers to run first.")
+@click.option("--preload-nanny", multiple=True, help="The same for nannies. Both get PRELOAD_ARGV.")
 @click.option("--host", help="Address to listen on. [default: the one that the scheduler can reach]")
 @click.option("--interface", help="Network interface to listen on, such as eth0.")
 @click.option("--contact-address", help="host or host:port under which others reach the worker.")
@@ -110,9 +114,17 @@ def worker(
     nanny: bool,
     pid_file: str | None,
     log_level: str,
+    preload: tuple[str, ...],
+    preload_nanny: tuple[str, ...],
+    preload_argv: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
+    if scheduler and given["scheduler_file"] and (preload or preload_nanny):
+        # Only one of the two says where the scheduler is, so this is an argument of theirs.
+        preload_argv = (scheduler, *preload_argv)
+        scheduler = None
+    check_preload_argv(preload + preload_nanny, preload_argv, "worker")
     prepare(_checked_level(log_level))
     apply_settings()
     nworkers = nworkers if nprocs is None else nprocs
@@ -126,6 +138,9 @@ def worker(
         raise click.UsageError("--no-nanny runs one worker, in this process; it does not go with --nworkers above 1")
     settings = {**_where(scheduler, **given), "log_level": log_level.upper()}
     settings["workers"] = _specs(count, threads, **given)
+    for spec in settings["workers"]:
+        spec |= {"preload": preload or None, "preload_argv": preload_argv or None}
+    settings |= {"preload_nanny": preload_nanny or None, "preload_nanny_argv": preload_argv or None}
     with keep_pid_file(pid_file):
         try:
             code = _run_nannies(settings) if nanny else _run_worker(settings)

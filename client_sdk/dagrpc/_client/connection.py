@@ -28,12 +28,13 @@ from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
-from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import Away, Deadline, OnLoop, Operation, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
 from dagrpc._util.logging_config import configure_once
+from dagrpc._util.preloading import Preloads, run_aside
 from dagrpc.exceptions import ForkedProcessError
 from dagrpc.future import Future
 from dagrpc.shuffle import hooks
@@ -107,6 +108,7 @@ class Connection:
         self._owns_cluster = False
         self._forked = False
         self._info: dict[str, Any] | None = None
+        self._preloads = Preloads("client")
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
         self._session.topics.preset(self._default_handlers())
@@ -162,6 +164,8 @@ class Connection:
             self._abandon()
             raise
         self._started()
+        if self._preloads.wanted:
+            run_aside(self._preloads.start(self))
 
     def _started(self) -> None:
         warn_of_versions(self._session.welcome)
@@ -191,6 +195,7 @@ class Connection:
             raise
         self._info = await run_awaiting(self._one(admin.scheduler_info(self._session, 0)))
         self._started()
+        await self._preloads.start(self)
         return self
 
     def __await__(self) -> Generator[Any, Any, Self]:
@@ -216,6 +221,8 @@ class Connection:
         return self._run(self._close(seconds))
 
     def _close(self, timeout: float) -> Operation[None]:
+        if self._preloads.loaded and not self._forked:
+            yield Away(lambda: run_aside(self._preloads.close()))
         current.remove_default(self)
         if self.status != "closed" and not self._forked:
             if self._connecting is not None and not self._connecting.done():

@@ -12,6 +12,7 @@ from dagrpc._codec import payload as payloads
 from dagrpc._codec.calls import encode_exception
 from dagrpc._io.loop import spawn
 from dagrpc._util.keys import decode_key
+from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import CodeNotAllowedError, UnknownPluginError
 from dagrpc.plugins.base import SchedulerPlugin, overrides, plugin_name
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
@@ -57,6 +58,8 @@ class SchedulerPlugins:
         self.plugins: dict[str, Any] = {}
         """By name."""
         self._with: dict[str, list[Any]] = {hook: [] for hook in _HOOKS}
+        options = service.options
+        self._preloads = Preloads("scheduler", options.preload, options.preload_argv)
         self._held: list[StoryEntry] | None = None
         """Transitions that are to be told later; None: they are told at once."""
         self._finished: dict[str, TaskFinished] = {}
@@ -69,6 +72,16 @@ class SchedulerPlugins:
         from dagrpc_scheduler.shell.facade.scheduler import Scheduler
 
         return Scheduler.of(self._service)
+
+    async def preload(self) -> None:
+        """Run what the operator wants to be run before there is work.
+
+        Raises
+        ------
+        ValueError
+            If it fails.
+        """
+        await self._preloads.start(self._scheduler)
 
     # --- coming and going ----------------------------------------------------------------------------------------
 
@@ -295,6 +308,7 @@ class SchedulerPlugins:
     async def close(self) -> None:
         """Tell that the scheduler has closed."""
         await self._finish("close")
+        await self._preloads.close()
         self.plugins.clear()
         self._changed()
 

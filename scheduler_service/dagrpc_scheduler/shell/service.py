@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +71,10 @@ class SchedulerOptions:
     """How many workers may die of a task; None: as configured."""
     validate: bool = False
     """Check all invariants after each event; slow."""
+    preload: Sequence[str] | None = None
+    """What to load before it works; None: as configured."""
+    preload_argv: Sequence[str] | None = None
+    """Arguments for that; None: as configured."""
 
 
 class SchedulerService:
@@ -230,6 +234,7 @@ class SchedulerService:
         self.address = contact or join_address(self._contact_host(), port)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
+        await self.scheduler_plugins.preload()
         FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
         logger.info("Scheduler %s listens at %s", self.id, self.address)

@@ -121,6 +121,8 @@ listen_address, worker_class, protocol
         """Variables of the worker's process."""
         self.config = dict(config or {})
         """Settings of dask in the worker's process, on top of those here."""
+        own_preload = [preload_nanny] if isinstance(preload_nanny, str) else preload_nanny
+        self._preload = (own_preload, preload_nanny_argv)
         self._log_level = logging.WARNING if silence_logs is None else silence_logs
         self._worker = worker_fields(
             {
@@ -131,6 +133,8 @@ listen_address, worker_class, protocol
                 "contact_address": contact_address,
                 "name": None if name is None else str(name),
                 "nthreads": threads,
+                "preload": [preload] if isinstance(preload, str) else preload,
+                "preload_argv": preload_argv,
                 "memory_limit": parse_memory_limit(memory_limit, threads),
                 "resources": None if resources is None else dict(resources),
                 "local_directory": None if local_directory is None else str(local_directory),
@@ -168,6 +172,8 @@ listen_address, worker_class, protocol
                     "config": self._worker_config(),
                     "log_level": self._log_level,
                 },
+                preload=self._preload[0],
+                preload_argv=self._preload[1],
                 environ={**settings.worker_environ(), **self.env},
             )
             options.environ = {name: str(value) for name, value in options.environ.items()}

@@ -56,7 +56,7 @@ class _Host:
         self._nannies = [self._nanny(worker) for worker in self._early]
         try:
             await asyncio.gather(*(nanny.start() for nanny in self._nannies))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             logger.error("Nannies cannot start: %s", error)
             self._close_all("a nanny cannot start")
         await self._all_over()
@@ -75,6 +75,8 @@ class _Host:
             contact_host=split_address(worker.options["nanny"])[0],
             settings=worker.settings,
             environ=worker.environ,
+            preload=self._settings.get("preload_nanny"),
+            preload_argv=self._settings.get("preload_nanny_argv"),
         )
         return NannyService(options, worker.process, self._on_change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address
+from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import InvalidRequestError, NotReadyError
 from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2
 from dagrpc_worker.nanny import core
@@ -49,6 +50,10 @@ class NannyOptions:
     """What else the worker process is told: ``sys_path``, ``config`` and ``log_level``."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """Variables of the worker process."""
+    preload: Sequence[str] | None = None
+    """What the nanny itself loads first; None: as configured."""
+    preload_argv: Sequence[str] | None = None
+    """Arguments for that; None: as configured."""
 
 
 class _NannyPlugins(PluginHost):
@@ -102,6 +107,7 @@ class NannyService:
         """Variables of the worker processes that are yet to be started."""
         self.plugin_host = _NannyPlugins(self)
         """Sets plugins up and tears them down."""
+        self._preloads = Preloads("nanny", options.preload, options.preload_argv)
         self._process: WorkerProcess | None = None
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
@@ -207,8 +213,16 @@ class NannyService:
         ------
         OSError
             If the port cannot be had.
+        ValueError
+            If a preload fails.
         """
         options = self.options
+        try:
+            await self._preloads.start(self)
+        except ValueError:
+            if self._spawned_already is not None:
+                self._spawned_already.kill()
+            raise
         if self._spawned_already is None:
             await self._serve()
         self._handle(core.StartWanted())
@@ -295,6 +309,7 @@ class NannyService:
         for timer in self._timers:
             timer.cancel()
         await self.plugin_host.close()
+        await self._preloads.close()
         await self._servicer.close()
         await self._server.stop(0.5)
         logger.info("Nanny at %s closed: %s", self.address, reason)

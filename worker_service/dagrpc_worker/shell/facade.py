@@ -167,6 +167,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             contact_address=contact_address or "",
             name="" if name is None else str(name),
             nthreads=threads,
+            preload=[preload] if isinstance(preload, str) else preload,
+            preload_argv=preload_argv,
             memory_limit=parse_memory_limit(memory_limit, threads),
             local_directory=str(local_directory or ""),
             nanny=getattr(nanny, "address", nanny) or "",

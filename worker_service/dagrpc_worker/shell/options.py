@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,10 @@ class WorkerOptions:
     profile_cycle_interval: float = field(default_factory=lambda: config.get_seconds("worker.profile.cycle") or 1.0)
     """How precisely profiles are told apart by time, in seconds."""
 
+    preload: Sequence[str] | None = None
+    """What to load before it works; None: as configured."""
+    preload_argv: Sequence[str] | None = None
+    """Arguments for that; None: as configured."""
     executor: Any = None
     """A pool of a user's for tasks, or several by name."""
     worker_class: Any = None

@@ -11,6 +11,7 @@ import grpc
 
 from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._io.options import CONTROL_CHANNEL
+from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import CommClosedError, NotReadyError
 from dagrpc.plugins.base import plugin_name
 from dagrpc.v1 import plugin_service_pb2 as pb
@@ -42,6 +43,7 @@ class WorkerPlugins(PluginHost):
         super().__init__(pb.PLUGIN_KIND_WORKER, logger)
         self._worker = worker
         self._watch: TransitionWatch | None = None
+        self._preloads = Preloads("worker", worker.options.preload, worker.options.preload_argv)
         self.first: Sequence[Any] = ()
         """Those that it was made with."""
 
@@ -63,16 +65,24 @@ class WorkerPlugins(PluginHost):
         return PluginHostServicer(self, lambda: self._worker.address, self._adopt)
 
     async def begin(self, core: WorkerCore) -> None:
-        """Set up those that the worker was made with.
+        """Run what the operator wants to be run first, and set up the plugins that the worker was made with.
 
         Raises
         ------
+        ValueError
+            If a preload fails.
         BaseException
             Whatever the setup of one raises.
         """
         self._watch = TransitionWatch(core, logger)
+        await self._preloads.start(self.owner)
         for plugin in self.first:
             await self.add(plugin_name(plugin), plugin)
+
+    async def close(self) -> None:
+        """Tear all down."""
+        await super().close()
+        await self._preloads.close()
 
     async def introduce(self, channel: grpc.aio.Channel) -> worker_session_pb2.WorkerHello:
         """Set up what the scheduler has, before the first task can come; then say who this is."""

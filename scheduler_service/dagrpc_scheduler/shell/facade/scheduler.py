@@ -136,6 +136,8 @@ service_kwargs, transition_counter_max
             worker_ttl=config.seconds(worker_ttl),
             allowed_failures=allowed_failures,
             validate=bool(validate),
+            preload=[preload] if isinstance(preload, str) else preload,
+            preload_argv=preload_argv or None,
         )
         super().__init__()
         self._attach(SchedulerService(options))

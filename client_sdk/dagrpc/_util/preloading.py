@@ -1,0 +1,170 @@
+"""Code of the operator's that runs in a server when it starts: modules, files, web addresses or text."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import logging
+import re
+import sys
+import uuid
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.request import urlopen
+
+from dagrpc import config
+
+logger = logging.getLogger("dagrpc.preload")
+
+_SETTINGS = {
+    "scheduler": ("scheduler.preload", "scheduler.preload-argv"),
+    "worker": ("worker.preload", "worker.preload-argv"),
+    "nanny": ("nanny.preload", "nanny.preload-argv"),
+    "client": ("client.preload", "client.preload-argv"),
+}
+_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_DOWNLOAD_TIMEOUT = 30.0
+_TEARDOWN_TIMEOUT = 10.0
+
+
+class Preloads:
+    """What a server loads before it works.
+
+    Parameters
+    ----------
+    kind : str
+        ``scheduler``, ``worker``, ``nanny`` or ``client``: whose settings say what to load by default.
+    given : str or iterable of str, optional
+        What to load: names of modules, paths of files ``.py``, addresses ``http://`` or ``https://``, or Python code.
+    argv : str or iterable of str, optional
+        Arguments for those whose ``dask_setup`` is a click command.
+
+    Examples
+    --------
+    >>> preloads = Preloads("worker", ["def dask_setup(worker): worker.tag = 'mine'"])
+    """
+
+    def __init__(
+        self, kind: str, given: str | Iterable[str] | None = None, argv: str | Iterable[str] | None = None
+    ) -> None:
+        what, arguments = _SETTINGS[kind]
+        self._specs = _texts(config.get(what, given))
+        self._argv = _texts(config.get(arguments, argv or None))
+        self._loaded: list[tuple[str, ModuleType]] = []
+        self._server: Any = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to load."""
+        return bool(self._specs)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether anything was loaded."""
+        return bool(self._loaded)
+
+    async def start(self, server: Any) -> None:
+        """Load all and call their ``dask_setup``, in order.
+
+        Raises
+        ------
+        ValueError
+            If one cannot be loaded, or its setup fails; names it.
+        """
+        self._server = server
+        for spec in self._specs:
+            try:
+                module = await _load(spec)
+                # Noted first: what its setup has begun is to be ended.
+                self._loaded.append((spec, module))
+                await _call(getattr(module, "dask_setup", None), server, self._argv)
+            except asyncio.CancelledError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise ValueError(f"Preload {_short(spec)} failed: {type(error).__name__}: {error}") from error
+            logger.info("Preloaded %s", _short(spec))
+
+    async def close(self) -> None:
+        """Call their ``dask_teardown``, the last loaded first. Those that fail are logged."""
+        loaded, self._loaded = self._loaded, []
+        for spec, module in reversed(loaded):
+            try:
+                async with asyncio.timeout(_TEARDOWN_TIMEOUT):
+                    await _call(getattr(module, "dask_teardown", None), self._server, ())
+            except (Exception, SystemExit):
+                logger.exception("The teardown of preload %s failed", _short(spec))
+
+
+def _texts(given: str | Iterable[str] | None) -> list[str]:
+    if given is None:
+        return []
+    return [given] if isinstance(given, str) else [str(each) for each in given]
+
+
+def _short(spec: str) -> str:
+    return repr(spec if len(spec) <= 80 else f"{spec[:77]}...")
+
+
+async def _load(spec: str) -> ModuleType:
+    """Return a module of a name, a path, an address or code."""
+    if spec.startswith(("http://", "https://")):
+        return _execute(await asyncio.to_thread(_download, spec), spec)
+    if "\n" not in spec and spec.endswith(".py"):
+        return _from_file(Path(spec).expanduser().resolve())
+    if _MODULE_NAME.fullmatch(spec):
+        return importlib.import_module(spec)
+    return _execute(spec, "<preload>")
+
+
+def _download(address: str) -> str:
+    with urlopen(address, timeout=_DOWNLOAD_TIMEOUT) as response:
+        code: bytes = response.read()
+    return code.decode()
+
+
+def _from_file(path: Path) -> ModuleType:
+    """Import a file under its own name, so that functions of it can be pickled."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _execute(code: str, origin: str) -> ModuleType:
+    module = ModuleType(f"dagrpc_preload_{uuid.uuid4().hex}")
+    module.__file__ = origin
+    sys.modules[module.__name__] = module
+    exec(compile(code, origin, "exec"), module.__dict__)  # it is what the operator asked for
+    return module
+
+
+async def _call(function: Any, server: Any, argv: Sequence[str]) -> None:
+    """Call a function of a preload, or a click command, which gets the arguments."""
+    if function is None:
+        return
+    if hasattr(function, "make_context"):
+        context = function.make_context("dask_setup", list(argv), allow_extra_args=False)
+        outcome = function.callback(server, *context.args, **context.params)
+    else:
+        outcome = function(server)
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+def run_aside(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end on another thread: this one may have a loop that runs already."""
+    with ThreadPoolExecutor(1, thread_name_prefix="dagrpc-preload") as executor:
+        executor.submit(asyncio.run, coroutine).result()
