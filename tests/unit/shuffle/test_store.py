@@ -88,6 +88,7 @@ def test_a_full_disk_is_told_to_whoever_relies_on_it(store: ShuffleStore, monkey
         store.add(parcel(2, (0, b"xyz")))
     with pytest.raises(P2POutOfDiskError):
         store.read(0)
+    assert (store.in_memory, store.movable) == (3, 0)
     store.close()
     assert store._budget.used == 0
 

@@ -72,6 +72,11 @@ class ShuffleStore:
     def __repr__(self) -> str:
         return f"<ShuffleStore {self._name}: {self.in_memory} bytes in memory, {self.on_disk} on disk>"
 
+    @property
+    def movable(self) -> int:
+        """Bytes in memory that can be moved to the file, or are being moved."""
+        return self.in_memory if self._error is None and self._path is not None else 0
+
     def check(self) -> None:
         """Raise if something was lost, or the run is over.
 

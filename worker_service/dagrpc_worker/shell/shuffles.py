@@ -212,8 +212,8 @@ class Shuffles:
             with self._making_room:
                 if self._budget.exhausted:
                     stores = [run.store for run in list(self._runs.values())]
-                    largest = max(stores, key=lambda store: store.in_memory, default=None)
-                    if largest is None or not largest.in_memory:
+                    largest = max(stores, key=lambda store: store.movable, default=None)
+                    if largest is None or not largest.movable:
                         return
                     largest.write()
 
