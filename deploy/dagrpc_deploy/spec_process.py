@@ -22,6 +22,7 @@ logger = logging.getLogger("dagrpc.deploy")
 
 _AT = re.compile(rb"^\w+ at: (\S+)\s*$")
 _LAST_WORDS = 20
+_LAST_WORDS_LIMIT = 5.0
 _CLOSE_LIMIT = 15.0
 
 
@@ -90,8 +91,8 @@ class SpecProcess(ProcessInterface):
                 self._process = await self._open(
                     arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(here)}
                 )
-                spawn(self._listen(self._process.stderr), self._tasks)
-                await self._await_addresses()
+                errors = spawn(self._listen(self._process.stderr), self._tasks)
+                await self._await_addresses(errors)
         except TimeoutError:
             await self._end()
             raise RuntimeError(f"{self} did not start within {timeout:g} s{self._words()}") from None
@@ -102,16 +103,14 @@ class SpecProcess(ProcessInterface):
         spawn(self._watch(), self._tasks)
         await super().start()
 
-    async def _await_addresses(self) -> None:
+    async def _await_addresses(self, errors: asyncio.Task[None]) -> None:
         assert self._process is not None
         for index in range(len(self._specs)):
             while True:
                 line: bytes = await self._process.stdout.readline()
                 if not line:
-                    # The last of its errors may be on their way.
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._process.wait(), 1.0)
-                    await asyncio.sleep(0.05)
+                    # The last of its errors may still be on their way.
+                    await asyncio.wait([errors], timeout=_LAST_WORDS_LIMIT)
                     raise RuntimeError(f"{self} ended while it started{self._words()}")
                 found = _AT.match(line)
                 if found is not None:

@@ -166,8 +166,23 @@ async def _serve_shell(process: asyncssh.SSHServerProcess[bytes]) -> None:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-    process.exit(await child.wait())
+    assert child.stdin is not None
+    inward = asyncio.create_task(_pump(process.stdin, child.stdin))
+    await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
+    code = await child.wait()
+    inward.cancel()
+    process.exit(code)
+
+
+async def _pump(source: Any, sink: Any) -> None:
+    """Pass on what comes, and the end of it."""
+    try:
+        while data := await source.read(4096):
+            sink.write(data)
+        sink.write_eof()
+    except (OSError, asyncssh.Error):
+        # One of the two is gone.
+        sink.close()
 
 
 @pytest.fixture(scope="module")
