@@ -297,3 +297,14 @@ def test_options_of_scheduler_and_workers() -> None:
 def test_what_cannot_be_is_said(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         LocalCluster(n_workers=0, **arguments)
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_workers_run_what_is_preloaded(processes: bool, tmp_path: Path) -> None:
+    script = tmp_path / "marks.py"
+    script.write_text("def dask_setup(worker):\n    worker.marked = 5\n")
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=processes, preload=str(script)) as cluster,
+        Client(cluster) as client,
+    ):
+        assert list(client.run(lambda dask_worker: dask_worker.marked).values()) == [5]
