@@ -88,6 +88,11 @@ METRICS = (
     Metric("eight_clients", "eight clients, 500 tasks each, at once", "tasks/s", at_least(8), at_least(3)),
     Metric("actor_call", "actor call round trip, median", "ms", at_most(0.8), at_most(0.8)),
     Metric("actor_calls", "actor calls, pipelined", "calls/s", at_least(5), at_least(5)),
+    Metric("queue_pair", "`Queue`: `put` and `get`, median", "ms", at_most(1), at_most(1)),
+    Metric("variable_pair", "`Variable`: `set` and `get`, median", "ms", at_most(1), at_most(1)),
+    Metric("lock_pair", "`Lock`: `acquire` and `release`, median", "ms", at_most(1), at_most(1)),
+    Metric("async_burst", "asynchronous client, 2,000 concurrent awaits", "tasks/s", at_least(8), at_least(8)),
+    Metric("embedded_data", "graph with 50 MiB of data in it", "MiB/s", at_least(3), at_least(3)),
     Metric("shuffle_tasks", "`df.shuffle` of 1,600,000 rows, 40 partitions, by tasks", "s", at_most(1), at_most(1)),
     Metric("shuffle_p2p", "the same by p2p", "s", at_most(1), at_most(1)),
     Metric("merge_tasks", "`df.merge` of those with 800,000, by tasks", "s", at_most(1), at_most(1)),
@@ -102,7 +107,6 @@ METRICS = (
     Metric("memory_left", "the same, after their release", "MiB", absolute=at_most(5)),
     Metric("core", "scheduler core alone, 10,000 tasks, 10 workers", "µs/task", absolute=at_most(40)),
     Metric("core_wide", "the same with 1,000 workers", "µs/task", reference=("core", "that of 10", at_most(1.3))),
-    # "Flat", as far as a measurement on a shared machine can tell.
     # Flat: no step of the core looks at more tasks because there are more. What is left is what memory costs: 10,000
     # tasks fit into the processor's caches, the other gigabyte does not, and the system has to hand it out.
     Metric("core_long", "1,000,000 tasks, 10 workers", "µs/task", reference=("core", "that of 10,000", at_most(1.5))),

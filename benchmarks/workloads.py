@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import sdk_workloads as sdk
 from benchmarks import shuffle_workloads as shuffle
 from benchmarks.measure import Bench, WarmWatch, Watch
 
@@ -312,51 +313,6 @@ def scheduler_core(bench: Bench) -> None:
         bench.record(metric, best, watch)
 
 
-class Counter:
-    """An actor that does next to nothing."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, number: int) -> int:
-        """Count on."""
-        self.count += number
-        return self.count
-
-
-def actor_call(bench: Bench) -> None:
-    """Calls of an actor's method, each when the one before has returned."""
-    future = bench.client.submit(Counter, actor=True)
-    counter = future.result()
-    laps: list[float] = []
-    for _ in range(20):
-        counter.add(1).result()
-    watch = Watch()
-    with watch:
-        for _ in range(bench.size(1_000)):
-            start = time.perf_counter()
-            counter.add(1).result()
-            laps.append(time.perf_counter() - start)
-    bench.record("actor_call", statistics.median(laps) * 1000, watch)
-    # distributed does not let go of an actor whose proxy is gone.
-    future.cancel()
-
-
-def actor_calls(bench: Bench) -> None:
-    """Calls of an actor's method, all at once."""
-    future = bench.client.submit(Counter, actor=True)
-    counter = future.result()
-    counter.add(0).result()
-    count = bench.size(2_000)
-    watch = Watch()
-    with watch:
-        calls = [counter.add(1) for _ in range(count)]
-        answers = [call.result() for call in calls]
-    assert sorted(answers) == list(range(1, count + 1))
-    bench.record("actor_calls", count / watch.seconds, watch)
-    future.cancel()
-
-
 @dataclass(frozen=True)
 class Workload:
     """A workload and where it runs.
@@ -400,8 +356,11 @@ WORKLOADS = (
     Workload(gather_large, "data"),
     Workload(scatter_large, "data"),
     Workload(gather_small, "data"),
-    Workload(actor_call, "actors"),
-    Workload(actor_calls, "actors"),
+    Workload(sdk.actor_call, "actors"),
+    Workload(sdk.actor_calls, "actors"),
+    Workload(sdk.coordination, "coordination"),
+    Workload(sdk.async_burst, "asynchronous"),
+    Workload(sdk.embedded_data, "embedded"),
     Workload(shuffle.shuffle_tasks, "shuffles"),
     Workload(shuffle.shuffle_p2p, "shuffles"),
     Workload(shuffle.merge_tasks, "shuffles"),

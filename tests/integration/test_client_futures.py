@@ -341,14 +341,24 @@ def test_a_released_dependency_is_a_clear_error(client):
 def test_a_refused_task_stays_refused(client):
     from dagrpc import Future
 
-    # A dependency that no client holds: the scheduler cannot know it.
+    # Somebody else has given the key to another task.
+    with Client(client.cluster, set_as_default=False) as other:
+        taken = other.submit(inc, other.submit(inc, 97531), key="refused")
+        taken.result(timeout=30)
+        future = client.submit(inc, client.submit(inc, 13579), key="refused")
+        with pytest.raises(GraphError, match="refused"):
+            future.result(timeout=30)
+        future.retry()
+        with pytest.raises(GraphError):
+            future.result(timeout=30)
+        assert isinstance(future, Future)
+
+
+def test_what_builds_on_what_nobody_holds_is_cancelled(client):
     gone = client.submit(inc, 97531)
     wait(gone)
     gone.bound_state().wire = "never-heard-of"
-    future = client.submit(inc, gone, key="refused")
-    with pytest.raises(GraphError, match="never-heard-of"):
-        future.result(timeout=5)
-    future.retry()
-    with pytest.raises(GraphError):
-        future.result(timeout=1)
-    assert isinstance(future, Future)
+    future = client.submit(inc, gone, key="bereft")
+    with pytest.raises(FutureCancelledError, match="never-heard-of") as caught:
+        future.result(timeout=30)
+    assert caught.value.reason == "lost dependencies"

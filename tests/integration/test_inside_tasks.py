@@ -92,7 +92,7 @@ def test_a_task_sees_its_worker(client: Client) -> None:
         "task": ("look", 1),
         "held": True,
         "executing": 1,
-        "executors": ["default", "actor"],
+        "executors": ["default", "offload", "actor"],
         "plugins": {},
         "loop": True,
         "scheduler": client.scheduler.address,

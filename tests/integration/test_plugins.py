@@ -177,7 +177,7 @@ def test_callbacks_are_called_on_all_workers(fresh: Client, fresh_cluster: Local
     fresh.register_worker_callbacks(prepare)
     fresh_cluster.scale(3)
     fresh.wait_for_workers(3, timeout=60)
-    assert sorted(fresh.run(mark).values()) == ["0", "1", "2"]
+    assert sorted(fresh.run(mark).values()) == [0, 1, 2]
     with pytest.raises(ZeroDivisionError):
         fresh.register_worker_callbacks(lambda: 1 / 0)
 

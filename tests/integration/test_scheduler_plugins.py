@@ -97,7 +97,7 @@ class NotStarting(SchedulerPlugin):
 class Stubborn(SchedulerPlugin):
     """Keeps a worker."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: int) -> None:
         self.keep = name
 
     def valid_workers_downscaling(self, scheduler: Any, workers: list[Any]) -> list[Any]:
@@ -151,7 +151,7 @@ def test_it_is_told_of_members_and_events(fresh: Client, fresh_cluster: LocalClu
     fresh_cluster.scale(3)
     fresh.wait_for_workers(3, timeout=30)
     ((worker, is_known),) = of("add_worker")
-    assert fresh.scheduler_info()["workers"][worker]["name"] == "2"
+    assert fresh.scheduler_info()["workers"][worker]["name"] == 2
     assert is_known
     with Client(fresh_cluster.scheduler_address) as other:
         other.log_event("mine", {"a": 1})
@@ -199,13 +199,13 @@ def test_one_of_the_same_name_takes_the_place(fresh: Client) -> None:
 
 
 def test_who_may_leave(fresh: Client) -> None:
-    def idle(dask_scheduler: Any) -> list[str]:
+    def idle(dask_scheduler: Any) -> list[int]:
         return [dask_scheduler.workers[address].name for address in dask_scheduler.workers_to_close(n=1)]
 
-    fresh.register_plugin(Stubborn("0"), name="stubborn")
-    assert fresh.run_on_scheduler(idle) == ["1"]
-    fresh.register_plugin(Stubborn("1"), name="stubborn")
-    assert fresh.run_on_scheduler(idle) == ["0"]
+    fresh.register_plugin(Stubborn(0), name="stubborn")
+    assert fresh.run_on_scheduler(idle) == [1]
+    fresh.register_plugin(Stubborn(1), name="stubborn")
+    assert fresh.run_on_scheduler(idle) == [0]
 
 
 def test_a_scheduler_that_runs_no_user_code_takes_none_from_clients() -> None:
