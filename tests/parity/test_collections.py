@@ -87,3 +87,18 @@ def test_collections_of_futures(client: Any) -> None:
         for part, size in zip(parts, (3, 4), strict=True)
     ]
     assert float(da.concatenate(arrays).sum().compute()) == 7.0
+
+
+def test_shuffles_from_peer_to_peer(client: Any) -> None:
+    plain = frame()
+    lazy = dd.from_pandas(plain, npartitions=6)
+    with dask.config.set({"dataframe.shuffle.method": "p2p"}):
+        shuffled = lazy.shuffle("key").compute()
+        assert sorted(shuffled.value) == sorted(plain.value)
+        means = plain.groupby("key", as_index=False).value.mean().rename(columns={"value": "mean"})
+        merged = lazy.merge(dd.from_pandas(means, npartitions=3), on="key").compute()
+        assert len(merged) == len(plain)
+        assert list(lazy.set_index("value").compute().index) == sorted(plain.value)
+    array = da.ones((100, 100), chunks=(10, 100))
+    rechunked = array.rechunk((100, 10), method="p2p")
+    assert float(rechunked.sum().compute()) == 10_000.0

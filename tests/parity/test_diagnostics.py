@@ -14,6 +14,8 @@ from tests.parity.functions import fail, inc, nap
 def test_call_stack(client: Any) -> None:
     future = client.submit(nap, 30, pure=False)
     deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(future.key in keys for keys in client.processing().values()):
+        time.sleep(0.02)
     frames: list[str] = []
     while time.monotonic() < deadline and not frames:
         stacks = client.call_stack(keys=[future.key])
