@@ -38,7 +38,15 @@ _GONE = frozenset((ERROR, CANCELLED, LOST))
 
 
 class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
-    """What a call of an actor's method returns: a result that is not there yet."""
+    """What a call of an actor's method returns: a result that is not there yet.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> counter = client.submit(Counter, "hello", actor=True).result()
+    >>> isinstance(counter.most_common(1), BaseActorFuture)
+    True
+    """
 
     __slots__ = ("__weakref__",)
 
@@ -67,9 +75,17 @@ class ActorFuture(BaseActorFuture[T]):
 
     Examples
     --------
-    >>> future = counter.increment()  # doctest: +SKIP
-    >>> future.result()  # doctest: +SKIP
+    >>> class Counter:
+    ...     n = 0
+    ...     def increment(self):
+    ...         self.n += 1
+    ...         return self.n
+    >>> counter = client.submit(Counter, actor=True).result()
+    >>> future = counter.increment()
+    >>> future.result()
     1
+    >>> future
+    <ActorFuture: finished, Counter.increment>
     """
 
     __slots__ = ("_client", "_state")
@@ -84,7 +100,19 @@ class ActorFuture(BaseActorFuture[T]):
 
     @property
     def status(self) -> str:
-        """``pending``, ``finished`` or ``error``."""
+        """``pending``, ``finished`` or ``error``.
+
+        Examples
+        --------
+        >>> numbers = client.submit(list, [1, 2], actor=True).result()
+        >>> call = numbers.index(3)
+        >>> call.result()
+        Traceback (most recent call last):
+            ...
+        ValueError: 3 is not in list
+        >>> call.status
+        'error'
+        """
         return self._state.status
 
     def done(self) -> bool:
@@ -92,8 +120,10 @@ class ActorFuture(BaseActorFuture[T]):
 
         Examples
         --------
-        >>> counter.increment().done()  # doctest: +SKIP
-        False
+        >>> numbers = client.submit(list, [1, 2], actor=True).result()
+        >>> call = numbers.count(1)
+        >>> call.result(), call.done()
+        (1, True)
         """
         return self._state.status in DONE
 
@@ -116,8 +146,9 @@ class ActorFuture(BaseActorFuture[T]):
 
         Examples
         --------
-        >>> counter.increment().result(timeout=10)  # doctest: +SKIP
-        2
+        >>> numbers = client.submit(list, [1, 2], actor=True).result()
+        >>> numbers.count(1).result(timeout=10)
+        1
         """
         operation = self._outcome(Deadline(config.seconds(timeout)))
         if _is_asynchronous(self._client):
@@ -180,10 +211,17 @@ class Actor(TaskRef):
 
     Examples
     --------
-    >>> counter = client.submit(Counter, actor=True).result()  # doctest: +SKIP
-    >>> counter  # doctest: +SKIP
-    <Actor: Counter, key=Counter-1b2ac2d5-5a0f-4a52-92a7-5a0b35b5a4f2>
-    >>> counter.increment().result()  # doctest: +SKIP
+    >>> class Counter:
+    ...     n = 0
+    ...     def increment(self):
+    ...         self.n += 1
+    ...         return self.n
+    >>> counter = client.submit(Counter, actor=True).result()
+    >>> counter
+    <Actor: Counter, key=Counter-...>
+    >>> counter.increment().result()
+    1
+    >>> counter.n
     1
     """
 

@@ -70,9 +70,23 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
     Examples
     --------
-    >>> client = Client("127.0.0.1:8786")  # doctest: +SKIP
-    >>> future = client.submit(sum, [1, 2, 3])  # doctest: +SKIP
-    >>> future.result()  # doctest: +SKIP
+    >>> with Client(cluster.scheduler_address) as client:
+    ...     client.submit(sum, [1, 2, 3]).result()
+    6
+
+    What it is connected to, and how:
+
+    >>> client = Client(cluster.scheduler_address)
+    >>> client.status, client.scheduler.address, client.asynchronous
+    ('running', '127.0.0.1:...', False)
+    >>> client.loop.add_callback(client.log_event, "topic", "said on the loop")
+    >>> client.dashboard_link  # None: the cluster has no dashboard
+    >>> client.close()
+
+    On an event loop:
+
+    >>> async with Client(cluster.scheduler_address, asynchronous=True) as client:
+    ...     await client.submit(sum, [1, 2, 3])
     6
     """
 
@@ -163,9 +177,9 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> a = client.submit(sum, [1, 2])  # doctest: +SKIP
-        >>> b = client.submit(sum, [a, 10])  # doctest: +SKIP
-        >>> b.result()  # doctest: +SKIP
+        >>> a = client.submit(sum, [1, 2])
+        >>> b = client.submit(sum, [a, 10])
+        >>> b.result()
         13
         """
         actor = actor or actors
@@ -232,8 +246,8 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> futures = client.map(pow, range(4), [2, 2, 2, 2])  # doctest: +SKIP
-        >>> client.gather(futures)  # doctest: +SKIP
+        >>> futures = client.map(pow, range(4), [2, 2, 2, 2])
+        >>> client.gather(futures)
         [0, 1, 4, 9]
         """
         actor = actor or actors
@@ -273,7 +287,7 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> with client.get_executor() as executor:  # doctest: +SKIP
+        >>> with client.get_executor() as executor:
         ...     executor.submit(pow, 2, 10).result()
         1024
         """
@@ -303,8 +317,8 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> x = client.submit(sum, [1, 2])  # doctest: +SKIP
-        >>> client.gather({"a": x, "b": [x, x]})  # doctest: +SKIP
+        >>> x = client.submit(sum, [1, 2])
+        >>> client.gather({"a": x, "b": [x, x]})
         {'a': 3, 'b': [3, 3]}
         """
         if errors not in ("raise", "skip"):
@@ -357,8 +371,16 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> model = client.scatter(model, broadcast=True)  # doctest: +SKIP
-        >>> futures = client.map(predict, data, model=model)  # doctest: +SKIP
+        >>> table = client.scatter(np.arange(10), broadcast=True)
+        >>> client.gather([client.submit(lambda table, i: int(table[i]), table, i) for i in (2, 3)])
+        [2, 3]
+
+        A list is as many values, a dict names them:
+
+        >>> client.gather(client.map(inc, client.scatter([1, 2, 3])))
+        [2, 3, 4]
+        >>> client.scatter({"x": 1, "y": 2})
+        {'x': <Future: finished, type: int, key: x>, 'y': <Future: finished, type: int, key: y>}
         """
         seconds = self._timeout if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
         return self._drive(scatter.scatter(self, data, workers, broadcast, direct, hash, seconds), asynchronous)
@@ -386,7 +408,10 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> client.cancel(futures)  # doctest: +SKIP
+        >>> future = client.submit(inc, 1)
+        >>> client.cancel(future, reason="no longer wanted")
+        >>> future.status
+        'cancelled'
         """
         self._check_open()
         states = self._states(futures)
@@ -411,7 +436,15 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
 
         Examples
         --------
-        >>> client.retry(futures)  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> future = client.submit(Path("later.txt").absolute().read_text)
+        >>> future.exception()
+        FileNotFoundError(2, 'No such file or directory')
+        >>> Path("later.txt").write_text("here now")
+        8
+        >>> client.retry(future)
+        >>> future.result()
+        'here now'
         """
         self._check_open()
         # What the scheduler refused it does not know.

@@ -110,9 +110,13 @@ class DumpArtefact(Mapping[str, Any]):
 
     Examples
     --------
-    >>> dump = DumpArtefact.from_url("dask-cluster-dump.msgpack.gz")  # doctest: +SKIP
-    >>> len(dump.scheduler_tasks_in_state("memory"))  # doctest: +SKIP
-    1000
+    >>> future = client.submit(inc, 1, key="x")
+    >>> future.result()
+    2
+    >>> client.dump_cluster_state("dump", format="yaml")
+    >>> dump = DumpArtefact.from_url("dump.yaml")
+    >>> "x" in {task["key"] for task in dump.scheduler_tasks_in_state("memory")}
+    True
     """
 
     def __init__(self, dump: dict[str, Any]) -> None:
@@ -136,8 +140,9 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> DumpArtefact.from_url("s3://bucket/dump.yaml", anon=True)  # doctest: +SKIP
-        <DumpArtefact of 127.0.0.1:8786, 2 workers>
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> DumpArtefact.from_url("dump.yaml")
+        <DumpArtefact of 127.0.0.1:..., 2 workers>
         """
         return cls(read_dump(url, kwargs))
 
@@ -163,8 +168,12 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.scheduler_story("inc-1c8dd6be")  # doctest: +SKIP
-        {'inc-1c8dd6be': [('inc-1c8dd6be', 'released', 'waiting', {}, 'client-3', 1795225686.67), ...]}
+        >>> client.submit(inc, 1, key="x").result()
+        2
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> dump = DumpArtefact.from_url("dump.yaml")
+        >>> dump.scheduler_story("x")
+        {'x': [...'released', 'waiting', ...]}
         """
         log = self.dump["scheduler"].get("transition_log", ())
         return {
@@ -181,8 +190,12 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.worker_story("inc-1c8dd6be")  # doctest: +SKIP
-        {'inc-1c8dd6be': [('inc-1c8dd6be', 'released', 'waiting', 'waiting', {}, 'compute-7', 1795225686.67), ...]}
+        >>> client.submit(inc, 1, key="x").result()
+        2
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> dump = DumpArtefact.from_url("dump.yaml")
+        >>> dump.worker_story("x")
+        {'x': [...('x', 'executing', 'memory', 'memory', ...]}
         """
         logs = [entry for facts in self._workers().values() for entry in facts.get("log", ())]
         return {
@@ -201,7 +214,9 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.scheduler_tasks_in_state("erred")  # doctest: +SKIP
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> dump = DumpArtefact.from_url("dump.yaml")
+        >>> dump.scheduler_tasks_in_state("erred")
         []
         """
         tasks = self.dump["scheduler"].get("tasks", {}).values()
@@ -212,8 +227,10 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.worker_tasks_in_state("executing")  # doctest: +SKIP
-        [{'key': 'inc-1c8dd6be', 'state': 'executing', ...}]
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> dump = DumpArtefact.from_url("dump.yaml")
+        >>> dump.worker_tasks_in_state("executing")
+        []
         """
         found = [task for facts in self._workers().values() for task in facts.get("tasks", {}).values()]
         return [task for task in found if state is None or task["state"] == state]
@@ -223,7 +240,9 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.missing_workers()  # doctest: +SKIP
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> dump = DumpArtefact.from_url("dump.yaml")
+        >>> dump.missing_workers()
         []
         """
         there = self._workers()
@@ -254,7 +273,11 @@ class DumpArtefact(Mapping[str, Any]):
 
         Examples
         --------
-        >>> dump.to_yamls("dump")  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> client.dump_cluster_state("dump", format="yaml")
+        >>> DumpArtefact.from_url("dump.yaml").to_yamls("yamls")
+        >>> any(Path("yamls").rglob("*.yaml"))
+        True
         """
         root = Path(root_dir) if root_dir is not None else Path.cwd()
         _expand(root / "scheduler", self.dump["scheduler"], scheduler_expand_keys)

@@ -61,7 +61,12 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
 
     Examples
     --------
-    >>> done, not_done = wait(client.map(sum, [[1, 2], [3, 4]]))  # doctest: +SKIP
+    >>> futures = client.map(inc, range(3))
+    >>> done, not_done = wait(futures)
+    >>> len(done), len(not_done)
+    (3, 0)
+    >>> wait(futures, return_when="FIRST_COMPLETED", timeout="10 s").done == done
+    True
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
@@ -119,8 +124,9 @@ def futures_of(o: Any, client: Any = None) -> list[Future[Any]]:
 
     Examples
     --------
-    >>> futures_of(client.persist(x))  # doctest: +SKIP
-    [<Future: pending, key: ('ones', 0)>, <Future: pending, key: ('ones', 1)>]
+    >>> import dask.array as da
+    >>> futures_of(client.persist(da.ones(2, chunks=1)))
+    [<Future: ..., key: ('ones_like-...', 0)>, <Future: ..., key: ('ones_like-...', 1)>]
     """
     futures = futures_in(o)
     if client is not None:
@@ -138,7 +144,7 @@ def fire_and_forget(obj: Any) -> None:
 
     Examples
     --------
-    >>> fire_and_forget(client.submit(print, "done"))  # doctest: +SKIP
+    >>> fire_and_forget(client.submit(inc, 1))  # runs although nobody waits for it
     """
     wires: dict[int, tuple[Connection, list[str]]] = {}
     for future in futures_in(obj):
@@ -186,10 +192,18 @@ class as_completed:
 
     Examples
     --------
-    >>> for future in as_completed(client.map(sum, [[1, 2], [3, 4]])):  # doctest: +SKIP
-    ...     print(future.result())
-    3
-    7
+    >>> sorted(future.result() for future in as_completed(client.map(inc, [1, 2])))
+    [2, 3]
+    >>> for future, result in as_completed(client.map(inc, [1]), with_results=True):
+    ...     result
+    2
+
+    On an event loop:
+
+    >>> async with Client(cluster.scheduler_address, asynchronous=True) as client:
+    ...     async for future in as_completed(client.map(inc, [1])):
+    ...         await future
+    2
     """
 
     def __init__(
@@ -236,7 +250,13 @@ class as_completed:
 
         Examples
         --------
-        >>> completed.add(client.submit(sum, [5, 6]))  # doctest: +SKIP
+        >>> completed = as_completed(client.map(inc, [1]))
+        >>> for future in completed:
+        ...     result = future.result()
+        ...     if result < 4:
+        ...         completed.add(client.submit(inc, result))
+        >>> result
+        4
         """
         self.update((future,))
 
@@ -245,7 +265,10 @@ class as_completed:
 
         Examples
         --------
-        >>> completed.update(client.map(sum, [[5, 6], [7, 8]]))  # doctest: +SKIP
+        >>> completed = as_completed()
+        >>> completed.update(client.map(inc, [1, 2]))
+        >>> completed.count()
+        2
         """
         futures = list(futures)
         for future in futures:
@@ -287,17 +310,35 @@ class as_completed:
 
         Examples
         --------
-        >>> as_completed(futures).count()  # doctest: +SKIP
+        >>> as_completed(client.map(inc, [1, 2])).count()
         2
         """
         return self._count
 
     def is_empty(self) -> bool:
-        """Return whether all futures have been yielded."""
+        """Return whether all futures have been yielded.
+
+        Examples
+        --------
+        >>> completed = as_completed(client.map(inc, [1]))
+        >>> completed.is_empty()
+        False
+        >>> next(completed).result(), completed.is_empty()
+        (2, True)
+        """
         return self._count == 0
 
     def has_ready(self) -> bool:
-        """Return whether there is a future that can be yielded without waiting."""
+        """Return whether there is a future that can be yielded without waiting.
+
+        Examples
+        --------
+        >>> futures = client.map(inc, [1, 2])
+        >>> client.gather(futures)
+        [2, 3]
+        >>> as_completed(futures).has_ready()
+        True
+        """
         return not self._ready.empty()
 
     def clear(self) -> None:
@@ -305,7 +346,10 @@ class as_completed:
 
         Examples
         --------
-        >>> completed.clear()  # doctest: +SKIP
+        >>> completed = as_completed(client.map(inc, [1, 2]))
+        >>> completed.clear()
+        >>> list(completed)
+        []
         """
         with lock:
             states = [futures[0].bound_state() for futures in self._waiting.values()]
@@ -402,7 +446,10 @@ class as_completed:
 
         Examples
         --------
-        >>> completed.next_batch(block=False)  # doctest: +SKIP
+        >>> completed = as_completed(client.map(inc, [1]))
+        >>> [future.result() for future in completed.next_batch()]
+        [2]
+        >>> completed.next_batch(block=False)
         []
         """
         return run_blocking(self._batch(block))
@@ -424,8 +471,9 @@ class as_completed:
 
         Examples
         --------
-        >>> for batch in as_completed(futures).batches():  # doctest: +SKIP
-        ...     print(len(batch))
+        >>> futures = client.map(inc, range(4))
+        >>> sum(len(batch) for batch in as_completed(futures).batches())
+        4
         """
         while not self.is_empty():
             yield self.next_batch(block=True)

@@ -199,11 +199,28 @@ class InternalError(DagrpcError):
 
 
 class CommClosedError(OSError):
-    """The connection to a peer is lost, or cannot be made."""
+    """The connection to a peer is lost, or cannot be made.
+
+    Examples
+    --------
+    >>> Client("127.0.0.1:1", timeout="100 ms")
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.CommClosedError: ... no dagrpc scheduler answers there
+    """
 
 
 class ClosedClientError(Exception):
-    """A client was used after it was closed."""
+    """A client was used after it was closed.
+
+    Examples
+    --------
+    >>> client.close()
+    >>> client.submit(inc, 1)
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.ClosedClientError: ...
+    """
 
 
 class ForkedProcessError(RuntimeError):
@@ -225,6 +242,15 @@ class FutureCancelledError(CancelledError):
         Why, as a word: ``lost dependencies``, ``scheduler-restart``, ``unknown``, ...
     msg : str or None
         Why, as a sentence.
+
+    Examples
+    --------
+    >>> future = client.submit(inc, 1)
+    >>> future.cancel(reason="too slow")
+    >>> future.result()
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.FutureCancelledError: ...too slow...
     """
 
     def __init__(self, key: str, reason: str = "unknown", msg: str | None = None) -> None:
@@ -244,6 +270,15 @@ class FuturesCancelledError(CancelledError):
     ----------
     error_groups : list of (keys, reason)
         The cancelled keys, by reason.
+
+    Examples
+    --------
+    >>> futures = client.map(inc, range(2))
+    >>> client.cancel(futures)
+    >>> wait(futures)
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.FuturesCancelledError: ...
     """
 
     def __init__(self, error_groups: Sequence[tuple[Sequence[Any], str]]) -> None:
@@ -277,6 +312,16 @@ class KilledWorker(Exception):
         Address of the last worker that died.
     allowed_failures : int
         How many deaths are allowed (``scheduler.allowed-failures``).
+
+    Examples
+    --------
+    >>> import os
+    >>> with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+    ...     with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+    ...         client.submit(os._exit, 1).result()
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.KilledWorker: ...
     """
 
     def __init__(self, task: str, last_worker: str, allowed_failures: int) -> None:
@@ -294,7 +339,17 @@ class KilledWorker(Exception):
 
 
 class NoValidWorkerError(Exception):
-    """No worker satisfied a task's restrictions within ``scheduler.no-workers-timeout``."""
+    """No worker satisfied a task's restrictions within ``scheduler.no-workers-timeout``.
+
+    Examples
+    --------
+    >>> with dask.config.set({"distributed.scheduler.no-workers-timeout": "100 ms"}):
+    ...     with LocalCluster(n_workers=1, processes=False) as cluster, Client(cluster) as client:
+    ...         client.submit(inc, 1, resources={"GPU": 1}).result()
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.NoValidWorkerError: ...
+    """
 
 
 class LostActorError(RuntimeError):
@@ -310,6 +365,13 @@ class WorkerStartTimeoutError(TimeoutError):
         How many are there, and how many were to be.
     timeout : float
         How long was waited, in seconds.
+
+    Examples
+    --------
+    >>> client.wait_for_workers(5, timeout="10 ms")
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.WorkerStartTimeoutError: Only 2/5 workers arrived ...
     """
 
     def __init__(self, available_workers: int, expected_workers: int, timeout: float) -> None:
@@ -334,6 +396,20 @@ class RemoteTaskError(Exception):
         Qualified name of the exception's type.
     traceback_text : str
         The formatted traceback.
+
+    Examples
+    --------
+    >>> import threading
+    >>> class Busy(Exception):
+    ...     def __init__(self, text):
+    ...         super().__init__(text)
+    ...         self.lock = threading.Lock()  # cannot be pickled
+    >>> def work():
+    ...     raise Busy("sad")
+    >>> client.submit(work).result()
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.RemoteTaskError: ...Busy: sad...
     """
 
     def __init__(self, type_name: str, message: str, traceback_text: str = "") -> None:
@@ -351,12 +427,23 @@ class Reschedule(Exception):
 
     Examples
     --------
-    >>> def fetch(url):
-    ...     if overloaded():
+    >>> def fetch(tries):
+    ...     if tries.get() < 3:
+    ...         tries.set(tries.get() + 1)
     ...         raise Reschedule()
-    ...     return download(url)
+    ...     return "fetched"
+    >>> tries = Variable()
+    >>> tries.set(1)
+    >>> client.submit(fetch, tries).result()
+    'fetched'
     """
 
 
 class VersionMismatchWarning(Warning):
-    """The peers run different versions of something that matters."""
+    """The peers run different versions of something that matters.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", VersionMismatchWarning)
+    """

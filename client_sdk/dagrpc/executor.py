@@ -48,9 +48,9 @@ class ClientExecutor(concurrent.futures.Executor):
 
     Examples
     --------
-    >>> with client.get_executor(retries=2) as executor:  # doctest: +SKIP
-    ...     print(executor.submit(pow, 2, 10).result())
-    ...     print(list(executor.map(abs, [-1, -2])))
+    >>> with client.get_executor(retries=2) as executor:
+    ...     executor.submit(pow, 2, 10).result()
+    ...     list(executor.map(abs, [-1, -2]))
     1024
     [1, 2]
     """
@@ -93,7 +93,8 @@ class ClientExecutor(concurrent.futures.Executor):
 
         Examples
         --------
-        >>> executor.submit(pow, 2, 10).result()  # doctest: +SKIP
+        >>> with client.get_executor() as executor:
+        ...     executor.submit(pow, 2, 10).result()
         1024
         """
         with self._lock:
@@ -138,7 +139,8 @@ class ClientExecutor(concurrent.futures.Executor):
 
         Examples
         --------
-        >>> list(executor.map(pow, range(4), [2, 2, 2, 2]))  # doctest: +SKIP
+        >>> with client.get_executor() as executor:
+        ...     list(executor.map(pow, range(4), [2, 2, 2, 2]))
         [0, 1, 4, 9]
         """
         deadline = Deadline(timeout)
@@ -177,7 +179,8 @@ class ClientExecutor(concurrent.futures.Executor):
 
         Examples
         --------
-        >>> executor.shutdown(cancel_futures=True)  # doctest: +SKIP
+        >>> executor = client.get_executor()
+        >>> executor.shutdown(cancel_futures=True)
         """
         with self._lock:
             self._shut = True

@@ -42,10 +42,16 @@ class Future(TaskRef, Generic[T]):
 
     Examples
     --------
-    >>> future = client.submit(sum, [1, 2])  # doctest: +SKIP
-    >>> future  # doctest: +SKIP
-    <Future: finished, type: int, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
-    >>> future.result()  # doctest: +SKIP
+    >>> future = client.submit(sum, [1, 2])
+    >>> future.result()
+    3
+    >>> future
+    <Future: finished, type: int, key: sum-...>
+
+    On an event loop a future is awaited:
+
+    >>> async with Client(cluster.scheduler_address, asynchronous=True) as client:
+    ...     await client.submit(sum, [1, 2])
     3
     """
 
@@ -82,7 +88,11 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> future.bind_client(client)  # doctest: +SKIP
+        >>> task = client.submit(inc, 1, key="x")
+        >>> future = Future("x")  # stands for a task that anybody may have submitted
+        >>> future.bind_client(client)
+        >>> future.result()
+        2
         """
         self._client = client
         self._state = client._want(self.key)
@@ -111,12 +121,24 @@ class Future(TaskRef, Generic[T]):
 
     @property
     def client(self) -> Client | None:
-        """The client that holds it; None for an unbound one."""
+        """The client that holds it; None for an unbound one.
+
+        Examples
+        --------
+        >>> client.submit(inc, 1).client is client
+        True
+        """
         return cast("Client | None", self._client)
 
     @property
     def executor(self) -> Client | None:
-        """The same as `client`."""
+        """The same as `client`.
+
+        Examples
+        --------
+        >>> client.submit(inc, 1).executor is client
+        True
+        """
         return self.client
 
     def _bound_client(self) -> Connection:
@@ -126,12 +148,30 @@ class Future(TaskRef, Generic[T]):
 
     @property
     def status(self) -> str | None:
-        """``pending``, ``finished``, ``error``, ``cancelled`` or ``lost``; None for an unbound future."""
+        """``pending``, ``finished``, ``error``, ``cancelled`` or ``lost``; None for an unbound future.
+
+        Examples
+        --------
+        >>> future = client.submit(int, "x")
+        >>> future.exception()
+        ValueError("invalid literal for int() with base 10: 'x'")
+        >>> future.status
+        'error'
+        """
         return None if self._state is None else self._state.status
 
     @property
     def type(self) -> type[T] | None:
-        """Type of the result; None while it is not known, or not here."""
+        """Type of the result; None while it is not known, or not here.
+
+        Examples
+        --------
+        >>> future = client.submit(inc, 1)
+        >>> future.result()
+        2
+        >>> future.type
+        <class 'int'>
+        """
         return None if self._state is None else find_type(self._state.type_name)
 
     def done(self) -> bool:
@@ -139,13 +179,26 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> client.submit(sum, [1, 2]).done()  # doctest: +SKIP
-        False
+        >>> future = client.submit(sum, [1, 2])
+        >>> future.result()
+        3
+        >>> future.done()
+        True
         """
         return self.bound_state().status in DONE
 
     def cancelled(self) -> bool:
-        """Return whether it was cancelled."""
+        """Return whether it was cancelled.
+
+        Examples
+        --------
+        >>> future = client.submit(sum, [1, 2])
+        >>> future.cancelled()
+        False
+        >>> future.cancel()
+        >>> future.cancelled()
+        True
+        """
         return self.bound_state().status == CANCELLED
 
     # --- what comes of it ----------------------------------------------------------------------------------------
@@ -169,7 +222,7 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> client.submit(sum, [1, 2]).result()  # doctest: +SKIP
+        >>> client.submit(sum, [1, 2]).result()
         3
         """
         result: T = self._bound_client()._result(self, timeout)
@@ -185,7 +238,7 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> client.submit(int, "x").exception()  # doctest: +SKIP
+        >>> client.submit(int, "x").exception()
         ValueError("invalid literal for int() with base 10: 'x'")
         """
         found: BaseException | None = self._bound_client()._failure(self, timeout, 0)
@@ -201,8 +254,10 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> traceback.format_tb(future.traceback())  # doctest: +SKIP
-        ['  File "job.py", line 3, in parse\\n    return int(text)\n']
+        >>> import traceback
+        >>> future = client.submit(int, "x")
+        >>> traceback.format_tb(future.traceback())
+        [...]
         """
         found: TracebackType | None = self._bound_client()._failure(self, timeout, 1)
         return found
@@ -217,7 +272,12 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> future.add_done_callback(lambda future: print(future.status))  # doctest: +SKIP
+        >>> import queue
+        >>> done = queue.Queue()
+        >>> future = client.submit(inc, 1)
+        >>> future.add_done_callback(done.put)
+        >>> done.get(timeout=10).status
+        'finished'
         """
         state = self.bound_state()
         callback = _Callback(self, fn)
@@ -233,7 +293,12 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> future.cancel(reason="too slow")  # doctest: +SKIP
+        >>> future = client.submit(inc, 1)
+        >>> future.cancel(reason="too slow")
+        >>> future.result()
+        Traceback (most recent call last):
+            ...
+        dagrpc.exceptions.FutureCancelledError: ...too slow...
         """
         return cast("Client", self._bound_client()).cancel([self], reason=reason, msg=msg, **kwargs)
 
@@ -244,7 +309,15 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> future.retry()  # doctest: +SKIP
+        >>> from pathlib import Path
+        >>> future = client.submit(Path("later.txt").absolute().read_text)
+        >>> future.exception()
+        FileNotFoundError(2, 'No such file or directory')
+        >>> Path("later.txt").write_text("here now")
+        8
+        >>> future.retry()
+        >>> future.result()
+        'here now'
         """
         return cast("Client", self._bound_client()).retry([self], **kwargs)
 
@@ -253,7 +326,10 @@ class Future(TaskRef, Generic[T]):
 
         Examples
         --------
-        >>> future.release()  # doctest: +SKIP
+        >>> future = client.submit(inc, 1)
+        >>> future.release()
+        >>> list(client.futures)
+        []
         """
         state, client = self._state, self._client
         if not self._released and state is not None and client is not None:

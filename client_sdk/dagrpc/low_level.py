@@ -19,6 +19,13 @@ def rpc(*args: Any, **kwargs: Any) -> NoReturn:
     ------
     NotImplementedError
         Always.
+
+    Examples
+    --------
+    >>> rpc("127.0.0.1:8786")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: ...
     """
     raise NotImplementedError(f"rpc: {_INSTEAD}")
 
@@ -30,6 +37,13 @@ async def connect(*args: Any, **kwargs: Any) -> NoReturn:
     ------
     NotImplementedError
         Always.
+
+    Examples
+    --------
+    >>> await connect("127.0.0.1:8786")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: ...
     """
     raise NotImplementedError(f"connect: {_INSTEAD}")
 
@@ -41,6 +55,13 @@ class Server:
     ------
     NotImplementedError
         Always.
+
+    Examples
+    --------
+    >>> Server()
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: ...
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

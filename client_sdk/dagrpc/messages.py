@@ -55,9 +55,10 @@ def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any =
 
     Examples
     --------
+    >>> import dagrpc
     >>> def load(path):
-    ...     dagrpc.print("loading", path)
-    >>> client.submit(load, "a.csv").result()  # doctest: +SKIP
+    ...     dagrpc.print("loading", path)  # in a task: shown where the clients are
+    >>> load("a.csv")
     loading a.csv
     """
     worker = running.any_worker()
@@ -110,10 +111,14 @@ def warn(
 
     Examples
     --------
+    >>> import dagrpc
     >>> def load(path):
-    ...     dagrpc.warn(f"{path} is empty", RuntimeWarning)
-    >>> client.submit(load, "a.csv").result()  # doctest: +SKIP
-    <stdin>:1: RuntimeWarning: a.csv is empty
+    ...     dagrpc.warn(f"{path} is empty", RuntimeWarning)  # in a task: shown where the clients are
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as shown:
+    ...     load("a.csv")
+    >>> shown[0].message
+    RuntimeWarning('a.csv is empty')
     """
     worker = running.any_worker()
     if worker is not None:

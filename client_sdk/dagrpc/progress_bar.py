@@ -65,9 +65,8 @@ def progress(
 
     Examples
     --------
-    >>> futures = client.map(time.sleep, [0.1] * 10)  # doctest: +SKIP
-    >>> progress(futures)  # doctest: +SKIP
-    [########################################] | 100% Completed | 1.0s
+    >>> progress(client.map(inc, range(10)))
+    [...####] | 100% Completed | ...s
     """
     if not callable(group_by) and group_by not in _GROUPINGS:
         raise ValueError("`group_by` should be 'spans', 'prefix', or a Callable")
@@ -198,9 +197,13 @@ class ProgressView:
 
     Examples
     --------
-    >>> view = progress(futures, notebook=True)  # doctest: +SKIP
-    >>> view.state  # doctest: +SKIP
-    {'inc': {'total': 10, 'finished': 4, 'erred': 0, 'processing': 2, 'queued': 4, 'no_worker': 0, 'waiting': 0}}
+    >>> futures = client.map(inc, range(10))
+    >>> view = progress(futures, notebook=True)
+    >>> import time
+    >>> while not view.done:
+    ...     time.sleep(0.01)
+    >>> view.state
+    {'inc': {'total': 10, 'finished': 10, ...}}
     """
 
     def __init__(self, client: Connection | None, multi: bool) -> None:

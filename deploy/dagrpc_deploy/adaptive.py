@@ -48,11 +48,13 @@ class Adaptive(AdaptiveCore):
 
     Examples
     --------
-    >>> from dagrpc import Adaptive
     >>> class AtNight(Adaptive):
     ...     async def target(self):
     ...         return 2 * await super().target()
-    >>> adaptive = cluster.adapt(Adaptive=AtNight, minimum=0, maximum=10)  # doctest: +SKIP
+    >>> with LocalCluster(n_workers=0, processes=False) as cluster, Client(cluster) as client:
+    ...     adaptive = cluster.adapt(Adaptive=AtNight, minimum=0, maximum=4)
+    ...     client.submit(inc, 1).result()
+    2
     """
 
     def __init__(

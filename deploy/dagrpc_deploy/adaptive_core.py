@@ -38,6 +38,21 @@ class AdaptiveCore:
     ------
     ValueError
         If a bound is impossible.
+
+    Examples
+    --------
+    >>> class Machines(AdaptiveCore):
+    ...     running = 0
+    ...
+    ...     async def target(self):
+    ...         return 3
+    ...
+    ...     async def scale_up(self, n):
+    ...         self.running = n
+    >>> machines = Machines(maximum=2)
+    >>> await machines.adapt()
+    >>> machines.running
+    2
     """
 
     plan: Collection[Hashable] = frozenset()

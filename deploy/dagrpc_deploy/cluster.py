@@ -73,7 +73,13 @@ class Cluster(Scalable):
 
     @property
     def asynchronous(self) -> bool:
-        """Whether methods return awaitables."""
+        """Whether methods return awaitables.
+
+        Examples
+        --------
+        >>> cluster.asynchronous
+        False
+        """
         return self._asynchronous or self._loop.inside
 
     def _run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> Any:
@@ -92,7 +98,14 @@ class Cluster(Scalable):
         callback_timeout: float | str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Call a coroutine function on dagrpc's loop: wait for its result, or return an awaitable."""
+        """Call a coroutine function on dagrpc's loop: wait for its result, or return an awaitable.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> cluster.sync(asyncio.sleep, 0, result="slept")
+        'slept'
+        """
         if asynchronous and not self.asynchronous:
             return asyncio.wrap_future(self._loop.submit(func(*args, **kwargs)))
         return self._run(func(*args, **kwargs), config.seconds(callback_timeout))
@@ -131,6 +144,13 @@ class Cluster(Scalable):
         ----------
         timeout : float, optional
             Seconds to let them finish before they are killed; 10 by default.
+
+        Examples
+        --------
+        >>> cluster = LocalCluster(n_workers=1, processes=False)
+        >>> cluster.close()
+        >>> cluster.status
+        <Status.closed: 'closed'>
         """
         if self.status == "closed":
             return self._run(_nothing()) if self.asynchronous else None
@@ -175,7 +195,14 @@ class Cluster(Scalable):
         return self._loop.loop
 
     def get_client(self) -> Client:
-        """Return a client of this cluster."""
+        """Return a client of this cluster.
+
+        Examples
+        --------
+        >>> with cluster.get_client() as client:
+        ...     client.submit(inc, 1).result()
+        2
+        """
         from dagrpc.client import Client
 
         return Client(self, asynchronous=self._asynchronous)
@@ -187,6 +214,10 @@ class Cluster(Scalable):
         ------
         WorkerStartTimeoutError
             If there are not within `timeout` seconds.
+
+        Examples
+        --------
+        >>> cluster.wait_for_workers(2, timeout=30)
         """
         return self._run(self._wait_for_workers(n_workers, timeout))
 
@@ -227,8 +258,8 @@ class Cluster(Scalable):
 
         Examples
         --------
-        >>> print(cluster.get_logs()["Scheduler"])  # doctest: +SKIP
-        2026-09-30 12:00:00,123 - dagrpc.scheduler - INFO - Client Client-1 connected
+        >>> print(cluster.get_logs(cluster=True, scheduler=False, workers=False)["Cluster"])
+        20... - Started, with its scheduler at 127.0.0.1:...
         """
         return self._run(self._get_logs(cluster, scheduler, workers))
 
@@ -256,7 +287,13 @@ class Cluster(Scalable):
 
     @property
     def dashboard_link(self) -> str:
-        """Where the dashboard is; empty while there is none."""
+        """Where the dashboard is; empty while there is none.
+
+        Examples
+        --------
+        >>> cluster.dashboard_link
+        ''
+        """
         return ""
 
     def _summary(self) -> tuple[int, int, int] | None:

@@ -92,9 +92,15 @@ protocol, blocked_handlers, scheduler_sync_interval
 
     Examples
     --------
-    >>> from dagrpc import Client, LocalCluster
-    >>> with LocalCluster(n_workers=2) as cluster, Client(cluster) as client:
+    >>> with LocalCluster(n_workers=2, processes=False) as cluster, Client(cluster) as client:
     ...     client.submit(sum, [1, 2, 3]).result()
+    6
+
+    On an event loop:
+
+    >>> async with LocalCluster(n_workers=1, processes=False, asynchronous=True) as cluster:
+    ...     async with Client(cluster, asynchronous=True) as client:
+    ...         await client.submit(sum, [1, 2, 3])
     6
     """
 

@@ -27,14 +27,17 @@ class ProcessInterface:
 
     Examples
     --------
-    >>> from dagrpc import ProcessInterface
     >>> class BatchJob(ProcessInterface):
     ...     async def start(self):
-    ...         self.job = submit_to_batch_system(f"dagrpc worker {self.scheduler}")
+    ...         self.command = f"dagrpc worker {self.scheduler}"  # to be given to the batch system
     ...         await super().start()
+    ...
     ...     async def close(self, timeout=None):
-    ...         self.job.cancel()
+    ...         self.command = None  # to be taken back from it
     ...         await super().close()
+    >>> async with BatchJob("127.0.0.1:8786") as job:
+    ...     job.command
+    'dagrpc worker 127.0.0.1:8786'
     """
 
     def __init__(self, scheduler: str | None = None, name: Any | None = None) -> None:

@@ -73,17 +73,35 @@ class Scalable:
 
     @property
     def plan(self) -> set[Hashable]:
-        """Names of the workers that there are to be."""
+        """Names of the workers that there are to be.
+
+        Examples
+        --------
+        >>> sorted(cluster.plan)
+        [0, 1]
+        """
         return set(self._planned())
 
     @property
     def requested(self) -> set[Hashable]:
-        """Names of those that were started, whether they have come or not."""
+        """Names of those that were started, whether they have come or not.
+
+        Examples
+        --------
+        >>> sorted(cluster.requested)
+        [0, 1]
+        """
         return set(self._requested())
 
     @property
     def observed(self) -> set[Hashable]:
-        """Names of those that the scheduler knows, as of a moment ago."""
+        """Names of those that the scheduler knows, as of a moment ago.
+
+        Examples
+        --------
+        >>> sorted(cluster.observed)
+        [0, 1]
+        """
         self._look()
         return self._observed()
 
@@ -162,6 +180,14 @@ class Scalable:
         ------
         ValueError
             If `n` is negative, or it is not known how much memory or how many threads a worker has.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=1, processes=False) as cluster:
+        ...     cluster.scale(2)
+        ...     cluster.wait_for_workers(2)
+        ...     len(cluster.observed)
+        2
         """
         if n < 0:
             raise ValueError(f"A cluster cannot have {n} workers")
@@ -261,10 +287,10 @@ class Scalable:
 
         Examples
         --------
-        >>> from dagrpc import LocalCluster
-        >>> cluster = LocalCluster(n_workers=0, threads_per_worker=1)
-        >>> adaptive = cluster.adapt(minimum=0, maximum=4)
-        >>> cluster.close()
+        >>> with LocalCluster(n_workers=0, processes=False) as cluster, Client(cluster) as client:
+        ...     adaptive = cluster.adapt(minimum=0, maximum=2)
+        ...     client.submit(inc, 1).result()  # a worker comes
+        2
         """
         options = {**self._adaptive_options, **kwargs}
         bounds: Mapping[str, tuple[float | None, float | None]] = {

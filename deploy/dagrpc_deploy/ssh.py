@@ -156,12 +156,14 @@ def SSHCluster(
 
     Examples
     --------
-    >>> from dagrpc import Client, SSHCluster
-    >>> cluster = SSHCluster(
-    ...     ["node-1", "node-1", "node-2"],
-    ...     connect_options={"username": "dask"},
-    ...     worker_options={"nthreads": 4, "n_workers": 2},
-    ... )  # doctest: +SKIP
+    ::
+
+        cluster = SSHCluster(
+            ["node-1", "node-1", "node-2"],
+            connect_options={"username": "dask"},
+            worker_options={"nthreads": 4, "n_workers": 2},
+        )
+        client = Client(cluster)
     """
     if not hosts:
         raise ValueError("hosts must name a host for the scheduler and one for each worker; got none")

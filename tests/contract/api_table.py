@@ -49,6 +49,9 @@ adapt asynchronous close dashboard_link get_client get_logs observed plan reques
 sync wait_for_workers
 """)
 
+MEMBERS = {"Client": CLIENT, "Future": FUTURE, "as_completed": AS_COMPLETED, "LocalCluster": LOCAL_CLUSTER}
+"""The members that the page lists, by class."""
+
 
 def first_sentence(thing: Any) -> str:
     """Return the first line of a docstring."""
@@ -94,13 +97,11 @@ def page() -> str:
         "# API",
         "",
         "Made from the code by `python -m tests.contract.api_table`; a test checks that it is fresh. The names are",
-        "those of distributed 2026.8 and dagrpc's own. `help()` on each has parameters, errors and an example.",
+        "those of distributed 2026.8 and dagrpc's own. `help()` on each has parameters, errors and an example, which",
+        "the tests run. There `client` is a client of `cluster`, of two workers of two threads, and `inc` adds 1.",
         "",
         *section("`dagrpc`", dagrpc, names),
-        *section("`Client`", dagrpc.Client, CLIENT),
-        *section("`Future`", dagrpc.Future, FUTURE),
-        *section("`as_completed`", dagrpc.as_completed, AS_COMPLETED),
-        *section("`LocalCluster`", dagrpc.LocalCluster, LOCAL_CLUSTER),
+        *(line for name, found in MEMBERS.items() for line in section(f"`{name}`", getattr(dagrpc, name), found)),
         *comparison(),
     ]
     return "\n".join(lines).rstrip() + "\n"

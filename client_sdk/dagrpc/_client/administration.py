@@ -61,8 +61,12 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.run(os.getpid)  # doctest: +SKIP
-        {'127.0.0.1:40001': 4711, '127.0.0.1:40002': 4712}
+        >>> def where(dask_worker):
+        ...     return dask_worker.name
+        >>> client.run(where)
+        {'127.0.0.1:...': ..., '127.0.0.1:...': ...}
+        >>> sorted(client.run(where).values())
+        [0, 1]
         """
         if on_error not in ("raise", "return", "ignore"):
             raise ValueError(f"on_error must be 'raise', 'return' or 'ignore', not {on_error!r}")
@@ -87,8 +91,10 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.run_on_scheduler(os.getpid)  # doctest: +SKIP
-        4710
+        >>> def count(dask_scheduler):
+        ...     return len(dask_scheduler.workers)
+        >>> client.run_on_scheduler(count)
+        2
         """
         return self._call(admin.run_on_scheduler(self._session, function, args, kwargs))
 
@@ -109,8 +115,11 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.who_has(futures)  # doctest: +SKIP
-        {'inc-1c8dd6be1c21646c71f76c16d09304ea': ['127.0.0.1:40001']}
+        >>> future = client.submit(inc, 1, key="x")
+        >>> future.result()
+        2
+        >>> client.who_has(future)
+        {'x': ['127.0.0.1:...']}
         """
         return self._call(admin.who_has(self._session, None if futures is None else self._wires(futures)))
 
@@ -142,8 +151,11 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.has_what()  # doctest: +SKIP
-        {'127.0.0.1:40001': ['inc-1c8dd6be1c21646c71f76c16d09304ea'], '127.0.0.1:40002': []}
+        >>> futures = client.map(inc, range(2))
+        >>> client.gather(futures)
+        [1, 2]
+        >>> client.has_what()
+        {'127.0.0.1:...': [...], '127.0.0.1:...': [...]}
         """
         return self._call(admin.has_what(self._session, workers))
 
@@ -162,8 +174,8 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.processing()  # doctest: +SKIP
-        {'127.0.0.1:40001': ['sleep-8c0a2b9d5b8d7e1f4a3c2b1d0e9f8a7b'], '127.0.0.1:40002': []}
+        >>> client.processing()
+        {'127.0.0.1:...': [], '127.0.0.1:...': []}
         """
         return self._call(admin.processing(self._session, workers))
 
@@ -182,8 +194,8 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.nthreads()  # doctest: +SKIP
-        {'127.0.0.1:40001': 4, '127.0.0.1:40002': 4}
+        >>> client.nthreads()
+        {'127.0.0.1:...': 2, '127.0.0.1:...': 2}
         """
         return self._call(admin.nthreads(self._session, workers))
 
@@ -204,8 +216,11 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.scheduler_info()["n_workers"]  # doctest: +SKIP
-        2
+        >>> info = client.scheduler_info()
+        >>> info["n_workers"], info["total_threads"]
+        (2, 4)
+        >>> sorted(worker["name"] for worker in info["workers"].values())
+        [0, 1]
         """
         return self._call(admin.scheduler_info(self._session, n_workers))
 
@@ -226,7 +241,7 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.wait_for_workers(2, timeout="30 s")  # doctest: +SKIP
+        >>> client.wait_for_workers(2, timeout="30 s")
         """
         if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
             raise ValueError(f"`n_workers` must be a positive integer. Instead got {n_workers!r}.")
@@ -253,7 +268,11 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.restart()  # doctest: +SKIP
+        >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+        ...     future = client.submit(inc, 1)
+        ...     client.restart()
+        ...     future.status
+        'cancelled'
         """
         return self._run(self._restart((), timeout, wait_for_workers, raise_for_error=True, answer=False))
 
@@ -278,8 +297,9 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.restart_workers(["127.0.0.1:40001"])  # doctest: +SKIP
-        {'127.0.0.1:40001': 'OK'}
+        >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+        ...     client.restart_workers([0])
+        {'127.0.0.1:...': 'OK'}
         """
         names = worker_names(workers)
         if not names:
@@ -321,8 +341,10 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.retire_workers(n=1)  # doctest: +SKIP
-        {'127.0.0.1:40002': {...}}
+        >>> with LocalCluster(n_workers=2, processes=False) as cluster, Client(cluster) as client:
+        ...     retired = client.retire_workers(n=1)
+        ...     len(retired), len(client.nthreads())
+        (1, 1)
         """
         if not close_workers:
             raise NotImplementedError("Retired workers close; keep them with close_workers=True left out")
@@ -337,7 +359,11 @@ class Administration(Connection):
 
         Examples
         --------
-        >>> client.shutdown()  # doctest: +SKIP
+        >>> cluster = LocalCluster(n_workers=1, processes=False)
+        >>> client = Client(cluster)
+        >>> client.shutdown()
+        >>> cluster.status, client.status
+        (<Status.closed: 'closed'>, 'closed')
         """
         return self._run(self._shutdown())
 

@@ -67,8 +67,10 @@ class CollectionVerbs(Administration):
 
         Examples
         --------
-        >>> x = dask.delayed(sum)([1, 2])  # doctest: +SKIP
-        >>> client.compute(x).result()  # doctest: +SKIP
+        >>> x = dask.delayed(sum)([1, 2])
+        >>> client.compute(x).result()
+        3
+        >>> client.compute(x, sync=True)
         3
         """
         futures = _collections.compute_collections(
@@ -105,8 +107,9 @@ class CollectionVerbs(Administration):
 
         Examples
         --------
-        >>> x = client.persist(dask.array.ones(1000, chunks=100))  # doctest: +SKIP
-        >>> x.sum().compute()  # doctest: +SKIP
+        >>> import dask.array as da
+        >>> x = client.persist(da.ones(1000, chunks=100))
+        >>> float(x.sum().compute())
         1000.0
         """
         return _collections.persist_collections(
@@ -157,7 +160,7 @@ class CollectionVerbs(Administration):
 
         Examples
         --------
-        >>> client.get({"x": (sum, [1, 2]), "y": (sum, ["x", "x"])}, ["x", ["y"]])  # doctest: +SKIP
+        >>> client.get({"x": (sum, [1, 2]), "y": (sum, ["x", "x"])}, ["x", ["y"]])
         [3, [6]]
         """
         futures = _collections.graph_to_futures(

@@ -215,7 +215,7 @@ class Connection:
 
         Examples
         --------
-        >>> client.close()  # doctest: +SKIP
+        >>> client.close()
         """
         seconds = self._timeout if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
         return self._run(self._close(seconds))
@@ -347,8 +347,8 @@ class Connection:
 
         Examples
         --------
-        >>> Client.current()  # doctest: +SKIP
-        <Client: '127.0.0.1:8786' processes=2 threads=2>
+        >>> Client.current() is client
+        True
         """
         client = current.current_client(allow_global)
         if client is None:
@@ -364,8 +364,9 @@ class Connection:
 
         Examples
         --------
-        >>> with client.as_current():  # doctest: +SKIP
-        ...     future = pickle.loads(data)
+        >>> with Client(cluster.scheduler_address, set_as_default=False) as other, other.as_current():
+        ...     get_client() is other
+        True
         """
         return current.as_current(self)
 

@@ -32,8 +32,10 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> client = Client("127.0.0.1:8786", asynchronous=True)  # doctest: +SKIP
-        >>> await client.start()  # doctest: +SKIP
+        >>> client = Client(cluster.scheduler_address, asynchronous=True)
+        >>> await client.start()
+        <Client: '127.0.0.1:...' processes=2 threads=4>
+        >>> await client.close()
         """
         if self._asynchronous:
             return self._start_awaiting()
@@ -68,8 +70,8 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> async def answer(): return 42  # doctest: +SKIP
-        >>> client.sync(answer)  # doctest: +SKIP
+        >>> async def answer(): return 42
+        >>> client.sync(answer)
         42
         """
         operation = self._coroutine(func, args, kwargs, config.seconds(callback_timeout))
@@ -89,8 +91,10 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> client.run_coroutine(asyncio.sleep, 0.1)  # doctest: +SKIP
-        {'127.0.0.1:40001': None, '127.0.0.1:40002': None}
+        >>> async def double(x):
+        ...     return 2 * x
+        >>> client.run_coroutine(double, 21)
+        {'127.0.0.1:...': 42, '127.0.0.1:...': 42}
         """
         return self.run(function, *args, **kwargs)
 
@@ -99,8 +103,9 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> client.futures_of(client.persist(frame))  # doctest: +SKIP
-        [<Future: finished, type: pandas.DataFrame, key: ('read-csv-0a1b2c3d', 0)>]
+        >>> import dask.array as da
+        >>> client.futures_of(client.persist(da.ones(2, chunks=1)))
+        [<Future: ..., key: ('ones_like-...', 0)>, <Future: ..., key: ('ones_like-...', 1)>]
         """
         found: list[Future[Any]] = futures_of(futures, client=self)
         return found
@@ -112,7 +117,10 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> x = client.normalize_collection(x)  # doctest: +SKIP
+        >>> x = dask.delayed(inc)(1)
+        >>> future = client.compute(x)
+        >>> client.normalize_collection(x).compute()  # waits for the task of `future`
+        2
         """
         if not is_dask_collection(collection):
             raise TypeError(f"normalize_collection wants a dask collection, not {collection!r}")
@@ -135,8 +143,9 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> Client.get_restrictions([x], {x: "alice"}, allow_other_workers=False)  # doctest: +SKIP
-        ({('sum-0a1b2c3d', 0): ['alice']}, [])
+        >>> x = dask.delayed(inc)(1, dask_key_name="x")
+        >>> Client.get_restrictions([x], {x: "alice"}, allow_other_workers=False)
+        ({'x': ['alice']}, [])
         """
         by_collection = workers if isinstance(workers, dict) else {tuple(collections): workers}
         restrictions: dict[Hashable, list[str]] = {}
@@ -158,7 +167,10 @@ class Conveniences(Administration):
 
         Examples
         --------
-        >>> client.write_scheduler_file("scheduler.json")  # doctest: +SKIP
+        >>> client.write_scheduler_file("scheduler.json")
+        >>> with Client(scheduler_file="scheduler.json") as other:
+        ...     other.submit(inc, 1).result()
+        2
         """
         if self.scheduler_file:
             raise ValueError("Scheduler file already set")

@@ -130,7 +130,10 @@ def ensure_default_client(client: Connection) -> None:
 
     Examples
     --------
-    >>> ensure_default_client(client)  # doctest: +SKIP
+    >>> with Client(cluster.scheduler_address, set_as_default=False) as other:
+    ...     ensure_default_client(other)
+    ...     default_client() is other
+    True
     """
     with _lock:
         if client in _defaults[:-1]:
@@ -145,8 +148,10 @@ def temp_default_client(c: Connection) -> Iterator[None]:
 
     Examples
     --------
-    >>> with temp_default_client(other):  # doctest: +SKIP
-    ...     frame.compute()
+    >>> with Client(cluster.scheduler_address, set_as_default=False) as other:
+    ...     with temp_default_client(other):
+    ...         dask.delayed(inc)(1).compute()  # by the other client
+    2
     """
     with as_current(c), dask.config.set(scheduler=c):
         yield

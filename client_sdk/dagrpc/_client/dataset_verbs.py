@@ -30,7 +30,15 @@ class DatasetVerbs(Connection):
 
     @property
     def datasets(self) -> Datasets:
-        """The published datasets: a mapping that can be changed."""
+        """The published datasets: a mapping that can be changed.
+
+        Examples
+        --------
+        >>> client.datasets["numbers"] = client.submit(range, 3)
+        >>> list(client.datasets)
+        ['numbers']
+        >>> del client.datasets["numbers"]
+        """
         return Datasets(self)
 
     def publish_dataset(self, *args: Any, name: Hashable = None, override: bool = False, **kwargs: Any) -> Any:
@@ -58,9 +66,12 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> flights = client.persist(flights)  # doctest: +SKIP
-        >>> client.publish_dataset(flights=flights)  # doctest: +SKIP
-        >>> client.publish_dataset(flights, name=("flights", 2013))  # doctest: +SKIP
+        >>> numbers = client.submit(range, 3)
+        >>> client.publish_dataset(numbers=numbers)
+        >>> client.publish_dataset(numbers, name=("numbers", 2013))
+        >>> sorted(client.list_datasets(), key=str)
+        [('numbers', 2013), 'numbers']
+        >>> client.unpublish_dataset(["numbers", ("numbers", 2013)])
         """
         entries = {_wire(key): value for key, value in _entries(args, name, kwargs).items()}
         return self._run(self._publish(entries, override))
@@ -97,7 +108,12 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> client.get_dataset("flights")  # doctest: +SKIP
+        >>> client.publish_dataset(answer=client.submit(inc, 41))
+        >>> client.get_dataset("answer").result()
+        42
+        >>> client.get_dataset("question", default="none")
+        'none'
+        >>> client.unpublish_dataset("answer")
         """
         names = name if isinstance(name, list) else [name]
         return self._run(self._get_dataset(name, [_wire(item) for item in names], default))
@@ -124,8 +140,10 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> client.list_datasets()  # doctest: +SKIP
-        ('flights', 'planes')
+        >>> client.publish_dataset(answer=client.submit(inc, 41))
+        >>> client.list_datasets()
+        ('answer',)
+        >>> client.unpublish_dataset("answer")
         """
         return self._run(self._list_datasets())
 
@@ -146,7 +164,10 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> client.unpublish_dataset("flights")  # doctest: +SKIP
+        >>> client.publish_dataset(answer=client.submit(inc, 41))
+        >>> client.unpublish_dataset("answer")
+        >>> client.list_datasets()
+        ()
         """
         names = name if isinstance(name, list) else [name]
         return self._run(self._unpublish([_wire(item) for item in names]))
@@ -176,8 +197,8 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> client.set_metadata("model", {"version": 3})  # doctest: +SKIP
-        >>> client.set_metadata(["model", "trained"], True)  # doctest: +SKIP
+        >>> client.set_metadata("model", {"version": 3})
+        >>> client.set_metadata(["model", "trained"], True)
         """
         if key == []:
             raise ValueError("Metadata is set under at least one key; the list of keys is empty")
@@ -205,8 +226,10 @@ class DatasetVerbs(Connection):
 
         Examples
         --------
-        >>> client.get_metadata(["model", "version"])  # doctest: +SKIP
+        >>> client.set_metadata("model", {"version": 3})
+        >>> client.get_metadata(["model", "version"])
         3
+        >>> client.get_metadata(["model", "author"], default=None)
         """
         paths = [keys] if isinstance(keys, list) else [[keys]]
         if isinstance(keys, tuple):
@@ -273,9 +296,12 @@ class Datasets(MutableMapping[Hashable, Any]):
 
     Examples
     --------
-    >>> client.datasets["flights"] = flights  # doctest: +SKIP
-    >>> list(client.datasets)  # doctest: +SKIP
-    ['flights']
+    >>> client.datasets["answer"] = client.submit(inc, 41)
+    >>> client.datasets["answer"].result()
+    42
+    >>> list(client.datasets)
+    ['answer']
+    >>> del client.datasets["answer"]
     """
 
     def __init__(self, client: DatasetVerbs) -> None:

@@ -34,7 +34,7 @@ class EventVerbs(LogVerbs):
 
         Examples
         --------
-        >>> client.log_event("progress", {"done": 3, "of": 10})  # doctest: +SKIP
+        >>> client.log_event("progress", {"done": 3, "of": 10})
         """
         self._check_open()
         self._session.send(pb.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))
@@ -57,8 +57,9 @@ class EventVerbs(LogVerbs):
 
         Examples
         --------
-        >>> client.get_events("progress")  # doctest: +SKIP
-        ((1790000000.123, {'done': 3, 'of': 10}),)
+        >>> client.log_event("steps", {"done": 3, "of": 10})
+        >>> client.get_events("steps")
+        ((..., {'done': 3, 'of': 10}),)
         """
         return self._call(self._get_events(topic))
 
@@ -91,7 +92,12 @@ class EventVerbs(LogVerbs):
 
         Examples
         --------
-        >>> client.subscribe_topic("progress", lambda event: print(event[1]))  # doctest: +SKIP
+        >>> import queue
+        >>> messages = queue.Queue()
+        >>> client.subscribe_topic("stages", lambda event: messages.put(event[1]))
+        >>> client.log_event("stages", "halfway")
+        >>> messages.get(timeout=10)
+        'halfway'
         """
         if not callable(handler):
             raise TypeError(f"The handler of an event must be a function, not {handler!r}")
@@ -119,7 +125,8 @@ class EventVerbs(LogVerbs):
 
         Examples
         --------
-        >>> client.unsubscribe_topic("progress")  # doctest: +SKIP
+        >>> client.subscribe_topic("stages", lambda event: None)
+        >>> client.unsubscribe_topic("stages")
         """
         self._check_open()
         self._session.topics.unsubscribe(topic_names(topic))

@@ -39,8 +39,9 @@ class LogVerbs(Connection):
 
         Examples
         --------
-        >>> client.get_scheduler_logs(n=1)  # doctest: +SKIP
-        (('INFO', '2026-09-30 12:00:00,123 - dagrpc.scheduler - INFO - Client Client-1 connected'),)
+        >>> logs = client.get_scheduler_logs(n=10)  # pairs of level and line, the latest first
+        >>> len(logs) <= 10
+        True
         """
         return self._call(self._scheduler_logs(_count(n)))
 
@@ -70,8 +71,10 @@ class LogVerbs(Connection):
 
         Examples
         --------
-        >>> client.get_worker_logs(n=1)  # doctest: +SKIP
-        {'127.0.0.1:40001': (('INFO', '2026-09-30 12:00:00,123 - dagrpc.worker - INFO - Worker 0 ...'),)}
+        >>> client.submit(int, "x", workers=[0]).exception()
+        ValueError("invalid literal for int() with base 10: 'x'")
+        >>> client.get_worker_logs(n=1, workers=[0])
+        {'127.0.0.1:...': (('WARNING', "... - dagrpc.worker - WARNING - Task int-... failed: ..."),)}
         """
         return self._call(self._worker_logs(_count(n), workers, nanny))
 
@@ -106,7 +109,14 @@ class LogVerbs(Connection):
 
         Examples
         --------
-        >>> client.forward_logging("model", logging.INFO)  # doctest: +SKIP
+        >>> import logging
+        >>> client.forward_logging("model", logging.INFO)
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> def fit():
+        ...     logging.getLogger("model").info("fitted")  # also logged where the client is
+        >>> client.submit(fit).result()
+        >>> client.unforward_logging("model")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
         """
         name, topic = _forwarding(logger_name)
         if isinstance(level, str):
@@ -135,7 +145,10 @@ class LogVerbs(Connection):
 
         Examples
         --------
-        >>> client.unforward_logging("model")  # doctest: +SKIP
+        >>> client.forward_logging("model")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> client.unforward_logging("model")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
         """
         name, topic = _forwarding(logger_name)
         self._check_open()

@@ -19,8 +19,8 @@ def default_client(c: Client | None = None) -> Client:
 
     Examples
     --------
-    >>> default_client()  # doctest: +SKIP
-    <Client: '127.0.0.1:8786' processes=2 threads=2>
+    >>> default_client() is client
+    True
     """
     if c is not None:
         return c
@@ -47,8 +47,11 @@ def get_client(address: str | None = None, timeout: Duration = None, resolve_add
 
     Examples
     --------
-    >>> get_client().submit(sum, [1, 2])  # doctest: +SKIP
-    <Future: pending, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+    >>> def total(n):
+    ...     client = get_client()  # the one of the worker
+    ...     return sum(client.gather(client.map(inc, range(n))))
+    >>> client.submit(total, 3).result()
+    6
     """
     client = current.current_client()
     if isinstance(client, Client) and (address is None or client._session.address == parse_address(address)):

@@ -38,8 +38,9 @@ def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Dura
 
     Examples
     --------
-    >>> sync(client.loop, client.scheduler_info)  # doctest: +SKIP
-    {'type': 'Scheduler', ...}
+    >>> import asyncio
+    >>> sync(client.loop, asyncio.sleep, 0, result="slept")
+    'slept'
     """
     # Tornado's, which wraps one of asyncio's.
     loop = getattr(loop, "asyncio_loop", loop)
@@ -78,8 +79,7 @@ class EventLoop:
 
     Examples
     --------
-    >>> client.loop.add_callback(print, "on the loop")  # doctest: +SKIP
-    on the loop
+    >>> client.loop.add_callback(client.log_event, "topic", "said on the loop")
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -63,8 +63,15 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.register_plugin(MyPlugin(), name="mine")  # doctest: +SKIP
-        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        >>> class Greeting(WorkerPlugin):
+        ...     def setup(self, worker):
+        ...         worker.greeting = "hello"
+        >>> client.register_plugin(Greeting(), name="greeting")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> client.submit(lambda: get_worker().greeting).result()
+        'hello'
+        >>> client.unregister_worker_plugin("greeting")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
         """
         if isinstance(plugin, type):
             raise TypeError(f"Please provide an instance of a plugin, not a type: {plugin.__name__}()")
@@ -107,8 +114,16 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.upload_file("model.py")  # doctest: +SKIP
-        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        >>> from pathlib import Path
+        >>> Path("doubling.py").write_text("def double(x): return 2 * x")
+        27
+        >>> client.upload_file("doubling.py")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> def use(x):
+        ...     import doubling
+        ...     return doubling.double(x)
+        >>> client.submit(use, 21).result()
+        42
         """
         from dagrpc.plugins.upload import SchedulerUploadFile, UploadFile
 
@@ -127,8 +142,10 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.register_worker_plugin(MyPlugin())  # doctest: +SKIP
-        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        >>> client.register_worker_plugin(WorkerPlugin(), name="mine")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> client.unregister_worker_plugin("mine")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
         """
         if nanny is not None and nanny is not isinstance(plugin, NannyPlugin):
             raise TypeError(
@@ -148,7 +165,8 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.register_scheduler_plugin(MyPlugin())  # doctest: +SKIP
+        >>> client.register_scheduler_plugin(SchedulerPlugin(), name="mine")
+        >>> client.unregister_scheduler_plugin("mine")
         """
         if idempotent is not None:
             plugin.idempotent = idempotent
@@ -178,8 +196,10 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.unregister_worker_plugin("mine")  # doctest: +SKIP
-        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        >>> client.register_plugin(WorkerPlugin(), name="mine")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> client.unregister_worker_plugin("mine")
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
         """
         kind = pb.PLUGIN_KIND_NANNY if nanny else pb.PLUGIN_KIND_WORKER
         return self._call(_unregister(self._session, pb.UnregisterPluginRequest(kind=kind, name=name)))
@@ -199,7 +219,8 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.unregister_scheduler_plugin("mine")  # doctest: +SKIP
+        >>> client.register_plugin(SchedulerPlugin(), name="mine")
+        >>> client.unregister_scheduler_plugin("mine")
         """
         request = pb.UnregisterPluginRequest(kind=pb.PLUGIN_KIND_SCHEDULER, name=name)
         return self._call(_unregister(self._session, request))
@@ -214,8 +235,12 @@ class Plugging(Administration):
 
         Examples
         --------
-        >>> client.register_worker_callbacks(prepare)  # doctest: +SKIP
-        {'127.0.0.1:40001': {'status': 'OK'}, '127.0.0.1:40002': {'status': 'OK'}}
+        >>> def prepare(dask_worker):
+        ...     dask_worker.prepared = True
+        >>> client.register_worker_callbacks(prepare)
+        {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+        >>> client.submit(lambda: get_worker().prepared).result()
+        True
         """
         return self.register_plugin(_SetupFunction(setup))
 

@@ -25,10 +25,10 @@ class Event(Primitive):
 
     Examples
     --------
-    >>> event = Event("ready")  # doctest: +SKIP
-    >>> future = client.submit(event.wait)  # doctest: +SKIP
-    >>> event.set()  # doctest: +SKIP
-    >>> future.result()  # doctest: +SKIP
+    >>> ready = Event("ready")
+    >>> future = client.submit(lambda: Event("ready").wait())
+    >>> ready.set()
+    >>> future.result()
     True
     """
 
@@ -44,7 +44,10 @@ class Event(Primitive):
 
         Examples
         --------
-        >>> event.set()  # doctest: +SKIP
+        >>> event = Event("ready")
+        >>> event.set()
+        >>> event.is_set()
+        True
         """
         return self.client._run(self._set())
 
@@ -53,7 +56,11 @@ class Event(Primitive):
 
         Examples
         --------
-        >>> event.clear()  # doctest: +SKIP
+        >>> event = Event("ready")
+        >>> event.set()
+        >>> event.clear()
+        >>> event.is_set()
+        False
         """
         return self.client._run(self._clear())
 
@@ -62,7 +69,7 @@ class Event(Primitive):
 
         Examples
         --------
-        >>> event.is_set()  # doctest: +SKIP
+        >>> Event().is_set()
         False
         """
         return self.client._run(self._wait(0.0))
@@ -82,8 +89,12 @@ class Event(Primitive):
 
         Examples
         --------
-        >>> event.wait(timeout="1s")  # doctest: +SKIP
+        >>> event = Event()
+        >>> event.wait(timeout="10 ms")
         False
+        >>> event.set()
+        >>> event.wait()
+        True
         """
         return self.client._run(self._wait(wait_seconds(timeout)))
 

@@ -40,9 +40,8 @@ class MultiLock(Holding):
 
     Examples
     --------
-    >>> lock = MultiLock(["x", "y"])  # doctest: +SKIP
-    >>> with lock:  # doctest: +SKIP
-    ...     swap("x", "y")
+    >>> with MultiLock(["x", "y"]):
+    ...     pass  # nobody else changes x or y meanwhile
     """
 
     _arguments = ("names",)
@@ -86,8 +85,10 @@ class MultiLock(Holding):
 
         Examples
         --------
-        >>> lock.acquire(timeout="1s", num_locks=1)  # doctest: +SKIP
+        >>> lock = MultiLock(["x", "y"])
+        >>> lock.acquire(timeout="1s", num_locks=1)  # one of the two
         True
+        >>> lock.release()
         """
         return self.client._run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
 
@@ -101,7 +102,10 @@ class MultiLock(Holding):
 
         Examples
         --------
-        >>> lock.release()  # doctest: +SKIP
+        >>> lock = MultiLock(["x", "y"])
+        >>> lock.acquire()
+        True
+        >>> lock.release()
         """
         if self._lease is None:
             raise ValueError("Lock is not yet acquired")
@@ -112,8 +116,12 @@ class MultiLock(Holding):
 
         Examples
         --------
-        >>> lock.locked()  # doctest: +SKIP
+        >>> lock = MultiLock(["x", "y"])
+        >>> lock.locked()
         False
+        >>> with lock:
+        ...     lock.locked()
+        True
         """
         return self._lease is not None
 

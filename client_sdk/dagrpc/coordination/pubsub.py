@@ -39,8 +39,11 @@ class Pub(Primitive):
 
     Examples
     --------
-    >>> pub = Pub("temperatures")  # doctest: +SKIP
-    >>> pub.put({"oven": 180})  # doctest: +SKIP
+    >>> sub = Sub("temperatures")
+    >>> pub = Pub("temperatures")
+    >>> pub.put({"oven": 180})
+    >>> sub.get(timeout="10s")
+    {'oven': 180}
     """
 
     def __init__(self, name: Hashable, worker: Any = None, client: Any = None) -> None:
@@ -60,7 +63,7 @@ class Pub(Primitive):
 
         Examples
         --------
-        >>> pub.put("a message")  # doctest: +SKIP
+        >>> Pub("temperatures").put({"oven": 180})
         """
         client = self.client
         client._check_open()
@@ -147,11 +150,14 @@ class Sub(Primitive):
 
     Examples
     --------
-    >>> sub = Sub("temperatures")  # doctest: +SKIP
-    >>> sub.get(timeout="10s")  # doctest: +SKIP
-    {'oven': 180}
-    >>> for message in sub:  # doctest: +SKIP
-    ...     print(message)
+    >>> sub = Sub("temperatures")
+    >>> def measure():
+    ...     pub = Pub("temperatures")
+    ...     for temperature in (20, 21):
+    ...         pub.put(temperature)
+    >>> client.submit(measure).result()
+    >>> sub.get(timeout="10s"), next(sub)
+    (20, 21)
     """
 
     def __init__(self, name: Hashable, worker: Any = None, client: Any = None) -> None:
@@ -191,8 +197,10 @@ class Sub(Primitive):
 
         Examples
         --------
-        >>> sub.get(timeout="10s")  # doctest: +SKIP
-        {'oven': 180}
+        >>> Sub("silence").get(timeout="10 ms")
+        Traceback (most recent call last):
+            ...
+        TimeoutError: ...
         """
         return self.client._run(self._get(wait_seconds(timeout)))
 

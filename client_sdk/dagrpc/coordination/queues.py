@@ -32,9 +32,9 @@ class Queue(Primitive):
 
     Examples
     --------
-    >>> queue = Queue("jobs")  # doctest: +SKIP
-    >>> queue.put(client.submit(sum, [1, 2]))  # doctest: +SKIP
-    >>> queue.get().result()  # doctest: +SKIP
+    >>> queue = Queue("jobs")
+    >>> queue.put(client.submit(sum, [1, 2]))
+    >>> queue.get().result()
     3
     """
 
@@ -68,7 +68,12 @@ class Queue(Primitive):
 
         Examples
         --------
-        >>> queue.put(future, timeout="1s")  # doctest: +SKIP
+        >>> queue = Queue(maxsize=1)
+        >>> queue.put("a")
+        >>> queue.put("b", timeout="10 ms")
+        Traceback (most recent call last):
+            ...
+        TimeoutError: ...
         """
         return self.client._run(self._put(value, wait_seconds(timeout)))
 
@@ -91,10 +96,13 @@ class Queue(Primitive):
 
         Examples
         --------
-        >>> queue.get()  # doctest: +SKIP
-        <Future: finished, type: int, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
-        >>> queue.get(batch=True)  # doctest: +SKIP
-        []
+        >>> queue = Queue()
+        >>> for item in "abc":
+        ...     queue.put(item)
+        >>> queue.get()
+        'a'
+        >>> queue.get(batch=True)
+        ['b', 'c']
         """
         if isinstance(batch, bool):
             count = 0 if batch else 1
@@ -111,8 +119,10 @@ class Queue(Primitive):
 
         Examples
         --------
-        >>> queue.qsize()  # doctest: +SKIP
-        0
+        >>> queue = Queue()
+        >>> queue.put(1)
+        >>> queue.qsize()
+        1
         """
         return self.client._run(self._count())
 
@@ -121,7 +131,8 @@ class Queue(Primitive):
 
         Examples
         --------
-        >>> queue.close()  # doctest: +SKIP
+        >>> queue = Queue("jobs")
+        >>> queue.close()
         """
         if self._opened:
             self._opened = False

@@ -49,11 +49,12 @@ class Semaphore(Holding):
 
     Examples
     --------
-    >>> semaphore = Semaphore(2, name="database")  # doctest: +SKIP
-    >>> def query(text):
+    >>> semaphore = Semaphore(2, name="database")
+    >>> def query(i, semaphore):
     ...     with semaphore:
-    ...         return run(text)
-    >>> futures = client.map(query, texts)  # doctest: +SKIP
+    ...         return i  # at most two tasks at a time are here
+    >>> client.gather(client.map(query, range(3), semaphore=semaphore))
+    [0, 1, 2]
     """
 
     _arguments: tuple[str, ...] = ("name", "max_leases")
@@ -103,8 +104,11 @@ class Semaphore(Holding):
 
         Examples
         --------
-        >>> semaphore.acquire(timeout="1s")  # doctest: +SKIP
+        >>> semaphore = Semaphore(1)
+        >>> semaphore.acquire()
         True
+        >>> semaphore.acquire(timeout="10 ms")
+        False
         """
         return self.client._run(self._acquire(wait_seconds(timeout)))
 
@@ -123,7 +127,10 @@ class Semaphore(Holding):
 
         Examples
         --------
-        >>> semaphore.release()  # doctest: +SKIP
+        >>> semaphore = Semaphore(1)
+        >>> semaphore.acquire()
+        True
+        >>> semaphore.release()
         True
         """
         if not self._leases:
@@ -135,7 +142,9 @@ class Semaphore(Holding):
 
         Examples
         --------
-        >>> semaphore.get_value()  # doctest: +SKIP
+        >>> semaphore = Semaphore(2)
+        >>> with semaphore:
+        ...     semaphore.get_value()
         1
         """
         return self.client._run(self._count())
@@ -150,7 +159,8 @@ class Semaphore(Holding):
 
         Examples
         --------
-        >>> semaphore.register()  # doctest: +SKIP
+        >>> semaphore = Semaphore(2)
+        >>> semaphore.register()
         """
         return self.client._run(self._register())
 
@@ -159,7 +169,8 @@ class Semaphore(Holding):
 
         Examples
         --------
-        >>> semaphore.close()  # doctest: +SKIP
+        >>> semaphore = Semaphore(2)
+        >>> semaphore.close()
         """
         return self.client._run(self._close())
 
@@ -236,13 +247,12 @@ class Lock(Semaphore):
 
     Examples
     --------
-    >>> lock = Lock("x")  # doctest: +SKIP
-    >>> lock.acquire(timeout=1)  # doctest: +SKIP
-    True
-    >>> lock.release()  # doctest: +SKIP
-    True
-    >>> with lock:  # doctest: +SKIP
-    ...     write()
+    >>> lock = Lock("file")
+    >>> def append(i, lock):
+    ...     with lock:
+    ...         return i  # one task at a time is here
+    >>> client.gather(client.map(append, range(3), lock=lock))
+    [0, 1, 2]
     """
 
     _arguments = ("name",)
@@ -279,8 +289,13 @@ class Lock(Semaphore):
 
         Examples
         --------
-        >>> lock.acquire(blocking=False)  # doctest: +SKIP
+        >>> lock = Lock()
+        >>> lock.acquire(timeout=10)
+        True
+        >>> lock.acquire(blocking=False)
         False
+        >>> lock.release()
+        True
         """
         return self.client._run(self._acquire(acquire_timeout(blocking, timeout)))
 
@@ -289,8 +304,12 @@ class Lock(Semaphore):
 
         Examples
         --------
-        >>> lock.locked()  # doctest: +SKIP
+        >>> lock = Lock()
+        >>> lock.locked()
         False
+        >>> with lock:
+        ...     lock.locked()
+        True
         """
         return self.client._run(self._locked())
 

@@ -31,10 +31,10 @@ class Variable(Primitive):
 
     Examples
     --------
-    >>> variable = Variable("model")  # doctest: +SKIP
-    >>> variable.set(client.submit(train, data))  # doctest: +SKIP
-    >>> variable.get()  # doctest: +SKIP
-    <Future: pending, key: train-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+    >>> variable = Variable("model")
+    >>> variable.set(client.submit(sum, [1, 2]))
+    >>> variable.get().result()
+    3
     """
 
     def __init__(self, name: Hashable | None = None, client: Any = None, maxsize: int = 0) -> None:
@@ -61,7 +61,11 @@ class Variable(Primitive):
 
         Examples
         --------
-        >>> variable.set(future)  # doctest: +SKIP
+        >>> variable = Variable("version")
+        >>> variable.set(1)
+        >>> variable.set(2)
+        >>> variable.get()
+        2
         """
         return self.client._run(self._set(value, wait_seconds(timeout)))
 
@@ -80,8 +84,10 @@ class Variable(Primitive):
 
         Examples
         --------
-        >>> variable.get(timeout="1s")  # doctest: +SKIP
-        <Future: finished, type: int, key: sum-4b1f6ed5e2f0c9e3d9b0f2ad0a9d1b77>
+        >>> Variable("unset").get(timeout="10 ms")
+        Traceback (most recent call last):
+            ...
+        TimeoutError: ...
         """
         return self.client._run(self._get(wait_seconds(timeout)))
 
@@ -90,7 +96,9 @@ class Variable(Primitive):
 
         Examples
         --------
-        >>> variable.delete()  # doctest: +SKIP
+        >>> variable = Variable("version")
+        >>> variable.set(1)
+        >>> variable.delete()
         """
         message = self._message()
         message.delete_variable.SetInParent()

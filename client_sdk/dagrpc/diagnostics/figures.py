@@ -33,8 +33,8 @@ class Figure:
 
     Examples
     --------
-    >>> data, figure = client.profile(plot=True)  # doctest: +SKIP
-    >>> figure.save("profile.html")  # doctest: +SKIP
+    >>> data, figure = client.profile(plot=True)
+    >>> figure.save("profile.html")
     """
 
     def __init__(self, title: str, kind: str, data: Any, height: int = 500) -> None:

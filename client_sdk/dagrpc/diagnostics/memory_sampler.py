@@ -85,12 +85,13 @@ class MemorySampler:
 
     Examples
     --------
-    >>> sampler = MemorySampler()  # doctest: +SKIP
-    >>> with sampler.sample("in rows"):  # doctest: +SKIP
-    ...     frame.sum().compute()
-    >>> with sampler.sample("in columns"):  # doctest: +SKIP
-    ...     frame.T.sum().compute()
-    >>> sampler.plot(align=True)  # doctest: +SKIP
+    >>> from dagrpc.diagnostics import MemorySampler
+    >>> sampler = MemorySampler()
+    >>> with sampler.sample("ones", interval="10 ms"):
+    ...     client.submit(np.ones, 1000).result().sum()
+    np.float64(1000.0)
+    >>> list(sampler.to_pandas().columns)
+    ['ones']
     """
 
     def __init__(self) -> None:

@@ -79,10 +79,10 @@ class get_task_stream(_Recording):
 
     Examples
     --------
-    >>> with get_task_stream() as recorded:  # doctest: +SKIP
+    >>> with get_task_stream() as recorded:
     ...     client.submit(pow, 2, 10).result()
     1024
-    >>> [task["status"] for task in recorded.data]  # doctest: +SKIP
+    >>> [task["status"] for task in recorded.data]
     ['OK']
     """
 
@@ -115,10 +115,10 @@ class get_task_metadata(_Recording):
 
     Examples
     --------
-    >>> with get_task_metadata() as tasks:  # doctest: +SKIP
+    >>> with get_task_metadata() as tasks:
     ...     client.submit(pow, 2, 10, key="x").result()
     1024
-    >>> tasks.state  # doctest: +SKIP
+    >>> tasks.state
     {'x': 'memory'}
     """
 

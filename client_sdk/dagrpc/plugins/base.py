@@ -25,11 +25,16 @@ class WorkerPlugin:
     ...     name = "database"
     ...
     ...     def setup(self, worker):
-    ...         worker.database = connect("db.example:5432")
+    ...         worker.database = "a connection"
     ...
     ...     def teardown(self, worker):
-    ...         worker.database.close()
-    >>> client.register_plugin(Connected())  # doctest: +SKIP
+    ...         del worker.database
+    >>> client.register_plugin(Connected())
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+    >>> client.submit(lambda: get_worker().database).result()
+    'a connection'
+    >>> client.unregister_worker_plugin("database")
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
     """
 
     name: str | None = None
@@ -80,12 +85,16 @@ class NannyPlugin:
 
     Examples
     --------
+    >>> import os
     >>> class Quiet(NannyPlugin):
     ...     restart = True
     ...
     ...     def setup(self, nanny):
-    ...         nanny.env["PYTHONWARNINGS"] = "ignore"
-    >>> client.register_plugin(Quiet())  # doctest: +SKIP
+    ...         nanny.env["QUIET"] = "yes"
+    >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+    ...     outcome = client.register_plugin(Quiet())
+    ...     client.submit(os.getenv, "QUIET").result()
+    'yes'
     """
 
     name: str | None = None
@@ -119,7 +128,12 @@ class SchedulerPlugin:
     ...
     ...     def transition(self, key, start, finish, *args, stimulus_id, **kwargs):
     ...         self.count += finish == "memory"
-    >>> client.register_plugin(Counter(), name="counter")  # doctest: +SKIP
+    >>> client.register_plugin(Counter(), name="counter")
+    >>> client.gather(client.map(inc, range(3)))
+    [1, 2, 3]
+    >>> client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.plugins["counter"].count)
+    3
+    >>> client.unregister_scheduler_plugin("counter")
     """
 
     name: str | None = None

@@ -18,7 +18,11 @@ class Environ(NannyPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(Environ({"OMP_NUM_THREADS": 4}))  # doctest: +SKIP
+    >>> import os
+    >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+    ...     outcome = client.register_plugin(Environ({"OMP_NUM_THREADS": 4}))
+    ...     client.submit(os.getenv, "OMP_NUM_THREADS").result()
+    '4'
     """
 
     restart = True

@@ -36,9 +36,19 @@ class ForwardLoggingPlugin(WorkerPlugin):
 
     Examples
     --------
+    >>> import logging, queue
+    >>> messages = queue.Queue()
+    >>> client.subscribe_topic("model-log", lambda event: messages.put(event[1]["msg"]))
     >>> plugin = ForwardLoggingPlugin("model", logging.INFO, "model-log")
-    >>> client.register_plugin(plugin, name="model-log")  # doctest: +SKIP
-    >>> client.subscribe_topic("model-log", lambda event: print(event[1]["msg"]))  # doctest: +SKIP
+    >>> client.register_plugin(plugin, name="model-log")
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+    >>> def fit():
+    ...     logging.getLogger("model").warning("fitted")
+    >>> client.submit(fit).result()
+    >>> messages.get(timeout=10)
+    'fitted'
+    >>> client.unregister_worker_plugin("model-log")
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
     """
 
     def __init__(self, logger_name: str | None, level: int | str, topic: str) -> None:
@@ -124,8 +134,9 @@ class ForwardOutput(WorkerPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(ForwardOutput())  # doctest: +SKIP
-    >>> client.submit(print, "hello").result()  # doctest: +SKIP
+    >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+    ...     outcome = client.register_plugin(ForwardOutput())
+    ...     client.submit(print, "hello").result()  # printed here
     hello
     """
 

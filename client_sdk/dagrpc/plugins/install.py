@@ -38,7 +38,13 @@ class InstallPlugin:
 
     Examples
     --------
-    >>> client.register_plugin(InstallPlugin(fetch_model, restart_workers=False))  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> def fetch_model():
+    ...     Path("model.txt").write_text("a model")
+    >>> client.register_plugin(InstallPlugin(fetch_model, restart_workers=False))
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+    >>> Path("model.txt").read_text()
+    'a model'
     """
 
     name: str | None = None
@@ -132,7 +138,11 @@ class PipInstall(InstallPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(PipInstall(["scikit-learn"], pip_options=["--upgrade"]))  # doctest: +SKIP
+    >>> plugin = PipInstall(["scikit-learn"], pip_options=["--upgrade"])
+    >>> plugin.packages
+    ['scikit-learn']
+
+    ``client.register_plugin(plugin)`` installs the package on all workers.
     """
 
     def __init__(
@@ -157,7 +167,11 @@ class CondaInstall(InstallPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(CondaInstall(["scikit-learn"]))  # doctest: +SKIP
+    >>> plugin = CondaInstall(["scikit-learn"])
+    >>> plugin.packages
+    ['scikit-learn']
+
+    ``client.register_plugin(plugin)`` installs the package on all workers.
     """
 
     def __init__(

@@ -30,7 +30,16 @@ class UploadFile(WorkerPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(UploadFile("model.py"))  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> Path("halving.py").write_text("def halve(x): return x / 2")
+    26
+    >>> client.register_plugin(UploadFile("halving.py"))
+    {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
+    >>> def use(x):
+    ...     import halving
+    ...     return halving.halve(x)
+    >>> client.submit(use, 3).result()
+    1.5
     """
 
     def __init__(self, filepath: str | os.PathLike[str], load: bool = True) -> None:
@@ -58,7 +67,12 @@ class SchedulerUploadFile(SchedulerPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(SchedulerUploadFile("model.py"))  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> Path("policy.py").write_text("patience = 10")
+    13
+    >>> client.register_plugin(SchedulerUploadFile("policy.py"))
+    >>> client.run_on_scheduler(lambda: __import__("policy").patience)
+    10
     """
 
     def __init__(self, filepath: str | os.PathLike[str], load: bool = True) -> None:
@@ -111,7 +125,14 @@ class UploadDirectory(NannyPlugin):
 
     Examples
     --------
-    >>> client.register_plugin(UploadDirectory("project", update_path=True))  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> Path("project").mkdir()
+    >>> Path("project/thirds.py").write_text("def third(x): return x / 3")
+    26
+    >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
+    ...     outcome = client.register_plugin(UploadDirectory("project", update_path=True))
+    ...     client.submit(lambda x: __import__("thirds").third(x), 3).result()
+    1.0
     """
 
     def __init__(

@@ -34,6 +34,7 @@ def dumps(
 
     Examples
     --------
+    >>> from dagrpc.protocol import Serialize
     >>> loads(dumps({"status": "OK", "data": Serialize([1, 2])}))
     {'status': 'OK', 'data': [1, 2]}
     """

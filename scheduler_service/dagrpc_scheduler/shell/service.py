@@ -88,7 +88,7 @@ class SchedulerService:
     >>> service = SchedulerService(SchedulerOptions())
     >>> await service.start()
     >>> service.address
-    '127.0.0.1:40123'
+    '127.0.0.1:...'
     >>> await service.close()
     """
 
