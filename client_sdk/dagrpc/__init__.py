@@ -55,6 +55,7 @@ _EXPORTS = {
     "SSHCluster": "dagrpc_deploy.ssh",
     "Scheduler": "dagrpc_scheduler.shell.facade.scheduler",
     "SchedulerPlugin": "dagrpc.plugins",
+    "Security": "dagrpc.security",
     "Semaphore": "dagrpc.coordination.semaphore",
     "SpecCluster": "dagrpc_deploy.spec",
     "Server": "dagrpc.low_level",

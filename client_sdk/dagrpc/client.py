@@ -41,8 +41,9 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
         Whether to be the default client, and dask's default scheduler.
     scheduler_file : str, optional
         A file written by the scheduler that holds its address.
-    security : optional
-        Not supported yet.
+    security : Security, dict or bool, optional
+        Certificates for TLS, or the arguments of a `Security`; by default those of the cluster object, else those that
+        the configuration names. True: temporary ones, for the local cluster that is started.
     asynchronous : bool
         Whether operations return awaitables: for programs that run on an event loop. Such a client is to be awaited,
         or used with ``async with``.
@@ -108,9 +109,6 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
         connection_limit: int = 512,
         **kwargs: Any,
     ) -> None:
-        if security:
-            # Better than a connection that is not what was asked for.
-            raise NotImplementedError("security= is not supported yet")
         super().__init__(
             address,
             timeout=timeout,
@@ -122,6 +120,7 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
             serializers=serializers,
             deserializers=deserializers,
             cluster_options=kwargs,
+            security=security,
         )
         self.extensions: dict[str, Any] = {name: make(self) for name, make in (extensions or {}).items()}
 

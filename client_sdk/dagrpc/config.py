@@ -70,6 +70,27 @@ DEFAULTS: dict[str, Any] = {
     "adaptive.target-duration": "5s",
     # How long a cluster manager waits for a worker that was lost before it starts another in its place.
     "deploy.lost-worker-timeout": 15.0,
+    # Whether to refuse to run without TLS.
+    "comm.require-encryption": None,
+    # TLS: the certificate authority of the cluster, and certificates and keys by role: paths of PEM files, or their
+    # text.
+    "comm.tls.ca-file": None,
+    "comm.tls.scheduler.cert": None,
+    "comm.tls.scheduler.key": None,
+    "comm.tls.worker.cert": None,
+    "comm.tls.worker.key": None,
+    "comm.tls.client.cert": None,
+    "comm.tls.client.key": None,
+    # The name that certificates of others are to have; null: the host's that they are reached at.
+    "comm.tls.server-name": None,
+    # Has to be what GRPC_SSL_CIPHER_SUITES is in the environment of the process, where gRPC takes ciphers from.
+    "comm.tls.ciphers": None,
+    # gRPC speaks TLS 1.2 and 1.3; other bounds are refused.
+    "comm.tls.min-version": 1.2,
+    "comm.tls.max-version": None,
+    # A function, `package.module.name`, that returns the `Security` of clients that are given none; it gets a dict with
+    # their `address`.
+    "client.security-loader": None,
     # Results up to this size ride in the completion report, on to the clients that wait.
     "comm.inline-limit": 8 * 1024,
     # Size of the pieces of a transfer.

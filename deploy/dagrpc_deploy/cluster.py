@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dagrpc import config
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
+from dagrpc._io.credentials import credentials_of
 from dagrpc._io.loop import get_loop
 from dagrpc._util.server_status import Status
 from dagrpc.exceptions import WorkerStartTimeoutError
+from dagrpc.security import Security
 from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.logs import Log, Logs
@@ -44,9 +46,13 @@ class Cluster(Scalable):
         Whether the user awaits: methods return awaitables.
     name : str, optional
         What to call the cluster.
+    security : Security, mapping, optional
+        The certificates by which it, and clients of it, talk to its scheduler; by default those of the configuration.
     """
 
-    def __init__(self, asynchronous: bool = False, name: str | None = None) -> None:
+    def __init__(self, asynchronous: bool = False, name: str | None = None, security: Any = None) -> None:
+        self.security = Security.of(security)
+        """The certificates by which clients talk to it."""
         self.name = name or f"{type(self).__name__}-{uuid.uuid4().hex[:8]}"
         super().__init__()
         self.status = Status.created
@@ -237,7 +243,9 @@ class Cluster(Scalable):
     def _scheduler(self) -> ServiceClient:
         """Return a client of the scheduler's service. On the loop only."""
         if self._control is None:
-            channel = open_channel(self.scheduler_address, options.CONTROL_CHANNEL)
+            channel = open_channel(
+                self.scheduler_address, options.CONTROL_CHANNEL, credentials_of(self.security, "client")
+            )
             self._control = ServiceClient(channel, _SCHEDULER_SERVICE, f"scheduler {self.scheduler_address}")
         return self._control
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # Of the services themselves this knows nothing: these are looked up when they are made.
-from dagrpc import Scheduler, Worker
+from dagrpc import Scheduler, Security, Worker
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 
@@ -25,6 +25,8 @@ class InProcessBackend:
         For `Scheduler`.
     worker_class : callable, optional
         Makes a worker, or a nanny that has one: takes the scheduler's address and options.
+    security : Security, optional
+        Of all of them.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class InProcessBackend:
         port: int,
         scheduler_options: Mapping[str, Any] | None = None,
         worker_class: Callable[..., Any] | None = None,
+        security: Security | None = None,
     ) -> None:
+        self._of_all = {} if security is None else {"security": security}
         self._host = host
         self._worker_class = worker_class or Worker
-        options = {"host": host, "port": port, "allow_code": True, **(scheduler_options or {})}
+        options = {"host": host, "port": port, "allow_code": True, **self._of_all, **(scheduler_options or {})}
         self.scheduler = Scheduler(**options)
         self.workers: dict[str, Any] = {}
         """Workers, or nannies, by name."""
@@ -52,7 +56,7 @@ class InProcessBackend:
         started = {}
         for spec in workers:
             given = {name: value for name, value in spec.items() if value is not None}
-            started[spec["name"]] = self._worker_class(self.scheduler.address, host=self._host, **given)
+            started[spec["name"]] = self._worker_class(self.scheduler.address, host=self._host, **self._of_all, **given)
         self.workers = {name: worker for name, worker in self.workers.items() if worker.status != "closed"} | started
         await asyncio.gather(*(worker.start() for worker in started.values()))
 

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
-from dagrpc._io.embedded import check_protocol, check_security
+from dagrpc._io.embedded import check_protocol
 from dagrpc._util.addresses import interface_ip
 from dagrpc._util.classes import load_class
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.process_options import words
 from dagrpc.exceptions import NoWorkersError
+from dagrpc.security import ROLES, Security
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy import at_exit
 from dagrpc_deploy.cluster import Cluster
@@ -75,8 +76,11 @@ class LocalCluster(Cluster):
         Of each worker: ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 for none.
     **worker_kwargs
         For each worker: ``resources``, ``local_directory``, ``death_timeout``, ``env``, ``config``, ...
-    loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, security, \
-protocol, blocked_handlers, scheduler_sync_interval
+    security : Security, dict or bool, optional
+        Certificates for TLS between all of them, or the arguments of a `Security`; True: temporary ones. By default
+        those that the configuration names.
+    loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, protocol, \
+blocked_handlers, scheduler_sync_interval
         As in distributed, as far as dagrpc has what they are about.
 
     Raises
@@ -136,7 +140,6 @@ protocol, blocked_handlers, scheduler_sync_interval
         if unknown:
             raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
         check_protocol(protocol)
-        check_security(security)
         for what, value in (
             ("blocked_handlers", blocked_handlers),
             ("services", services),
@@ -144,7 +147,7 @@ protocol, blocked_handlers, scheduler_sync_interval
         ):
             if value:
                 raise NotImplementedError(f"{what}= has nothing to do here: the services of dagrpc are its protos")
-        super().__init__(asynchronous=asynchronous, name=name)
+        super().__init__(asynchronous=asynchronous, name=name, security=_security_of(security, protocol))
         kind = _class_of(worker_class)
         processes = kind is not None if processes is None and kind is not None else processes
         self.processes = processes if processes is not None else protocol not in ("inproc", "inproc://")
@@ -173,13 +176,13 @@ protocol, blocked_handlers, scheduler_sync_interval
         if self.processes and worker_class is None:
             from dagrpc_deploy.processes import ProcessBackend
 
-            return ProcessBackend(host, port, log_level, scheduler_options)
+            return ProcessBackend(host, port, log_level, scheduler_options, self.security)
         from dagrpc_deploy.in_process import InProcessBackend
 
         if worker_class is None:
             for option in _OF_NANNY & set(self._worker_options):
                 raise ValueError(f"{option}= is for worker processes; it has no meaning with processes=False")
-        return InProcessBackend(host, port, scheduler_options, worker_class)
+        return InProcessBackend(host, port, scheduler_options, worker_class, self.security)
 
     # --- its size ---
 
@@ -267,6 +270,20 @@ protocol, blocked_handlers, scheduler_sync_interval
             Always.
         """
         raise NotImplementedError("Workers are started with cluster.scale(n)")
+
+
+def _security_of(given: Any, protocol: str | None) -> Security:
+    """Return the security of a cluster. True: temporary certificates."""
+    security = Security.temporary() if given is True else Security.of(given or None)
+    having = [role for role in ROLES if security.has_tls(role)]
+    if having == ["client"]:
+        # Those certificates are for a cluster elsewhere.
+        security, having = security.without_tls(), []
+    if having and len(having) < len(ROLES):
+        raise ValueError(f"comm.tls has certificates of {' and '.join(having)} only; a local cluster has all roles")
+    if not having and protocol is not None and protocol.startswith("tls"):
+        raise TypeError("protocol='tls' needs certificates: give security=True, a Security, or set comm.tls")
+    return security
 
 
 def _class_of(worker_class: Any) -> Any:

@@ -22,8 +22,10 @@ import dask.config
 from dagrpc import config
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
+from dagrpc._io.credentials import credentials_of
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc._util.process_options import scheduler_fields, worker_fields
+from dagrpc.security import Security
 from dagrpc.v1 import nanny_service_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
@@ -88,11 +90,19 @@ class ProcessBackend:
         Level of their logs.
     scheduler_options : mapping, optional
         What else the scheduler is told: fields of its options.
+    security : Security, optional
+        Of all processes; they get it through their pipes.
     """
 
     def __init__(
-        self, host: str, port: int, log_level: int, scheduler_options: Mapping[str, Any] | None = None
+        self,
+        host: str,
+        port: int,
+        log_level: int,
+        scheduler_options: Mapping[str, Any] | None = None,
+        security: Security | None = None,
     ) -> None:
+        self._security = security
         self._scheduler_options = scheduler_fields(scheduler_options or {})
         self._host = host
         self._port = port
@@ -108,6 +118,9 @@ class ProcessBackend:
         settings = {key: value for key, value in dask.config.config.items() if key not in ("scheduler", "get")}
         return {"sys_path": inherited_sys_path(), "config": settings, "log_level": self._log_level}
 
+    def _security_fields(self) -> dict[str, Any] | None:
+        return None if self._security is None else self._security.fields()
+
     async def start(self, workers: list[dict[str, Any]]) -> str:
         """Start the scheduler and workers, and return the scheduler's address."""
         self._directory = Path(tempfile.mkdtemp(prefix="dagrpc-cluster-"))
@@ -118,6 +131,7 @@ class ProcessBackend:
             "scheduler_file": scheduler_file,
             # It belongs to the user who runs this process.
             "allow_code": True,
+            "security": self._security_fields(),
             **self._scheduler_options,
         }
         settings = {**self._common(), "options": scheduler_options}
@@ -139,7 +153,9 @@ class ProcessBackend:
             **common,
             "host": self._host,
             "scheduler_file": str(self._directory / "scheduler.json"),
-            "workers": [worker_fields(_without_process(worker)) for worker in workers],
+            "workers": [
+                worker_fields({"security": self._security_fields(), **_without_process(worker)}) for worker in workers
+            ],
             "environ": config.worker_environ(),
             "own_environ": {name: str(value) for name, value in environ.items()},
         }
@@ -184,7 +200,7 @@ class ProcessBackend:
         await asyncio.gather(*(self._close_nanny(worker.nanny) for worker in workers if worker.nanny))
 
     async def _close_nanny(self, address: str) -> None:
-        channel = open_channel(address, options.CONTROL_CHANNEL)
+        channel = open_channel(address, options.CONTROL_CHANNEL, credentials_of(self._security, "client"))
         try:
             client = ServiceClient(channel, _NANNY_SERVICE, f"nanny {address}")
             request = nanny_service_pb2.CloseNannyRequest(reason="its cluster needs it no more")
@@ -204,7 +220,7 @@ class ProcessBackend:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     async def _shutdown(self, timeout: float) -> None:
-        channel = open_channel(self._address, options.CONTROL_CHANNEL)
+        channel = open_channel(self._address, options.CONTROL_CHANNEL, credentials_of(self._security, "client"))
         client = ServiceClient(channel, pb.DESCRIPTOR.services_by_name["SchedulerService"], self._address)
         # A scheduler that is gone already cannot be asked; its children see that too.
         with contextlib.suppress(OSError, TimeoutError):

@@ -9,7 +9,6 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.embedded import check_security
 from dagrpc._io.loop import spawn
 from dagrpc._util.classes import load_class
 from dagrpc._util.server_status import Status
@@ -87,8 +86,7 @@ class SpecCluster(Cluster):
         scheduler_sync_interval: float | str = 1,
         shutdown_scheduler: bool = True,
     ) -> None:
-        check_security(security)
-        super().__init__(asynchronous=asynchronous, name=name)
+        super().__init__(asynchronous=asynchronous, name=name, security=security)
         self.scheduler_spec = dict(scheduler) if scheduler is not None else None
         self.worker_spec: dict[Hashable, Mapping[str, Any]] = dict(workers or {})
         """What there is to be, by name."""

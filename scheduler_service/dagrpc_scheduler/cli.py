@@ -8,6 +8,7 @@ from dagrpc._util.addresses import interface_ip
 from dagrpc._util.ignored_options import ignored
 from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
+from dagrpc._util.tls_options import security_from, tls_options
 from dagrpc._util.versions import installed_version
 
 DEFAULT_PORT = 8786
@@ -20,7 +21,8 @@ DEFAULT_PORT = 8786
 @click.option("--interface", default=None, help="Network interface to listen on, such as eth0.")
 @click.option("--contact-address", default=None, help="host:port under which others reach the scheduler.")
 @click.option("--scheduler-file", default=None, type=click.Path(dir_okay=False), help="File to write the address to.")
-@click.option("--protocol", default=None, help="Accepted: 'tcp' or 'grpc'.")
+@click.option("--protocol", default=None, help="Accepted: 'tcp', 'grpc' or 'tls'.")
+@tls_options
 @ignored("--jupyter/--no-jupyter", why="start Jupyter by itself")
 @ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
 @click.option("--allow-code/--no-allow-code", default=False, help="Let clients run code on the scheduler.")
@@ -36,6 +38,9 @@ def scheduler(
     contact_address: str | None,
     scheduler_file: str | None,
     protocol: str | None,
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
     allow_code: bool,
     idle_timeout: str | None,
     preload: tuple[str, ...],
@@ -60,6 +65,7 @@ def scheduler(
 
     try:
         check_protocol(protocol)
+        security = security_from("scheduler", tls_ca_file, tls_cert, tls_key)
         listen = interface_ip(interface) if interface else host or "127.0.0.1"
         idle = config.seconds(idle_timeout)
     except ValueError as error:
@@ -73,6 +79,7 @@ def scheduler(
         idle_timeout=idle,
         preload=preload or None,
         preload_argv=preload_argv or None,
+        security=security,
     )
     with keep_pid_file(pid_file):
         try:

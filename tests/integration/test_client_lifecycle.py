@@ -119,7 +119,7 @@ def test_arguments_that_make_no_sense(shared_cluster):
         Client("127.0.0.1:notaport")
     with pytest.raises(ValueError, match="scheme"):
         Client("ftp://127.0.0.1:80")
-    with pytest.raises(NotImplementedError, match="security"):
+    with pytest.raises(TypeError, match="security"):
         Client(address, security=object())
 
 

@@ -24,6 +24,7 @@ PAGES = (
     "docs/plugins.md",
     "docs/profiling.md",
     "docs/serialization.md",
+    "docs/security.md",
     "docs/servers.md",
     "docs/actors.md",
     "docs/shuffle.md",

@@ -332,7 +332,7 @@ async def test_what_cannot_be_is_said() -> None:
         Scheduler(colour="red")
     with pytest.raises(ValueError, match="ucx"):
         Scheduler(protocol="ucx")
-    with pytest.raises(NotImplementedError, match="security"):
+    with pytest.raises(TypeError, match="security"):
         Worker("127.0.0.1:1", security=True)
     with pytest.raises(ValueError, match="Where is the scheduler"):
         Worker()

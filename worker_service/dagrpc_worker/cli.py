@@ -21,6 +21,7 @@ from dagrpc._util.ignored_options import ignored
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
+from dagrpc._util.tls_options import security_from, tls_options
 from dagrpc._util.versions import installed_version
 from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
@@ -97,7 +98,8 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 @click.option("--lifetime-restart/--no-lifetime-restart", default=None, help="Start another worker then.")
 @click.option("--worker-class", help="Class of the worker, such as package.module.MyWorker.")
 @click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
-@click.option("--protocol", callback=_protocol, expose_value=False, help="Accepted: 'tcp' or 'grpc'.")
+@click.option("--protocol", callback=_protocol, expose_value=False, help="Accepted: 'tcp', 'grpc' or 'tls'.")
+@tls_options
 @click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
 @ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why="a worker has no pages of its own")
 @ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why="a worker has no pages of its own")
@@ -141,6 +143,9 @@ def worker(
     for spec in settings["workers"]:
         spec |= {"preload": preload or None, "preload_argv": preload_argv or None}
     settings |= {"preload_nanny": preload_nanny or None, "preload_nanny_argv": preload_argv or None}
+    security = security_from("worker", given["tls_ca_file"], given["tls_cert"], given["tls_key"])
+    for spec in settings["workers"]:
+        spec["security"] = security or None
     with keep_pid_file(pid_file):
         try:
             code = _run_nannies(settings) if nanny else _run_worker(settings)

@@ -18,6 +18,7 @@ from dagrpc._client.state import ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._codec import payload as payloads
 from dagrpc._io import options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
+from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import LoopThread, cancel_all, spawn
 from dagrpc._io.session import Session
 from dagrpc._io.transfer import OutgoingValue, ReceivedValue, download, upload
@@ -132,6 +133,8 @@ class ActorCaller:
         Where calls go when a worker cannot be reached.
     direct : bool, optional
         Whether to call workers directly (True) or through the scheduler (False); None: as can be.
+    credentials : Credentials, optional
+        For TLS.
     """
 
     def __init__(
@@ -141,12 +144,13 @@ class ActorCaller:
         data: ChannelPool,
         scheduler: ServiceClient | None = None,
         direct: bool | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.name = name
         self.data = data
         self.scheduler = scheduler
         self.direct = direct
-        self.channels = ChannelPool(options.CONTROL_CHANNEL)
+        self.channels = ChannelPool(options.CONTROL_CHANNEL, credentials=credentials)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.fetching = asyncio.Semaphore(_CONCURRENT)
         """Held while a large value is fetched."""

@@ -23,14 +23,16 @@ from dagrpc._client.commands import Want
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
 from dagrpc._client.loops import EventLoop
 from dagrpc._client.options import Duration
+from dagrpc._client.security import security_of
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
-from dagrpc._client.waiting import Away, Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import Away, Closing, Deadline, OnLoop, Operation, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
+from dagrpc._io.credentials import check_address, credentials_of
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
 from dagrpc._util.logging_config import configure_once
@@ -90,6 +92,7 @@ class Connection:
         serializers: Iterable[str] | None,
         deserializers: Iterable[str] | None,
         cluster_options: dict[str, Any],
+        security: Any = None,
     ) -> None:
         if timeout is None:
             raise ValueError("None is no valid timeout for a client: give a number of seconds")
@@ -105,6 +108,8 @@ class Connection:
         self.scheduler_file = scheduler_file
         self.cluster: Any = None if address is None or isinstance(address, str) else address
         """The cluster that it was given or started; None if it was given an address."""
+        self.security = security_of(security, address, self.cluster)
+        """The certificates that it shows and accepts."""
         self._owns_cluster = False
         self._forked = False
         self._info: dict[str, Any] | None = None
@@ -121,6 +126,9 @@ class Connection:
         self._connecting: concurrent.futures.Future[None] | None = None
         reference = weakref.ref(self)
         self._session.on_lost = lambda: _lost(reference)
+        self._session.credentials = credentials_of(self.security, self._tls_role)
+        if isinstance(address, str):
+            check_address(address, self.security, self._session.credentials)
         target = None
         if not self._must_await_cluster():
             target = scheduler_address(address, scheduler_file, self._timeout)
@@ -130,6 +138,8 @@ class Connection:
                 raise ValueError(f"Unexpected keyword arguments: {sorted(cluster_options)}")
         _live.add(self)
         self._start(target)
+
+    _tls_role = "client"
 
     @staticmethod
     def _default_handlers() -> dict[str, Callable[[Any], object]]:
@@ -145,7 +155,7 @@ class Connection:
     def _start_cluster(self, options: dict[str, Any]) -> None:
         # By name: the SDK is complete without the part that starts processes.
         local_cluster = importlib.import_module("dagrpc").LocalCluster
-        self.cluster = local_cluster(asynchronous=self._asynchronous, **options)
+        self.cluster = local_cluster(asynchronous=self._asynchronous, security=self.security, **options)
         self._owns_cluster = True
 
     def _start(self, target: str | None) -> None:
@@ -237,7 +247,7 @@ class Connection:
     def _close_cluster(self) -> Operation[None]:
         if self._owns_cluster and self.cluster is not None:
             self._owns_cluster = False
-            yield _Closing(self.cluster)
+            yield Closing(self.cluster)
 
     def __enter__(self) -> Self:
         if self._asynchronous:
@@ -439,23 +449,6 @@ class Connection:
 def _part(operation: Operation[tuple[Any, Any]], part: int) -> Operation[Any]:
     both = yield from operation
     return both[part]
-
-
-class _Closing:
-    """Waits for a cluster to close."""
-
-    def __init__(self, cluster: Any) -> None:
-        self._cluster = cluster
-
-    def block(self) -> None:
-        """Close it."""
-        self._cluster.close()
-
-    async def suspend(self) -> None:
-        """Close it, awaiting that if it is something to await."""
-        closing = self._cluster.close()
-        if closing is not None:
-            await closing
 
 
 async def _awaited(future: concurrent.futures.Future[T]) -> T:

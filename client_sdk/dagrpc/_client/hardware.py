@@ -68,7 +68,7 @@ async def measure_network(keys: Mapping[str, str], holder: str, dask_worker: Any
     from dagrpc._io.channels import ChannelPool
     from dagrpc.v1 import worker_service_pb2
 
-    pool = ChannelPool(options.DATA_CHANNEL)
+    pool = ChannelPool(options.DATA_CHANNEL, credentials=dask_worker.credentials)
     speeds = {}
     try:
         client = pool.client(holder, transfer.WORKER_SERVICE)

@@ -12,12 +12,15 @@ from dagrpc._client import current
 from dagrpc._client.gather import default_timeout
 from dagrpc._client.waiting import run_awaiting
 from dagrpc.client import Client
+from dagrpc.security import Security
 
 _CLOSE_TIMEOUT = 2.0
 
 
 class _TasksClient(Client):
-    """A client that does not show what tasks print: the worker has done so."""
+    """A client that does not show what tasks print: the worker has done so. It has the worker's certificate."""
+
+    _tls_role = "worker"
 
     @staticmethod
     def _default_handlers() -> dict[str, Callable[[Any], object]]:
@@ -34,10 +37,13 @@ class WorkersClient:
     ----------
     scheduler_address : str
         Where it connects to, ``host:port``.
+    security : Security, optional
+        The worker's.
     """
 
-    def __init__(self, scheduler_address: str) -> None:
+    def __init__(self, scheduler_address: str, security: Security | None = None) -> None:
         self._address = scheduler_address
+        self._security = security
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._closed = False
@@ -81,7 +87,14 @@ class WorkersClient:
 
     def _make(self, timeout: float) -> Client:
         # An asynchronous one does not wait for its connection: the event loop may be what asks for it.
-        client = _TasksClient(self._address, timeout=timeout, set_as_default=False, asynchronous=True, name="worker")
+        client = _TasksClient(
+            self._address,
+            timeout=timeout,
+            set_as_default=False,
+            asynchronous=True,
+            name="worker",
+            security=self._security,
+        )
         client._asynchronous = False
         return client
 

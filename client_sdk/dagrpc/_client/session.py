@@ -20,6 +20,7 @@ from dagrpc._client.state import KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
+from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import LoopThread, spawn
 from dagrpc._io.session import Session
 from dagrpc._util.versions import own_versions
@@ -62,6 +63,8 @@ class ClientSession:
         """Returns the code that submits something, if the scheduler is to be told."""
         self.on_lost: Callable[[], object] = lambda: None
         """Called once, on the loop, when the stream ended and nobody had asked for it."""
+        self.credentials: Credentials | None = None
+        """For TLS; None: without."""
         self.families: tuple[str, ...] | None = None
         """Families of encodings that data is accepted by; None: any."""
         self.coordination = Coordination(self)
@@ -135,7 +138,9 @@ class ClientSession:
             with lock:
                 if self._actors is None:
                     assert self.data is not None
-                    self._actors = ActorCaller(self.loop, self.client_id, self.data, self.scheduler, direct)
+                    self._actors = ActorCaller(
+                        self.loop, self.client_id, self.data, self.scheduler, direct, self.credentials
+                    )
         return self._actors
 
     # --- connecting ----------------------------------------------------------------------------------------------
@@ -167,9 +172,9 @@ class ClientSession:
         self._flush()
 
     async def _open(self, address: str, timeout: float) -> None:
-        self._channel = channels.open_channel(address, options.CONTROL_CHANNEL)
-        self.data = ChannelPool(options.DATA_CHANNEL)
-        await channels.wait_ready(self._channel, address, timeout)
+        self._channel = channels.open_channel(address, options.CONTROL_CHANNEL, self.credentials)
+        self.data = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
+        await channels.wait_ready(self._channel, address, timeout, self.credentials)
         self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
         self._call = self.scheduler.open_session("UpdateGraph")
         session: Session[Command] = Session(

@@ -298,3 +298,20 @@ class Away:
     async def suspend(self) -> Any:
         """Call it in a thread."""
         return await asyncio.to_thread(self._function)
+
+
+class Closing:
+    """Waits for a cluster to close."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+
+    def block(self) -> None:
+        """Close it."""
+        self._cluster.close()
+
+    async def suspend(self) -> None:
+        """Close it, awaiting that if it is something to await."""
+        closing = self._cluster.close()
+        if closing is not None:
+            await closing

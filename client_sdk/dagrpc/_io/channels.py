@@ -15,37 +15,61 @@ from google.protobuf.message_factory import GetMessageClass
 
 from dagrpc import config
 from dagrpc._io import malloc, options, status
+from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import spawn
+from dagrpc._io.why_not import why_not
 from dagrpc.exceptions import CommClosedError
 
 M = TypeVar("M", bound=Message)
 
 DEFAULT_DEADLINE = 30.0
 """Deadline of a unary control call, in seconds."""
+_SUSPICIOUS = 1.0
+"""Seconds after which a peer that has not answered yet is looked at more closely."""
 _ONCE = frozenset(("Run", "RunOnWorkers", "RunOnScheduler", "RestartWorkers", "CallActor", "LogEvent"))
 """What may have been done even though no answer came, and must not be done again."""
 
 
-def open_channel(address: str, channel_options: options.Options) -> grpc.aio.Channel:
-    """Return a channel to ``host:port``. To be called on the loop that will use it."""
+def open_channel(
+    address: str, channel_options: options.Options, credentials: Credentials | None = None
+) -> grpc.aio.Channel:
+    """Return a channel to ``host:port``. To be called on the loop that will use it.
+
+    With credentials it speaks TLS.
+    """
     malloc.tune()
-    return grpc.aio.insecure_channel(address, options=channel_options)
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=channel_options)
+    return grpc.aio.secure_channel(
+        address, credentials.channel, options=[*channel_options, *credentials.channel_options]
+    )
 
 
-async def wait_ready(channel: grpc.aio.Channel, address: str, timeout: float) -> None:
+async def wait_ready(
+    channel: grpc.aio.Channel, address: str, timeout: float, credentials: Credentials | None = None
+) -> None:
     """Wait until a channel is connected.
 
     Raises
     ------
     CommClosedError
-        If it is not within `timeout` seconds; the message names the address.
+        If it is not within `timeout` seconds, or as soon as it is plain that the two sides cannot agree on TLS; the
+        message names the address.
     """
+    deadline = time.monotonic() + timeout
+    ready = asyncio.ensure_future(channel.channel_ready())
     try:
-        await asyncio.wait_for(channel.channel_ready(), timeout)
+        # Then something is wrong, or nobody is there yet.
+        await asyncio.wait((ready,), timeout=min(timeout / 2, _SUSPICIOUS))
+        if not ready.done() and (reason := await why_not(address, credentials)) and not ready.done():
+            raise CommClosedError(f"Cannot connect to {address}: {reason}")
+        await asyncio.wait_for(ready, max(deadline - time.monotonic(), 0.01))
     except TimeoutError:
         raise CommClosedError(
             f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc service answers there"
         ) from None
+    finally:
+        ready.cancel()
 
 
 def serialize(message: Message) -> bytes:
@@ -160,10 +184,19 @@ class ChannelPool:
         Seconds after which an unused channel may be closed.
     limit : int
         How many channels to keep at most before idle ones are closed.
+    credentials : Credentials, optional
+        For TLS.
     """
 
-    def __init__(self, channel_options: options.Options, idle: float = 60.0, limit: int = 512) -> None:
+    def __init__(
+        self,
+        channel_options: options.Options,
+        idle: float = 60.0,
+        limit: int = 512,
+        credentials: Credentials | None = None,
+    ) -> None:
         self._options = channel_options
+        self._credentials = credentials
         self._idle = idle
         self._limit = limit
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -176,7 +209,7 @@ class ChannelPool:
         if channel is None:
             if len(self._channels) >= self._limit:
                 self._close_idle()
-            channel = open_channel(address, self._options)
+            channel = open_channel(address, self._options, self._credentials)
         # The most recently used stands last.
         self._channels[address] = channel
         self._used[address] = time.monotonic()

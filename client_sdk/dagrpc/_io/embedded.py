@@ -204,7 +204,7 @@ class EmbeddedServer:
         raise NotImplementedError
 
 
-_PROTOCOLS = ("", "tcp", "grpc", "inproc")
+_PROTOCOLS = ("", "tcp", "grpc", "tls", "grpcs", "inproc")
 
 
 def check_protocol(protocol: str | None) -> None:
@@ -223,20 +223,8 @@ def check_protocol(protocol: str | None) -> None:
     if name not in _PROTOCOLS:
         raise ValueError(
             f"protocol={protocol!r} is not spoken here: all servers speak gRPC over TCP; "
-            "leave it out, or give 'tcp' or 'grpc'"
+            "leave it out, or give 'tcp', 'grpc' or 'tls'"
         )
-
-
-def check_security(security: Any) -> None:
-    """Raise if encryption is wanted.
-
-    Raises
-    ------
-    NotImplementedError
-        Whatever is given but None and False: running without what was asked for would be worse.
-    """
-    if security is not None and security is not False:
-        raise NotImplementedError("security= is not there yet: dagrpc has no TLS; leave it out on a network you trust")
 
 
 def refuse_unknown(who: str, given: dict[str, Any], ignored: tuple[str, ...] = ()) -> None:

@@ -9,11 +9,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dagrpc._io.channels import open_channel
+from dagrpc._io.credentials import Credentials, credentials_of
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._util.addresses import parse_address
+from dagrpc._util.tls_options import security_from, tls_options
 
 
-async def check(address: str, service: str = "", timeout: float = 5.0) -> str:
+async def check(address: str, service: str = "", timeout: float = 5.0, credentials: Credentials | None = None) -> str:
     """Return the health status of a service, such as ``SERVING``.
 
     Raises
@@ -21,7 +23,7 @@ async def check(address: str, service: str = "", timeout: float = 5.0) -> str:
     grpc.aio.AioRpcError
         If there is no answer within `timeout` seconds.
     """
-    channel = open_channel(address, CONTROL_CHANNEL)
+    channel = open_channel(address, CONTROL_CHANNEL, credentials)
     try:
         stub = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)
@@ -36,10 +38,14 @@ async def check(address: str, service: str = "", timeout: float = 5.0) -> str:
 @click.argument("address")
 @click.option("--service", default="", help="Full name of a service, such as dagrpc.v1.SchedulerService.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
-def health(address: str, service: str, timeout: float) -> None:
+@tls_options
+def health(
+    address: str, service: str, timeout: float, tls_ca_file: str | None, tls_cert: str | None, tls_key: str | None
+) -> None:
     """Exit with 0 if the scheduler, worker or nanny at ADDRESS serves, with 1 otherwise."""
+    credentials = credentials_of(security_from("client", tls_ca_file, tls_cert, tls_key), "client")
     try:
-        status = asyncio.run(check(parse_address(address), service, timeout))
+        status = asyncio.run(check(parse_address(address), service, timeout, credentials))
     except grpc.aio.AioRpcError as error:
         raise click.ClickException(f"{address}: {error.code().name}: {error.details()}") from None
     click.echo(status)

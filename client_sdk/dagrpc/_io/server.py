@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 from dagrpc._io import malloc, options, status
 from dagrpc._io.blocked import Blocked
 from dagrpc._io.channels import identity, serialize
+from dagrpc._io.credentials import Credentials
 from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
@@ -37,11 +38,18 @@ class Server:
         Names of the methods whose messages come or go as bytes.
     blocked_by : str
         Setting that lists methods which are not to be carried out.
+    credentials : Credentials, optional
+        For TLS, which all callers have to speak then.
     """
 
     def __init__(
-        self, raw_requests: Collection[str] = (), raw_responses: Collection[str] = (), blocked_by: str = ""
+        self,
+        raw_requests: Collection[str] = (),
+        raw_responses: Collection[str] = (),
+        blocked_by: str = "",
+        credentials: Credentials | None = None,
     ) -> None:
+        self._credentials = credentials
         malloc.tune()
         self._server = grpc.aio.server(options=options.SERVER)
         self._health = health.aio.HealthServicer()
@@ -128,7 +136,7 @@ class Server:
         self._blocked.warn_of_unknown()
         reflection.enable_server_reflection(self._names, self._server)
         try:
-            self.port = self._server.add_insecure_port(join_address(host, port))
+            self.port = self._bind(join_address(host, port))
         except RuntimeError:
             self.port = 0
         if not self.port:
@@ -137,6 +145,13 @@ class Server:
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.port
+
+    def _bind(self, address: str) -> int:
+        if self._credentials is None:
+            port: int = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, self._credentials.server)
+        return port
 
     async def set_not_serving(self) -> None:
         """Tell health checks that the service is about to stop."""

@@ -19,9 +19,11 @@ _DURATIONS = words(
 _OBJECTS = words("executor data metrics startup_information worker_class")
 _WORKER_PLAIN = words(
     """scheduler_address scheduler_file host contact_address name nthreads memory_limit resources local_directory
-    lifetime_restart low_level_profiler preload preload_argv"""
+    lifetime_restart low_level_profiler preload preload_argv security"""
 )
-_SCHEDULER_PLAIN = words("allow_code allowed_failures contact_address validate scheduler_file preload preload_argv")
+_SCHEDULER_PLAIN = words(
+    "allow_code allowed_failures contact_address validate scheduler_file preload preload_argv security"
+)
 _IGNORED = words(
     """loop services service_kwargs silence_logs validate dashboard dashboard_address http_prefix security protocol
     transition_counter_max scheduler_sni connection_limit deserialize

@@ -10,16 +10,17 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dagrpc import config
 from dagrpc._io import log_servicer, options
 from dagrpc._io.channels import ChannelPool
+from dagrpc._io.credentials import credentials_of, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
-from dagrpc._util.addresses import is_loopback, is_wildcard, join_address, local_ip
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip
 from dagrpc.exceptions import UnknownWorkerError
 from dagrpc.v1 import (
     event_service_pb2,
@@ -75,6 +76,8 @@ class SchedulerOptions:
     """What to load before it works; None: as configured."""
     preload_argv: Sequence[str] | None = None
     """Arguments for that; None: as configured."""
+    security: Any = field(default=None, repr=False)
+    """A `Security`, or what makes one; None: as configured."""
 
 
 class SchedulerService:
@@ -102,9 +105,11 @@ class SchedulerService:
             validate=service_options.validate or bool(config.get("scheduler.validate")),
         )
         self.sessions = Sessions()
-        self.control_channels = ChannelPool(options.CONTROL_CHANNEL)
+        self.credentials = credentials_of(service_options.security, "scheduler")
+        """For TLS; None: without."""
+        self.control_channels = ChannelPool(options.CONTROL_CHANNEL, credentials=self.credentials)
         """To workers and nannies, for calls."""
-        self.data_channels = ChannelPool(options.DATA_CHANNEL)
+        self.data_channels = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
         """To workers, for relayed transfers."""
         self.user_threads = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-user-code")
         """Where user code runs, if it is allowed at all."""
@@ -206,7 +211,7 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
         self.loop = asyncio.get_running_loop()
-        server = Server(raw_requests=("RelayData",), blocked_by="scheduler.blocked-handlers")
+        server = Server(("RelayData",), blocked_by="scheduler.blocked-handlers", credentials=self.credentials)
         server.add_service(
             scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)
         )
@@ -238,12 +243,7 @@ class SchedulerService:
         FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
         logger.info("Scheduler %s listens at %s", self.id, self.address)
-        if not is_loopback(join_address(self.options.host, port)):
-            logger.warning(
-                "Scheduler at %s is open to the network without encryption or authentication: everyone who reaches "
-                "it can run code on its workers",
-                self.address,
-            )
+        warn_if_open("Scheduler", self.address, self.options.host, self.credentials)
 
     def _contact_host(self) -> str:
         return local_ip() if is_wildcard(self.options.host) else self.options.host

@@ -10,12 +10,13 @@ from typing import Any
 import dask.config
 
 from dagrpc import config as settings
-from dagrpc._io.embedded import EmbeddedServer, check_protocol, check_security
+from dagrpc._io.embedded import EmbeddedServer, check_protocol
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
 from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
+from dagrpc.security import Security
 from dagrpc_worker.nanny import core
 from dagrpc_worker.nanny.service import NannyOptions, NannyService
 from dagrpc_worker.ports import ReservedPort, parse_ports
@@ -111,7 +112,7 @@ listen_address, worker_class, protocol
         **worker_kwargs: Any,
     ) -> None:
         check_protocol(protocol)
-        check_security(security)
+        self.security = Security.of(security)
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._host = listen_host(host, interface, scheduler)
@@ -140,6 +141,7 @@ listen_address, worker_class, protocol
                 "local_directory": None if local_directory is None else str(local_directory),
                 "death_timeout": death_timeout,
                 "worker_class": worker_class,
+                "security": None if security is None else self.security.fields(),
             },
             "Nanny",
         )
@@ -176,6 +178,7 @@ listen_address, worker_class, protocol
                 preload_argv=self._preload[1],
                 environ={**settings.worker_environ(), **self.env},
             )
+            options.security = self.security
             options.environ = {name: str(value) for name, value in options.environ.items()}
             self._service = NannyService(options)
             await self._service.start()

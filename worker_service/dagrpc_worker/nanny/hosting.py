@@ -77,6 +77,7 @@ class _Host:
             environ=worker.environ,
             preload=self._settings.get("preload_nanny"),
             preload_argv=self._settings.get("preload_nanny_argv"),
+            security=worker.options.get("security"),
         )
         return NannyService(options, worker.process, self._on_change)
 

@@ -12,6 +12,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._io import log_servicer
 from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
+from dagrpc._io.credentials import credentials_of, warn_if_open
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address
@@ -54,6 +55,8 @@ class NannyOptions:
     """What the nanny itself loads first; None: as configured."""
     preload_argv: Sequence[str] | None = None
     """Arguments for that; None: as configured."""
+    security: Any = field(default=None, repr=False)
+    """A `Security`, or what makes one; None: as configured."""
 
 
 class _NannyPlugins(PluginHost):
@@ -115,7 +118,9 @@ class NannyService:
         self._on_change = on_change
         self._changed = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
-        self._server = Server()
+        self.credentials = credentials_of(options.security, "worker")
+        """For TLS, as the worker has it; None: without."""
+        self._server = Server(credentials=self.credentials)
         self._servicer = NannyServicer(self)
         self._server.add_service(NANNY_SERVICE, self._servicer)
         self._server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("nanny"))
@@ -185,9 +190,9 @@ class NannyService:
             address = parse_address(scheduler)
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
-        channel = open_channel(address, CONTROL_CHANNEL)
+        channel = open_channel(address, CONTROL_CHANNEL, self.credentials)
         try:
-            await wait_ready(channel, address, GRACE)
+            await wait_ready(channel, address, GRACE, self.credentials)
             added = await self.plugin_host.sync(ServiceClient(channel, PLUGIN_SERVICE, f"scheduler {scheduler}"))
         except (OSError, TimeoutError) as error:
             raise NotReadyError(f"The scheduler at {scheduler!r} cannot be asked for plugins: {error}") from None
@@ -240,6 +245,7 @@ class NannyService:
         port = await self._server.start(options.host, options.port)
         host = options.contact_host or (local_ip() if is_wildcard(options.host) else options.host)
         self.address = join_address(host, port)
+        warn_if_open("Nanny", self.address, options.host, self.credentials)
 
     async def wait_joined(self, timeout: float, after: int = 0) -> None:
         """Wait until a worker of a generation later than `after` is part of the cluster.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import get_loop
 from dagrpc._util.keys import decode_key
 from dagrpc_worker.execute import context as task_context
@@ -134,11 +135,18 @@ class ActorHost:
         Takes a coroutine to run on the event loop. Called from any thread.
     channels : ChannelPool
         To other workers, for bulk data.
+    credentials : Credentials, optional
+        For TLS.
     """
 
     def __init__(
-        self, runner: TaskRunner, run_on_loop: Callable[[Coroutine[Any, Any, None]], None], channels: ChannelPool
+        self,
+        runner: TaskRunner,
+        run_on_loop: Callable[[Coroutine[Any, Any, None]], None],
+        channels: ChannelPool,
+        credentials: Credentials | None = None,
     ) -> None:
+        self._credentials = credentials
         self.instances: dict[str, Any] = {}
         """The actors by key as on the wire."""
         self.run_on_loop = run_on_loop
@@ -267,7 +275,7 @@ class ActorHost:
 
             with self._lock:
                 if self._caller is None:
-                    self._caller = ActorCaller(get_loop(), self.address, self._channels)
+                    self._caller = ActorCaller(get_loop(), self.address, self._channels, credentials=self._credentials)
         return self._caller
 
     def _is_coroutine_function(self, kind: type, name: str) -> bool:

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, refuse_unknown
 from dagrpc._util.classes import load_class
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
 from dagrpc.plugins.base import plugin_name
+from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.options import WorkerOptions
@@ -155,7 +156,6 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     ) -> None:
         refuse_unknown("Worker", kwargs, _IGNORED)
         check_protocol(protocol)
-        check_security(security)
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._reserved: ReservedPort | None = None
@@ -178,6 +178,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             profile_cycle_interval=config.get_seconds("worker.profile.cycle", profile_cycle_interval) or 1.0,
             resources=dict(config.get("worker.resources", resources)),
             executor=executor,
+            security=Security.of(security),
             data=data,
             metrics=dict(metrics or {}),
             startup_information=dict(startup_information or {}),

@@ -12,6 +12,7 @@ from dagrpc.v1 import event_service_pb2
 if TYPE_CHECKING:
     from dagrpc._client.of_worker import WorkersClient
     from dagrpc.client import Client
+    from dagrpc.security import Security
     from dagrpc_worker.shell.link import SchedulerLink
 
 
@@ -20,6 +21,7 @@ class ForTasks:
 
     address: str
     scheduler_address: str
+    security: Security
     _link: SchedulerLink
 
     def __init__(self) -> None:
@@ -46,7 +48,7 @@ class ForTasks:
 
         with self._client_lock:
             if self._workers_client is None:
-                self._workers_client = WorkersClient(self.scheduler_address)
+                self._workers_client = WorkersClient(self.scheduler_address, self.security)
         client = self._workers_client.get(timeout)
         self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout, "client": client.id})
         return client

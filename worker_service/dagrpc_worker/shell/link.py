@@ -16,6 +16,7 @@ import grpc
 from dagrpc import config
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ServiceClient
+from dagrpc._io.credentials import Credentials
 from dagrpc._io.session import Session
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError, NotReadyError
 from dagrpc.v1 import worker_session_pb2
@@ -42,8 +43,9 @@ class SchedulerLink:
         The scheduler.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: Credentials | None = None) -> None:
         self.address = address
+        self._credentials = credentials
         self.client: ServiceClient | None = None
         """Calls the scheduler's side of the worker's session. None before `connect`."""
         self.channel: grpc.aio.Channel | None = None
@@ -109,9 +111,9 @@ class SchedulerLink:
         patience = config.get_seconds("comm.timeouts.connect") or 30.0
         if deadline is not None:
             patience = max(min(patience, deadline - time.monotonic()), 0.1)
-        channel = channels.open_channel(self.address, options.CONTROL_CHANNEL)
+        channel = channels.open_channel(self.address, options.CONTROL_CHANNEL, self._credentials)
         try:
-            await channels.wait_ready(channel, self.address, patience)
+            await channels.wait_ready(channel, self.address, patience, self._credentials)
             self.channel = channel
             hello = await introduce(channel)
             client = ServiceClient(channel, WORKER_SESSION_SERVICE, f"scheduler {self.address}")

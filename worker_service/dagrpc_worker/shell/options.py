@@ -53,6 +53,9 @@ class WorkerOptions:
     """What to load before it works; None: as configured."""
     preload_argv: Sequence[str] | None = None
     """Arguments for that; None: as configured."""
+    security: Any = field(default=None, repr=False)
+    """A `Security`, or what makes one; None: as configured."""
+
     executor: Any = None
     """A pool of a user's for tasks, or several by name."""
     worker_class: Any = None

@@ -17,12 +17,14 @@ from dagrpc._codec.tasks import SharedStore
 from dagrpc._io import log_servicer
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool
+from dagrpc._io.credentials import credentials_of, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
 from dagrpc._util.keys import decode_key
 from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
@@ -98,6 +100,9 @@ class WorkerService(ForTasks):
     def __init__(self, options: WorkerOptions) -> None:
         super().__init__()
         self.options = options
+        self.security = Security.of(options.security)
+        self.credentials = credentials_of(self.security, "worker")
+        """For TLS; None: without."""
         self.address = ""
         self.name = options.name
         self.nthreads = options.nthreads
@@ -196,7 +201,9 @@ class WorkerService(ForTasks):
         self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
         control = ControlServicer(self)
         self._cleanup.push_async_callback(control.close)
-        server = Server((*RAW_REQUESTS, *actors.RAW_REQUESTS), blocked_by="worker.blocked-handlers")
+        server = Server(
+            (*RAW_REQUESTS, *actors.RAW_REQUESTS), blocked_by="worker.blocked-handlers", credentials=self.credentials
+        )
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
         self._diagnostics = diagnostics.DiagnosticsServicer()
         server.add_service(diagnostics.SERVICE, self._diagnostics)
@@ -215,6 +222,7 @@ class WorkerService(ForTasks):
         elif is_wildcard(host):
             host = local_ip(split_address(self.scheduler_address)[0])
         self.address = join_address(host, port)
+        warn_if_open("Worker", self.address, options.host, self.credentials)
         self.name = options.name or self.address
 
     def _compose(self) -> None:
@@ -232,7 +240,7 @@ class WorkerService(ForTasks):
         self._core = WorkerCore(
             self.address, self.nthreads, self.resources, core_config, bool(config.get("worker.validate"))
         )
-        self._link = SchedulerLink(self.scheduler_address)
+        self._link = SchedulerLink(self.scheduler_address, self.credentials)
         self._inbox = Inbox(self._core, lambda orders: self._dispatcher(orders), self._on_bug)
         self._runner = TaskRunner(
             self.nthreads,
@@ -251,12 +259,14 @@ class WorkerService(ForTasks):
         profile.start()
         self._cleanup.callback(profile.stop)
         self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
-        channels = ChannelPool(grpc_options.DATA_CHANNEL)
+        channels = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
         gatherer = Gatherer(
             self.address, channels, self.data, lambda event: self._inbox.take((event,)), self._runner.recorder
         )
         self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
-        self.actor_host = self._actor_servicer.host = ActorHost(self._runner, self._run_on_loop, channels)
+        self.actor_host = self._actor_servicer.host = ActorHost(
+            self._runner, self._run_on_loop, channels, self.credentials
+        )
         self.shuffles = Shuffles(self, channels, self._link)
         self._commands = CommandReader(self._shared, self._on_close_command, self.shuffles.end)
         stops = (channels.close, self.actor_host.close, self._link.close, self._cancel_tasks)

@@ -108,10 +108,10 @@ class WorkerPlugins(PluginHost):
         nanny = self._worker.nanny
         if not (nanny and answer.nanny_plugins):
             return
-        channel = open_channel(nanny, CONTROL_CHANNEL)
+        channel = open_channel(nanny, CONTROL_CHANNEL, self._worker.credentials)
         try:
             # It may begin to serve a moment after it has started its worker.
-            await wait_ready(channel, nanny, _NANNY_TIMEOUT)
+            await wait_ready(channel, nanny, _NANNY_TIMEOUT, self._worker.credentials)
             client = ServiceClient(channel, HOST_SERVICE, f"nanny {nanny}")
             request = pb.AdoptPluginsRequest(scheduler=self._worker.scheduler_address)
             response = await client.call("AdoptPlugins", request, pb.AdoptPluginsResponse, timeout=SETUP_LIMIT)

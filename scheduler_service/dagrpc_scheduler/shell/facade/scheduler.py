@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, check_security, refuse_unknown
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, refuse_unknown
 from dagrpc._util.addresses import interface_ip, is_loopback
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.server_status import Status
+from dagrpc.security import Security
 from dagrpc_scheduler.core import cluster, views
 from dagrpc_scheduler.shell.facade import orders
 from dagrpc_scheduler.shell.facade.mapping import LiveMapping
@@ -120,7 +121,6 @@ service_kwargs, transition_counter_max
     ) -> None:
         refuse_unknown("Scheduler", kwargs, _IGNORED)
         check_protocol(protocol)
-        check_security(security)
         if jupyter:
             raise NotImplementedError("jupyter=True is not there: start Jupyter by itself")
         if host and interface:
@@ -138,6 +138,7 @@ service_kwargs, transition_counter_max
             validate=bool(validate),
             preload=[preload] if isinstance(preload, str) else preload,
             preload_argv=preload_argv or None,
+            security=Security.of(security),
         )
         super().__init__()
         self._attach(SchedulerService(options))

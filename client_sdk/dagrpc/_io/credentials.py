@@ -1,0 +1,94 @@
+"""TLS as gRPC wants it: one place that makes credentials of a `Security`, for channels and servers alike."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from dagrpc._io import options
+from dagrpc._util.addresses import is_loopback, join_address
+from dagrpc.security import Security
+
+logger = logging.getLogger("dagrpc.io")
+
+_CIPHERS_VARIABLE = "GRPC_SSL_CIPHER_SUITES"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the channels and the server of one process, in one role, are made with."""
+
+    channel: grpc.ChannelCredentials = field(repr=False)
+    server: grpc.ServerCredentials = field(repr=False)
+    channel_options: options.Options
+    """What all channels need beside their own options."""
+    security: Security
+    role: str
+
+
+def credentials_of(security: Any, role: str) -> Credentials | None:
+    """Return the credentials of a process; None if it is to go without TLS.
+
+    Parameters
+    ----------
+    security : Security, mapping or None
+        As the user gave it. None: as configured.
+    role : {"client", "scheduler", "worker"}
+        Which of its certificates to show.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If it is not usable.
+    RuntimeError
+        If encryption is required and there is no certificate.
+    """
+    security = Security.of(security)
+    if not security.has_tls(role):
+        return None
+    if security.tls_ciphers and os.environ.get(_CIPHERS_VARIABLE) != security.tls_ciphers:
+        raise ValueError(
+            f"tls_ciphers: gRPC takes ciphers from the environment only; start this process with "
+            f"{_CIPHERS_VARIABLE}={security.tls_ciphers}"
+        )
+    authority, chain, key = security.pem(role)
+    name = security.server_name
+    return Credentials(
+        grpc.ssl_channel_credentials(authority, key, chain),
+        # Whoever shows no certificate of the same authority is not let in at all.
+        grpc.ssl_server_credentials([(key, chain)], authority, require_client_auth=True),
+        [("grpc.ssl_target_name_override", name)] if name else [],
+        security,
+        role,
+    )
+
+
+def warn_if_open(who: str, address: str, host: str, credentials: Credentials | None) -> None:
+    """Log a warning if a service can be reached from elsewhere by everyone."""
+    if credentials is None and not is_loopback(join_address(host, 0)):
+        logger.warning(
+            "%s at %s is open to the network without TLS: everyone who reaches it can run code on the cluster",
+            who,
+            address,
+        )
+
+
+def check_address(address: str, security: Security, credentials: Credentials | None) -> None:
+    """Raise unless an address as a user wrote it goes with the security that there is.
+
+    Raises
+    ------
+    RuntimeError
+        If encryption is required and the address says that there is none.
+    TypeError
+        If the address says that there is, and there are no certificates.
+    """
+    scheme = address.partition("://")[0] if "://" in address else ""
+    if security.require_encryption and scheme in ("tcp", "grpc"):
+        raise RuntimeError(f"Encryption is required; refusing to talk to {address!r}: write tls://")
+    if credentials is None and scheme in ("tls", "grpcs"):
+        raise TypeError(f"Address {address!r} says TLS, and there are no certificates: give security=, or set comm.tls")

@@ -1,0 +1,44 @@
+"""The options of commands that are about TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from dagrpc.security import Security
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILE = click.Path(dir_okay=False)
+
+
+def tls_options(function: F) -> F:
+    """Have a command accept ``--tls-ca-file``, ``--tls-cert`` and ``--tls-key``."""
+    for name, text in (
+        ("--tls-key", "Key of this service; if absent, it is in the certificate's file. [PEM]"),
+        ("--tls-cert", "Certificate of this service. [PEM]"),
+        ("--tls-ca-file", "Certificate authority of the cluster: turns TLS on. [PEM]"),
+    ):
+        function = click.option(name, type=_FILE, help=text)(function)
+    return function
+
+
+def security_from(role: str, ca_file: str | None, cert: str | None, key: str | None) -> dict[str, Any]:
+    """Return the fields of a `Security` of what a command was given for a service of a role.
+
+    Raises
+    ------
+    click.UsageError
+        If that, and what the configuration adds, makes no security.
+    """
+    given = {"tls_ca_file": ca_file, f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value}
+    try:
+        security = Security(**fields)
+        if security.has_tls(role):
+            security.pem(role)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise click.UsageError(str(error)) from None
+    return fields

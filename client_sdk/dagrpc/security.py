@@ -1,0 +1,290 @@
+"""Security: the certificates by which the processes of a cluster know each other."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagrpc import config
+
+ROLES = ("client", "scheduler", "worker")
+
+_PEM_FIELDS = {
+    "tls_ca_file": "comm.tls.ca-file",
+    "tls_client_cert": "comm.tls.client.cert",
+    "tls_client_key": "comm.tls.client.key",
+    "tls_scheduler_cert": "comm.tls.scheduler.cert",
+    "tls_scheduler_key": "comm.tls.scheduler.key",
+    "tls_worker_cert": "comm.tls.worker.cert",
+    "tls_worker_key": "comm.tls.worker.key",
+}
+"""Settings by field: paths of PEM files, or their text."""
+_FIELDS = ("tls_ciphers", "tls_min_version", "tls_max_version", *_PEM_FIELDS, "extra_conn_args")
+_VERSIONS = {
+    "tls_min_version": (None, ssl.TLSVersion.TLSv1_2),
+    "tls_max_version": (None, ssl.TLSVersion.TLSv1_3),
+}
+_BY_NUMBER = {1.2: ssl.TLSVersion.TLSv1_2, 1.3: ssl.TLSVersion.TLSv1_3}
+
+
+class Security:
+    """What a process shows of itself and asks of others: certificates and keys, by role.
+
+    What is not given is taken from the configuration, ``comm.tls`` and ``comm.require-encryption``. With a certificate
+    authority and a certificate for a role, everything that a process of that role sends and receives is encrypted, and
+    both sides of every connection show a certificate of that authority.
+
+    Parameters
+    ----------
+    require_encryption : bool, optional
+        Whether to refuse to run without TLS.
+    tls_ca_file : str, optional
+        The certificate authority. As all of these a path of a PEM file, or its text.
+    tls_client_cert, tls_client_key, tls_scheduler_cert, tls_scheduler_key, tls_worker_cert, tls_worker_key : optional
+        Certificate and key by role. Nannies have that of a worker. Without a key, it is in the certificate's file.
+    tls_ciphers : str, optional
+        Which ciphers to offer. gRPC has them from the variable ``GRPC_SSL_CIPHER_SUITES`` of the process's environment,
+        and so it must say the same.
+    tls_min_version, tls_max_version : ssl.TLSVersion, optional
+        gRPC speaks TLS 1.2 and 1.3 and cannot be told otherwise: only these bounds are accepted.
+    extra_conn_args : dict, optional
+        ``server_hostname``: the name to find in the certificates of others, instead of the host's that they are
+        reached at.
+
+    Raises
+    ------
+    TypeError
+        For arguments that nobody knows.
+    ValueError
+        For versions of TLS that cannot be had.
+
+    Examples
+    --------
+    >>> from dagrpc import Security
+    >>> Security(tls_ca_file="ca.pem", tls_client_cert="me.pem", require_encryption=True)
+    Security(require_encryption=True, tls_ca_file='ca.pem', tls_client_cert='me.pem')
+    """
+
+    def __init__(self, require_encryption: bool | None = None, **kwargs: Any) -> None:
+        unknown = sorted(set(kwargs) - set(_FIELDS))
+        if unknown:
+            raise TypeError(f"Security got unknown arguments: {', '.join(unknown)}")
+        self.require_encryption = bool(config.get("comm.require-encryption", require_encryption))
+        self.given = any(kwargs.get(name) for name in _PEM_FIELDS)
+        """Whether it was made with certificates; otherwise all there are is what the configuration names."""
+        self.tls_ca_file: str | None = None
+        self.tls_ciphers: str | None = config.get("comm.tls.ciphers", kwargs.get("tls_ciphers"))
+        self.extra_conn_args: dict[str, Any] = dict(kwargs.get("extra_conn_args") or {})
+        for name, key in _PEM_FIELDS.items():
+            value = kwargs.get(name)
+            setattr(self, name, config.get(key, None if value is None else os.fspath(value)))
+        for name, setting in (("tls_min_version", "comm.tls.min-version"), ("tls_max_version", "comm.tls.max-version")):
+            value = kwargs.get(name)
+            if value is None:
+                number = config.get(setting)
+                value = number if number is None else _BY_NUMBER.get(float(number), number)
+            if value not in _VERSIONS[name]:
+                raise ValueError(
+                    f"{name}={value!r} is not supported: gRPC speaks TLS 1.2 and 1.3 and cannot be told otherwise; "
+                    f"leave it out, or give {_VERSIONS[name][1]!r}"
+                )
+            setattr(self, name, value)
+
+    @classmethod
+    def temporary(cls, **kwargs: Any) -> Security:
+        """Return certificates for all roles by an authority of their own, in memory, valid for a year.
+
+        Parameters
+        ----------
+        **kwargs
+            For `Security`.
+
+        Raises
+        ------
+        ImportError
+            Without the package ``cryptography``.
+
+        Examples
+        --------
+        >>> from dagrpc import Client, LocalCluster, Security
+        >>> with LocalCluster(n_workers=1, security=Security.temporary()) as cluster, Client(cluster) as client:
+        ...     client.submit(sum, [1, 2, 3]).result()
+        6
+        """
+        try:
+            from dagrpc._util.certificates import SERVER_NAME, temporary_certificates
+        except ImportError:
+            raise ImportError("Security.temporary needs the package cryptography: pip install 'dagrpc[tls]'") from None
+        given = {**temporary_certificates(ROLES), "require_encryption": True, **kwargs}
+        given["extra_conn_args"] = {"server_hostname": SERVER_NAME, **(kwargs.get("extra_conn_args") or {})}
+        return cls(**given)
+
+    @classmethod
+    def of(cls, value: Any) -> Security:
+        """Return the security that a service or client is given: an object, fields of one, or None.
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        """
+        if value is None:
+            return cls()
+        if isinstance(value, Security):
+            return value
+        if isinstance(value, Mapping):
+            return cls(**value)
+        raise TypeError(f"security must be a Security, or a dict of its arguments, not {type(value).__name__}")
+
+    def without_tls(self) -> Security:
+        """Return one that has no certificates, whatever the configuration names."""
+        plain = Security(require_encryption=self.require_encryption)
+        for name in _PEM_FIELDS:
+            setattr(plain, name, None)
+        return plain
+
+    def fields(self) -> dict[str, Any]:
+        """Return the arguments that make the same, keys included: for a process of the same user."""
+        found = {name: getattr(self, name) for name in _FIELDS if name not in _VERSIONS and getattr(self, name)}
+        if self.require_encryption:
+            found["require_encryption"] = True
+        return found
+
+    def __repr__(self) -> str:
+        # A text may be a key.
+        shown = {
+            name: "<in memory>" if _is_text(value) else repr(value)
+            for name, value in self.fields().items()
+            if name != "extra_conn_args"
+        }
+        shown = {"require_encryption": repr(self.require_encryption), **shown}
+        return f"Security({', '.join(f'{name}={text}' for name, text in shown.items())})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<code>{escape(repr(self))}</code>"
+
+    # --- by role -------------------------------------------------------------------------------------------------
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that certificates of others are to have; None: the host's that they are reached at."""
+        name = self.extra_conn_args.get("server_hostname") or config.get("comm.tls.server-name")
+        return None if name is None else str(name)
+
+    def get_tls_config_for_role(self, role: str) -> dict[str, Any]:
+        """Return the certificate authority, the ciphers, and a role's certificate and key, as given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such role.
+        """
+        if role not in ROLES:
+            raise ValueError(f"unknown role {role!r}; there are {', '.join(ROLES)}")
+        return {
+            "ca_file": self.tls_ca_file,
+            "ciphers": self.tls_ciphers,
+            "cert": getattr(self, f"tls_{role}_cert"),
+            "key": getattr(self, f"tls_{role}_key"),
+        }
+
+    def get_connection_args(self, role: str) -> dict[str, Any]:
+        """Return what makes connections of a role: ``ssl_context``, ``require_encryption`` and ``extra_conn_args``.
+
+        The context is one of Python's, for other uses of the same certificates; None if the role has none.
+        """
+        return {
+            "ssl_context": self._context(role, ssl.Purpose.SERVER_AUTH),
+            "require_encryption": self.require_encryption,
+            "extra_conn_args": dict(self.extra_conn_args),
+        }
+
+    def get_listen_args(self, role: str) -> dict[str, Any]:
+        """Return what makes servers of a role: ``ssl_context`` and ``require_encryption``."""
+        return {
+            "ssl_context": self._context(role, ssl.Purpose.CLIENT_AUTH),
+            "require_encryption": self.require_encryption,
+        }
+
+    def has_tls(self, role: str) -> bool:
+        """Return whether a role has what it needs for TLS.
+
+        Raises
+        ------
+        ValueError
+            If it was given a part of it only.
+        RuntimeError
+            If it has none, and encryption is required.
+        """
+        found = self.get_tls_config_for_role(role)
+        missing = [
+            field
+            for field, value in (("tls_ca_file", found["ca_file"]), (f"tls_{role}_cert", found["cert"]))
+            if not value
+        ]
+        if not missing:
+            return True
+        if self.given:
+            raise ValueError(f"Security has certificates, but no {' and no '.join(missing)}, which a {role} needs")
+        if self.require_encryption:
+            raise RuntimeError(
+                f"Encryption is required (comm.require-encryption), and there is no {' and no '.join(missing)} for "
+                f"the {role}: give security=, or set comm.tls"
+            )
+        return False
+
+    def pem(self, role: str) -> tuple[bytes, bytes, bytes]:
+        """Return certificate authority, certificate and key of a role.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be read; names it.
+        ValueError
+            If there is no PEM in it.
+        """
+        found = self.get_tls_config_for_role(role)
+        cert = found["cert"]
+        parts = {"tls_ca_file": found["ca_file"], f"tls_{role}_cert": cert, f"tls_{role}_key": found["key"] or cert}
+        authority, chain, key = (_read(field, value) for field, value in parts.items())
+        return authority, chain, key
+
+    def _context(self, role: str, purpose: ssl.Purpose) -> ssl.SSLContext | None:
+        found = self.get_tls_config_for_role(role)
+        if not (found["ca_file"] and found["cert"]):
+            return None
+        authority, chain, key = self.pem(role)
+        context = ssl.create_default_context(purpose, cadata=authority.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.check_hostname = False
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.tls_ciphers:
+            context.set_ciphers(self.tls_ciphers)
+        _load(context, chain, key)
+        return context
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and ("\n" in value or "-----BEGIN" in value)
+
+
+def _read(field: str, value: str) -> bytes:
+    data = value.encode() if _is_text(value) else Path(value).read_bytes()
+    if b"-----BEGIN" not in data:
+        raise ValueError(f"{field} is no PEM: there is no line -----BEGIN ...-----")
+    return data
+
+
+def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
+    """Have a context show a certificate. Python reads these from files only: one of this user's own, for a moment."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix="dagrpc-") as file:
+        file.write(chain + b"\n" + key)
+        file.flush()
+        context.load_cert_chain(file.name)
