@@ -10,6 +10,7 @@ from typing import Any
 
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure, encode_failure, type_name
+from dagrpc._codec.unpickling import in_turn
 from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
 from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
@@ -75,7 +76,7 @@ def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any
     # In a scheduler or nanny nothing else would have imported it.
     install_if_asked()
     try:
-        function, args, kwargs, *families = payloads.from_payload(payload)
+        function, args, kwargs, *families = in_turn(payloads.from_payload, payload)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"The function cannot be decoded: {error}") from error
     for name, value in injected.items():

@@ -17,6 +17,7 @@ import dask._task_spec
 from dagrpc._codec import payload
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._codec.unpickling import in_turn
 from dagrpc._profiling.sampler import Sampler
 from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import Reschedule
@@ -257,8 +258,8 @@ class TaskRunner:
             results = {key: self.actors.as_argument(value, job.actor) for key, value in results.items()}
         work = job.work
         if type(work) is PythonTask:
-            return task_codec.load_task(work.run_spec, work.shared, self._shared, results)
-        return load_call(work, results)  # type: ignore[arg-type]
+            return in_turn(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
+        return in_turn(load_call, work, results)  # type: ignore[arg-type]
 
     def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
         """Store a result and tell of it."""

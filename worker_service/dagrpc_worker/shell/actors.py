@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dagrpc._codec.unpickling import in_turn
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import get_loop
 from dagrpc._util.keys import decode_key
@@ -96,7 +97,7 @@ class ActorCall:
         found = getattr(self.instance, self.name)
         if self.read:
             return found
-        args, kwargs = self.load()
+        args, kwargs = in_turn(self.load)
         return found(*args, **kwargs)
 
     async def complete(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.failures import encode_failure
+from dagrpc._codec.unpickling import in_turn
 from dagrpc._io import transfer
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
@@ -78,7 +79,7 @@ async def decode_off_loop(received: Sequence[transfer.ReceivedValue]) -> Decoded
     values = [value for value in received if value.frames]
     if sum(len(value.frames[0]) for value in values) <= LARGE and not any(map(_may_run_code, values)):
         return decode(received)
-    return await asyncio.to_thread(decode, received)
+    return await asyncio.to_thread(in_turn, decode, received)
 
 
 def _may_run_code(value: transfer.ReceivedValue) -> bool:
