@@ -44,8 +44,11 @@ class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
     --------
     >>> from collections import Counter
     >>> counter = client.submit(Counter, "hello", actor=True).result()
-    >>> isinstance(counter.most_common(1), BaseActorFuture)
+    >>> future = counter.most_common(1)
+    >>> isinstance(future, BaseActorFuture)
     True
+    >>> future.result(), future.done()
+    ([('l', 2)], True)
     """
 
     __slots__ = ("__weakref__",)

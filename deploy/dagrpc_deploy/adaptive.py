@@ -48,13 +48,29 @@ class Adaptive(AdaptiveCore):
 
     Examples
     --------
-    >>> class AtNight(Adaptive):
+    >>> class Doubled(Adaptive):
     ...     async def target(self):
     ...         return 2 * await super().target()
     >>> with LocalCluster(n_workers=0, processes=False) as cluster, Client(cluster) as client:
-    ...     adaptive = cluster.adapt(Adaptive=AtNight, minimum=0, maximum=4)
+    ...     adaptive = cluster.adapt(Adaptive=Doubled, minimum=0, maximum=4)
     ...     client.submit(inc, 1).result()
+    ...     adaptive.stop()
     2
+
+    What it decides, and how it acts:
+
+    >>> with LocalCluster(n_workers=2, processes=False) as cluster:
+    ...     adaptive = cluster.adapt(minimum=2, maximum=4, interval="1 hour")
+    ...     cluster.sync(adaptive.safe_target)
+    ...     cluster.sync(adaptive.recommendations, 3)
+    ...     len(cluster.sync(adaptive.workers_to_close, 1))
+    ...     cluster.sync(adaptive.scale_up, 3)
+    ...     cluster.sync(adaptive.scale_down, [0])
+    ...     sorted(adaptive.plan)
+    2
+    {'status': 'up', 'n': 3}
+    1
+    [1, 2]
     """
 
     def __init__(

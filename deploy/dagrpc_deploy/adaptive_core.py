@@ -42,17 +42,27 @@ class AdaptiveCore:
     Examples
     --------
     >>> class Machines(AdaptiveCore):
-    ...     running = 0
+    ...     observed = plan = requested = ()
     ...
     ...     async def target(self):
     ...         return 3
     ...
     ...     async def scale_up(self, n):
-    ...         self.running = n
+    ...         self.observed = self.plan = self.requested = tuple(range(n))
+    ...
+    ...     async def scale_down(self, workers):
+    ...         self.observed = self.plan = self.requested = tuple(set(self.observed) - set(workers))
     >>> machines = Machines(maximum=2)
-    >>> await machines.adapt()
-    >>> machines.running
+    >>> await machines.safe_target()
     2
+    >>> await machines.recommendations(2)
+    {'status': 'up', 'n': 2}
+    >>> await machines.adapt()
+    >>> machines.observed
+    (0, 1)
+    >>> await machines.workers_to_close(1)
+    [1]
+    >>> machines.stop()
     """
 
     plan: Collection[Hashable] = frozenset()

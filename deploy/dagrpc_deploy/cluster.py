@@ -192,6 +192,13 @@ class Cluster(Scalable):
         ------
         NotImplementedError
             Unless a subclass knows where to look.
+
+        Examples
+        --------
+        >>> LocalCluster.from_name("mine")
+        Traceback (most recent call last):
+            ...
+        NotImplementedError: No LocalCluster is found by its name: ...
         """
         raise NotImplementedError(f"No {cls.__name__} is found by its name: connect a Client to its address")
 

@@ -38,6 +38,7 @@ class ProcessInterface:
     >>> async with BatchJob("127.0.0.1:8786") as job:
     ...     job.command
     'dagrpc worker 127.0.0.1:8786'
+    >>> await job.finished()
     """
 
     def __init__(self, scheduler: str | None = None, name: Any | None = None) -> None:

@@ -229,7 +229,16 @@ class Scalable:
         return set([*absent, *there][:count])
 
     def scale_up(self, n: int) -> Any:
-        """Have at least `n` workers. Adaptive scaling goes on."""
+        """Have at least `n` workers. Adaptive scaling goes on.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=0, processes=False) as cluster:
+        ...     cluster.scale_up(1)
+        ...     cluster.wait_for_workers(1)
+        ...     len(cluster.workers)
+        1
+        """
         return self._run(self._scale_up(n))
 
     def scale_down(self, workers: Iterable[Hashable]) -> Any:
@@ -244,6 +253,13 @@ class Scalable:
         ------
         NoWorkersError
             If what they hold cannot be moved; they stay.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=2, processes=False) as cluster:
+        ...     cluster.scale_down([0])
+        ...     sorted(cluster.plan)
+        [1]
         """
         return self._run(self._scale_down(set(workers)))
 

@@ -140,6 +140,12 @@ class SpecCluster(Cluster):
         ------
         ValueError
             If the cluster was not told what further workers are.
+
+        Examples
+        --------
+        >>> with SpecCluster(worker={"cls": Worker, "options": {"nthreads": 1}}) as cluster:
+        ...     cluster.new_worker_spec()
+        {0: {'cls': <class 'dagrpc_worker.shell.facade.Worker'>, 'options': {'nthreads': 1...}}}
         """
         if self.new_spec is None:
             raise ValueError(f"{self.name} does not know what a further worker is: give it worker={{'cls': ...}}")

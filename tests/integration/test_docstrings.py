@@ -9,6 +9,7 @@ import doctest
 import importlib
 import inspect
 import io
+import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,17 @@ WITHOUT_EXAMPLE = {
     "__version__": "a string",
 }
 """The public names that need no example, with the reason."""
+
+INTERNAL = {
+    "ActorFuture": ["bound_state"],
+    "Future": ["bound_state"],
+    "FuturesCancelledError": ["of"],
+    "LocalCluster": ["start_worker"],
+    "Scheduler": ["of"],
+    "Worker": ["of"],
+    "as_completed": ["next", "wake"],
+}
+"""The methods that are not for users, by class."""
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -157,8 +169,21 @@ def test_the_examples_of_a_docstring_work_as_printed(
     assert results.failed == 0, report.getvalue()
 
 
-def _has_example(thing: Any) -> bool:
-    return ">>>" in (inspect.getdoc(thing) or "")
+def _examples(thing: Any) -> str:
+    """Return the examples of a docstring."""
+    text = inspect.getdoc(thing) or ""
+    return "".join(example.source for example in doctest.DocTestParser().get_examples(text))
+
+
+def _public_methods(owner: type) -> Iterator[tuple[str, Any]]:
+    """Yield the public methods of a class that are the project's, without those of plugins, which it calls itself."""
+    if any("Plugin" in base.__name__ or base is dagrpc.UploadFile for base in owner.__mro__):
+        return
+    for name in dir(owner):
+        thing = inspect.getattr_static(owner, name)
+        function = getattr(thing, "__func__", thing)
+        if not name.startswith("_") and inspect.isfunction(function) and function.__module__.startswith("dagrpc"):
+            yield name, function
 
 
 def test_every_public_name_has_an_example() -> None:
@@ -166,8 +191,17 @@ def test_every_public_name_has_an_example() -> None:
     for owner, members in api_table.MEMBERS.items():
         cls = getattr(dagrpc, owner)
         public |= {f"{owner}.{name}": inspect.getattr_static(cls, name) for name in members if hasattr(cls, name)}
-    without = {name for name, thing in public.items() if not _has_example(thing)}
+    without = {name for name, thing in public.items() if not _examples(thing)}
     assert sorted(without) == sorted(WITHOUT_EXAMPLE)
+
+
+@pytest.mark.parametrize("owner", [name for name in dagrpc.__all__ if isinstance(getattr(dagrpc, name), type)])
+def test_every_public_method_is_in_an_example(owner: str) -> None:
+    # Its own, or that of its class.
+    cls = getattr(dagrpc, owner)
+    shown = re.findall(r"\w+", _examples(cls))
+    without = [name for name, method in _public_methods(cls) if not _examples(method) and name not in shown]
+    assert without == [name for name in INTERNAL.get(owner, ()) if hasattr(cls, name)]
 
 
 def test_no_example_is_skipped() -> None:

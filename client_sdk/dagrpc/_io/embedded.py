@@ -129,7 +129,15 @@ class EmbeddedServer:
         self._own_status = Status.running
 
     async def start(self) -> Self:
-        """Start it unless it has started."""
+        """Start it unless it has started.
+
+        Examples
+        --------
+        >>> scheduler = await Scheduler().start()  # or: await Scheduler()
+        >>> scheduler.status
+        <Status.running: 'running'>
+        >>> await scheduler.close()
+        """
         await self._home.awaiting(self._begin())
         return self
 
@@ -142,6 +150,13 @@ class EmbeddedServer:
             Seconds to wait at most.
         reason : str
             Why, for the log.
+
+        Examples
+        --------
+        >>> scheduler = await Scheduler()
+        >>> await scheduler.close()
+        >>> scheduler.status
+        <Status.closed: 'closed'>
         """
         await self._home.awaiting(asyncio.wait_for(self._close(reason), timeout))
 
@@ -155,7 +170,13 @@ class EmbeddedServer:
         self._own_status = Status.closed
 
     async def finished(self) -> None:
-        """Wait until it has closed, by whomever."""
+        """Wait until it has closed, by whomever.
+
+        Examples
+        --------
+        >>> scheduler = await Scheduler(idle_timeout="10 ms")
+        >>> await scheduler.finished()
+        """
         await self._home.awaiting(self._service_finished())
         self._own_status = Status.closed
 
@@ -200,7 +221,14 @@ class EmbeddedServer:
         return join_address(self._host, self.port) if self.address else ""
 
     def identity(self) -> dict[str, Any]:
-        """Return what it is, as a plain dict."""
+        """Return what it is, as a plain dict.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler:
+        ...     scheduler.identity()["address"] == scheduler.address
+        True
+        """
         raise NotImplementedError
 
 

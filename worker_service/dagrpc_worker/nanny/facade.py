@@ -67,15 +67,19 @@ listen_address, worker_class, protocol
 
     Examples
     --------
-    >>> import asyncio
-    >>> from dagrpc import Client, Nanny, Scheduler
-    >>> async def main():
-    ...     async with Scheduler() as scheduler, Nanny(scheduler.address, nthreads=1) as nanny:
-    ...         async with Client(scheduler.address, asynchronous=True) as client:
-    ...             pid = await client.submit(__import__("os").getpid)
-    ...             return pid == nanny.pid
-    >>> asyncio.run(main())
+    >>> async with Scheduler() as scheduler, Nanny(scheduler.address, nthreads=1) as nanny:
+    ...     async with Client(scheduler.address, asynchronous=True) as client:
+    ...         import os
+    ...         await client.submit(os.getpid) == nanny.pid == nanny.identity()["pid"]
+    ...         await nanny.kill()
+    ...         nanny.is_alive()
+    ...         await nanny.instantiate()
+    ...         await nanny.restart()
+    ...         await nanny.close_gracefully()
     True
+    False
+    <Status.running: 'running'>
+    'OK'
     """
 
     def __init__(

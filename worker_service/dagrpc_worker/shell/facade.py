@@ -97,16 +97,14 @@ http_prefix, validate, transition_counter_max, scheduler_sni
 
     Examples
     --------
-    >>> import asyncio
-    >>> from dagrpc import Client, Scheduler, Worker
-    >>> async def main():
-    ...     async with Scheduler() as scheduler, Worker(scheduler.address, name="alice", nthreads=1) as worker:
-    ...         async with Client(scheduler.address, asynchronous=True) as client:
-    ...             future = client.submit(sum, [1, 2, 3], key="total")
-    ...             await future
-    ...             return worker.name, dict(worker.data)
-    >>> asyncio.run(main())
-    ('alice', {'total': 6})
+    >>> async with Scheduler() as scheduler, Worker(scheduler.address, name="alice", nthreads=1) as worker:
+    ...     async with Client(scheduler.address, asynchronous=True) as client:
+    ...         future = client.submit(sum, [1, 2, 3], key="total")
+    ...         await future, worker.name, dict(worker.data)
+    ...         await worker.close_gracefully()
+    ...         worker.status
+    (6, 'alice', {'total': 6})
+    <Status.closed: 'closed'>
     """
 
     _port_range: tuple[int, int] = (0, 0)
@@ -262,6 +260,13 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             Whether its nanny is to close with it, rather than to start another worker.
         reason : str
             Why, for the log.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler:
+        ...     worker = await Worker(scheduler.address)
+        ...     await worker.close()
+        'OK'
         """
         if not nanny:
             self._service.restart_wanted = True
@@ -305,12 +310,31 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             The plugin.
         name : str, optional
             What to call it; its attribute ``name`` by default.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
+        ...     await worker.plugin_add(WorkerPlugin(), name="mine")
+        ...     list(worker.plugins)
+        ...     await worker.plugin_remove("mine")
+        {'status': 'OK'}
+        ['mine']
+        {'status': 'OK'}
         """
         await self._home.awaiting(self._service.plugin_host.add(name or plugin_name(plugin), plugin))
         return {"status": "OK"}
 
     async def plugin_remove(self, name: str) -> dict[str, str]:
-        """Tear a plugin down on this worker alone."""
+        """Tear a plugin down on this worker alone.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
+        ...     await worker.plugin_add(WorkerPlugin(), name="mine")
+        ...     await worker.plugin_remove("mine")
+        {'status': 'OK'}
+        {'status': 'OK'}
+        """
         await self._home.awaiting(self._service.plugin_host.remove(name))
         return {"status": "OK"}
 
@@ -358,11 +382,25 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         ------
         ValueError
             If an amount is below 0.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
+        ...     await worker.set_resources(GPU=2)
+        ...     worker.identity()["resources"]
+        {'GPU': 2...}
         """
         self._home.call(self._service.set_resources, resources)
 
     def identity(self) -> dict[str, Any]:
-        """Return what it is, as a plain dict."""
+        """Return what it is, as a plain dict.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address, name="alice") as worker:
+        ...     worker.identity()["name"]
+        'alice'
+        """
         service = self._service
         return {
             "type": "Worker",

@@ -36,6 +36,13 @@ class Plugged:
         ------
         TypeError
             If it is a class.
+
+        Examples
+        --------
+        >>> cluster.scheduler.add_plugin(SchedulerPlugin(), name="mine")
+        >>> "mine" in cluster.scheduler.plugins
+        True
+        >>> cluster.scheduler.remove_plugin("mine")
         """
         self._home.call(self._service.scheduler_plugins.add, plugin, name, idempotent)
 
@@ -46,6 +53,11 @@ class Plugged:
         ------
         ValueError
             If there is none of that name.
+
+        Examples
+        --------
+        >>> cluster.scheduler.add_plugin(SchedulerPlugin(), name="mine")
+        >>> cluster.scheduler.remove_plugin("mine")
         """
         if name is None:
             raise ValueError("Name the plugin to remove")

@@ -75,16 +75,29 @@ service_kwargs, transition_counter_max
 
     Examples
     --------
-    >>> import asyncio
-    >>> from dagrpc import Client, Scheduler, Worker
-    >>> async def main():
-    ...     async with Scheduler() as scheduler, Worker(scheduler.address, nthreads=1) as worker:
-    ...         async with Client(scheduler.address, asynchronous=True) as client:
-    ...             future = client.submit(sum, [1, 2, 3])
-    ...             result = await future
-    ...             return result, scheduler.tasks[future.key].state
-    >>> asyncio.run(main())
-    (6, 'memory')
+    >>> scheduler = cluster.scheduler  # a cluster in this process has one
+    >>> scheduler.status, len(scheduler.workers), scheduler.total_nthreads, scheduler.identity()["type"]
+    (<Status.running: 'running'>, 2, 4, 'Scheduler')
+    >>> future = client.submit(inc, 1, key="x")
+    >>> future.result(), scheduler.tasks["x"].state, len(scheduler.story("x")) > 0
+    (2, 'memory', True)
+    >>> scheduler.log_event("notes", "hello")
+    >>> scheduler.get_events("notes")
+    ((..., 'hello'),)
+
+    One of its own:
+
+    >>> async with Scheduler() as scheduler, Worker(scheduler.address, name="alice", nthreads=1) as worker:
+    ...     async with Client(scheduler.address, asynchronous=True) as client:
+    ...         future = client.submit(sum, [1, 2, 3], key="x")
+    ...         await future, scheduler.tasks["x"].state, scheduler.check_idle() is None
+    ...         scheduler.adaptive_target(), scheduler.workers_to_close(n=1, attribute="name")
+    ...         scheduler.transition("x", "forgotten")
+    ...         [each["name"] for each in (await scheduler.broadcast(msg={"op": "identity"})).values()]
+    ...         retired = await scheduler.retire_workers(names=["alice"])
+    (6, 'memory', False)
+    (1, ['alice'])
+    ['alice']
     """
 
     # Those of a service that ran before its object was made have been seen to.
@@ -437,7 +450,14 @@ service_kwargs, transition_counter_max
         return await self._home.awaiting(orders.broadcast(self, msg, chosen, nanny, on_error))
 
     async def close_worker(self, worker: str) -> None:
-        """Have a worker close; its nanny closes with it."""
+        """Have a worker close; its nanny closes with it.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
+        ...     await scheduler.close_worker(worker.address)
+        ...     await worker.finished()
+        """
         await self._home.awaiting(orders.close_worker(self, worker))
 
     def transition(self, key: Key, finish: str, stimulus_id: str = "", **kwargs: Any) -> None:
