@@ -183,6 +183,12 @@ class Security:
         ------
         ValueError
             If there is no such role.
+
+        Examples
+        --------
+        >>> security = Security(tls_ca_file="ca.pem", tls_client_cert="me.pem")
+        >>> security.get_tls_config_for_role("client")
+        {'ca_file': 'ca.pem', 'ciphers': None, 'cert': 'me.pem', 'key': None}
         """
         if role not in ROLES:
             raise ValueError(f"unknown role {role!r}; there are {', '.join(ROLES)}")
@@ -197,6 +203,11 @@ class Security:
         """Return what makes connections of a role: ``ssl_context``, ``require_encryption`` and ``extra_conn_args``.
 
         The context is one of Python's, for other uses of the same certificates; None if the role has none.
+
+        Examples
+        --------
+        >>> sorted(Security().get_connection_args("client"))
+        ['extra_conn_args', 'require_encryption', 'ssl_context']
         """
         return {
             "ssl_context": self._context(role, ssl.Purpose.SERVER_AUTH),
@@ -205,7 +216,13 @@ class Security:
         }
 
     def get_listen_args(self, role: str) -> dict[str, Any]:
-        """Return what makes servers of a role: ``ssl_context`` and ``require_encryption``."""
+        """Return what makes servers of a role: ``ssl_context`` and ``require_encryption``.
+
+        Examples
+        --------
+        >>> sorted(Security().get_listen_args("worker"))
+        ['require_encryption', 'ssl_context']
+        """
         return {
             "ssl_context": self._context(role, ssl.Purpose.CLIENT_AUTH),
             "require_encryption": self.require_encryption,
@@ -220,6 +237,11 @@ class Security:
             If it was given a part of it only.
         RuntimeError
             If it has none, and encryption is required.
+
+        Examples
+        --------
+        >>> Security().has_tls("client"), Security.temporary().has_tls("client")
+        (False, True)
         """
         found = self.get_tls_config_for_role(role)
         missing = [
