@@ -13,7 +13,20 @@ import dask
 import grpc
 import pytest
 
-from dagrpc import Client, LocalCluster, Nanny, Scheduler, Security, Worker, config, get_client
+from dagrpc import (
+    Client,
+    LocalCluster,
+    Lock,
+    Nanny,
+    NannyPlugin,
+    Scheduler,
+    Security,
+    Worker,
+    WorkerPlugin,
+    config,
+    get_client,
+    get_task_stream,
+)
 from tests.unit.security.certificates import Authority
 
 TIMEOUT = 60
@@ -248,3 +261,55 @@ def test_commands_take_certificates(tmp_path: Path) -> None:
     wrong = subprocess.run([*command, "scheduler", "--tls-ca-file=nowhere.pem"], capture_output=True, timeout=TIMEOUT)
     assert wrong.returncode == 2
     assert b"no tls_scheduler_cert" in wrong.stderr
+
+
+class Marking(WorkerPlugin):
+    """Leaves a mark on its worker."""
+
+    name = "marking"
+
+    def setup(self, worker: Any) -> None:
+        worker.marked = True
+
+
+class NannyMarking(NannyPlugin):
+    """Leaves a mark on its nanny."""
+
+    name = "nanny-marking"
+
+    def setup(self, nanny: Any) -> None:
+        nanny.marked = True
+
+
+def test_what_goes_by_other_services(secured: LocalCluster, tmp_path: Path) -> None:
+    with Client(secured) as client:
+        client.register_plugin(Marking())
+        client.register_plugin(NannyMarking())
+        assert list(client.run(lambda dask_worker: dask_worker.marked).values()) == [True]
+        assert list(client.run(lambda dask_worker: dask_worker.marked, nanny=True).values()) == [True]
+        (tmp_path / "of_ours.py").write_text("number = 7")
+        client.upload_file(str(tmp_path / "of_ours.py"))
+        assert client.submit(lambda: __import__("of_ours").number).result(timeout=TIMEOUT) == 7
+        assert client.get_versions()["workers"]
+        assert client.story(client.submit(sum, [5]).key) is not None
+        assert client.get_scheduler_logs() is not None
+        assert client.get_worker_logs(nanny=True)
+        client.set_metadata("a", 1)
+        assert client.get_metadata("a") == 1
+        with Lock("lock"):
+            client.log_event("topic", "message")
+        assert client.get_events("topic")
+        with get_task_stream(client) as stream:
+            client.submit(sum, [6]).result(timeout=TIMEOUT)
+        assert stream.data
+        assert client.benchmark_hardware()["memory"]
+        client.restart(timeout=TIMEOUT)
+        assert list(client.run(lambda dask_worker: dask_worker.marked).values()) == [True]
+
+
+def test_shuffles() -> None:
+    frames = pytest.importorskip("dask.dataframe")
+    pandas = pytest.importorskip("pandas")
+    with LocalCluster(n_workers=2, threads_per_worker=1, security=True) as cluster, Client(cluster):
+        data = frames.from_pandas(pandas.DataFrame({"x": range(100), "y": range(100)}), npartitions=4)
+        assert int(data.shuffle("x").y.sum().compute()) == 4950

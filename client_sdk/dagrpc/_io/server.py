@@ -20,6 +20,7 @@ from dagrpc._io import malloc, options, status
 from dagrpc._io.blocked import Blocked
 from dagrpc._io.channels import identity, serialize
 from dagrpc._io.credentials import Credentials
+from dagrpc._io.roles import check_role
 from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
@@ -78,11 +79,9 @@ class Server:
         request_type = GetMessageClass(method.input_type)
         raw_in = method.name in self._raw_requests
         raw_out = streams_out or method.name in self._raw_responses
-        guarded: Callable[..., Any]
-        if streams_in or streams_out:
-            guarded = self._guard(function, name)
-        else:
-            guarded = self._guard(_without_context(function), name)
+        if not (streams_in or streams_out):
+            function = _without_context(function)
+        guarded = self._guard(function, name)
         handler: grpc.RpcMethodHandler = getattr(grpc, kind)(
             guarded,
             request_deserializer=identity if raw_in else _reader(request_type, streams_in),
@@ -96,12 +95,15 @@ class Server:
         An exception that escapes shows its text to the caller; a CancelledError that escapes leaves the caller
         without an answer at all.
         """
+        restricted = self._credentials is not None
 
         async def handler(request: Any, context: Any) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._calls.add(task)
             try:
+                if restricted:
+                    check_role(name, context.peer_identities())
                 if isinstance(request, DecodeError):
                     raise request
                 return await function(request, context)
