@@ -86,6 +86,14 @@ class DagrpcError(Exception):
     ----------
     reason : str
         Name of the contract's `Reason`, such as ``UNKNOWN_WORKER``.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.retire_workers(["nobody"])
+    ... except DagrpcError as error:
+    ...     type(error).__name__
+    'UnknownWorkerError'
     """
 
     reason: ClassVar[str] = "UNSPECIFIED"
@@ -111,7 +119,15 @@ class UnknownKeyError(DagrpcError, LookupError):
 
 
 class UnknownWorkerError(DagrpcError, ValueError):
-    """No worker has that address, name or host."""
+    """No worker has that address, name or host.
+
+    Examples
+    --------
+    >>> client.run(inc, 1, workers=["nobody"])
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.UnknownWorkerError: ...
+    """
 
     reason = "UNKNOWN_WORKER"
 
@@ -123,7 +139,15 @@ class UnknownSessionError(DagrpcError):
 
 
 class UnknownPluginError(DagrpcError, ValueError):
-    """No plugin has that name."""
+    """No plugin has that name.
+
+    Examples
+    --------
+    >>> client.unregister_worker_plugin("nobody")
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.UnknownPluginError: The worker plugin nobody does not exist
+    """
 
     reason = "UNKNOWN_PLUGIN"
 
@@ -228,7 +252,15 @@ class ForkedProcessError(RuntimeError):
 
 
 class GraphError(ValueError):
-    """The scheduler refused a graph; the message names the keys at fault."""
+    """The scheduler refused a graph; the message names the keys at fault.
+
+    Examples
+    --------
+    >>> client.get({"a": (inc, "b"), "b": (inc, "a")}, "a")
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.GraphError: ...
+    """
 
 
 class FutureCancelledError(CancelledError):
@@ -353,7 +385,18 @@ class NoValidWorkerError(Exception):
 
 
 class LostActorError(RuntimeError):
-    """An actor is gone: the worker that held it was lost, or nobody wanted the actor any more."""
+    """An actor is gone: the worker that held it was lost, or nobody wanted the actor any more.
+
+    Examples
+    --------
+    >>> with LocalCluster(n_workers=1, processes=False) as cluster, Client(cluster) as client:
+    ...     numbers = client.submit(list, [1, 2], actor=True).result()
+    ...     client.restart()
+    ...     numbers.count(1).result()
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.LostActorError: ...
+    """
 
 
 class WorkerStartTimeoutError(TimeoutError):

@@ -76,6 +76,17 @@ class Span:
         What was put there with `add_metadata`, on the scheduler.
     code : list
         Empty: source code is not recorded.
+
+    Examples
+    --------
+    >>> with span("training"):
+    ...     with span("loading"):
+    ...         future = client.submit(np.ones, 1000)
+    >>> future.result().nbytes
+    8000
+    >>> found = client.get_spans().merge_by_tags("loading")
+    >>> found.states["memory"], found.done, found.nbytes_total >= 8000, list(found.traverse_groups())
+    (1, True, True, ['ones'])
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
@@ -261,6 +272,14 @@ class Spans:
         Those that are in no other.
     spans_search_by_name, spans_search_by_tag : dict
         Lists of spans by all their tags, and by any.
+
+    Examples
+    --------
+    >>> with span("training"):
+    ...     future = client.submit(inc, 1)
+    >>> spans = client.get_spans()
+    >>> spans.root_spans
+    [Span<name=('training',), id=...>...]
     """
 
     def __init__(self, facts: Iterable[Mapping[str, Any]]) -> None:

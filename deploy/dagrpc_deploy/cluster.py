@@ -48,6 +48,12 @@ class Cluster(Scalable):
         What to call the cluster.
     security : Security, mapping, optional
         The certificates by which it, and clients of it, talk to its scheduler; by default those of the configuration.
+
+    Examples
+    --------
+    >>> from dagrpc.deploy import Cluster
+    >>> isinstance(cluster, Cluster)  # a LocalCluster, for instance
+    True
     """
 
     def __init__(self, asynchronous: bool = False, name: str | None = None, security: Any = None) -> None:

@@ -54,6 +54,16 @@ INTERNAL = {
 }
 """The methods that are not for users, by class."""
 
+MODULES = {
+    "dagrpc.cluster_dump": ["read_dump", "write_dump"],
+    "dagrpc.diagnostics": [],
+    "dagrpc.plugins": [],
+    "dagrpc.protocol": ["cuda_deserialize", "cuda_serialize"],
+    "dagrpc.shuffle": [],
+    "dagrpc.spans": [],
+}
+"""Modules with public names of their own, and those of their names that are not for users, or want a GPU."""
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -92,7 +102,11 @@ def _documented_in(path: Path, module: str) -> Iterator[Documented]:
 
     source = path.read_text(encoding="utf-8")
     if ">>>" in source:
-        yield from below(ast.parse(source), "")
+        tree = ast.parse(source)
+        text = ast.get_docstring(tree) or ""
+        if ">>>" in text:
+            yield Documented(module, "", text, path, 0)
+        yield from below(tree, "")
 
 
 def _documented() -> Iterator[Documented]:
@@ -154,7 +168,9 @@ def _names_for(documented: Documented, cluster: LocalCluster, client: Client) ->
     return {**names, "cluster": cluster, "client": client}
 
 
-@pytest.mark.parametrize("documented", [pytest.param(each, id=f"{each.module}.{each.name}") for each in _documented()])
+@pytest.mark.parametrize(
+    "documented", [pytest.param(each, id=f"{each.module}.{each.name}".rstrip(".")) for each in _documented()]
+)
 def test_the_examples_of_a_docstring_work_as_printed(
     documented: Documented, cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +179,9 @@ def test_the_examples_of_a_docstring_work_as_printed(
     with Client(cluster) as client:
         names = _names_for(documented, cluster, client)
         parse = doctest.DocTestParser().get_doctest
-        test = parse(documented.text, names, documented.name, str(documented.path), documented.line)
+        test = parse(
+            documented.text, names, documented.name or documented.module, str(documented.path), documented.line
+        )
         with _on_one_event_loop(test):
             results = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.write, clear_globs=False)
     assert results.attempted > 0
@@ -194,6 +212,16 @@ def test_every_public_name_has_an_example() -> None:
         public |= {f"{owner}.{name}": inspect.getattr_static(cls, name) for name in members if hasattr(cls, name)}
     without = {name for name, thing in public.items() if not _examples(thing)}
     assert sorted(without) == sorted(WITHOUT_EXAMPLE)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_of_a_module_is_in_an_example(name: str) -> None:
+    # Its own, or that of the module.
+    module = importlib.import_module(name)
+    shown = re.findall(r"\w+", _examples(module))
+    things = {each: getattr(module, each) for each in module.__all__ if not inspect.ismodule(getattr(module, each))}
+    without = [each for each, thing in things.items() if not _examples(thing) and each not in shown]
+    assert sorted(without) == list(MODULES[name])
 
 
 @pytest.mark.parametrize("owner", [name for name in dagrpc.__all__ if isinstance(getattr(dagrpc, name), type)])

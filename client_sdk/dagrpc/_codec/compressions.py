@@ -176,7 +176,14 @@ def decompressed(name: str, frame: Buffer) -> Buffer:
 
 
 def decompress(header: dict[str, Any], frames: Iterable[Any]) -> list[Any]:
-    """Return frames as they were before they were compressed, by the header's ``compression``."""
+    """Return frames as they were before they were compressed, by the header's ``compression``.
+
+    Examples
+    --------
+    >>> import zlib
+    >>> decompress({"compression": [None, "zlib"]}, [b"ab", zlib.compress(b"cd")])
+    [b'ab', bytearray(b'cd')]
+    """
     names = header.get("compression") or ()
     frames = list(frames)
     names = [*names, *[None] * (len(frames) - len(names))]

@@ -200,6 +200,14 @@ def register_serialization_lazy(toplevel: str, func: Callable[[], Any]) -> None:
         called.
     func : callable
         Takes no argument and calls `register_serialization`, for instance.
+
+    Examples
+    --------
+    >>> def register_numbers():
+    ...     from dagrpc.protocol import register_generic
+    ...     from fractions import Fraction
+    ...     register_generic(Fraction)
+    >>> register_serialization_lazy("fractions", register_numbers)
     """
     dask_serialize.register_lazy(toplevel, func)
     dask_deserialize.register_lazy(toplevel, func)

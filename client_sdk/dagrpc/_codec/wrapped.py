@@ -49,6 +49,14 @@ class Serialized:
         As `serialize` returns it.
     frames : list
         Likewise.
+
+    Examples
+    --------
+    >>> from dagrpc.protocol import serialize
+    >>> message = {"data": Serialized(*serialize([1, 2]))}
+    >>> from dagrpc.protocol import nested_deserialize
+    >>> nested_deserialize(message)
+    {'data': [1, 2]}
     """
 
     def __init__(self, header: dict[str, Any], frames: list[Any]) -> None:
@@ -74,6 +82,11 @@ class ToPickle(Generic[T]):
     ----------
     data : object
         The object.
+
+    Examples
+    --------
+    >>> ToPickle({1, 2})
+    <ToPickle: {1, 2}>
     """
 
     def __init__(self, data: T) -> None:
@@ -93,4 +106,11 @@ class ToPickle(Generic[T]):
 
 
 class Pickled(Serialized):
-    """An object that was pickled."""
+    """An object that was pickled.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> Pickled(b"header", [pickle.dumps(1)]) == Pickled(b"header", [pickle.dumps(1)])
+    True
+    """

@@ -87,11 +87,14 @@ class MemorySampler:
     --------
     >>> from dagrpc.diagnostics import MemorySampler
     >>> sampler = MemorySampler()
-    >>> with sampler.sample("ones", interval="10 ms"):
-    ...     client.submit(np.ones, 1000).result().sum()
-    np.float64(1000.0)
+    >>> with sampler.sample("ones", interval=0.01):
+    ...     future = client.submit(np.ones, 1000)
+    ...     future.result().nbytes
+    8000
     >>> list(sampler.to_pandas().columns)
     ['ones']
+
+    ``sampler.plot(align=True)`` draws them.
     """
 
     def __init__(self) -> None:
@@ -124,6 +127,13 @@ class MemorySampler:
         ------
         ValueError
             If there is no such measure, or the interval is not above 0.
+
+        Examples
+        --------
+        >>> sampler = MemorySampler()
+        >>> with sampler.sample("managed", measure="managed"):
+        ...     client.submit(inc, 1).result()
+        2
         """
         if measure not in _DIRECT and measure not in _OVER_TIME:
             names = ", ".join(sorted((*_DIRECT, *_OVER_TIME)))
@@ -169,6 +179,15 @@ class MemorySampler:
         ----------
         align : bool
             Whether times count from the beginning of each block, so that they can be compared.
+
+        Examples
+        --------
+        >>> sampler = MemorySampler()
+        >>> with sampler.sample("one"), sampler.sample("two"):
+        ...     client.submit(inc, 1).result()
+        2
+        >>> sorted(sampler.to_pandas(align=True).columns)
+        ['one', 'two']
         """
         import pandas as pd
 

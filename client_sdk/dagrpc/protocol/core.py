@@ -68,6 +68,11 @@ def loads(frames: Sequence[Any], deserialize_data: bool = True, deserializers: N
         Whether to deserialize the data in it. Otherwise it stays `Serialized`.
     deserializers : list of str, optional
         Families that are accepted.
+
+    Examples
+    --------
+    >>> loads(dumps({"status": "OK"}))
+    {'status': 'OK'}
     """
     wanted = kwargs.get("deserialize", deserialize_data)
     message, headers = pickle5.loads_plain(frames[0])

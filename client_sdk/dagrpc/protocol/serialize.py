@@ -87,6 +87,12 @@ def serialize_bytelist(x: object, compression: str | bool | None = "auto", **kwa
         As the setting ``comm.compression``.
     **kwargs
         For `serialize`.
+
+    Examples
+    --------
+    >>> header, data = serialize_bytelist(b"abc")
+    >>> bytes(data)
+    b'abc'
     """
     header, frames = serialize(x, **kwargs)
     packed = [maybe_compress(frame, compression=compression) for frame in frames]
@@ -107,7 +113,13 @@ def serialize_bytes(x: object, **kwargs: Any) -> bytes:
 
 
 def deserialize_bytes(b: bytes | bytearray | memoryview) -> Any:
-    """Return the object of `serialize_bytes`."""
+    """Return the object of `serialize_bytes`.
+
+    Examples
+    --------
+    >>> deserialize_bytes(serialize_bytes([1, 2]))
+    [1, 2]
+    """
     view = memoryview(b)
     position = 8 + int.from_bytes(view[:8], "little")
     header, lengths = pickle5.loads_plain(view[8:position])

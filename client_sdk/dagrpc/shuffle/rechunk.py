@@ -37,6 +37,13 @@ def rechunk_p2p(
         For the other way of doing it, with tasks alone, which is chosen for what needs few of them.
     balance : bool
         Has been taken care of.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> x = da.ones((4, 4), chunks=(1, 4))
+    >>> rechunk_p2p(x, ((4,), (1, 1, 1, 1))).compute().shape
+    (4, 4)
     """
     from dask.array import Array
     from dask.base import tokenize
