@@ -6,7 +6,7 @@ import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
-from dagrpc._io.embedded import check_protocol
+from dagrpc._io.credentials import check_protocol
 from dagrpc._util.addresses import interface_ip
 from dagrpc._util.classes import load_class
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
@@ -139,7 +139,6 @@ blocked_handlers, scheduler_sync_interval
         unknown = sorted(set(worker_kwargs) - _WORKER_OPTIONS)
         if unknown:
             raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
-        check_protocol(protocol)
         for what, value in (
             ("blocked_handlers", blocked_handlers),
             ("services", services),
@@ -281,8 +280,7 @@ def _security_of(given: Any, protocol: str | None) -> Security:
         security, having = security.without_tls(), []
     if having and len(having) < len(ROLES):
         raise ValueError(f"comm.tls has certificates of {' and '.join(having)} only; a local cluster has all roles")
-    if not having and protocol is not None and protocol.startswith("tls"):
-        raise TypeError("protocol='tls' needs certificates: give security=True, a Security, or set comm.tls")
+    check_protocol(protocol, security, "scheduler")
     return security
 
 

@@ -129,6 +129,9 @@ class SpecCluster(Cluster):
             "memory": memory if isinstance(memory, (int, float)) and memory > 1 else None,
         }
 
+    def _default_options(self) -> dict[str, Any]:
+        return {"security": self.security} if self.security.given else {}
+
     def _new_worker_name(self, worker_number: int) -> Hashable:
         """Return the name of a further worker. Subclasses may have their own."""
         return worker_number
@@ -158,7 +161,7 @@ class SpecCluster(Cluster):
     async def _start(self) -> str:
         if self.shutdown_on_close:
             at_exit.track(self)
-        spec = self.scheduler_spec or {"cls": "dagrpc.Scheduler", "options": {}}
+        spec = self.scheduler_spec or {"cls": "dagrpc.Scheduler", "options": self._default_options()}
         try:
             self.scheduler = await load_class(spec["cls"])(**spec.get("options", {}))
             address = getattr(self.scheduler, "external_address", None) or self.scheduler.address

@@ -10,6 +10,7 @@ from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.tls_options import security_from, tls_options
 from dagrpc._util.versions import installed_version
+from dagrpc.security import Security
 
 DEFAULT_PORT = 8786
 
@@ -59,16 +60,16 @@ def scheduler(
     apply_settings()
 
     from dagrpc import config
-    from dagrpc._io.embedded import check_protocol
+    from dagrpc._io.credentials import check_protocol
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions
 
     try:
-        check_protocol(protocol)
         security = security_from("scheduler", tls_ca_file, tls_cert, tls_key)
+        check_protocol(protocol, Security(**security), "scheduler")
         listen = interface_ip(interface) if interface else host or "127.0.0.1"
         idle = config.seconds(idle_timeout)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise click.UsageError(str(error)) from None
     options = SchedulerOptions(
         host=listen,

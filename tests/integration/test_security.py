@@ -21,6 +21,7 @@ from dagrpc import (
     NannyPlugin,
     Scheduler,
     Security,
+    SpecCluster,
     Worker,
     WorkerPlugin,
     config,
@@ -214,6 +215,13 @@ def test_encryption_can_be_required(shared_cluster: LocalCluster) -> None:
             Client(f"tcp://{address}", security=Security.temporary())
     with pytest.raises(TypeError, match="says TLS"):
         Client(f"tls://{address}")
+    for server in (Worker, Nanny):
+        with pytest.raises(TypeError, match="says TLS"):
+            server(f"tls://{address}")
+        with pytest.raises(TypeError, match="needs certificates"):
+            server(address, protocol="tls")
+    with pytest.raises(TypeError, match="needs certificates"):
+        Scheduler(protocol="tls://")
 
 
 def of_the_loader(info: dict[str, Any]) -> Security | None:
@@ -261,6 +269,9 @@ def test_commands_take_certificates(tmp_path: Path) -> None:
     wrong = subprocess.run([*command, "scheduler", "--tls-ca-file=nowhere.pem"], capture_output=True, timeout=TIMEOUT)
     assert wrong.returncode == 2
     assert b"no tls_scheduler_cert" in wrong.stderr
+    wrong = subprocess.run([*command, "worker", "tls://127.0.0.1:1"], capture_output=True, timeout=TIMEOUT)
+    assert wrong.returncode == 2
+    assert b"says TLS" in wrong.stderr
 
 
 class Marking(WorkerPlugin):
@@ -313,3 +324,10 @@ def test_shuffles() -> None:
     with LocalCluster(n_workers=2, threads_per_worker=1, security=True) as cluster, Client(cluster):
         data = frames.from_pandas(pandas.DataFrame({"x": range(100), "y": range(100)}), npartitions=4)
         assert int(data.shuffle("x").y.sum().compute()) == 4950
+
+
+def test_a_cluster_by_specification() -> None:
+    security = Security.temporary()
+    workers = {0: {"cls": Worker, "options": {"nthreads": 1, "security": security}}}
+    with SpecCluster(workers=workers, security=security) as cluster, Client(cluster) as client:
+        assert client.submit(sum, [1, 2, 3]).result(timeout=TIMEOUT) == 6

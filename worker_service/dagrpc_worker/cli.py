@@ -14,7 +14,7 @@ import click
 import dask.config
 
 from dagrpc import config
-from dagrpc._io.embedded import check_protocol
+from dagrpc._io.credentials import check_address, check_protocol
 from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.ignored_options import ignored
@@ -23,6 +23,7 @@ from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.tls_options import security_from, tls_options
 from dagrpc._util.versions import installed_version
+from dagrpc.security import Security
 from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
@@ -33,13 +34,6 @@ def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
         return None
     try:
         return parse_ports(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _protocol(_: click.Context, __: click.Parameter, value: str | None) -> None:
-    try:
-        check_protocol(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -98,7 +92,7 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 @click.option("--lifetime-restart/--no-lifetime-restart", default=None, help="Start another worker then.")
 @click.option("--worker-class", help="Class of the worker, such as package.module.MyWorker.")
 @click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
-@click.option("--protocol", callback=_protocol, expose_value=False, help="Accepted: 'tcp', 'grpc' or 'tls'.")
+@click.option("--protocol", help="Accepted: 'tcp', 'grpc' or 'tls'.")
 @tls_options
 @click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
 @ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why="a worker has no pages of its own")
@@ -143,7 +137,7 @@ def worker(
     for spec in settings["workers"]:
         spec |= {"preload": preload or None, "preload_argv": preload_argv or None}
     settings |= {"preload_nanny": preload_nanny or None, "preload_nanny_argv": preload_argv or None}
-    security = security_from("worker", given["tls_ca_file"], given["tls_cert"], given["tls_key"])
+    security = _security(scheduler, **given)
     for spec in settings["workers"]:
         spec["security"] = security or None
     with keep_pid_file(pid_file):
@@ -158,6 +152,24 @@ def _checked_level(name: str) -> str:
     if not isinstance(logging.getLevelName(name.upper()), int):
         raise click.BadParameter(f"{name!r} is no level of logging", param_hint="--log-level")
     return name.upper()
+
+
+def _security(
+    scheduler: str | None,
+    protocol: str | None,
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    **_: Any,
+) -> dict[str, Any]:
+    """Return the fields of the worker's security."""
+    fields = security_from("worker", tls_ca_file, tls_cert, tls_key)
+    try:
+        check_protocol(protocol, Security(**fields), "worker")
+        check_address(scheduler, Security(**fields), "worker")
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise click.UsageError(str(error)) from None
+    return fields
 
 
 def _where(

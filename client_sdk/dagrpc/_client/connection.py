@@ -127,8 +127,7 @@ class Connection:
         reference = weakref.ref(self)
         self._session.on_lost = lambda: _lost(reference)
         self._session.credentials = credentials_of(self.security, self._tls_role)
-        if isinstance(address, str):
-            check_address(address, self.security, self._session.credentials)
+        check_address(address, self.security, self._tls_role)
         target = None
         if not self._must_await_cluster():
             target = scheduler_address(address, scheduler_file, self._timeout)

@@ -15,6 +15,7 @@ from dagrpc.security import Security
 
 logger = logging.getLogger("dagrpc.io")
 
+_PROTOCOLS = ("", "tcp", "grpc", "tls", "grpcs", "inproc")
 _CIPHERS_VARIABLE = "GRPC_SSL_CIPHER_SUITES"
 
 
@@ -77,8 +78,13 @@ def warn_if_open(who: str, address: str, host: str, credentials: Credentials | N
         )
 
 
-def check_address(address: str, security: Security, credentials: Credentials | None) -> None:
+def check_address(address: Any, security: Security, role: str) -> None:
     """Raise unless an address as a user wrote it goes with the security that there is.
+
+    Parameters
+    ----------
+    address : str or other
+        The address; only its scheme counts, if it has one.
 
     Raises
     ------
@@ -87,8 +93,30 @@ def check_address(address: str, security: Security, credentials: Credentials | N
     TypeError
         If the address says that there is, and there are no certificates.
     """
-    scheme = address.partition("://")[0] if "://" in address else ""
+    scheme = address.partition("://")[0] if isinstance(address, str) and "://" in address else ""
     if security.require_encryption and scheme in ("tcp", "grpc"):
         raise RuntimeError(f"Encryption is required; refusing to talk to {address!r}: write tls://")
-    if credentials is None and scheme in ("tls", "grpcs"):
+    if scheme in ("tls", "grpcs") and not security.has_tls(role):
         raise TypeError(f"Address {address!r} says TLS, and there are no certificates: give security=, or set comm.tls")
+
+
+def check_protocol(protocol: str | None, security: Security, role: str) -> None:
+    """Raise unless dagrpc can stand in for a protocol of distributed, with the security that there is.
+
+    Raises
+    ------
+    ValueError
+        For a protocol that is not spoken here; names those that are.
+    RuntimeError, TypeError
+        If the protocol says without TLS, or with, and the security says otherwise.
+    """
+    name = (protocol or "").removesuffix("://")
+    if name not in _PROTOCOLS:
+        raise ValueError(
+            f"protocol={protocol!r} is not spoken here: all servers speak gRPC over TCP; "
+            "leave it out, or give 'tcp', 'grpc' or 'tls'"
+        )
+    if security.require_encryption and name in ("tcp", "grpc"):
+        raise RuntimeError(f"Encryption is required, and protocol={protocol!r} goes without: write 'tls'")
+    if name in ("tls", "grpcs") and not security.has_tls(role):
+        raise TypeError(f"protocol={protocol!r} needs certificates: give security=, or set comm.tls")

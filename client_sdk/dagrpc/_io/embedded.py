@@ -232,29 +232,6 @@ class EmbeddedServer:
         raise NotImplementedError
 
 
-_PROTOCOLS = ("", "tcp", "grpc", "tls", "grpcs", "inproc")
-
-
-def check_protocol(protocol: str | None) -> None:
-    """Raise unless dagrpc can stand in for a protocol of distributed.
-
-    Raises
-    ------
-    ValueError
-        Naming those that it can.
-
-    Examples
-    --------
-    >>> check_protocol("tcp://")
-    """
-    name = (protocol or "").removesuffix("://")
-    if name not in _PROTOCOLS:
-        raise ValueError(
-            f"protocol={protocol!r} is not spoken here: all servers speak gRPC over TCP; "
-            "leave it out, or give 'tcp', 'grpc' or 'tls'"
-        )
-
-
 def refuse_unknown(who: str, given: dict[str, Any], ignored: tuple[str, ...] = ()) -> None:
     """Raise for arguments that nobody knows.
 

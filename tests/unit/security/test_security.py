@@ -8,7 +8,7 @@ import dask
 import pytest
 
 from dagrpc import Security
-from dagrpc._io.credentials import check_address, credentials_of
+from dagrpc._io.credentials import check_address, check_protocol, credentials_of, warn_if_open
 from tests.unit.security.certificates import Authority
 
 ROLES = ("client", "scheduler", "worker")
@@ -115,12 +115,35 @@ def test_ciphers_are_the_environments(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_schemes(tmp_path: Path) -> None:
     plain, encrypted = Security(), Security(require_encryption=True, **Authority(tmp_path).fields("client"))
-    credentials = credentials_of(encrypted, "client")
     for address in ("tcp://h:1", "h:1", "grpc://h:1"):
-        check_address(address, plain, None)
+        check_address(address, plain, "client")
     for address in ("tls://h:1", "h:1", "grpcs://h:1"):
-        check_address(address, encrypted, credentials)
+        check_address(address, encrypted, "client")
     with pytest.raises(TypeError, match="says TLS, and there are no certificates"):
-        check_address("tls://h:1", plain, None)
+        check_address("tls://h:1", plain, "client")
     with pytest.raises(RuntimeError, match="Encryption is required; refusing"):
-        check_address("tcp://h:1", encrypted, credentials)
+        check_address("tcp://h:1", encrypted, "client")
+
+
+def test_protocols(tmp_path: Path) -> None:
+    plain, encrypted = Security(), Security(require_encryption=True, **Authority(tmp_path).fields("worker"))
+    for protocol in (None, "tcp", "tcp://", "grpc", "inproc"):
+        check_protocol(protocol, plain, "worker")
+    for protocol in (None, "tls", "tls://", "grpcs", "inproc"):
+        check_protocol(protocol, encrypted, "worker")
+    with pytest.raises(ValueError, match="'ucx' is not spoken"):
+        check_protocol("ucx", plain, "worker")
+    with pytest.raises(TypeError, match="needs certificates"):
+        check_protocol("tls://", plain, "worker")
+    with pytest.raises(RuntimeError, match="Encryption is required"):
+        check_protocol("tcp", encrypted, "worker")
+
+
+def test_open_services_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    credentials = credentials_of(Authority(tmp_path).fields("worker"), "worker")
+    warn_if_open("Worker", "127.0.0.1:1", "127.0.0.1", None)
+    warn_if_open("Worker", "10.0.0.1:1", "0.0.0.0", credentials)
+    assert not caplog.records
+    warn_if_open("Worker", "10.0.0.1:1", "0.0.0.0", None)
+    (record,) = caplog.records
+    assert "Worker at 10.0.0.1:1 is open to the network without TLS" in record.getMessage()

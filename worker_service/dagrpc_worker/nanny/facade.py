@@ -10,7 +10,8 @@ from typing import Any
 import dask.config
 
 from dagrpc import config as settings
-from dagrpc._io.embedded import EmbeddedServer, check_protocol
+from dagrpc._io.credentials import check_address, check_protocol
+from dagrpc._io.embedded import EmbeddedServer
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
@@ -115,8 +116,9 @@ listen_address, worker_class, protocol
         config: Mapping[str, Any] | None = None,
         **worker_kwargs: Any,
     ) -> None:
-        check_protocol(protocol)
         self.security = Security.of(security)
+        check_protocol(protocol, self.security, "worker")
+        check_address(scheduler_ip, self.security, "worker")
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._host = listen_host(host, interface, scheduler)

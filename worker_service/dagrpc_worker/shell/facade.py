@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, refuse_unknown
+from dagrpc._io.credentials import check_address, check_protocol
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc._util.classes import load_class
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
@@ -153,7 +154,9 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         **kwargs: Any,
     ) -> None:
         refuse_unknown("Worker", kwargs, _IGNORED)
-        check_protocol(protocol)
+        security = Security.of(security)
+        check_protocol(protocol, security, "worker")
+        check_address(scheduler_ip, security, "worker")
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._reserved: ReservedPort | None = None
@@ -176,7 +179,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             profile_cycle_interval=config.get_seconds("worker.profile.cycle", profile_cycle_interval) or 1.0,
             resources=dict(config.get("worker.resources", resources)),
             executor=executor,
-            security=Security.of(security),
+            security=security,
             data=data,
             metrics=dict(metrics or {}),
             startup_information=dict(startup_information or {}),

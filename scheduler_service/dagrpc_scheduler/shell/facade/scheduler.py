@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._io.embedded import EmbeddedServer, ServiceHome, check_protocol, refuse_unknown
+from dagrpc._io.credentials import check_protocol
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc._util.addresses import interface_ip, is_loopback
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.server_status import Status
@@ -133,7 +134,8 @@ service_kwargs, transition_counter_max
         **kwargs: Any,
     ) -> None:
         refuse_unknown("Scheduler", kwargs, _IGNORED)
-        check_protocol(protocol)
+        security = Security.of(security)
+        check_protocol(protocol, security, "scheduler")
         if jupyter:
             raise NotImplementedError("jupyter=True is not there: start Jupyter by itself")
         if host and interface:
@@ -151,7 +153,7 @@ service_kwargs, transition_counter_max
             validate=bool(validate),
             preload=[preload] if isinstance(preload, str) else preload,
             preload_argv=preload_argv or None,
-            security=Security.of(security),
+            security=security,
         )
         super().__init__()
         self._attach(SchedulerService(options))
