@@ -162,6 +162,21 @@ DEFAULTS: dict[str, Any] = {
     "worker.profile.interval": 0.01,
     "worker.profile.cycle": 1.0,
     "worker.profile.low-level": False,
+    # Parts of a worker's memory limit. Results beyond `target` are written to disk, the least recently used first; so
+    # they are once its process takes more than `spill`; beyond `pause` no task is begun; beyond `terminate` its nanny
+    # kills it. false: never.
+    "worker.memory.target": 0.60,
+    "worker.memory.spill": 0.70,
+    "worker.memory.pause": 0.80,
+    "worker.memory.terminate": 0.95,
+    # How often the memory of the process is looked at, by the worker and its nanny.
+    "worker.memory.monitor-interval": 0.1,
+    # What results on disk may take, by worker; false: all there is.
+    "worker.memory.max-spill": False,
+    # How results on disk are compressed: as comm.compression.
+    "worker.memory.spill-compression": "auto",
+    # Part of the memory limit that transfers to a worker may have under way at once; false: 200 MB.
+    "worker.memory.transfer": 0.10,
     # Memory outside of results counts as lasting once it has been in use for so long.
     "worker.memory.recent-to-old-time": 30.0,
     # How often a worker sends its measurements.

@@ -24,7 +24,7 @@ _RETIRE_LIMIT = 600.0
 _WORKER_OPTIONS = words(
     """resources local_directory death_timeout heartbeat_interval contact_address executor data lifetime
     lifetime_stagger lifetime_restart metrics startup_information validate extensions env config name preload
-    preload_argv"""
+    preload_argv memory_target_fraction memory_spill_fraction memory_pause_fraction"""
 )
 """What workers can be told beside their size."""
 _OF_NANNY = words("env config")

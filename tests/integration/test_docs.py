@@ -21,6 +21,7 @@ PAGES = (
     "docs/clusters.md",
     "docs/diagnostics.md",
     "docs/events.md",
+    "docs/memory.md",
     "docs/plugins.md",
     "docs/profiling.md",
     "docs/serialization.md",

@@ -19,7 +19,8 @@ _DURATIONS = words(
 _OBJECTS = words("executor data metrics startup_information worker_class")
 _WORKER_PLAIN = words(
     """scheduler_address scheduler_file host contact_address name nthreads memory_limit resources local_directory
-    lifetime_restart low_level_profiler preload preload_argv security"""
+    lifetime_restart low_level_profiler preload preload_argv security
+    memory_target_fraction memory_spill_fraction memory_pause_fraction"""
 )
 _SCHEDULER_PLAIN = words(
     "allow_code allowed_failures contact_address validate scheduler_file preload preload_argv security"

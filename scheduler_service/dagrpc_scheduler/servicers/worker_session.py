@@ -186,8 +186,7 @@ class WorkerSessionServicer:
             if connection is None:
                 raise UnknownWorkerError(f"No worker at {message.address} has a session here")
             now = time.time()
-            connection.last_seen = now
-            connection.metrics = dict(message.metrics)
+            connection.measured(now, dict(message.metrics))
             self._service.reports.measured(message.address, now, connection.metrics)
             records = self._service.records
             if message.HasField("records"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dagrpc import config
 from dagrpc._io.session import Session
 from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects
+from dagrpc_scheduler.shell.recent_minimum import RecentMinimum
 
 TO_CLIENT: frozenset[type[Any]] = frozenset(
     (
@@ -41,10 +43,21 @@ class WorkerConnection:
     """When it was last heard of, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Its last measurements."""
+    unmanaged: RecentMinimum = field(
+        default_factory=lambda: RecentMinimum(config.get_seconds("worker.memory.recent-to-old-time") or 0.0)
+    )
+    """Memory of its process beside results, at least, lately."""
     plugins_revision: int = 0
     """The revision of the plugins that it is known to have."""
     goodbye: str | None = None
     """Why it said that it leaves, if it did."""
+
+    def measured(self, now: float, metrics: dict[str, float]) -> None:
+        """Take its measurements."""
+        self.last_seen, self.metrics = now, metrics
+        if "memory" in metrics:
+            results = metrics.get("managed_bytes", 0.0) - metrics.get("spilled_bytes", 0.0)
+            self.unmanaged.add(now, max(int(metrics["memory"] - results), 0))
 
     @property
     def nanny(self) -> str:

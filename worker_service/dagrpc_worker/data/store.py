@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from dagrpc._util.buffers import Buffer
+
 
 class DataStore(Mapping[str, Any]):
     """The results that a worker holds, by key, with the size of each.
@@ -22,27 +24,48 @@ class DataStore(Mapping[str, Any]):
         # Re-entrant: whatever is collected meanwhile may have a destructor that comes back here.
         self._lock = threading.RLock()
         self.nbytes = 0
-        """Size in memory of everything held, as measured when it came."""
+        """Size of everything held, as measured when it came."""
+        self.released = 0
+        """Bytes that have left memory, ever: an allocator may have kept them."""
 
     def keep_in(self, values: MutableMapping[str, Any]) -> None:
         """Keep the values in a mapping of somebody else's from now on. To be called while there are none."""
         self._values = values
 
-    def put(self, key: str, value: Any, nbytes: int) -> None:
-        """Hold a value. A value that has the key already is replaced."""
+    def put(self, key: str, value: Any, nbytes: int) -> bool:
+        """Hold a value, in place of one that has the key. Return whether to call `make_room` now."""
         with self._lock:
             self.nbytes += nbytes - self._sizes.get(key, 0)
             self._sizes[key] = nbytes
             replaced = self._values.get(key)
             self._values[key] = value
         del replaced
+        return False
+
+    def make_room(self) -> int:
+        """Have fewer results in memory, if there is anywhere else for them. Blocking."""
+        return 0
+
+    def needs_disk(self, keys: Iterable[str]) -> bool:
+        """Tell whether reading one of these takes a while."""
+        return False
+
+    def encoded(self, key: str) -> tuple[str, str, list[Buffer]] | None:
+        """Return name of the type, encoding and frames of a result that is kept encoded; None for all others."""
+        return None
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the heartbeat tells of results that are not in memory."""
+        return {"spilled_bytes": 0}
 
     def drop(self, keys: Iterable[str]) -> None:
         """Hold values no longer. Unknown keys are passed over."""
         dropped = []
         with self._lock:
             for key in keys:
-                self.nbytes -= self._sizes.pop(key, 0)
+                nbytes = self._sizes.pop(key, 0)
+                self.nbytes -= nbytes
+                self.released += nbytes
                 # Kept until the lock is free: a value's destructor may take its time.
                 dropped.append(self._values.pop(key, None))
 

@@ -271,7 +271,9 @@ class TaskRunner:
         else:
             encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
         # What the store has of an actor, and could move elsewhere, is the proxy.
-        self._store.put(job.key, result, measure(result) if job.actor else nbytes)
+        if self._store.put(job.key, result, measure(result) if job.actor else nbytes):
+            # Here, so that results do not come faster than they can be written.
+            self._store.make_room()
         if self.recorder.on:
             self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind)
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)

@@ -68,6 +68,14 @@ class Reported:
 
 
 @dataclass(slots=True, frozen=True)
+class MemoryExceeded:
+    """The process uses more memory than it may."""
+
+    used: int
+    limit: int
+
+
+@dataclass(slots=True, frozen=True)
 class Exited:
     """The process ended."""
 
@@ -82,7 +90,7 @@ class TimerRang:
     generation: int
 
 
-Event: TypeAlias = StartWanted | StopWanted | RestartWanted | Reported | Exited | TimerRang
+Event: TypeAlias = StartWanted | StopWanted | RestartWanted | Reported | MemoryExceeded | Exited | TimerRang
 
 
 # --- what is to be done ------------------------------------------------------------------------------------------
@@ -166,6 +174,7 @@ class NannyCore:
         self._alive = False
         self._heard_of = False
         self._leaving = False
+        self._killed = False
         self._ends: deque[float] = deque()
         self._losses = 0
         self.status = Status.STOPPED
@@ -193,6 +202,8 @@ class NannyCore:
                 return self._start()
             case Reported():
                 return self._report(event)
+            case MemoryExceeded(used, limit):
+                return self._kill_for_memory(used, limit)
             case Exited(code):
                 return self._exit(code, now)
             case TimerRang(timer, generation) if generation == self.generation:
@@ -210,7 +221,7 @@ class NannyCore:
     def _spawn(self) -> list[Effect]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
-        self._alive, self._heard_of, self._leaving = True, False, False
+        self._alive, self._heard_of, self._leaving, self._killed = True, False, False, False
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
     def _end(self, grace: float, reason: str) -> list[Effect]:
@@ -242,6 +253,14 @@ class NannyCore:
             self._leaving = True
             return [SetTimer(Timer.KILL, self.generation, _LEAVE_TIMEOUT)]
         return []
+
+    def _kill_for_memory(self, used: int, limit: int) -> list[Effect]:
+        """Kill the process. It is not asked: it would take its leave, and its tasks would not be suspected."""
+        if not self._alive or self._killed:
+            return []
+        self._killed = True
+        figures = f"{used / 2**20:.1f} MiB, {100 * used / limit:.0f} % of its limit of {limit / 2**20:.1f} MiB"
+        return [Log(f"the worker process uses {figures}: killing it", bad=True), Kill()]
 
     def _ring(self, timer: Timer) -> list[Effect]:
         match timer:

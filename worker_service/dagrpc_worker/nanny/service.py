@@ -13,13 +13,14 @@ from dagrpc import config
 from dagrpc._io import log_servicer
 from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._io.credentials import credentials_of, warn_if_open
+from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address
 from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import InvalidRequestError, NotReadyError
 from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2
-from dagrpc_worker.nanny import core
+from dagrpc_worker.nanny import core, memory
 from dagrpc_worker.nanny.core import NannyCore, Status
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.nanny.servicer import NannyServicer
@@ -118,6 +119,7 @@ class NannyService:
         self._on_change = on_change
         self._changed = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._watches: set[asyncio.Task[Any]] = set()
         self.credentials = credentials_of(options.security, "worker")
         """For TLS, as the worker has it; None: without."""
         self._server = Server(credentials=self.credentials)
@@ -231,6 +233,8 @@ class NannyService:
         if self._spawned_already is None:
             await self._serve()
         self._handle(core.StartWanted())
+        limit = int(options.worker.get("memory_limit") or 0)
+        spawn(memory.watch(limit, lambda: self.pid, self._memory_exceeded), self._watches)
         if not self.address:
             try:
                 await self._serve()
@@ -314,6 +318,7 @@ class NannyService:
             logger.error("Nanny at %s: process %d cannot be ended", self.address, self.pid)
         for timer in self._timers:
             timer.cancel()
+        await cancel_all(self._watches)
         await self.plugin_host.close()
         await self._preloads.close()
         await self._servicer.close()
@@ -346,6 +351,9 @@ class NannyService:
                     self.close_soon("its worker closed")
         self._changed.set()
         self._on_change(self)
+
+    def _memory_exceeded(self, used: int, limit: int) -> None:
+        self._handle(core.MemoryExceeded(used, limit))
 
     def _spawn(self, generation: int) -> None:
         process, self._spawned_already = self._spawned_already, None

@@ -20,7 +20,7 @@ from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReached
 from dagrpc.v1 import data_pb2, worker_service_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.data.store import DataStore
-from dagrpc_worker.shell.gather import LARGE, decode_off_loop
+from dagrpc_worker.shell.gather import LARGE, decode_off_loop, keep
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -117,7 +117,7 @@ class DataServicer:
     async def _values(self, request: worker_service_pb2.GetDataRequest) -> list[OutgoingValue]:
         """Return what is to be sent; what is large is encoded away from the loop."""
         chosen, total = self._choose(request.keys, request.max_bytes)
-        if total <= LARGE:
+        if total <= LARGE and not self._store.needs_disk(request.keys):
             return self._encode_all(chosen, request.families)
         return await asyncio.to_thread(self._encode_all, chosen, request.families)
 
@@ -144,9 +144,17 @@ class DataServicer:
 
     def _encode(self, key: str, families: Sequence[str]) -> OutgoingValue:
         try:
+            stored = None if families else self._store.encoded(key)
+            if stored is not None:
+                kind, encoding, frames = stored
+                return OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
             value = self._store[key]
         except KeyError:
             return OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_MISSING)
+        except OSError as error:
+            message = f"The result of task {key!r} cannot be read from disk: {error}"
+            logger.error("%s", message)
+            return OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_NOT_ENCODABLE, message=message)
         kind = type_name(type(value))
         try:
             encoding, frames = payload.encode(value, families)
@@ -165,8 +173,7 @@ class DataServicer:
         decoded = await decode_off_loop(received)
         for key, failure in decoded.failed.items():
             raise InvalidRequestError(f"The value of {key!r} cannot be decoded: {failure.type_name}: {failure.message}")
-        for key, value in decoded.values.items():
-            self._store.put(key, value, decoded.sizes[key])
+        await keep(self._store, decoded)
         self._take([events.DataPut(decoded.sizes)])
         total = sum(memoryview(frame).nbytes for value in received for frame in value.frames)
         return worker_service_pb2.PutDataResponse(total_bytes=total)

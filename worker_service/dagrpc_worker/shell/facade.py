@@ -27,6 +27,8 @@ from dagrpc_worker.where import find_scheduler, listen_host
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
 
+_FRACTIONS = ("memory_target_fraction", "memory_spill_fraction", "memory_pause_fraction")
+
 _STATUSES = {
     common_pb2.WORKER_STATUS_RUNNING: Status.running,
     common_pb2.WORKER_STATUS_PAUSED: Status.paused,
@@ -55,6 +57,8 @@ class Worker(EmbeddedServer):
         Its name on the cluster; its address by default.
     memory_limit : str, number or None
         ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 or None for no limit.
+    memory_target_fraction, memory_spill_fraction, memory_pause_fraction : float or False, optional
+        Parts of the memory limit, instead of the settings ``worker.memory.target``, ``spill`` and ``pause``.
     resources : mapping, optional
         Abstract resources that it offers.
     local_directory : str, optional
@@ -153,6 +157,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         scheduler_sni: str | None = None,
         **kwargs: Any,
     ) -> None:
+        fractions = {name: value for name in _FRACTIONS if (value := kwargs.pop(name, None)) is not None}
         refuse_unknown("Worker", kwargs, _IGNORED)
         security = Security.of(security)
         check_protocol(protocol, security, "worker")
@@ -171,6 +176,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             preload=[preload] if isinstance(preload, str) else preload,
             preload_argv=preload_argv,
             memory_limit=parse_memory_limit(memory_limit, threads),
+            **fractions,
             local_directory=str(local_directory or ""),
             nanny=getattr(nanny, "address", nanny) or "",
             death_timeout=config.seconds(death_timeout),

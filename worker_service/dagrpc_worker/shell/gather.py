@@ -82,6 +82,16 @@ async def decode_off_loop(received: Sequence[transfer.ReceivedValue]) -> Decoded
     return await asyncio.to_thread(in_turn, decode, received)
 
 
+async def keep(store: DataStore, decoded: Decoded) -> None:
+    """Put what a transfer brought into the store."""
+    crowded = False
+    for key in list(decoded.values):
+        # Referred to by the store only, so that making room frees it.
+        crowded |= store.put(key, decoded.values.pop(key), decoded.sizes[key])
+    if crowded:
+        await asyncio.to_thread(store.make_room)
+
+
 def _may_run_code(value: transfer.ReceivedValue) -> bool:
     """Return whether a value's pickle may import or call something. Plain data and plain arrays do not."""
     head = bytes(value.frames[0])
@@ -158,8 +168,7 @@ class Gatherer:
             keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
         )
         decoded = await decode_off_loop(await transfer.download(client, "GetData", request))
-        for key, value in decoded.values.items():
-            self._store.put(key, value, decoded.sizes[key])
+        await keep(self._store, decoded)
         if self._recorder.on:
             self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
         # A peer that leaves a key out altogether does not hold it.

@@ -35,7 +35,7 @@ class Metrics:
         return {
             **self._process_sample(),
             "managed_bytes": worker.data.nbytes,
-            "spilled_bytes": 0,
+            **worker.data.statistics(),
             "in_memory": len(worker.data),
             "executing": len(worker.executing()),
             **worker.counts(),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagrpc import config
+from dagrpc_worker.core.config import DEFAULT_CONFIG
+from dagrpc_worker.data.memory import MemoryLimits, fraction_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,11 +75,32 @@ class WorkerOptions:
     lifetime_restart: bool = field(default_factory=lambda: bool(config.get("worker.lifetime.restart")))
     """Whether another is to take its place then."""
 
+    memory_target_fraction: float | bool = field(default_factory=lambda: config.get("worker.memory.target"))
+    """Part of the memory limit that results may take before the least recently used are written to disk."""
+    memory_spill_fraction: float | bool = field(default_factory=lambda: config.get("worker.memory.spill"))
+    """Part of the memory limit that the process may take before results are written to disk."""
+    memory_pause_fraction: float | bool = field(default_factory=lambda: config.get("worker.memory.pause"))
+    """Part of the memory limit that the process may take before no more tasks are begun."""
+
+    def memory_fractions(self) -> dict[str, float | bool]:
+        """Return what is done from which part of the memory limit on."""
+        return {
+            "target": self.memory_target_fraction,
+            "spill": self.memory_spill_fraction,
+            "pause": self.memory_pause_fraction,
+        }
+
+    def transfer_limit(self) -> int:
+        """Return how many bytes may be on their way to the worker at once."""
+        part = config.get("worker.memory.transfer")
+        return fraction_of(self.memory_limit, "transfer", part) or DEFAULT_CONFIG.gathers_nbytes
+
     def __post_init__(self) -> None:
         if self.nthreads < 1:
             raise ValueError(f"A worker needs at least one thread; got nthreads={self.nthreads}")
         if self.memory_limit < 0:
             raise ValueError(f"A memory limit is at least 0 bytes; got {self.memory_limit}")
+        MemoryLimits.of(self.memory_limit, self.memory_fractions())
         if not self.scheduler_address and not self.scheduler_file:
             raise ValueError("A worker needs the scheduler's address, or a scheduler file")
         for name, amount in self.resources.items():

@@ -29,6 +29,8 @@ from dagrpc.v1 import common_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
+from dagrpc_worker.data import memory
+from dagrpc_worker.data.spilling_store import SpillingStore
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute import context, users_executors
 from dagrpc_worker.execute.profile import WorkerProfile
@@ -50,6 +52,7 @@ from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
 from dagrpc_worker.shell.leaving import leave
 from dagrpc_worker.shell.link import SchedulerLink
+from dagrpc_worker.shell.memory import MemoryMonitor
 from dagrpc_worker.shell.metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.plugins import HOST_SERVICE
@@ -173,8 +176,7 @@ class WorkerService(ForTasks):
             workspace = Workspace(options.local_directory)
             self._cleanup.push_async_callback(asyncio.to_thread, workspace.close)
             self.local_directory = str(workspace.path)
-            if (data := extras.make_data(options.data, self.local_directory)) is not None:
-                self.data.keep_in(data)
+            self._hold_data()
             await self._serve()
             self._compose()
             current.begin_tasks()
@@ -189,6 +191,27 @@ class WorkerService(ForTasks):
             raise
         self._background(self._purge(workspace))
         self._background(extras.live_out(self))
+
+    def _hold_data(self) -> None:
+        """Make the place for results: a user's, or one that writes to disk what is too much for memory."""
+        data = extras.make_data(self.options.data, self.local_directory)
+        if data is not None:
+            self.data.keep_in(data)
+            return
+        self.data = memory.make_store(self.memory_limits, self.local_directory)
+        if isinstance(self.data, SpillingStore):
+            self._cleanup.push_async_callback(asyncio.to_thread, self.data.close)
+
+    @property
+    def memory_limits(self) -> memory.MemoryLimits:
+        """When something is done about its memory."""
+        return memory.MemoryLimits.of(self.memory_limit, self.options.memory_fractions())
+
+    async def _watch_memory(self) -> None:
+        limits = self.memory_limits
+        if limits.spill or limits.pause or limits.target:
+            await asyncio.sleep(config.get_seconds("worker.memory.monitor-interval") or 0.1)
+            await MemoryMonitor(self, limits, self._inbox.take, self._link.send).run()
 
     @property
     def plugins(self) -> dict[str, Any]:
@@ -235,6 +258,7 @@ class WorkerService(ForTasks):
         core_config = WorkerCoreConfig(
             gathers=int(config.get("worker.connections.outgoing")),
             gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
+            gathers_nbytes=options.transfer_limit(),
             executors=sizes,
         )
         self._core = WorkerCore(
@@ -287,6 +311,7 @@ class WorkerService(ForTasks):
         self._joined = True
         spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats())
+        self._background(self._watch_memory())
         logger.info(
             "Worker %s at %s joined the scheduler at %s with %d threads",
             self.name,

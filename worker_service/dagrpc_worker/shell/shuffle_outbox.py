@@ -41,10 +41,12 @@ class Outbox:
     ----------
     channels : ChannelPool
         To other workers.
+    room : int, optional
+        How many bytes may wait to be sent; as configured by default.
     """
 
-    def __init__(self, channels: ChannelPool) -> None:
-        self.budget = ByteBudget(config.get_bytes("p2p.comm.buffer"))
+    def __init__(self, channels: ChannelPool, room: int | None = None) -> None:
+        self.budget = ByteBudget(config.get_bytes("p2p.comm.buffer") if room is None else room)
         """Of the memory for parcels that are to be sent."""
         self._channels = channels
         self._calls = asyncio.Semaphore(max(int(config.get("p2p.comm.concurrency")), 1))

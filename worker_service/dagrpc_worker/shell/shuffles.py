@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
@@ -40,6 +41,8 @@ _LOOK = 1.0
 """Seconds after which a thread that waits looks whether its run is over."""
 _REMEMBERED = 10_000
 """How many shuffles are remembered whose runs are over."""
+_PART_OF_MEMORY = 10
+"""What part of the worker's memory limit each of the two buffers may have."""
 _THREADS = 4
 _PATIENCE = 60.0
 """Seconds in which the scheduler notices that a worker is gone."""
@@ -142,8 +145,10 @@ class Shuffles:
         self._worker = worker
         self._link = link
         self._loop = asyncio.get_running_loop()
-        self._outbox = Outbox(channels)
-        self._budget = ByteBudget(config.get_bytes("p2p.storage.buffer"))
+        # A worker with little memory has less for what passes through it.
+        most = worker.memory_limit // _PART_OF_MEMORY or sys.maxsize
+        self._outbox = Outbox(channels, min(config.get_bytes("p2p.comm.buffer"), most))
+        self._budget = ByteBudget(min(config.get_bytes("p2p.storage.buffer"), most))
         self._disk = bool(config.get("p2p.storage.disk"))
         self._runs: dict[str, Run] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()

@@ -27,10 +27,14 @@ class MemoryState:
     """Results on disk."""
 
     @classmethod
-    def measured(cls, process: int, managed: int, spilled: int) -> MemoryState:
-        """Return the state for what was measured: of all results, `spilled` bytes are on disk."""
+    def measured(cls, process: int, managed: int, spilled: int, old: int | None = None) -> MemoryState:
+        """Return the state for what was measured: of all results, `spilled` bytes are on disk.
+
+        `old` is the least that was no result within the last time; all of it, if that is not known.
+        """
         in_memory = min(max(managed - spilled, 0), process)
-        return cls(process, process - in_memory, in_memory, spilled)
+        unmanaged = process - in_memory
+        return cls(process, unmanaged if old is None else min(old, unmanaged), in_memory, spilled)
 
     @classmethod
     def sum(cls, states: Iterable[MemoryState]) -> MemoryState:

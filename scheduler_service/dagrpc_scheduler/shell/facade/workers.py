@@ -144,9 +144,12 @@ class WorkerState(View):
     @property
     def memory(self) -> MemoryState:
         """What its memory is used for."""
-        metrics = self.metrics
+        metrics, connection = self.metrics, self._connection
         return MemoryState.measured(
-            int(metrics.get("memory", 0)), self._of.nbytes, int(metrics.get("spilled_bytes", 0))
+            int(metrics.get("memory", 0)),
+            self._of.nbytes,
+            int(metrics.get("spilled_bytes", 0)),
+            connection.unmanaged.value if connection is not None else None,
         )
 
     def identity(self) -> dict[str, Any]:

@@ -1,0 +1,346 @@
+"""Results in memory and, when they are too many for it, in files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import sys
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from dagrpc._codec import payload
+from dagrpc._codec.failures import type_name
+from dagrpc._util.buffers import Buffer
+from dagrpc_worker.data.allocator import trim
+from dagrpc_worker.data.spill_files import SpilledValue, SpillFiles
+from dagrpc_worker.data.store import DataStore
+
+logger = logging.getLogger("dagrpc.worker")
+
+RETRY_SECONDS = 5.0
+"""For how long nothing is written after there was no room."""
+_TRIM_FROM = 256 * 2**20
+"""After how many bytes that left memory the allocator is asked to give them back."""
+_NOTHING = -1
+# Futures and actors are of our modules. Those named here only help with pickling.
+_OURS = re.compile(rb"dagrpc\.(?!_codec\.)")
+
+
+class SpillingStore(DataStore):
+    """Results in memory, the least recently used of them in files once there is more than a target.
+
+    `put` writes nothing: it tells that there is too much, and whoever put it calls `make_room`, in a thread. A file
+    stays when its value is read, so that the value can leave memory again without being written. What cannot be written
+    stays in memory.
+
+    Parameters
+    ----------
+    files : SpillFiles
+        Where to write.
+    target : int
+        How many bytes of results memory may hold; 0: any number.
+    max_spill : int
+        How many bytes the files may have; 0: any number.
+    """
+
+    _values: OrderedDict[str, Any]
+
+    def __init__(self, files: SpillFiles, target: int = 0, max_spill: int = 0) -> None:
+        super().__init__()
+        self.target = target or sys.maxsize
+        self.in_memory = 0
+        """Size of the results in memory, as measured when they came."""
+        self.on_disk = 0
+        """Length of all files."""
+        self._files = files
+        self._max_spill = max_spill
+        # In the order of their use, as far as that is followed.
+        self._values = OrderedDict()
+        self._order_from = self.target // 2
+        self._pinned: dict[str, Any] = {}
+        """What cannot be written."""
+        self._spilled: dict[str, SpilledValue] = {}
+        """What is in files, whether it is in memory, too, or not."""
+        self._alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        """What left memory here, but is in use by somebody still."""
+        # One writes at a time. The others wait: who makes results faster than they can be written is to be slowed down.
+        self._writing = threading.Lock()
+        self._retry_at = 0.0
+        self._trim_from = min(self.target // 10, _TRIM_FROM)
+        self._trimmed_at = 0
+        self._told_of_pinned = False
+        self._closed = False
+
+    @property
+    def spilled(self) -> int:
+        """Size of the results that are on disk only, as measured when they came."""
+        return max(self.nbytes - self.in_memory, 0)
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the heartbeat tells of files."""
+        files = self._files
+        return {
+            "spilled_bytes": self.spilled,
+            "spilled_disk_bytes": self.on_disk,
+            "spill_written_count": files.written_count,
+            "spill_written_bytes": files.written_bytes,
+            "spill_read_count": files.read_count,
+            "spill_read_bytes": files.read_bytes,
+            "spill_seconds": files.seconds,
+        }
+
+    # --- as any store --------------------------------------------------------------------------------------------
+
+    def put(self, key: str, value: Any, nbytes: int) -> bool:
+        """Hold a value, in place of one that has the key. Return whether there is too much in memory now."""
+        gone = None
+        with self._lock:
+            if key in self._sizes:
+                gone = self._forget(key)
+            self._sizes[key] = nbytes
+            self._values[key] = value
+            self.nbytes += nbytes
+            self.in_memory += nbytes
+            crowded = self.in_memory > self.target
+        if gone is not None and gone[0] is not None:
+            self._files.remove([gone[0]])
+        return crowded
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Hold values no longer. Unknown keys are passed over."""
+        with self._lock:
+            # Kept until the lock is free: a value's destructor may take its time.
+            gone = [self._forget(key) for key in keys if key in self._sizes]
+        files = [stored for stored, _ in gone if stored is not None]
+        if files:
+            self._files.remove(files)
+
+    def _forget(self, key: str) -> tuple[SpilledValue | None, Any]:
+        """Take out all there is of a key; return its file and its value. With the lock."""
+        nbytes = self._sizes.pop(key)
+        self.nbytes -= nbytes
+        value = None
+        for held in (self._values, self._pinned):
+            if key in held:
+                value = held.pop(key)
+                self.in_memory -= nbytes
+                self.released += nbytes
+        stored = self._spilled.pop(key, None)
+        if stored is not None:
+            self.on_disk -= stored.nbytes
+            self._alive.pop(key, None)
+        return stored, value
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            value = self._values[key]
+        except KeyError:
+            return self._bring(key)
+        if self.in_memory > self._order_from:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._sizes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._sizes))
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def needs_disk(self, keys: Iterable[str]) -> bool:
+        """Tell whether one of these has to be read from a file."""
+        return bool(self._spilled) and any(key in self._spilled and key not in self._values for key in keys)
+
+    def encoded(self, key: str) -> tuple[str, str, list[Buffer]] | None:
+        """Return name of the type, encoding and frames of what is in a file only; None for all else. Blocking."""
+        with self._lock:
+            stored = self._spilled.get(key)
+            if stored is None or key in self._values or key in self._alive:
+                return None
+        try:
+            return stored.kind, stored.encoding, self._files.frames(stored)
+        except FileNotFoundError:
+            # Dropped meanwhile; the caller finds out.
+            return None
+
+    def _bring(self, key: str) -> Any:
+        """Return what is not among the values in memory, and have it there again. Blocking."""
+        while True:
+            with self._lock:
+                found, value = self._find(key)
+                if found:
+                    return value
+                stored = self._spilled[key]
+            with stored.reading:
+                with self._lock:
+                    found, value = self._find(key)
+                    if found:
+                        return value
+                try:
+                    value = self._files.load(stored)
+                except FileNotFoundError:
+                    if self._spilled.get(key) is not stored:
+                        continue
+                    raise
+                with self._lock:
+                    if self._spilled.get(key) is stored and key not in self._values:
+                        self._admit(key, value)
+            if self.in_memory > self.target:
+                self.make_room()
+            return value
+
+    def _find(self, key: str) -> tuple[bool, Any]:
+        """Look in all places in memory; raise if there is no such key at all. With the lock."""
+        if key in self._values:
+            return True, self._values[key]
+        if key in self._pinned:
+            return True, self._pinned[key]
+        if key not in self._spilled:
+            raise KeyError(key)
+        try:
+            value = self._alive[key]
+        except KeyError:
+            return False, None
+        self._admit(key, value)
+        return True, value
+
+    def _admit(self, key: str, value: Any) -> None:
+        self._values[key] = value
+        self.in_memory += self._sizes[key]
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def make_room(self) -> int:
+        """Move results to files until there are no more in memory than the target. Blocking.
+
+        Returns
+        -------
+        int
+            How many bytes left memory.
+        """
+        return self._evict(lambda freed: self.in_memory <= self.target)
+
+    def spill(self, enough: Callable[[int], bool]) -> int:
+        """Move results to files, the least recently used first, until it is enough or nothing is left. Blocking.
+
+        Parameters
+        ----------
+        enough : callable
+            Told how many bytes left memory, it tells whether to stop.
+
+        Returns
+        -------
+        int
+            How many bytes left memory.
+        """
+        return self._evict(enough)
+
+    def _evict(self, enough: Callable[[int], bool]) -> int:
+        freed = 0
+        with self._writing:
+            while not self._closed and not enough(freed):
+                nbytes = self._evict_one()
+                if nbytes == _NOTHING:
+                    break
+                freed += nbytes
+        if self.released - self._trimmed_at > self._trim_from:
+            # The allocator keeps what is freed, and memory is short.
+            self._trimmed_at = self.released
+            trim()
+        return freed
+
+    def _evict_one(self) -> int:
+        """Move the least recently used result to a file. Return its size, or that there is none or no room."""
+        with self._lock:
+            if not self._values:
+                return _NOTHING
+            key, value = next(iter(self._values.items()))
+            if key in self._spilled:
+                return self._leave(key, value)
+        if time.monotonic() < self._retry_at:
+            return _NOTHING
+        try:
+            encoding, frames = payload.encode(value)
+            # Futures and actors are kept alive by objects, not by bytes.
+            reason = "it refers to futures or actors" if _may_refer(encoding, frames) else ""
+            packed, codecs = self._files.pack(frames) if not reason else ([], [])
+        except Exception as error:
+            reason = f"it cannot be encoded: {type(error).__name__}: {error}"
+        if reason:
+            return self._pin(key, value, reason)
+        if not self._has_room(sum(memoryview(frame).nbytes for frame in packed)):
+            return _NOTHING
+        try:
+            stored = self._files.write(encoding, type_name(type(value)), packed, codecs)
+        except OSError as error:
+            self._no_room(f"cannot be written to {self._files.directory}: {error}")
+            return _NOTHING
+        with self._lock:
+            if self._values.get(key) is value and key not in self._spilled:
+                self._spilled[key] = stored
+                self.on_disk += stored.nbytes
+                return self._leave(key, value)
+        # It was dropped or replaced while it was written.
+        self._files.remove([stored])
+        return 0
+
+    def _leave(self, key: str, value: Any) -> int:
+        """Take a value that is in a file out of memory. With the lock."""
+        del self._values[key]
+        nbytes = self._sizes[key]
+        self.in_memory -= nbytes
+        self.released += nbytes
+        with contextlib.suppress(TypeError):  # not all types can be referred to weakly
+            self._alive[key] = value
+        return nbytes
+
+    def _pin(self, key: str, value: Any, reason: str) -> int:
+        """Never try again to write a value."""
+        with self._lock:
+            if self._values.get(key) is value:
+                self._pinned[key] = self._values.pop(key)
+        level = logging.DEBUG if self._told_of_pinned else logging.WARNING
+        self._told_of_pinned = True
+        logger.log(level, "Result %s, a %s, stays in memory: %s", key, type(value).__name__, reason)
+        return 0
+
+    def _has_room(self, nbytes: int) -> bool:
+        """Tell whether a file may be written, without those files that nobody needs for now if need be."""
+        if not self._max_spill or self.on_disk + nbytes <= self._max_spill:
+            return True
+        with self._lock:
+            spare = [key for key in self._spilled if key in self._values]
+            files = [self._spilled.pop(key) for key in spare]
+            self.on_disk -= sum(stored.nbytes for stored in files)
+            for key in spare:
+                self._alive.pop(key, None)
+        if files:
+            self._files.remove(files)
+        if self.on_disk + nbytes <= self._max_spill:
+            return True
+        self._no_room(f"stay in memory: {self.on_disk} bytes are on disk, and max-spill is {self._max_spill}")
+        return False
+
+    def _no_room(self, message: str) -> None:
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        logger.error("Results %s. Nothing is lost; they are kept in memory (%d bytes now)", message, self.in_memory)
+
+    def close(self) -> None:
+        """Write nothing more. Blocking."""
+        self._closed = True
+        self._files.close()
+
+
+def _may_refer(encoding: str, frames: list[Buffer]) -> bool:
+    return payload.may_refer(encoding, frames) and _OURS.search(frames[0]) is not None

@@ -1,0 +1,121 @@
+"""Watches the memory of the worker's process: writes results to disk, pauses the worker and has it go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dagrpc import config
+from dagrpc._util.process_memory import used_memory
+from dagrpc.v1 import common_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.data import allocator
+from dagrpc_worker.data.memory import MemoryLimits
+from dagrpc_worker.data.spilling_store import SpillingStore
+from dagrpc_worker.shell.translate_out import Report, StatusReport
+
+if TYPE_CHECKING:
+    from dagrpc_worker.shell.service import WorkerService
+
+logger = logging.getLogger("dagrpc.worker")
+
+_COLLECT_INTERVAL = 5.0
+"""Seconds between two collections of garbage: they hold up all of the process."""
+_TRIM_PART = 20
+"""What part of the limit has to have been released before the allocator is asked to give it back."""
+
+
+class MemoryMonitor:
+    """Keeps a worker within its memory limit.
+
+    Parameters
+    ----------
+    worker : WorkerService
+        The worker.
+    limits : MemoryLimits
+        When something is to be done.
+    take, report : callable
+        Give events to the worker's core, and reports to the scheduler.
+    measure : callable, optional
+        Returns the bytes that the process uses.
+    """
+
+    def __init__(
+        self,
+        worker: WorkerService,
+        limits: MemoryLimits,
+        take: Callable[[list[events.Event]], object],
+        report: Callable[[list[Report]], object],
+        measure: Callable[[], int] = used_memory,
+    ) -> None:
+        self._worker = worker
+        self._limits = limits
+        self._take = take
+        self._report = report
+        self._measure = measure
+        self._interval = config.get_seconds("worker.memory.monitor-interval") or 0.1
+        self._collected = 0.0
+        self._trimmed_at = 0
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._interval)
+
+    async def look(self) -> None:
+        """Measure once, and do what is to be done about it."""
+        limits, data = self._limits, self._worker.data
+        used = self._measure()
+        relaxed = limits.goal or limits.target or limits.pause
+        if used > relaxed and data.released - self._trimmed_at > limits.limit // _TRIM_PART:
+            self._trimmed_at = data.released
+            await asyncio.to_thread(allocator.trim)
+            used = self._measure()
+        if limits.spill and used > limits.spill:
+            used = await asyncio.to_thread(self._spill, used)
+        self._decide(used)
+
+    def _spill(self, used: int) -> int:
+        """Write results to disk, and return how much memory is in use then. In a thread."""
+        data, goal = self._worker.data, self._limits.goal
+        if isinstance(data, SpillingStore):
+            needed = used - goal
+            freed = data.spill(lambda freed: freed >= needed)
+            if freed:
+                self._trimmed_at = data.released
+                allocator.trim()
+        used = self._measure()
+        now = time.monotonic()
+        if used > self._limits.spill and now - self._collected > _COLLECT_INTERVAL:
+            # Cycles may hold on to what is large.
+            allocator.give_back()
+            self._collected = time.monotonic()
+            used = self._measure()
+        return used
+
+    def _decide(self, used: int) -> None:
+        """Pause the worker or have it go on."""
+        worker, pause = self._worker, self._limits.pause
+        if worker.status == common_pb2.WORKER_STATUS_RUNNING and pause and used > pause:
+            self._change(common_pb2.WORKER_STATUS_PAUSED, events.Paused(), used, "pauses")
+        elif worker.status == common_pb2.WORKER_STATUS_PAUSED and used <= pause:
+            self._change(common_pb2.WORKER_STATUS_RUNNING, events.Resumed(), used, "goes on")
+
+    def _change(self, status: common_pb2.WorkerStatus, event: events.Event, used: int, what: str) -> None:
+        worker, limit = self._worker, self._limits.limit
+        worker.status = status
+        logger.warning(
+            "Worker %s at %s %s: its process uses %.1f MiB, %.0f %% of its limit of %.1f MiB",
+            worker.name,
+            worker.address,
+            what,
+            used / 2**20,
+            100 * used / limit,
+            limit / 2**20,
+        )
+        self._take([event])
+        self._report([StatusReport(status)])
