@@ -2,7 +2,6 @@
 
 Examples
 --------
->>> from dagrpc.deploy.spec import SpecCluster
 >>> from dagrpc.deploy import LocalCluster
 """
 
