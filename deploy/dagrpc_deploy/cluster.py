@@ -51,7 +51,6 @@ class Cluster(Scalable):
 
     Examples
     --------
-    >>> from dagrpc.deploy import Cluster
     >>> isinstance(cluster, Cluster)  # a LocalCluster, for instance
     True
     """

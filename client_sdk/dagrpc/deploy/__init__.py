@@ -1,8 +1,9 @@
 """Cluster managers, under the names of modules that users of distributed know. They are looked up when first used.
 
-Examples
---------
->>> from dagrpc.deploy import LocalCluster
+::
+
+    from dagrpc.deploy.spec import SpecCluster
+    from dagrpc.deploy import LocalCluster
 """
 
 from __future__ import annotations
