@@ -58,6 +58,7 @@ def test_what_programs_import_is_dagrpcs() -> None:
     assert distributed.worker.get_client is dagrpc.get_client
     assert distributed.lock.Lock is dagrpc.Lock
     assert distributed.protocol is dagrpc.protocol
+    assert callable(distributed.protocol.serialize)
     assert distributed.deploy.local.LocalCluster is dagrpc.LocalCluster
     assert not hasattr(thread_state, "execution_state")
     assert set(distributed.__all__) >= set(dagrpc.__all__) - {"__version__"}

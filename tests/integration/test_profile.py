@@ -144,11 +144,14 @@ def test_profiles_and_call_stacks_on_an_event_loop(shared_cluster, release):
             future = client.submit(hold, 5, pure=False)
             while not await client.call_stack(future):
                 await asyncio.sleep(0.01)
+            # The stack may be asked for before the profiler has had its turn.
+            while not (profile := await client.profile("hold"))["count"]:
+                await asyncio.sleep(0.01)
             release.set()
             await future
-            return await client.profile("hold")
+            return profile
 
-    assert "hold" in names(asyncio.run(ask()))
+    assert "hold" in names(asyncio.run(asyncio.wait_for(ask(), 60)))
 
 
 def test_profiles_are_made_only_where_they_are_wanted():

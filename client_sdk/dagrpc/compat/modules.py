@@ -139,5 +139,12 @@ class Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module back the spec that it is known by under its own name."""
+        # What it imported itself is known already. Imported anew under the other name, it would be set on the module,
+        # in place of a function of the same name perhaps.
+        assert module.__spec__ is not None
+        alias, own = module.__spec__.name, f"{self._name}."
+        for name, submodule in list(sys.modules.items()):
+            if name.startswith(own):
+                sys.modules.setdefault(f"{alias}.{name[len(own) :]}", submodule)
         if self._spec is not None:
             module.__spec__ = self._spec

@@ -43,4 +43,9 @@ def lookup(module: str) -> Callable[[str], Any]:
     return find
 
 
-__getattr__ = lookup(__name__)
+_MODULES = ("adaptive", "adaptive_core", "cluster", "local", "spec", "ssh", "subprocess")
+_find = lookup(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    return importlib.import_module(f"{__name__}.{name}") if name in _MODULES else _find(name)
