@@ -68,6 +68,8 @@ DEFAULTS: dict[str, Any] = {
     "adaptive.maximum": float("inf"),
     "adaptive.wait-count": 3,
     "adaptive.target-duration": "5s",
+    # How often the panel of a cluster in a notebook is renewed.
+    "deploy.cluster-repr-interval": 0.5,
     # How long a cluster manager waits for a worker that was lost before it starts another in its place.
     "deploy.lost-worker-timeout": 15.0,
     # Whether to refuse to run without TLS.

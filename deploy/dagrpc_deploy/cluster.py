@@ -20,6 +20,7 @@ from dagrpc.exceptions import WorkerStartTimeoutError
 from dagrpc.security import Security
 from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc_deploy import panel
 from dagrpc_deploy.logs import Log, Logs
 from dagrpc_deploy.scaling import Scalable
 
@@ -225,8 +226,15 @@ class Cluster(Scalable):
 
         return Client(self, asynchronous=self._asynchronous)
 
-    def wait_for_workers(self, n_workers: int, timeout: float | None = None) -> Any:
+    def wait_for_workers(self, n_workers: int, timeout: float | str | None = None) -> Any:
         """Wait until there are so many workers.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many.
+        timeout : number or str, optional
+            How long to wait: seconds, or a text such as ``"2 minutes"``. By default until they are there.
 
         Raises
         ------
@@ -235,9 +243,9 @@ class Cluster(Scalable):
 
         Examples
         --------
-        >>> cluster.wait_for_workers(2, timeout=30)
+        >>> cluster.wait_for_workers(2, timeout="30 s")
         """
-        return self._run(self._wait_for_workers(n_workers, timeout))
+        return self._run(self._wait_for_workers(n_workers, config.seconds(timeout)))
 
     async def _wait_for_workers(self, n_workers: int, timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -320,8 +328,12 @@ class Cluster(Scalable):
         """Return numbers of workers and threads and bytes of memory, or None if they cannot be had at once."""
         if self.status != "running" or self._loop.inside:
             return None
+        return self._loop.run(self._ask_summary())
+
+    async def _ask_summary(self) -> tuple[int, int, int] | None:
         try:
-            info = self._loop.run(self._cluster_info(), 2.0)
+            async with asyncio.timeout(2.0):
+                info = await self._cluster_info()
         except Exception:  # a repr never raises
             return None
         return (
@@ -340,12 +352,17 @@ class Cluster(Scalable):
         workers, threads, memory = summary
         return f"{text}, workers={workers}, threads={threads}, memory={format_bytes(memory)})"
 
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        panel.show(self)
+
     def _repr_html_(self) -> str:
+        return self._html(self._summary())
+
+    def _html(self, summary: tuple[int, int, int] | None) -> str:
         from html import escape
 
         from dask.utils import format_bytes
 
-        summary = self._summary()
         rows = [("Scheduler", self.scheduler_address), ("Status", self.status)]
         if summary is not None:
             workers, threads, memory = summary

@@ -64,7 +64,6 @@ NOT_APPLICABLE = {
     "worker.daemon": "a worker process ends with the nanny that started it, however that ends",
     "client.heartbeat": "the session's stream tells both sides when the other is gone",
     "client.scheduler-info-interval": "the scheduler is asked when somebody looks",
-    "deploy.cluster-repr-interval": "the cluster is asked when somebody looks",
     "comm.shard": "pieces of a transfer have the size `comm.chunk-size`",
     "comm.offload": "what is larger than 1 MiB, or may run code, is never serialized on the event loop",
     "comm.default-scheme": "there is one transport, gRPC",

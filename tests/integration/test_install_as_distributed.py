@@ -209,6 +209,7 @@ def test_joblib_runs_on_the_cluster() -> None:
         ("weather", ["xarray", "zarr"], " 7 "),
         ("progress", ["tqdm"], "303 primes"),
         ("frames_and_arrays", ["pandas"], "mean 29999.5"),
+        ("notebook", ["IPython", "ipywidgets"], "6 rich displays"),
     ],
 )
 def test_programs_for_distributed_run_unchanged(name: str, libraries: list[str], printed: str) -> None:

@@ -1,0 +1,100 @@
+"""A cluster in a notebook: what it is, as it changes, and buttons to scale it by hand or have it scale itself."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dagrpc import config
+
+if TYPE_CHECKING:
+    from dagrpc_deploy.cluster import Cluster
+
+
+def show(cluster: Cluster) -> None:
+    """Show a cluster in a notebook: as a `Panel` where ipywidgets is installed, else as HTML or text."""
+    display = importlib.import_module("IPython.display").display
+    if importlib.util.find_spec("ipywidgets") is not None:
+        display(Panel(cluster).widget)
+    else:
+        display({"text/plain": repr(cluster), "text/html": cluster._repr_html_()}, raw=True)
+
+
+class Panel:
+    """Widgets of one cluster.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        The cluster.
+
+    Attributes
+    ----------
+    widget
+        The whole, to be displayed.
+    info
+        What the cluster is, as HTML; renewed each ``deploy.cluster-repr-interval`` until the cluster closes.
+    workers, minimum, maximum
+        Fields for numbers of workers.
+    scale, adapt
+        The buttons.
+    message
+        What came of the latest press of a button.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        widgets = importlib.import_module("ipywidgets")
+        self._cluster = cluster
+        planned = len(cluster.plan)
+        self.info = widgets.HTML(cluster._repr_html_())
+        self.message = widgets.HTML()
+        self.workers = widgets.BoundedIntText(planned, min=0, max=10_000, description="Workers")
+        self.minimum = widgets.BoundedIntText(0, min=0, max=10_000, description="Minimum")
+        self.maximum = widgets.BoundedIntText(max(planned, 1), min=0, max=10_000, description="Maximum")
+        self.scale = widgets.Button(description="Scale")
+        self.adapt = widgets.Button(description="Adapt")
+        self.scale.on_click(lambda _: self._press(self._scale))
+        self.adapt.on_click(lambda _: self._press(self._adapt))
+        by_hand = widgets.HBox([self.workers, self.scale])
+        by_itself = widgets.HBox([self.minimum, self.maximum, self.adapt])
+        self.widget = widgets.VBox([self.info, by_hand, by_itself, self.message])
+        cluster._loop.submit(self._follow())
+
+    # --- on dagrpc's loop ---
+
+    async def _follow(self) -> None:
+        """Renew what is shown until the cluster closes."""
+        interval = config.get_seconds("deploy.cluster-repr-interval") or 0.5
+        while self._cluster.status == "running":
+            await asyncio.sleep(interval)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        content = self._cluster._html(await self._cluster._ask_summary())
+        if content != self.info.value:
+            self.info.value = content
+
+    def _press(self, action: Callable[[], Any]) -> None:
+        """Act on a button, without the notebook having to wait."""
+        self._cluster._loop.submit(self._act(action))
+
+    async def _act(self, action: Callable[[], Any]) -> None:
+        from html import escape
+
+        try:
+            self.message.value = escape(await action())
+        except Exception as error:  # whoever pressed the button is to see it
+            self.message.value = escape(f"{type(error).__name__}: {error}")
+
+    async def _scale(self) -> str:
+        count = self.workers.value
+        self.message.value = f"Scaling to {count} workers ..."
+        await self._cluster.scale(count)
+        return f"Scaled to {count} workers"
+
+    async def _adapt(self) -> str:
+        self._cluster.adapt(minimum=self.minimum.value, maximum=self.maximum.value)
+        return f"Keeps between {self.minimum.value} and {self.maximum.value} workers, as there is work"
