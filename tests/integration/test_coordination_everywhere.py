@@ -230,18 +230,19 @@ def test_what_a_dead_client_held_is_released(client, shared_cluster, end):
 
 def test_leases_are_renewed_as_long_as_their_holder_lives():
     with (
-        dask.config.set({"distributed.scheduler.locks.lease-timeout": "300 ms"}),
+        # Long enough for a busy machine to renew them in time, and shorter than the wait below.
+        dask.config.set({"distributed.scheduler.locks.lease-timeout": "1500 ms"}),
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, memory_limit=0) as cluster,
         Client(cluster),
     ):
         lock, semaphore = Lock("r1"), Semaphore(1, "r2")
         lock.acquire()
         semaphore.acquire()
-        assert not Lock("r1").acquire(timeout=1)
+        assert not Lock("r1").acquire(timeout=3)
         assert semaphore.get_value() == 1
         del lock
         gc.collect()
-        assert Lock("r1").acquire(timeout=1)
+        assert Lock("r1").acquire(timeout=60)
         assert semaphore.get_value() == 1
         assert semaphore.release()
         assert semaphore.get_value() == 0
