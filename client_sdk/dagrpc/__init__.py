@@ -6,18 +6,31 @@ Names are looked up when they are first used, so that importing the package cost
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+from pathlib import Path
 from typing import Any
-
-from dagrpc._util.versions import installed_version
 
 # These are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
 # closes. Without the second a process that is forked off may crash before dagrpc can tell it that it must not be used.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def _grpc_is(release: str) -> bool:
+    """Return whether gRPC is of a release, without importing it, or what tells versions of packages."""
+    spec = importlib.util.find_spec("grpc")
+    if spec is None or spec.origin is None:
+        return False
+    try:
+        return f'"{release}.' in Path(spec.origin).with_name("_grpcio_metadata.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
 # The sockets of this release's event engine take 10 to 15 % longer for a small message than those it had before. Other
 # releases are left as they are: gRPC complains on stderr about names that it does not know.
-if installed_version("grpcio").startswith("1.85."):
+if _grpc_is("1.85"):
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
 # Where each name comes from.

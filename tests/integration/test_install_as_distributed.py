@@ -15,7 +15,8 @@ import pytest
 
 import dagrpc
 from dagrpc import Client, LocalCluster
-from dagrpc.compat.install import VARIABLE, install_as_distributed, install_if_asked, uninstall_as_distributed
+from dagrpc._util.as_distributed import VARIABLE, install_if_asked
+from dagrpc.compat.install import install_as_distributed, uninstall_as_distributed
 from dagrpc.compat.names import MODULES
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from dagrpc import config
 from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util import running
+from dagrpc._util.as_distributed import install_if_asked
 from dagrpc._util.service_process import apply_settings, on_signals, prepare
-from dagrpc.compat.install import install_if_asked
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.ending import EndKind

@@ -13,8 +13,8 @@ takes; ``logging-file-config`` names a file that `logging.config.fileConfig` rea
 
 from __future__ import annotations
 
+import importlib
 import logging
-import logging.config
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -53,13 +53,13 @@ def configure_logging() -> bool:
     if given and path:
         raise ValueError("The settings logging and logging-file-config exclude each other: remove one of them")
     if path:
-        logging.config.fileConfig(path, disable_existing_loggers=False)
+        _config().fileConfig(path, disable_existing_loggers=False)
     elif not given:
         return False
     elif not isinstance(given, Mapping):
         raise ValueError(f"The setting logging must map loggers to levels, not be {given!r}")
     elif "version" in given:
-        logging.config.dictConfig({"disable_existing_loggers": False, **given})
+        _config().dictConfig({"disable_existing_loggers": False, **given})
     else:
         _set_levels(given)
     return True
@@ -96,3 +96,8 @@ def configure_once() -> None:
     if not _configured:
         _configured = True
         configure_logging()
+
+
+def _config() -> Any:
+    # Not above: hardly any process needs it.
+    return importlib.import_module("logging.config")

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.request import urlopen
 
 from dagrpc import config
 
@@ -122,6 +121,9 @@ async def _load(spec: str) -> ModuleType:
 
 
 def _download(address: str) -> str:
+    # Not above: it imports much that hardly any process needs.
+    from urllib.request import urlopen
+
     with urlopen(address, timeout=_DOWNLOAD_TIMEOUT) as response:
         code: bytes = response.read()
     return code.decode()

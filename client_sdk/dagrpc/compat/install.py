@@ -9,11 +9,10 @@ import sys
 from types import ModuleType, TracebackType
 from typing import Any
 
+from dagrpc._util.as_distributed import VARIABLE
 from dagrpc.compat.modules import CompatModule, Finder
 
 NAME = "distributed"
-VARIABLE = "DAGRPC_INSTALL_AS_DISTRIBUTED"
-"""Set in the environment, so that the workers which this process starts do the same."""
 _RECHUNK = "array.rechunk.method"
 
 
@@ -118,12 +117,6 @@ def is_installed() -> bool:
     return _finder is not None
 
 
-def install_if_asked() -> None:
-    """Do it if the environment says so. For services, at their start."""
-    if os.environ.get(VARIABLE) == "1" and NAME not in sys.modules:
-        install_as_distributed()
-
-
 def _take_out() -> dict[str, ModuleType]:
     """Take all modules of that name out of what is imported."""
     names = [name for name in sys.modules if name == NAME or name.startswith((f"{NAME}.", "dask.distributed"))]
@@ -154,4 +147,4 @@ def _restore_rechunk() -> None:
         dask.config.set({_RECHUNK: None})
 
 
-__all__ = ["CompatModule", "Installation", "install_as_distributed", "install_if_asked", "uninstall_as_distributed"]
+__all__ = ["CompatModule", "Installation", "install_as_distributed", "uninstall_as_distributed"]
