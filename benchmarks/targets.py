@@ -107,9 +107,8 @@ METRICS = (
     Metric("memory_left", "the same, after their release", "MiB", absolute=at_most(5)),
     Metric("core", "scheduler core alone, 10,000 tasks, 10 workers", "µs/task", absolute=at_most(40)),
     Metric("core_wide", "the same with 1,000 workers", "µs/task", reference=("core", "that of 10", at_most(1.3))),
-    # Flat: no step of the core looks at more tasks because there are more. What is left is what memory costs: 10,000
-    # tasks fit into the processor's caches, the other gigabyte does not, and the system has to hand it out.
-    Metric("core_long", "1,000,000 tasks, 10 workers", "µs/task", reference=("core", "that of 10,000", at_most(1.5))),
+    # "Flat", as far as a measurement on a shared machine can tell.
+    Metric("core_long", "1,000,000 tasks, 10 workers", "µs/task", reference=("core", "that of 10,000", at_most(1.3))),
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}
