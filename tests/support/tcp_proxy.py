@@ -1,0 +1,219 @@
+"""A TCP proxy for tests: what a network can do to a connection, done on purpose.
+
+```python
+with TcpProxy(scheduler_address) as proxy:
+    client = Client(proxy.address)
+    proxy.drop()                # breaks what is connected now; new connections pass
+    proxy.cut()                 # breaks it, and every new connection at once, until ...
+    proxy.restore()             # ... all is well again
+    proxy.blackhole()           # nothing passes, nobody is told: half-open connections
+    proxy.delay(0.2)            # every piece of data arrives so much later
+```
+
+It runs on an event loop in a thread of its own, so that it goes on while the test waits. All methods may be called from
+any thread, and return once they have taken effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Literal, Self
+
+Direction = Literal["up", "down", "both"]
+"""From those who connect to the target; back; or both."""
+
+_PIECE = 1 << 18
+
+
+class TcpProxy:
+    """Passes connections on to a target.
+
+    Parameters
+    ----------
+    target : str
+        Where to, ``host:port``. A target that does not answer breaks the connection that was to go there.
+    host : str
+        Where to listen.
+    port : int
+        On which port; 0: a free one. With the port of a worker-to-be it can stand in front of an address that is
+        announced (`contact_address`) before there is anything behind it; see `target`.
+    """
+
+    def __init__(self, target: str = "", host: str = "127.0.0.1", port: int = 0) -> None:
+        self.target = target
+        """Where new connections go. May be changed at any time."""
+        self.accepted = 0
+        """How many connections have been made through it, those that were broken at once left out."""
+        self._broken = False
+        self._delay = 0.0
+        self._open: dict[str, asyncio.Event] = {}
+        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._listener = socket.create_server((host, port))
+        self.address = f"{host}:{self._listener.getsockname()[1]}"
+        """Where it listens."""
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="tcp-proxy", daemon=True)
+        self._thread.start()
+        started.wait(10)
+
+    # --- what it does to connections -----------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._pairs)
+
+    def drop(self, reset: bool = True) -> None:
+        """Break all connections that there are. New ones pass.
+
+        Parameters
+        ----------
+        reset : bool
+            By a reset (what is under way is lost), as a dead host does it; otherwise by an end in good order.
+        """
+        self._call(lambda: self._break(reset))
+
+    def cut(self, reset: bool = True) -> None:
+        """Break all connections, and new ones as soon as they are made, until `restore`.
+
+        The proxy goes on listening: nobody's connection is refused, as it would be if the target had died.
+        """
+
+        def cut() -> None:
+            self._broken = True
+            self._break(reset)
+
+        self._call(cut)
+
+    def blackhole(self, direction: Direction = "both") -> None:
+        """Let nothing through and tell nobody, until `restore`: half-open connections. New ones are made, and silent.
+
+        What was sent meanwhile arrives after `restore`, as it does when TCP repeats what was lost.
+        """
+
+        def block() -> None:
+            for way in ("up", "down") if direction == "both" else (direction,):
+                self._open[way].clear()
+
+        self._call(block)
+
+    def delay(self, seconds: float) -> None:
+        """Have each piece of data arrive so much later; 0: no later."""
+        self._delay = seconds
+
+    def restore(self) -> None:
+        """Let everything through again."""
+
+        def restore() -> None:
+            self._broken = False
+            self._delay = 0.0
+            for gate in self._open.values():
+                gate.set()
+
+        self._call(restore)
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Break all connections and listen no more: from now on they are refused."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- on its loop ---------------------------------------------------------------------------------------------
+
+    def _call(self, function: Callable[[], None]) -> None:
+        done = threading.Event()
+
+        def call() -> None:
+            function()
+            done.set()
+
+        self._loop.call_soon_threadsafe(call)
+        if not done.wait(10):
+            raise TimeoutError("the proxy does not answer")
+
+    def _run(self, started: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        for way in ("up", "down"):
+            self._open[way] = asyncio.Event()
+            self._open[way].set()
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, sock=self._listener))
+        self._loop.call_soon(started.set)
+        self._loop.run_forever()
+        server.close()
+        self._break(reset=True)
+        for task in self._tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        host, _, port = self.target.rpartition(":")
+        try:
+            if self._broken:
+                raise ConnectionError
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        except (OSError, ValueError):
+            _end(writer, reset=True)
+            return
+        self.accepted += 1
+        pair = (writer, far_writer)
+        self._pairs.add(pair)
+        try:
+            # Cut while the far side was being connected.
+            if not self._broken:
+                await asyncio.gather(self._pass_on(reader, far_writer, "up"), self._pass_on(far_reader, writer, "down"))
+        except OSError:
+            pass
+        finally:
+            self._pairs.discard(pair)
+            for end in pair:
+                _end(end, reset=False)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
+        gate = self._open[way]
+        while data := await reader.read(_PIECE):
+            if self._delay:
+                await asyncio.sleep(self._delay)
+            await gate.wait()
+            writer.write(data)
+            await writer.drain()
+        await gate.wait()
+        # Whoever ends its side has nothing more to say to a gRPC peer: both sides are done.
+        raise ConnectionResetError
+
+    def _break(self, reset: bool) -> None:
+        for pair in list(self._pairs):
+            for end in pair:
+                _end(end, reset)
+        self._pairs.clear()
+
+
+def _end(writer: asyncio.StreamWriter, reset: bool) -> None:
+    """Close a connection at once."""
+    if reset:
+        with contextlib.suppress(OSError, AttributeError):
+            # Closing with a linger time of nothing sends a reset.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+    else:
+        writer.close()
