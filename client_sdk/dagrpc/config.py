@@ -46,6 +46,9 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
     "scheduler.worker-ttl": 300.0,
+    # A silent worker stays for longer if its nanny sees it compute, as when a call into C holds the interpreter; but no
+    # longer than this; null: without end.
+    "scheduler.vouched-ttl": 3600.0,
     # Events of workers and clients that are gone are forgotten after so long; null: never.
     "scheduler.events-cleanup-delay": 3600.0,
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.

@@ -332,6 +332,10 @@ class SchedulerMachine(RuleBasedStateMachine):
                 self.old_reports.append(self.finished(address, key, run_id))
             self.send(events.WorkerRemoved(address, expected, "", "leave"))
 
+    @rule(address=workers)
+    def explain(self, address: str) -> None:
+        self.send(events.WorkerExplained(address, "killed by SIGKILL", "explain"))
+
     @rule(address=workers, status=st.sampled_from(("running", "running", "paused", "retiring")))
     def change_status(self, address: str, status: str) -> None:
         if address in self.workers:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import signal
 import sys
 
 from dagrpc._util.child import Parent, adopt_sys_path
@@ -16,6 +18,10 @@ def main() -> None:
     parent = Parent.connect()
     settings = parent.settings
     adopt_sys_path(settings["sys_path"])
+    # Who is asked to end before there is anything to close just ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # When a C library crashes, the last lines of the log say where.
+    faulthandler.enable(all_threads=False)
 
     # All of these know dask, which the settings above have to come before.
     import dask.config

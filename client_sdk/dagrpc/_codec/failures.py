@@ -121,7 +121,10 @@ def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException
     """
     if failure.kind == _KINDS.FAILURE_KIND_KILLED_WORKER:
         deaths = max(int(failure.worker_deaths) - 1, 0)
-        return KilledWorker(failure.origin_key or key, failure.worker, deaths)
+        end = failure.worker_exit
+        code = end.exit_code if failure.HasField("worker_exit") else None
+        reason = end.reason or failure.message.rpartition(" (")[2].removesuffix(")")
+        return KilledWorker(failure.origin_key or key, failure.worker, deaths, reason, code, tuple(end.log_lines))
     if failure.kind == _KINDS.FAILURE_KIND_NO_VALID_WORKER:
         return NoValidWorkerError(failure.message)
     if failure.kind == _KINDS.FAILURE_KIND_LOST_ACTOR:

@@ -43,7 +43,7 @@ _TABLE = {
         WorkerDiagnosticsService.SampleCallStacks WorkerDiagnosticsService.CollectProfile
         WorkerDiagnosticsService.FlushRecords
         NannyService.StartWorker NannyService.StopWorker NannyService.RestartWorker NannyService.GetWorkerStatus
-        NannyService.RunInNanny
+        NannyService.RunInNanny NannyService.ExplainExit NannyService.ObserveWorker
     """,
     "scheduler worker": "PluginHostService.AdoptPlugins",
     # The cluster manager is a client.

@@ -2,7 +2,7 @@
 
 The parent keeps the write end of the settings pipe open as long as it lives. The child reads its settings from it and
 then waits for its end: however the parent died, the child learns of it. A second pipe carries the child's reports up.
-Standard input, output and error are left alone.
+Standard output and error are left alone, unless the parent wants to read the errors.
 """
 
 from __future__ import annotations
@@ -32,9 +32,17 @@ class Child:
         What `Parent.settings` is to be; pickled.
     environment : mapping, optional
         Variables to set in the child on top of this process's.
+    stderr : int, optional
+        File descriptor that is to be the child's standard error; by default it has this process's.
     """
 
-    def __init__(self, module: str, settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        settings: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        stderr: int | None = None,
+    ) -> None:
         settings_read, settings_write = os.pipe()
         reports_read, reports_write = os.pipe()
         variables = {**os.environ, **(environment or {}), _FDS_VARIABLE: f"{settings_read},{reports_write}"}
@@ -44,6 +52,7 @@ class Child:
                 env=variables,
                 pass_fds=(settings_read, reports_write),
                 stdin=subprocess.DEVNULL,
+                stderr=stderr,
                 # Ctrl-C in a terminal goes to the whole group; the parent decides what it means for its children.
                 start_new_session=True,
             )

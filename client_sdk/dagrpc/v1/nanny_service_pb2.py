@@ -22,45 +22,56 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from dagrpc.v1 import failure_pb2 as dagrpc_dot_v1_dot_failure__pb2
 from dagrpc.v1 import scheduler_service_pb2 as dagrpc_dot_v1_dot_scheduler__service__pb2
 from dagrpc.v1 import worker_service_pb2 as dagrpc_dot_v1_dot_worker__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/nanny_service.proto\x12\tdagrpc.v1\x1a!dagrpc/v1/scheduler_service.proto\x1a\x1e\x64\x61grpc/v1/worker_service.proto\"\x14\n\x12StartWorkerRequest\"?\n\x13StartWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"<\n\x11StopWorkerRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\">\n\x12StopWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"?\n\x14RestartWorkerRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\"A\n\x15RestartWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"\x18\n\x16GetWorkerStatusRequest\"C\n\x17GetWorkerStatusResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"\x8f\x01\n\rWorkerProcess\x12(\n\x06status\x18\x01 \x01(\x0e\x32\x18.dagrpc.v1.ProcessStatus\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08restarts\x18\x05 \x01(\r\x12\x16\n\x0elast_exit_code\x18\x06 \x01(\x05\"7\n\x11RunInNannyRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.RunRequest\":\n\x12RunInNannyResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"#\n\x11\x43loseNannyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x14\n\x12\x43loseNannyResponse*\xbc\x01\n\rProcessStatus\x12\x1e\n\x1aPROCESS_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17PROCESS_STATUS_STARTING\x10\x01\x12\x1a\n\x16PROCESS_STATUS_RUNNING\x10\x02\x12\x1b\n\x17PROCESS_STATUS_STOPPING\x10\x03\x12\x1a\n\x16PROCESS_STATUS_STOPPED\x10\x04\x12\x19\n\x15PROCESS_STATUS_FAILED\x10\x05\x32\xeb\x03\n\x0cNannyService\x12L\n\x0bStartWorker\x12\x1d.dagrpc.v1.StartWorkerRequest\x1a\x1e.dagrpc.v1.StartWorkerResponse\x12I\n\nStopWorker\x12\x1c.dagrpc.v1.StopWorkerRequest\x1a\x1d.dagrpc.v1.StopWorkerResponse\x12R\n\rRestartWorker\x12\x1f.dagrpc.v1.RestartWorkerRequest\x1a .dagrpc.v1.RestartWorkerResponse\x12X\n\x0fGetWorkerStatus\x12!.dagrpc.v1.GetWorkerStatusRequest\x1a\".dagrpc.v1.GetWorkerStatusResponse\x12I\n\nRunInNanny\x12\x1c.dagrpc.v1.RunInNannyRequest\x1a\x1d.dagrpc.v1.RunInNannyResponse\x12I\n\nCloseNanny\x12\x1c.dagrpc.v1.CloseNannyRequest\x1a\x1d.dagrpc.v1.CloseNannyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/nanny_service.proto\x12\tdagrpc.v1\x1a\x17\x64\x61grpc/v1/failure.proto\x1a!dagrpc/v1/scheduler_service.proto\x1a\x1e\x64\x61grpc/v1/worker_service.proto\"\x14\n\x12StartWorkerRequest\"?\n\x13StartWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"<\n\x11StopWorkerRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\">\n\x12StopWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"?\n\x14RestartWorkerRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\"A\n\x15RestartWorkerResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"\x18\n\x16GetWorkerStatusRequest\"C\n\x17GetWorkerStatusResponse\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerProcess\"\x8f\x01\n\rWorkerProcess\x12(\n\x06status\x18\x01 \x01(\x0e\x32\x18.dagrpc.v1.ProcessStatus\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08restarts\x18\x05 \x01(\r\x12\x16\n\x0elast_exit_code\x18\x06 \x01(\x05\">\n\x12\x45xplainExitRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x17\n\x0ftimeout_seconds\x18\x02 \x01(\x01\":\n\x13\x45xplainExitResponse\x12#\n\x04\x65xit\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.WorkerExit\"\'\n\x14ObserveWorkerRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"G\n\x15ObserveWorkerResponse\x12.\n\tcondition\x18\x01 \x01(\x0e\x32\x1b.dagrpc.v1.ProcessCondition\"7\n\x11RunInNannyRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.RunRequest\":\n\x12RunInNannyResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"#\n\x11\x43loseNannyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x14\n\x12\x43loseNannyResponse*\xbc\x01\n\rProcessStatus\x12\x1e\n\x1aPROCESS_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17PROCESS_STATUS_STARTING\x10\x01\x12\x1a\n\x16PROCESS_STATUS_RUNNING\x10\x02\x12\x1b\n\x17PROCESS_STATUS_STOPPING\x10\x03\x12\x1a\n\x16PROCESS_STATUS_STOPPED\x10\x04\x12\x19\n\x15PROCESS_STATUS_FAILED\x10\x05*\xa8\x01\n\x10ProcessCondition\x12!\n\x1dPROCESS_CONDITION_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROCESS_CONDITION_BUSY\x10\x01\x12\x1a\n\x16PROCESS_CONDITION_IDLE\x10\x02\x12\x1d\n\x19PROCESS_CONDITION_STOPPED\x10\x03\x12\x1a\n\x16PROCESS_CONDITION_GONE\x10\x04\x32\x8d\x05\n\x0cNannyService\x12L\n\x0bStartWorker\x12\x1d.dagrpc.v1.StartWorkerRequest\x1a\x1e.dagrpc.v1.StartWorkerResponse\x12I\n\nStopWorker\x12\x1c.dagrpc.v1.StopWorkerRequest\x1a\x1d.dagrpc.v1.StopWorkerResponse\x12R\n\rRestartWorker\x12\x1f.dagrpc.v1.RestartWorkerRequest\x1a .dagrpc.v1.RestartWorkerResponse\x12X\n\x0fGetWorkerStatus\x12!.dagrpc.v1.GetWorkerStatusRequest\x1a\".dagrpc.v1.GetWorkerStatusResponse\x12L\n\x0b\x45xplainExit\x12\x1d.dagrpc.v1.ExplainExitRequest\x1a\x1e.dagrpc.v1.ExplainExitResponse\x12R\n\rObserveWorker\x12\x1f.dagrpc.v1.ObserveWorkerRequest\x1a .dagrpc.v1.ObserveWorkerResponse\x12I\n\nRunInNanny\x12\x1c.dagrpc.v1.RunInNannyRequest\x1a\x1d.dagrpc.v1.RunInNannyResponse\x12I\n\nCloseNanny\x12\x1c.dagrpc.v1.CloseNannyRequest\x1a\x1d.dagrpc.v1.CloseNannyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.nanny_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROCESSSTATUS']._serialized_start=874
-  _globals['_PROCESSSTATUS']._serialized_end=1062
-  _globals['_STARTWORKERREQUEST']._serialized_start=111
-  _globals['_STARTWORKERREQUEST']._serialized_end=131
-  _globals['_STARTWORKERRESPONSE']._serialized_start=133
-  _globals['_STARTWORKERRESPONSE']._serialized_end=196
-  _globals['_STOPWORKERREQUEST']._serialized_start=198
-  _globals['_STOPWORKERREQUEST']._serialized_end=258
-  _globals['_STOPWORKERRESPONSE']._serialized_start=260
-  _globals['_STOPWORKERRESPONSE']._serialized_end=322
-  _globals['_RESTARTWORKERREQUEST']._serialized_start=324
-  _globals['_RESTARTWORKERREQUEST']._serialized_end=387
-  _globals['_RESTARTWORKERRESPONSE']._serialized_start=389
-  _globals['_RESTARTWORKERRESPONSE']._serialized_end=454
-  _globals['_GETWORKERSTATUSREQUEST']._serialized_start=456
-  _globals['_GETWORKERSTATUSREQUEST']._serialized_end=480
-  _globals['_GETWORKERSTATUSRESPONSE']._serialized_start=482
-  _globals['_GETWORKERSTATUSRESPONSE']._serialized_end=549
-  _globals['_WORKERPROCESS']._serialized_start=552
-  _globals['_WORKERPROCESS']._serialized_end=695
-  _globals['_RUNINNANNYREQUEST']._serialized_start=697
-  _globals['_RUNINNANNYREQUEST']._serialized_end=752
-  _globals['_RUNINNANNYRESPONSE']._serialized_start=754
-  _globals['_RUNINNANNYRESPONSE']._serialized_end=812
-  _globals['_CLOSENANNYREQUEST']._serialized_start=814
-  _globals['_CLOSENANNYREQUEST']._serialized_end=849
-  _globals['_CLOSENANNYRESPONSE']._serialized_start=851
-  _globals['_CLOSENANNYRESPONSE']._serialized_end=871
-  _globals['_NANNYSERVICE']._serialized_start=1065
-  _globals['_NANNYSERVICE']._serialized_end=1556
+  _globals['_PROCESSSTATUS']._serialized_start=1137
+  _globals['_PROCESSSTATUS']._serialized_end=1325
+  _globals['_PROCESSCONDITION']._serialized_start=1328
+  _globals['_PROCESSCONDITION']._serialized_end=1496
+  _globals['_STARTWORKERREQUEST']._serialized_start=136
+  _globals['_STARTWORKERREQUEST']._serialized_end=156
+  _globals['_STARTWORKERRESPONSE']._serialized_start=158
+  _globals['_STARTWORKERRESPONSE']._serialized_end=221
+  _globals['_STOPWORKERREQUEST']._serialized_start=223
+  _globals['_STOPWORKERREQUEST']._serialized_end=283
+  _globals['_STOPWORKERRESPONSE']._serialized_start=285
+  _globals['_STOPWORKERRESPONSE']._serialized_end=347
+  _globals['_RESTARTWORKERREQUEST']._serialized_start=349
+  _globals['_RESTARTWORKERREQUEST']._serialized_end=412
+  _globals['_RESTARTWORKERRESPONSE']._serialized_start=414
+  _globals['_RESTARTWORKERRESPONSE']._serialized_end=479
+  _globals['_GETWORKERSTATUSREQUEST']._serialized_start=481
+  _globals['_GETWORKERSTATUSREQUEST']._serialized_end=505
+  _globals['_GETWORKERSTATUSRESPONSE']._serialized_start=507
+  _globals['_GETWORKERSTATUSRESPONSE']._serialized_end=574
+  _globals['_WORKERPROCESS']._serialized_start=577
+  _globals['_WORKERPROCESS']._serialized_end=720
+  _globals['_EXPLAINEXITREQUEST']._serialized_start=722
+  _globals['_EXPLAINEXITREQUEST']._serialized_end=784
+  _globals['_EXPLAINEXITRESPONSE']._serialized_start=786
+  _globals['_EXPLAINEXITRESPONSE']._serialized_end=844
+  _globals['_OBSERVEWORKERREQUEST']._serialized_start=846
+  _globals['_OBSERVEWORKERREQUEST']._serialized_end=885
+  _globals['_OBSERVEWORKERRESPONSE']._serialized_start=887
+  _globals['_OBSERVEWORKERRESPONSE']._serialized_end=958
+  _globals['_RUNINNANNYREQUEST']._serialized_start=960
+  _globals['_RUNINNANNYREQUEST']._serialized_end=1015
+  _globals['_RUNINNANNYRESPONSE']._serialized_start=1017
+  _globals['_RUNINNANNYRESPONSE']._serialized_end=1075
+  _globals['_CLOSENANNYREQUEST']._serialized_start=1077
+  _globals['_CLOSENANNYREQUEST']._serialized_end=1112
+  _globals['_CLOSENANNYRESPONSE']._serialized_start=1114
+  _globals['_CLOSENANNYRESPONSE']._serialized_end=1134
+  _globals['_NANNYSERVICE']._serialized_start=1499
+  _globals['_NANNYSERVICE']._serialized_end=2152
 # @@protoc_insertion_point(module_scope)

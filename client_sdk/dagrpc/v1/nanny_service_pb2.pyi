@@ -1,3 +1,4 @@
+from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import scheduler_service_pb2 as _scheduler_service_pb2
 from dagrpc.v1 import worker_service_pb2 as _worker_service_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -16,12 +17,25 @@ class ProcessStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PROCESS_STATUS_STOPPING: _ClassVar[ProcessStatus]
     PROCESS_STATUS_STOPPED: _ClassVar[ProcessStatus]
     PROCESS_STATUS_FAILED: _ClassVar[ProcessStatus]
+
+class ProcessCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROCESS_CONDITION_UNSPECIFIED: _ClassVar[ProcessCondition]
+    PROCESS_CONDITION_BUSY: _ClassVar[ProcessCondition]
+    PROCESS_CONDITION_IDLE: _ClassVar[ProcessCondition]
+    PROCESS_CONDITION_STOPPED: _ClassVar[ProcessCondition]
+    PROCESS_CONDITION_GONE: _ClassVar[ProcessCondition]
 PROCESS_STATUS_UNSPECIFIED: ProcessStatus
 PROCESS_STATUS_STARTING: ProcessStatus
 PROCESS_STATUS_RUNNING: ProcessStatus
 PROCESS_STATUS_STOPPING: ProcessStatus
 PROCESS_STATUS_STOPPED: ProcessStatus
 PROCESS_STATUS_FAILED: ProcessStatus
+PROCESS_CONDITION_UNSPECIFIED: ProcessCondition
+PROCESS_CONDITION_BUSY: ProcessCondition
+PROCESS_CONDITION_IDLE: ProcessCondition
+PROCESS_CONDITION_STOPPED: ProcessCondition
+PROCESS_CONDITION_GONE: ProcessCondition
 
 class StartWorkerRequest(_message.Message):
     __slots__ = ()
@@ -86,6 +100,32 @@ class WorkerProcess(_message.Message):
     restarts: int
     last_exit_code: int
     def __init__(self, status: _Optional[_Union[ProcessStatus, str]] = ..., pid: _Optional[int] = ..., address: _Optional[str] = ..., name: _Optional[str] = ..., restarts: _Optional[int] = ..., last_exit_code: _Optional[int] = ...) -> None: ...
+
+class ExplainExitRequest(_message.Message):
+    __slots__ = ("address", "timeout_seconds")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    timeout_seconds: float
+    def __init__(self, address: _Optional[str] = ..., timeout_seconds: _Optional[float] = ...) -> None: ...
+
+class ExplainExitResponse(_message.Message):
+    __slots__ = ("exit",)
+    EXIT_FIELD_NUMBER: _ClassVar[int]
+    exit: _failure_pb2.WorkerExit
+    def __init__(self, exit: _Optional[_Union[_failure_pb2.WorkerExit, _Mapping]] = ...) -> None: ...
+
+class ObserveWorkerRequest(_message.Message):
+    __slots__ = ("address",)
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    def __init__(self, address: _Optional[str] = ...) -> None: ...
+
+class ObserveWorkerResponse(_message.Message):
+    __slots__ = ("condition",)
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    condition: ProcessCondition
+    def __init__(self, condition: _Optional[_Union[ProcessCondition, str]] = ...) -> None: ...
 
 class RunInNannyRequest(_message.Message):
     __slots__ = ("run",)

@@ -58,6 +58,16 @@ class NannyServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusResponse.FromString,
                 _registered_method=True)
+        self.ExplainExit = channel.unary_unary(
+                '/dagrpc.v1.NannyService/ExplainExit',
+                request_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitResponse.FromString,
+                _registered_method=True)
+        self.ObserveWorker = channel.unary_unary(
+                '/dagrpc.v1.NannyService/ObserveWorker',
+                request_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerResponse.FromString,
+                _registered_method=True)
         self.RunInNanny = channel.unary_unary(
                 '/dagrpc.v1.NannyService/RunInNanny',
                 request_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.RunInNannyRequest.SerializeToString,
@@ -106,6 +116,20 @@ class NannyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainExit(self, request, context):
+        """How a worker ended that this nanny looked after. Answers as soon as that has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ObserveWorker(self, request, context):
+        """What a worker's process does that does not answer. Takes a fraction of a second, to see whether it computes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RunInNanny(self, request, context):
         """Runs a function in the nanny's process.
         """
@@ -142,6 +166,16 @@ def add_NannyServiceServicer_to_server(servicer, server):
                     servicer.GetWorkerStatus,
                     request_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusResponse.SerializeToString,
+            ),
+            'ExplainExit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainExit,
+                    request_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitResponse.SerializeToString,
+            ),
+            'ObserveWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.ObserveWorker,
+                    request_deserializer=dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerResponse.SerializeToString,
             ),
             'RunInNanny': grpc.unary_unary_rpc_method_handler(
                     servicer.RunInNanny,
@@ -266,6 +300,60 @@ class NannyService:
             '/dagrpc.v1.NannyService/GetWorkerStatus',
             dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusRequest.SerializeToString,
             dagrpc_dot_v1_dot_nanny__service__pb2.GetWorkerStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainExit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.NannyService/ExplainExit',
+            dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitRequest.SerializeToString,
+            dagrpc_dot_v1_dot_nanny__service__pb2.ExplainExitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ObserveWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.NannyService/ObserveWorker',
+            dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerRequest.SerializeToString,
+            dagrpc_dot_v1_dot_nanny__service__pb2.ObserveWorkerResponse.FromString,
             options,
             channel_credentials,
             insecure,

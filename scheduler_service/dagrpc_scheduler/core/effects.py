@@ -127,6 +127,8 @@ class CoreFailure:
     """The last worker involved."""
     deaths: int = 0
     """How many workers died while they ran the task."""
+    exit: Any = None
+    """How the process of the last of them ended, opaque; None: not known."""
 
 
 @dataclass(slots=True)

@@ -190,6 +190,17 @@ class WorkerRemoved:
     """True if it left in good order: the tasks that it ran are not to blame."""
     reason: str = ""
     stimulus: str = ""
+    exit: Any = None
+    """How its process ended, opaque; None: not known."""
+
+
+@dataclass(slots=True)
+class WorkerExplained:
+    """How the process of a worker ended that was removed before that was known."""
+
+    address: str
+    reason: str
+    stimulus: str = ""
 
 
 @dataclass(slots=True)
@@ -345,6 +356,7 @@ Event: TypeAlias = (
     | DataAnnounced
     | WorkerAdded
     | WorkerRemoved
+    | WorkerExplained
     | WorkerStatusChanged
     | WorkerResourcesChanged
     | TaskFinished

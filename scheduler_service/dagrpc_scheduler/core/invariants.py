@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from dagrpc_scheduler.core.model import (
     ACTIVE,
     ERRED,
@@ -140,6 +141,7 @@ def _check_workers(state: SchedulerState) -> None:
             if worker in running and worker not in index.lowered:
                 _require(index.known_load(worker) <= load, "less to do than the index says", worker, load)
         _check_worker_tasks(state, worker)
+    _require(len(state.departed) <= DEPARTED_KEPT, "too many departed workers", len(state.departed))
     for name, worker in state.aliases.items():
         _require(worker.name == name, "wrong alias", worker, name)
         _require(state.workers.get(worker.address) is worker, "the name of a worker that is gone", worker)

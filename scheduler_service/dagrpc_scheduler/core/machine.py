@@ -32,6 +32,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.DataAnnounced: clients.data_announced,
     events.WorkerAdded: workers.worker_added,
     events.WorkerRemoved: workers.worker_removed,
+    events.WorkerExplained: workers.worker_explained,
     events.WorkerStatusChanged: workers.worker_status_changed,
     events.WorkerResourcesChanged: workers.worker_resources_changed,
     events.TaskFinished: tasks.task_finished,

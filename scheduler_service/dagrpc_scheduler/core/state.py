@@ -30,6 +30,7 @@ class SchedulerState:
         "clients",
         "complete_graphs",
         "config",
+        "departed",
         "effects",
         "expected",
         "generation",
@@ -84,6 +85,8 @@ class SchedulerState:
 
         self.workers: dict[str, WorkerState] = {}
         """Workers by address."""
+        self.departed: OrderedDict[str, str] = OrderedDict()
+        """Why the last workers that were lost are gone, by address, the one that was lost first first."""
         self.running: dict[WorkerState, None] = {}
         """Those that are given tasks."""
         self.total_nthreads = 0

@@ -140,6 +140,18 @@ def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
     return computed, scattered
 
 
+def departed(core: SchedulerCore) -> dict[str, str]:
+    """Return why the last workers that were lost are gone, by address, the one that was lost first first."""
+    return dict(core.state.departed)
+
+
+def would_give_up(core: SchedulerCore, address: str) -> bool:
+    """Tell whether the loss of a worker would be one too many for a task that it has to run."""
+    worker = core.state.workers.get(address)
+    allowed = core.state.config.allowed_failures
+    return worker is not None and any(task.suspicious >= allowed for task in worker.processing)
+
+
 def holds_actors(core: SchedulerCore, worker: str) -> bool:
     """Tell whether a worker holds an actor, or is making one: neither can be moved."""
     state = core.state.workers.get(worker)

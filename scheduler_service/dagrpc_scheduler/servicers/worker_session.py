@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,7 +11,6 @@ import grpc
 from dagrpc import config
 from dagrpc._io.server import read_all
 from dagrpc._io.session import Session
-from dagrpc._util.keys import Key, decode_key
 from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
 from dagrpc.exceptions import DuplicateWorkerError, InvalidRequestError, UnknownWorkerError, VersionUnsupportedError
 from dagrpc.v1 import common_pb2, worker_session_pb2
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dagrpc.scheduler")
 
 _FOR_SHELL = frozenset(("goodbye", "log_event", "status_changed"))
-_TOLD = 1_000
-"""How many keys an event names at most."""
 
 
 def check_versions(versions: common_pb2.Versions, who: str) -> None:
@@ -91,7 +87,7 @@ class WorkerSessionServicer:
         try:
             await session.run(lambda message: self._take(connection, message))
         finally:
-            self._remove(connection)
+            service.departures.session_ended(connection)
 
     def _admit(self, hello: worker_session_pb2.WorkerHello, context: Any) -> WorkerConnection:
         """Return a new worker's connection, or raise if it cannot join."""
@@ -149,35 +145,6 @@ class WorkerSessionServicer:
                 after = STATUS_NAMES.get(report.status_changed.status, "running")
                 log.status_changed(address, status, after, self._service.stimulus("worker-status-change"))
 
-    def _remove(self, connection: WorkerConnection) -> None:
-        service, address = self._service, connection.hello.address
-        service.sessions.workers.pop(address, None)
-        service.data_channels.discard(address)
-        service.control_channels.discard(address)
-        expected = connection.goodbye is not None
-        if expected:
-            logger.info("Worker %s (%s) left: %s", address, connection.name, connection.goodbye)
-        elif not service.closing:
-            logger.warning("Worker %s (%s) is lost: its connection broke", address, connection.name)
-        reason = connection.goodbye or "its connection broke"
-        stimulus = service.stimulus("worker-removed")
-        lost = self._what_is_lost(address)
-        removed = events.WorkerRemoved(address, expected, reason, stimulus)
-        service.handle_batch([removed, *service.shuffles.without(address)])
-        service.events.worker_removed(address, **lost, stimulus_id=stimulus, expected=expected, reason=reason)
-        service.scheduler_plugins.worker_removed(address, stimulus, expected=expected, reason=reason)
-
-    def _what_is_lost(self, address: str) -> dict[str, Any]:
-        """Return the keys that a worker's leaving takes away, for the log."""
-        core = self._service.core
-        processing = views.processing(core, [address]).get(address, ())
-        computed, scattered = views.lost_with(core, address)
-        return {
-            "processing-tasks": _told(processing),
-            "lost-computed-tasks": _told(computed),
-            "lost-scattered-tasks": _told(scattered),
-        }
-
     async def Heartbeat(self, _: Any, context: Any) -> None:
         """Take a worker's measurements."""
         interval = config.get_seconds("worker.heartbeat-interval") or 1.0
@@ -195,15 +162,3 @@ class WorkerSessionServicer:
                 time=now, interval_seconds=interval, recording=records.recording
             )
             await context.write(answer.SerializeToString())
-
-
-def _told(wires: Sequence[str]) -> tuple[Key, ...]:
-    """Return keys as users see them, as many as an event names."""
-    keys: list[Key] = []
-    for wire in wires[:_TOLD]:
-        try:
-            keys.append(decode_key(wire))
-        except ValueError:
-            # A program in another language names its tasks as it likes.
-            keys.append(wire)
-    return tuple(keys)

@@ -36,6 +36,7 @@ from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
+from dagrpc_scheduler.shell.departures import Departures
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.plugins import PluginRegistry
@@ -127,6 +128,7 @@ class SchedulerService:
         """The scheduler's own."""
         self.loop_profile = LoopProfile()
         """What this scheduler spends its time on, once somebody has asked."""
+        self.departures = Departures(self)
         self.events = EventLog(self)
         self.metadata = Metadata()
         self.shuffles = ShuffleCoordination(self)

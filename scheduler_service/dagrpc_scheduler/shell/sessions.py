@@ -49,6 +49,10 @@ class WorkerConnection:
     """Memory of its process beside results, at least, lately."""
     plugins_revision: int = 0
     """The revision of the plugins that it is known to have."""
+    vouched_until: float = 0.0
+    """Until when its silence is no reason to take it out, in seconds since the epoch."""
+    verdict: str = ""
+    """Why the scheduler ended its session, if it did."""
     goodbye: str | None = None
     """Why it said that it leaves, if it did."""
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import time
 from typing import TYPE_CHECKING
 
 from dagrpc import config
 from dagrpc._io import malloc
 from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.shell.silence import SilentWorkers
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
-
-logger = logging.getLogger("dagrpc.scheduler")
 
 INTERVAL = 0.5
 """Seconds between two looks at the clock."""
@@ -32,7 +30,7 @@ class Timers:
 
     def __init__(self, service: SchedulerService) -> None:
         self._service = service
-        self._worker_ttl = config.get_seconds("scheduler.worker-ttl", service.options.worker_ttl)
+        self._silent = SilentWorkers(service)
         self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
         self.idle_since: float | None = None
         """Since when there has been nothing to do; None while there is something."""
@@ -45,24 +43,12 @@ class Timers:
             await asyncio.sleep(INTERVAL)
             now = time.time()
             self._service.handle(events.TimePassed())
-            self._drop_silent_workers(now)
+            self._silent.look(now)
             self._trim_memory()
             self._service.events.advance(now)
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return
-
-    def _drop_silent_workers(self, now: float) -> None:
-        if self._worker_ttl is None:
-            return
-        for address, worker in list(self._service.sessions.workers.items()):
-            silence = now - worker.last_seen
-            if silence > self._worker_ttl:
-                logger.warning(
-                    "Worker %s (%s) was not heard of for %.0f s: it is removed", address, worker.name, silence
-                )
-                # Ending its session removes it; should it live, it notices and registers anew.
-                worker.session.abort()
 
     def _trim_memory(self) -> None:
         """Give freed memory back to the system, once, when nobody has asked for anything for a moment."""

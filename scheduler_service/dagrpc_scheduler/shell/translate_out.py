@@ -40,6 +40,7 @@ def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
             origin_key=origin_key,
             worker=failure.worker,
             worker_deaths=failure.deaths,
+            worker_exit=failure.exit,
         )
     message = failure_pb2.Failure()
     message.CopyFrom(failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.effects import (
     ComputeTask,
     CoreFailure,
@@ -16,6 +16,7 @@ from dagrpc_scheduler.core.effects import (
     ReportRetried,
 )
 from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from tests.unit.scheduler.harness import A, B, C, Scheduler, finished, of_type
 
 # --- exceptions ---
@@ -406,3 +407,32 @@ def test_data_lost_far_below_a_result_that_has_to_be_computed_again() -> None:
     effects = scheduler.lose(A)
     assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "x", "z"}
     assert set(scheduler.states().values()) <= {"released"}
+
+
+# --- why workers are gone ---
+
+
+def test_the_end_of_the_last_worker_goes_with_the_failure() -> None:
+    scheduler = Scheduler([A, B], allowed_failures=0)
+    scheduler.submit({"x": ""})
+    place = scheduler.place("x")
+    assert views.would_give_up(scheduler.core, place)
+    assert not views.would_give_up(scheduler.core, B if place == A else A)
+    end = object()
+    (report,) = scheduler.send(events.WorkerRemoved(place, reason="killed by SIGKILL", exit=end))
+    assert isinstance(report, ReportErred)
+    assert report.failure.exit is end
+    assert "(killed by SIGKILL)" in report.failure.message
+
+
+def test_it_is_remembered_why_workers_are_gone() -> None:
+    scheduler = Scheduler([A, B, C])
+    scheduler.lose(A)
+    scheduler.lose(B, expected=True)
+    scheduler.send(events.WorkerExplained(A, "exit code 3"), events.WorkerExplained(C, "it is there"))
+    assert views.departed(scheduler.core) == {A: "exit code 3"}
+    for number in range(DEPARTED_KEPT + 5):
+        scheduler.worker(f"d:{number}")
+        scheduler.lose(f"d:{number}")
+    assert len(views.departed(scheduler.core)) == DEPARTED_KEPT
+    assert A not in views.departed(scheduler.core)

@@ -11,6 +11,7 @@ from dagrpc_worker.nanny.core import (
     Exited,
     Kill,
     Log,
+    MemoryExceeded,
     NannyCore,
     Reported,
     RestartWanted,
@@ -23,6 +24,7 @@ from dagrpc_worker.nanny.core import (
     Timer,
     TimerRang,
 )
+from dagrpc_worker.nanny.ends import Cause
 
 
 class Nanny:
@@ -209,3 +211,43 @@ def test_a_process_that_says_it_closed_but_stays_is_killed(nanny: Nanny) -> None
     assert nanny(TimerRang(Timer.KILL, 1)) == [Kill()]
     assert Spawn(2) in nanny(Exited(-9))
     assert nanny(TimerRang(Timer.KILL, 2)) == []
+
+
+# --- why processes end ---
+
+
+def test_ends_are_kept_with_their_causes(nanny: Nanny) -> None:
+    nanny(Exited(3, log=("last words",)))
+    nanny(RUNNING, Exited(-9, used=2**20))
+    nanny(RUNNING, Exited(-9, "its control group has counted such a kill just then", 2**20, 2**21))
+    assert [end.cause for end in nanny.core.ends] == [Cause.EXITED, Cause.SIGNAL, Cause.OUT_OF_MEMORY]
+    assert [end.address for end in nanny.core.ends] == ["127.0.0.1:1"] * 3
+    assert nanny.core.ends[0].log == ("last words",)
+    assert "probably by the kernel" in nanny.core.ends[2].reason
+    assert "50 % of its limit" in nanny.core.ends[2].reason
+
+
+def test_what_the_nanny_did_is_no_riddle(nanny: Nanny) -> None:
+    assert nanny(MemoryExceeded(96 << 20, 100 << 20, 0.95)) == [Kill()]
+    assert nanny(MemoryExceeded(97 << 20, 100 << 20, 0.95)) == []
+    nanny(Exited(-9, "the kernel has counted one"))
+    assert nanny.core.ends[-1].cause is Cause.MEMORY_LIMIT
+    assert "96.0 MiB, 96 % of its limit of 100.0 MiB; 95 % are allowed" in nanny.core.ends[-1].reason
+    nanny(TimerRang(Timer.START, 2), Exited(-9))
+    assert nanny.core.ends[-1].cause is Cause.NO_SIGN_OF_LIFE
+    nanny(TimerRang(Timer.SPAWN, 2), RUNNING, StopWanted(5.0, ""), Exited(0))
+    assert nanny.core.ends[-1].cause is Cause.STOPPED
+
+
+def test_giving_up_shows_the_log() -> None:
+    nanny = Nanny(max_restarts=0)
+    nanny(StartWanted(), Exited(1, log=("Traceback:", "ImportError: no such thing")))
+    assert nanny.core.status is Status.FAILED
+    assert nanny.core.error.endswith("The last lines of its log:\n  Traceback:\n  ImportError: no such thing")
+
+
+def test_draining_may_take_its_time_unless_somebody_is_in_a_hurry(nanny: Nanny) -> None:
+    assert nanny(StopWanted(30.0, "leave", drain=True)) == [Terminate(drain=True), SetTimer(Timer.KILL, 1, 30.0)]
+    assert nanny(StopWanted(30.0, "leave", drain=True)) == []
+    assert nanny(StopWanted(5.0, "now")) == [Terminate(), SetTimer(Timer.KILL, 1, 5.0)]
+    assert nanny(StopWanted(5.0, "now")) == []

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dagrpc_worker.exits import ExitCode, describe_exit
+from dagrpc_worker.nanny.ends import Cause, ProcessEnd, by_itself, memory_text
 
 
 class Status(enum.Enum):
@@ -46,6 +47,8 @@ class StopWanted:
 
     grace: float
     reason: str
+    drain: bool = False
+    """Whether it is to finish what it runs and to hand over its results first."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,6 +76,8 @@ class MemoryExceeded:
 
     used: int
     limit: int
+    part: float = 1.0
+    """The part of the limit that it may use."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -80,6 +85,14 @@ class Exited:
     """The process ended."""
 
     code: int
+    oom_evidence: str = ""
+    """What points to the kernel's having killed it for want of memory; empty: nothing."""
+    used: int = 0
+    """Bytes of memory that it used when it was last looked at; 0: not known."""
+    limit: int = 0
+    """Bytes that it was allowed; 0: any amount."""
+    log: tuple[str, ...] = ()
+    """The last lines that it wrote."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,6 +131,9 @@ class Spawn:
 class Terminate:
     """Ask the process to end."""
 
+    drain: bool = False
+    """Whether it may take the time to finish and to hand over."""
+
 
 @dataclass(slots=True, frozen=True)
 class Kill:
@@ -151,6 +167,7 @@ Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny
 _USELESS_TO_RESTART = (ExitCode.BAD_SETTINGS, ExitCode.NO_SCHEDULER, ExitCode.REFUSED)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _LEAVE_TIMEOUT = 10.0
+_ENDS_KEPT = 16
 
 
 class NannyCore:
@@ -174,8 +191,10 @@ class NannyCore:
         self._alive = False
         self._heard_of = False
         self._leaving = False
-        self._killed = False
-        self._ends: deque[float] = deque()
+        self._draining = False
+        self._killed: tuple[Cause, str] | None = None
+        """Why it was killed by us."""
+        self._unwanted_ends: deque[float] = deque()
         self._losses = 0
         self.status = Status.STOPPED
         self.generation = 0
@@ -184,6 +203,8 @@ class NannyCore:
         self.name = ""
         self.restarts = 0
         self.last_exit_code = 0
+        self.ends: deque[ProcessEnd] = deque(maxlen=_ENDS_KEPT)
+        """How the last processes ended, the oldest first."""
         self.error = ""
         """Why the status is `FAILED`, or what the process last said was wrong."""
 
@@ -192,9 +213,9 @@ class NannyCore:
         match event:
             case StartWanted():
                 return self._start()
-            case StopWanted(grace, reason):
+            case StopWanted(grace, reason, drain):
                 self._wanted = False
-                return self._end(grace, reason)
+                return self._end(grace, reason, drain)
             case RestartWanted(grace, reason):
                 if self._alive:
                     self._wanted = True
@@ -202,10 +223,10 @@ class NannyCore:
                 return self._start()
             case Reported():
                 return self._report(event)
-            case MemoryExceeded(used, limit):
-                return self._kill_for_memory(used, limit)
-            case Exited(code):
-                return self._exit(code, now)
+            case MemoryExceeded():
+                return self._kill_for_memory(event)
+            case Exited():
+                return self._exit(event, now)
             case TimerRang(timer, generation) if generation == self.generation:
                 return self._ring(timer)
             case TimerRang():
@@ -215,27 +236,28 @@ class NannyCore:
         self._wanted = True
         if self._alive or self.status is Status.STARTING:
             return []
-        self._ends.clear()
+        self._unwanted_ends.clear()
         return self._spawn()
 
     def _spawn(self) -> list[Effect]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
-        self._alive, self._heard_of, self._leaving, self._killed = True, False, False, False
+        self._alive, self._heard_of, self._leaving, self._draining, self._killed = True, False, False, False, None
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
-    def _end(self, grace: float, reason: str) -> list[Effect]:
+    def _end(self, grace: float, reason: str, drain: bool = False) -> list[Effect]:
         """Have the process end, if there is one."""
         if not self._alive:
             if self.status is not Status.FAILED:
                 self.status = Status.STOPPED
             return []
-        if self.status is Status.STOPPING:
+        if self.status is Status.STOPPING and (drain or not self._draining):
             return []
-        self.status = Status.STOPPING
+        self.status, self._draining = Status.STOPPING, drain
+        how = "asking the worker process to finish and leave" if drain else "stopping the worker process"
         return [
-            Log(f"stopping the worker process: {reason or 'no reason given'}"),
-            Terminate(),
+            Log(f"{how}: {reason or 'no reason given'}"),
+            Terminate(drain),
             SetTimer(Timer.KILL, self.generation, grace),
         ]
 
@@ -254,31 +276,46 @@ class NannyCore:
             return [SetTimer(Timer.KILL, self.generation, _LEAVE_TIMEOUT)]
         return []
 
-    def _kill_for_memory(self, used: int, limit: int) -> list[Effect]:
+    def _kill_for_memory(self, event: MemoryExceeded) -> list[Effect]:
         """Kill the process. It is not asked: it would take its leave, and its tasks would not be suspected."""
         if not self._alive or self._killed:
             return []
-        self._killed = True
-        figures = f"{used / 2**20:.1f} MiB, {100 * used / limit:.0f} % of its limit of {limit / 2**20:.1f} MiB"
+        figures = memory_text(event.used, event.limit)
+        reason = f"its nanny killed it, for it used {figures}; {100 * event.part:g} % are allowed"
+        self._killed = Cause.MEMORY_LIMIT, reason
         return [Log(f"the worker process uses {figures}: killing it", bad=True), Kill()]
 
     def _ring(self, timer: Timer) -> list[Effect]:
         match timer:
             case Timer.START if self.status is Status.STARTING and self._alive and not self._heard_of:
-                message = f"the worker process shows no sign of life after {self._start_timeout:g} s: killing it"
-                return [Log(message, bad=True), Kill()]
+                silence = f"no sign of life after {self._start_timeout:g} s"
+                self._killed = Cause.NO_SIGN_OF_LIFE, f"its nanny killed it, for it showed {silence}"
+                return [Log(f"the worker process shows {silence}: killing it", bad=True), Kill()]
             case Timer.KILL if self._alive and (self._leaving or self.status is Status.STOPPING):
+                self._killed = Cause.STOPPED, "its nanny killed it, for it did not end in time when it was asked to"
                 return [Log("the worker process did not end in time: killing it", bad=True), Kill()]
             case Timer.SPAWN if self._wanted and not self._alive:
                 return self._spawn()
         return []
 
-    def _exit(self, code: int, now: float) -> list[Effect]:
-        was_stopping = self.status is Status.STOPPING
+    def _note_end(self, event: Exited, was_stopping: bool) -> ProcessEnd:
+        if self._killed is not None:
+            cause, reason = self._killed
+        elif was_stopping:
+            cause, reason = Cause.STOPPED, f"its nanny was told to stop it ({describe_exit(event.code)})"
+        else:
+            cause, reason = by_itself(event.code, event.oom_evidence, event.used, event.limit)
+        end = ProcessEnd(self.address, event.code, cause, reason, event.used, event.limit, event.log)
+        self.ends.append(end)
+        return end
+
+    def _exit(self, event: Exited, now: float) -> list[Effect]:
+        was_stopping, code = self.status is Status.STOPPING, event.code
+        end = self._note_end(event, was_stopping)
         self._alive, self.address, self.last_exit_code = False, "", code
         if not self._wanted:
             self.status = Status.STOPPED
-            return [Log(f"the worker process ended: {describe_exit(code)}")]
+            return [Log(f"the worker process ended: {end.reason}")]
         if was_stopping or code == ExitCode.RESTART:
             self.restarts += 1
             return [Log(f"restarting the worker process, which ended: {describe_exit(code)}"), *self._spawn()]
@@ -286,20 +323,19 @@ class NannyCore:
             self._wanted, self.status = False, Status.STOPPED
             return [Log("the worker closed for good"), CloseNanny()]
         if code in _USELESS_TO_RESTART:
-            return self._give_up(f"the worker process ended: {describe_exit(code)}")
+            return self._give_up(f"the worker process ended: {end.reason}", end)
         if code == ExitCode.LOST_SCHEDULER:
             self._losses += 1
             return self._spawn_later(f"restarting the worker, which lost its scheduler ({code})", self._losses)
-        self._ends.append(now)
-        while self._ends[0] < now - self._restart_window:
-            self._ends.popleft()
-        if len(self._ends) > self._max_restarts:
-            return self._give_up(
-                f"the worker process ended unexpectedly {len(self._ends)} times within {self._restart_window:g} s, "
-                f"at last: {describe_exit(code)}"
-            )
-        message = f"restarting the worker process, which ended unexpectedly: {describe_exit(code)}"
-        return self._spawn_later(message, len(self._ends))
+        ends = self._unwanted_ends
+        ends.append(now)
+        while ends[0] < now - self._restart_window:
+            ends.popleft()
+        if len(ends) > self._max_restarts:
+            times = f"{len(ends)} times within {self._restart_window:g} s"
+            return self._give_up(f"the worker process ended unexpectedly {times}, at last: {end.reason}", end)
+        message = f"restarting the worker process, which ended unexpectedly: {end.reason}"
+        return self._spawn_later(message, len(ends))
 
     def _spawn_later(self, message: str, times: int) -> list[Effect]:
         """Start the next process: the first at once, those that follow closely after growing pauses."""
@@ -310,7 +346,8 @@ class NannyCore:
         pause = min(_FIRST_PAUSE * 2 ** (times - 2), _LONGEST_PAUSE)
         return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
 
-    def _give_up(self, why: str) -> list[Effect]:
+    def _give_up(self, why: str, end: ProcessEnd) -> list[Effect]:
         self._wanted, self.status = False, Status.FAILED
-        self.error = f"{why}; {self.error}" if self.error else why
+        # What it said itself tells more than its log.
+        self.error = f"{why}; {self.error}" if self.error else why + end.log_text()
         return [Log(f"giving up: {self.error}", bad=True)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dagrpc._util.child import Child
+from dagrpc_worker.nanny.output import OutputTail
 
 MODULE = "dagrpc_worker.process"
 _LAST_WORDS = 1.0
@@ -28,7 +29,13 @@ class WorkerProcess:
     """
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._child = Child(MODULE, settings, environ)
+        self.output = OutputTail()
+        try:
+            self._child = Child(MODULE, settings, environ, self.output.fd)
+        except BaseException:
+            self.output.close()
+            raise
+        self.output.begin()
         self.pid = self._child.pid
         self._lock = threading.Lock()
         self._unheard: list[dict[str, Any]] = []
@@ -39,16 +46,19 @@ class WorkerProcess:
         threading.Thread(target=self._wait, name=f"dagrpc-wait-{self.pid}", daemon=True).start()
 
     def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Hand over what was reported so far and all that comes: from any thread, ending with ``{"exit_code": n}``."""
+        """Hand over what was reported so far and all that comes, from any thread.
+
+        The last is ``{"exit_code": n, "log": [line, ...]}``.
+        """
         with self._lock:
             self._listener = listener
             unheard, self._unheard = self._unheard, []
             for message in unheard:
                 listener(message)
 
-    def terminate(self) -> None:
-        """Ask the process to end."""
-        self._signal(signal.SIGTERM)
+    def terminate(self, drain: bool = False) -> None:
+        """Ask the process to end; if wanted, once it has finished what it runs and handed over what it holds."""
+        self._signal(signal.SIGTERM if drain else signal.SIGINT)
 
     def kill(self) -> None:
         """End the process."""
@@ -66,7 +76,7 @@ class WorkerProcess:
     def _wait(self) -> None:
         code = self._child.process.wait()
         self._reports.join(_LAST_WORDS)
-        self._tell({"exit_code": code})
+        self._tell({"exit_code": code, "log": self.output.lines(_LAST_WORDS)})
         self._child.release()
 
     def _tell(self, message: dict[str, Any]) -> None:

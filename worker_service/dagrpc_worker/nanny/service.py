@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +23,10 @@ from dagrpc.exceptions import InvalidRequestError, NotReadyError
 from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2
 from dagrpc_worker.nanny import core, memory
 from dagrpc_worker.nanny.core import NannyCore, Status
+from dagrpc_worker.nanny.ends import ProcessEnd
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.nanny.servicer import NannyServicer
+from dagrpc_worker.nanny.watching import ProcessWatch
 from dagrpc_worker.servicers.plugins import PluginHostServicer
 from dagrpc_worker.shell.plugins import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
 
@@ -113,6 +116,7 @@ class NannyService:
         """Sets plugins up and tears them down."""
         self._preloads = Preloads("nanny", options.preload, options.preload_argv)
         self._process: WorkerProcess | None = None
+        self._watch = ProcessWatch(int(options.worker.get("memory_limit") or 0))
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
         self._spawned_already = process
@@ -172,6 +176,21 @@ class NannyService:
     def error(self) -> str:
         """What went wrong last; empty if nothing did."""
         return self._core.error
+
+    def end_of(self, address: str) -> ProcessEnd | None:
+        """Return how the worker ended that served at an address; None if it has not, or there was none."""
+        if address and address == self.worker_address:
+            return None
+        return next((end for end in reversed(self._core.ends) if end.address == address), None)
+
+    async def await_end_of(self, address: str, timeout: float) -> ProcessEnd | None:
+        """Return the same, after having waited for the end of the worker that serves there."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while address and address == self.worker_address:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self.end_of(address)
 
     # --- plugins: the one exception to the rule that a nanny runs no user code ------------------------------------
 
@@ -235,6 +254,7 @@ class NannyService:
         self._handle(core.StartWanted())
         limit = int(options.worker.get("memory_limit") or 0)
         spawn(memory.watch(limit, lambda: self.pid, self._memory_exceeded), self._watches)
+        spawn(self._watch.run(), self._watches)
         if not self.address:
             try:
                 await self._serve()
@@ -338,8 +358,8 @@ class NannyService:
             match effect:
                 case core.Spawn(generation):
                     self._spawn(generation)
-                case core.Terminate() if self._process is not None:
-                    self._process.terminate()
+                case core.Terminate(drain) if self._process is not None:
+                    self._process.terminate(drain)
                 case core.Kill() if self._process is not None:
                     self._process.kill()
                 case core.SetTimer(timer, generation, delay):
@@ -353,7 +373,7 @@ class NannyService:
         self._on_change(self)
 
     def _memory_exceeded(self, used: int, limit: int) -> None:
-        self._handle(core.MemoryExceeded(used, limit))
+        self._handle(core.MemoryExceeded(used, limit, float(config.get("worker.memory.terminate"))))
 
     def _spawn(self, generation: int) -> None:
         process, self._spawned_already = self._spawned_already, None
@@ -366,6 +386,7 @@ class NannyService:
                 self._loop.call_soon(self._heard, generation, {"exit_code": os.EX_OSERR})
                 return
         self._process = process
+        self._watch.begin(process.pid)
 
         def hear(message: dict[str, Any]) -> None:
             self._loop.call_soon_threadsafe(self._heard, generation, message)
@@ -385,7 +406,7 @@ class NannyService:
             return
         if "exit_code" in message:
             self._process, self.worker_directory = None, ""
-            self._handle(core.Exited(message["exit_code"]))
+            self._handle(self._watch.exited(message["exit_code"], message.get("log", ())))
             return
         self.worker_directory = message.get("directory", self.worker_directory)
         self._handle(

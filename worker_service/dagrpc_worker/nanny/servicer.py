@@ -11,9 +11,11 @@ import grpc
 from dagrpc._codec import calls
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc.exceptions import NotReadyError
+from dagrpc.v1 import failure_pb2, scheduler_service_pb2
 from dagrpc.v1 import nanny_service_pb2 as pb
-from dagrpc.v1 import scheduler_service_pb2
 from dagrpc_worker.nanny.core import Status
+from dagrpc_worker.nanny.ends import ProcessEnd
+from dagrpc_worker.nanny.watching import Condition, observe
 
 if TYPE_CHECKING:
     from dagrpc_worker.nanny.service import NannyService
@@ -26,6 +28,19 @@ _STATUSES = {
     Status.FAILED: pb.PROCESS_STATUS_FAILED,
 }
 _DEFAULT_STOP, _DEFAULT_RESTART = 10.0, 30.0
+_LONGEST_WAIT = 30.0
+
+
+def exit_message(end: ProcessEnd) -> failure_pb2.WorkerExit:
+    """Return how a process ended as a message."""
+    return failure_pb2.WorkerExit(
+        cause=failure_pb2.ExitCause.Name(end.cause.value),
+        reason=end.reason,
+        exit_code=end.code,
+        memory_used=end.used,
+        memory_limit=end.limit,
+        log_lines=[line.encode("utf-8", "replace").decode() for line in end.log],
+    )
 
 
 class NannyServicer:
@@ -78,6 +93,19 @@ class NannyServicer:
     async def GetWorkerStatus(self, _: pb.GetWorkerStatusRequest) -> pb.GetWorkerStatusResponse:
         """Tell how the worker is."""
         return pb.GetWorkerStatusResponse(worker=self._describe())
+
+    async def ExplainExit(self, request: pb.ExplainExitRequest) -> pb.ExplainExitResponse:
+        """Tell how a worker ended."""
+        timeout = min(max(request.timeout_seconds, 0.0), _LONGEST_WAIT)
+        end = await self._nanny.await_end_of(request.address, timeout)
+        return pb.ExplainExitResponse(exit=None if end is None else exit_message(end))
+
+    async def ObserveWorker(self, request: pb.ObserveWorkerRequest) -> pb.ObserveWorkerResponse:
+        """Tell what the worker's process does."""
+        condition = Condition.GONE
+        if request.address and request.address == self._nanny.worker_address:
+            condition = await observe(self._nanny.pid)
+        return pb.ObserveWorkerResponse(condition=pb.ProcessCondition.Name(condition.value))
 
     async def RunInNanny(self, request: pb.RunInNannyRequest) -> pb.RunInNannyResponse:
         """Run a function in this process."""

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dagrpc_scheduler.core.assignment import leave_worker
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.effects import CoreFailure
-from dagrpc_scheduler.core.events import WorkerAdded, WorkerRemoved, WorkerResourcesChanged, WorkerStatusChanged
+from dagrpc_scheduler.core.events import (
+    WorkerAdded,
+    WorkerExplained,
+    WorkerRemoved,
+    WorkerResourcesChanged,
+    WorkerStatusChanged,
+)
 from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
 from dagrpc_scheduler.core.replicas import holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.placement import could_run
+
+DEPARTED_KEPT = 100
+"""Of how many lost workers it is remembered why they are gone."""
 
 
 def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
@@ -38,7 +49,13 @@ def worker_removed(state: SchedulerState, event: WorkerRemoved) -> None:
     """Do without a worker: run its tasks elsewhere, and compute again what only it held."""
     worker = state.workers.get(event.address)
     if worker is not None:
-        _remove(state, worker, event.expected, event.reason)
+        _remove(state, worker, event.expected, event.reason, event.exit)
+
+
+def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
+    """Note why a worker is gone."""
+    if event.address in state.departed:
+        state.departed[event.address] = event.reason
 
 
 def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
@@ -99,7 +116,7 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.allowed_cache.clear()
 
 
-def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str) -> None:
+def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
     if worker.status == RUNNING:
         _stop_giving(state, worker)
     worker.status = "closed"
@@ -111,13 +128,15 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     if not neighbours:
         del state.hosts[worker.host]
     state.shared.forget_worker(worker)
+    if not expected:
+        _note_departure(state, worker.address, reason)
 
     for task in list(worker.processing):
         leave_worker(state, task, worker)
         if not expected:
             task.suspicious += 1
         if task.suspicious > state.config.allowed_failures:
-            task.error = _killed(task, worker, reason)
+            task.error = _killed(task, worker, reason, exit)
             state.recommend(task, ERRED)
         else:
             state.recommend(task, WAITING)
@@ -127,9 +146,17 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     worker.alone = ()
 
 
-def _killed(task: TaskState, worker: WorkerState, reason: str) -> ErrorRecord:
+def _note_departure(state: SchedulerState, address: str, reason: str) -> None:
+    departed = state.departed
+    departed[address] = reason
+    departed.move_to_end(address)
+    if len(departed) > DEPARTED_KEPT:
+        departed.popitem(last=False)
+
+
+def _killed(task: TaskState, worker: WorkerState, reason: str, exit: Any) -> ErrorRecord:
     message = (
         f"{task.suspicious} workers died while they had the task {task.key!r} to run, "
         f"the last of them {worker.address}" + (f" ({reason})" if reason else "")
     )
-    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious), task.key)
+    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious, exit), task.key)

@@ -1,0 +1,179 @@
+"""Workers that die: the errors say why. Workers that are silent: some only seem to be dead."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+
+from dagrpc import Client, KilledWorker, LocalCluster, wait
+from tests.integration.test_failures import wait_until
+
+WAIT = 60.0
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """The client of a cluster where a task fails with the first worker that dies of it."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=1, threads_per_worker=1, memory_limit="400 MB", silence_logs=30) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def why(client: Client, function: Any, *args: Any) -> KilledWorker:
+    client.wait_for_workers(1, timeout=WAIT)
+    with pytest.raises(KilledWorker) as raised:
+        client.submit(function, *args, pure=False).result(timeout=WAIT)
+    return raised.value
+
+
+def last_words(code: int) -> None:
+    sys.stderr.write("the task's last words\n")
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+def hoard() -> None:
+    hoarded = []
+    while True:
+        hoarded.append(bytearray(os.urandom(2**20)))
+        time.sleep(0.001)
+
+
+def test_an_exit_is_told_with_its_code_and_the_last_lines_of_the_log(client: Client) -> None:
+    error = why(client, last_words, 3)
+    assert error.exit_code == 3
+    assert error.reason == "exit code 3"
+    assert error.log[-1] == "the task's last words"
+    assert "exit code 3" in str(error)
+    assert "the task's last words" in str(error)
+    assert error.args == (error.task, error.last_worker, 0)
+
+
+def test_a_signal_is_told_by_name(client: Client) -> None:
+    error = why(client, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert error.exit_code == -signal.SIGKILL
+    assert "killed by SIGKILL, which its nanny did not send" in error.reason
+
+
+def test_a_crash_in_c_is_told_with_where_it_was(client: Client) -> None:
+    error = why(client, crash)
+    assert error.exit_code == -signal.SIGSEGV
+    assert "killed by SIGSEGV" in error.reason
+    assert any("in crash" in line for line in error.log)
+
+
+def test_the_memory_limit_is_told_with_figures(client: Client) -> None:
+    error = why(client, hoard)
+    assert "its nanny killed it" in error.reason
+    assert "of its limit of 381.5 MiB; 95 % are allowed" in error.reason
+
+
+def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
+    client.wait_for_workers(1, timeout=WAIT)
+    (address,) = client.nthreads()
+    (pid,) = client.run(os.getpid).values()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: address not in client.nthreads())
+    logged: list[Any] = []
+
+    def explained() -> bool:
+        logged[:] = [event for _, event in client.get_events(address) if event["action"] == "worker-exit"]
+        return bool(logged)
+
+    wait_until(explained)
+    assert "killed by SIGKILL" in logged[0]["reason"]
+
+
+def test_without_a_nanny_the_error_says_what_is_known() -> None:
+    async def body() -> None:
+        from dagrpc._util.child import inherited_sys_path
+        from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+        from dagrpc_worker.nanny.process import WorkerProcess
+
+        service = SchedulerService(SchedulerOptions(allowed_failures=0))
+        await service.start()
+        options = {"scheduler_address": service.address, "nthreads": 1}
+        settings = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "ERROR", "options": options}
+        process = WorkerProcess(settings, {})
+        try:
+            async with Client(service.address, asynchronous=True) as client:
+                with pytest.raises(KilledWorker) as raised:
+                    await client.submit(os._exit, 3).result(timeout=WAIT)
+            assert raised.value.reason == "its connection broke"
+            assert raised.value.exit_code is None
+        finally:
+            process.kill()
+            await service.close()
+
+    import asyncio
+
+    asyncio.run(body())
+
+
+# --- workers that are silent ---
+
+
+def hold(seconds: int, path: str) -> int:
+    """Sleep without letting any other thread of Python's run."""
+    with open(path, "a") as file:
+        file.write("begun\n")
+    ctypes.PyDLL(None).sleep(seconds)
+    return os.getpid()
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Client]:
+    """The client of a cluster that takes workers for dead after two seconds."""
+    with (
+        dask.config.set({"distributed.scheduler.worker-ttl": "2s", "distributed.scheduler.allowed-failures": 3}),
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_a_worker_whose_interpreter_is_held_is_vouched_for(impatient: Client, tmp_path: Path) -> None:
+    impatient.wait_for_workers(2, timeout=WAIT)
+    workers = impatient.run(os.getpid)
+    begun = tmp_path / "begun"
+    future = impatient.submit(hold, 9, str(begun), pure=False)
+    assert future.result(timeout=WAIT) in workers.values()
+    assert begun.read_text() == "begun\n", "it ran once"
+    assert impatient.run(os.getpid) == workers
+
+
+def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client) -> None:
+    impatient.wait_for_workers(2, timeout=WAIT)
+    pids = impatient.run(os.getpid)
+    frozen, alive = pids
+    kept = impatient.submit(lambda: 1, workers=[frozen], allow_other_workers=True, pure=False)
+    wait(kept, timeout=WAIT)
+    os.kill(pids[frozen], signal.SIGSTOP)
+    try:
+        moved = impatient.map(lambda x: x + 1, range(20), pure=False)
+        assert impatient.gather(moved) == list(range(1, 21))
+        # What it held is computed again elsewhere.
+        assert impatient.submit(lambda x: x + 1, kept, pure=False).result(timeout=WAIT) == 2
+        wait_until(lambda: list(impatient.nthreads()) == [alive])
+    finally:
+        os.kill(pids[frozen], signal.SIGCONT)
+    impatient.wait_for_workers(2, timeout=WAIT)
+    assert frozen not in impatient.nthreads()
+    assert impatient.gather([kept, *moved]) == [1, *range(1, 21)]
+    assert not any(events for events in impatient.processing().values())
