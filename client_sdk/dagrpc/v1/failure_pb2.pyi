@@ -28,6 +28,7 @@ class FailureKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_KIND_LOST_DATA: _ClassVar[FailureKind]
     FAILURE_KIND_NO_VALID_WORKER: _ClassVar[FailureKind]
     FAILURE_KIND_LOST_ACTOR: _ClassVar[FailureKind]
+    FAILURE_KIND_TIMEOUT: _ClassVar[FailureKind]
 EXIT_CAUSE_UNSPECIFIED: ExitCause
 EXIT_CAUSE_EXITED: ExitCause
 EXIT_CAUSE_SIGNAL: ExitCause
@@ -43,6 +44,7 @@ FAILURE_KIND_KILLED_WORKER: FailureKind
 FAILURE_KIND_LOST_DATA: FailureKind
 FAILURE_KIND_NO_VALID_WORKER: FailureKind
 FAILURE_KIND_LOST_ACTOR: FailureKind
+FAILURE_KIND_TIMEOUT: FailureKind
 
 class Failure(_message.Message):
     __slots__ = ("kind", "type_name", "message", "traceback_text", "exception", "origin_key", "worker", "worker_deaths", "worker_exit")

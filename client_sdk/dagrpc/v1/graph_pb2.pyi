@@ -73,7 +73,7 @@ class Argument(_message.Message):
     def __init__(self, value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., task: _Optional[str] = ...) -> None: ...
 
 class TaskOptions(_message.Message):
-    __slots__ = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor", "annotations")
+    __slots__ = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor", "annotations", "timeout_seconds")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +89,7 @@ class TaskOptions(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     ANNOTATIONS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     workers: _containers.RepeatedScalarFieldContainer[str]
     allow_other_workers: bool
     resources: _containers.ScalarMap[str, float]
@@ -97,4 +98,5 @@ class TaskOptions(_message.Message):
     actor: bool
     executor: str
     annotations: str
-    def __init__(self, workers: _Optional[_Iterable[str]] = ..., allow_other_workers: _Optional[bool] = ..., resources: _Optional[_Mapping[str, float]] = ..., retries: _Optional[int] = ..., priority: _Optional[float] = ..., actor: _Optional[bool] = ..., executor: _Optional[str] = ..., annotations: _Optional[str] = ...) -> None: ...
+    timeout_seconds: float
+    def __init__(self, workers: _Optional[_Iterable[str]] = ..., allow_other_workers: _Optional[bool] = ..., resources: _Optional[_Mapping[str, float]] = ..., retries: _Optional[int] = ..., priority: _Optional[float] = ..., actor: _Optional[bool] = ..., executor: _Optional[str] = ..., annotations: _Optional[str] = ..., timeout_seconds: _Optional[float] = ...) -> None: ...

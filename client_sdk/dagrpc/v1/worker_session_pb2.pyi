@@ -247,7 +247,7 @@ class WorkerCommand(_message.Message):
     def __init__(self, compute: _Optional[_Union[ComputeTask, _Mapping]] = ..., free: _Optional[_Union[FreeKeys, _Mapping]] = ..., acquire_replicas: _Optional[_Union[AcquireReplicas, _Mapping]] = ..., remove_replicas: _Optional[_Union[RemoveReplicas, _Mapping]] = ..., refresh_who_has: _Optional[_Union[RefreshWhoHas, _Mapping]] = ..., free_shared: _Optional[_Union[FreeShared, _Mapping]] = ..., steal: _Optional[_Union[StealTask, _Mapping]] = ..., close: _Optional[_Union[CloseWorker, _Mapping]] = ..., end_shuffle: _Optional[_Union[EndShuffle, _Mapping]] = ...) -> None: ...
 
 class ComputeTask(_message.Message):
-    __slots__ = ("key", "run_id", "priority", "run_spec", "call", "shared", "dependencies", "resources", "actor", "executor", "annotations", "duration_seconds")
+    __slots__ = ("key", "run_id", "priority", "run_spec", "call", "shared", "dependencies", "resources", "actor", "executor", "annotations", "duration_seconds", "timeout_seconds")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +267,7 @@ class ComputeTask(_message.Message):
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     ANNOTATIONS_FIELD_NUMBER: _ClassVar[int]
     DURATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     key: str
     run_id: int
     priority: _containers.RepeatedScalarFieldContainer[float]
@@ -279,7 +280,8 @@ class ComputeTask(_message.Message):
     executor: str
     annotations: str
     duration_seconds: float
-    def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., priority: _Optional[_Iterable[float]] = ..., run_spec: _Optional[bytes] = ..., call: _Optional[_Union[_graph_pb2.Call, _Mapping]] = ..., shared: _Optional[_Iterable[int]] = ..., dependencies: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., resources: _Optional[_Mapping[str, float]] = ..., actor: _Optional[bool] = ..., executor: _Optional[str] = ..., annotations: _Optional[str] = ..., duration_seconds: _Optional[float] = ...) -> None: ...
+    timeout_seconds: float
+    def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., priority: _Optional[_Iterable[float]] = ..., run_spec: _Optional[bytes] = ..., call: _Optional[_Union[_graph_pb2.Call, _Mapping]] = ..., shared: _Optional[_Iterable[int]] = ..., dependencies: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., resources: _Optional[_Mapping[str, float]] = ..., actor: _Optional[bool] = ..., executor: _Optional[str] = ..., annotations: _Optional[str] = ..., duration_seconds: _Optional[float] = ..., timeout_seconds: _Optional[float] = ...) -> None: ...
 
 class Dependency(_message.Message):
     __slots__ = ("key", "nbytes", "holders")
@@ -292,10 +294,12 @@ class Dependency(_message.Message):
     def __init__(self, key: _Optional[str] = ..., nbytes: _Optional[int] = ..., holders: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class FreeKeys(_message.Message):
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "interrupt")
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    interrupt: bool
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., interrupt: _Optional[bool] = ...) -> None: ...
 
 class AcquireReplicas(_message.Message):
     __slots__ = ("data",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.cluster import WorkerState
-from dagrpc_scheduler.core.effects import ComputeTask
+from dagrpc_scheduler.core.effects import ComputeTask, FreeKeys
 from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replicas import location
@@ -63,7 +63,12 @@ def recall(state: SchedulerState, task: TaskState) -> None:
     worker = task.processing_on
     if worker is not None:
         leave_worker(state, task, worker)
-        state.free(worker, task.key)
+        if state.interrupting:
+            # Not together with others, which are to run to their ends.
+            worker.open_free = None
+            state.effects.append(FreeKeys(worker.address, [task.key], True))
+        else:
+            state.free(worker, task.key)
 
 
 def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:

@@ -40,6 +40,8 @@ class FreeKeys:
 
     worker: str
     keys: Sequence[str]
+    interrupt: bool = False
+    """Whether tasks among them that it has started are to be broken off."""
 
 
 @dataclass(slots=True)

@@ -43,6 +43,8 @@ class TaskOptions:
     """Other annotations, a JSON object, passed through; empty: none."""
     span: SpanName | None = None
     """The span that it was submitted in, which is one of those annotations, too."""
+    timeout: float = 0.0
+    """Seconds that the task may run; 0: no limit."""
     advised: bool = False
     """Whether `workers` is where the task's data is, rather than a user's wish."""
 

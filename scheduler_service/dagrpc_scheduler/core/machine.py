@@ -96,6 +96,7 @@ class SchedulerCore:
             state.payload = None
             if state.abandoned:
                 state.abandoned = {}
+                state.interrupting = False
             if state.refresh:
                 send_refreshes(state)
             if self._validate:

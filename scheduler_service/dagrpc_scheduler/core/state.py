@@ -38,6 +38,7 @@ class SchedulerState:
         "groups",
         "hosts",
         "idle_prefixes",
+        "interrupting",
         "loads",
         "now",
         "open_frees",
@@ -128,6 +129,8 @@ class SchedulerState:
         """What can never be computed because data is lost, and why. Empty between events."""
         self.abandoned: dict[TaskState, TaskState] = {}
         """Tasks that were cancelled by the current event, and on account of which."""
+        self.interrupting = False
+        """Whether what the current event has no more use for is to be broken off on the workers."""
         self.effects: list[Effect] = []
         self.open_frees: list[WorkerState] = []
         """Workers that may have a `FreeKeys` which can still be added to."""

@@ -33,6 +33,7 @@ def _annotations(options: TaskOptions) -> dict[str, Any]:
         "retries": options.retries,
         "priority": options.priority,
         "executor": options.executor,
+        "timeout": options.timeout,
     }
     found = {name: value for name, value in named.items() if value}
     if options.annotations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -93,6 +94,8 @@ def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
     for name, amount in resources.items():
         if not amount > 0:
             raise InvalidRequestError(f"resource {name!r} has amount {amount!r}; it must be above 0")
+    if not 0.0 <= options.timeout_seconds < math.inf:
+        raise InvalidRequestError(f"the timeout of a task is {options.timeout_seconds!r} s; it must be finite, or 0")
     return events.TaskOptions(
         tuple(options.workers),
         options.allow_other_workers,
@@ -103,6 +106,7 @@ def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
         options.executor,
         options.annotations,
         _span(options.annotations) if options.annotations else None,
+        options.timeout_seconds,
     )
 
 

@@ -11,6 +11,7 @@ from dagrpc.v1.common_pb2 import DataRef
 from dagrpc.v1.worker_session_pb2 import ComputeResponse, WorkerCommand
 from dagrpc_scheduler.coordination.operations import Answer
 from dagrpc_scheduler.core import effects
+from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.shell.coordination import write_answer
 
 _BATCH_LIMIT = 5_000
@@ -147,17 +148,10 @@ class WorkerBatch:
             task.shared.extend([self._share(digest, None) for digest in effect.shared])
         for key, nbytes, holders in effect.dependencies:
             task.dependencies.add(key=key, nbytes=nbytes, holders=[self._address(holder) for holder in holders])
-        options = effect.options
-        if options.resources:
-            for name, amount in options.resources.items():
-                task.resources[name] = amount
-        if options.actor:
-            task.actor = True
-        if options.executor:
-            task.executor = options.executor
-        if options.annotations:
-            task.annotations = options.annotations
         task.duration_seconds = effect.duration
+        options = effect.options
+        if options is not NO_OPTIONS:
+            _describe(options, task)
 
     def _share(self, digest: bytes, data: bytes | None) -> int:
         index = self._shared.get(digest)
@@ -176,6 +170,25 @@ class WorkerBatch:
         return index
 
 
+def _describe(options: TaskOptions, task: worker_session_pb2.ComputeTask) -> None:
+    for name, amount in options.resources.items():
+        task.resources[name] = amount
+    if options.actor:
+        task.actor = True
+    if options.executor:
+        task.executor = options.executor
+    if options.annotations:
+        task.annotations = options.annotations
+    if options.timeout:
+        task.timeout_seconds = options.timeout
+
+
+def _free(batch: WorkerBatch, effect: effects.FreeKeys, command: WorkerCommand) -> None:
+    command.free.keys.extend(effect.keys)
+    if effect.interrupt:
+        command.free.interrupt = True
+
+
 def _refs(data: Iterable[tuple[str, int, tuple[str, ...]]]) -> list[DataRef]:
     return [DataRef(key=key, nbytes=nbytes, workers=holders) for key, nbytes, holders in data]
 
@@ -191,7 +204,7 @@ def _end_shuffle(batch: WorkerBatch, effect: effects.EndShuffle, command: Worker
 
 _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], None]] = {
     effects.ComputeTask: WorkerBatch.compute,
-    effects.FreeKeys: lambda batch, effect, command: command.free.keys.extend(effect.keys),
+    effects.FreeKeys: _free,
     effects.AcquireReplicas: lambda batch, effect, command: command.acquire_replicas.data.extend(_refs(effect.data)),
     effects.RemoveReplicas: lambda batch, effect, command: command.remove_replicas.keys.extend(effect.keys),
     effects.RefreshWhoHas: lambda batch, effect, command: command.refresh_who_has.data.extend(_refs(effect.data)),

@@ -183,6 +183,16 @@ def test_a_task_finished_without_a_payload_has_none() -> None:
     assert not message.reports[0].finished.HasField("payload")
 
 
+def test_a_task_whose_time_was_up() -> None:
+    (message,) = encode_reports([instructions.ReportTimedOut("x", 1, 2.5, "w:1", 3.0, 5.5)])
+    erred = message.reports[0].erred
+    assert (erred.key, erred.run_id, erred.start, erred.stop) == ("x", 1, 3.0, 5.5)
+    failure = erred.failure
+    assert failure.kind == failure_pb2.FAILURE_KIND_TIMEOUT
+    assert (failure.origin_key, failure.worker) == ("x", "w:1")
+    assert failure.message == "Task 'x' ran longer than its limit of 2.5 s on worker w:1"
+
+
 def test_every_report_of_the_core_is_known() -> None:
     of_the_core = {kind for name, kind in vars(instructions).items() if name.startswith("Report")}
     assert of_the_core <= REPORTS

@@ -28,6 +28,8 @@ class ComputeRequested:
     annotations: str = ""
     duration: float = -1.0
     """Seconds that the scheduler expects it to take; negative: unknown."""
+    timeout: float = 0.0
+    """Seconds that it may run; 0: no limit."""
     stimulus: str = ""
 
 
@@ -36,6 +38,8 @@ class KeysFreed:
     """The scheduler has no more use here for results, or for tasks that were not started."""
 
     keys: Sequence[str]
+    interrupt: bool = False
+    """Whether tasks among them that run are to be broken off."""
     stimulus: str = ""
 
 
@@ -128,6 +132,33 @@ class ExecuteSkipped:
 
 
 @dataclass(slots=True)
+class ExecuteStarted:
+    """The function of a task whose time is limited is being called."""
+
+    key: str
+    run_id: int
+    start: float
+    """When, in seconds since the epoch."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class ExecuteInterrupted:
+    """A running task whose time is up was told to stop. It may take its time, or never do it."""
+
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class DeadlineReached:
+    """The time for which `instructions.WakeLater` asked has come."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class TaskSeceded:
     """A running task left its pool of threads: its place is free for another."""
 
@@ -213,6 +244,9 @@ Event: TypeAlias = (
     | ExecuteFailed
     | ExecuteRescheduled
     | ExecuteSkipped
+    | ExecuteStarted
+    | ExecuteInterrupted
+    | DeadlineReached
     | TaskSeceded
     | GatherSucceeded
     | GatherRefused

@@ -26,6 +26,8 @@ class Execute:
     actor: bool = False
     executor: str = ""
     annotations: str = ""
+    timeout: float = 0.0
+    """Seconds that it may run; if there is a limit, `ExecuteStarted` is to come when its function is called."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,34 @@ class Withdraw:
 
     key: str
     run_id: int
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Break a running task off, as far as that can be done. It still ends with one of the ``Execute*`` events."""
+
+    key: str
+    run_id: int
+    limit: float = 0.0
+    """Seconds that it was allowed: it fails with a `TaskTimeout`, and `ExecuteInterrupted` tells that it was told. 0:
+    nobody wants it any more, and `ExecuteSkipped` ends it."""
+
+
+@dataclass(slots=True)
+class Abandon:
+    """A task that was broken off goes on: its run has failed, and what it comes to does not matter any more."""
+
+    key: str
+    run_id: int
+    replace: bool
+    """Whether another thread is to take the place of the one that it occupies."""
+
+
+@dataclass(slots=True)
+class WakeLater:
+    """Send `DeadlineReached` after `delay` seconds. Replaces what was asked for before."""
+
+    delay: float
 
 
 @dataclass(slots=True)
@@ -80,6 +110,18 @@ class ReportErred:
     key: str
     run_id: int
     failure: Any
+    start: float
+    stop: float
+
+
+@dataclass(slots=True)
+class ReportTimedOut:
+    """A task failed: it ran longer than it may, and could not be broken off."""
+
+    key: str
+    run_id: int
+    limit: float
+    worker: str
     start: float
     stop: float
 
@@ -138,11 +180,15 @@ class ReportStealAnswer:
 Instruction: TypeAlias = (
     Execute
     | Withdraw
+    | Interrupt
+    | Abandon
+    | WakeLater
     | GatherData
     | DropData
     | RetryPeerLater
     | ReportFinished
     | ReportErred
+    | ReportTimedOut
     | ReportRescheduled
     | ReportLongRunning
     | ReportReplicasAdded

@@ -124,7 +124,8 @@ def _validate_pools(state: WorkerState) -> None:
             if task.executed is not None and task.seceded < 0.0 and task.executed.executor == pool.name
         ]
         short = [task for task in occupying if task.expected >= 0.0]
-        _check(pool.handed_over == len(occupying), "the count of executions is wrong", pool.name, occupying)
+        abandoned = sum(other is pool for other in state.abandoned.values())
+        _check(pool.handed_over == len(occupying) + abandoned, "the count of executions is wrong", pool.name, occupying)
         _check(pool.short == len(short), "the count of short executions is wrong", pool.name, short)
         _check(abs(pool.short_seconds - sum(task.expected for task in short)) < 1e-6, "short work is wrong", pool.name)
         long = pool.handed_over - pool.short

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from dagrpc_worker.core import events
+from dagrpc_worker.core import deadlines, events
 from dagrpc_worker.core.config import DEFAULT_CONFIG, WorkerCoreConfig
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.fetch import forget_idle_peers, start_gathers
@@ -33,6 +33,9 @@ HANDLERS: Final[Mapping[type, Handler]] = {
     events.ExecuteFailed: execution.on_execute_failed,
     events.ExecuteRescheduled: execution.on_execute_rescheduled,
     events.ExecuteSkipped: execution.on_execute_skipped,
+    events.ExecuteStarted: deadlines.on_execute_started,
+    events.ExecuteInterrupted: deadlines.on_execute_interrupted,
+    events.DeadlineReached: deadlines.on_deadline_reached,
     events.TaskSeceded: execution.on_task_seceded,
     events.GatherSucceeded: data.on_gather_succeeded,
     events.GatherRefused: data.on_gather_refused,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.events import ComputeRequested
@@ -60,6 +60,22 @@ NO_TICKET: Final = 0
 """Stands for the ticket of a task that is in no queue."""
 REPLICA_PRIORITY: Final = (float("inf"),)
 """Copies that no task here waits for are fetched last."""
+
+
+NO_ALARM: Final = float("inf")
+"""When an alarm is due that nobody asked for."""
+
+
+class Deadline(NamedTuple):
+    """A moment at which something is to be done about a task that runs."""
+
+    when: float
+    run_id: int
+    key: str
+    told: bool
+    """Whether the task was told to stop; then its end is not waited for any longer."""
+    start: float
+    """When its function was called."""
 
 
 class AverageDuration:
@@ -214,9 +230,12 @@ class WorkerState:
     """All that the core knows, and the instructions of the batch being handled."""
 
     __slots__ = (
+        "abandoned",
         "address",
+        "alarm",
         "config",
         "counts",
+        "deadlines",
         "default_pool",
         "dropped",
         "durations",
@@ -265,6 +284,13 @@ class WorkerState:
         """Bytes under way."""
         self.last_ticket = NO_TICKET
         self.last_call = 0
+
+        self.deadlines: list[Deadline] = []
+        """A heap; see `deadlines`."""
+        self.alarm = NO_ALARM
+        """When `DeadlineReached` was asked for."""
+        self.abandoned: dict[tuple[str, int], Pool | None] = {}
+        """Runs that failed and go on, by key and run, with the pool in which one still occupies a thread."""
 
         self.now = 0.0
         self.stimulus = ""

@@ -177,6 +177,7 @@ def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:
             request.actor,
             request.executor,
             request.annotations,
+            request.timeout,
         )
     )
     state.unsettled.append(task)

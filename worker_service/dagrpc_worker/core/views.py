@@ -34,6 +34,11 @@ class WorkerView:
     # Counts, each at no cost.
 
     @property
+    def abandoned(self) -> int:
+        """How many runs have failed because their time was up, and go on."""
+        return len(self._state.abandoned)
+
+    @property
     def handed_over(self) -> int:
         """How many executions occupy a thread, or wait for one ahead of their time; unwanted ones too."""
         return sum(pool.handed_over for pool in self._state.pools.values())

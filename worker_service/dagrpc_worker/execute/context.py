@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._util import running
 
 if TYPE_CHECKING:
+    from dagrpc_worker.execute.interrupts import Interruption
     from dagrpc_worker.execute.runner import Job, TaskRunner
 
 
@@ -29,6 +31,12 @@ class TaskContext:
     """What runs, if it is a coroutine."""
     loaded: float = 0.0
     """When its arguments were there, if that is recorded; 0: not known, or not yet."""
+    open: bool = False
+    """Whether its function is being called: see `interrupts`."""
+    interruption: Interruption | None = None
+    """Why it is to be broken off, if it is."""
+    escape: Callable[[], object] | None = None
+    """What breaks it off, if that is not an exception in its thread."""
 
     @property
     def ended(self) -> bool:

@@ -23,6 +23,8 @@ class PoolThread(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.pool = pool
         self.seceded = False
+        self.abandoned = False
+        """Whether another thread has taken its place for good: it ends with the task that it runs."""
 
     def run(self) -> None:
         """Run what comes until the pool closes or this thread has left it."""
@@ -38,7 +40,7 @@ class PoolThread(threading.Thread):
             work(item)
             # An idle thread must not keep alive what it worked on.
             del item
-            if self.seceded:
+            if self.seceded or self.abandoned:
                 return
 
 
@@ -100,6 +102,23 @@ class ThreadPool:
         thread.seceded = True
         announce()
         with self._lock:
+            if not thread.abandoned:
+                self._members -= 1
+            self._add_thread()
+        return True
+
+    def abandon(self, ident: int) -> bool:
+        """Have a new thread take the place of one that does not come back. Return whether that was in the pool.
+
+        If it does come back, at this very moment even, it ends, at the latest with what it has just taken up.
+        """
+        thread = next((thread for thread in threading.enumerate() if thread.ident == ident), None)
+        if not isinstance(thread, PoolThread) or thread.pool is not self:
+            return False
+        with self._lock:
+            if thread.seceded or thread.abandoned:
+                return False
+            thread.abandoned = True
             self._members -= 1
             self._add_thread()
         return True
@@ -122,7 +141,7 @@ class ThreadPool:
         self.queue.put(place)
         if not place.free.wait(REJOIN_TIMEOUT):
             raise TimeoutError(f"No thread of pool {self.name!r} became free within {REJOIN_TIMEOUT:g} s")
-        thread.seceded = False
+        thread.seceded = thread.abandoned = False
 
     def close(self) -> None:
         """Let idle threads end, and the others after what they are doing. Returns at once."""

@@ -20,11 +20,12 @@ from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.unpickling import in_turn
 from dagrpc._profiling.sampler import Sampler
 from dagrpc._util.buffers import Buffer
-from dagrpc.exceptions import Reschedule
+from dagrpc.exceptions import Reschedule, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute import context as task_context
+from dagrpc_worker.execute import interrupts
 from dagrpc_worker.execute.context import TaskContext
 from dagrpc_worker.execute.executors import ThreadPool
 from dagrpc_worker.execute.functions import load_call
@@ -40,7 +41,10 @@ _LOGGED = 200
 _Callee = tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
 
 # Tracebacks begin where the user's code does: frames of these files come before it.
-_OWN_FILES = frozenset((__file__, task_codec.__file__, dask._task_spec.__file__))
+_OWN_FILES = frozenset((__file__, interrupts.__file__, task_codec.__file__, dask._task_spec.__file__))
+_TIMEOUT = failure_pb2.FAILURE_KIND_TIMEOUT
+_AGAIN = 0.05
+"""Seconds: much longer than a thread needs to begin with a task that it took up."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class Job:
     actor: bool = False
     executor: str = ""
     annotations: str = ""
+    timeout: float = 0.0
+    """Seconds that it may run; 0: no limit."""
 
 
 class ActorHolder(Protocol):
@@ -106,6 +112,8 @@ class TaskRunner:
         name: str = "",
     ) -> None:
         self.owner = owner
+        self.address = ""
+        """The worker's, for those who are told of failures."""
         self.inline_limit = 0
         """Results up to this many bytes are encoded at once and ride in the report."""
         self._store = store
@@ -161,6 +169,29 @@ class TaskRunner:
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
 
+    def interrupt(self, key: str, run_id: int, limit: float, again: bool = True) -> None:
+        """Break a running task off, as far as that can be done. `limit`: how long it may run; 0: it was cancelled."""
+        context = self._executing.get((key, run_id))
+        if context is None:
+            if again:
+                # It has ended, or a thread is just about to begin with it.
+                asyncio.get_running_loop().call_later(_AGAIN, self.interrupt, key, run_id, limit, False)
+        elif interrupts.interrupt(context, limit) and limit:
+            self._post(events.ExecuteInterrupted(key, run_id))
+
+    def abandon(self, key: str, run_id: int, replace: bool) -> None:
+        """Let a task that cannot be broken off run on; with `replace`, another thread takes the place of its own."""
+        context = self._executing.get((key, run_id))
+        if context is None:
+            return
+        if replace and context.thread and not context.on_loop:
+            replace = bool(self._pools[context.job.executor].abandon(context.thread))
+        logger.warning(
+            "Task %s was told that its time is up and goes on: its run is abandoned%s",
+            key,
+            ", and another thread takes its place" if replace else "",
+        )
+
     @property
     def pools(self) -> dict[str, ThreadPool]:
         """The pools of threads by name."""
@@ -213,10 +244,23 @@ class TaskRunner:
         if self.recorder.on:
             current.loaded = time()
         try:
-            if call is None:
-                result = context.run(function, *args, **kwargs)
-            else:
-                result = context.run(call, function, args, kwargs)
+            if job.timeout:
+                self._post(events.ExecuteStarted(job.key, job.run_id, time()))
+            current.open = True
+            try:
+                if current.interruption is not None:
+                    interrupts.begin(current.interruption)
+                if call is None:
+                    result = context.run(function, *args, **kwargs)
+                else:
+                    result = context.run(call, function, args, kwargs)
+            finally:
+                # In this order, see `interrupts`.
+                current.open = False
+                if current.interruption is not None:
+                    interrupts.end(current.interruption)
+            if current.interruption is not None:
+                interrupts.check(current.interruption)
             if type(result) is CoroutineType:
                 # This thread goes on to something else.
                 current.thread = 0
@@ -225,27 +269,54 @@ class TaskRunner:
             event = self._succeeded(job, result, start)
         # SystemExit and KeyboardInterrupt too: a task must not end the worker.
         except BaseException as error:
-            event = self._failed(job, error, start)
+            event = self._ended(job, current, error, start)
         self._executing.pop(identity, None)
         self._post(event)
+
+    def _ended(self, job: Job, context: TaskContext, error: BaseException, start: float) -> events.Event:
+        """Tell of a task that did not come to a result: it failed, or was broken off."""
+        interruption = context.interruption
+        if interruption is None or not interruption.sent:
+            return self._failed(job, error, start)
+        if not interruption.limit:
+            logger.info("Task %s was broken off: it was cancelled", job.key)
+            return events.ExecuteSkipped(job.key, job.run_id)
+        timeout = TaskTimeout(job.key, interruption.limit, self.address)
+        return self._failed(job, timeout.with_traceback(error.__traceback__), start, _TIMEOUT)
 
     async def _await(self, job: Job, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
         """Run a task that is a coroutine."""
         context = TaskContext(job, self, start, on_loop=True, thread=get_ident(), coroutine=coroutine, loaded=start)
+        before = self._executing.get((job.key, job.run_id))
+        # It may have been told to stop between its thread and here.
+        context.interruption = before.interruption if before is not None else None
         self._executing[job.key, job.run_id] = context
         task_context.current.set(context)
+        current = asyncio.current_task()
+        assert current is not None
+        context.escape = current.cancel
         event: events.Event
         try:
-            result = await coroutine
+            if context.interruption is not None:
+                coroutine.close()
+                interrupts.begin(context.interruption)
+            context.open = True
+            try:
+                result = await coroutine
+            finally:
+                context.open = False
+            if context.interruption is not None:
+                interrupts.check(context.interruption)
             # Measuring and encoding may take long, and may be anybody's code.
             event = await asyncio.to_thread(self._succeeded, job, result, start)
         # All of them: an exit that gets past here would end the loop.
         except BaseException as error:
-            current = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and current is not None and current.cancelling():
+            if context.interruption is not None and context.interruption.sent:
+                current.uncancel()
+            if isinstance(error, asyncio.CancelledError) and current.cancelling():
                 # The worker closes.
                 raise
-            event = self._failed(job, error, start)
+            event = self._ended(job, context, error, start)
         finally:
             self._executing.pop((job.key, job.run_id), None)
         self._post(event)

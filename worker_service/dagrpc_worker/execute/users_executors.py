@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from dagrpc.exceptions import TaskInterrupted
+from dagrpc_worker.execute.context import get_context
 from dagrpc_worker.execute.executors import ThreadPool
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class ExecutorPool:
         announce()
         return True
 
+    def abandon(self, ident: int) -> bool:
+        """Do nothing: the executor's threads stay as many as they are."""
+        return False
+
     def rejoin(self) -> None:
         """Do nothing: the thread has never left."""
 
@@ -73,7 +80,27 @@ class ProcessPool(ThreadPool):
 
     def _call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         # cloudpickle takes what the executor's own pickle does not: lambdas, for instance.
-        return self.executor.submit(_call_pickled, cloudpickle.dumps((function, tuple(args), dict(kwargs)))).result()
+        pickled = cloudpickle.dumps((function, tuple(args), dict(kwargs)))
+        running = self.executor.submit(_call_pickled, pickled)
+        outcome: Future[Any] = Future()
+
+        def break_off() -> None:
+            # What has begun in a process cannot be stopped, but nobody has to wait for it.
+            running.cancel()
+            with contextlib.suppress(InvalidStateError):
+                outcome.set_exception(TaskInterrupted("broken off"))
+
+        def pass_on(done: Future[Any]) -> None:
+            with contextlib.suppress(InvalidStateError):
+                error = CancelledError() if done.cancelled() else done.exception()
+                outcome.set_result(done.result()) if error is None else outcome.set_exception(error)
+
+        context = get_context()
+        running.add_done_callback(pass_on)
+        context.escape = break_off
+        if context.interruption is not None:
+            break_off()
+        return outcome.result()
 
 
 def _call_pickled(pickled: bytes) -> Any:

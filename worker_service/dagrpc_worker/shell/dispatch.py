@@ -41,6 +41,7 @@ class Dispatcher:
         self._send = send
         self._post = post
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._alarm: asyncio.TimerHandle | None = None
 
     def __call__(self, orders: Sequence[Instruction]) -> None:
         """Carry out instructions in order."""
@@ -59,6 +60,7 @@ class Dispatcher:
                         order.actor,
                         order.executor,
                         order.annotations,
+                        order.timeout,
                     )
                 )
             elif isinstance(order, instructions.DropData):
@@ -69,6 +71,12 @@ class Dispatcher:
                 self._gatherer.start(order)
             elif isinstance(order, instructions.Withdraw):
                 self._runner.withdraw(order.key, order.run_id)
+            elif isinstance(order, instructions.Interrupt):
+                self._runner.interrupt(order.key, order.run_id, order.limit)
+            elif isinstance(order, instructions.WakeLater):
+                self._wake_later(order.delay)
+            elif isinstance(order, instructions.Abandon):
+                self._runner.abandon(order.key, order.run_id, order.replace)
             elif isinstance(order, instructions.RetryPeerLater):
                 self._retry_later(order)
             else:
@@ -85,8 +93,15 @@ class Dispatcher:
             self._timers.pop(order.worker).cancel()
         self._timers[order.worker] = asyncio.get_running_loop().call_later(order.delay, due)
 
+    def _wake_later(self, delay: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_later(delay, self._post, events.DeadlineReached())
+
     def close(self) -> None:
         """Cancel the timers."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -259,6 +259,8 @@ class WorkerService(ForTasks):
             gathers=int(config.get("worker.connections.outgoing")),
             gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
             gathers_nbytes=options.transfer_limit(),
+            timeout_grace=config.get_seconds("worker.timeout-grace") or 0.0,
+            abandoned_limit=int(config.get("worker.abandoned-tasks")),
             executors=sizes,
         )
         self._core = WorkerCore(
@@ -276,6 +278,7 @@ class WorkerService(ForTasks):
             owner=Worker.of(self),
             name=self.name,
         )
+        self._runner.address = self.address
         users_executors.install(self._runner, options.executor, self.name)
         profile = WorkerProfile(
             self._runner, threading.get_ident(), options.profile_cycle_interval, options.low_level_profiler

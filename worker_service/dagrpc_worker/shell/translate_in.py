@@ -36,7 +36,7 @@ class CommandReader:
         self._on_close = on_close
         self._on_end_shuffle = on_end_shuffle
         self._readers: dict[str, Callable[[Any], events.Event]] = {
-            "free": lambda command: events.KeysFreed(command.keys[:]),
+            "free": lambda command: events.KeysFreed(command.keys[:], command.interrupt),
             "acquire_replicas": lambda command: events.ReplicasRequested(_holders(command.data)),
             "remove_replicas": lambda command: events.ReplicasUnwanted(command.keys[:]),
             "refresh_who_has": lambda command: events.WhoHasRefreshed(_holders(command.data)),
@@ -88,6 +88,7 @@ def _compute(
         "" if task.executor == "default" else task.executor,
         task.annotations,
         task.duration_seconds,
+        task.timeout_seconds,
     )
 
 

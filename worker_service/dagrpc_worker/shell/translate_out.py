@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dagrpc.v1 import common_pb2, event_service_pb2, worker_session_pb2
+from dagrpc._codec.failures import encode_failure
+from dagrpc.exceptions import TaskTimeout
+from dagrpc.v1 import common_pb2, event_service_pb2, failure_pb2, worker_session_pb2
 from dagrpc_worker.core import instructions
 
 WorkerReport = worker_session_pb2.WorkerReport
@@ -36,6 +38,7 @@ class GoodbyeReport:
 Report: TypeAlias = (
     instructions.ReportFinished
     | instructions.ReportErred
+    | instructions.ReportTimedOut
     | instructions.ReportRescheduled
     | instructions.ReportLongRunning
     | instructions.ReportReplicasAdded
@@ -81,6 +84,13 @@ def _erred(report: instructions.ReportErred, out: WorkerReport) -> None:
     erred.failure.CopyFrom(report.failure)
     erred.start = report.start
     erred.stop = report.stop
+
+
+def _timed_out(report: instructions.ReportTimedOut, out: WorkerReport) -> None:
+    error = TaskTimeout(report.key, report.limit, report.worker)
+    failure = encode_failure(error, failure_pb2.FAILURE_KIND_TIMEOUT)
+    failure.origin_key, failure.worker = report.key, report.worker
+    _erred(instructions.ReportErred(report.key, report.run_id, failure, report.start, report.stop), out)
 
 
 def _rescheduled(report: instructions.ReportRescheduled, out: WorkerReport) -> None:
@@ -135,6 +145,7 @@ def _log_event(report: event_service_pb2.LogEvent, out: WorkerReport) -> None:
 _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportFinished: _finished,
     instructions.ReportErred: _erred,
+    instructions.ReportTimedOut: _timed_out,
     instructions.ReportRescheduled: _rescheduled,
     instructions.ReportLongRunning: _long_running,
     instructions.ReportReplicasAdded: _replicas_added,

@@ -96,6 +96,8 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
         elif task in client.wants:
             state.effects.append(ReportCancelled(client.name, key, event.reason, event.message))
             stop_wanting(state, client, task)
+    # Reset with what is abandoned; without that, there is nothing to reset.
+    state.interrupting = event.force and bool(doomed)
     abandon(state, doomed, event.reason, event.message)
 
 

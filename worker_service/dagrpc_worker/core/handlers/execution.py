@@ -6,6 +6,7 @@ nothing to report.
 
 from __future__ import annotations
 
+from dagrpc_worker.core.deadlines import abandoned_ended
 from dagrpc_worker.core.events import (
     ExecuteFailed,
     ExecuteRescheduled,
@@ -31,7 +32,11 @@ from dagrpc_worker.core.ready import end_execution, learn_duration, leave_pool
 def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
     """Give the task if that run of it is being executed."""
     task = state.tasks.get(key)
-    return task if task is not None and task.execution == run_id else None
+    if task is not None and task.execution == run_id:
+        return task
+    if state.abandoned:
+        abandoned_ended(state, key, run_id)
+    return None
 
 
 def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
@@ -39,6 +44,8 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
     key = event.key
     task = state.tasks.get(key)
     if task is None or task.execution != event.run_id:
+        if state.abandoned:
+            abandoned_ended(state, key, event.run_id)
         if task is None:
             # No execution of ours, but the result is in the store now.
             state.dropped[key] = None

@@ -24,6 +24,7 @@ from dagrpc_worker.core.facts import (
     want_data,
 )
 from dagrpc_worker.core.instructions import (
+    Interrupt,
     ReportLongRunning,
     ReportReplicasAdded,
     ReportReplicasRemoved,
@@ -96,6 +97,8 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
                 drop_request(state, task)
             else:
                 unsettled.append(task)
+            if event.interrupt and task.execution != NO_RUN:
+                state.reports.append(Interrupt(key, task.execution))
     if renounced:
         state.reports.append(ReportReplicasRemoved(renounced))
 

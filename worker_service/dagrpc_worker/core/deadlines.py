@@ -1,0 +1,106 @@
+"""Tasks whose time is limited.
+
+Time counts from the call of a task's function. When it is up the task is told to stop, as far as Python allows that,
+and fails with its traceback. One that does not stop for a while has failed all the same: its run is *abandoned*. What
+it comes to does not matter any more, another thread takes the place of the one that it occupies, and a new run of the
+key may begin beside it. Of abandoned runs there are only so many: beyond that, their threads are not replaced.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from dagrpc_worker.core.events import DeadlineReached, ExecuteInterrupted, ExecuteStarted
+from dagrpc_worker.core.facts import release_dependencies
+from dagrpc_worker.core.instructions import Abandon, Interrupt, ReportTimedOut, WakeLater
+from dagrpc_worker.core.model import CANCELLED, EXECUTING, LONG_RUNNING, NO_ALARM, Deadline, TaskState, WorkerState
+from dagrpc_worker.core.ready import end_execution, pool_of
+
+_SLACK = 64
+"""How many stale deadlines are not worth a clean-up."""
+
+
+def on_execute_started(state: WorkerState, event: ExecuteStarted) -> None:
+    """Note when a task's time will be up."""
+    task = state.tasks.get(event.key)
+    if task is None or task.execution != event.run_id or task.executed is None or task.executed.timeout <= 0.0:
+        return
+    _add(state, Deadline(event.start + task.executed.timeout, event.run_id, event.key, False, event.start))
+
+
+def on_execute_interrupted(state: WorkerState, event: ExecuteInterrupted) -> None:
+    """Note until when a task's end is waited for that was told to stop."""
+    task = state.tasks.get(event.key)
+    if task is None or task.execution != event.run_id or task.executed is None:
+        return
+    start = state.now - task.executed.timeout
+    _add(state, Deadline(state.now + state.config.timeout_grace, event.run_id, event.key, True, start))
+
+
+def on_deadline_reached(state: WorkerState, event: DeadlineReached) -> None:
+    """Do what is to be done by now, and ask to be woken for the next deadline."""
+    state.alarm = NO_ALARM
+    heap = state.deadlines
+    while heap and heap[0].when <= state.now:
+        deadline = heapq.heappop(heap)
+        task = state.tasks.get(deadline.key)
+        if task is None or task.execution != deadline.run_id or task.executed is None:
+            continue
+        if deadline.told:
+            _abandon(state, task, deadline)
+        else:
+            state.reports.append(Interrupt(task.key, deadline.run_id, task.executed.timeout))
+    _set_alarm(state)
+
+
+def abandoned_ended(state: WorkerState, key: str, run_id: int) -> None:
+    """Note that an abandoned run is over, if this is one: the thread that it may have occupied is free."""
+    pool = state.abandoned.pop((key, run_id), None)
+    if pool is not None:
+        pool.handed_over -= 1
+
+
+def _add(state: WorkerState, deadline: Deadline) -> None:
+    heap = state.deadlines
+    heapq.heappush(heap, deadline)
+    counts = state.counts
+    # Each run has one deadline at a time; those of runs that ended before stay until they are met.
+    if len(heap) > 2 * (counts[EXECUTING] + counts[LONG_RUNNING] + counts[CANCELLED]) + _SLACK:
+        heap[:] = [entry for entry in heap if _is_live(state, entry)]
+        heapq.heapify(heap)
+    _set_alarm(state)
+
+
+def _is_live(state: WorkerState, deadline: Deadline) -> bool:
+    task = state.tasks.get(deadline.key)
+    return task is not None and task.execution == deadline.run_id
+
+
+def _set_alarm(state: WorkerState) -> None:
+    heap = state.deadlines
+    if heap and heap[0].when < state.alarm:
+        state.alarm = heap[0].when
+        state.reports.append(WakeLater(max(state.alarm - state.now, 0.0)))
+
+
+def _abandon(state: WorkerState, task: TaskState, deadline: Deadline) -> None:
+    """Let a run have failed that goes on."""
+    executed, request = task.executed, task.request
+    assert executed is not None
+    replace = len(state.abandoned) < state.config.abandoned_limit
+    occupies = task.seceded < 0.0
+    end_execution(state, task)
+    pool = None
+    if occupies and not replace:
+        pool = pool_of(state, executed.executor)
+        pool.handed_over += 1
+    state.abandoned[task.key, deadline.run_id] = pool
+    state.reports.append(Abandon(task.key, deadline.run_id, replace and occupies))
+    if request is not None:
+        task.request = None
+        task.erred = True
+        state.reports.append(
+            ReportTimedOut(task.key, request.run_id, executed.timeout, state.address, deadline.start, state.now)
+        )
+    release_dependencies(state, task)
+    state.unsettled.append(task)
