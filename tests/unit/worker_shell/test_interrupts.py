@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import sys
 import threading
 import time
@@ -141,7 +142,8 @@ def test_a_task_in_a_users_thread_pool_is_broken_off(bench: Bench) -> None:
 
 
 def test_nobody_waits_for_a_process_that_goes_on(bench: Bench) -> None:
-    with ProcessPoolExecutor(1) as pool:
+    # Spawned: a process that is forked while threads run may never end.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         users_executors.install(bench.runner, pool, "test")
         run_id = bench.call("x", time.sleep, 2.0, timeout=1.0)
         assert isinstance(bench.next(), events.ExecuteStarted)

@@ -246,6 +246,9 @@ class TaskRunner:
         try:
             if job.timeout:
                 self._post(events.ExecuteStarted(job.key, job.run_id, time()))
+            if call is not None:
+                # What calls it elsewhere says how to break it off; an exception could hit the user's executor.
+                current.escape = _not_yet
             current.open = True
             try:
                 if current.interruption is not None:
@@ -399,6 +402,10 @@ class TaskRunner:
         """Let a task's thread come back into its pool."""
         if not context.on_loop:
             self._pools[context.job.executor].rejoin()
+
+
+def _not_yet() -> None:
+    """Break nothing off: who sets something else in place of this finds that something was to be broken off."""
 
 
 def _own_frames(error: BaseException) -> int:
