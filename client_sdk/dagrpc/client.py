@@ -7,6 +7,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import gather, scatter, submit
+from dagrpc._client.calls_by_name import CallingByName
 from dagrpc._client.collection_verbs import CollectionVerbs
 from dagrpc._client.commands import Cancel, Ping, Retry
 from dagrpc._client.connection import NO_DEFAULT
@@ -25,7 +26,7 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 
 
-class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences, Plugging):
+class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences, Plugging, CallingByName):
     """Connects to a cluster and has it compute.
 
     Parameters

@@ -93,6 +93,25 @@ DEFAULTS: dict[str, Any] = {
     # gRPC speaks TLS 1.2 and 1.3; other bounds are refused.
     "comm.tls.min-version": 1.2,
     "comm.tls.max-version": None,
+    # Secrets that callers have to show: one for all roles, and others for one role each, or `sha256:` and the digest of
+    # one, for those who only have to know it again. Best in a file that nobody else can read: a token, or lines
+    # `role: token`.
+    "comm.token-file": None,
+    "comm.token": None,
+    "comm.tokens.client": None,
+    "comm.tokens.scheduler": None,
+    "comm.tokens.worker": None,
+    "comm.tokens.caller": None,
+    # What a server takes: the size of a message, that of one which comes in fragments, that of a call's metadata, and
+    # how many calls (streams are calls, too) one connection and all of them have under way.
+    "comm.limits.message-size": 64 * 2**20,
+    "comm.limits.batch-size": 2 * 2**30 - 1,
+    "comm.limits.metadata-size": 16 * 2**10,
+    "comm.limits.calls-per-connection": 10_000,
+    "comm.limits.calls": 100_000,
+    # How many tasks one graph may have, and how many bytes.
+    "scheduler.limits.graph-tasks": 20_000_000,
+    "scheduler.limits.graph-size": 64 * 2**30,
     # A function, `package.module.name`, that returns the `Security` of clients that are given none; it gets a dict with
     # their `address`.
     "client.security-loader": None,
@@ -154,6 +173,9 @@ DEFAULTS: dict[str, Any] = {
     "worker.resources": {},
     # Methods that a worker does not carry out, such as `Run`.
     "worker.blocked-handlers": [],
+    # Functions that callers may name: `package.module:function`, or patterns such as `package.module:*`. Those that a
+    # program exports (`dagrpc.export`) may be called in any case.
+    "worker.allowed-calls": [],
     # Whether a worker locks its directory, so that another one can remove what it left behind.
     "worker.use-file-locking": True,
     # Whether to check all invariants after each batch of events; slow, for tests.

@@ -11,6 +11,7 @@
      │    ├── VersionUnsupportedError
      │    ├── NoWorkersError            (TimeoutError)
      │    ├── CodeNotAllowedError       (PermissionError)
+     │    ├── NotAuthenticatedError     (PermissionError)
      │    ├── LimitReachedError
      │    ├── NotReadyError             (OSError)
      │    ├── DuplicateWorkerError      (ValueError)
@@ -68,6 +69,7 @@ __all__ = [
     "LostActorError",
     "NoValidWorkerError",
     "NoWorkersError",
+    "NotAuthenticatedError",
     "NotReadyError",
     "NotSameHostError",
     "P2PConsistencyError",
@@ -177,6 +179,22 @@ class CodeNotAllowedError(DagrpcError, PermissionError):
     """User code is not allowed on that service."""
 
     reason = "CODE_NOT_ALLOWED"
+
+
+class NotAuthenticatedError(DagrpcError, PermissionError):
+    """A service wants a token that the caller has not.
+
+    Examples
+    --------
+    >>> security = Security(token="a-secret-of-this-cluster")
+    >>> with LocalCluster(n_workers=0, processes=False, security=security) as guarded:
+    ...     Client(guarded.scheduler_address)
+    Traceback (most recent call last):
+        ...
+    dagrpc.exceptions.NotAuthenticatedError: ... give security=Security(token=...), or set comm.token-file
+    """
+
+    reason = "NOT_AUTHENTICATED"
 
 
 class LimitReachedError(DagrpcError):

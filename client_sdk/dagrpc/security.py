@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dagrpc import config
+from dagrpc._util.tokens import ANY, check_token, read_tokens, shown_by
+from dagrpc._util.tokens import ROLES as TOKEN_ROLES
 
 ROLES = ("client", "scheduler", "worker")
 
@@ -22,7 +24,24 @@ _PEM_FIELDS = {
     "tls_worker_key": "comm.tls.worker.key",
 }
 """Settings by field: paths of PEM files, or their text."""
-_FIELDS = ("tls_ciphers", "tls_min_version", "tls_max_version", *_PEM_FIELDS, "extra_conn_args")
+_TOKEN_SETTINGS = {
+    ANY: "comm.token",
+    "client": "comm.tokens.client",
+    "scheduler": "comm.tokens.scheduler",
+    "worker": "comm.tokens.worker",
+    "caller": "comm.tokens.caller",
+}
+_TOKEN_FIELDS = {"token": ANY, **{f"{role}_token": role for role in TOKEN_ROLES}}
+"""Roles by field."""
+_FIELDS = (
+    "tls_ciphers",
+    "tls_min_version",
+    "tls_max_version",
+    *_PEM_FIELDS,
+    "extra_conn_args",
+    "token_file",
+    *_TOKEN_FIELDS,
+)
 _VERSIONS = {
     "tls_min_version": (None, ssl.TLSVersion.TLSv1_2),
     "tls_max_version": (None, ssl.TLSVersion.TLSv1_3),
@@ -31,7 +50,7 @@ _BY_NUMBER = {1.2: ssl.TLSVersion.TLSv1_2, 1.3: ssl.TLSVersion.TLSv1_3}
 
 
 class Security:
-    """What a process shows of itself and asks of others: certificates and keys, by role.
+    """What a process shows of itself and asks of others: certificates, keys and tokens, by role.
 
     What is not given is taken from the configuration, ``comm.tls`` and ``comm.require-encryption``. With a certificate
     authority and a certificate for a role, everything that a process of that role sends and receives is encrypted, and
@@ -53,13 +72,21 @@ class Security:
     extra_conn_args : dict, optional
         ``server_hostname``: the name to find in the certificates of others, instead of the host's that they are
         reached at.
+    token : str, optional
+        A secret of the cluster: with it, or any of the following, services refuse calls that show no token of theirs.
+    client_token, worker_token, scheduler_token, caller_token : str, optional
+        Tokens of one role each. Whoever only has to know a token again is given its digest, ``sha256:...``.
+    token_file : str, optional
+        File that holds tokens: one by itself, or lines ``role: token``.
 
     Raises
     ------
     TypeError
         For arguments that nobody knows.
     ValueError
-        For versions of TLS that cannot be had.
+        For versions of TLS that cannot be had, and tokens that are none.
+    OSError
+        If the file of tokens cannot be read.
 
     Examples
     --------
@@ -92,6 +119,9 @@ class Security:
                     f"leave it out, or give {_VERSIONS[name][1]!r}"
                 )
             setattr(self, name, value)
+
+        self.tokens = _tokens(kwargs)
+        """Tokens, or digests of them, by role; ``""`` for all roles."""
 
     @classmethod
     def temporary(cls, **kwargs: Any) -> Security:
@@ -144,19 +174,21 @@ class Security:
         plain = Security(require_encryption=self.require_encryption)
         for name in _PEM_FIELDS:
             setattr(plain, name, None)
+        plain.tokens = dict(self.tokens)
         return plain
 
     def fields(self) -> dict[str, Any]:
         """Return the arguments that make the same, keys included: for a process of the same user."""
-        found = {name: getattr(self, name) for name in _FIELDS if name not in _VERSIONS and getattr(self, name)}
+        found = {name: getattr(self, name) for name in _FIELDS if name not in _VERSIONS and getattr(self, name, None)}
+        found |= {name: self.tokens[role] for name, role in _TOKEN_FIELDS.items() if role in self.tokens}
         if self.require_encryption:
             found["require_encryption"] = True
         return found
 
     def __repr__(self) -> str:
-        # A text may be a key.
+        # A text may be a key, and a token is a secret.
         shown = {
-            name: "<in memory>" if _is_text(value) else repr(value)
+            name: "<in memory>" if _is_text(value) or name in _TOKEN_FIELDS else repr(value)
             for name, value in self.fields().items()
             if name != "extra_conn_args"
         }
@@ -175,6 +207,21 @@ class Security:
         """The name that certificates of others are to have; None: the host's that they are reached at."""
         name = self.extra_conn_args.get("server_hostname") or config.get("comm.tls.server-name")
         return None if name is None else str(name)
+
+    def token_of(self, role: str) -> str | None:
+        """Return the token that a process of a role shows; None if there are no tokens.
+
+        Raises
+        ------
+        ValueError
+            If there are tokens, and none that it could show.
+
+        Examples
+        --------
+        >>> Security(token="a-secret-of-this-cluster").token_of("client")
+        'a-secret-of-this-cluster'
+        """
+        return shown_by(role, self.tokens)
 
     def get_tls_config_for_role(self, role: str) -> dict[str, Any]:
         """Return the certificate authority, the ciphers, and a role's certificate and key, as given.
@@ -289,6 +336,18 @@ class Security:
             context.set_ciphers(self.tls_ciphers)
         _load(context, chain, key)
         return context
+
+
+def _tokens(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return tokens by role: those given, or else those that the configuration names."""
+    if any(given.get(name) for name in ("token_file", *_TOKEN_FIELDS)):
+        file, single = given.get("token_file"), {role: given.get(name) for name, role in _TOKEN_FIELDS.items()}
+    else:
+        file = config.get("comm.token-file")
+        single = {role: config.get(key) for role, key in _TOKEN_SETTINGS.items()}
+    found = read_tokens(file) if file else {}
+    named = {role: name for name, role in _TOKEN_FIELDS.items()}
+    return found | {role: check_token(str(token), named[role]) for role, token in single.items() if token}
 
 
 def _is_text(value: Any) -> bool:

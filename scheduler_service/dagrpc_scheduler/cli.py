@@ -42,6 +42,7 @@ def scheduler(
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    token_file: str | None,
     allow_code: bool,
     idle_timeout: str | None,
     preload: tuple[str, ...],
@@ -65,7 +66,7 @@ def scheduler(
     from dagrpc_scheduler.shell.service import SchedulerOptions
 
     try:
-        security = security_from("scheduler", tls_ca_file, tls_cert, tls_key)
+        security = security_from("scheduler", tls_ca_file, tls_cert, tls_key, token_file)
         check_protocol(protocol, Security(**security), "scheduler")
         listen = interface_ip(interface) if interface else host or "127.0.0.1"
         idle = config.seconds(idle_timeout)

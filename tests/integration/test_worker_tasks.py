@@ -121,7 +121,9 @@ def test_a_result_that_cannot_be_pickled_serves_here_and_fails_elsewhere() -> No
     in_lab(body)
 
 
-def test_a_function_by_name() -> None:
+def test_a_function_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(config.DEFAULTS, "worker.allowed-calls", ["math:sqrt"])
+
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
         four = graph_pb2.Argument(value={"encoding": "json", "data": b"4"})

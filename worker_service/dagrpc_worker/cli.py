@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -94,6 +95,7 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 @click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
 @click.option("--protocol", help="Accepted: 'tcp', 'grpc' or 'tls'.")
 @tls_options
+@click.option("--allow-call", multiple=True, help="Function that callers may name, or a pattern: package.module:*.")
 @click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
 @ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why="a worker has no pages of its own")
 @ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why="a worker has no pages of its own")
@@ -113,6 +115,7 @@ def worker(
     preload: tuple[str, ...],
     preload_nanny: tuple[str, ...],
     preload_argv: tuple[str, ...],
+    allow_call: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
@@ -140,6 +143,8 @@ def worker(
     security = _security(scheduler, **given)
     for spec in settings["workers"]:
         spec["security"] = security or None
+    if allow_call:
+        os.environ["DAGRPC_ALLOWED_CALLS"] = json.dumps(allow_call)
     with keep_pid_file(pid_file):
         try:
             code = _run_nannies(settings) if nanny else _run_worker(settings)
@@ -160,10 +165,11 @@ def _security(
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    token_file: str | None,
     **_: Any,
 ) -> dict[str, Any]:
     """Return the fields of the worker's security."""
-    fields = security_from("worker", tls_ca_file, tls_cert, tls_key)
+    fields = security_from("worker", tls_ca_file, tls_cert, tls_key, token_file)
     try:
         check_protocol(protocol, Security(**fields), "worker")
         check_address(scheduler, Security(**fields), "worker")

@@ -130,7 +130,11 @@ class Ping:
 
 Coordinate: TypeAlias = coordination_pb2.Coordinate
 Message: TypeAlias = (
-    Coordinate | event_service_pb2.LogEvent | event_service_pb2.SubscribeTopics | event_service_pb2.UnsubscribeTopics
+    Coordinate
+    | graph_pb2.GraphPart
+    | event_service_pb2.LogEvent
+    | event_service_pb2.SubscribeTopics
+    | event_service_pb2.UnsubscribeTopics
 )
 """Commands that are messages already."""
 
@@ -139,6 +143,7 @@ Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | Let
 
 
 _FIELDS: dict[type, str] = {
+    graph_pb2.GraphPart: "graph",
     coordination_pb2.Coordinate: "coordinate",
     event_service_pb2.LogEvent: "log_event",
     event_service_pb2.SubscribeTopics: "subscribe",

@@ -21,7 +21,15 @@ from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
 from dagrpc._io.transfer import WORKER_SERVICE, ReceivedValue, download
-from dagrpc.exceptions import CommClosedError, FutureCancelledError, GraphError, InvalidRequestError, LimitReachedError
+from dagrpc.exceptions import (
+    CodeNotAllowedError,
+    CommClosedError,
+    FutureCancelledError,
+    GraphError,
+    InvalidRequestError,
+    LimitReachedError,
+    NotAuthenticatedError,
+)
 from dagrpc.future import Future
 from dagrpc.v1 import common_pb2, data_pb2, scheduler_service_pb2, worker_service_pb2
 
@@ -194,6 +202,10 @@ class Fetcher:
             try:
                 return await download(pool.client(worker, WORKER_SERVICE), "GetData", request)
             except LimitReachedError:
+                return []
+            except (CodeNotAllowedError, NotAuthenticatedError):
+                # The worker does not serve our likes, but the scheduler may.
+                self._unreachable[worker] = time.monotonic() + _UNREACHABLE_FOR
                 return []
             except (CommClosedError, InvalidRequestError):
                 # Gone, or out of our reach: the scheduler knows the difference before long.

@@ -307,11 +307,13 @@ async def _register_all(
 ) -> dict[str, dict[str, str]] | None:
     """Register plugins one after the other; one for a scheduler that runs no user code may be left out of several."""
     found: dict[str, dict[str, str]] | None = None
+    refused = 0
     for request in requests:
         try:
             outcome = await _register(session, request)
         except CodeNotAllowedError:
-            if len(requests) == 1:
+            refused += 1
+            if refused == len(requests):
                 raise
             logger.info("Plugin %s is not set up on the scheduler, which runs no user code", request.name)
         else:

@@ -13,6 +13,7 @@ from dagrpc.v1 import common_pb2
 
 PICKLE = "pickle"
 FAMILIES = "families"
+JSON = "json"
 _RAW = "raw"
 # Stands in the pickle of every future, and of every actor. A regular expression searches any buffer.
 _OURS = re.compile(rb"dagrpc\.")
@@ -29,7 +30,7 @@ def _decode_families(frames: Sequence[Buffer]) -> Any:
 
 _DECODERS: dict[str, Callable[[Sequence[Buffer]], Any]] = {
     PICKLE: pickle5.loads,
-    "json": lambda frames: json.loads(bytes(frames[0])),
+    JSON: lambda frames: json.loads(bytes(frames[0])),
     _RAW: lambda frames: bytes(frames[0]),
     FAMILIES: _decode_families,
 }
@@ -41,13 +42,16 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     Parameters
     ----------
     families : sequence of str
-        Families of encodings that whoever gets it accepts, best first. Empty: any.
+        Families of encodings that whoever gets it accepts, best first. Empty: any. If `json` is the first, it is the
+        only one.
 
     Raises
     ------
     Exception
         Whatever the value's own pickling raises; `TypeError` if no family takes it.
     """
+    if families and families[0] == JSON:
+        return JSON, [json.dumps(value).encode()]
     if families:
         from dagrpc._codec.families import encode as encode_by
 

@@ -17,6 +17,7 @@ from dagrpc import config
 from dagrpc._io import malloc, options, status
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import spawn
+from dagrpc._io.token_channel import TokenChannel
 from dagrpc._io.why_not import why_not
 from dagrpc.exceptions import CommClosedError
 
@@ -35,14 +36,17 @@ def open_channel(
 ) -> grpc.aio.Channel:
     """Return a channel to ``host:port``. To be called on the loop that will use it.
 
-    With credentials it speaks TLS.
+    With credentials it speaks TLS, or shows a token with every call.
     """
     malloc.tune()
-    if credentials is None:
-        return grpc.aio.insecure_channel(address, options=channel_options)
-    return grpc.aio.secure_channel(
-        address, credentials.channel, options=[*channel_options, *credentials.channel_options]
-    )
+    channel_options = options.sized(channel_options)
+    if credentials is None or credentials.channel is None:
+        channel = grpc.aio.insecure_channel(address, options=channel_options)
+    else:
+        channel = grpc.aio.secure_channel(
+            address, credentials.channel, options=[*channel_options, *credentials.channel_options]
+        )
+    return channel if credentials is None or credentials.token is None else TokenChannel(channel, credentials.token)
 
 
 async def wait_ready(

@@ -1,4 +1,4 @@
-"""TLS as gRPC wants it: one place that makes credentials of a `Security`, for channels and servers alike."""
+"""TLS and tokens: one place that makes credentials of a `Security`, for channels and servers alike."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import grpc
 
 from dagrpc._io import options
 from dagrpc._util.addresses import is_loopback, join_address
+from dagrpc._util.tokens import Accepted
 from dagrpc.security import Security
 
 logger = logging.getLogger("dagrpc.io")
@@ -23,16 +24,21 @@ _CIPHERS_VARIABLE = "GRPC_SSL_CIPHER_SUITES"
 class Credentials:
     """What the channels and the server of one process, in one role, are made with."""
 
-    channel: grpc.ChannelCredentials = field(repr=False)
-    server: grpc.ServerCredentials = field(repr=False)
+    channel: grpc.ChannelCredentials | None = field(repr=False)
+    """For TLS; None: without."""
+    server: grpc.ServerCredentials | None = field(repr=False)
     channel_options: options.Options
     """What all channels need beside their own options."""
     security: Security
     role: str
+    token: str | None = field(default=None, repr=False)
+    """What to show with every call; None: nothing."""
+    accepted: Accepted | None = field(default=None, repr=False)
+    """The tokens of which a call has to show one; None: they are not looked at."""
 
 
 def credentials_of(security: Any, role: str) -> Credentials | None:
-    """Return the credentials of a process; None if it is to go without TLS.
+    """Return the credentials of a process; None if it is to go without TLS and tokens.
 
     Parameters
     ----------
@@ -49,8 +55,10 @@ def credentials_of(security: Any, role: str) -> Credentials | None:
         If encryption is required and there is no certificate.
     """
     security = Security.of(security)
+    token = security.token_of(role)
+    accepted = Accepted(security.tokens) if security.tokens else None
     if not security.has_tls(role):
-        return None
+        return Credentials(None, None, [], security, role, token, accepted) if accepted else None
     if security.tls_ciphers and os.environ.get(_CIPHERS_VARIABLE) != security.tls_ciphers:
         raise ValueError(
             f"tls_ciphers: gRPC takes ciphers from the environment only; start this process with "
@@ -65,6 +73,8 @@ def credentials_of(security: Any, role: str) -> Credentials | None:
         [("grpc.ssl_target_name_override", name)] if name else [],
         security,
         role,
+        token,
+        accepted,
     )
 
 
@@ -72,7 +82,7 @@ def warn_if_open(who: str, address: str, host: str, credentials: Credentials | N
     """Log a warning if a service can be reached from elsewhere by everyone."""
     if credentials is None and not is_loopback(join_address(host, 0)):
         logger.warning(
-            "%s at %s is open to the network without TLS: everyone who reaches it can run code on the cluster",
+            "%s at %s is open to the network without TLS or token: everyone who reaches it can run code on the cluster",
             who,
             address,
         )

@@ -40,10 +40,16 @@ async def check(address: str, service: str = "", timeout: float = 5.0, credentia
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for the answer.")
 @tls_options
 def health(
-    address: str, service: str, timeout: float, tls_ca_file: str | None, tls_cert: str | None, tls_key: str | None
+    address: str,
+    service: str,
+    timeout: float,
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    token_file: str | None,
 ) -> None:
     """Exit with 0 if the scheduler, worker or nanny at ADDRESS serves, with 1 otherwise."""
-    credentials = credentials_of(security_from("client", tls_ca_file, tls_cert, tls_key), "client")
+    credentials = credentials_of(security_from("client", tls_ca_file, tls_cert, tls_key, token_file), "client")
     try:
         status = asyncio.run(check(parse_address(address), service, timeout, credentials))
     except grpc.aio.AioRpcError as error:

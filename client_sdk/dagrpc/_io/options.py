@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from dagrpc import config
+
 Options: TypeAlias = list[tuple[str, int | str]]
 
 CONTROL_MESSAGE_LIMIT = 64 * 2**20
@@ -53,3 +55,36 @@ SERVER: Options = [
     # Without this two servers bind one port and the kernel shares the connections out between them.
     ("grpc.so_reuseport", 0),
 ]
+
+_LEAST_MESSAGE_LIMIT = 4 * 2**20
+
+
+def message_limit() -> int:
+    """Return the size of the largest message on a control connection, as configured.
+
+    Raises
+    ------
+    ValueError
+        If it is less than what sessions and transfers need.
+    """
+    limit = config.get_bytes("comm.limits.message-size")
+    if limit < _LEAST_MESSAGE_LIMIT:
+        raise ValueError(f"comm.limits.message-size must be at least {_LEAST_MESSAGE_LIMIT} bytes, not {limit}")
+    return limit
+
+
+def sized(given: Options) -> Options:
+    """Return options with the limit of messages that is configured, where they have the usual one."""
+    limit = message_limit()
+    return [(name, limit if value == CONTROL_MESSAGE_LIMIT else value) for name, value in given]
+
+
+def server_options() -> Options:
+    """Return the options of servers, as configured."""
+    metadata = config.get_bytes("comm.limits.metadata-size")
+    return [
+        *sized(SERVER),
+        # The lower of the two refuses some calls at random, to be noticed.
+        ("grpc.max_metadata_size", metadata),
+        ("grpc.absolute_max_metadata_size", metadata),
+    ]

@@ -1,11 +1,12 @@
 """Who may call what: one table for every rpc of every service, and the role that a certificate gives its owner.
 
 A certificate is for a role if there is a URI ``dagrpc://role/ROLE`` among its names. One without such a URI is for any.
+Tokens are for a role, too, or for any. Health checks are for everyone, and reflection for everyone who is let in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dagrpc.exceptions import CodeNotAllowedError
 
@@ -13,9 +14,13 @@ _PREFIX = b"dagrpc://role/"
 
 # Tasks are clients, too, and have the certificate of their worker; nannies have that of theirs.
 _TABLE = {
+    # A caller calls registered functions, and never ships code: what it may send in a session is in
+    # dagrpc_scheduler.servicers.callers.
+    "caller client worker": """
+        SchedulerService.UpdateGraph SchedulerService.Gather SchedulerService.WhoHas SchedulerService.GetClusterInfo
+    """,
     "client worker": """
-        SchedulerService.UpdateGraph SchedulerService.Gather SchedulerService.Scatter SchedulerService.RelayData
-        SchedulerService.WhoHas SchedulerService.HasWhat SchedulerService.Processing SchedulerService.GetClusterInfo
+        SchedulerService.Scatter SchedulerService.RelayData SchedulerService.HasWhat SchedulerService.Processing
         SchedulerService.GetTasks SchedulerService.RunOnWorkers SchedulerService.RunOnScheduler
         SchedulerService.RestartWorkers SchedulerService.RetireWorkers SchedulerService.Shutdown
         DiagnosticsService.GetCallStacks DiagnosticsService.GetProfile DiagnosticsService.GetTaskStream
@@ -51,27 +56,40 @@ _TABLE = {
 }
 
 ALLOWED = {rpc: frozenset(roles.encode().split()) for roles, rpcs in _TABLE.items() for rpc in rpcs.split()}
-"""The roles that may call an rpc, by ``Service.Method``. What is not in it, no certificate with a role may call."""
+"""The roles that may call an rpc, by ``Service.Method``. What is not in it, nobody with a role may call."""
+
+RUNS_CODE_ON_SCHEDULER = frozenset(("SchedulerService.RunOnScheduler", "PluginService.RegisterPlugin"))
+"""By which code comes to the scheduler itself: refused, unless it was started with `--allow-code`."""
 
 _NOBODY: frozenset[bytes] = frozenset()
 
 
-def check_role(rpc: str, identities: Iterable[bytes] | None) -> None:
-    """Raise unless the owner of a certificate may call an rpc.
+CALLER = frozenset((b"caller",))
+"""The role of those who call registered functions, and never ship code."""
+
+
+def roles_in(identities: Iterable[bytes] | None) -> frozenset[bytes]:
+    """Return the roles that the names in a certificate say; none if it is for any."""
+    return frozenset(name[len(_PREFIX) :] for name in identities or () if name.startswith(_PREFIX))
+
+
+def check_role(rpc: str, roles: Collection[bytes], of: str) -> None:
+    """Raise unless one of a caller's roles may call an rpc.
 
     Parameters
     ----------
     rpc : str
         ``Service.Method``.
-    identities : iterable of bytes or None
-        The names in the caller's certificate.
+    roles : collection of bytes
+        The caller's. None: any.
+    of : str
+        What says so: ``certificate`` or ``token``.
 
     Raises
     ------
     CodeNotAllowedError
         If it has roles, and none that may.
     """
-    roles = {name[len(_PREFIX) :] for name in identities or () if name.startswith(_PREFIX)}
-    if roles and roles.isdisjoint(ALLOWED.get(rpc, _NOBODY)):
+    if roles and ALLOWED.get(rpc, _NOBODY).isdisjoint(roles):
         names = " and ".join(sorted(role.decode("utf-8", "replace") for role in roles))
-        raise CodeNotAllowedError(f"{rpc} is not for the role {names}, which the caller's certificate is for")
+        raise CodeNotAllowedError(f"{rpc} is not for the role {names}, which the caller's {of} is for")

@@ -13,14 +13,15 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from dagrpc._io import malloc, options, status
+from dagrpc._io.access import Access
 from dagrpc._io.blocked import Blocked
 from dagrpc._io.channels import identity, serialize
 from dagrpc._io.credentials import Credentials
-from dagrpc._io.roles import check_role
+from dagrpc._io.limits import CallLimits
 from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
@@ -40,7 +41,7 @@ class Server:
     blocked_by : str
         Setting that lists methods which are not to be carried out.
     credentials : Credentials, optional
-        For TLS, which all callers have to speak then.
+        For TLS, which all callers have to speak then, and for tokens, of which they have to show one.
     """
 
     def __init__(
@@ -52,7 +53,10 @@ class Server:
     ) -> None:
         self._credentials = credentials
         malloc.tune()
-        self._server = grpc.aio.server(options=options.SERVER)
+        self._server = grpc.aio.server(options=options.server_options())
+        self._limits = CallLimits()
+        self.access = Access(credentials)
+        """Who may call."""
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
@@ -89,24 +93,27 @@ class Server:
         )
         return handler
 
-    def _guard(self, function: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+    def _guard(
+        self, function: Callable[..., Awaitable[Any]], name: str, by_role: bool = True
+    ) -> Callable[..., Awaitable[Any]]:
         """Return a handler from which nothing escapes but statuses.
 
         An exception that escapes shows its text to the caller; a CancelledError that escapes leaves the caller
         without an answer at all.
         """
-        restricted = self._credentials is not None
+        access, limits = None if self.access.open else self.access, self._limits
 
         async def handler(request: Any, context: Any) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._calls.add(task)
             try:
-                if restricted:
-                    check_role(name, context.peer_identities())
-                if isinstance(request, DecodeError):
-                    raise request
-                return await function(request, context)
+                if access is not None:
+                    access.check(name, context, by_role)
+                with limits.counted(context.peer(), name):
+                    if isinstance(request, DecodeError):
+                        raise request
+                    return await function(request, context)
             except DagrpcError as error:
                 await _abort(context, error)
             except DecodeError:
@@ -136,7 +143,7 @@ class Server:
             If the port cannot be had; the message names it.
         """
         self._blocked.warn_of_unknown()
-        reflection.enable_server_reflection(self._names, self._server)
+        self._add_reflection()
         try:
             self.port = self._bind(join_address(host, port))
         except RuntimeError:
@@ -148,8 +155,25 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.port
 
+    def _add_reflection(self) -> None:
+        """Serve reflection, to those who are let in. Health checks are for everyone: whoever probes has no token."""
+        answer = reflection.aio.ReflectionServicer(self._names).ServerReflectionInfo
+
+        async def guarded(_: Any, context: Any) -> None:
+            async for message in answer(read_all(context), context):
+                await context.write(message)
+
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._guard(guarded, "ServerReflection.ServerReflectionInfo", by_role=False),
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=serialize,
+        )
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, {"ServerReflectionInfo": handler}),)
+        )
+
     def _bind(self, address: str) -> int:
-        if self._credentials is None:
+        if self._credentials is None or self._credentials.server is None:
             port: int = self._server.add_insecure_port(address)
         else:
             port = self._server.add_secure_port(address, self._credentials.server)

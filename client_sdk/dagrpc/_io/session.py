@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from dagrpc import config
+from dagrpc._io.options import message_limit
+from dagrpc.exceptions import LimitReachedError
 from dagrpc.v1 import common_pb2
 
 logger = logging.getLogger("dagrpc.io")
@@ -55,7 +57,8 @@ class Session(Generic[Item]):
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
-        self._fragment_size = config.get_bytes("comm.fragment-size")
+        self._fragment_size = min(config.get_bytes("comm.fragment-size"), message_limit() // 2)
+        self._largest = config.get_bytes("comm.limits.batch-size")
         self._partial: bytearray | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -147,6 +150,12 @@ class Session(Generic[Item]):
     def _join(self, fragment: common_pb2.Fragment) -> Any | None:
         if self._partial is None:
             self._partial = bytearray()
+        if len(self._partial) + len(fragment.data) > self._largest:
+            self._partial = None
+            raise LimitReachedError(
+                f"{self.name}: a message in fragments has more than {self._largest} bytes, the limit "
+                "(comm.limits.batch-size)"
+            )
         self._partial += fragment.data
         if not fragment.last:
             return None

@@ -28,6 +28,7 @@ CODES: dict[type[DagrpcError], grpc.StatusCode] = {
     exceptions.VersionUnsupportedError: grpc.StatusCode.FAILED_PRECONDITION,
     exceptions.NoWorkersError: grpc.StatusCode.FAILED_PRECONDITION,
     exceptions.CodeNotAllowedError: grpc.StatusCode.PERMISSION_DENIED,
+    exceptions.NotAuthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
     exceptions.LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     exceptions.NotReadyError: grpc.StatusCode.UNAVAILABLE,
     exceptions.DuplicateWorkerError: grpc.StatusCode.ALREADY_EXISTS,
@@ -99,8 +100,16 @@ def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> Exception:
     if code is grpc.StatusCode.CANCELLED:
         return CommClosedError(f"The call to {peer} was cancelled: {text}")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return exceptions.LimitReachedError(f"{peer}: {text}")
+        return exceptions.LimitReachedError(f"{peer}: {text}{_setting_of(text)}")
     return CommClosedError(f"{peer} answered {code.name}: {text}")
+
+
+def _setting_of(text: str) -> str:
+    """Return the setting to change, for the limits that gRPC itself keeps."""
+    for words, setting in (("message larger than max", "message-size"), ("metadata size", "metadata-size")):
+        if words in text:
+            return f" (the limit is comm.limits.{setting})"
+    return ""
 
 
 class _SyncView:

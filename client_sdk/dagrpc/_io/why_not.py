@@ -20,7 +20,7 @@ async def why_not(address: str, credentials: Credentials | None) -> str:
     """
     try:
         async with asyncio.timeout(_PATIENCE):
-            if credentials is None:
+            if credentials is None or credentials.channel is None:
                 return await _without_tls(address)
             return await _with_tls(address, credentials)
     except (OSError, TimeoutError, ValueError):

@@ -1,4 +1,4 @@
-"""The options of commands that are about TLS."""
+"""The options of commands that are about TLS and tokens."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _FILE = click.Path(dir_okay=False)
 
 
 def tls_options(function: F) -> F:
-    """Have a command accept ``--tls-ca-file``, ``--tls-cert`` and ``--tls-key``."""
+    """Have a command accept ``--tls-ca-file``, ``--tls-cert``, ``--tls-key`` and ``--token-file``."""
     for name, text in (
+        ("--token-file", "File with the token, or tokens by role, that callers show."),
         ("--tls-key", "Key of this service; if absent, it is in the certificate's file. [PEM]"),
         ("--tls-cert", "Certificate of this service. [PEM]"),
         ("--tls-ca-file", "Certificate authority of the cluster: turns TLS on. [PEM]"),
@@ -25,7 +26,9 @@ def tls_options(function: F) -> F:
     return function
 
 
-def security_from(role: str, ca_file: str | None, cert: str | None, key: str | None) -> dict[str, Any]:
+def security_from(
+    role: str, ca_file: str | None, cert: str | None, key: str | None, token_file: str | None
+) -> dict[str, Any]:
     """Return the fields of a `Security` of what a command was given for a service of a role.
 
     Raises
@@ -33,12 +36,13 @@ def security_from(role: str, ca_file: str | None, cert: str | None, key: str | N
     click.UsageError
         If that, and what the configuration adds, makes no security.
     """
-    given = {"tls_ca_file": ca_file, f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+    given = {"tls_ca_file": ca_file, f"tls_{role}_cert": cert, f"tls_{role}_key": key, "token_file": token_file}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value}
     try:
         security = Security(**fields)
         if security.has_tls(role):
             security.pem(role)
+        security.token_of(role)
     except (OSError, ValueError, RuntimeError) as error:
         raise click.UsageError(str(error)) from None
     return fields

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/errors.proto\x12\tdagrpc.v1*\xca\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x01\x12\x16\n\x12REASON_UNKNOWN_KEY\x10\x02\x12\x19\n\x15REASON_UNKNOWN_WORKER\x10\x03\x12\x1a\n\x16REASON_UNKNOWN_SESSION\x10\x04\x12\x1e\n\x1aREASON_VERSION_UNSUPPORTED\x10\x05\x12\x15\n\x11REASON_NO_WORKERS\x10\x06\x12\x1b\n\x17REASON_CODE_NOT_ALLOWED\x10\x07\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x08\x12\x14\n\x10REASON_NOT_READY\x10\t\x12\x1b\n\x17REASON_DUPLICATE_WORKER\x10\n\x12\x13\n\x0fREASON_INTERNAL\x10\x0b\x12\x18\n\x14REASON_NOT_SAME_HOST\x10\x0c\x12\x19\n\x15REASON_UNKNOWN_PLUGIN\x10\r\x12\x19\n\x15REASON_SHUFFLE_CLOSED\x10\x0e\x12\x1f\n\x1bREASON_SHUFFLE_INCONSISTENT\x10\x0f\x12\x16\n\x12REASON_OUT_OF_DISK\x10\x10\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/errors.proto\x12\tdagrpc.v1*\xe8\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x01\x12\x16\n\x12REASON_UNKNOWN_KEY\x10\x02\x12\x19\n\x15REASON_UNKNOWN_WORKER\x10\x03\x12\x1a\n\x16REASON_UNKNOWN_SESSION\x10\x04\x12\x1e\n\x1aREASON_VERSION_UNSUPPORTED\x10\x05\x12\x15\n\x11REASON_NO_WORKERS\x10\x06\x12\x1b\n\x17REASON_CODE_NOT_ALLOWED\x10\x07\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x08\x12\x14\n\x10REASON_NOT_READY\x10\t\x12\x1b\n\x17REASON_DUPLICATE_WORKER\x10\n\x12\x13\n\x0fREASON_INTERNAL\x10\x0b\x12\x18\n\x14REASON_NOT_SAME_HOST\x10\x0c\x12\x19\n\x15REASON_UNKNOWN_PLUGIN\x10\r\x12\x19\n\x15REASON_SHUFFLE_CLOSED\x10\x0e\x12\x1f\n\x1bREASON_SHUFFLE_INCONSISTENT\x10\x0f\x12\x16\n\x12REASON_OUT_OF_DISK\x10\x10\x12\x1c\n\x18REASON_NOT_AUTHENTICATED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.errors_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REASON']._serialized_start=38
-  _globals['_REASON']._serialized_end=496
+  _globals['_REASON']._serialized_end=526
 # @@protoc_insertion_point(module_scope)

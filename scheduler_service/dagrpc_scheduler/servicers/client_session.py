@@ -12,6 +12,8 @@ from dagrpc._util.versions import own_versions
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.core import events
+from dagrpc_scheduler.servicers.callers import check_commands
+from dagrpc_scheduler.servicers.graph_limits import GraphLimits
 from dagrpc_scheduler.servicers.worker_session import check_versions
 from dagrpc_scheduler.shell.translate_in import client_event
 from dagrpc_scheduler.shell.translate_out import client_messages
@@ -52,8 +54,18 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
     service.events.client_added(client, first.hello.topics)
     service.scheduler_plugins.client_added(client)
     logger.info("Client %s connected", client)
+    limits, may_ship_code = GraphLimits(client), service.access.may_ship_code(context)
+
+    def take(message: client_session_pb2.UpdateGraphRequest) -> None:
+        if not may_ship_code:
+            check_commands(message.commands)
+        for command in message.commands:
+            if command.HasField("graph"):
+                limits.add(command.graph)
+        _take(service, client, session, message)
+
     try:
-        await session.run(lambda message: _take(service, client, session, message))
+        await session.run(take)
     finally:
         service.sessions.clients.pop(client, None)
         service.coordination.client_gone(client)

@@ -16,6 +16,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._io import log_servicer, options
+from dagrpc._io.access import Access
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.credentials import credentials_of, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
@@ -107,7 +108,9 @@ class SchedulerService:
         )
         self.sessions = Sessions()
         self.credentials = credentials_of(service_options.security, "scheduler")
-        """For TLS; None: without."""
+        """For TLS and tokens; None: without."""
+        self.access = Access(self.credentials)
+        """Who may call, and ship code."""
         self.control_channels = ChannelPool(options.CONTROL_CHANNEL, credentials=self.credentials)
         """To workers and nannies, for calls."""
         self.data_channels = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)

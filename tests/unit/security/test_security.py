@@ -146,4 +146,4 @@ def test_open_services_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path:
     assert not caplog.records
     warn_if_open("Worker", "10.0.0.1:1", "0.0.0.0", None)
     (record,) = caplog.records
-    assert "Worker at 10.0.0.1:1 is open to the network without TLS" in record.getMessage()
+    assert "Worker at 10.0.0.1:1 is open to the network without TLS or token" in record.getMessage()

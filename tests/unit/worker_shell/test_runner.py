@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from dask._task_spec import Task, TaskRef
 
+from dagrpc import config
 from dagrpc._codec import payload, tasks
 from dagrpc._codec.failures import decode_failure
 from dagrpc.exceptions import Reschedule
@@ -337,6 +338,12 @@ def test_pools_have_their_sizes() -> None:
     bench.close()
 
 
+@pytest.fixture
+def allowing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(config.DEFAULTS, "worker.allowed-calls", ["math:*", "builtins:int", "math.sqrt", "no_such*"])
+
+
+@pytest.mark.usefixtures("allowing")
 def test_a_function_by_name(bench: Bench) -> None:
     bench.store.put("four", 4, 1)
     call = NamedCall("math:pow", [Literal("json", [b"3"]), ResultOf("four")], {})
@@ -354,8 +361,12 @@ def test_a_function_by_name(bench: Bench) -> None:
         ("no_such_module:f", ModuleNotFoundError),
         ("math:no_such_function", AttributeError),
         ("math:pi", TypeError),
+        ("os:system", PermissionError),
+        ("builtins:eval", PermissionError),
+        ("math:__loader__.load_module", AttributeError),
     ],
 )
+@pytest.mark.usefixtures("allowing")
 def test_a_name_that_names_no_function(bench: Bench, entrypoint: str, error: type[Exception]) -> None:
     bench.submit("x", NamedCall(entrypoint, [], {}))
     event = bench.next()

@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
+from dagrpc import config
 from dagrpc._codec import payload
+from dagrpc.registry import exported
 from dagrpc_worker.execute.work import CallArgument, Literal, NamedCall
 
+ALLOWED_VARIABLE = "DAGRPC_ALLOWED_CALLS"
+"""Further patterns, as JSON: how a command hands them to the workers that it starts."""
 
-@lru_cache(1_000)
+
 def resolve(entrypoint: str) -> Callable[..., Any]:
     """Return the function that an entrypoint names.
 
     Parameters
     ----------
     entrypoint : str
-        ``package.module:function``; the part behind the colon may have dots.
+        A name that was exported here, or ``package.module:function``; the part behind the colon may have dots.
 
     Raises
     ------
+    PermissionError
+        If it was not exported, and the setting ``worker.allowed-calls`` has no pattern for it.
     ValueError
-        If it is not of that form.
+        If it is of another form.
     ImportError, AttributeError
         If there is no such module or function here.
     TypeError
         If what it names cannot be called.
     """
+    function = exported(entrypoint)
+    if function is not None:
+        return function
+    patterns = [*config.get("worker.allowed-calls"), *json.loads(os.environ.get(ALLOWED_VARIABLE, "[]"))]
+    if entrypoint in patterns:
+        return _find(entrypoint)
+    if any(fnmatchcase(entrypoint, pattern) for pattern in patterns):
+        function = _find(entrypoint)
+        if _is_meant(entrypoint, function):
+            return function
+    raise PermissionError(
+        f"{entrypoint!r} may not be called by name here: it was not exported (dagrpc.export), and the setting "
+        "worker.allowed-calls does not name it"
+    )
+
+
+def _is_meant(entrypoint: str, function: Callable[..., Any]) -> bool:
+    """Return whether a pattern means a function: a public one that its module defines, not one that it imports."""
+    module, _, path = entrypoint.partition(":")
+    origin = getattr(function, "__module__", None)
+    return isinstance(origin, str) and f"{origin}.".startswith(f"{module}.") and not path.startswith("_")
+
+
+@lru_cache(1_000)
+def _find(entrypoint: str) -> Callable[..., Any]:
     module_name, separator, path = entrypoint.partition(":")
     if not (module_name and separator and path):
         raise ValueError(f"An entrypoint has the form package.module:function; got {entrypoint!r}")
     found: Any = importlib.import_module(module_name)
     for part in path.split("."):
         found = getattr(found, part)
+        if isinstance(found, ModuleType) or part.startswith("__"):
+            raise AttributeError(f"{part!r} in {entrypoint!r} is no function of {module_name}")
     if not callable(found):
         raise TypeError(f"Entrypoint {entrypoint!r} names a {type(found).__name__}, which cannot be called")
     function: Callable[..., Any] = found

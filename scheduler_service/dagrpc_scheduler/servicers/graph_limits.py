@@ -1,0 +1,48 @@
+"""How large one graph may be."""
+
+from __future__ import annotations
+
+from dagrpc import config
+from dagrpc.exceptions import LimitReachedError
+from dagrpc.v1 import graph_pb2
+
+
+class GraphLimits:
+    """Adds up the parts of a client's graphs.
+
+    Parameters
+    ----------
+    client : str
+        The client, for errors.
+    """
+
+    def __init__(self, client: str) -> None:
+        self._client = client
+        self._most_tasks = int(config.get("scheduler.limits.graph-tasks"))
+        self._most_bytes = config.get_bytes("scheduler.limits.graph-size")
+        self._open: dict[str, tuple[int, int]] = {}
+
+    def add(self, part: graph_pb2.GraphPart) -> None:
+        """Count a part.
+
+        Raises
+        ------
+        LimitReachedError
+            If its graph is too large; names the limit and its setting.
+        """
+        tasks, nbytes = self._open.pop(part.graph_id, (0, 0))
+        tasks += len(part.tasks)
+        # To know a size is as much work as to write it. What comes in one part is bounded by the size of a message.
+        if nbytes or not part.last:
+            nbytes += part.ByteSize()
+        for name, found, most, unit in (
+            ("graph-tasks", tasks, self._most_tasks, "tasks"),
+            ("graph-size", nbytes, self._most_bytes, "bytes"),
+        ):
+            if found > most:
+                raise LimitReachedError(
+                    f"Client {self._client} submits a graph of more than {most} {unit}, the limit "
+                    f"(scheduler.limits.{name})"
+                )
+        if not part.last:
+            self._open[part.graph_id] = tasks, nbytes
