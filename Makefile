@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
 AGAINST ?= main
+CHAOS_SECONDS ?= 3600
 
 # What is checked for types, strictly; tests are free to leave them out.
 TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks
@@ -34,7 +35,7 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install run test parity lint format proto proto-check proto-breaking bench image up down clean
+.PHONY: help install run test chaos parity lint format proto proto-check proto-breaking bench image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 
 test: $(INSTALLED)  ## Run the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)
+	$(BIN)/python -m tests.chaos --total $(CHAOS_SECONDS) --summary build/chaos.md $(ARGS)
 
 parity: $(INSTALLED) $(PEER)/.installed  ## Run tests/parity with dagrpc and with distributed
 	$(BIN)/python -m pytest tests/parity $(ARGS)

@@ -22,7 +22,7 @@ from dagrpc._codec.failures import type_name
 from dagrpc._graph.lower import checked_key
 from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue, upload
 from dagrpc._util.keys import encode_key
-from dagrpc.exceptions import CommClosedError, LimitReachedError, NoWorkersError
+from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError, NoWorkersError, UnknownWorkerError
 from dagrpc.future import Future
 from dagrpc.v1 import scheduler_service_pb2
 
@@ -34,6 +34,8 @@ _LOOKS = 200
 _LOOK_SECONDS = 0.01
 """How often, and how long after each other, to look whether all copies have been reported."""
 _ATTEMPTS = 5
+_PAUSE = 0.5
+"""Seconds before another worker is looked for."""
 _ALL_WORKERS = -1
 
 
@@ -129,8 +131,7 @@ def scatter(
         yield Away(partial(items.encode, client._serializers or ()))
         deadline = Deadline(timeout)
         sender = _Sender(client._session, client._direct(direct))
-        yield OnLoop(client._loop, sender.announce(items.outgoing, names, copies, deadline))
-        yield OnLoop(client._loop, sender.send(items.outgoing))
+        yield OnLoop(client._loop, sender.deliver(items.outgoing, names, copies, deadline))
         states = [future.bound_state() for future in futures.values()]
         # The workers have the data; their reports are on the way to the scheduler, and its own to us.
         deadline = Deadline(max(timeout, 30.0))
@@ -151,7 +152,34 @@ class _Sender:
         self._direct = direct
         self._by_worker: dict[str, list[str]] = {}
 
-    async def announce(
+    async def deliver(
+        self, outgoing: Mapping[str, OutgoingValue], workers: Sequence[str], copies: int, deadline: Deadline
+    ) -> None:
+        """Bring all values to where the scheduler wants them. Those that a worker did not take may go elsewhere.
+
+        Raises
+        ------
+        TimeoutError
+            If there are no workers before the deadline.
+        OSError
+            If a worker can be reached neither directly nor through the scheduler, and there was none before the
+            deadline that could.
+        """
+        pending = outgoing
+        while True:
+            self._by_worker = {}
+            await self._announce(pending, workers, copies, deadline)
+            failures = await self._send(pending)
+            if not failures:
+                return
+            left = deadline.left()
+            if left is not None and left <= 0:
+                raise next(iter(failures.values()))
+            pending = {key: outgoing[key] for worker in failures for key in self._by_worker[worker]}
+            # By then the scheduler may know, too, that the worker is gone.
+            await asyncio.sleep(_PAUSE if left is None else min(_PAUSE, left))
+
+    async def _announce(
         self, outgoing: Mapping[str, OutgoingValue], workers: Sequence[str], copies: int, deadline: Deadline
     ) -> None:
         """Tell the scheduler what comes, and learn where it is to go.
@@ -185,17 +213,18 @@ class _Sender:
             for worker in placement.workers:
                 self._by_worker.setdefault(worker, []).append(placement.key)
 
-    async def send(self, outgoing: Mapping[str, OutgoingValue]) -> None:
-        """Send all values to where they are to go.
+    async def _send(self, outgoing: Mapping[str, OutgoingValue]) -> dict[str, Exception]:
+        """Send values to where they are to go; return by worker why one did not take its own."""
+        failures: dict[str, Exception] = {}
 
-        Raises
-        ------
-        CommClosedError
-            If a worker can be reached neither directly nor through the scheduler.
-        """
-        await asyncio.gather(
-            *(self._to_worker(worker, [outgoing[key] for key in keys]) for worker, keys in self._by_worker.items())
-        )
+        async def send(worker: str, keys: list[str]) -> None:
+            try:
+                await self._to_worker(worker, [outgoing[key] for key in keys])
+            except (CommClosedError, NotReadyError, UnknownWorkerError) as error:
+                failures[worker] = error
+
+        await asyncio.gather(*(send(worker, keys) for worker, keys in self._by_worker.items()))
+        return failures
 
     async def await_copies(self) -> None:
         """Wait until the scheduler knows of all copies, for a moment: a worker may have left since."""
