@@ -185,6 +185,9 @@ DEFAULTS: dict[str, Any] = {
     "worker.lifetime.duration": None,
     "worker.lifetime.stagger": 0.0,
     "worker.lifetime.restart": False,
+    # After a SIGTERM a worker takes no more tasks, finishes those that run, has others take the results that only it
+    # holds, and leaves, within so long; 0: at once. Kubernetes kills after 30 s.
+    "worker.drain-timeout": 20.0,
     # Where workers keep temporary files; null: the system's directory for them.
     "worker.local-directory": None,
     # Whether workers sample what their tasks spend time on: while tasks run, at this interval; kept apart by cycle for

@@ -177,3 +177,32 @@ def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client) ->
     assert frozen not in impatient.nthreads()
     assert impatient.gather([kept, *moved]) == [1, *range(1, 21)]
     assert not any(events for events in impatient.processing().values())
+
+
+# --- nannies that give up ---
+
+
+def test_a_crash_loop_is_an_error_that_shows_the_log() -> None:
+    crash = "import os, sys; sys.stderr.write('no licence was found\\n'); sys.stderr.flush(); os._exit(5)"
+    with (
+        dask.config.set({"distributed.nanny.max-restarts": 1}),
+        pytest.raises(RuntimeError, match=r"(?s)ended unexpectedly 2 times.*exit code 5.*no licence was found"),
+    ):
+        LocalCluster(n_workers=1, threads_per_worker=1, silence_logs=50, preload=crash).close()
+
+
+def test_workers_are_restarted_by_name(impatient: Client) -> None:
+    impatient.wait_for_workers(2, timeout=WAIT)
+    before = impatient.run(os.getpid)
+    address = next(iter(before))
+    name = next(worker["name"] for key, worker in impatient.scheduler_info()["workers"].items() if key != address)
+    assert impatient.restart_workers([name, address], timeout=WAIT) == {name: "OK", address: "OK"}
+    assert set(impatient.run(os.getpid).values()).isdisjoint(before.values())
+    assert impatient.restart_workers([]) == {}
+    outcomes = impatient.restart_workers([name], timeout=0.001, raise_for_error=False)
+    assert outcomes == {name: "timed out"}
+    impatient.wait_for_workers(2, timeout=WAIT)
+    with pytest.raises(TimeoutError):
+        impatient.restart_workers([name], timeout=0.001)
+    with pytest.raises(ValueError, match="nowhere"):
+        impatient.restart_workers(["nowhere"])

@@ -158,6 +158,11 @@ class WorkerMachine(RuleBasedStateMachine):
     def pause_or_resume(self, paused: bool) -> None:
         self._happen(events.Paused() if paused else events.Resumed())
 
+    @rule(chance=st.integers(0, 19))
+    def leave(self, chance: int) -> None:
+        if not chance:
+            self._happen(events.Leaving())
+
     @precondition(lambda self: set(self.executions) - self.ended)
     @rule(pick=st.integers(0, 99), outcome=st.sampled_from(("succeed", "succeed", "fail", "reschedule", "skip")))
     def end_execution(self, pick: int, outcome: str) -> None:

@@ -12,13 +12,15 @@ from dagrpc._io import same_host
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util import running
 from dagrpc._util.as_distributed import install_if_asked
-from dagrpc._util.service_process import apply_settings, on_signals, prepare
+from dagrpc._util.service_process import apply_settings, prepare
 from dagrpc.exceptions import DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.ending import EndKind
 from dagrpc_worker.shell.facade import Worker, make_service
+from dagrpc_worker.shell.leaving import drain_soon
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.signals import on_stop_signals
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -83,12 +85,15 @@ async def run_worker(
         return ExitCode.BAD_SETTINGS
     running.own_process(Worker.of(worker))
 
-    def stop(reason: str) -> None:
-        nonlocal signalled
-        signalled = True
-        worker.close_soon(reason)
+    def stop(how: Callable[[str], None]) -> Callable[[str], None]:
+        def begin(reason: str) -> None:
+            nonlocal signalled
+            signalled = True
+            how(reason)
 
-    on_signals(stop)
+        return begin
+
+    on_stop_signals(stop(lambda reason: drain_soon(worker, reason)), stop(worker.close_soon))
     on_made(worker)
     report({"status": "connecting", "name": options.name})
     try:

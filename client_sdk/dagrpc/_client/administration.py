@@ -277,13 +277,13 @@ class Administration(Connection):
         return self._run(self._restart((), timeout, wait_for_workers, raise_for_error=True, answer=False))
 
     def restart_workers(
-        self, workers: Sequence[str], timeout: Duration = NO_DEFAULT, raise_for_error: bool = True
+        self, workers: Sequence[str | int], timeout: Duration = NO_DEFAULT, raise_for_error: bool = True
     ) -> Any:
         """Restart some workers; what they held is computed again where it is needed.
 
         Parameters
         ----------
-        workers : list of str
+        workers : list of str or int
             Addresses or names of workers with nannies.
         timeout : number or str, optional
             How long to wait for them to be back.
@@ -293,18 +293,26 @@ class Administration(Connection):
         Returns
         -------
         dict
-            ``"OK"``, ``"removed"`` or ``"timed out"`` by worker.
+            ``"OK"``, ``"removed"`` or ``"timed out"`` by worker, as it was named.
 
         Examples
         --------
         >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
         ...     client.restart_workers([0])
-        {'127.0.0.1:...': 'OK'}
+        {0: 'OK'}
         """
-        names = worker_names(workers)
-        if not names:
-            raise ValueError("Name the workers to restart; `restart` restarts all of them")
-        return self._run(self._restart(names, timeout, True, raise_for_error=raise_for_error, answer=True))
+        return self._run(self._restart_some(workers, timeout, raise_for_error))
+
+    def _restart_some(
+        self, workers: Sequence[str | int], timeout: Duration, raise_for_error: bool
+    ) -> Operation[dict[str | int, str]]:
+        given = [workers] if isinstance(workers, (str, int)) else list(workers)
+        if not given:
+            return {}
+        names = worker_names(given)
+        outcomes = yield from self._restart(names, timeout, True, raise_for_error=raise_for_error, answer=True)
+        as_given = dict(zip(names, given, strict=True))
+        return {as_given.get(name, name): outcome for name, outcome in (outcomes or {}).items()}
 
     def _restart(
         self, workers: Sequence[str], timeout: Duration, wait: bool, *, raise_for_error: bool, answer: bool

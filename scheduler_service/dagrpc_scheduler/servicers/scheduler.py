@@ -108,6 +108,8 @@ class SchedulerServicer:
     # --- workers' lives ---
 
     async def RestartWorkers(self, request: pb.RestartWorkersRequest) -> pb.RestartWorkersResponse:
+        # They are told under what the caller called them.
+        names = {found[0]: text for text in request.workers if len(found := self._resolve([text])) == 1}
         outcomes = await lifecycle.restart_workers(
             self._service,
             self._resolve(request.workers),
@@ -115,7 +117,7 @@ class SchedulerServicer:
             timeout=request.timeout_seconds or 30.0,
             wait=not request.no_wait,
         )
-        return pb.RestartWorkersResponse(outcomes=outcomes)
+        return pb.RestartWorkersResponse(outcomes={names.get(each, each): how for each, how in outcomes.items()})
 
     async def RetireWorkers(self, request: pb.RetireWorkersRequest) -> pb.RetireWorkersResponse:
         retired = await lifecycle.retire_workers(self._service, self._resolve(request.workers))

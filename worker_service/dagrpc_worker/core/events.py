@@ -225,6 +225,13 @@ class Resumed:
 
 
 @dataclass(slots=True)
+class Leaving:
+    """The worker is about to leave: what has not begun is given back, and nothing more is taken."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class ResourcesSet:
     """The worker offers other amounts of some resources."""
 
@@ -254,5 +261,6 @@ Event: TypeAlias = (
     | PeerRetryDue
     | Paused
     | Resumed
+    | Leaving
     | ResourcesSet
 )

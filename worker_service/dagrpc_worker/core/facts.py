@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagrpc_worker.core.events import ComputeRequested
 from dagrpc_worker.core.fetch import queue_fetch
-from dagrpc_worker.core.instructions import ReportFinished, ReportReplicasRemoved, Withdraw
+from dagrpc_worker.core.instructions import ReportFinished, ReportReplicasRemoved, ReportRescheduled, Withdraw
 from dagrpc_worker.core.model import FETCH, MEMORY, NO_RUN, TaskState, WorkerState
 
 
@@ -17,6 +17,13 @@ def drop_request(state: WorkerState, task: TaskState) -> None:
         task.withdrawn = True
         state.reports.append(Withdraw(task.key, task.execution))
     state.unsettled.append(task)
+
+
+def give_back(state: WorkerState, task: TaskState) -> None:
+    """Have a task run elsewhere that was not handed over, if it is one."""
+    if task.request is not None and task.execution == NO_RUN:
+        state.reports.append(ReportRescheduled(task.key, task.request.run_id))
+        drop_request(state, task)
 
 
 def release_dependencies(state: WorkerState, task: TaskState) -> None:

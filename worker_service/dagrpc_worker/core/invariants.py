@@ -171,7 +171,10 @@ def _validate_peers(state: WorkerState) -> None:
 
 
 def _validate_progress(state: WorkerState) -> None:
-    """Check that nothing waits that could be done."""
+    """Check that nothing waits that could be done, or that is to be done elsewhere."""
+    if state.leaving:
+        for task in state.tasks.values():
+            _check(task.request is None or task.execution != NO_RUN, "a task waits on a worker that leaves", task)
     if state.paused:
         return
     for pool in state.pools.values():

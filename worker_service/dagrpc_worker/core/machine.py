@@ -43,6 +43,7 @@ HANDLERS: Final[Mapping[type, Handler]] = {
     events.PeerRetryDue: data.on_peer_retry_due,
     events.Paused: execution.on_paused,
     events.Resumed: execution.on_resumed,
+    events.Leaving: execution.on_leaving,
     events.ResourcesSet: execution.on_resources_set,
 }
 

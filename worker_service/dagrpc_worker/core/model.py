@@ -244,6 +244,7 @@ class WorkerState:
         "host",
         "last_call",
         "last_ticket",
+        "leaving",
         "now",
         "nthreads",
         "paused",
@@ -267,6 +268,8 @@ class WorkerState:
         self.config = config
         self.resources = resources
         self.paused = False
+        self.leaving = False
+        """Whether it takes no more tasks."""
 
         self.tasks: dict[str, TaskState] = {}
         self.counts: dict[str, int] = dict.fromkeys(STATES, 0)

@@ -10,11 +10,11 @@ from typing import Any
 from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util.addresses import split_address
 from dagrpc._util.child import Parent
-from dagrpc._util.service_process import on_signals
 from dagrpc_worker.exits import exit_after
 from dagrpc_worker.nanny.core import Status
 from dagrpc_worker.nanny.host import EarlyWorker
 from dagrpc_worker.nanny.service import GRACE, NannyOptions, NannyService
+from dagrpc_worker.signals import on_stop_signals
 
 logger = logging.getLogger("dagrpc.nanny")
 
@@ -49,7 +49,7 @@ class _Host:
 
     async def run(self) -> int:
         adopt_running_loop()
-        on_signals(self._close_all)
+        on_stop_signals(lambda reason: self._close_all(reason, drain=True), self._close_all)
         if self._parent is not None:
             loop = asyncio.get_running_loop()
             self._parent.watch(lambda: loop.call_soon_threadsafe(self._orphaned))
@@ -60,7 +60,10 @@ class _Host:
             logger.error("Nannies cannot start: %s", error)
             self._close_all("a nanny cannot start")
         await self._all_over()
-        self._close_all("no worker is left")
+        for nanny in self._nannies:
+            # Those that close already may be taking their time to drain.
+            if not nanny.closed:
+                nanny.close_soon("no worker is left")
         await asyncio.gather(*(nanny.finished() for nanny in self._nannies))
         code = 1 if any(nanny.status is Status.FAILED for nanny in self._nannies) else 0
         # What users ran in the nannies may go on.
@@ -102,9 +105,9 @@ class _Host:
             self._reported[id(nanny)] = message
             self._parent.report(message)
 
-    def _close_all(self, reason: str) -> None:
+    def _close_all(self, reason: str, drain: bool = False) -> None:
         for nanny in self._nannies:
-            nanny.close_soon(reason)
+            nanny.close_soon(reason, drain)
 
     def _orphaned(self) -> None:
         # The workers get their time first.

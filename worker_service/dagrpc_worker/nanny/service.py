@@ -292,9 +292,15 @@ class NannyService:
         """Start the worker process unless there is one."""
         self._handle(core.StartWanted())
 
-    async def stop_worker(self, grace: float = GRACE, reason: str = "") -> None:
-        """Stop the worker process, and wait until it has ended."""
-        self._handle(core.StopWanted(grace, reason))
+    async def stop_worker(self, grace: float = GRACE, reason: str = "", drain: bool = False) -> None:
+        """Stop the worker process, and wait until it has ended.
+
+        Parameters
+        ----------
+        drain : bool
+            Whether it is to finish what it runs and to hand over its results first.
+        """
+        self._handle(core.StopWanted(grace, reason, drain))
         # Killed after the grace, it ends; the system needs a moment to take a large process down.
         async with asyncio.timeout(grace + 30.0):
             while self._process is not None:
@@ -325,15 +331,19 @@ class NannyService:
         self.close_soon(reason)
         await self._finished.wait()
 
-    def close_soon(self, reason: str = "closed") -> None:
-        """Begin to close. On the loop."""
+    def close_soon(self, reason: str = "closed", drain: bool = False) -> None:
+        """Begin to close; if wanted, once the worker has left the cluster in good order. On the loop."""
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(reason))
+            self._closing = asyncio.get_running_loop().create_task(self._close(reason, drain))
             self._on_change(self)
+        elif not drain:
+            # Somebody is in a hurry now.
+            self._handle(core.StopWanted(GRACE, reason))
 
-    async def _close(self, reason: str) -> None:
+    async def _close(self, reason: str, drain: bool) -> None:
+        limit = config.get_seconds("worker.drain-timeout") or 0.0
         try:
-            await self.stop_worker(GRACE, reason)
+            await self.stop_worker(limit + GRACE if drain else GRACE, reason, drain)
         except TimeoutError:
             logger.error("Nanny at %s: process %d cannot be ended", self.address, self.pid)
         for timer in self._timers:

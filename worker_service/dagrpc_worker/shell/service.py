@@ -7,8 +7,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
@@ -44,13 +45,14 @@ from dagrpc_worker.servicers.shuffle import ShuffleServicer
 from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell import extras
 from dagrpc_worker.shell.actors import ActorHost
+from dagrpc_worker.shell.background import carry_on
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.ending import End, EndKind
 from dagrpc_worker.shell.for_tasks import ForTasks
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
 from dagrpc_worker.shell.inbox import Inbox
-from dagrpc_worker.shell.leaving import leave
+from dagrpc_worker.shell.leaving import RETIRE_LIMIT, leave
 from dagrpc_worker.shell.link import SchedulerLink
 from dagrpc_worker.shell.memory import MemoryMonitor
 from dagrpc_worker.shell.metrics import Metrics
@@ -131,7 +133,7 @@ class WorkerService(ForTasks):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._end: End | None = None
         self._finished = asyncio.Event()
-        self._joined = False
+        self.joined = False
         self._starting: asyncio.Task[None] | None = None
         self._cleanup = AsyncExitStack()
         """What is to be stopped, last started first."""
@@ -189,8 +191,8 @@ class WorkerService(ForTasks):
         except BaseException:
             await self._cleanup.aclose()
             raise
-        self._background(self._purge(workspace))
-        self._background(extras.live_out(self))
+        self._background(partial(self._purge, workspace))
+        self._background(partial(extras.live_out, self))
 
     def _hold_data(self) -> None:
         """Make the place for results: a user's, or one that writes to disk what is too much for memory."""
@@ -311,10 +313,10 @@ class WorkerService(ForTasks):
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._runner.recorder.follow(welcome.recording)
-        self._joined = True
+        self.joined = True
         spawn(self._hold_session(), self._tasks)
-        self._background(self._heartbeats())
-        self._background(self._watch_memory())
+        self._background(self._heartbeats, again=True)
+        self._background(self._watch_memory, again=True)
         logger.info(
             "Worker %s at %s joined the scheduler at %s with %d threads",
             self.name,
@@ -347,16 +349,9 @@ class WorkerService(ForTasks):
         await asyncio.sleep(_PURGE_DELAY)
         await asyncio.to_thread(workspace.purge_stale)
 
-    def _background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Start what goes on beside the session. The worker can do without it, but not without a word."""
-
-        async def watch() -> None:
-            try:
-                await coroutine
-            except Exception:
-                logger.exception("Worker %s at %s goes on without %s", self.name, self.address, coroutine)
-
-        spawn(watch(), self._tasks)
+    def _background(self, work: Callable[[], Coroutine[Any, Any, None]], again: bool = False) -> None:
+        """Start what goes on beside the session."""
+        spawn(carry_on(self, work, again), self._tasks)
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that is a coroutine. From any thread."""
@@ -464,9 +459,9 @@ class WorkerService(ForTasks):
         """Begin to close. On the loop."""
         self._begin_close(EndKind.RESTART if self.restart_wanted else EndKind.CLOSED, reason)
 
-    async def close_gracefully(self, restart: bool, reason: str) -> End:
+    async def close_gracefully(self, restart: bool, reason: str, limit: float = RETIRE_LIMIT) -> End:
         """Leave once what runs is done and what only this worker holds is elsewhere; see `leaving.leave`."""
-        await leave(self, self._link, restart, reason)
+        await leave(self, self._link, self._inbox, restart, reason, limit)
         return await self.finished()
 
     def _begin_close(self, kind: EndKind, reason: str) -> None:
@@ -484,7 +479,7 @@ class WorkerService(ForTasks):
             if self._starting is not None:
                 self._starting.cancel()
                 await asyncio.wait([self._starting])
-            if self._joined and end.kind is not EndKind.LOST:
+            if self.joined and end.kind is not EndKind.LOST:
                 self._link.send([GoodbyeReport(end.reason)])
                 await self._link.finish(_FINISH_TIMEOUT)
             await self._cleanup.aclose()

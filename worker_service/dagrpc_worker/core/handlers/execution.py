@@ -12,12 +12,13 @@ from dagrpc_worker.core.events import (
     ExecuteRescheduled,
     ExecuteSkipped,
     ExecuteSucceeded,
+    Leaving,
     Paused,
     ResourcesSet,
     Resumed,
     TaskSeceded,
 )
-from dagrpc_worker.core.facts import announce, is_wanted, release_dependencies, store_result
+from dagrpc_worker.core.facts import announce, give_back, is_wanted, release_dependencies, store_result
 from dagrpc_worker.core.instructions import (
     ReportErred,
     ReportFinished,
@@ -128,6 +129,13 @@ def on_paused(state: WorkerState, event: Paused) -> None:
 def on_resumed(state: WorkerState, event: Resumed) -> None:
     """Begin things again."""
     state.paused = False
+
+
+def on_leaving(state: WorkerState, event: Leaving) -> None:
+    """Give back what has not begun, and take no more. What was begun goes on."""
+    state.leaving = True
+    for task in list(state.tasks.values()):
+        give_back(state, task)
 
 
 def on_resources_set(state: WorkerState, event: ResourcesSet) -> None:

@@ -16,6 +16,7 @@ from dagrpc_worker.core.facts import (
     add_dependencies,
     announce,
     drop_request,
+    give_back,
     give_up_replica,
     release_dependencies,
     renounce,
@@ -70,7 +71,9 @@ def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
         unannounced = add_dependencies(state, task, request)
         if unannounced:
             state.reports.append(ReportReplicasAdded(unannounced))
-    if task.state == READY or task.state == CONSTRAINED:
+    if state.leaving:
+        give_back(state, task)
+    elif task.state == READY or task.state == CONSTRAINED:
         _requeue(state, task)
 
 

@@ -1,0 +1,72 @@
+"""What signals mean to workers and nannies: the first SIGTERM lets them finish, anything more puts them in a hurry."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+_ECHO = 1.0
+"""A SIGTERM so soon after the first is the same one: a service manager sends it to nanny and worker, and the nanny
+passes it on."""
+
+
+class StopSignals:
+    """Decides what a signal means. SIGINT is for people, who do not want to wait.
+
+    Parameters
+    ----------
+    drain, close : callable
+        Have the process finish what it does and leave, or leave at once; called with the reason.
+    leave : callable
+        Ends the process on the spot; called with its exit code.
+
+    Examples
+    --------
+    >>> signals = StopSignals(print, print, print)
+    >>> signals.take(signal.SIGTERM, now=10.0)
+    received SIGTERM
+    >>> signals.take(signal.SIGTERM, now=10.1)
+    >>> signals.take(signal.SIGTERM, now=15.0)
+    received SIGTERM again
+    >>> signals.take(signal.SIGTERM, now=16.0)
+    143
+    """
+
+    def __init__(
+        self,
+        drain: Callable[[str], object],
+        close: Callable[[str], object],
+        leave: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._drain = drain
+        self._close = close
+        self._leave = leave
+        self._draining_since: float | None = None
+        self._closing = False
+
+    def take(self, number: signal.Signals, now: float) -> None:
+        """Take a signal that came at this time, in seconds."""
+        if self._closing:
+            self._leave(128 + number)
+        elif self._draining_since is None and number == signal.SIGTERM:
+            self._draining_since = now
+            self._drain(f"received {number.name}")
+        elif number == signal.SIGINT or self._draining_since is None or now - self._draining_since > _ECHO:
+            again = " again" if self._draining_since is not None and number == signal.SIGTERM else ""
+            self._closing = True
+            self._close(f"received {number.name}{again}")
+
+
+def on_stop_signals(drain: Callable[[str], object], close: Callable[[str], object]) -> None:
+    """Have `drain` or `close` called on signals. To be called on the event loop. See `StopSignals`."""
+    loop = asyncio.get_running_loop()
+    signals = StopSignals(drain, close)
+
+    def take(number: signal.Signals) -> None:
+        signals.take(number, time.monotonic())
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, take, number)
