@@ -84,6 +84,38 @@ def test_the_memory_limit_is_told_with_figures(client: Client) -> None:
     assert "of its limit of 381.5 MiB; 95 % are allowed" in error.reason
 
 
+@pytest.fixture
+def small_group(tmp_path: Path) -> Iterator[str]:
+    """The file that puts a process into a control group with little memory."""
+    name, limit = f"dagrpc-test-{os.getpid()}", str(150 << 20)
+    for parent, file in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = Path(parent) / name
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / file).write_text(limit)
+        except OSError:
+            group.rmdir()
+            continue
+        yield str(group / "cgroup.procs")
+        group.rmdir()
+        return
+    pytest.skip("control groups cannot be made here")
+
+
+def hoard_in(processes: str) -> None:
+    Path(processes).write_text(str(os.getpid()))
+    hoard()
+
+
+def test_the_kernel_is_suspected_when_it_has_killed(client: Client, small_group: str) -> None:
+    error = why(client, hoard_in, small_group)
+    assert error.exit_code == -signal.SIGKILL
+    assert "killed by SIGKILL, probably by the kernel for want of memory" in error.reason
+
+
 def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
     client.wait_for_workers(1, timeout=WAIT)
     (address,) = client.nthreads()

@@ -24,6 +24,7 @@ PAGES = (
     "docs/memory.md",
     "docs/plugins.md",
     "docs/profiling.md",
+    "docs/reliability.md",
     "docs/serialization.md",
     "docs/security.md",
     "docs/servers.md",
