@@ -190,12 +190,22 @@ def test_a_worker_whose_interpreter_is_held_is_vouched_for(impatient: Client, tm
     assert impatient.run(os.getpid) == workers
 
 
-def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client) -> None:
+def trace(path: str) -> str:
+    with open(path, "a") as file:
+        file.write("ran\n")
+    return path
+
+
+def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client, tmp_path: Path) -> None:
     impatient.wait_for_workers(2, timeout=WAIT)
     pids = impatient.run(os.getpid)
     frozen, alive = pids
     kept = impatient.submit(lambda: 1, workers=[frozen], allow_other_workers=True, pure=False)
-    wait(kept, timeout=WAIT)
+    # Two hold this one, so that its loss is no reason to compute it again.
+    copied = impatient.submit(trace, str(tmp_path / "trace"), workers=[frozen], pure=False)
+    user = impatient.submit(len, copied, workers=[alive], pure=False)
+    wait([kept, user], timeout=WAIT)
+    wait_until(lambda: len(impatient.who_has(copied)[copied.key]) == 2)
     os.kill(pids[frozen], signal.SIGSTOP)
     try:
         moved = impatient.map(lambda x: x + 1, range(20), pure=False)
@@ -208,6 +218,8 @@ def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client) ->
     impatient.wait_for_workers(2, timeout=WAIT)
     assert frozen not in impatient.nthreads()
     assert impatient.gather([kept, *moved]) == [1, *range(1, 21)]
+    assert impatient.gather([copied, user]) == [str(tmp_path / "trace"), len(str(tmp_path / "trace"))]
+    assert (tmp_path / "trace").read_text() == "ran\n"
     assert not any(events for events in impatient.processing().values())
 
 

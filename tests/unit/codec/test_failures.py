@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import traceback
 from typing import Any
 
@@ -93,3 +94,15 @@ def test_killed_worker() -> None:
     restored = decode_failure(failure)
     assert isinstance(restored, KilledWorker)
     assert (restored.task, restored.last_worker, restored.allowed_failures) == ("x", "127.0.0.1:1", 3)
+    assert (restored.reason, restored.exit_code, restored.log) == ("", None, ())
+
+
+def test_killed_worker_with_its_end() -> None:
+    end = failure_pb2.WorkerExit(reason="exit code 3", exit_code=3, log_lines=["a", "b"])
+    failure = failure_pb2.Failure(
+        kind=failure_pb2.FAILURE_KIND_KILLED_WORKER, origin_key="x", worker="w:1", worker_deaths=1, worker_exit=end
+    )
+    restored = pickle.loads(pickle.dumps(decode_failure(failure)))
+    assert isinstance(restored, KilledWorker)
+    assert (restored.reason, restored.exit_code, restored.log) == ("exit code 3", 3, ("a", "b"))
+    assert str(restored).endswith("was w:1: exit code 3. The last lines of its log:\n  a\n  b")
