@@ -101,6 +101,10 @@ METRICS = (
     Metric("set_index_p2p", "the same by p2p", "s", at_most(1), at_most(1)),
     Metric("rechunk_tasks", "`x.rechunk`, 4000x4000, 40 rows to 40 columns, by tasks", "s", at_most(1), at_most(1)),
     Metric("rechunk_p2p", "the same by p2p", "s", at_most(1), at_most(1)),
+    # What is secured costs a quarter more at most.
+    Metric("map_open", "`map(inc, range(10_000))` and `gather`, in the open", "tasks/s"),
+    Metric("map_tls", "the same with TLS", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
+    Metric("map_token", "the same with a token", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
     Metric("startup", "`LocalCluster(n_workers=2)` until the first result", "s", at_most(1.3), at_most(1.3)),
     Metric("memory_held", "scheduler memory, 10,000 results held", "MiB", absolute=at_most(15)),
     # "Given back": what a scheduler keeps for itself after the release of all of them.

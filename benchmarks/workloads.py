@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import sdk_workloads as sdk
+from benchmarks import security_workloads as security
 from benchmarks import shuffle_workloads as shuffle
 from benchmarks.measure import Bench, WarmWatch, Watch
 
@@ -369,6 +370,7 @@ WORKLOADS = (
     Workload(shuffle.set_index_p2p, "shuffles"),
     Workload(shuffle.rechunk_tasks, "shuffles"),
     Workload(shuffle.rechunk_p2p, "shuffles"),
+    Workload(security.secured, "security", own_cluster=True, ours_only=True),
     Workload(startup, "start", own_cluster=True),
     Workload(scheduler_memory, "memory", own_cluster=True),
     Workload(scheduler_core, "core", own_cluster=True, ours_only=True),

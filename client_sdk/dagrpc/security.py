@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrpc import config
-from dagrpc._util.tokens import ANY, check_token, read_tokens, shown_by
+from dagrpc._util.tokens import ANY, check_token, known_to, read_tokens, shown_by
 from dagrpc._util.tokens import ROLES as TOKEN_ROLES
 
 ROLES = ("client", "scheduler", "worker")
@@ -184,6 +184,14 @@ class Security:
         if self.require_encryption:
             found["require_encryption"] = True
         return found
+
+    def fields_for(self, role: str) -> dict[str, Any]:
+        """Return the arguments that make what a process of a role needs, and no secrets of the others."""
+        foreign = {name for name in _PEM_FIELDS if name != "tls_ca_file" and not name.startswith(f"tls_{role}_")}
+        foreign |= set(_TOKEN_FIELDS)
+        tokens = known_to(role, self.tokens)
+        found = {name: value for name, value in self.fields().items() if name not in foreign}
+        return found | {name: tokens[of] for name, of in _TOKEN_FIELDS.items() if of in tokens}
 
     def __repr__(self) -> str:
         # A text may be a key, and a token is a secret.

@@ -21,16 +21,25 @@ from dagrpc._util.versions import installed_version
 @click.option("--spec", "text", default=None, help='JSON or YAML: {"cls": "dagrpc.Worker", "opts": {...}}, or by name.')
 @click.option("--spec-file", default=None, type=click.Path(dir_okay=False, exists=True), help="A file with that.")
 @click.option("--watch-stdin", is_flag=True, help="End at the end of standard input.")
+@click.option("--read-security", is_flag=True, help="Read a Security from there first: a line of JSON.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
 @click.version_option(installed_version("dagrpc"), prog_name="dagrpc spec")
-def spec(args: tuple[str, ...], text: str | None, spec_file: str | None, watch_stdin: bool, log_level: str) -> None:
+def spec(
+    args: tuple[str, ...],
+    text: str | None,
+    spec_file: str | None,
+    watch_stdin: bool,
+    read_security: bool,
+    log_level: str,
+) -> None:
     """Run servers of any class in this process. ARGS go to each, such as the scheduler's address."""
-    from dagrpc_deploy.run_spec import make, read_spec, run_spec
+    from dagrpc_deploy import run_spec as running
 
     prepare(log_level.upper())
     try:
-        specs = read_spec(text, spec_file)
-        asyncio.run(run_spec(lambda: make(specs, args), watch_stdin))
+        specs = running.read_spec(text, spec_file)
+        security = running.read_security() if read_security else None
+        asyncio.run(running.run_spec(lambda: running.make(specs, args, security), watch_stdin))
     except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -58,13 +58,34 @@ def _is_spec(found: Any) -> bool:
     return isinstance(found.get("opts") or {}, Mapping)
 
 
-def make(specs: Mapping[str, Mapping[str, Any]], args: Sequence[str]) -> list[Any]:
-    """Return the objects that specifications name; `args` go to each."""
+def read_security() -> dict[str, Any]:
+    """Return what the first line of standard input says of security.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON object; does not show it.
+    """
+    try:
+        found = json.loads(sys.stdin.buffer.readline())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("the first line of standard input is to hold the arguments of a Security, as JSON")
+    return found
+
+
+def make(
+    specs: Mapping[str, Mapping[str, Any]], args: Sequence[str], security: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Return the objects that specifications name; `args` go to each, and the security, if there is one."""
     made = []
     for name, spec in specs.items():
         options = dict(spec.get("opts") or {})
         if name:
             options.setdefault("name", name)
+        if security:
+            options.setdefault("security", security)
         made.append(load_class(spec["cls"])(*args, **options))
     return made
 

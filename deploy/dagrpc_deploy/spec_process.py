@@ -16,6 +16,7 @@ import dask.config
 from dagrpc import config
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._util.server_status import Status
+from dagrpc.security import Security
 from dagrpc_deploy.process_interface import ProcessInterface
 
 logger = logging.getLogger("dagrpc.deploy")
@@ -43,6 +44,39 @@ class Running(Protocol):
         """End it."""
 
 
+def security_for(given: Any) -> Security | None:
+    """Return the security of a cluster of such processes; None if there is none.
+
+    Parameters
+    ----------
+    given : Security, mapping, bool or None
+        As the user gave it. True: temporary certificates. None: as configured.
+    """
+    if given is True:
+        return Security.temporary()
+    found = Security() if given is False else Security.of(given)
+    return found if found.fields() else None
+
+
+def _settings() -> dict[str, Any]:
+    """Return dask's configuration here without what is not for others' eyes: environments are no place for it."""
+    found = {key: value for key, value in dask.config.global_config.items() if key not in ("scheduler", "get")}
+    for root in ("dagrpc", "distributed"):
+        comm = (found.get(root) or {}).get("comm")
+        if isinstance(comm, Mapping):
+            found[root] = {**found[root], "comm": _without_secrets(comm)}
+    return found
+
+
+def _without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key in ("token", "tokens") or (isinstance(value, str) and "-----BEGIN" in value):
+            continue
+        kept[key] = _without_secrets(value) if isinstance(value, Mapping) else value
+    return kept
+
+
 class SpecProcess(ProcessInterface):
     """Servers in a process somewhere else. Subclasses say where in `_open`.
 
@@ -54,11 +88,21 @@ class SpecProcess(ProcessInterface):
         The scheduler's address, for workers.
     name : optional
         Their name.
+    security : mapping, optional
+        The arguments of their `Security`. It travels over their standard input: neither the command line nor the
+        environment of a process is for secrets.
     """
 
-    def __init__(self, specs: Mapping[str, Mapping[str, Any]], scheduler: str | None = None, name: Any = None) -> None:
+    def __init__(
+        self,
+        specs: Mapping[str, Mapping[str, Any]],
+        scheduler: str | None = None,
+        name: Any = None,
+        security: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(scheduler, name)
         self._specs = dict(specs)
+        self._security = dict(security or {})
         self._process: Running | None = None
         self._last: deque[str] = deque(maxlen=_LAST_WORDS)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -82,15 +126,19 @@ class SpecProcess(ProcessInterface):
             If they do not; with what the process said last.
         """
         arguments = ["-m", "dagrpc.cli", "spec", "--watch-stdin", "--spec", json.dumps(self._specs)]
+        if self._security:
+            arguments.append("--read-security")
         if self.scheduler:
             arguments.append(self.scheduler)
-        here = {key: value for key, value in dask.config.global_config.items() if key not in ("scheduler", "get")}
         timeout = config.get_seconds("nanny.start-timeout") or 60.0
         try:
             async with asyncio.timeout(timeout):
                 self._process = await self._open(
-                    arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(here)}
+                    arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(_settings())}
                 )
+                if self._security:
+                    self._process.stdin.write(json.dumps(self._security).encode() + b"\n")
+                    await self._process.stdin.drain()
                 errors = spawn(self._listen(self._process.stderr), self._tasks)
                 await self._await_addresses(errors)
         except TimeoutError:

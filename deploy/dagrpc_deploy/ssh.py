@@ -10,7 +10,7 @@ from typing import Any
 
 from dagrpc._util.addresses import is_loopback
 from dagrpc_deploy.spec import SpecCluster
-from dagrpc_deploy.spec_process import Running, SpecProcess
+from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
 
 
 class SSHProcess(SpecProcess):
@@ -24,7 +24,7 @@ class SSHProcess(SpecProcess):
         For ``asyncssh.connect``.
     remote_python : str
         Python there.
-    specs, scheduler, name
+    specs, scheduler, name, security
         As for `SpecProcess`.
     """
 
@@ -36,8 +36,9 @@ class SSHProcess(SpecProcess):
         specs: Mapping[str, Mapping[str, Any]],
         scheduler: str | None = None,
         name: Any = None,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(specs, scheduler, name)
+        super().__init__(specs, scheduler, name, security)
         self._host = host
         self._connect_options = dict(connect_options)
         self._python = remote_python
@@ -69,16 +70,22 @@ class SSHScheduler(SSHProcess):
 
     Parameters
     ----------
-    host, connect_options, remote_python
+    host, connect_options, remote_python, security
         As for `SSHProcess`.
     options : mapping
         For `Scheduler`.
     """
 
     def __init__(
-        self, host: str, connect_options: Mapping[str, Any], remote_python: str, options: Mapping[str, Any]
+        self,
+        host: str,
+        connect_options: Mapping[str, Any],
+        remote_python: str,
+        options: Mapping[str, Any],
+        security: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(host, connect_options, remote_python, {"": {"cls": "dagrpc.Scheduler", "opts": dict(options)}})
+        spec = {"cls": "dagrpc.Scheduler", "opts": dict(options)}
+        super().__init__(host, connect_options, remote_python, {"": spec}, security=security)
 
 
 class SSHWorker(SSHProcess):
@@ -88,7 +95,7 @@ class SSHWorker(SSHProcess):
     ----------
     scheduler : str
         The scheduler's address.
-    host, connect_options, remote_python
+    host, connect_options, remote_python, security
         As for `SSHProcess`.
     worker_class : str
         Name of the class.
@@ -105,12 +112,13 @@ class SSHWorker(SSHProcess):
         worker_class: str,
         options: Mapping[str, Any],
         name: Any = None,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         given = dict(options)
         count = given.pop("n_workers", 1)
         names = [str(name)] if count == 1 else [f"{name}-{index}" for index in range(count)]
         specs = {each: {"cls": worker_class, "opts": given} for each in names}
-        super().__init__(host, connect_options, remote_python, specs, scheduler, name)
+        super().__init__(host, connect_options, remote_python, specs, scheduler, name, security)
 
 
 def SSHCluster(
@@ -143,7 +151,8 @@ def SSHCluster(
     remote_python : str or list of str, optional
         Python on the hosts; by default the same path as here.
     **kwargs
-        For `SpecCluster`.
+        For `SpecCluster`. With ``security=True`` it makes certificates of its own. What processes need of a security
+        travels over SSH.
 
     Raises
     ------
@@ -172,6 +181,7 @@ def SSHCluster(
     _asyncssh()
     connect = _each(hosts, connect_options, "connect_options", Mapping)
     pythons = _each(hosts, remote_python, "remote_python", str)
+    security = security_for(kwargs.pop("security", None))
     local = all(host == "localhost" or is_loopback(host) for host in hosts)
     scheduler = {
         "cls": SSHScheduler,
@@ -179,6 +189,7 @@ def SSHCluster(
             "host": hosts[0],
             "connect_options": connect[0] or {},
             "remote_python": pythons[0] or sys.executable,
+            **({} if security is None else {"security": security.fields_for("scheduler")}),
             "options": {"host": "127.0.0.1" if local else "0.0.0.0", **(scheduler_options or {})},
         },
     }
@@ -193,11 +204,12 @@ def SSHCluster(
                 "remote_python": pythons[index + 1] or sys.executable,
                 "worker_class": worker_class,
                 "options": dict(worker_options or {}),
+                **({} if security is None else {"security": security.fields_for("worker")}),
             },
         }
         if count > 1:
             workers[index]["group"] = [f"-{number}" for number in range(count)]
-    return SpecCluster(workers=workers, scheduler=scheduler, **{"name": "SSHCluster", **kwargs})
+    return SpecCluster(workers=workers, scheduler=scheduler, security=security, **{"name": "SSHCluster", **kwargs})
 
 
 def _asyncssh() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, processes_and_threads
 from dagrpc_deploy.spec import SpecCluster
-from dagrpc_deploy.spec_process import Running, SpecProcess
+from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
 
 
 class Subprocess(SpecProcess):
@@ -37,12 +37,15 @@ class SubprocessScheduler(Subprocess):
 
     Parameters
     ----------
+    security : mapping, optional
+        As for `SpecProcess`.
     **options
         For `Scheduler`.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__({"scheduler": {"cls": "dagrpc.Scheduler", "opts": {"allow_code": True, **options}}})
+    def __init__(self, security: Mapping[str, Any] | None = None, **options: Any) -> None:
+        spec = {"cls": "dagrpc.Scheduler", "opts": {"allow_code": True, **options}}
+        super().__init__({"scheduler": spec}, security=security)
         # It has no name of its own.
         self._specs = {"": self._specs["scheduler"]}
 
@@ -58,6 +61,8 @@ class SubprocessWorker(Subprocess):
         The class.
     worker_kwargs : mapping
         For it.
+    security : mapping, optional
+        As for `SpecProcess`.
     """
 
     def __init__(
@@ -66,9 +71,10 @@ class SubprocessWorker(Subprocess):
         name: Any = None,
         worker_class: str = "dagrpc.Nanny",
         worker_kwargs: Mapping[str, Any] | None = None,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         spec = {"cls": worker_class, "opts": {"name": str(name), **(worker_kwargs or {})}}
-        super().__init__({"": spec}, scheduler, name)
+        super().__init__({"": spec}, scheduler, name, security)
 
 
 def SubprocessCluster(
@@ -98,7 +104,7 @@ def SubprocessCluster(
     n_workers, threads_per_worker : int, optional
         How many workers of how many threads; by default what suits the machine.
     **kwargs
-        For `SpecCluster`.
+        For `SpecCluster`. With ``security=True`` it makes certificates of its own.
 
     Raises
     ------
@@ -120,19 +126,30 @@ def SubprocessCluster(
         n_workers = max(1, cpu_count() // (threads_per_worker or 1))
     threads = threads_per_worker or max(1, cpu_count() // max(n_workers, 1))
     where = {} if host is None else {"host": host}
+    security = security_for(kwargs.pop("security", None))
     worker = {
         "cls": SubprocessWorker,
         "options": {
+            **({} if security is None else {"security": security.fields_for("worker")}),
             "worker_class": worker_class,
             "worker_kwargs": {"nthreads": threads, "silence_logs": silence_logs, **where, **(worker_kwargs or {})},
         },
     }
     scheduler = {
         "cls": SubprocessScheduler,
-        "options": {"port": scheduler_port, **where, **(scheduler_kwargs or {})},
+        "options": {
+            **({} if security is None else {"security": security.fields_for("scheduler")}),
+            "port": scheduler_port,
+            **where,
+            **(scheduler_kwargs or {}),
+        },
     }
     return SpecCluster(
-        workers=dict.fromkeys(range(n_workers), worker), scheduler=scheduler, worker=worker, **_named(kwargs)
+        workers=dict.fromkeys(range(n_workers), worker),
+        scheduler=scheduler,
+        worker=worker,
+        security=security,
+        **_named(kwargs),
     )
 
 

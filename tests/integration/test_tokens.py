@@ -18,7 +18,7 @@ from dagrpc._io.channels import open_channel
 from dagrpc._io.health import check
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError
+from dagrpc.exceptions import CodeNotAllowedError
 from tests.contract.rpcs import by_target, calls_of, outcome
 from tests.integration.test_security import use
 
@@ -172,38 +172,3 @@ def use_a_little(client: Client) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         client.submit(lambda: 1 / 0).result(timeout=TIMEOUT)
     assert TOKEN not in str(caught.getrepr(showlocals=False))
-
-
-def test_what_is_beyond_a_limit_is_told_by_name() -> None:
-    settings = {
-        "dagrpc.comm.limits.calls-per-connection": 3,
-        "dagrpc.comm.limits.metadata-size": 8192,
-        "dagrpc.scheduler.limits.graph-tasks": 500,
-    }
-    with dask.config.set(settings), LocalCluster(n_workers=1, threads_per_worker=1) as cluster:
-
-        async def flood(address: str) -> list[Any]:
-            channel = open_channel(address, CONTROL_CHANNEL)
-            calls = [channel.stream_stream("/dagrpc.v1.SchedulerService/UpdateGraph")() for _ in range(5)]
-            try:
-                done, _ = await asyncio.wait(
-                    [asyncio.ensure_future(call.code()) for call in calls],
-                    return_when=asyncio.FIRST_COMPLETED,
-                    timeout=20,
-                )
-                large = channel.unary_unary("/dagrpc.v1.SchedulerService/WhoHas")
-                with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await large(b"", metadata=(("x", "y" * 20_000),), timeout=20)
-                assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-                return [task.result() for task in done]
-            finally:
-                for call in calls:
-                    call.cancel()
-                await channel.close()
-
-        codes = get_loop().run(flood(cluster.scheduler_address), TIMEOUT)
-        assert codes
-        assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        with Client(cluster) as client:
-            assert client.submit(sum, [1, 2, 3]).result(timeout=TIMEOUT) == 6
-    assert LimitReachedError.reason == "LIMIT_REACHED"

@@ -108,6 +108,11 @@ def shown_by(role: str, tokens: Mapping[str, str]) -> str | None:
     )
 
 
+def known_to(role: str, tokens: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process of a role has to have of tokens: its own, and digests of the others."""
+    return {name: token if name in (role, ANY) else _DIGEST + _digest(token).hex() for name, token in tokens.items()}
+
+
 class Accepted:
     """The tokens that a service accepts. It keeps their digests only.
 
