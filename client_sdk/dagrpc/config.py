@@ -42,6 +42,9 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.validate": False,
     # Root tasks beyond this many times the threads of a worker wait on the scheduler; inf: none do.
     "scheduler.worker-saturation": 1.1,
+    # Whether idle workers get tasks that busy ones have not started, and how often that is looked at.
+    "scheduler.work-stealing": True,
+    "scheduler.work-stealing-interval": 1.0,
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.

@@ -286,6 +286,8 @@ class SimulatedCluster:
             if isinstance(event, scheduler_events.WorkerAdded):
                 self.sessions[event.address] = self.joining[event.address].popleft()
                 break
+        if self.random.random() < 0.2:
+            batch.append(scheduler_events.BalanceDue())
         self._handle(batch)
 
     def _handle(self, batch: list[scheduler_events.Event]) -> None:

@@ -33,7 +33,13 @@ class Play:
         self.scenario = scenario
         self.cluster = SimulatedCluster(
             scenario.seed,
-            CoreConfig(allowed_failures=ALLOWED_FAILURES, worker_saturation=scenario.saturation),
+            CoreConfig(
+                allowed_failures=ALLOWED_FAILURES,
+                worker_saturation=scenario.saturation,
+                # Whatever can be stolen is.
+                steal_latency=0.0,
+                steal_gain=0.0,
+            ),
             WorkerCoreConfig(lookahead=scenario.lookahead, executors={"gpu": 1}, gathers=4, gather_attempts=2),
             scenario.trouble,
         )

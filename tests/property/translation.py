@@ -45,6 +45,8 @@ def order_of(effect: Any) -> worker_events.Event | None:
             )
         case effects.FreeKeys():
             return worker_events.KeysFreed(effect.keys)
+        case effects.AskToGiveUp():
+            return worker_events.StealRequested(effect.key, effect.run_id)
         case effects.AcquireReplicas():
             return worker_events.ReplicasRequested(effect.data)
         case effects.RemoveReplicas():
@@ -69,6 +71,8 @@ def report_of(worker: str, instruction: instructions.Instruction) -> scheduler_e
             return scheduler_events.ReplicasAdded(worker, sizes)
         case instructions.ReportReplicasRemoved(keys):
             return scheduler_events.ReplicasRemoved(worker, keys)
+        case instructions.ReportStealAnswer(key, run_id, answer):
+            return scheduler_events.StealAnswered(worker, key, run_id, answer)
         case instructions.ReportDataMissing(key, holder):
             return scheduler_events.DataMissing(worker, key, holder)
     return None

@@ -50,6 +50,8 @@ def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) ->
     task.processing_on = None
     if worker.long_running:
         worker.long_running.pop(task, None)
+    if state.steals.pending:
+        state.steals.pending.pop(task, None)
     # Sums of rounded numbers drift; an idle worker's does not.
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
     if task.options is not NO_OPTIONS:

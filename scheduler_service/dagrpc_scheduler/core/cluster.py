@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RUNNING: Final = "running"
 """The only status in which a worker is given tasks."""
+PAUSED: Final = "paused"
+"""The status of a worker that starts none of the tasks which it has, for want of memory."""
 
 NO_LIMIT: Final = 2**62
 """Larger than any number of tasks."""

@@ -45,6 +45,21 @@ class CoreConfig:
     """Bytes of expected results, per thread, up to which that holds."""
     cover_tasks: int = 256
     """Tasks, per thread, up to which that holds."""
+    work_stealing: bool = True
+    """Whether idle workers get tasks that busy ones have not started."""
+    steal_latency: float = 0.01
+    """Seconds that it takes to have a task given back and sent elsewhere, apart from the data that it uses."""
+    steal_gain: float = 0.05
+    """Seconds by which a task has to start sooner to be moved. More than what covers a round trip: short tasks in
+    flight are where they should be."""
+    victims_considered: int = 32
+    """How many busy workers, the busiest, idle ones get tasks from in one pass."""
+    thieves_considered: int = 8
+    """How many idle workers are compared for each task."""
+    steal_considered: int = 256
+    """How many tasks of a busy worker are looked at in one pass, those that it got last."""
+    steals_at_once: int = 1_000
+    """How many tasks are moved in one pass."""
     no_workers_timeout: float | None = None
     """Seconds after which a task that no worker may run fails; None: never."""
     unknown_key_patience: float = 0.0

@@ -45,6 +45,15 @@ class FreeKeys:
 
 
 @dataclass(slots=True)
+class AskToGiveUp:
+    """`worker` is to give a task back, unless it has started it, and to say so."""
+
+    worker: str
+    key: str
+    run_id: int
+
+
+@dataclass(slots=True)
 class AcquireReplicas:
     """`worker` is to fetch copies of results and keep them."""
 
@@ -175,6 +184,7 @@ class RejectGraph:
 Effect: TypeAlias = (
     ComputeTask
     | FreeKeys
+    | AskToGiveUp
     | AcquireReplicas
     | RemoveReplicas
     | RefreshWhoHas

@@ -275,6 +275,18 @@ class TaskLongRunning:
 
 
 @dataclass(slots=True)
+class StealAnswered:
+    """A worker answers an `AskToGiveUp`."""
+
+    worker: str
+    key: str
+    run_id: int
+    state: str
+    """What the task's state was there: it was given up unless it had been started."""
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class ReplicasAdded:
     """A worker holds copies of results (fetched, or put there by a client)."""
 
@@ -341,6 +353,13 @@ class RestartRequested:
 
 
 @dataclass(slots=True)
+class BalanceDue:
+    """It is time to look whether idle workers could help busy ones."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class TimePassed:
     """Nothing happened; time-outs may be due."""
 
@@ -365,6 +384,7 @@ Event: TypeAlias = (
     | TaskErred
     | TaskRescheduled
     | TaskLongRunning
+    | StealAnswered
     | ReplicasAdded
     | ReplicasRemoved
     | DataMissing
@@ -372,5 +392,6 @@ Event: TypeAlias = (
     | ResultsDiscarded
     | PlacesAdvised
     | RestartRequested
+    | BalanceDue
     | TimePassed
 )

@@ -48,6 +48,7 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
     _check_groups(state)
     _check_shared(state)
     _check_expected(state)
+    _check_steals(state)
     if filled:
         _check_filled(state)
 
@@ -202,6 +203,13 @@ def _check_expected(state: SchedulerState) -> None:
         _require(bool(clients), "nobody expects a key", key)
         for client in clients:
             _require(state.clients.get(client.name) is client, "a client that is gone expects a key", key, client)
+
+
+def _check_steals(state: SchedulerState) -> None:
+    for task, steal in state.steals.pending.items():
+        _require(state.tasks.get(task.key) is task, "asked for, but not live", task)
+        _require(task.processing_on is steal.victim, "asked for where it is not", task, steal.victim)
+        _require(not task.options.actor, "an actor is to be moved", task)
 
 
 def _check_shared(state: SchedulerState) -> None:

@@ -9,7 +9,7 @@ from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.config import DEFAULT_CONFIG, CoreConfig
 from dagrpc_scheduler.core.effects import Effect
 from dagrpc_scheduler.core.events import Event
-from dagrpc_scheduler.core.handlers import admin, clients, graph, replicas, shuffles, tasks, workers
+from dagrpc_scheduler.core.handlers import admin, clients, graph, replicas, shuffles, stealing, tasks, workers
 from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replicas import send_refreshes
@@ -39,6 +39,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.TaskErred: tasks.task_erred,
     events.TaskRescheduled: tasks.task_rescheduled,
     events.TaskLongRunning: tasks.task_long_running,
+    events.StealAnswered: stealing.steal_answered,
     events.ReplicasAdded: replicas.replicas_added,
     events.ReplicasRemoved: replicas.replicas_removed,
     events.DataMissing: replicas.data_missing,
@@ -46,6 +47,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.ResultsDiscarded: shuffles.results_discarded,
     events.PlacesAdvised: shuffles.places_advised,
     events.RestartRequested: admin.restart_requested,
+    events.BalanceDue: stealing.balance_due,
     events.TimePassed: admin.time_passed,
 }
 
@@ -103,6 +105,8 @@ class SchedulerCore:
                 check(state)
         if state.queue.size:
             fill(state)
+        if state.balance_due:
+            stealing.balance(state)
         for worker in state.open_frees:
             worker.open_free = None
         state.open_frees.clear()

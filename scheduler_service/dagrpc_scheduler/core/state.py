@@ -13,6 +13,7 @@ from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.shared import SharedRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry
+from dagrpc_scheduler.core.steals import StealBook
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from dagrpc_scheduler.policies.load import LoadIndex, fullness_of, load_of
@@ -27,6 +28,7 @@ class SchedulerState:
         "aliases",
         "allowed_cache",
         "announced",
+        "balance_due",
         "clients",
         "complete_graphs",
         "config",
@@ -53,6 +55,7 @@ class SchedulerState:
         "running",
         "shared",
         "spans",
+        "steals",
         "stimulus",
         "story",
         "stranded",
@@ -83,6 +86,8 @@ class SchedulerState:
         self.shared = SharedRegistry()
         self.spans = SpanRegistry()
         self.story = Story(config.story_length)
+        self.steals = StealBook()
+        """Tasks that workers were asked to give back."""
 
         self.workers: dict[str, WorkerState] = {}
         """Workers by address."""
@@ -117,6 +122,8 @@ class SchedulerState:
         """What led to it."""
         self.payload: Any = None
         """The result that came with it."""
+        self.balance_due = False
+        """Whether a worker came, or can do more, so that it may help others."""
         self.recommendations: deque[tuple[TaskState, StateName]] = deque()
         """Transitions to try, in order."""
         self.ready: list[TaskState] = []

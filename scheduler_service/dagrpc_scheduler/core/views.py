@@ -282,6 +282,18 @@ def unrunnable(core: SchedulerCore) -> dict[str, float]:
     return {task.key: since for task, since in core.state.unrunnable.items()}
 
 
+def stealing(core: SchedulerCore) -> dict[str, float]:
+    """Return how many tasks workers were asked to give back so far, and what came of it."""
+    book = core.state.steals
+    return {
+        "requested": book.requested,
+        "requested_seconds": book.requested_seconds,
+        "confirmed": book.confirmed,
+        "refused": book.refused,
+        "pending": sum(not steal.refused for steal in book.pending.values()),
+    }
+
+
 def total_occupancy(core: SchedulerCore) -> float:
     """Return the seconds for which all that is assigned and queued is expected to keep one thread busy."""
     unknown = core.state.config.unknown_task_duration

@@ -39,6 +39,7 @@ def describe(service: SchedulerService) -> dict[str, Any]:
         "unrunnable": views.unrunnable(core),
         "queued": views.queued_count(core),
         "total_occupancy": views.total_occupancy(core),
+        "stealing": views.stealing(core),
         "transition_log": [list(entry) for entry in views.story(core)],
         "config": asdict(core.state.config),
     }

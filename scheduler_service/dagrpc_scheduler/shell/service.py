@@ -46,6 +46,7 @@ from dagrpc_scheduler.shell.reports import Reports
 from dagrpc_scheduler.shell.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
+from dagrpc_scheduler.shell.stealing import Stealing
 from dagrpc_scheduler.shell.timers import Timers
 from dagrpc_scheduler.shell.topics import EventLog
 
@@ -247,6 +248,7 @@ class SchedulerService:
         await self.scheduler_plugins.preload()
         FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
+        spawn(Stealing(self).run(), self.tasks)
         logger.info("Scheduler %s listens at %s", self.id, self.address)
         warn_if_open("Scheduler", self.address, self.options.host, self.credentials)
 

@@ -176,6 +176,7 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
         worker, {ref.key: ref.nbytes for ref in m.data}, stimulus
     ),
     "replicas_removed": lambda worker, m, stimulus: events.ReplicasRemoved(worker, list(m.keys), stimulus),
+    "steal_answer": lambda worker, m, stimulus: events.StealAnswered(worker, m.key, m.run_id, m.state, stimulus),
     "data_missing": lambda worker, m, stimulus: events.DataMissing(worker, m.key, m.worker, stimulus),
     "resources_changed": lambda worker, m, stimulus: events.WorkerResourcesChanged(
         worker, _amounts(m.resources), stimulus

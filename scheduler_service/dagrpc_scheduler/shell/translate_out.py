@@ -193,6 +193,11 @@ def _refs(data: Iterable[tuple[str, int, tuple[str, ...]]]) -> list[DataRef]:
     return [DataRef(key=key, nbytes=nbytes, workers=holders) for key, nbytes, holders in data]
 
 
+def _steal(batch: WorkerBatch, effect: effects.AskToGiveUp, command: WorkerCommand) -> None:
+    command.steal.key = effect.key
+    command.steal.run_id = effect.run_id
+
+
 def _close(batch: WorkerBatch, effect: effects.CloseWorker, command: WorkerCommand) -> None:
     command.close.CopyFrom(worker_session_pb2.CloseWorker(reason=effect.reason, restart=effect.restart))
 
@@ -205,6 +210,7 @@ def _end_shuffle(batch: WorkerBatch, effect: effects.EndShuffle, command: Worker
 _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], None]] = {
     effects.ComputeTask: WorkerBatch.compute,
     effects.FreeKeys: _free,
+    effects.AskToGiveUp: _steal,
     effects.AcquireReplicas: lambda batch, effect, command: command.acquire_replicas.data.extend(_refs(effect.data)),
     effects.RemoveReplicas: lambda batch, effect, command: command.remove_replicas.keys.extend(effect.keys),
     effects.RefreshWhoHas: lambda batch, effect, command: command.refresh_who_has.data.extend(_refs(effect.data)),

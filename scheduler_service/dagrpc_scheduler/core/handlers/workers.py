@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc_scheduler.core.assignment import leave_worker
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
+from dagrpc_scheduler.core.cluster import PAUSED, RUNNING, WorkerState
 from dagrpc_scheduler.core.effects import CoreFailure
 from dagrpc_scheduler.core.events import (
     WorkerAdded,
@@ -14,6 +14,7 @@ from dagrpc_scheduler.core.events import (
     WorkerResourcesChanged,
     WorkerStatusChanged,
 )
+from dagrpc_scheduler.core.handlers.stealing import relieve
 from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
 from dagrpc_scheduler.core.replicas import holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
@@ -59,7 +60,7 @@ def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
 
 
 def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
-    """Give a worker tasks from now on, or none. What it has it keeps."""
+    """Give a worker tasks from now on, or none. What it has it keeps, unless it is paused and others can run it."""
     worker = state.workers.get(event.address)
     if worker is None or worker.status == event.status:
         return
@@ -68,6 +69,8 @@ def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> 
     worker.status = event.status
     if worker.status == RUNNING:
         _start_giving(state, worker)
+    elif worker.status == PAUSED:
+        relieve(state, worker)
 
 
 def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
@@ -89,6 +92,7 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.rooms.add(worker)
     state.allowed_cache.clear()
     _offer_unrunnable(state, worker)
+    state.balance_due = True
 
 
 def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:

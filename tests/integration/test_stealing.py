@@ -1,0 +1,184 @@
+"""Work moves to idle workers, with real processes, and never runs twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dagrpc
+from dagrpc import Client, Event, LocalCluster, get_worker, wait
+
+OFTEN = {"scheduler.work-stealing-interval": "50 ms"}
+
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    with dagrpc.config.set(OFTEN):
+        yield
+
+
+def mark(folder: str, number: int, gate: str = "", seconds: float = 0.0, *needs: Any) -> str:
+    """Leave a mark of this run, wait until the gate is open, and return where it ran."""
+    address = get_worker().address
+    with (Path(folder) / str(number)).open("a") as file:
+        file.write(address + "\n")
+    if gate:
+        Event(gate).wait(timeout=60)
+    if seconds:
+        time.sleep(seconds)
+    return address
+
+
+def runs(folder: Path) -> dict[str, int]:
+    return {path.name: len(path.read_text().splitlines()) for path in folder.iterdir()}
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def place(client: Client) -> list[str]:
+    return list(client.scheduler_info()["workers"])
+
+
+def steps(client: Client) -> list[Any]:
+    return [step for _, entries in client.get_events("stealing") for step in entries]
+
+
+@pytest.mark.usefixtures("often")
+def test_tasks_beside_their_data_spread_to_idle_workers_and_run_once(tmp_path: Path) -> None:
+    with LocalCluster(n_workers=3, threads_per_worker=1, memory_limit=0) as cluster, Client(cluster) as client:
+        first = place(client)[0]
+        (data,) = client.scatter([b"x" * 1000], workers=[first])
+        futures = [client.submit(mark, str(tmp_path), n, "", 0.05, data, pure=False) for n in range(60)]
+        places = Counter(client.gather(futures))
+        assert set(runs(tmp_path).values()) == {1}
+        assert len(runs(tmp_path)) == 60
+        assert len(places) == 3
+        assert min(places.values()) >= 10
+
+
+@pytest.mark.usefixtures("often")
+def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: Path) -> None:
+    """Tasks were expected to be short, and all were given to workers; then one of them blocks its worker."""
+    with (
+        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        gates = [Event("first", client=client), Event("second", client=client)]
+        blocked = place(client)[0]
+        long = client.submit(mark, str(tmp_path), -1, "first", workers=[blocked], pure=False)
+        until(lambda: (tmp_path / "-1").exists(), "the long task does not start")
+        futures = [
+            client.submit(mark, str(tmp_path), n, "", 0.01, workers=[blocked], allow_other_workers=True, pure=False)
+            for n in range(20)
+        ]
+        wait(futures, timeout=60)
+        assert not long.done()
+        assert blocked not in client.gather(futures)
+        for gate in gates:
+            gate.set()
+        assert long.result(timeout=60) == blocked
+        assert set(runs(tmp_path).values()) == {1}
+
+
+@pytest.mark.usefixtures("often")
+def test_a_worker_that_joins_late_gets_its_share(tmp_path: Path) -> None:
+    with (
+        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        gate = Event("gate", client=client)
+        futures = client.map(mark, [str(tmp_path)] * 30, range(30), ["gate"] * 30, pure=False)
+        until(lambda: runs(tmp_path), "nothing starts")
+        cluster.scale(2)
+        # The first worker is still at its first task: what the new one starts it was given since.
+        until(lambda: len(runs(tmp_path)) == 2, "the new worker gets nothing")
+        gate.set()
+        places = Counter(client.gather(futures))
+        assert min(places.values()) >= 5
+        assert set(runs(tmp_path).values()) == {1}
+        requests = [step for step in steps(client) if step[0] == "request"]
+        assert requests
+        assert requests[0][3] in places
+
+
+@pytest.mark.usefixtures("often")
+def test_restricted_tasks_and_actors_stay(tmp_path: Path) -> None:
+    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0) as cluster, Client(cluster) as client:
+        only, _ = place(client)
+        futures = [client.submit(mark, str(tmp_path), n, "", 0.05, workers=[only], pure=False) for n in range(20)]
+        assert set(client.gather(futures)) == {only}
+        assert steps(client) == []
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    off = {"scheduler.work-stealing": False, "scheduler.worker-saturation": float("inf"), **OFTEN}
+    with (
+        dagrpc.config.set(off),
+        LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        futures = client.map(mark, [str(tmp_path)] * 10, range(10), [""] * 10, [0.05] * 10, pure=False)
+        until(lambda: runs(tmp_path), "nothing starts")
+        cluster.scale(2)
+        client.wait_for_workers(2, timeout=60)
+        assert len(set(client.gather(futures))) == 1
+        assert steps(client) == []
+
+
+def test_tasks_of_a_paused_worker_are_run_by_others() -> None:
+    started = threading.Event()
+    finish = threading.Event()
+
+    def first() -> str:
+        started.set()
+        finish.wait(60)
+        return str(get_worker().address)
+
+    with (
+        dagrpc.config.set({"scheduler.work-stealing": False}),
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        paused = place(client)[0]
+        futures = [
+            client.submit(first, workers=[paused], pure=False),
+            *(
+                client.submit(lambda: get_worker().address, workers=[paused], allow_other_workers=True, pure=False)
+                for _ in range(5)
+            ),
+        ]
+        assert started.wait(60)
+        (worker,) = [worker for worker in cluster.workers.values() if worker.address == paused]
+        worker.status = "paused"
+        wait(futures[1:], timeout=60)
+        assert paused not in client.gather(futures[1:])
+        finish.set()
+        assert futures[0].result(timeout=60) == paused
+
+
+@pytest.mark.usefixtures("often")
+def test_a_victim_that_dies_costs_nothing_but_time(tmp_path: Path) -> None:
+    with (
+        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        first = place(client)[0]
+        (data,) = client.scatter([b"x"], workers=[first], broadcast=True)
+        futures = [client.submit(mark, str(tmp_path), n, "", 0.02, data, pure=False) for n in range(40)]
+        until(lambda: len(runs(tmp_path)) > 5, "nothing starts")
+        client.restart_workers([first], timeout=60)
+        assert len(client.gather(futures)) == 40
