@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
+import numpy as np
 import pytest
 
-import dagrpc
 from dagrpc import Client, Event, LocalCluster, get_worker, wait
 
-OFTEN = {"scheduler.work-stealing-interval": "50 ms"}
+LIMIT = 300 * 2**20
+
+OFTEN = {"distributed.scheduler.work-stealing-interval": "50 ms"}
 
 
 @pytest.fixture
 def often() -> Iterator[None]:
-    with dagrpc.config.set(OFTEN):
+    with dask.config.set(OFTEN):
         yield
 
 
@@ -71,11 +73,11 @@ def test_tasks_beside_their_data_spread_to_idle_workers_and_run_once(tmp_path: P
 def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: Path) -> None:
     """Tasks were expected to be short, and all were given to workers; then one of them blocks its worker."""
     with (
-        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        dask.config.set({"distributed.scheduler.worker-saturation": float("inf")}),
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
-        gates = [Event("first", client=client), Event("second", client=client)]
+        gate = Event("first", client=client)
         blocked = place(client)[0]
         long = client.submit(mark, str(tmp_path), -1, "first", workers=[blocked], pure=False)
         until(lambda: (tmp_path / "-1").exists(), "the long task does not start")
@@ -86,8 +88,7 @@ def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: 
         wait(futures, timeout=60)
         assert not long.done()
         assert blocked not in client.gather(futures)
-        for gate in gates:
-            gate.set()
+        gate.set()
         assert long.result(timeout=60) == blocked
         assert set(runs(tmp_path).values()) == {1}
 
@@ -95,7 +96,7 @@ def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: 
 @pytest.mark.usefixtures("often")
 def test_a_worker_that_joins_late_gets_its_share(tmp_path: Path) -> None:
     with (
-        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        dask.config.set({"distributed.scheduler.worker-saturation": float("inf")}),
         LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
@@ -124,9 +125,13 @@ def test_restricted_tasks_and_actors_stay(tmp_path: Path) -> None:
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
-    off = {"scheduler.work-stealing": False, "scheduler.worker-saturation": float("inf"), **OFTEN}
+    off = {
+        "distributed.scheduler.work-stealing": False,
+        "distributed.scheduler.worker-saturation": float("inf"),
+        **OFTEN,
+    }
     with (
-        dagrpc.config.set(off),
+        dask.config.set(off),
         LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
@@ -138,41 +143,41 @@ def test_it_can_be_switched_off(tmp_path: Path) -> None:
         assert steps(client) == []
 
 
-def test_tasks_of_a_paused_worker_are_run_by_others() -> None:
-    started = threading.Event()
-    finish = threading.Event()
+def fill_up(gate: str, nbytes: int) -> str:
+    """Use as much memory as the worker may, once the gate is open, and go on."""
+    Event(gate).wait(timeout=60)
+    worker = get_worker()
+    worker.held = np.ones(nbytes, dtype="u1")
+    Event(gate + " again").wait(timeout=60)
+    return str(worker.address)
 
-    def first() -> str:
-        started.set()
-        finish.wait(60)
-        return str(get_worker().address)
 
+@pytest.mark.timeout(120)
+def test_tasks_of_a_paused_worker_are_run_by_others(tmp_path: Path) -> None:
+    settings = {"distributed.scheduler.work-stealing": False, "distributed.worker.memory.terminate": False}
     with (
-        dagrpc.config.set({"scheduler.work-stealing": False}),
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, memory_limit=0) as cluster,
+        dask.config.set(settings),
+        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=LIMIT) as cluster,
         Client(cluster) as client,
     ):
-        paused = place(client)[0]
-        futures = [
-            client.submit(first, workers=[paused], pure=False),
-            *(
-                client.submit(lambda: get_worker().address, workers=[paused], allow_other_workers=True, pure=False)
-                for _ in range(5)
-            ),
-        ]
-        assert started.wait(60)
-        (worker,) = [worker for worker in cluster.workers.values() if worker.address == paused]
-        worker.status = "paused"
-        wait(futures[1:], timeout=60)
-        assert paused not in client.gather(futures[1:])
-        finish.set()
-        assert futures[0].result(timeout=60) == paused
+        gate, again = Event("full", client=client), Event("full again", client=client)
+        address = place(client)[0]
+        first = client.submit(fill_up, "full", LIMIT, workers=[address], pure=False)
+        loose = {"workers": [address], "allow_other_workers": True, "pure": False}
+        futures = [client.submit(mark, str(tmp_path), number, **loose) for number in range(5)]
+        gate.set()
+        wait(futures, timeout=60)
+        assert address not in client.gather(futures)
+        assert not first.done()
+        again.set()
+        assert first.result(timeout=60) == address
+        assert set(runs(tmp_path).values()) == {1}
 
 
 @pytest.mark.usefixtures("often")
 def test_a_victim_that_dies_costs_nothing_but_time(tmp_path: Path) -> None:
     with (
-        dagrpc.config.set({"scheduler.worker-saturation": float("inf")}),
+        dask.config.set({"distributed.scheduler.worker-saturation": float("inf")}),
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0) as cluster,
         Client(cluster) as client,
     ):
