@@ -13,6 +13,7 @@
      │    ├── CodeNotAllowedError       (PermissionError)
      │    ├── NotAuthenticatedError     (PermissionError)
      │    ├── LimitReachedError
+     │    ├── TooLargeError             (ValueError)
      │    ├── NotReadyError             (OSError)
      │    ├── DuplicateWorkerError      (ValueError)
      │    ├── NotSameHostError
@@ -80,6 +81,7 @@ __all__ = [
     "ShuffleClosedError",
     "TaskInterrupted",
     "TaskTimeout",
+    "TooLargeError",
     "UnknownKeyError",
     "UnknownPluginError",
     "UnknownSessionError",
@@ -201,6 +203,12 @@ class LimitReachedError(DagrpcError):
     """A limit was reached; the message names it."""
 
     reason = "LIMIT_REACHED"
+
+
+class TooLargeError(DagrpcError, ValueError):
+    """A message or a graph is larger than a service takes; see ``comm.limits`` and ``scheduler.limits``."""
+
+    reason = "TOO_LARGE"
 
 
 class NotReadyError(DagrpcError, OSError):

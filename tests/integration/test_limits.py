@@ -13,13 +13,13 @@ import dask
 import grpc
 import pytest
 
-from dagrpc import Client, LocalCluster, SchedulerPlugin, WorkerPlugin
+from dagrpc import CancelledError, Client, LocalCluster, SchedulerPlugin, WorkerPlugin
 from dagrpc._io.limits import CallLimits
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import message_limit
 from dagrpc._io.roles import RUNS_CODE_ON_SCHEDULER
 from dagrpc._util.versions import own_versions
-from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError
+from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError, TooLargeError
 from dagrpc.v1 import client_session_pb2 as client_pb2
 from dagrpc.v1 import common_pb2, worker_session_pb2
 
@@ -120,8 +120,17 @@ def test_messages_and_metadata_that_are_too_large(cluster: LocalCluster) -> None
         return codes
 
     assert ask(cluster, send) == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
-    with Client(cluster) as client, pytest.raises(LimitReachedError, match=r"comm\.limits\.message-size"):
+    with Client(cluster) as client, pytest.raises(TooLargeError, match=r"comm\.limits\.message-size"):
         client.set_metadata("large", "x" * (5 * 2**20))
+
+
+def test_a_graph_that_is_too_large_is_told_to_who_submits_it(cluster: LocalCluster) -> None:
+    with Client(cluster) as client:
+        future = client.map(abs, range(700))[-1]
+        with pytest.raises((CancelledError, TooLargeError)):
+            future.result(timeout=TIMEOUT)
+    with Client(cluster) as client:
+        assert client.submit(sum, [1, 2, 3]).result(timeout=TIMEOUT) == 6
 
 
 def test_more_streams_than_one_connection_may_have(cluster: LocalCluster) -> None:
@@ -143,15 +152,19 @@ def test_more_streams_than_one_connection_may_have(cluster: LocalCluster) -> Non
     assert "comm.limits.calls-per-connection" in details
 
 
-def test_counting_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_calls() -> None:
     with dask.config.set({"dagrpc.comm.limits.calls": 3, "dagrpc.comm.limits.calls-per-connection": 2}):
         limits = CallLimits()
-    with limits.counted("a", "rpc"), limits.counted("a", "rpc"):
-        with pytest.raises(LimitReachedError, match="per-connection"), limits.counted("a", "rpc"):
-            pass
-        with limits.counted("b", "rpc"), pytest.raises(LimitReachedError, match=r"comm\.limits\.calls\)"):
-            limits.counted("c", "rpc").__enter__()
-        assert limits.under_way == 2
+    for _ in range(2):
+        limits.begin("a", "rpc")
+    with pytest.raises(LimitReachedError, match="per-connection"):
+        limits.begin("a", "rpc")
+    limits.begin("b", "rpc")
+    with pytest.raises(LimitReachedError, match=r"comm\.limits\.calls\)"):
+        limits.begin("c", "rpc")
+    assert limits.under_way == 3
+    for connection in ("a", "a", "b"):
+        limits.end(connection)
     assert limits.under_way == 0
     assert not limits._by_connection
     for key, read in (("calls", CallLimits), ("message-size", message_limit)):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from dagrpc import config
 from dagrpc.exceptions import LimitReachedError
 
@@ -17,46 +13,39 @@ class CallLimits:
     ------
     ValueError
         If a limit is less than 1.
-
-    Examples
-    --------
-    >>> limits = CallLimits()
-    >>> with limits.counted("ipv4:127.0.0.1:40000", "WorkerService.GetData"):
-    ...     limits.under_way
-    1
     """
 
     def __init__(self) -> None:
         self._each = _positive("comm.limits.calls-per-connection")
         self._all = _positive("comm.limits.calls")
-        self._by_connection: Counter[str] = Counter()
+        self._by_connection: dict[str, int] = {}
         self.under_way = 0
 
-    @contextmanager
-    def counted(self, connection: str, rpc: str) -> Iterator[None]:
-        """Count a call while it lasts.
+    def begin(self, connection: str, rpc: str) -> None:
+        """Count a call; `end` is to follow.
 
         Raises
         ------
         LimitReachedError
-            If there are too many; names the limit and its setting.
+            If there are too many; names the limit and its setting. Then it is not counted.
         """
         if self.under_way >= self._all:
             raise LimitReachedError(f"{rpc}: {self._all} calls are under way here, the limit (comm.limits.calls)")
-        if self._by_connection[connection] >= self._each:
+        count = self._by_connection.get(connection, 0)
+        if count >= self._each:
             raise LimitReachedError(
                 f"{rpc}: this connection has {self._each} calls under way here, the limit "
                 "(comm.limits.calls-per-connection)"
             )
         self.under_way += 1
-        self._by_connection[connection] += 1
-        try:
-            yield
-        finally:
-            self.under_way -= 1
-            self._by_connection[connection] -= 1
-            if not self._by_connection[connection]:
-                del self._by_connection[connection]
+        self._by_connection[connection] = count + 1
+
+    def end(self, connection: str) -> None:
+        """Count a call no longer."""
+        self.under_way -= 1
+        left = self._by_connection.pop(connection) - 1
+        if left:
+            self._by_connection[connection] = left
 
 
 def _positive(key: str) -> int:

@@ -107,13 +107,15 @@ class Server:
             task = asyncio.current_task()
             assert task is not None
             self._calls.add(task)
+            connection, counted = context.peer(), False
             try:
                 if access is not None:
                     access.check(name, context, by_role)
-                with limits.counted(context.peer(), name):
-                    if isinstance(request, DecodeError):
-                        raise request
-                    return await function(request, context)
+                limits.begin(connection, name)
+                counted = True
+                if isinstance(request, DecodeError):
+                    raise request
+                return await function(request, context)
             except DagrpcError as error:
                 await _abort(context, error)
             except DecodeError:
@@ -131,6 +133,8 @@ class Server:
                 await _abort(context, status.internal_error(error, name))
             finally:
                 self._calls.discard(task)
+                if counted:
+                    limits.end(connection)
 
         return handler
 

@@ -15,7 +15,7 @@ import grpc
 
 from dagrpc import config
 from dagrpc._io.options import message_limit
-from dagrpc.exceptions import LimitReachedError
+from dagrpc.exceptions import TooLargeError
 from dagrpc.v1 import common_pb2
 
 logger = logging.getLogger("dagrpc.io")
@@ -152,7 +152,7 @@ class Session(Generic[Item]):
             self._partial = bytearray()
         if len(self._partial) + len(fragment.data) > self._largest:
             self._partial = None
-            raise LimitReachedError(
+            raise TooLargeError(
                 f"{self.name}: a message in fragments has more than {self._largest} bytes, the limit "
                 "(comm.limits.batch-size)"
             )

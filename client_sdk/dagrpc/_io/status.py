@@ -30,6 +30,7 @@ CODES: dict[type[DagrpcError], grpc.StatusCode] = {
     exceptions.CodeNotAllowedError: grpc.StatusCode.PERMISSION_DENIED,
     exceptions.NotAuthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
     exceptions.LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    exceptions.TooLargeError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     exceptions.NotReadyError: grpc.StatusCode.UNAVAILABLE,
     exceptions.DuplicateWorkerError: grpc.StatusCode.ALREADY_EXISTS,
     exceptions.NotSameHostError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -100,7 +101,12 @@ def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> Exception:
     if code is grpc.StatusCode.CANCELLED:
         return CommClosedError(f"The call to {peer} was cancelled: {text}")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return exceptions.LimitReachedError(f"{peer}: {text}{_setting_of(text)}")
+        setting = _setting_of(text)
+        return (
+            exceptions.TooLargeError(f"{peer}: {text}{setting}")
+            if setting
+            else exceptions.LimitReachedError(f"{peer}: {text}")
+        )
     return CommClosedError(f"{peer} answered {code.name}: {text}")
 
 

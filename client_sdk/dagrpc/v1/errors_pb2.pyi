@@ -24,6 +24,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_SHUFFLE_INCONSISTENT: _ClassVar[Reason]
     REASON_OUT_OF_DISK: _ClassVar[Reason]
     REASON_NOT_AUTHENTICATED: _ClassVar[Reason]
+    REASON_TOO_LARGE: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_INVALID_REQUEST: Reason
 REASON_UNKNOWN_KEY: Reason
@@ -42,3 +43,4 @@ REASON_SHUFFLE_CLOSED: Reason
 REASON_SHUFFLE_INCONSISTENT: Reason
 REASON_OUT_OF_DISK: Reason
 REASON_NOT_AUTHENTICATED: Reason
+REASON_TOO_LARGE: Reason

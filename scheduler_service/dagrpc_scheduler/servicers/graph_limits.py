@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc import config
-from dagrpc.exceptions import LimitReachedError
+from dagrpc.exceptions import TooLargeError
 from dagrpc.v1 import graph_pb2
 
 
@@ -27,7 +27,7 @@ class GraphLimits:
 
         Raises
         ------
-        LimitReachedError
+        TooLargeError
             If its graph is too large; names the limit and its setting.
         """
         tasks, nbytes = self._open.pop(part.graph_id, (0, 0))
@@ -40,7 +40,7 @@ class GraphLimits:
             ("graph-size", nbytes, self._most_bytes, "bytes"),
         ):
             if found > most:
-                raise LimitReachedError(
+                raise TooLargeError(
                     f"Client {self._client} submits a graph of more than {most} {unit}, the limit "
                     f"(scheduler.limits.{name})"
                 )

@@ -59,7 +59,8 @@ def _is_meant(entrypoint: str, function: Callable[..., Any]) -> bool:
     """Return whether a pattern means a function: a public one that its module defines, not one that it imports."""
     module, _, path = entrypoint.partition(":")
     origin = getattr(function, "__module__", None)
-    return isinstance(origin, str) and f"{origin}.".startswith(f"{module}.") and not path.startswith("_")
+    is_public = not any(part.startswith("_") for part in path.split("."))
+    return is_public and isinstance(origin, str) and f"{origin}.".startswith(f"{module}.")
 
 
 @lru_cache(1_000)
