@@ -13,7 +13,8 @@ from dagrpc._codec import payload
 from dagrpc._codec.failures import type_name
 from dagrpc._io.transfer_reader import ReceivedValue
 from dagrpc.v1 import data_pb2
-from dagrpc_worker.shell.gather import decode_off_loop
+from dagrpc_worker.shell import gather
+from dagrpc_worker.shell.gather import decode, decode_off_loop
 
 decoded_on: list[str] = []
 
@@ -72,3 +73,19 @@ def test_code_and_long_pickles_get_a_thread(value: object, monkeypatch: pytest.M
     decoded_on.clear()
     assert asyncio.run(threads_for(value, monkeypatch)) == 1
     assert threading.main_thread().name not in decoded_on
+
+
+def test_the_array_that_imports_numpy_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def noted(values: Any) -> Any:
+        threads.append(threading.current_thread())
+        return decode(values)
+
+    monkeypatch.setattr(gather, "decode", noted)
+    value = received(np.arange(3))
+    asyncio.run(decode_off_loop([value]))
+    monkeypatch.setattr(np.__spec__, "_initializing", True, raising=False)
+    asyncio.run(decode_off_loop([value]))
+    assert threads[0] is threading.main_thread()
+    assert threads[1] is not threading.main_thread()

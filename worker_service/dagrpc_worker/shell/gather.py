@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -93,12 +94,25 @@ async def keep(store: DataStore, decoded: Decoded) -> None:
 
 
 def _may_run_code(value: transfer.ReceivedValue) -> bool:
-    """Return whether a value's pickle may import or call something. Plain data and plain arrays do not."""
+    """Return whether a value's pickle may import or call something. Plain data does not, nor do plain arrays.
+
+    Except for the first of them: it imports NumPy, which has to wait for its turn as all imports do.
+    """
     head = bytes(value.frames[0])
     names = head.count(_STACK_GLOBAL)
     if value.entry.type_name == "numpy.ndarray":
-        return names != len(_ARRAY_GLOBALS) or not all(name in head for name in _ARRAY_GLOBALS)
+        return (
+            not _is_imported("numpy")
+            or names != len(_ARRAY_GLOBALS)
+            or not all(name in head for name in _ARRAY_GLOBALS)
+        )
     return names > 0
+
+
+def _is_imported(name: str) -> bool:
+    """Return whether a module has been imported, to its end."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
 
 
 class Gatherer:
