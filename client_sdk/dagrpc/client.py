@@ -16,6 +16,7 @@ from dagrpc._client.current import ensure_default_client, temp_default_client
 from dagrpc._client.dataset_verbs import DatasetVerbs
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
+from dagrpc._client.memory_verbs import MemoryVerbs
 from dagrpc._client.options import Duration, Workers, explicit_options, without_timeout
 from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
@@ -26,7 +27,17 @@ from dagrpc.future import Future
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 
 
-class Client(CollectionVerbs, Inspection, EventVerbs, DatasetVerbs, Questions, Conveniences, Plugging, CallingByName):
+class Client(
+    CollectionVerbs,
+    Inspection,
+    MemoryVerbs,
+    EventVerbs,
+    DatasetVerbs,
+    Questions,
+    Conveniences,
+    Plugging,
+    CallingByName,
+):
     """Connects to a cluster and has it compute.
 
     Parameters

@@ -65,6 +65,12 @@ DEFAULTS: dict[str, Any] = {
     "nanny.preload-argv": [],
     "client.preload": [],
     "client.preload-argv": [],
+    # The active memory manager: whether it runs by itself, how often, what counts as a worker's memory, and what it
+    # asks: classes that can be imported on the scheduler, each with its arguments.
+    "scheduler.active-memory-manager.start": True,
+    "scheduler.active-memory-manager.interval": 2.0,
+    "scheduler.active-memory-manager.measure": "optimistic",
+    "scheduler.active-memory-manager.policies": [{"class": "dagrpc.active_memory_manager.ReduceReplicas"}],
     # The scheduler stops after so long without work; null: never.
     "scheduler.idle-timeout": None,
     # An adaptive cluster: its bounds, how often it looks, how often a worker must have been found idle before it goes,
@@ -216,6 +222,12 @@ DEFAULTS: dict[str, Any] = {
     "worker.memory.transfer": 0.10,
     # Memory outside of results counts as lasting once it has been in use for so long.
     "worker.memory.recent-to-old-time": 30.0,
+    # For `rebalance`: what counts as a worker's memory; parts of its memory limit below which it keeps what it has and
+    # above which it is given nothing; and the width of the band around the mean in which workers are left alone.
+    "worker.memory.rebalance.measure": "optimistic",
+    "worker.memory.rebalance.sender-min": 0.30,
+    "worker.memory.rebalance.recipient-max": 0.60,
+    "worker.memory.rebalance.sender-recipient-gap": 0.10,
     # How often a worker sends its measurements.
     "worker.heartbeat-interval": 1.0,
     # Variables for worker processes before they start, unless they are set.

@@ -131,7 +131,7 @@ class UnknownKeyError(DagrpcError, LookupError):
     reason = "UNKNOWN_KEY"
 
 
-class UnknownWorkerError(DagrpcError, ValueError):
+class UnknownWorkerError(DagrpcError, ValueError, KeyError):
     """No worker has that address, name or host.
 
     Examples
@@ -143,6 +143,8 @@ class UnknownWorkerError(DagrpcError, ValueError):
     """
 
     reason = "UNKNOWN_WORKER"
+    # A KeyError would show its message in quotes.
+    __str__ = Exception.__str__
 
 
 class UnknownSessionError(DagrpcError):

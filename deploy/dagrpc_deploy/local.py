@@ -221,11 +221,11 @@ blocked_handlers, scheduler_sync_interval
         there = [text for name in names & self._observed() for text in self._plan[name]]
         if there:
             request = pb.RetireWorkersRequest(workers=there)
-            try:
-                await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
-            except NoWorkersError:
+            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
+            await self._refresh()
+            if staying := names & self._observed():
                 if not give_up:
-                    raise
+                    raise NoWorkersError(f"Workers {staying} stay: what they hold cannot be moved to another worker")
                 logger.warning("%s closes its last workers, and what only they hold goes with them", self.name)
                 assert self._info is not None
                 await self._backend.drop([worker for worker in self._info.workers if worker.name in there])

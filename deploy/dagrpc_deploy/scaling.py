@@ -207,6 +207,8 @@ class Scalable:
         return math.ceil(amount / each)
 
     async def _scale(self, n: int) -> None:
+        # Some may have been retired by others.
+        await self._refresh()
         planned = len(self._planned())
         if n > planned:
             await self._scale_up(n)

@@ -258,11 +258,11 @@ class SpecCluster(Cluster):
         there = [text for name in names & self._observed() for text in self._planned()[name]]
         if there:
             request = pb.RetireWorkersRequest(workers=there)
-            try:
-                await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
-            except NoWorkersError:
+            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
+            await self._refresh()
+            if staying := names & self._observed():
                 if not give_up:
-                    raise
+                    raise NoWorkersError(f"Workers {staying} stay: what they hold cannot be moved to another worker")
                 logger.warning("%s closes its last workers, and what only they hold goes with them", self.name)
         for name in names:
             self.worker_spec.pop(name, None)

@@ -115,9 +115,11 @@ def test_retire_workers(fresh_cluster):
         assert retired[gone]["nthreads"] == 1
         assert set(client.nthreads()) == {stays}
         assert client.gather(futures) == list(range(1, 11))
+        # The last one holds what nobody can take.
         assert client.retire_workers() == {}
-        with pytest.raises(NotImplementedError, match="memory_ratio"):
-            client.retire_workers(memory_ratio=2)
+        assert set(client.nthreads()) == {stays}
+        with pytest.raises(TypeError, match="nonsense"):
+            client.retire_workers(nonsense=2)
 
 
 def test_restart(process_cluster):

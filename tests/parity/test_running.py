@@ -152,3 +152,65 @@ def test_two_clients_share_results(client: Any, other: Any) -> None:
     assert first.result(timeout=60) == second.result(timeout=60) == 42
     del first
     assert second.result(timeout=60) == 42
+
+
+def test_copies_are_made_and_dropped(own_client: Any) -> None:
+    own_client.amm.stop()
+    assert own_client.amm.running() is False
+    future = own_client.scatter({"copied": 1}, hash=False)["copied"]
+    assert own_client.replicate([future]) is None
+    assert len(own_client.who_has(future)[future.key]) == 2
+    assert own_client.replicate(future, n=1) is None
+    assert len(own_client.who_has(future)[future.key]) == 1
+    own_client.replicate([future], n=5)
+    assert len(own_client.who_has(future)[future.key]) == 2
+    assert own_client.amm.run_once() is None
+    assert len(own_client.who_has(future)[future.key]) == 1
+    assert own_client.amm.start() is None
+    assert own_client.amm.running() is True
+    with pytest.raises(ValueError, match="delete data"):
+        own_client.replicate(future, n=0)
+    assert future.result(timeout=60) == 1
+
+
+def test_failed_results_are_not_copied_and_cannot_be_moved(own_client: Any) -> None:
+    failed = own_client.submit(fail)
+    assert own_client.replicate([failed]) is None
+    with pytest.raises(KeyError, match="Could not rebalance keys"):
+        own_client.rebalance([failed])
+    with pytest.raises(KeyError):
+        own_client.rebalance(workers=["127.0.0.1:1"])
+    with pytest.raises(KeyError):
+        own_client.replicate(own_client.submit(inc, 1), workers=["127.0.0.1:1"])
+
+
+def test_rebalance_moves_nothing_that_need_not_move(own_client: Any) -> None:
+    futures = own_client.map(inc, range(10))
+    own_client.gather(futures)
+    before = own_client.who_has(futures)
+    assert own_client.rebalance() is None
+    assert own_client.rebalance(futures) is None
+    assert own_client.who_has(futures) == before
+
+
+def test_a_worker_with_an_actor_is_not_retired(own_client: Any) -> None:
+    class Counter:
+        pass
+
+    actor = own_client.submit(Counter, actor=True)
+    actor.result(timeout=60)
+    [address] = own_client.who_has(actor)[actor.key]
+    assert own_client.retire_workers([address]) == {}
+    assert address in own_client.nthreads()
+
+
+def test_what_policies_are_made_of(submodule: Any, own_client: Any) -> None:
+    manager = submodule("active_memory_manager")
+    for name in ("ActiveMemoryManagerPolicy", "ActiveMemoryManagerExtension", "Suggestion", "AMMClientProxy"):
+        assert hasattr(manager, name)
+    assert (repr(manager.ReduceReplicas()), repr(manager.RetireWorker("a:1"))) == (
+        "ReduceReplicas()",
+        "RetireWorker('a:1')",
+    )
+    assert manager.Suggestion("drop", 1) == ("drop", 1, None)
+    assert type(own_client.amm) is manager.AMMClientProxy

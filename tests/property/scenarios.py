@@ -98,6 +98,30 @@ def make_scenario(choose: Random, *, tasks: int, actions: int, data: Sequence[st
     )
 
 
+def make_moving_scenario(choose: Random) -> Scenario:
+    """Make a scenario in which nothing goes wrong, but results are copied, dropped and moved all the time."""
+    graph = tuple(
+        Task(Work(f"f-{number}", tuple(choose.sample(DATA, choose.randint(1, 2)))), TaskOptions(), number)
+        for number in range(6)
+    )
+    keys = [task.key for task in graph]
+    script: list[tuple[int, Action]] = [(0, ("join", 2, False)) for _ in range(3)]
+    script.append((5, ("submit", "bob", keys[:2], False)))
+    for _ in range(40):
+        some = [*choose.sample(DATA, choose.randint(1, 2)), *choose.sample(keys, 1)]
+        number = choose.randint(0, 9)
+        actions: list[Action] = [
+            ("balance", some, number),
+            ("drop", some, number),
+            ("replicate", some, number),
+            ("reduce",),
+            ("submit", "ann", [choose.choice(keys)], False),
+            ("release", "ann", [choose.choice(keys)]),
+        ]
+        script.append((choose.choice((0, 1, 2, 5, 20)), choose.choice(actions)))
+    return Scenario(graph, tuple(script), choose.randint(0, 2**32), 0.0, 1.1, 0.0)
+
+
 def _make_graph(choose: Random, size: int, data: Sequence[str]) -> tuple[Task, ...]:
     tasks: list[Task] = []
     for number in range(size):
@@ -138,7 +162,11 @@ def _make_action(choose: Random, keys: Sequence[str]) -> Action:
         (2, ("cancel", client, some, either)),
         (2, ("retry", client, some)),
         (2, ("leave", client)),
-        (2, ("replicate", some, number % 4)),
+        (2, ("replicate", some, number)),
+        (4, ("drop", some, number)),
+        (3, ("reduce",)),
+        (3, ("balance", some, number)),
+        (2, ("retire", number)),
         (4, ("join", 1 + number % 3, either)),
         (4, ("kill", number, either)),
         (2, ("pause", number, either)),

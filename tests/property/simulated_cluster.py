@@ -186,6 +186,16 @@ class SimulatedCluster:
         if reconnects:
             self.join(worker.nthreads, worker.resources, worker.address)
 
+    def close(self, worker: SimulatedWorker) -> None:
+        """Let a worker that holds nothing of its own leave. Data that somebody is just putting there is refused."""
+        worker.alive = False
+        self.reports[worker.address].append(
+            scheduler_events.WorkerRemoved(worker.address, expected=True, reason="retired")
+        )
+        for put, _ in worker.inbox:
+            if isinstance(put, worker_events.DataPut):
+                self._put_failed(list(put.sizes))
+
     def _put_failed(self, keys: list[str]) -> None:
         """Let the clients give up data that could not be put anywhere."""
         self.puts_failed.update(keys)

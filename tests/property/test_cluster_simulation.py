@@ -8,22 +8,35 @@ with an error that there was a reason for. And once nothing is wanted any more, 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core import effects, events
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
+from dagrpc_scheduler.policies.replicas import carry_out, only_on, reduce_replicas, retire_worker
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
-from tests.property.scenarios import CLIENTS, DATA, HOPELESS, RESOURCES, Scenario, make_scenario, shrink
+from tests.property.scenarios import (
+    CLIENTS,
+    DATA,
+    HOPELESS,
+    RESOURCES,
+    Scenario,
+    make_moving_scenario,
+    make_scenario,
+    shrink,
+)
 from tests.property.simulated_cluster import SimulatedClient, SimulatedCluster
 
 ALLOWED_FAILURES = 3
+LOSSES = effects.ReportLost | effects.ReportCancelled
+Places = Mapping[str, Sequence[str]]
 
 
 class Play:
@@ -134,9 +147,58 @@ class Play:
         self._say(client, events.ClientRemoved(client)).status.clear()
         self.cluster.client(client).messages.append(events.ClientAdded(client))
 
-    def _replicate(self, keys: list[str], copies: int) -> None:
-        queue = self.cluster.client(CLIENTS[0]).messages
-        queue.append(events.ReplicationRequested(keys, copies))
+    def _replicate(self, keys: list[str], number: int) -> None:
+        self._plan(gains=dict.fromkeys(self._some_addresses(number), keys))
+
+    def _drop(self, keys: list[str], number: int) -> None:
+        self._plan(drops=dict.fromkeys(self._some_addresses(number), keys))
+
+    def _balance(self, keys: list[str], number: int) -> None:
+        some = self._some_addresses(number)
+        self._plan(gains=dict.fromkeys(some[:1], keys), drops=dict.fromkeys(some[1:], keys))
+
+    def _reduce(self) -> None:
+        """Let the active memory manager run. What it decides is old by the time that it is done."""
+        plan = ReplicaPlan(self.cluster.core.state, lambda: {})
+        carry_out(plan, reduce_replicas(plan))
+        self._follow(plan)
+
+    def _retire(self, number: int) -> None:
+        """Let a worker leave in good order, if it can."""
+        workers = [worker for worker in self.cluster.alive() if self.cluster.sessions.get(worker.address) is worker]
+        if not workers:
+            return
+        leaving = workers[number % len(workers)]
+        state = self.cluster.core.state
+        self.cluster.client(CLIENTS[0]).messages.append(events.WorkerStatusChanged(leaving.address, "retiring"))
+        asked: dict[str, tuple[str, int]] = {}
+        for _ in range(10):
+            self.cluster.run(20)
+            known = state.workers.get(leaving.address)
+            if known is None:
+                return
+            if known.actors:
+                break
+            if not known.processing and not list(only_on(known)) and known.status == "retiring":
+                self.cluster.close(leaving)
+                return
+            plan = ReplicaPlan(state, lambda: {})
+            carry_out(plan, retire_worker(plan, known, asked))
+            self._follow(plan)
+        self.cluster.client(CLIENTS[0]).messages.append(events.WorkerStatusChanged(leaving.address, "running"))
+
+    def _follow(self, plan: ReplicaPlan) -> None:
+        event = plan.event("plan")
+        if event is not None:
+            self._plan(event.gains, event.drops)
+
+    def _plan(self, gains: Places | None = None, drops: Places | None = None) -> None:
+        self.cluster.client(CLIENTS[0]).messages.append(events.ReplicasPlanned(gains or {}, drops or {}))
+
+    def _some_addresses(self, number: int) -> list[str]:
+        addresses = [worker.address for worker in self.cluster.alive()]
+        start = number % max(len(addresses), 1)
+        return (addresses[start:] + addresses[:start])[: 1 + number % 3]
 
     def _join(self, nthreads: int, with_resources: bool) -> None:
         self.cluster.join(nthreads, RESOURCES if with_resources else {})
@@ -276,6 +338,17 @@ def test_long_histories(data: Sequence[str]) -> None:
             kind = problem[0]
             smallest = shrink(scenario, lambda each, kind=kind: _problem(each)[:1] == (kind,))  # type: ignore[misc]
             pytest.fail(f"seed {seed}: {_problem(smallest)}\n{smallest}\n{told(smallest)}")
+
+
+def test_nothing_is_lost_by_moving_it() -> None:
+    for seed in range(EXAMPLES):
+        played = Play(make_moving_scenario(Random(seed)))
+        try:
+            played.run()
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {tell(played)}") from error
+        lost = [effect for _, _, result in played.cluster.log for effect in result if isinstance(effect, LOSSES)]
+        assert not lost, f"seed {seed}: {lost}\n{tell(played)}"
 
 
 def _problem(scenario: Scenario) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from dagrpc_scheduler.core import effects, events
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, MEMORY
+from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
+from dagrpc_scheduler.policies.replicas import carry_out, reduce_replicas
 
 WORKERS = ("a:1", "a:2", "b:1", "c:1")
 CLIENTS = ("c", "d")
@@ -85,6 +87,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.graphs = 0
         self.broken = True
         self.old_reports: list[events.Event] = []
+        self.answers: list[events.Event] = []
         self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
 
     @initialize(
@@ -127,6 +130,9 @@ class SchedulerMachine(RuleBasedStateMachine):
                 self.obey(effect)
         self.compare_beliefs()
         self.broken = False
+        answers, self.answers = self.answers, []
+        if answers:
+            self.send(*answers)
 
     def obey(self, effect: effects.Effect) -> None:
         """Do as a worker is told."""
@@ -149,6 +155,10 @@ class SchedulerMachine(RuleBasedStateMachine):
             for key in effect.keys:
                 worker.runs.pop(key, None)
                 worker.data.pop(key, None)
+        elif isinstance(effect, effects.RemoveReplicas):
+            for key in effect.keys:
+                del worker.data[key]
+            self.answers.append(events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told"))
         elif isinstance(effect, effects.FreeShared):
             worker.shared.difference_update(effect.digests)
         elif isinstance(effect, effects.AcquireReplicas | effects.RefreshWhoHas):
@@ -402,9 +412,22 @@ class SchedulerMachine(RuleBasedStateMachine):
         # The holder may have it all the same: it just cannot be reached.
         self.send(events.DataMissing(address, key, holder, "missing"))
 
-    @rule(names=some_keys, copies=st.integers(0, 3), where=st.lists(workers, max_size=3).map(tuple))
-    def replicate(self, names: list[str], copies: int, where: tuple[str, ...]) -> None:
-        self.send(events.ReplicationRequested(names, copies, where, "replicate"))
+    @rule(names=some_keys, to=st.lists(workers, max_size=2), at=st.lists(workers, max_size=3))
+    def move_replicas(self, names: list[str], to: list[str], at: list[str]) -> None:
+        held = {key: self.core.tasks[key].holders for key in names if key in self.core.tasks}
+        self.send(events.ReplicasPlanned(dict.fromkeys(to, names), dict.fromkeys(at, names), "plan"))
+        for key, holders in held.items():
+            assert bool(self.core.tasks[key].holders) == bool(holders), "the last copy was to be dropped"
+
+    @rule()
+    def reduce_replicas(self) -> None:
+        plan = ReplicaPlan(self.core.state, dict)
+        carry_out(plan, reduce_replicas(plan))
+        event = plan.event("reduce")
+        if event is not None:
+            self.send(event)
+            for address, dropped in event.drops.items():
+                assert not any(task.key in dropped for task in self.core.state.workers[address].has_what)
 
     @rule(names=some_keys)
     def discard_results(self, names: list[str]) -> None:

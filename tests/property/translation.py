@@ -67,8 +67,8 @@ def report_of(worker: str, instruction: instructions.Instruction) -> scheduler_e
             return scheduler_events.TaskRescheduled(worker, key, run_id)
         case instructions.ReportLongRunning(key, run_id, duration):
             return scheduler_events.TaskLongRunning(worker, key, run_id, duration)
-        case instructions.ReportReplicasAdded(sizes):
-            return scheduler_events.ReplicasAdded(worker, sizes)
+        case instructions.ReportReplicasAdded(sizes, kept):
+            return scheduler_events.ReplicasAdded(worker, sizes, kept=kept)
         case instructions.ReportReplicasRemoved(keys):
             return scheduler_events.ReplicasRemoved(worker, keys)
         case instructions.ReportStealAnswer(key, run_id, answer):

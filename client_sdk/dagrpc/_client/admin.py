@@ -205,22 +205,6 @@ async def restart(session: ClientSession, workers: Sequence[str], timeout: float
     return dict(response.outcomes)
 
 
-async def retire_workers(session: ClientSession, workers: Workers, count: int | None) -> dict[str, dict[str, Any]]:
-    """Take workers out, the named ones or so many with the least data, and return what they were."""
-    known = (await scheduler_info(session))["workers"]
-    names = worker_names(workers)
-    if workers is None and count:
-        by_data = sorted(known, key=lambda address: known[address]["metrics"].get("managed_bytes", 0.0))
-        names = by_data[:count]
-    if not names:
-        return {}
-    request = scheduler_service_pb2.RetireWorkersRequest(workers=names)
-    response = await _scheduler(session).call(
-        "RetireWorkers", request, scheduler_service_pb2.RetireWorkersResponse, timeout=None
-    )
-    return {address: known.get(address, {}) for address in response.workers}
-
-
 async def shutdown(session: ClientSession) -> None:
     """Stop the scheduler and with it all workers."""
     request = scheduler_service_pb2.ShutdownRequest(reason=f"asked by {session.client_id}")

@@ -330,38 +330,6 @@ class Administration(Connection):
             logger.warning("Workers %s have no nanny to restart them: they were closed", ", ".join(removed))
         return outcomes if answer else None
 
-    def retire_workers(self, workers: Workers = None, close_workers: bool = True, **kwargs: Any) -> Any:
-        """Take workers out: what only they hold moves elsewhere, then they close.
-
-        Parameters
-        ----------
-        workers : str or iterable of str, optional
-            Addresses, names or host names.
-        close_workers : bool
-            Must be true.
-        **kwargs
-            ``n``: how many to take out if none are named; those with the least data. ``names``: names of workers.
-
-        Returns
-        -------
-        dict
-            What `scheduler_info` said of them, by address.
-
-        Examples
-        --------
-        >>> with LocalCluster(n_workers=2, processes=False) as cluster, Client(cluster) as client:
-        ...     retired = client.retire_workers(n=1)
-        ...     len(retired), len(client.nthreads())
-        (1, 1)
-        """
-        if not close_workers:
-            raise NotImplementedError("Retired workers close; keep them with close_workers=True left out")
-        names = kwargs.pop("names", None)
-        count = kwargs.pop("n", None)
-        if kwargs:
-            raise NotImplementedError(f"Not supported by retire_workers: {', '.join(sorted(kwargs))}")
-        return self._call(admin.retire_workers(self._session, workers if workers is not None else names, count))
-
     def shutdown(self) -> Any:
         """Stop the scheduler and all workers, and close this client.
 

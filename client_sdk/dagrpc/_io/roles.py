@@ -28,6 +28,7 @@ _TABLE = {
         EventService.GetEvents ClusterLogService.GetWorkerLogs
         InquiryService.WatchProgress InquiryService.ListTasksBelow InquiryService.GetSpans InquiryService.GetTaskWork
         MetadataService.SetMetadata MetadataService.GetMetadata
+        MemoryService.ControlMemoryManager MemoryService.Replicate MemoryService.Rebalance
         ScalingService.GetTargetSize ScalingService.ChooseWorkersToClose
         PluginService.RegisterPlugin PluginService.UnregisterPlugin
         ActorRelayService.RelayActorCalls

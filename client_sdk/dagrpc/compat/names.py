@@ -10,11 +10,16 @@ VERSION = "2026.8.0"
 """Whose API dagrpc has. Libraries compare `distributed.__version__`."""
 
 _TOOLS = "dagrpc.compat.tools"
+_AMM = "dagrpc.active_memory_manager"
 
 MODULES: dict[str, str] = {
     "": "config=dask:config dask=dask: CompatibleExecutor=dagrpc.executor:ClientExecutor",
     "actor": "Actor ActorFuture BaseActorFuture",
-    "active_memory_manager": "ActiveMemoryManagerPolicy=dagrpc:ActiveMemoryManagerPolicy ReduceReplicas RetireWorker",
+    "active_memory_manager": f"""
+        ActiveMemoryManagerExtension={_AMM}:ActiveMemoryManagerExtension AMMClientProxy={_AMM}:AMMClientProxy
+        ActiveMemoryManagerPolicy={_AMM}:ActiveMemoryManagerPolicy ReduceReplicas={_AMM}:ReduceReplicas
+        RetireWorker={_AMM}:RetireWorker Suggestion={_AMM}:Suggestion
+        SuggestionGenerator={_AMM}:SuggestionGenerator""",
     "cfexecutor": "ClientExecutor",
     "client": f"""
         Client Future CancelledError ClientExecutor ClosedClientError CommClosedError FutureCancelledError

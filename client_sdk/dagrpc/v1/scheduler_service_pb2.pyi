@@ -314,10 +314,12 @@ class RestartWorkersResponse(_message.Message):
     def __init__(self, outcomes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RetireWorkersRequest(_message.Message):
-    __slots__ = ("workers",)
+    __slots__ = ("workers", "keep_open")
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_OPEN_FIELD_NUMBER: _ClassVar[int]
     workers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, workers: _Optional[_Iterable[str]] = ...) -> None: ...
+    keep_open: bool
+    def __init__(self, workers: _Optional[_Iterable[str]] = ..., keep_open: _Optional[bool] = ...) -> None: ...
 
 class RetireWorkersResponse(_message.Message):
     __slots__ = ("workers",)

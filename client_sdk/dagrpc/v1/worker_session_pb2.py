@@ -29,7 +29,7 @@ from dagrpc.v1 import graph_pb2 as dagrpc_dot_v1_dot_graph__pb2
 from dagrpc.v1 import records_pb2 as dagrpc_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/worker_session.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x1d\x64\x61grpc/v1/event_service.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\x1a\x17\x64\x61grpc/v1/records.proto\"\x88\x01\n\x0e\x43omputeRequest\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.WorkerHello\x12(\n\x07reports\x18\x02 \x03(\x0b\x32\x17.dagrpc.v1.WorkerReport\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\xcc\x01\n\x0f\x43omputeResponse\x12)\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerWelcome\x12(\n\x06shared\x18\x02 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12\x11\n\taddresses\x18\x03 \x03(\t\x12*\n\x08\x63ommands\x18\x04 \x03(\x0b\x32\x18.dagrpc.v1.WorkerCommand\x12%\n\x08\x66ragment\x18\x05 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\xbc\x03\n\x0bWorkerHello\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08nthreads\x18\x03 \x01(\r\x12\x14\n\x0cmemory_limit\x18\x04 \x01(\x04\x12\x38\n\tresources\x18\x05 \x03(\x0b\x32%.dagrpc.v1.WorkerHello.ResourcesEntry\x12\r\n\x05nanny\x18\x06 \x01(\t\x12\x17\n\x0flocal_directory\x18\x07 \x01(\t\x12\x0b\n\x03pid\x18\x08 \x01(\r\x12%\n\x08versions\x18\t \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x36\n\x08services\x18\n \x03(\x0b\x32$.dagrpc.v1.WorkerHello.ServicesEntry\x12\x1b\n\x13startup_information\x18\r \x01(\x0c\x12\x18\n\x10plugins_revision\x18\x0c \x01(\x04\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x83\x01\n\rWorkerWelcome\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cinline_limit\x18\x03 \x01(\r\x12%\n\x08versions\x18\x04 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x11\n\trecording\x18\n \x01(\x04\"\xe4\x04\n\x0cWorkerReport\x12+\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x17.dagrpc.v1.TaskFinishedH\x00\x12%\n\x05\x65rred\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.TaskErredH\x00\x12\x31\n\x0brescheduled\x18\x03 \x01(\x0b\x32\x1a.dagrpc.v1.TaskRescheduledH\x00\x12\x32\n\x0clong_running\x18\x04 \x01(\x0b\x32\x1a.dagrpc.v1.TaskLongRunningH\x00\x12\x32\n\x0ereplicas_added\x18\x05 \x01(\x0b\x32\x18.dagrpc.v1.ReplicasAddedH\x00\x12\x36\n\x10replicas_removed\x18\x06 \x01(\x0b\x32\x1a.dagrpc.v1.ReplicasRemovedH\x00\x12.\n\x0c\x64\x61ta_missing\x18\x07 \x01(\x0b\x32\x16.dagrpc.v1.DataMissingH\x00\x12\x32\n\x0estatus_changed\x18\x08 \x01(\x0b\x32\x18.dagrpc.v1.StatusChangedH\x00\x12+\n\x07goodbye\x18\t \x01(\x0b\x32\x18.dagrpc.v1.WorkerGoodbyeH\x00\x12.\n\x0csteal_answer\x18\n \x01(\x0b\x32\x16.dagrpc.v1.StealAnswerH\x00\x12\x38\n\x11resources_changed\x18\x1f \x01(\x0b\x32\x1b.dagrpc.v1.ResourcesChangedH\x00\x12(\n\tlog_event\x18\x1e \x01(\x0b\x32\x13.dagrpc.v1.LogEventH\x00\x42\x08\n\x06report\"\x90\x01\n\x0cTaskFinished\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12\x11\n\ttype_name\x18\x04 \x01(\t\x12\r\n\x05start\x18\x05 \x01(\x01\x12\x0c\n\x04stop\x18\x06 \x01(\x01\x12#\n\x07payload\x18\x07 \x01(\x0b\x32\x12.dagrpc.v1.Payload\"j\n\tTaskErred\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.Failure\x12\r\n\x05start\x18\x04 \x01(\x01\x12\x0c\n\x04stop\x18\x05 \x01(\x01\".\n\x0fTaskRescheduled\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"H\n\x0fTaskLongRunning\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"1\n\rReplicasAdded\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\x1f\n\x0fReplicasRemoved\x12\x0c\n\x04keys\x18\x01 \x03(\t\"*\n\x0b\x44\x61taMissing\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\"8\n\rStatusChanged\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.dagrpc.v1.WorkerStatus\"\x83\x01\n\x10ResourcesChanged\x12=\n\tresources\x18\x01 \x03(\x0b\x32*.dagrpc.v1.ResourcesChanged.ResourcesEntry\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x1f\n\rWorkerGoodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"9\n\x0bStealAnswer\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\r\n\x05state\x18\x03 \x01(\t\"\xb9\x03\n\rWorkerCommand\x12)\n\x07\x63ompute\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.ComputeTaskH\x00\x12#\n\x04\x66ree\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.FreeKeysH\x00\x12\x36\n\x10\x61\x63quire_replicas\x18\x03 \x01(\x0b\x32\x1a.dagrpc.v1.AcquireReplicasH\x00\x12\x34\n\x0fremove_replicas\x18\x04 \x01(\x0b\x32\x19.dagrpc.v1.RemoveReplicasH\x00\x12\x33\n\x0frefresh_who_has\x18\x05 \x01(\x0b\x32\x18.dagrpc.v1.RefreshWhoHasH\x00\x12,\n\x0b\x66ree_shared\x18\x06 \x01(\x0b\x32\x15.dagrpc.v1.FreeSharedH\x00\x12%\n\x05steal\x18\x07 \x01(\x0b\x32\x14.dagrpc.v1.StealTaskH\x00\x12\'\n\x05\x63lose\x18\x08 \x01(\x0b\x32\x16.dagrpc.v1.CloseWorkerH\x00\x12,\n\x0b\x65nd_shuffle\x18\t \x01(\x0b\x32\x15.dagrpc.v1.EndShuffleH\x00\x42\t\n\x07\x63ommand\"\x8b\x03\n\x0b\x43omputeTask\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x10\n\x08priority\x18\x03 \x03(\x01\x12\x12\n\x08run_spec\x18\x04 \x01(\x0cH\x00\x12\x1f\n\x04\x63\x61ll\x18\x05 \x01(\x0b\x32\x0f.dagrpc.v1.CallH\x00\x12\x0e\n\x06shared\x18\x06 \x03(\r\x12+\n\x0c\x64\x65pendencies\x18\x07 \x03(\x0b\x32\x15.dagrpc.v1.Dependency\x12\x38\n\tresources\x18\x08 \x03(\x0b\x32%.dagrpc.v1.ComputeTask.ResourcesEntry\x12\r\n\x05\x61\x63tor\x18\t \x01(\x08\x12\x10\n\x08\x65xecutor\x18\n \x01(\t\x12\x13\n\x0b\x61nnotations\x18\x0b \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x0c \x01(\x01\x12\x17\n\x0ftimeout_seconds\x18\r \x01(\x01\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x06\n\x04work\":\n\nDependency\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0f\n\x07holders\x18\x03 \x03(\r\"+\n\x08\x46reeKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tinterrupt\x18\x02 \x01(\x08\"3\n\x0f\x41\x63quireReplicas\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\x1e\n\x0eRemoveReplicas\x12\x0c\n\x04keys\x18\x01 \x03(\t\"1\n\rRefreshWhoHas\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\x1d\n\nFreeShared\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\tStealTask\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\".\n\x0b\x43loseWorker\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07restart\x18\x02 \x01(\x08\"0\n\nEndShuffle\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"\xc5\x01\n\x10HeartbeatRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x39\n\x07metrics\x18\x03 \x03(\x0b\x32(.dagrpc.v1.HeartbeatRequest.MetricsEntry\x12\'\n\x07records\x18\n \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"N\n\x11HeartbeatResponse\x12\x0c\n\x04time\x18\x01 \x01(\x01\x12\x18\n\x10interval_seconds\x18\x02 \x01(\x01\x12\x11\n\trecording\x18\n \x01(\x04\x32\xa8\x01\n\x14WorkerSessionService\x12\x44\n\x07\x43ompute\x12\x19.dagrpc.v1.ComputeRequest\x1a\x1a.dagrpc.v1.ComputeResponse(\x01\x30\x01\x12J\n\tHeartbeat\x12\x1b.dagrpc.v1.HeartbeatRequest\x1a\x1c.dagrpc.v1.HeartbeatResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/worker_session.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x1d\x64\x61grpc/v1/event_service.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\x1a\x17\x64\x61grpc/v1/records.proto\"\x88\x01\n\x0e\x43omputeRequest\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.WorkerHello\x12(\n\x07reports\x18\x02 \x03(\x0b\x32\x17.dagrpc.v1.WorkerReport\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\xcc\x01\n\x0f\x43omputeResponse\x12)\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.WorkerWelcome\x12(\n\x06shared\x18\x02 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12\x11\n\taddresses\x18\x03 \x03(\t\x12*\n\x08\x63ommands\x18\x04 \x03(\x0b\x32\x18.dagrpc.v1.WorkerCommand\x12%\n\x08\x66ragment\x18\x05 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\xbc\x03\n\x0bWorkerHello\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08nthreads\x18\x03 \x01(\r\x12\x14\n\x0cmemory_limit\x18\x04 \x01(\x04\x12\x38\n\tresources\x18\x05 \x03(\x0b\x32%.dagrpc.v1.WorkerHello.ResourcesEntry\x12\r\n\x05nanny\x18\x06 \x01(\t\x12\x17\n\x0flocal_directory\x18\x07 \x01(\t\x12\x0b\n\x03pid\x18\x08 \x01(\r\x12%\n\x08versions\x18\t \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x36\n\x08services\x18\n \x03(\x0b\x32$.dagrpc.v1.WorkerHello.ServicesEntry\x12\x1b\n\x13startup_information\x18\r \x01(\x0c\x12\x18\n\x10plugins_revision\x18\x0c \x01(\x04\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x83\x01\n\rWorkerWelcome\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cinline_limit\x18\x03 \x01(\r\x12%\n\x08versions\x18\x04 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x11\n\trecording\x18\n \x01(\x04\"\xe4\x04\n\x0cWorkerReport\x12+\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x17.dagrpc.v1.TaskFinishedH\x00\x12%\n\x05\x65rred\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.TaskErredH\x00\x12\x31\n\x0brescheduled\x18\x03 \x01(\x0b\x32\x1a.dagrpc.v1.TaskRescheduledH\x00\x12\x32\n\x0clong_running\x18\x04 \x01(\x0b\x32\x1a.dagrpc.v1.TaskLongRunningH\x00\x12\x32\n\x0ereplicas_added\x18\x05 \x01(\x0b\x32\x18.dagrpc.v1.ReplicasAddedH\x00\x12\x36\n\x10replicas_removed\x18\x06 \x01(\x0b\x32\x1a.dagrpc.v1.ReplicasRemovedH\x00\x12.\n\x0c\x64\x61ta_missing\x18\x07 \x01(\x0b\x32\x16.dagrpc.v1.DataMissingH\x00\x12\x32\n\x0estatus_changed\x18\x08 \x01(\x0b\x32\x18.dagrpc.v1.StatusChangedH\x00\x12+\n\x07goodbye\x18\t \x01(\x0b\x32\x18.dagrpc.v1.WorkerGoodbyeH\x00\x12.\n\x0csteal_answer\x18\n \x01(\x0b\x32\x16.dagrpc.v1.StealAnswerH\x00\x12\x38\n\x11resources_changed\x18\x1f \x01(\x0b\x32\x1b.dagrpc.v1.ResourcesChangedH\x00\x12(\n\tlog_event\x18\x1e \x01(\x0b\x32\x13.dagrpc.v1.LogEventH\x00\x42\x08\n\x06report\"\x90\x01\n\x0cTaskFinished\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12\x11\n\ttype_name\x18\x04 \x01(\t\x12\r\n\x05start\x18\x05 \x01(\x01\x12\x0c\n\x04stop\x18\x06 \x01(\x01\x12#\n\x07payload\x18\x07 \x01(\x0b\x32\x12.dagrpc.v1.Payload\"j\n\tTaskErred\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.Failure\x12\r\n\x05start\x18\x04 \x01(\x01\x12\x0c\n\x04stop\x18\x05 \x01(\x01\".\n\x0fTaskRescheduled\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"H\n\x0fTaskLongRunning\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"?\n\rReplicasAdded\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\x12\x0c\n\x04kept\x18\x02 \x01(\x08\"\x1f\n\x0fReplicasRemoved\x12\x0c\n\x04keys\x18\x01 \x03(\t\"*\n\x0b\x44\x61taMissing\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\"8\n\rStatusChanged\x12\'\n\x06status\x18\x01 \x01(\x0e\x32\x17.dagrpc.v1.WorkerStatus\"\x83\x01\n\x10ResourcesChanged\x12=\n\tresources\x18\x01 \x03(\x0b\x32*.dagrpc.v1.ResourcesChanged.ResourcesEntry\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x1f\n\rWorkerGoodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"9\n\x0bStealAnswer\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\r\n\x05state\x18\x03 \x01(\t\"\xb9\x03\n\rWorkerCommand\x12)\n\x07\x63ompute\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.ComputeTaskH\x00\x12#\n\x04\x66ree\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.FreeKeysH\x00\x12\x36\n\x10\x61\x63quire_replicas\x18\x03 \x01(\x0b\x32\x1a.dagrpc.v1.AcquireReplicasH\x00\x12\x34\n\x0fremove_replicas\x18\x04 \x01(\x0b\x32\x19.dagrpc.v1.RemoveReplicasH\x00\x12\x33\n\x0frefresh_who_has\x18\x05 \x01(\x0b\x32\x18.dagrpc.v1.RefreshWhoHasH\x00\x12,\n\x0b\x66ree_shared\x18\x06 \x01(\x0b\x32\x15.dagrpc.v1.FreeSharedH\x00\x12%\n\x05steal\x18\x07 \x01(\x0b\x32\x14.dagrpc.v1.StealTaskH\x00\x12\'\n\x05\x63lose\x18\x08 \x01(\x0b\x32\x16.dagrpc.v1.CloseWorkerH\x00\x12,\n\x0b\x65nd_shuffle\x18\t \x01(\x0b\x32\x15.dagrpc.v1.EndShuffleH\x00\x42\t\n\x07\x63ommand\"\x8b\x03\n\x0b\x43omputeTask\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\x12\x10\n\x08priority\x18\x03 \x03(\x01\x12\x12\n\x08run_spec\x18\x04 \x01(\x0cH\x00\x12\x1f\n\x04\x63\x61ll\x18\x05 \x01(\x0b\x32\x0f.dagrpc.v1.CallH\x00\x12\x0e\n\x06shared\x18\x06 \x03(\r\x12+\n\x0c\x64\x65pendencies\x18\x07 \x03(\x0b\x32\x15.dagrpc.v1.Dependency\x12\x38\n\tresources\x18\x08 \x03(\x0b\x32%.dagrpc.v1.ComputeTask.ResourcesEntry\x12\r\n\x05\x61\x63tor\x18\t \x01(\x08\x12\x10\n\x08\x65xecutor\x18\n \x01(\t\x12\x13\n\x0b\x61nnotations\x18\x0b \x01(\t\x12\x18\n\x10\x64uration_seconds\x18\x0c \x01(\x01\x12\x17\n\x0ftimeout_seconds\x18\r \x01(\x01\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x06\n\x04work\":\n\nDependency\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0f\n\x07holders\x18\x03 \x03(\r\"+\n\x08\x46reeKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tinterrupt\x18\x02 \x01(\x08\"3\n\x0f\x41\x63quireReplicas\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\x1e\n\x0eRemoveReplicas\x12\x0c\n\x04keys\x18\x01 \x03(\t\"1\n\rRefreshWhoHas\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\x1d\n\nFreeShared\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"(\n\tStealTask\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\".\n\x0b\x43loseWorker\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07restart\x18\x02 \x01(\x08\"0\n\nEndShuffle\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"\xc5\x01\n\x10HeartbeatRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x39\n\x07metrics\x18\x03 \x03(\x0b\x32(.dagrpc.v1.HeartbeatRequest.MetricsEntry\x12\'\n\x07records\x18\n \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"N\n\x11HeartbeatResponse\x12\x0c\n\x04time\x18\x01 \x01(\x01\x12\x18\n\x10interval_seconds\x18\x02 \x01(\x01\x12\x11\n\trecording\x18\n \x01(\x04\x32\xa8\x01\n\x14WorkerSessionService\x12\x44\n\x07\x43ompute\x12\x19.dagrpc.v1.ComputeRequest\x1a\x1a.dagrpc.v1.ComputeResponse(\x01\x30\x01\x12J\n\tHeartbeat\x12\x1b.dagrpc.v1.HeartbeatRequest\x1a\x1c.dagrpc.v1.HeartbeatResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,51 +69,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKLONGRUNNING']._serialized_start=2018
   _globals['_TASKLONGRUNNING']._serialized_end=2090
   _globals['_REPLICASADDED']._serialized_start=2092
-  _globals['_REPLICASADDED']._serialized_end=2141
-  _globals['_REPLICASREMOVED']._serialized_start=2143
-  _globals['_REPLICASREMOVED']._serialized_end=2174
-  _globals['_DATAMISSING']._serialized_start=2176
-  _globals['_DATAMISSING']._serialized_end=2218
-  _globals['_STATUSCHANGED']._serialized_start=2220
-  _globals['_STATUSCHANGED']._serialized_end=2276
-  _globals['_RESOURCESCHANGED']._serialized_start=2279
-  _globals['_RESOURCESCHANGED']._serialized_end=2410
+  _globals['_REPLICASADDED']._serialized_end=2155
+  _globals['_REPLICASREMOVED']._serialized_start=2157
+  _globals['_REPLICASREMOVED']._serialized_end=2188
+  _globals['_DATAMISSING']._serialized_start=2190
+  _globals['_DATAMISSING']._serialized_end=2232
+  _globals['_STATUSCHANGED']._serialized_start=2234
+  _globals['_STATUSCHANGED']._serialized_end=2290
+  _globals['_RESOURCESCHANGED']._serialized_start=2293
+  _globals['_RESOURCESCHANGED']._serialized_end=2424
   _globals['_RESOURCESCHANGED_RESOURCESENTRY']._serialized_start=867
   _globals['_RESOURCESCHANGED_RESOURCESENTRY']._serialized_end=915
-  _globals['_WORKERGOODBYE']._serialized_start=2412
-  _globals['_WORKERGOODBYE']._serialized_end=2443
-  _globals['_STEALANSWER']._serialized_start=2445
-  _globals['_STEALANSWER']._serialized_end=2502
-  _globals['_WORKERCOMMAND']._serialized_start=2505
-  _globals['_WORKERCOMMAND']._serialized_end=2946
-  _globals['_COMPUTETASK']._serialized_start=2949
-  _globals['_COMPUTETASK']._serialized_end=3344
+  _globals['_WORKERGOODBYE']._serialized_start=2426
+  _globals['_WORKERGOODBYE']._serialized_end=2457
+  _globals['_STEALANSWER']._serialized_start=2459
+  _globals['_STEALANSWER']._serialized_end=2516
+  _globals['_WORKERCOMMAND']._serialized_start=2519
+  _globals['_WORKERCOMMAND']._serialized_end=2960
+  _globals['_COMPUTETASK']._serialized_start=2963
+  _globals['_COMPUTETASK']._serialized_end=3358
   _globals['_COMPUTETASK_RESOURCESENTRY']._serialized_start=867
   _globals['_COMPUTETASK_RESOURCESENTRY']._serialized_end=915
-  _globals['_DEPENDENCY']._serialized_start=3346
-  _globals['_DEPENDENCY']._serialized_end=3404
-  _globals['_FREEKEYS']._serialized_start=3406
-  _globals['_FREEKEYS']._serialized_end=3449
-  _globals['_ACQUIREREPLICAS']._serialized_start=3451
-  _globals['_ACQUIREREPLICAS']._serialized_end=3502
-  _globals['_REMOVEREPLICAS']._serialized_start=3504
-  _globals['_REMOVEREPLICAS']._serialized_end=3534
-  _globals['_REFRESHWHOHAS']._serialized_start=3536
-  _globals['_REFRESHWHOHAS']._serialized_end=3585
-  _globals['_FREESHARED']._serialized_start=3587
-  _globals['_FREESHARED']._serialized_end=3616
-  _globals['_STEALTASK']._serialized_start=3618
-  _globals['_STEALTASK']._serialized_end=3658
-  _globals['_CLOSEWORKER']._serialized_start=3660
-  _globals['_CLOSEWORKER']._serialized_end=3706
-  _globals['_ENDSHUFFLE']._serialized_start=3708
-  _globals['_ENDSHUFFLE']._serialized_end=3756
-  _globals['_HEARTBEATREQUEST']._serialized_start=3759
-  _globals['_HEARTBEATREQUEST']._serialized_end=3956
-  _globals['_HEARTBEATREQUEST_METRICSENTRY']._serialized_start=3910
-  _globals['_HEARTBEATREQUEST_METRICSENTRY']._serialized_end=3956
-  _globals['_HEARTBEATRESPONSE']._serialized_start=3958
-  _globals['_HEARTBEATRESPONSE']._serialized_end=4036
-  _globals['_WORKERSESSIONSERVICE']._serialized_start=4039
-  _globals['_WORKERSESSIONSERVICE']._serialized_end=4207
+  _globals['_DEPENDENCY']._serialized_start=3360
+  _globals['_DEPENDENCY']._serialized_end=3418
+  _globals['_FREEKEYS']._serialized_start=3420
+  _globals['_FREEKEYS']._serialized_end=3463
+  _globals['_ACQUIREREPLICAS']._serialized_start=3465
+  _globals['_ACQUIREREPLICAS']._serialized_end=3516
+  _globals['_REMOVEREPLICAS']._serialized_start=3518
+  _globals['_REMOVEREPLICAS']._serialized_end=3548
+  _globals['_REFRESHWHOHAS']._serialized_start=3550
+  _globals['_REFRESHWHOHAS']._serialized_end=3599
+  _globals['_FREESHARED']._serialized_start=3601
+  _globals['_FREESHARED']._serialized_end=3630
+  _globals['_STEALTASK']._serialized_start=3632
+  _globals['_STEALTASK']._serialized_end=3672
+  _globals['_CLOSEWORKER']._serialized_start=3674
+  _globals['_CLOSEWORKER']._serialized_end=3720
+  _globals['_ENDSHUFFLE']._serialized_start=3722
+  _globals['_ENDSHUFFLE']._serialized_end=3770
+  _globals['_HEARTBEATREQUEST']._serialized_start=3773
+  _globals['_HEARTBEATREQUEST']._serialized_end=3970
+  _globals['_HEARTBEATREQUEST_METRICSENTRY']._serialized_start=3924
+  _globals['_HEARTBEATREQUEST_METRICSENTRY']._serialized_end=3970
+  _globals['_HEARTBEATRESPONSE']._serialized_start=3972
+  _globals['_HEARTBEATRESPONSE']._serialized_end=4050
+  _globals['_WORKERSESSIONSERVICE']._serialized_start=4053
+  _globals['_WORKERSESSIONSERVICE']._serialized_end=4221
 # @@protoc_insertion_point(module_scope)

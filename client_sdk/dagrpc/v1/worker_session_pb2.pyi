@@ -170,10 +170,12 @@ class TaskLongRunning(_message.Message):
     def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., duration_seconds: _Optional[float] = ...) -> None: ...
 
 class ReplicasAdded(_message.Message):
-    __slots__ = ("data",)
+    __slots__ = ("data", "kept")
     DATA_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     data: _containers.RepeatedCompositeFieldContainer[_common_pb2.DataRef]
-    def __init__(self, data: _Optional[_Iterable[_Union[_common_pb2.DataRef, _Mapping]]] = ...) -> None: ...
+    kept: bool
+    def __init__(self, data: _Optional[_Iterable[_Union[_common_pb2.DataRef, _Mapping]]] = ..., kept: _Optional[bool] = ...) -> None: ...
 
 class ReplicasRemoved(_message.Message):
     __slots__ = ("keys",)

@@ -14,6 +14,8 @@ RUNNING: Final = "running"
 """The only status in which a worker is given tasks."""
 PAUSED: Final = "paused"
 """The status of a worker that starts none of the tasks which it has, for want of memory."""
+STAYING: Final = frozenset({RUNNING, "paused"})
+"""Status of workers that will keep what they hold."""
 
 NO_LIMIT: Final = 2**62
 """Larger than any number of tasks."""
@@ -27,9 +29,11 @@ class WorkerState:
         "address",
         "addresses",
         "alone",
+        "dropped",
         "has_what",
         "host",
         "known_shared",
+        "leaving",
         "long_running",
         "memory_limit",
         "name",
@@ -79,6 +83,10 @@ class WorkerState:
         """Tasks whose results it holds."""
         self.nbytes = 0
         """Sum of their sizes."""
+        self.leaving: dict[str, None] = {}
+        """Keys of what it was told to drop, and has not answered: what it says of them may be older than that."""
+        self.dropped: dict[str, float] = {}
+        """Keys of what it was told to drop lately, and when."""
         self.actors = 0
         """How many of its tasks, and of the results that it holds, are actors."""
         self.known_shared: dict[bytes, None] = {}

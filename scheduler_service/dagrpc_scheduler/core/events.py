@@ -294,6 +294,8 @@ class ReplicasAdded:
     sizes: Mapping[str, int]
     """Size in bytes by key."""
     stimulus: str = ""
+    kept: bool = False
+    """Whether that is the answer to a `RemoveReplicas`: its tasks need them."""
 
 
 @dataclass(slots=True)
@@ -317,14 +319,17 @@ class DataMissing:
 
 
 @dataclass(slots=True)
-class ReplicationRequested:
-    """A client asks for copies of results on more workers."""
+class ReplicasPlanned:
+    """Somebody has decided which workers are to get copies of results, and which are to drop theirs.
 
-    keys: Sequence[str]
-    copies: int = 0
-    """How many copies there are to be in all; 0: one on each of `workers`."""
-    workers: tuple[str, ...] = ()
-    """Addresses of the workers that may hold them; empty: any."""
+    What was decided may be out of date: what would lose a result, or takes it from a task that is about to use it, is
+    not done.
+    """
+
+    gains: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Keys by the address of the worker that is to fetch them."""
+    drops: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Keys by the address of the worker that is to drop them."""
     stimulus: str = ""
 
 
@@ -388,7 +393,7 @@ Event: TypeAlias = (
     | ReplicasAdded
     | ReplicasRemoved
     | DataMissing
-    | ReplicationRequested
+    | ReplicasPlanned
     | ResultsDiscarded
     | PlacesAdvised
     | RestartRequested

@@ -67,6 +67,7 @@ def _check_links(state: SchedulerState, task: TaskState) -> None:
     for dependent in task.dependents or ():
         _require(state.tasks.get(dependent.key) is dependent, "a dependent is not live", task, dependent)
         _require(task in dependent.dependencies, "a dependent does not know its dependency", task, dependent)
+    _require((len(task.holders) > 1) == (task in state.replicated), "listed iff there are several copies", task)
     for worker in task.holders:
         _require(state.workers.get(worker.address) is worker, "held by a worker that is gone", task, worker)
         _require(task in worker.has_what, "a holder does not know that it is one", task, worker)
@@ -121,6 +122,8 @@ def _check_collections(state: SchedulerState) -> None:
     queued = [task for task in state.tasks.values() if task.state == QUEUED]
     _require(state.queue.size == len(queued), "wrong size of the queue", state.queue.size, queued)
     _require(set(state.queue.tasks()) == set(queued), "wrong tasks in the queue", queued)
+    for task in state.replicated:
+        _require(state.tasks.get(task.key) is task, "held by several, but not live", task)
     for task in state.unrunnable:
         _require(state.tasks.get(task.key) is task, "unrunnable, but not live", task)
     for task, client in state.announced.items():

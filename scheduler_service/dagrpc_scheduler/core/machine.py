@@ -9,7 +9,17 @@ from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.config import DEFAULT_CONFIG, CoreConfig
 from dagrpc_scheduler.core.effects import Effect
 from dagrpc_scheduler.core.events import Event
-from dagrpc_scheduler.core.handlers import admin, clients, graph, replicas, shuffles, stealing, tasks, workers
+from dagrpc_scheduler.core.handlers import (
+    admin,
+    clients,
+    graph,
+    replica_plans,
+    replicas,
+    shuffles,
+    stealing,
+    tasks,
+    workers,
+)
 from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replicas import send_refreshes
@@ -43,7 +53,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.ReplicasAdded: replicas.replicas_added,
     events.ReplicasRemoved: replicas.replicas_removed,
     events.DataMissing: replicas.data_missing,
-    events.ReplicationRequested: replicas.replication_requested,
+    events.ReplicasPlanned: replica_plans.replicas_planned,
     events.ResultsDiscarded: shuffles.results_discarded,
     events.PlacesAdvised: shuffles.places_advised,
     events.RestartRequested: admin.restart_requested,

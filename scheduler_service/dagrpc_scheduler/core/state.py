@@ -50,6 +50,7 @@ class SchedulerState:
         "ready",
         "recommendations",
         "refresh",
+        "replicated",
         "rooms",
         "run_id",
         "running",
@@ -83,6 +84,8 @@ class SchedulerState:
         """Data that has not arrived yet, and who is about to put it on workers."""
         self.expected: dict[str, dict[ClientState, float]] = {}
         """Keys without tasks that clients want, and since when they do."""
+        self.replicated: dict[TaskState, None] = {}
+        """Tasks whose result more than one worker holds."""
         self.shared = SharedRegistry()
         self.spans = SpanRegistry()
         self.story = Story(config.story_length)

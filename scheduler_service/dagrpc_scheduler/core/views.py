@@ -115,20 +115,6 @@ def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, 
     return {key: tasks[key].nbytes for key in keys if key in tasks and tasks[key].nbytes >= 0}
 
 
-def unique_keys(core: SchedulerCore, workers: Iterable[str]) -> dict[str, int]:
-    """Return the keys of the results that only these workers hold, with the number of copies that they have.
-
-    Actors are left out: there cannot be another copy of them.
-    """
-    leaving = dict.fromkeys(worker for _, worker in _select(core, workers) if worker is not None)
-    found: dict[str, int] = {}
-    for worker in leaving:
-        for task in worker.has_what:
-            if not task.options.actor and all(holder in leaving for holder in task.holders):
-                found[task.key] = len(task.holders)
-    return found
-
-
 def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
     """Return the keys of what only a worker holds: of results that can be computed again, of data that cannot."""
     worker = core.state.workers.get(address)

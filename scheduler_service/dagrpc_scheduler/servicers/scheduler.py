@@ -12,6 +12,7 @@ from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.servicers import cluster_info, relay
 from dagrpc_scheduler.servicers.client_session import hold_session
 from dagrpc_scheduler.shell import lifecycle
+from dagrpc_scheduler.shell.retiring import retire_workers
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
@@ -120,7 +121,8 @@ class SchedulerServicer:
         return pb.RestartWorkersResponse(outcomes={names.get(each, each): how for each, how in outcomes.items()})
 
     async def RetireWorkers(self, request: pb.RetireWorkersRequest) -> pb.RetireWorkersResponse:
-        retired = await lifecycle.retire_workers(self._service, self._resolve(request.workers))
+        addresses = self._resolve(request.workers)
+        retired = await retire_workers(self._service, addresses, close=not request.keep_open)
         return pb.RetireWorkersResponse(workers=retired)
 
     async def Shutdown(self, request: pb.ShutdownRequest) -> pb.ShutdownResponse:

@@ -1,18 +1,17 @@
-"""Calls to workers and nannies: run a function there, restart them, take them out."""
+"""Calls to workers and nannies: run a function there, restart them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from dagrpc._io.channels import wait_ready
 from dagrpc._io.transfer import WORKER_SERVICE
-from dagrpc.exceptions import CommClosedError, DagrpcError, NoWorkersError
+from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
-from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.effects import CloseWorker
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
 
 RUN_LIMIT = 24 * 3600.0
 """No call waits longer than a day, whatever its caller wants."""
-RETIRE_LIMIT = 600.0
-"""Seconds to move a retiring worker's data."""
 
 
 async def run_on_workers(
@@ -89,55 +86,3 @@ async def restart_workers(
         task.add_done_callback(service.tasks.discard)
         return {}
     return dict(await restarts)
-
-
-async def retire_workers(service: SchedulerService, addresses: list[str]) -> list[str]:
-    """Take workers out: no new tasks, their unique results moved elsewhere, then closed.
-
-    Raises
-    ------
-    NoWorkersError
-        If there is no other worker to take their results, or they could not be moved within ten minutes; the workers
-        stay.
-
-    Workers that hold actors stay, too: an actor cannot be moved.
-    """
-    held = [address for address in addresses if views.holds_actors(service.core, address)]
-    if held:
-        logger.warning("Not retired, for an actor cannot be moved: %s", ", ".join(held))
-        addresses = [address for address in addresses if address not in held]
-    stimulus = service.stimulus("retire")
-    for address in addresses:
-        before, _ = views.worker_status(service.core, address)
-        service.handle(events.WorkerStatusChanged(address, "retiring", stimulus))
-        service.events.status_changed(address, before, "retiring", stimulus)
-    deadline = time.monotonic() + RETIRE_LIMIT
-    last_request = 0.0
-    while True:
-        busy = any(views.processing(service.core, addresses).values())
-        unique = views.unique_keys(service.core, addresses)
-        if not unique and not busy:
-            break
-        others = [address for address in service.sessions.workers if address not in addresses]
-        if (unique and not others) or time.monotonic() > deadline:
-            for address in addresses:
-                service.handle(events.WorkerStatusChanged(address, "running", stimulus))
-                service.events.status_changed(address, "retiring", "running", stimulus)
-            raise NoWorkersError(f"{len(unique)} results of {', '.join(addresses)} cannot be moved to another worker")
-        if unique and time.monotonic() - last_request > 2.0:
-            last_request = time.monotonic()
-            by_copies: dict[int, list[str]] = {}
-            for key, copies in unique.items():
-                by_copies.setdefault(copies + 1, []).append(key)
-            for copies, keys in by_copies.items():
-                service.handle(events.ReplicationRequested(keys, copies, tuple(others), stimulus))
-        await asyncio.sleep(0.02)
-    for address in addresses:
-        service.send(CloseWorker(address, "retired"))
-    while any(address in service.sessions.workers for address in addresses) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
-    for address in addresses:
-        service.events.log(address, {"action": "retired", "stimulus_id": stimulus})
-    outcome = {"retired": tuple(addresses), "could-not-retire": tuple(held)}
-    service.events.log("all", {"action": "retire-workers", **outcome, "stimulus_id": stimulus})
-    return addresses

@@ -35,6 +35,7 @@ from dagrpc_scheduler.coordination.metadata import Metadata
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.effects import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.shell.active_memory_manager import ActiveMemoryManagerExtension
 from dagrpc_scheduler.shell.coordination import Coordination
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.departures import Departures
@@ -43,6 +44,7 @@ from dagrpc_scheduler.shell.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.plugins import PluginRegistry
 from dagrpc_scheduler.shell.records import Records
 from dagrpc_scheduler.shell.reports import Reports
+from dagrpc_scheduler.shell.retiring import Retirement
 from dagrpc_scheduler.shell.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions import Sessions
 from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
@@ -142,6 +144,10 @@ class SchedulerService:
         """How many causes have been named so far."""
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop that it runs on; None before it has started."""
+        self.memory_manager = ActiveMemoryManagerExtension(self)
+        """Sees to it that there are as many copies of results as are needed."""
+        self.retirement = Retirement(self)
+        """Takes workers out."""
         self.facade: Any = None
         """The `Scheduler` that stands for it, once there is one."""
 
@@ -209,6 +215,8 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.inquiry import InquiryServicer
         from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
         from dagrpc_scheduler.servicers.introspection import IntrospectionServicer
+        from dagrpc_scheduler.servicers.memory import SERVICE as MEMORY_SERVICE
+        from dagrpc_scheduler.servicers.memory import MemoryServicer
         from dagrpc_scheduler.servicers.metadata import MetadataServicer
         from dagrpc_scheduler.servicers.plugins import SERVICE as PLUGIN_SERVICE
         from dagrpc_scheduler.servicers.plugins import PluginServicer
@@ -229,6 +237,7 @@ class SchedulerService:
         server.add_service(scaling.SERVICE, scaling.ScalingServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
         server.add_service(PLUGIN_SERVICE, PluginServicer(self))
+        server.add_service(MEMORY_SERVICE, MemoryServicer(self))
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
         server.add_service(
             metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)
@@ -249,6 +258,7 @@ class SchedulerService:
         FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
         spawn(Stealing(self).run(), self.tasks)
+        self.memory_manager.begin()
         logger.info("Scheduler %s listens at %s", self.id, self.address)
         warn_if_open("Scheduler", self.address, self.options.host, self.credentials)
 

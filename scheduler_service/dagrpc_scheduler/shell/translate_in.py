@@ -173,7 +173,7 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
         worker, m.key, m.run_id, m.duration_seconds, stimulus
     ),
     "replicas_added": lambda worker, m, stimulus: events.ReplicasAdded(
-        worker, {ref.key: ref.nbytes for ref in m.data}, stimulus
+        worker, {ref.key: ref.nbytes for ref in m.data}, stimulus, m.kept
     ),
     "replicas_removed": lambda worker, m, stimulus: events.ReplicasRemoved(worker, list(m.keys), stimulus),
     "steal_answer": lambda worker, m, stimulus: events.StealAnswered(worker, m.key, m.run_id, m.state, stimulus),

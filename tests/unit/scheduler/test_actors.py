@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.effects import AcquireReplicas, FreeKeys, ReportErred
+from dagrpc_scheduler.core.effects import FreeKeys, ReportErred
 from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.policies.replicas import only_on
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 ACTOR = TaskOptions(actor=True)
@@ -88,8 +89,8 @@ def test_who_fetches_a_proxy_holds_no_actor() -> None:
     assert scheduler.send(events.ReplicasAdded(home, {"x": 10})) == []
     assert views.holds_actors(scheduler.core, home)
     assert not views.holds_actors(scheduler.core, other)
-    effects = scheduler.send(events.ReplicationRequested(("x",), 2, (), "test"))
-    assert of_type(AcquireReplicas, effects) == []
+    assert scheduler.send(events.ReplicasPlanned({other: ["x"]}, {home: ["x"]})) == []
+    assert list(only_on(scheduler.core.state.workers[home])) == []
 
 
 def test_a_proxy_that_is_left_is_not_taken_for_a_new_actor() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.effects import (
-    AcquireReplicas,
     ComputeTask,
     CoreFailure,
     FreeKeys,
@@ -16,7 +15,7 @@ from dagrpc_scheduler.core.effects import (
     ReportErred,
 )
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
-from tests.unit.scheduler.harness import A, B, C, Scheduler, finished, of_type
+from tests.unit.scheduler.harness import A, B, Scheduler, finished, of_type
 
 USER = ("user", "never mind")
 
@@ -200,33 +199,6 @@ def test_a_new_worker_at_an_old_address_is_sent_the_values_again() -> None:
     scheduler.lose(A)
     (compute,) = of_type(ComputeTask, scheduler.worker(A))
     assert compute.new_shared == ((b"f", b"value of f"),)
-
-
-# --- copies ---
-
-
-def test_copies_are_made_on_the_workers_that_hold_least() -> None:
-    scheduler = Scheduler([A, B, C])
-    scheduler.submit({"x": ""}, options=TaskOptions(workers=(A,)))
-    scheduler.finish("x", nbytes=100)
-    scheduler.scatter("s", B, nbytes=5)
-    assert scheduler.send(events.ReplicationRequested(["x"], 2)) == [AcquireReplicas(C, [("x", 100, (A,))])]
-    assert scheduler.send(events.ReplicationRequested(["x", "x"], 3)) == [
-        AcquireReplicas(C, [("x", 100, (A,))]),
-        AcquireReplicas(B, [("x", 100, (A,))]),
-    ]
-    assert scheduler.send(events.ReplicationRequested(["x"], 1)) == []
-
-
-def test_copies_on_given_workers() -> None:
-    scheduler = Scheduler([A, B, C])
-    scheduler.scatter("s", A)
-    scheduler.status(C, "paused")
-    effects = scheduler.send(events.ReplicationRequested(["s", "unknown"], 0, (A, B, C, "gone:1")))
-    assert effects == [AcquireReplicas(B, [("s", 10, (A,))])]
-    scheduler.send(events.ReplicasAdded(B, {"s": 10}))
-    assert scheduler.holders("s") == [A, B]
-    assert scheduler.release("s") == [FreeKeys(A, ["s"]), FreeKeys(B, ["s"])]
 
 
 # --- restart and time ---

@@ -118,20 +118,6 @@ def test_clients_and_waiting_work(scheduler: Scheduler) -> None:
     assert views.total_occupancy(scheduler.core) == pytest.approx(1.0)
 
 
-def test_results_that_only_some_workers_hold(scheduler: Scheduler) -> None:
-    scheduler.finish("x-1")
-    assert views.unique_keys(scheduler.core, [A]) == {"x-1": 1}
-    assert views.unique_keys(scheduler.core, [A, B, "gone:1"]) == {"s": 2, "x-1": 1}
-    assert views.unique_keys(scheduler.core, [B]) == {}
-
-
-def test_actors_are_not_among_the_results_to_be_moved() -> None:
-    scheduler = Scheduler([A])
-    scheduler.submit({"x": ""}, options=TaskOptions(actor=True))
-    scheduler.finish("x")
-    assert views.unique_keys(scheduler.core, [A]) == {}
-
-
 def test_a_story(scheduler: Scheduler) -> None:
     scheduler.now = 3.0
     scheduler.send(events.KeysReleased("c", ["y-1"], "stimulus"))

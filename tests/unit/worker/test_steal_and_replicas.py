@@ -104,7 +104,7 @@ def test_an_unwanted_copy_is_dropped() -> None:
     worker = Worker()
     worker.send(events.DataPut({"x": 5}))
     assert worker.send(events.ReplicasUnwanted(["x", "unknown"])) == [
-        ReportReplicasRemoved(["x"]),
+        ReportReplicasRemoved(["x", "unknown"]),
         DropData(["x"]),
     ]
 
@@ -128,7 +128,7 @@ def test_a_copy_that_is_in_use_stays_and_the_scheduler_is_told() -> None:
     worker = Worker()
     worker.send(events.DataPut({"x": 5}))
     worker.compute("y", {"x": []})
-    assert worker.send(events.ReplicasUnwanted(["x"])) == [ReportReplicasAdded({"x": 5})]
+    assert worker.send(events.ReplicasUnwanted(["x"])) == [ReportReplicasAdded({"x": 5}, kept=True)]
     worker.finish("y")
     assert worker.states() == {"x": "memory", "y": "memory"}
 
@@ -136,7 +136,7 @@ def test_a_copy_that_is_in_use_stays_and_the_scheduler_is_told() -> None:
 def test_a_copy_that_did_not_come_yet_can_be_given_up() -> None:
     worker = Worker()
     worker.send(events.ReplicasRequested([("x", 10, (A,))]))
-    assert worker.send(events.ReplicasUnwanted(["x"])) == []
+    assert worker.send(events.ReplicasUnwanted(["x"])) == [ReportReplicasRemoved(["x"])]
     assert worker.bring(A, "x") == [DropData(["x"])]
 
 

@@ -148,6 +148,8 @@ class ReportReplicasAdded:
     """Copies of results are here."""
 
     sizes: Mapping[str, int]
+    kept: bool = False
+    """Whether they were to be dropped, and are not."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dagrpc import config
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.loop import spawn
-from dagrpc.exceptions import DagrpcError
+from dagrpc.exceptions import DagrpcError, NoWorkersError
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_worker.core import events
@@ -83,4 +83,6 @@ async def _retire(link: SchedulerLink, address: str, limit: float) -> None:
     service = pb.DESCRIPTOR.services_by_name["SchedulerService"]
     client = ServiceClient(link.client.channel, service, link.client.peer)
     request = pb.RetireWorkersRequest(workers=[address])
-    await client.call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=limit)
+    response = await client.call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=limit)
+    if address not in response.workers:
+        raise NoWorkersError("what only it holds cannot be moved to another worker")

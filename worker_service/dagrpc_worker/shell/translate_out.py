@@ -105,6 +105,7 @@ def _long_running(report: instructions.ReportLongRunning, out: WorkerReport) -> 
 
 
 def _replicas_added(report: instructions.ReportReplicasAdded, out: WorkerReport) -> None:
+    out.replicas_added.kept = report.kept
     add = out.replicas_added.data.add
     for key, nbytes in report.sizes.items():
         add(key=key, nbytes=nbytes)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
-
 from dagrpc_scheduler.core.assignment import recall
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.effects import AcquireReplicas, RefreshWhoHas
-from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved, ReplicationRequested
+from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.effects import RefreshWhoHas
+from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved
+from dagrpc_scheduler.core.handlers.replica_plans import ask_whether_held, dropped_lately
 from dagrpc_scheduler.core.model import ACTIVE, MEMORY, PROCESSING, TaskState
-from dagrpc_scheduler.core.replicas import add_holder, holder_is_gone, location
+from dagrpc_scheduler.core.replicas import add_holder, holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
 
 
@@ -19,6 +18,8 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
     if worker is None:
         return
     for key, nbytes in event.sizes.items():
+        if event.kept:
+            worker.leaving.pop(key, None)
         task = state.tasks.get(key)
         if task is not None and task.options.actor:
             # What others have of an actor is a proxy: of use to the task that fetched it, and to nobody else.
@@ -26,7 +27,7 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
                 state.free(worker, key)
         elif task is not None and task.state == MEMORY:
             if task not in worker.has_what:
-                add_holder(task, worker)
+                add_holder(state, task, worker)
         elif task is not None and task.state in ACTIVE:
             _use(state, task, worker, nbytes)
         else:
@@ -44,7 +45,7 @@ def _use(state: SchedulerState, task: TaskState, worker: WorkerState, nbytes: in
     recall(state, task)
     if not task.holders:
         task.nbytes = nbytes
-    add_holder(task, worker)
+    add_holder(state, task, worker)
     state.recommend(task, MEMORY)
 
 
@@ -54,6 +55,7 @@ def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
     if worker is None:
         return
     for key in event.keys:
+        worker.leaving.pop(key, None)
         task = state.tasks.get(key)
         if task is not None and task in worker.has_what:
             holder_is_gone(state, task, worker, f"worker {worker.address} dropped it")
@@ -65,10 +67,11 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
     holder = state.workers.get(event.holder)
     reader = state.workers.get(event.worker)
     if task is not None and holder is not None and task in holder.has_what:
-        holder_is_gone(state, task, holder, f"worker {event.worker} did not get it from {event.holder}")
-        # If it is there after all, it is of no use to anyone; and its own tasks can get it elsewhere.
-        state.free(holder, task.key)
-        _tell_tasks_of(state, holder, task)
+        if len(task.holders) == 1 and dropped_lately(state, holder, task.key):
+            # It may have got the result again since it was asked; then this is the only copy.
+            ask_whether_held(state, task, holder)
+        else:
+            _count_out(state, task, holder, event.worker)
     if reader is None:
         return
     if task is None:
@@ -77,46 +80,15 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
         state.refresh.setdefault(reader, {})[task] = None
 
 
+def _count_out(state: SchedulerState, task: TaskState, holder: WorkerState, reader: str) -> None:
+    holder_is_gone(state, task, holder, f"worker {reader} did not get it from {holder.address}")
+    # If it is there after all, it is of no use to anyone; and its own tasks can get it elsewhere.
+    state.free(holder, task.key)
+    _tell_tasks_of(state, holder, task)
+
+
 def _tell_tasks_of(state: SchedulerState, worker: WorkerState, task: TaskState) -> None:
     for dependent in task.dependents or ():
         if dependent.state == PROCESSING and dependent.processing_on is worker:
             state.refresh.setdefault(worker, {})[task] = None
             return
-
-
-def replication_requested(state: SchedulerState, event: ReplicationRequested) -> None:
-    """Have results copied to more workers."""
-    listed = event.workers or state.workers
-    targets = [state.workers[address] for address in listed if address in state.workers]
-    targets = [worker for worker in dict.fromkeys(targets) if worker.status == RUNNING]
-    heap = [(worker.nbytes, number, worker) for number, worker in enumerate(targets)]
-    heapq.heapify(heap)
-    orders: dict[WorkerState, list[TaskState]] = {}
-    for key in dict.fromkeys(event.keys):
-        task = state.tasks.get(key)
-        if task is None or task.state != MEMORY or task.options.actor:
-            continue
-        count = max(0, event.copies - len(task.holders)) if event.copies else len(targets)
-        for worker in _take_least(heap, task, count):
-            orders.setdefault(worker, []).append(task)
-    for worker, tasks in orders.items():
-        worker.open_free = None
-        state.effects.append(AcquireReplicas(worker.address, [location(state, task) for task in tasks]))
-
-
-def _take_least(heap: list[tuple[int, int, WorkerState]], task: TaskState, count: int) -> list[WorkerState]:
-    """Return `count` workers, or as many as there are, that do not hold a result, and count it as theirs.
-
-    The heap has all workers with the bytes that they hold, or will.
-    """
-    chosen: list[WorkerState] = []
-    entries: list[tuple[int, int, WorkerState]] = []
-    while heap and len(chosen) < count:
-        nbytes, number, worker = heapq.heappop(heap)
-        if task not in worker.has_what:
-            chosen.append(worker)
-            nbytes += task.nbytes
-        entries.append((nbytes, number, worker))
-    for entry in entries:
-        heapq.heappush(heap, entry)
-    return chosen

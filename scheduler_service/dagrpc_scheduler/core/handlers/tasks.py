@@ -32,7 +32,7 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     observe_size(prefix, nbytes, state.config)
     if task.options.span is not None:
         state.spans.finished(task, event.start, event.stop)
-    add_holder(task, worker)
+    add_holder(state, task, worker)
     state.payload = event.payload
     state.recommendations.append((task, MEMORY))
 

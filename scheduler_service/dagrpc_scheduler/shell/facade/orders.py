@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec import calls
-from dagrpc.exceptions import NoWorkersError
 from dagrpc_scheduler.core import events, model, views
 from dagrpc_scheduler.core.effects import CloseWorker
 from dagrpc_scheduler.shell import lifecycle
+from dagrpc_scheduler.shell.retiring import retire_workers
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.facade.scheduler import Scheduler
@@ -27,8 +27,8 @@ def _resolve(scheduler: Scheduler, workers: Iterable[str] | None) -> list[str]:
         raise ValueError(str(error)) from None
 
 
-async def retire(scheduler: Scheduler, workers: Iterable[str]) -> dict[str, Any]:
-    """Take workers out. Returns what they were, by address; none if their data cannot be moved."""
+async def retire(scheduler: Scheduler, workers: Iterable[str], close: bool) -> dict[str, Any]:
+    """Take workers out. Returns what they were, by address; those whose data cannot be moved are not in it."""
     known = scheduler._core
     addresses = []
     for text in workers:
@@ -40,11 +40,7 @@ async def retire(scheduler: Scheduler, workers: Iterable[str]) -> dict[str, Any]
     if not addresses:
         return {}
     described = {address: scheduler.workers[address].identity() for address in addresses}
-    try:
-        retired = await lifecycle.retire_workers(scheduler._service, addresses)
-    except NoWorkersError:
-        lifecycle.logger.warning("Workers %s stay: what only they hold cannot be moved", ", ".join(addresses))
-        return {}
+    retired = await retire_workers(scheduler._service, addresses, close=close)
     return {address: described[address] for address in retired}
 
 

@@ -16,6 +16,7 @@ from dagrpc._util.server_status import Status
 from dagrpc.security import Security
 from dagrpc_scheduler.core import cluster, views
 from dagrpc_scheduler.shell.facade import orders
+from dagrpc_scheduler.shell.facade.data_moves import MovesData
 from dagrpc_scheduler.shell.facade.mapping import LiveMapping
 from dagrpc_scheduler.shell.facade.memory import MemoryState
 from dagrpc_scheduler.shell.facade.plugging import Plugged
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
 
 
-class Scheduler(Plugged, EmbeddedServer):
+class Scheduler(Plugged, MovesData, EmbeddedServer):
     """A scheduler as an object: in a program that runs one itself, for plugins, and for `run_on_scheduler`.
 
     It serves on dagrpc's own event loop, whatever loop it is awaited on. What it shows of tasks, workers and clients is
@@ -176,7 +177,7 @@ service_kwargs, transition_counter_max
     def _attach(self, service: SchedulerService) -> None:
         self._service = service
         self._host = service.options.host
-        self.extensions: dict[str, Any] = {"spans": SpanExtension(service)}
+        self.extensions: dict[str, Any] = {"spans": SpanExtension(service), "amm": service.memory_manager}
         """Objects that belong to the scheduler, by name."""
 
     def __getattr__(self, name: str) -> Any:
@@ -387,38 +388,6 @@ service_kwargs, transition_counter_max
         if attribute == "address":
             return chosen
         return [getattr(workers[address], attribute) for address in chosen if address in workers]
-
-    async def retire_workers(
-        self,
-        workers: Iterable[str] | None = None,
-        *,
-        names: Iterable[Any] | None = None,
-        close_workers: bool = True,
-        remove: bool = True,
-        stimulus_id: str | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """Take workers out: what only they hold moves elsewhere, then they close.
-
-        Parameters
-        ----------
-        workers : iterable of str, optional
-            Addresses. By default those that `workers_to_close` names for `kwargs`.
-        names : iterable, optional
-            Names of workers, instead of addresses.
-
-        Returns
-        -------
-        dict
-            What the retired workers were, by address. Those whose data cannot be moved stay, and are not in it.
-        """
-        if workers is not None and names is not None:
-            raise TypeError("Both workers and names say who is to go; give one of them")
-        if workers is None and names is None:
-            chosen = self.workers_to_close(**kwargs)
-        else:
-            chosen = [str(each) for each in (workers if workers is not None else names) or ()]
-        return await self._home.awaiting(orders.retire(self, chosen))
 
     # --- orders --------------------------------------------------------------------------------------------------
 

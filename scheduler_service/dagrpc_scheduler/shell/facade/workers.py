@@ -10,6 +10,7 @@ from dagrpc._util.server_status import Status
 from dagrpc_scheduler.core import cluster
 from dagrpc_scheduler.shell.facade.memory import MemoryState
 from dagrpc_scheduler.shell.facade.tasks import TaskState, View
+from dagrpc_scheduler.shell.worker_memory import memory_of
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.sessions import WorkerConnection
@@ -144,13 +145,7 @@ class WorkerState(View):
     @property
     def memory(self) -> MemoryState:
         """What its memory is used for."""
-        metrics, connection = self.metrics, self._connection
-        return MemoryState.measured(
-            int(metrics.get("memory", 0)),
-            self._of.nbytes,
-            int(metrics.get("spilled_bytes", 0)),
-            connection.unmanaged.value if connection is not None else None,
-        )
+        return memory_of(self._scheduler._service, self._of)
 
     def identity(self) -> dict[str, Any]:
         """Return what it is, as a plain dict."""

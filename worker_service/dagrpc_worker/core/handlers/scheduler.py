@@ -135,23 +135,25 @@ def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
 
 
 def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
-    """Drop copies that no task here uses, and tell the scheduler of those that stay."""
+    """Drop copies that no task here uses. The scheduler waits to hear of each whether it goes or stays."""
     kept: dict[str, int] = {}
-    renounced: list[str] = []
+    gone: list[str] = []
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None:
+            gone.append(key)
             continue
         task.replica = False
         if task.stored and task.dependents:
             announce(task, kept)
         else:
-            renounce(task, renounced)
+            task.announced = task.copied = False
+            gone.append(key)
         state.unsettled.append(task)
     if kept:
-        state.reports.append(ReportReplicasAdded(kept))
-    if renounced:
-        state.reports.append(ReportReplicasRemoved(renounced))
+        state.reports.append(ReportReplicasAdded(kept, kept=True))
+    if gone:
+        state.reports.append(ReportReplicasRemoved(gone))
 
 
 def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
