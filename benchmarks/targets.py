@@ -105,6 +105,9 @@ METRICS = (
     Metric("map_open", "`map(inc, range(10_000))` and `gather`, in the open", "tasks/s"),
     Metric("map_tls", "the same with TLS", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
     Metric("map_token", "the same with a token", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
+    # Mostly sleep: what counts is where it is slept.
+    Metric("skewed_durations", "120 tasks on 4 workers, 4 of them 20 times as long", "s", at_most(1.1), at_most(1.1)),
+    Metric("late_workers", "60 tasks of 0.1 s on one worker, 3 more come", "s", at_most(1.1), at_most(1.1)),
     Metric("startup", "`LocalCluster(n_workers=2)` until the first result", "s", at_most(1.3), at_most(1.3)),
     Metric("memory_held", "scheduler memory, 10,000 results held", "MiB", absolute=at_most(15)),
     # "Given back": what a scheduler keeps for itself after the release of all of them.

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks import sdk_workloads as sdk
 from benchmarks import security_workloads as security
 from benchmarks import shuffle_workloads as shuffle
+from benchmarks import stealing_workloads as stealing
 from benchmarks.measure import Bench, WarmWatch, Watch
 
 MEBIBYTE = 2**20
@@ -371,6 +372,8 @@ WORKLOADS = (
     Workload(shuffle.rechunk_tasks, "shuffles"),
     Workload(shuffle.rechunk_p2p, "shuffles"),
     Workload(security.secured, "security", own_cluster=True, ours_only=True),
+    Workload(stealing.skewed_durations, "stealing", own_cluster=True),
+    Workload(stealing.late_workers, "stealing", own_cluster=True),
     Workload(startup, "start", own_cluster=True),
     Workload(scheduler_memory, "memory", own_cluster=True),
     Workload(scheduler_core, "core", own_cluster=True, ours_only=True),
