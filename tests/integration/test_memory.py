@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -49,6 +50,33 @@ def spilled(client: Client) -> float:
 
 def block(number: int, size: int = 8 * MIB) -> np.ndarray:
     return np.full(size // 8, number, dtype="i8")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("method", ["tasks", "p2p"])
+def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: str) -> None:
+    """With all that workers do about memory as it is by default, and nobody is killed or stays paused."""
+    # What a rechunk makes on its way has to fit beside what it is made of.
+    settings = {
+        "array.rechunk.method": method,
+        "array.chunk-size": "16 MiB",
+        "distributed.worker.memory.terminate": 0.95,
+    }
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": LIMIT, "local_directory": str(tmp_path)}
+    with dask.config.set(settings), LocalCluster(**options) as cluster, Client(cluster) as client:
+        client.directory = tmp_path
+        processes = client.run(os.getpid)
+        rows, columns = 320, 960_000
+        x = da.arange(rows * columns, chunks=columns, dtype="i8").reshape((rows, columns)).persist()
+        wait(x, timeout=200)
+        assert x.nbytes >= 4 * 2 * LIMIT * 0.95
+        until(lambda: spilled(client) > 2 * LIMIT)
+        total = x.rechunk((40, columns // 10)).sum()
+        assert client.compute(total).result(200) == rows * columns * (rows * columns - 1) // 2
+        del x, total
+        until(lambda: not spill_files(client))
+        until(lambda: {worker["status"] for worker in client.scheduler_info()["workers"].values()} == {"running"})
+        assert client.run(os.getpid) == processes
 
 
 @pytest.mark.timeout(120)

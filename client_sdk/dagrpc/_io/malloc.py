@@ -39,6 +39,19 @@ def tune() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, trim_threshold)
 
 
+def keep_at_most(nbytes: int) -> None:
+    """Have malloc keep less free memory than that, and map what is larger by itself, if its thresholds are higher."""
+    library = _libc()
+    if library is None:
+        return
+    tune()
+    for number, name in ((_M_MMAP_THRESHOLD, "mmap"), (_M_TRIM_THRESHOLD, "trim")):
+        present = os.environ.get(f"MALLOC_{name.upper()}_THRESHOLD_", "")
+        threshold = int(present) if present.isdigit() else config.get_bytes(f"comm.malloc.{name}-threshold")
+        if threshold > nbytes:
+            library.mallopt(number, nbytes)
+
+
 def trim() -> None:
     """Give freed memory back to the system."""
     library = _libc()

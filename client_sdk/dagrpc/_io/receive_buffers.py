@@ -66,13 +66,26 @@ class ReceiveBuffers:
         else:
             mapping = mmap.mmap(-1, size)
             if hasattr(mmap, "MADV_HUGEPAGE"):
-                mapping.madvise(mmap.MADV_HUGEPAGE)
+                # The rest, less than a huge page, is not to become one: nobody uses most of it.
+                mapping.madvise(mmap.MADV_HUGEPAGE, 0, length // LARGE * LARGE)
         self._lent += 1
         self._arm()
         # Everything that is made of the buffer keeps this object alive, and it the mapping.
         owner = (ctypes.c_char * length).from_buffer(mapping)
         weakref.finalize(owner, self._returned.append, mapping).atexit = False
         return memoryview(owner).cast("B")
+
+    def keep_at_most(self, nbytes: int) -> None:
+        """Keep less unused memory, if so far more may be kept."""
+        self._keep_bytes = min(self._keep_bytes, nbytes)
+
+    def give_back(self) -> int:
+        """Give all memory that nobody uses back to the system. Return how many bytes that were."""
+        self._take_back()
+        given = self._free_bytes
+        self._free.clear()
+        self._free_bytes = 0
+        return given
 
     def _take_back(self) -> None:
         now = time.monotonic()

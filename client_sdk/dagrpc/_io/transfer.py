@@ -29,6 +29,7 @@ __all__ = [
     "TransferReader",
     "download",
     "receive",
+    "receive_buffers",
     "transfer_messages",
     "upload",
 ]
@@ -45,7 +46,8 @@ _TO_MEMORY = frozenset(("PutData", "PutActorData"))
 _READ_AT_ONCE = 2 * 2**20
 """So many bytes are read from memory sooner than a thread could take them over."""
 
-_buffers = ReceiveBuffers()
+receive_buffers = ReceiveBuffers()
+"""Of this process, for what comes in."""
 _closed_ways: set[str] = set()
 """Peers whose memory, or to whom ours, turned out not to be readable."""
 _CLOSED_WAYS_LIMIT = 10_000
@@ -174,7 +176,7 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
     InvalidRequestError
         If it is not a transfer.
     """
-    reader = TransferReader(_buffers.allocate)
+    reader = TransferReader(receive_buffers.allocate)
     while not reader.done:
         try:
             async with asyncio.timeout(timeout):

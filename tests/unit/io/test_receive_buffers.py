@@ -95,3 +95,23 @@ def test_what_nobody_wants_goes_back() -> None:
         raise AssertionError("the memory was kept")
 
     asyncio.run(main())
+
+
+def test_unused_memory_is_given_back_when_asked() -> None:
+    def body() -> None:
+        buffers = ReceiveBuffers()
+        used = buffers.allocate(LARGE)
+        buffers.allocate(3 * LARGE)
+        gc.collect()
+        assert buffers.give_back() == 3 * LARGE
+        assert buffers.unused_bytes == buffers.give_back() == 0
+        used[:] = bytes(LARGE)
+        buffers.keep_at_most(LARGE)
+        buffers.allocate(2 * LARGE)
+        gc.collect()
+        assert buffers.unused_bytes == 0
+        del used
+        gc.collect()
+        assert buffers.unused_bytes == LARGE
+
+    on_loop(body)

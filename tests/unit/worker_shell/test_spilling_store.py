@@ -243,3 +243,35 @@ def test_limits():
     for wrong in (True, -0.1, 60, "half", float("nan")):
         with pytest.raises(ValueError, match=r"worker\.memory\.target is .*fraction"):
             MemoryLimits.of(1_000, {"target": wrong})
+
+
+def test_less_may_be_allowed_for_a_while(tmp_path):
+    store = filled(store_of(tmp_path))
+    store.allow(SIZE)
+    assert store.put("x", block(1), SIZE)
+    store.make_room()
+    assert store.in_memory == SIZE
+    store.allow(-5)
+    store.make_room()
+    assert store.in_memory == 0
+    store.allow()
+    filled(store)
+    assert store.in_memory == 3 * SIZE
+    store.allow(100 * SIZE)
+    assert store.target == 3 * SIZE
+
+
+def test_a_part_of_a_large_array_does_not_keep_all_of_it(tmp_path):
+    store = store_of(tmp_path)
+    whole = block(7)
+    parts = {"part": whole[:100], "most": whole[:-10], "repeated": np.broadcast_to(whole, (3, len(whole)))}
+    for key, value in parts.items():
+        store.put(key, value, value.nbytes)
+    assert store["part"].base is None
+    assert store["part"].tolist() == [7] * 100
+    assert store["most"] is parts["most"]
+    assert store["repeated"] is parts["repeated"]
+    # While there is plenty, what is small is not looked at.
+    plenty = store_of(tmp_path, target=1000 * SIZE)
+    plenty.put("part", parts["part"], 800)
+    assert plenty["part"] is parts["part"]

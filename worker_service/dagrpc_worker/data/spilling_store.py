@@ -26,6 +26,8 @@ RETRY_SECONDS = 5.0
 """For how long nothing is written after there was no room."""
 _TRIM_FROM = 256 * 2**20
 """After how many bytes that left memory the allocator is asked to give them back."""
+_SMALL_PART = 20
+"""What part of the target an array may have that only parts of it keep in memory, while there is plenty."""
 _NOTHING = -1
 # Futures and actors are of our modules. Those named here only help with pickling.
 _OURS = re.compile(rb"dagrpc\.(?!_codec\.)")
@@ -52,7 +54,7 @@ class SpillingStore(DataStore):
 
     def __init__(self, files: SpillFiles, target: int = 0, max_spill: int = 0) -> None:
         super().__init__()
-        self.target = target or sys.maxsize
+        self.target = self._highest_target = target or sys.maxsize
         self.in_memory = 0
         """Size of the results in memory, as measured when they came."""
         self.on_disk = 0
@@ -99,6 +101,8 @@ class SpillingStore(DataStore):
     def put(self, key: str, value: Any, nbytes: int) -> bool:
         """Hold a value, in place of one that has the key. Return whether there is too much in memory now."""
         gone = None
+        if type(value).__name__ == "ndarray":
+            value = self._without_the_rest(value)
         with self._lock:
             if key in self._sizes:
                 gone = self._forget(key)
@@ -110,6 +114,19 @@ class SpillingStore(DataStore):
         if gone is not None and gone[0] is not None:
             self._files.remove([gone[0]])
         return crowded
+
+    def _without_the_rest(self, value: Any) -> Any:
+        """Return an array that keeps no much larger one in memory, of which it is a part.
+
+        That one is not counted, and it would stay until the last of its parts was in a file.
+        """
+        whole = value
+        while type(base := getattr(whole, "base", None)) is type(value):
+            whole = base
+        if whole is value or whole.nbytes < 2 * value.nbytes:
+            return value
+        spare = whole.nbytes < self.target // _SMALL_PART and self.in_memory < self._order_from
+        return value if spare else value.copy()
 
     def drop(self, keys: Iterable[str]) -> None:
         """Hold values no longer. Unknown keys are passed over."""
@@ -230,6 +247,13 @@ class SpillingStore(DataStore):
             How many bytes left memory.
         """
         return self._evict(lambda freed: self.in_memory <= self.target)
+
+    def allow(self, nbytes: int | None = None) -> None:
+        """Change how many bytes of results memory may hold from now on; None: as many as at the beginning.
+
+        Whoever puts results then waits until there are no more than that.
+        """
+        self.target = self._highest_target if nbytes is None else min(max(nbytes, 0), self._highest_target)
 
     def spill(self, enough: Callable[[int], bool]) -> int:
         """Move results to files, the least recently used first, until it is enough or nothing is left. Blocking.

@@ -269,6 +269,8 @@ class TaskRunner:
                 current.thread = 0
                 self._run_on_loop(self._await(job, result, start))
                 return
+            # They may be large, and storing the result may wait until there is room.
+            del function, args, kwargs
             event = self._succeeded(job, result, start)
         # SystemExit and KeyboardInterrupt too: a task must not end the worker.
         except BaseException as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dagrpc import config
 from dagrpc._util.process_memory import used_memory
 
-_LOOKS = 2
+_LOOKS = 5
 """So often in a row there must be too much: what was just freed may not have been given back yet."""
 
 

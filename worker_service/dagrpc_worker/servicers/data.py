@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from dagrpc._io.transfer import OutgoingValue
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 from dagrpc_worker.core import events
+from dagrpc_worker.data.budget import ByteBudget
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.shell.gather import LARGE, decode_off_loop, keep
 
@@ -35,7 +37,7 @@ _KEY_BYTES = 2 << 20
 
 
 class TransferSlots:
-    """How many transfers the worker serves at once.
+    """How many transfers the worker serves at once, and how many bytes they have together.
 
     Workers are refused when it is too many: they have other work and other peers meanwhile. Clients wait.
 
@@ -43,11 +45,15 @@ class TransferSlots:
     ----------
     limit : int
         How many.
+    nbytes : int
+        How many bytes, as what is on its way stays in memory, spilled or not; 0: any number. One transfer may always be
+        under way.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, nbytes: int = 0) -> None:
         self._limit = limit
         self._semaphore = asyncio.Semaphore(limit)
+        self.budget = ByteBudget(nbytes or sys.maxsize)
         self.active = 0
 
     @asynccontextmanager
@@ -60,10 +66,12 @@ class TransferSlots:
             If there is none.
         """
         refusal = LimitReachedError(f"{self.active} transfers are under way here; the limit is {self._limit}")
-        if requester and self._semaphore.locked():
+        if requester and (self._semaphore.locked() or self.budget.exhausted):
             raise refusal
         try:
             async with asyncio.timeout(_CLIENT_PATIENCE):
+                while (room := self.budget.room()) is not None:
+                    await asyncio.wrap_future(room)
                 await self._semaphore.acquire()
         except TimeoutError:
             raise refusal from None
@@ -84,39 +92,51 @@ class DataServicer:
         The results.
     take : callable
         Takes events for the core.
+    nbytes : int
+        How many bytes may be on their way from here at once; 0: any number.
     """
 
-    def __init__(self, store: DataStore, take: Callable[[Sequence[events.Event]], None]) -> None:
+    def __init__(self, store: DataStore, take: Callable[[Sequence[events.Event]], None], nbytes: int = 0) -> None:
         self._store = store
         self._take = take
-        self.slots = TransferSlots(int(config.get("worker.connections.incoming")))
+        self.slots = TransferSlots(int(config.get("worker.connections.incoming")), nbytes)
         self._codec = configured("comm.compression")
         self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
 
     async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         """Send results."""
         async with self.slots.slot(request.requester):
-            values: Sequence[OutgoingValue] = await self._values(request)
-            in_memory = same_host.is_here(request.host)
-            if not in_memory:
-                values = await compressed.compress(values, self._codec)
-            for message in transfer.transfer_messages(values, in_memory=in_memory):
-                try:
-                    async with asyncio.timeout(self._patience):
-                        await context.write(message)
-                except TimeoutError:
-                    logger.warning(
-                        "A transfer to %s made no progress for %g s", request.requester or "a client", self._patience
-                    )
-                    await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
-            if in_memory and transfer.offers_memory(values):
-                # The caller reads the frames now, and ends the call when it is done, which ends this wait. Until then
-                # `values` keeps them alive.
-                await asyncio.sleep(_READING_SECONDS)
+            chosen, total = self._choose(request.keys, request.max_bytes)
+            self.slots.budget.take(total)
+            try:
+                await self._send(await self._values(chosen, total, request), request, context)
+            finally:
+                self.slots.budget.give(total)
 
-    async def _values(self, request: worker_service_pb2.GetDataRequest) -> list[OutgoingValue]:
+    async def _send(
+        self, values: Sequence[OutgoingValue], request: worker_service_pb2.GetDataRequest, context: Any
+    ) -> None:
+        in_memory = same_host.is_here(request.host)
+        if not in_memory:
+            values = await compressed.compress(values, self._codec)
+        for message in transfer.transfer_messages(values, in_memory=in_memory):
+            try:
+                async with asyncio.timeout(self._patience):
+                    await context.write(message)
+            except TimeoutError:
+                logger.warning(
+                    "A transfer to %s made no progress for %g s", request.requester or "a client", self._patience
+                )
+                await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
+        if in_memory and transfer.offers_memory(values):
+            # The caller reads the frames now, and ends the call when it is done, which ends this wait. Until then
+            # `values` keeps them alive.
+            await asyncio.sleep(_READING_SECONDS)
+
+    async def _values(
+        self, chosen: Sequence[tuple[str, bool]], total: int, request: worker_service_pb2.GetDataRequest
+    ) -> list[OutgoingValue]:
         """Return what is to be sent; what is large is encoded away from the loop."""
-        chosen, total = self._choose(request.keys, request.max_bytes)
         if total <= LARGE and not self._store.needs_disk(request.keys):
             return self._encode_all(chosen, request.families)
         return await asyncio.to_thread(self._encode_all, chosen, request.families)
@@ -170,10 +190,12 @@ class DataServicer:
             received = await transfer.receive(context.read, self._patience)
         except CommClosedError as error:
             raise InvalidRequestError(str(error)) from None
+        total = sum(memoryview(frame).nbytes for value in received for frame in value.frames)
         decoded = await decode_off_loop(received)
+        # The values may go to disk in a moment; nothing else is to keep them.
+        del received
         for key, failure in decoded.failed.items():
             raise InvalidRequestError(f"The value of {key!r} cannot be decoded: {failure.type_name}: {failure.message}")
         await keep(self._store, decoded)
         self._take([events.DataPut(decoded.sizes)])
-        total = sum(memoryview(frame).nbytes for value in received for frame in value.frames)
         return worker_service_pb2.PutDataResponse(total_bytes=total)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dagrpc import config
+from dagrpc._io import malloc
+from dagrpc._io.transfer import receive_buffers
 from dagrpc._util.process_memory import used_memory
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core import events
@@ -26,6 +28,10 @@ _COLLECT_INTERVAL = 5.0
 """Seconds between two collections of garbage: they hold up all of the process."""
 _TRIM_PART = 20
 """What part of the limit has to have been released before the allocator is asked to give it back."""
+_UNUSED_PART = 32
+"""What part of the limit buffers and the allocator may keep each for later use."""
+_TRIM_INTERVAL = 1.0
+"""Seconds after which it is asked in any case, while memory is short: what tasks used is not counted."""
 
 
 class MemoryMonitor:
@@ -59,6 +65,9 @@ class MemoryMonitor:
         self._interval = config.get_seconds("worker.memory.monitor-interval") or 0.1
         self._collected = 0.0
         self._trimmed_at = 0
+        self._trimmed = 0.0
+        receive_buffers.keep_at_most(limits.limit // _UNUSED_PART)
+        malloc.keep_at_most(limits.limit // _UNUSED_PART)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -71,13 +80,36 @@ class MemoryMonitor:
         limits, data = self._limits, self._worker.data
         used = self._measure()
         relaxed = limits.goal or limits.target or limits.pause
-        if used > relaxed and data.released - self._trimmed_at > limits.limit // _TRIM_PART:
-            self._trimmed_at = data.released
-            await asyncio.to_thread(allocator.trim)
-            used = self._measure()
+        if used > relaxed:
+            if receive_buffers.give_back():
+                used = self._measure()
+            if used > relaxed and self._may_trim():
+                await asyncio.to_thread(allocator.trim)
+                used = self._measure()
+        if limits.spill and isinstance(data, SpillingStore):
+            # What else the process takes counts, too: tasks are to wait until results are on disk, not this loop only.
+            if used > limits.spill:
+                data.allow(data.in_memory - (used - limits.goal))
+            elif used <= limits.goal:
+                data.allow()
         if limits.spill and used > limits.spill:
-            used = await asyncio.to_thread(self._spill, used)
+            used = await self._spill_and_decide(used)
         self._decide(used)
+
+    async def _spill_and_decide(self, used: int) -> int:
+        """Write results to disk, and return how much memory is in use then. Pause meanwhile if that takes a while."""
+        spilling = asyncio.ensure_future(asyncio.to_thread(self._spill, used))
+        while not (await asyncio.wait((spilling,), timeout=self._interval))[0]:
+            self._decide(self._measure())
+        return spilling.result()
+
+    def _may_trim(self) -> bool:
+        """Tell whether the allocator may have enough free memory to be asked for it, and take note that it is."""
+        released, now = self._worker.data.released, time.monotonic()
+        if released - self._trimmed_at <= self._limits.limit // _TRIM_PART and now - self._trimmed < _TRIM_INTERVAL:
+            return False
+        self._trimmed_at, self._trimmed = released, now
+        return True
 
     def _spill(self, used: int) -> int:
         """Write results to disk, and return how much memory is in use then. In a thread."""

@@ -223,7 +223,9 @@ class WorkerService(ForTasks):
     async def _serve(self) -> None:
         """Start the server, whose port is part of the worker's address."""
         options = self.options
-        self._data_servicer = DataServicer(self.data, lambda found: self._inbox.take(found))
+        self._data_servicer = DataServicer(
+            self.data, lambda found: self._inbox.take(found), options.transfer_limit() if self.memory_limit else 0
+        )
         control = ControlServicer(self)
         self._cleanup.push_async_callback(control.close)
         server = Server(
