@@ -35,7 +35,7 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install run test chaos parity lint format proto proto-check proto-breaking bench image up down clean
+.PHONY: help install run test chaos parity lint format proto proto-check proto-breaking bench soak image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the
 
 proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of branch AGAINST (main)
 	$(BIN)/buf breaking protos --against '.git#branch=$(AGAINST),subdir=protos'
+
+soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -174,15 +174,15 @@ class SimulatedCluster:
         for index in lost:
             event = reports[index]
             if isinstance(event, scheduler_events.ReplicasAdded):
-                # If somebody put it there, the scheduler will never know.
-                self._put_failed(list(event.sizes))
+                # If somebody put it there, the scheduler will never know that it arrived.
+                self.puts_failed.update(event.sizes)
         kept = [event for index, event in enumerate(reports) if index not in lost]
         reports.clear()
         reports.extend(kept)
         reports.append(scheduler_events.WorkerRemoved(worker.address, reason="its connection broke"))
         for put, _ in worker.inbox:
             if isinstance(put, worker_events.DataPut):
-                self._put_failed(list(put.sizes))
+                self.puts_failed.update(put.sizes)
         if reconnects:
             self.join(worker.nthreads, worker.resources, worker.address)
 
@@ -211,15 +211,22 @@ class SimulatedCluster:
             self.clients[name].messages.append(scheduler_events.ClientAdded(name))
         return self.clients[name]
 
-    def _put(self, keys: list[str]) -> None:
-        """Let a client, which has been told where, put data on a worker."""
+    def _place(self, event: scheduler_events.DataAnnounced) -> None:
+        """Tell where data is to go, as the scheduler's servicer does."""
         workers = [worker for worker in self.sessions.values() if worker.alive]
-        if not workers:
+        if workers:
+            event.places = dict.fromkeys(event.sizes, (self.random.choice(workers).address,))
+
+    def _put(self, announced: scheduler_events.DataAnnounced) -> None:
+        """Let a client, which has been told where, put data on a worker."""
+        keys = list(announced.sizes)
+        (address,) = announced.places[keys[0]] if announced.places else ("",)
+        worker = self.sessions.get(address)
+        if worker is None or not worker.alive:
             self._put_failed(keys)
             return
         values = {key: value_of(key, ()) for key in keys}
-        event = worker_events.DataPut(dict.fromkeys(values, 10))
-        self.random.choice(workers).inbox.append((event, values))
+        worker.inbox.append((worker_events.DataPut(dict.fromkeys(values, 10)), values))
 
     def set_paused(self, worker: SimulatedWorker, paused: bool) -> None:
         """Let a worker run short of memory, or have some again."""
@@ -301,6 +308,9 @@ class SimulatedCluster:
         self._handle(batch)
 
     def _handle(self, batch: list[scheduler_events.Event]) -> None:
+        for event in batch:
+            if isinstance(event, scheduler_events.DataAnnounced):
+                self._place(event)
         self.log.append((tuple(batch), self.now, []))
         result = self.core.handle_batch(batch, self.now)
         self.log[-1][2].extend(result)
@@ -314,7 +324,7 @@ class SimulatedCluster:
                     worker.orders.append(order)
         for event in batch:
             if isinstance(event, scheduler_events.DataAnnounced):
-                self._put(list(event.sizes))
+                self._put(event)
 
     def _tell_client(self, effect: Any) -> None:
         client = self.clients[effect.client]

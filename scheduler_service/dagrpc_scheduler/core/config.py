@@ -64,6 +64,8 @@ class CoreConfig:
     """Seconds after which a task that no worker may run fails; None: never."""
     unknown_key_patience: float = 0.0
     """Seconds that a client which wants a key waits for somebody to submit its task; 0: it is told at once."""
+    announced_patience: float = 0.0
+    """Seconds that data may still come after the workers left on which it was to be put: elsewhere, perhaps."""
     story_length: int = 100_000
     """How many transitions are remembered."""
     options_remembered: int = 1_000

@@ -166,6 +166,8 @@ class DataAnnounced:
     sizes: Mapping[str, int]
     """Size in bytes by key."""
     stimulus: str = ""
+    places: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Addresses of the workers on which it is to be put, by key; keys are left out where that is not known."""
 
 
 @dataclass(slots=True)

@@ -126,10 +126,13 @@ def _check_collections(state: SchedulerState) -> None:
         _require(state.tasks.get(task.key) is task, "held by several, but not live", task)
     for task in state.unrunnable:
         _require(state.tasks.get(task.key) is task, "unrunnable, but not live", task)
-    for task, client in state.announced.items():
+    for task, announcers in state.announced.items():
         _require(state.tasks.get(task.key) is task, "announced, but not live", task)
         _require(task.work is None and task.state == WAITING, "announced, but not waited for", task)
-        _require(state.clients.get(client.name) is client, "announced by a client that is gone", task, client)
+        _require(bool(announcers), "announced by nobody", task)
+        for client, places in announcers.items():
+            _require(state.clients.get(client.name) is client, "announced by a client that is gone", task, client)
+            _require(places <= set(state.workers), "announced for a worker that is gone", task, places)
 
 
 def _check_workers(state: SchedulerState) -> None:

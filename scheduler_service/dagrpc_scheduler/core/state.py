@@ -28,6 +28,7 @@ class SchedulerState:
         "aliases",
         "allowed_cache",
         "announced",
+        "astray",
         "balance_due",
         "clients",
         "complete_graphs",
@@ -80,8 +81,10 @@ class SchedulerState:
         """Tasks in state queued."""
         self.unrunnable: dict[TaskState, float] = {}
         """Tasks in state no-worker, and since when."""
-        self.announced: dict[TaskState, ClientState] = {}
-        """Data that has not arrived yet, and who is about to put it on workers."""
+        self.announced: dict[TaskState, dict[ClientState, set[str]]] = {}
+        """Data that has not arrived yet, who is about to put it on workers, and on which; empty: not known."""
+        self.astray: dict[tuple[TaskState, ClientState], float] = {}
+        """Announcements for workers of which all have left, and since when. Some are over, or made anew."""
         self.expected: dict[str, dict[ClientState, float]] = {}
         """Keys without tasks that clients want, and since when they do."""
         self.replicated: dict[TaskState, None] = {}

@@ -55,7 +55,8 @@ class SchedulerServicer:
         if not all(placements):
             raise NoWorkersError("There are no workers that may take data")
         sizes = {item.key: item.nbytes for item in request.items}
-        service.handle(events.DataAnnounced(request.client_id, sizes, service.stimulus("scatter")))
+        places = {item.key: addresses for item, addresses in zip(request.items, placements, strict=True)}
+        service.handle(events.DataAnnounced(request.client_id, sizes, service.stimulus("scatter"), places))
         return pb.ScatterResponse(
             placements=[
                 DataRef(key=item.key, nbytes=item.nbytes, workers=addresses)

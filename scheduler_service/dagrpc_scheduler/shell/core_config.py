@@ -8,6 +8,9 @@ from dagrpc_scheduler.core.config import CoreConfig
 _PATIENCE = 2.0
 """Seconds: much longer than one client's message may be behind another's."""
 
+_ANNOUNCED_PATIENCE = 30.0
+"""Seconds: as long as a client that scatters data tries to reach its worker, before it asks for another one."""
+
 
 def core_config(allowed_failures: int | None = None) -> CoreConfig:
     """Return the core's settings as configured at this moment."""
@@ -23,5 +26,6 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         work_stealing=bool(config.get("scheduler.work-stealing")),
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
+        announced_patience=_ANNOUNCED_PATIENCE,
         story_length=int(config.get("admin.low-level-log-length")),
     )

@@ -355,6 +355,53 @@ def test_data_that_never_comes_is_lost_with_its_client() -> None:
     assert scheduler.is_empty()
 
 
+def test_data_that_two_clients_bring_is_not_lost_with_the_first() -> None:
+    scheduler = Scheduler([A])
+    scheduler.client("d")
+    scheduler.send(events.DataAnnounced("d", {"s": 5}))
+    scheduler.send(events.DataAnnounced("c", {"s": 5}))
+    assert scheduler.send(events.ClientRemoved("d")) == []
+    assert scheduler.send(events.ReplicasAdded(A, {"s": 5})) == [type(finished("s"))("c", "s", "", 5)]
+    assert not scheduler.core.state.announced
+
+
+@pytest.mark.parametrize("places", [(A,), (A, B)])
+def test_data_is_lost_with_the_last_worker_that_was_to_hold_it(places: tuple[str, ...]) -> None:
+    scheduler = Scheduler([A, B])
+    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": places}))
+    scheduler.submit({"y": "s"})
+    reports = scheduler.lose(A)
+    if B in places:
+        assert reports == []
+        assert scheduler.states() == {"s": "waiting", "y": "waiting"}
+        reports = scheduler.lose(B)
+    assert [(report.key, report.reason) for report in of_type(ReportCancelled, reports)] == [
+        ("s", "lost dependencies"),
+        ("y", "lost dependencies"),
+    ]
+    assert scheduler.is_empty()
+
+
+def test_data_that_another_client_brings_elsewhere_is_not_lost_with_a_worker() -> None:
+    scheduler = Scheduler([A, B])
+    scheduler.client("d")
+    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": [A]}))
+    scheduler.send(events.DataAnnounced("d", {"s": 5}, places={"s": [B]}))
+    assert scheduler.lose(A) == []
+    assert [effect.client for effect in scheduler.send(events.ReplicasAdded(B, {"s": 5}))] == ["c", "d"]
+
+
+def test_a_client_may_bring_data_elsewhere_for_a_while_after_its_worker_left() -> None:
+    scheduler = Scheduler([A, B], announced_patience=1000.0)
+    scheduler.send(events.DataAnnounced("c", {"s": 5, "t": 5}, places={"s": [A], "t": [A]}))
+    assert scheduler.lose(A) == []
+    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": [B]}))
+    scheduler.now += 1000.0
+    reports = scheduler.send(events.TimePassed())
+    assert [report.key for report in of_type(ReportCancelled, reports)] == ["t"]
+    assert scheduler.send(events.ReplicasAdded(B, {"s": 5})) == [type(finished("s"))("c", "s", "", 5)]
+
+
 def test_unknown_and_useless_copies_are_dropped() -> None:
     scheduler = Scheduler([A, B])
     scheduler.submit({"bad": ""})

@@ -128,7 +128,7 @@ def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], 
         (lambda s, task: s.core.state.shared.offer(b"d", b"v"), "wrong shared values"),
         (lambda s, task: setattr(s.core.state.queue, "size", 1), "wrong size of the queue"),
         (lambda s, task: s.core.state.clients["c"].wants.clear(), "a client does not know that it wants"),
-        (lambda s, task: s.core.state.announced.update({task: s.core.state.clients["c"]}), "announced, but"),
+        (lambda s, task: s.core.state.announced.update({task: {s.core.state.clients["c"]: set()}}), "announced, but"),
     ],
 )
 def test_a_contradiction_is_found_and_named(change: Callable[[Scheduler, TaskState], object], message: str) -> None:

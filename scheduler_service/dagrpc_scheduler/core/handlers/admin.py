@@ -7,6 +7,7 @@ from typing import Final
 from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.effects import CoreFailure, ReportCancelled
 from dagrpc_scheduler.core.events import RestartRequested, TimePassed
+from dagrpc_scheduler.core.handlers.workers import give_up_astray
 from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
 from dagrpc_scheduler.core.needs import release_unneeded, unpin
 from dagrpc_scheduler.core.state import SchedulerState
@@ -28,6 +29,7 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
         client.wants = {}
     expected.restart(state)
     state.announced = {}
+    state.astray = {}
     for task in state.tasks.values():
         release_unneeded(state, task)
 
@@ -36,6 +38,8 @@ def time_passed(state: SchedulerState, event: TimePassed) -> None:
     """Give up keys that nobody submits, and tasks that no worker may run."""
     if state.expected:
         expected.give_up(state)
+    if state.astray:
+        give_up_astray(state)
     timeout = state.config.no_workers_timeout
     if timeout is None:
         return

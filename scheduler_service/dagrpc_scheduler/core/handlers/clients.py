@@ -40,8 +40,9 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
         stop_wanting(state, client, task)
     for graph_id in list(client.graphs):
         drop_graph(state, client, graph_id)
-    for task in [task for task, announcer in state.announced.items() if announcer is client]:
-        abandon_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
+    for task, announcers in list(state.announced.items()):
+        if announcers.pop(client, None) is not None and not announcers:
+            abandon_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
     for digest in client.held_shared:
         state.shared.release(digest, state.effects)
     del state.clients[event.client]
@@ -160,9 +161,15 @@ def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
         if task is None:
             task = _new_data(state, key)
         if is_lost(task):
-            state.announced[task] = client
+            state.announced[task] = {}
             task.nbytes = nbytes
             state.recommend(task, WAITING)
+        announcers = state.announced.get(task)
+        if announcers is not None:
+            # Several may bring the same: one that leaves must not make the others' data count as lost.
+            places = event.places.get(key, ())
+            state.astray.pop((task, client), None)
+            announcers[client] = {address for address in places if address in state.workers}
         want(state, client, task)
         if state.expected:
             expected.came(state, (task,))

@@ -16,6 +16,7 @@ from dagrpc_scheduler.core.events import (
 )
 from dagrpc_scheduler.core.handlers.stealing import relieve
 from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
+from dagrpc_scheduler.core.needs import abandon_lost_data
 from dagrpc_scheduler.core.replicas import holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.placement import could_run
@@ -120,6 +121,30 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.allowed_cache.clear()
 
 
+def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
+    """Note what was to be put on a worker, or was already, and is on its way to no other one."""
+    for task, announcers in state.announced.items():
+        for client, places in announcers.items():
+            if worker.address in places:
+                places.discard(worker.address)
+                if not places:
+                    state.astray[task, client] = state.now
+    if state.astray:
+        give_up_astray(state)
+
+
+def give_up_astray(state: SchedulerState) -> None:
+    """Have data count as lost whose client has found no other worker for it in time."""
+    latest = state.now - state.config.announced_patience
+    for (task, client), since in list(state.astray.items()):
+        if since > latest:
+            continue
+        del state.astray[task, client]
+        announcers = state.announced.get(task)
+        if announcers is not None and announcers.pop(client, None) is not None and not announcers:
+            abandon_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
+
+
 def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
     if worker.status == RUNNING:
         _stop_giving(state, worker)
@@ -135,6 +160,8 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     if not expected:
         _note_departure(state, worker.address, reason)
 
+    if state.announced:
+        _note_astray(state, worker)
     for task in list(worker.processing):
         leave_worker(state, task, worker)
         if not expected:
