@@ -45,6 +45,10 @@ DEFAULTS: dict[str, Any] = {
     # Whether idle workers get tasks that busy ones have not started, and how often that is looked at.
     "scheduler.work-stealing": True,
     "scheduler.work-stealing-interval": 1.0,
+    # Whether clients share the cluster fairly, by the time that their tasks take, whatever their priorities are.
+    "scheduler.fair-share": False,
+    # How much more than others clients get, by the names that they were given; 1 for all others.
+    "scheduler.fair-share-weights": {},
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.

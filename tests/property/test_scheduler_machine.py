@@ -96,9 +96,16 @@ class SchedulerMachine(RuleBasedStateMachine):
         timeout=st.sampled_from((None, 5.0)),
         patience=st.sampled_from((0.0, 0.1)),
         unknown=st.sampled_from((0.0, 3.0)),
+        fair_share=st.booleans(),
     )
     def begin(
-        self, saturation: float, allowed_failures: int, timeout: float | None, patience: float, unknown: float
+        self,
+        saturation: float,
+        allowed_failures: int,
+        timeout: float | None,
+        patience: float,
+        unknown: float,
+        fair_share: bool,
     ) -> None:
         self.config = CoreConfig(
             worker_saturation=saturation,
@@ -109,6 +116,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             holders_listed=2,
             candidates_considered=2,
             idle_prefixes=1,
+            fair_share=fair_share,
         )
         self.core = SchedulerCore(self.config, validate=True)
         self.add_client("c")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from dagrpc_scheduler.core.model import (
     ACTIVE,
@@ -19,6 +20,7 @@ from dagrpc_scheduler.core.model import (
     is_needed,
 )
 from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.policies.fair import has_room
 from dagrpc_scheduler.policies.load import COVERED, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import allowed_workers
 from dagrpc_scheduler.policies.rootish import room_for
@@ -239,6 +241,9 @@ def _check_shared(state: SchedulerState) -> None:
 
 def _check_filled(state: SchedulerState) -> None:
     """No thread is idle while a task is queued."""
+    if state.fair is not None:
+        _check_filled_fairly(state, state.fair)
+        return
     task = state.queue.first()
     if task is None:
         return
@@ -247,3 +252,14 @@ def _check_filled(state: SchedulerState) -> None:
         idle = fullness < COVERED and room_for(worker, task, state.config) > 0
         _require(not idle, "there is room for a queued task", worker, task, fullness)
     _require(task.state != RELEASED, "the queue has a stale task", task)
+
+
+def _check_filled_fairly(state: SchedulerState, queue: FairQueue) -> None:
+    """No thread is idle that the next task of a lane could have."""
+    for lane in queue.lanes():
+        task = queue.head(lane)[2]
+        workers = allowed_workers(state, lane.options).workers if lane.options is not None else state.running
+        for worker in workers:
+            fullness = fullness_of(worker, state.config.cover_seconds)
+            idle = fullness < COVERED and has_room(state, worker, task)
+            _require(not idle, "there is room for a queued task", worker, task, fullness)

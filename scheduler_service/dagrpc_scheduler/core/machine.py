@@ -12,6 +12,7 @@ from dagrpc_scheduler.core.events import Event
 from dagrpc_scheduler.core.handlers import (
     admin,
     clients,
+    fair,
     graph,
     replica_plans,
     replicas,
@@ -24,6 +25,7 @@ from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replicas import send_refreshes
 from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.fair_fill import fill_fairly
 from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, settle
 
 __all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
@@ -62,6 +64,14 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
 }
 
 
+_FAIR_HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
+    **_HANDLERS,
+    events.TaskFinished: fair.task_finished,
+    events.TaskErred: fair.task_erred,
+    events.TaskLongRunning: fair.task_long_running,
+}
+
+
 class SchedulerCore:
     """Decides what runs where. The same events at the same times give the same effects.
 
@@ -70,7 +80,7 @@ class SchedulerCore:
     []
     """
 
-    __slots__ = ("_validate", "state")
+    __slots__ = ("_fill", "_handlers", "_validate", "state")
 
     def __init__(self, config: CoreConfig = DEFAULT_CONFIG, validate: bool = False) -> None:
         """Make the core of a scheduler that nobody has connected to.
@@ -78,6 +88,8 @@ class SchedulerCore:
         `validate` has all invariants checked after each event, which takes time proportional to the number of tasks.
         """
         self.state = SchedulerState(config)
+        self._handlers = _FAIR_HANDLERS if config.fair_share else _HANDLERS
+        self._fill = fill_fairly if config.fair_share else fill
         self._validate = validate
 
     @property
@@ -101,9 +113,10 @@ class SchedulerCore:
         """
         state = self.state
         state.now = now
+        handlers = self._handlers
         for event in events:
             state.stimulus = getattr(event, "stimulus", "")
-            _HANDLERS[type(event)](state, event)
+            handlers[type(event)](state, event)
             settle(state)
             state.payload = None
             if state.abandoned:
@@ -114,7 +127,7 @@ class SchedulerCore:
             if self._validate:
                 check(state)
         if state.queue.size:
-            fill(state)
+            self._fill(state)
         if state.balance_due:
             stealing.balance(state)
         for worker in state.open_frees:

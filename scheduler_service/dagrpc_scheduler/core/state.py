@@ -9,6 +9,7 @@ from typing import Any
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.effects import Effect, FreeKeys
+from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.shared import SharedRegistry
@@ -36,6 +37,7 @@ class SchedulerState:
         "departed",
         "effects",
         "expected",
+        "fair",
         "generation",
         "generation_start",
         "groups",
@@ -77,7 +79,10 @@ class SchedulerState:
         self.prefixes: dict[str, TaskPrefix] = {}
         self.idle_prefixes: OrderedDict[str, TaskPrefix] = OrderedDict()
         """Those without tasks, the one that was idle longest first."""
-        self.queue = TaskQueue()
+        self.clients: dict[str, ClientState] = {}
+        self.fair = FairQueue(self.clients, config.fair_share_weights) if config.fair_share else None
+        """The queue, if clients share the cluster fairly."""
+        self.queue: TaskQueue | FairQueue = self.fair or TaskQueue()
         """Tasks in state queued."""
         self.unrunnable: dict[TaskState, float] = {}
         """Tasks in state no-worker, and since when."""
@@ -113,7 +118,6 @@ class SchedulerState:
         """Workers by host."""
         self.allowed_cache: dict[int, Allowed] = {}
         """Running workers that options allow, by identity of the options; emptied when workers change."""
-        self.clients: dict[str, ClientState] = {}
 
         self.generation = 0
         """Number of the latest generation of submissions."""

@@ -59,7 +59,7 @@ class TaskQueue:
             return heap[0][2]
         return run[0][2]
 
-    def left(self) -> None:
+    def left(self, task: TaskState) -> None:
         """Take note that a task left the queue, or is leaving it."""
         self.size -= 1
         if len(self._run) + len(self._heap) > 2 * self.size + _SLACK:

@@ -129,7 +129,7 @@ def _choose_for_actor(state: SchedulerState, task: TaskState) -> WorkerState | N
             size_of(dependency, config) for dependency in task.dependencies if worker not in dependency.holders
         )
         start = missing / config.bandwidth + _wait(worker)
-        cost = (worker is task.avoid, _lacks_resources(worker, task.options), worker.actors, start)
+        cost = (worker is task.avoid, lacks_resources(worker, task.options), worker.actors, start)
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
     return best
@@ -164,13 +164,13 @@ def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | Non
             if dependency not in worker.has_what:
                 missing += size_of(dependency, config)
         start = missing / config.bandwidth + _wait(worker)
-        cost = (worker is task.avoid, _lacks_resources(worker, task.options), start, len(worker.processing))
+        cost = (worker is task.avoid, lacks_resources(worker, task.options), start, len(worker.processing))
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
     return best
 
 
-def _lacks_resources(worker: WorkerState, options: TaskOptions) -> bool:
+def lacks_resources(worker: WorkerState, options: TaskOptions) -> bool:
     """Tell whether the worker's other tasks occupy the resources that a task would need."""
     for name, amount in options.resources.items():
         if worker.used_resources.get(name, 0.0) + amount > worker.resources.get(name, 0.0):

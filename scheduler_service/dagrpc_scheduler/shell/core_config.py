@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from dagrpc import config
 from dagrpc_scheduler.core.config import CoreConfig
 
@@ -14,10 +16,15 @@ _ANNOUNCED_PATIENCE = 30.0
 
 def core_config(allowed_failures: int | None = None) -> CoreConfig:
     """Return the core's settings as configured at this moment."""
+    fair_share = bool(config.get("scheduler.fair-share"))
+    saturation = float(config.get("scheduler.worker-saturation"))
+    if fair_share and math.isinf(saturation):
+        # Whatever is on a worker has had its turn: it must not be everything.
+        saturation = 1.1
     durations = config.get("scheduler.default-task-durations") or {}
     return CoreConfig(
         allowed_failures=int(config.get("scheduler.allowed-failures", allowed_failures)),
-        worker_saturation=float(config.get("scheduler.worker-saturation")),
+        worker_saturation=saturation,
         default_data_size=config.get_bytes("scheduler.default-data-size"),
         unknown_task_duration=config.get_seconds("scheduler.unknown-task-duration") or 0.5,
         default_task_durations={prefix: config.seconds(value) or 0.0 for prefix, value in durations.items()},
@@ -27,5 +34,9 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
         announced_patience=_ANNOUNCED_PATIENCE,
+        fair_share=fair_share,
+        fair_share_weights={
+            name: float(weight) for name, weight in (config.get("scheduler.fair-share-weights") or {}).items()
+        },
         story_length=int(config.get("admin.low-level-log-length")),
     )

@@ -272,7 +272,7 @@ def take(queue: TaskQueue) -> TaskState | None:
     task = queue.first()
     if task is not None:
         task.state = "processing"
-        queue.left()
+        queue.left(task)
     return task
 
 
@@ -295,12 +295,12 @@ def test_a_queue_does_not_keep_what_has_left_it() -> None:
         queue.push(task)
     for task in tasks[10:]:
         task.state = "released"
-        queue.left()
+        queue.left(task)
     assert queue.size == 10
     assert len(queue._run) + len(queue._heap) < 100
     # One that comes back is there once.
     tasks[5].state = "released"
-    queue.left()
+    queue.left(task)
     tasks[5].state = QUEUED
     queue.push(tasks[5])
     assert queue.tasks() == tasks[:10]

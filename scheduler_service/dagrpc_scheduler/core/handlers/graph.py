@@ -34,6 +34,9 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
     tasks = [_take(state, spec, generation) for spec in event.tasks]
+    if state.fair is not None:
+        state.fair.now = state.now
+        state.fair.submitted([task.key for task in tasks], client.name, event.submitter, state.tasks)
     if state.expected:
         expected.came(state, tasks)
     if event.has_spans:

@@ -19,7 +19,7 @@ from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
 from dagrpc_scheduler.core.needs import abandon_lost_data
 from dagrpc_scheduler.core.replicas import holder_is_gone
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.placement import could_run
+from dagrpc_scheduler.policies.placement import allowed_workers, could_run
 
 DEPARTED_KEPT = 100
 """Of how many lost workers it is remembered why they are gone."""
@@ -70,8 +70,10 @@ def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> 
     worker.status = event.status
     if worker.status == RUNNING:
         _start_giving(state, worker)
-    elif worker.status == PAUSED:
-        relieve(state, worker)
+    else:
+        _offer_queued(state)
+        if worker.status == PAUSED:
+            relieve(state, worker)
 
 
 def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
@@ -83,6 +85,7 @@ def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChange
     state.allowed_cache.clear()
     if worker.status == RUNNING:
         _offer_unrunnable(state, worker)
+        _offer_queued(state)
 
 
 def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
@@ -110,6 +113,16 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
             answer = answers[id(options)] = could_run(worker, options)
         if answer:
             state.recommend(task, WAITING)
+
+
+def _offer_queued(state: SchedulerState) -> None:
+    """Have those queued tasks placed anew that no worker may run any more."""
+    if state.fair is None:
+        return
+    for lane in state.fair.lanes():
+        if lane.options is not None and not allowed_workers(state, lane.options).workers:
+            for task in state.fair.waiting_in(lane):
+                state.recommend(task, WAITING)
 
 
 def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
@@ -157,6 +170,7 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     if not neighbours:
         del state.hosts[worker.host]
     state.shared.forget_worker(worker)
+    _offer_queued(state)
     if not expected:
         _note_departure(state, worker.address, reason)
 

@@ -10,6 +10,7 @@ from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateNam
 from dagrpc_scheduler.core.needs import abandon_stranded, unpin
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
+from dagrpc_scheduler.policies.fair import choose_fairly
 from dagrpc_scheduler.policies.load import FULL
 from dagrpc_scheduler.policies.placement import choose
 from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
@@ -61,12 +62,13 @@ def settle(state: SchedulerState) -> None:
 
 def _place_ready(state: SchedulerState) -> None:
     ready, state.ready = state.ready, []
+    choose_worker = choose if state.fair is None else choose_fairly
     if len(ready) > 1:
         ready.sort(key=_PRIORITY)
     for task in ready:
         # A dependency may have been lost since, or the task may be there twice.
         if task.state == WAITING and not task.missing:
-            choice = choose(state, task)
+            choice = choose_worker(state, task)
             if isinstance(choice, WorkerState):
                 task.processing_on = choice
                 transition(state, task, PROCESSING)
@@ -94,7 +96,7 @@ def fill(state: SchedulerState) -> None:
             # It needs a thread, or a slot, and the least loaded worker has none.
             return
         else:
-            _close(worker)
+            close(worker)
 
 
 def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int) -> None:
@@ -117,13 +119,13 @@ def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int
             break
         task = following
     if given == room:
-        _close(worker)
+        close(worker)
     else:
         worker.refill_at = NO_LIMIT
         state.rooms.lowered[worker] = None
 
 
-def _close(worker: WorkerState) -> None:
+def close(worker: WorkerState) -> None:
     """Give a worker no more tasks, but for its free slots, until half of those that it has are done.
 
     One message then brings many tasks, instead of one for each that was finished.
