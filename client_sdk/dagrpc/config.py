@@ -125,6 +125,11 @@ DEFAULTS: dict[str, Any] = {
     # How many tasks one graph may have, and how many bytes.
     "scheduler.limits.graph-tasks": 20_000_000,
     "scheduler.limits.graph-size": 64 * 2**30,
+    # How much may wait for a client, or a worker, that does not read what it is told. From a quarter of it a client is
+    # sent no results along, from half of it nothing is taken from it and a worker gets no tasks, and beyond it the peer
+    # is cut off. 0: no limit.
+    "scheduler.limits.client-outbox": 2**30,
+    "scheduler.limits.worker-outbox": 2**30,
     # A function, `package.module.name`, that returns the `Security` of clients that are given none; it gets a dict with
     # their `address`.
     "client.security-loader": None,

@@ -61,11 +61,31 @@ class Session(Generic[Item]):
         self._largest = config.get_bytes("comm.limits.batch-size")
         self._partial: bytearray | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._writing: list[Item] = []
+        """What is being written; of a large batch, also what has been."""
+        self._reason: Exception | None = None
+        self._may_read: asyncio.Event | None = None
+        """Set while reading goes on; None if it was never held."""
 
     @property
     def queued(self) -> int:
         """How many items wait to be sent."""
         return len(self._queue)
+
+    def backlog(self) -> tuple[list[Item], list[Item]]:
+        """Return what has not been handed to gRPC yet, or not all of it. To be looked at only."""
+        return self._writing, self._queue
+
+    def hold_reading(self) -> None:
+        """Take no more messages for now: gRPC makes the peer wait."""
+        if self._may_read is None:
+            self._may_read = asyncio.Event()
+        self._may_read.clear()
+
+    def go_on_reading(self) -> None:
+        """Take messages again."""
+        if self._may_read is not None:
+            self._may_read.set()
 
     def send(self, item: Item) -> None:
         """Queue an item. It leaves, with all others queued by then, after this turn of the loop."""
@@ -104,12 +124,16 @@ class Session(Generic[Item]):
         finally:
             self.closed = True
             self._drained.set()
+            self._queue, self._writing = [], []
             for task in (reader, writer):
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
+        if self._reason is not None:
+            raise self._reason
 
-    def abort(self) -> None:
-        """End `run` without waiting for the peer."""
+    def abort(self, reason: Exception | None = None) -> None:
+        """End `run` without waiting for the peer; it raises `reason` if there is one."""
+        self._reason = reason
         if self._reader is not None:
             self._reader.cancel()
 
@@ -141,6 +165,8 @@ class Session(Generic[Item]):
                 message = self._join(message.fragment)
                 if message is None:
                     continue
+            if self._may_read is not None:
+                await self._may_read.wait()
             result = on_message(message)
             # A batch must not live on until the next one comes.
             del message
@@ -170,12 +196,14 @@ class Session(Generic[Item]):
             # What is being written has not been handed over yet either.
             self._drained.clear()
             items, self._queue = self._queue, []
+            self._writing = items
             for message in self._encode(items):
                 for piece in self._pieces(message):
                     await write(piece)
                 # What was sent must not live on until the next batch comes.
                 del message, piece
             del items
+            self._writing = []
             if not self._queue:
                 self._drained.set()
 

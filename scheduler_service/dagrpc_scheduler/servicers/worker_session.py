@@ -143,6 +143,7 @@ class WorkerSessionServicer:
                 log.status_changed(address, status, "closing", self._service.stimulus("worker-closing"))
             case "status_changed":
                 after = STATUS_NAMES.get(report.status_changed.status, "running")
+                connection.reported_status = after
                 log.status_changed(address, status, after, self._service.stimulus("worker-status-change"))
 
     async def Heartbeat(self, _: Any, context: Any) -> None:

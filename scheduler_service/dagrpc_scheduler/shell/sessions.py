@@ -53,6 +53,8 @@ class WorkerConnection:
     """Until when its silence is no reason to take it out, in seconds since the epoch."""
     verdict: str = ""
     """Why the scheduler ended its session, if it did."""
+    reported_status: str = "running"
+    """The status that it last reported."""
     goodbye: str | None = None
     """Why it said that it leaves, if it did."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dagrpc import config
 from dagrpc._io import malloc
 from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.shell.outboxes import Outboxes
 from dagrpc_scheduler.shell.silence import SilentWorkers
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Timers:
     def __init__(self, service: SchedulerService) -> None:
         self._service = service
         self._silent = SilentWorkers(service)
+        self._outboxes = Outboxes(service)
         self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
         self.idle_since: float | None = None
         """Since when there has been nothing to do; None while there is something."""
@@ -46,6 +48,7 @@ class Timers:
             self._silent.look(now)
             self._trim_memory()
             self._service.events.advance(now)
+            self._outboxes.look()
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return

@@ -1,0 +1,144 @@
+"""What waits for peers that do not read is bounded: less is told, then nothing is taken, then they are cut off."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import dask
+import pytest
+
+from dagrpc.exceptions import LimitReachedError
+from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.shell.outboxes import Outboxes, size_of
+
+LIMIT = 4_000_000
+
+
+class FakeSession:
+    """A session whose peer reads as much as it is told to."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self.reading = True
+        self.reason: Exception | None = None
+
+    @property
+    def queued(self) -> int:
+        return len(self.items)
+
+    def backlog(self) -> tuple[list[Any], list[Any]]:
+        return [], self.items
+
+    def hold_reading(self) -> None:
+        self.reading = False
+
+    def go_on_reading(self) -> None:
+        self.reading = True
+
+    def abort(self, reason: Exception | None = None) -> None:
+        self.reason = reason
+
+
+class Bench:
+    """A scheduler with one client and one worker, as far as outboxes see it."""
+
+    def __init__(self) -> None:
+        self.client, self.worker = FakeSession(), FakeSession()
+        self.connection = SimpleNamespace(session=self.worker, reported_status="running")
+        self.handled: list[events.Event] = []
+        sessions = SimpleNamespace(clients={"c": self.client}, workers={"w": self.connection})
+        service: Any = SimpleNamespace(sessions=sessions, handle=self.handled.append, stimulus=lambda word: word)
+        limits = {"dagrpc.scheduler.limits.client-outbox": LIMIT, "dagrpc.scheduler.limits.worker-outbox": LIMIT}
+        with dask.config.set(limits):
+            self.outboxes = Outboxes(service)
+
+    def report(self, count: int, payload: bytes = b"") -> None:
+        """Have results reported to the client."""
+        for _ in range(count):
+            carried = SimpleNamespace(data=payload) if payload else None
+            self.client.items.append(effects.ReportFinished("c", "x", "int", 28, carried))
+
+    def order(self, count: int) -> None:
+        """Have the worker told something."""
+        self.worker.items += [effects.FreeKeys("w", ["x"] * 10) for _ in range(count)]
+
+    @property
+    def statuses(self) -> list[str]:
+        return [event.status for event in self.handled if isinstance(event, events.WorkerStatusChanged)]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_peer_that_reads_is_left_alone(bench: Bench) -> None:
+    bench.report(1_000, b"x" * 10_000)
+    bench.outboxes.look()
+    assert bench.client.reading
+    assert bench.client.items[0].payload is not None
+
+
+def test_results_are_taken_out_first(bench: Bench) -> None:
+    bench.report(3_000, b"x" * 1_000)
+    bench.outboxes.look()
+    assert bench.client.reading
+    assert all(item.payload is None for item in bench.client.items)
+    bench.report(1, b"y" * 1_000)
+    bench.outboxes.look()
+    assert bench.client.items[-1].payload is None
+
+
+def test_then_nothing_is_taken_from_a_client_until_it_has_caught_up(bench: Bench) -> None:
+    bench.report(10_000)
+    bench.outboxes.look()
+    assert not bench.client.reading
+    assert bench.client.reason is None
+    bench.client.items = bench.client.items[:2_500]
+    bench.outboxes.look()
+    assert bench.client.reading
+
+
+def test_then_a_client_is_cut_off(bench: Bench) -> None:
+    bench.report(20_000)
+    bench.outboxes.look()
+    assert isinstance(bench.client.reason, LimitReachedError)
+    assert "dagrpc.scheduler.limits.client-outbox" in str(bench.client.reason)
+    assert str(LIMIT) in str(bench.client.reason)
+
+
+def test_a_worker_gets_no_more_tasks_until_it_has_caught_up(bench: Bench) -> None:
+    bench.order(2_100)
+    bench.outboxes.look()
+    assert bench.statuses == ["paused"]
+    bench.worker.items = []
+    bench.outboxes.look()
+    assert bench.statuses == ["paused", "running"]
+
+
+def test_a_worker_that_paused_itself_stays_so(bench: Bench) -> None:
+    bench.order(2_100)
+    bench.connection.reported_status = "paused"
+    bench.outboxes.look()
+    assert bench.statuses == []
+    bench.worker.items = []
+    bench.outboxes.look()
+    assert set(bench.statuses) == {"paused"}
+
+
+def test_a_worker_that_does_not_read_is_cut_off(bench: Bench) -> None:
+    bench.order(5_000)
+    bench.outboxes.look()
+    assert "dagrpc.scheduler.limits.worker-outbox" in str(bench.worker.reason)
+
+
+def test_growth_is_measured_and_not_all_of_it_again(bench: Bench) -> None:
+    bench.report(5_000)
+    bench.outboxes.look()
+    backlog = bench.outboxes._backlogs[bench.client]
+    assert backlog.size(bench.client) == 5_000 * size_of(bench.client.items[0])  # type: ignore[arg-type]
+    # What was measured is not looked at again.
+    bench.client.items[0] = None
+    bench.report(10)
+    assert backlog.size(bench.client) == 5_010 * size_of(bench.client.items[1])  # type: ignore[arg-type]
