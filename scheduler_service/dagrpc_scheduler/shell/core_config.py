@@ -30,7 +30,8 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         default_task_durations={prefix: config.seconds(value) or 0.0 for prefix, value in durations.items()},
         bandwidth=float(config.get_bytes("scheduler.bandwidth")),
         rootish_dependencies=int(config.get("scheduler.rootish-taskgroup-dependencies")),
-        work_stealing=bool(config.get("scheduler.work-stealing")),
+        # With fair shares, workers have no more than covers a round trip: there is nothing to steal.
+        work_stealing=bool(config.get("scheduler.work-stealing")) and not fair_share,
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
         announced_patience=_ANNOUNCED_PATIENCE,
