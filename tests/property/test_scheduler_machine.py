@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -91,33 +91,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
 
     @initialize(
-        saturation=st.sampled_from((1.1, 2.0, math.inf)),
+        worker_saturation=st.sampled_from((1.1, 2.0, math.inf)),
         allowed_failures=st.integers(0, 2),
-        timeout=st.sampled_from((None, 5.0)),
-        patience=st.sampled_from((0.0, 0.1)),
-        unknown=st.sampled_from((0.0, 3.0)),
+        no_workers_timeout=st.sampled_from((None, 5.0)),
+        locality_patience=st.sampled_from((0.0, 0.1)),
+        unknown_key_patience=st.sampled_from((0.0, 3.0)),
         fair_share=st.booleans(),
     )
-    def begin(
-        self,
-        saturation: float,
-        allowed_failures: int,
-        timeout: float | None,
-        patience: float,
-        unknown: float,
-        fair_share: bool,
-    ) -> None:
-        self.config = CoreConfig(
-            worker_saturation=saturation,
-            allowed_failures=allowed_failures,
-            no_workers_timeout=timeout,
-            locality_patience=patience,
-            unknown_key_patience=unknown,
-            holders_listed=2,
-            candidates_considered=2,
-            idle_prefixes=1,
-            fair_share=fair_share,
-        )
+    def begin(self, **chosen: Any) -> None:
+        self.config = CoreConfig(**chosen, holders_listed=2, candidates_considered=2, idle_prefixes=1)
         self.core = SchedulerCore(self.config, validate=True)
         self.add_client("c")
         self.add_client("d")
