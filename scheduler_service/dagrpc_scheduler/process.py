@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 from dagrpc import config
@@ -20,8 +21,12 @@ def main() -> None:
     config.hand_over(settings["config"])
     apply_settings()
 
+    # Nothing that is imported is garbage.
+    gc.disable()
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+
+    gc.enable()
 
     def on_start(service: SchedulerService) -> None:
         loop = asyncio.get_running_loop()

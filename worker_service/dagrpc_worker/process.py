@@ -23,6 +23,8 @@ def main() -> None:
     # When a C library crashes, the last lines of the log say where.
     faulthandler.enable(all_threads=False)
 
+    # Nothing that is imported is garbage.
+    gc.disable()
     # All of these know dask, which the settings above have to come before.
     import dask.config
 
@@ -31,6 +33,8 @@ def main() -> None:
     from dagrpc_worker.run import prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
     from dagrpc_worker.shell.service import WorkerService
+
+    gc.enable()
 
     def on_made(worker: WorkerService) -> None:
         loop = asyncio.get_running_loop()
