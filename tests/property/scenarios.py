@@ -163,6 +163,7 @@ def _make_action(choose: Random, keys: Sequence[str]) -> Action:
         (2, ("retry", client, some)),
         (2, ("leave", client)),
         (2, ("replicate", some, number)),
+        (2, ("discard", some)),
         (4, ("drop", some, number)),
         (3, ("reduce",)),
         (3, ("balance", some, number)),

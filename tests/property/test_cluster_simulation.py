@@ -147,6 +147,11 @@ class Play:
         self._say(client, events.ClientRemoved(client)).status.clear()
         self.cluster.client(client).messages.append(events.ClientAdded(client))
 
+    def _discard(self, keys: list[str]) -> None:
+        # Actors are no results.
+        keys = [key for key in keys if key in DATA or not self.scenario.by_key[key].options.actor]
+        self.cluster.client(CLIENTS[0]).messages.append(events.ResultsDiscarded(keys))
+
     def _replicate(self, keys: list[str], number: int) -> None:
         self._plan(gains=dict.fromkeys(self._some_addresses(number), keys))
 
@@ -234,7 +239,7 @@ class Play:
                 worker = self.cluster.sessions[holder.address]
                 assert worker.store[task.key] == self.scenario.value(task.key), (task, holder)
         for worker in self.cluster.alive():
-            assert set(worker.core.view.stored()) == set(worker.store)
+            assert {*worker.core.view.stored(), *worker.core.view.stale()} == set(worker.store)
             known = {task.key for task in self.cluster.core.state.workers[worker.address].has_what}
             assert set(worker.store) == known, "a worker holds what the scheduler does not know of"
 

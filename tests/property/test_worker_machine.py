@@ -127,9 +127,9 @@ class WorkerMachine(RuleBasedStateMachine):
             )
         )
 
-    @rule(freed=some_keys, interrupt=st.booleans())
-    def free(self, freed: list[str], interrupt: bool) -> None:
-        self._happen(events.KeysFreed(freed, interrupt))
+    @rule(freed=some_keys, interrupt=st.booleans(), discard=st.booleans())
+    def free(self, freed: list[str], interrupt: bool, discard: bool) -> None:
+        self._happen(events.KeysFreed(freed, interrupt, discard=discard))
 
     @rule(key=keys, age=st.integers(0, 2))
     def steal(self, key: str, age: int) -> None:
@@ -406,7 +406,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_store_is_what_the_core_believes(self) -> None:
-        stored = set(self.core.view.stored())
+        stored = {*self.core.view.stored(), *self.core.view.stale()}
         assert stored <= self.store, "the core counts on data that is not there"
         coming = {event.key for event in self.inbox if isinstance(event, events.ExecuteSucceeded)}
         for event in self.inbox:

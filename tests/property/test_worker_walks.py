@@ -51,7 +51,7 @@ def walk(seed: int, steps: int) -> WorkerMachine:
     for _ in range(steps):
         possible: list[tuple[int, Callable[[], None]]] = [
             (8, request),
-            (4, lambda: machine.free(some_keys(), choose.random() < 0.3)),
+            (4, lambda: machine.free(some_keys(), choose.random() < 0.3, choose.random() < 0.3)),
             (1, lambda: machine.steal(choose.choice(KEYS), choose.randint(0, 1))),
             (2, lambda: machine.want_replicas(some_data())),
             (1, lambda: machine.unwant_replicas(some_keys())),

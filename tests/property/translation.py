@@ -44,7 +44,7 @@ def order_of(effect: Any) -> worker_events.Event | None:
                 effect.duration,
             )
         case effects.FreeKeys():
-            return worker_events.KeysFreed(effect.keys)
+            return worker_events.KeysFreed(effect.keys, discard=effect.discard)
         case effects.AskToGiveUp():
             return worker_events.StealRequested(effect.key, effect.run_id)
         case effects.AcquireReplicas():

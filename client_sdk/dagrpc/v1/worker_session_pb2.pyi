@@ -296,12 +296,14 @@ class Dependency(_message.Message):
     def __init__(self, key: _Optional[str] = ..., nbytes: _Optional[int] = ..., holders: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class FreeKeys(_message.Message):
-    __slots__ = ("keys", "interrupt")
+    __slots__ = ("keys", "interrupt", "discard")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     INTERRUPT_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
     interrupt: bool
-    def __init__(self, keys: _Optional[_Iterable[str]] = ..., interrupt: _Optional[bool] = ...) -> None: ...
+    discard: bool
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., interrupt: _Optional[bool] = ..., discard: _Optional[bool] = ...) -> None: ...
 
 class AcquireReplicas(_message.Message):
     __slots__ = ("data",)

@@ -42,6 +42,8 @@ class FreeKeys:
     keys: Sequence[str]
     interrupt: bool = False
     """Whether tasks among them that it has started are to be broken off."""
+    discard: bool = False
+    """Whether results are not to be taken for those of later runs, should they still be there then."""
 
 
 @dataclass(slots=True)

@@ -187,6 +187,8 @@ def _free(batch: WorkerBatch, effect: effects.FreeKeys, command: WorkerCommand) 
     command.free.keys.extend(effect.keys)
     if effect.interrupt:
         command.free.interrupt = True
+    if effect.discard:
+        command.free.discard = True
 
 
 def _refs(data: Iterable[tuple[str, int, tuple[str, ...]]]) -> list[DataRef]:

@@ -42,7 +42,7 @@ class Worker:
             elif isinstance(instruction, instructions.Execute):
                 missing = [key for key in instruction.dependencies if key not in self.store]
                 assert not missing, f"{instruction.key} is executed without {missing}"
-        assert set(self.view.stored()) == self.store
+        assert {*self.view.stored(), *self.view.stale()} == self.store
         return result
 
     def compute(

@@ -85,6 +85,7 @@ def test_all_other_commands_in_order(shared: SharedStore) -> None:
     found = read(
         shared,
         {"free": {"keys": ["a", "b"]}},
+        {"free": {"keys": ["a"], "discard": True}},
         {"acquire_replicas": {"data": data}},
         {"remove_replicas": {"keys": ["c"]}},
         {"refresh_who_has": {"data": data}},
@@ -93,6 +94,7 @@ def test_all_other_commands_in_order(shared: SharedStore) -> None:
     )
     assert found == [
         events.KeysFreed(["a", "b"]),
+        events.KeysFreed(["a"], discard=True),
         events.ReplicasRequested([("k", 3, ("w:1",))]),
         events.ReplicasUnwanted(["c"]),
         events.WhoHasRefreshed([("k", 3, ("w:1",))]),

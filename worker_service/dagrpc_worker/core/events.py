@@ -41,6 +41,8 @@ class KeysFreed:
     interrupt: bool = False
     """Whether tasks among them that run are to be broken off."""
     stimulus: str = ""
+    discard: bool = False
+    """Whether what is here of their results, or is being computed, is not to be taken for later ones."""
 
 
 @dataclass(slots=True)

@@ -50,6 +50,9 @@ def add_dependencies(state: WorkerState, task: TaskState, request: ComputeReques
         if dependency.dependents is None:
             dependency.dependents = {}
         elif task in dependency.dependents:
+            if dependency.stale:
+                # What is here is for the execution that goes on. Should it be skipped, the next needs the new result.
+                want_data(state, dependency, nbytes, holders, request.priority, unannounced)
             continue
         dependency.dependents[task] = None
         task.dependencies.append(dependency)
@@ -136,10 +139,21 @@ def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
     if task.stored:
         state.stored_nbytes -= task.nbytes
     task.stored = True
+    task.stale = False
     task.nbytes = nbytes
     state.stored_nbytes += nbytes
     # It may have been dropped earlier in the same batch: what is there now is the new one.
     state.dropped.pop(task.key, None)
+    state.unsettled.append(task)
+
+
+def discard_result(state: WorkerState, task: TaskState) -> None:
+    """Have a task's result computed anew, should it be asked for again. Executions that use it keep what they have."""
+    if task.stored:
+        state.stored_nbytes -= task.nbytes
+        task.stored = False
+        task.stale = True
+    task.outdated = task.execution != NO_RUN
     state.unsettled.append(task)
 
 

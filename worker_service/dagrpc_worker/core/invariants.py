@@ -56,10 +56,12 @@ def _validate_facts(task: TaskState) -> None:
     _check(task.request is None or not task.stored, "a run is wanted whose result is here", task)
     _check(task.stored or not task.announced, "a result was announced that is not here", task)
     _check(not task.erred, "a failed task is kept", task)
+    _check(not task.stored or not task.stale, "a discarded result is in the place of a newer one", task)
     _check(not task.stored or not task.replica, "a copy is wanted of what is here", task)
     _check(task.nbytes >= 0, "a size is negative", task, task.nbytes)
     executing = task.execution != NO_RUN
     _check((task.executed is not None) == executing, "an execution has no request", task)
+    _check(executing or not task.outdated, "what is not executed was discarded before it came", task)
     _check(executing or not task.withdrawn, "what is not executed was withdrawn", task)
     _check(executing or task.seceded < 0.0, "what is not executed seceded", task)
     _check(task.request is not None or not executing or task.withdrawn, "an unwanted execution goes on", task)
@@ -84,7 +86,8 @@ def _validate_dependencies(state: WorkerState, task: TaskState) -> None:
     if task.execution != NO_RUN and task.executed is not None:
         used = {key for key, _, _ in task.executed.dependencies}
         for dependency in task.dependencies or ():
-            _check(dependency.stored or dependency.key not in used, "an execution lost a result", task, dependency)
+            here = dependency.stored or dependency.stale
+            _check(here or dependency.key not in used, "an execution lost a result", task, dependency)
 
 
 def _validate_queues(state: WorkerState, task: TaskState) -> None:
@@ -109,7 +112,8 @@ def _validate_counts(state: WorkerState) -> None:
     _check({name: counts[name] for name in STATES} == state.counts, "the counts by state are wrong", state.counts)
     stored = sum(task.nbytes for task in state.tasks.values() if task.stored)
     _check(state.stored_nbytes == stored, "the count of stored bytes is wrong", state.stored_nbytes, stored)
-    dropped = [key for key in state.dropped if key in state.tasks and state.tasks[key].stored]
+    kept = {task.key for task in state.tasks.values() if task.stored or task.stale}
+    dropped = [key for key in state.dropped if key in kept]
     _check(not dropped, "a result is dropped that is kept", dropped)
     busy = [key for key in state.dropped if key in state.tasks and state.tasks[key].state == CANCELLED]
     _check(not busy, "a result is dropped although something goes on with its key", busy)

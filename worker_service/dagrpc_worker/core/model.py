@@ -108,11 +108,13 @@ class TaskState:
         "holders",
         "key",
         "nbytes",
+        "outdated",
         "peer",
         "priority",
         "replica",
         "request",
         "seceded",
+        "stale",
         "state",
         "stored",
         "ticket",
@@ -137,6 +139,8 @@ class TaskState:
         # What there is.
         self.stored = False
         """Whether its result is in the store."""
+        self.stale = False
+        """Whether the store has a discarded result instead, which only executions that began with it may use."""
         self.announced = False
         """Whether the scheduler was told that the result is here, and has not freed it since."""
         self.copied = False
@@ -157,6 +161,8 @@ class TaskState:
         """The request that was handed over, for what it occupies."""
         self.withdrawn = False
         """Whether the execution was withdrawn: it may end without having begun."""
+        self.outdated = False
+        """Whether what the execution brings was discarded before it came."""
         self.seceded = -1.0
         """Seconds after which the execution left its pool of threads; negative: it did not."""
         self.peer = ""
@@ -335,6 +341,7 @@ def report_state(task: TaskState) -> dict[str, Any]:
         "priority": task.priority,
         "nbytes": task.nbytes,
         "stored": task.stored,
+        "stale": task.stale,
         "announced": task.announced,
         "execution": task.execution,
         "peer": task.peer,

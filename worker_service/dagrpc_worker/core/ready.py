@@ -206,4 +206,5 @@ def end_execution(state: WorkerState, task: TaskState) -> None:
     task.execution = NO_RUN
     task.executed = None
     task.withdrawn = False
+    task.outdated = False
     task.seceded = -1.0

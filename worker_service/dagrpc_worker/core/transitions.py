@@ -84,6 +84,15 @@ def _wake_dependents(state: WorkerState, task: TaskState) -> None:
             unsettled.append(dependent)
 
 
+def _hold_up_dependents(state: WorkerState, task: TaskState) -> None:
+    # It was discarded. Executions that use it go on; whatever else needs it waits for the next.
+    if task.dependents:
+        unsettled = state.unsettled
+        for dependent in task.dependents:
+            dependent.waiting_for += 1
+            unsettled.append(dependent)
+
+
 def _leave_error(state: WorkerState, task: TaskState) -> None:
     # The failure was reported, and the scheduler keeps it: from here on there is nothing to be had from it.
     task.erred = False
@@ -91,10 +100,11 @@ def _leave_error(state: WorkerState, task: TaskState) -> None:
 
 
 def _forget(state: WorkerState, task: TaskState) -> None:
-    if task.stored:
+    if task.stored or task.stale:
         state.dropped[task.key] = None
-        state.stored_nbytes -= task.nbytes
-        task.stored = False
+        if task.stored:
+            state.stored_nbytes -= task.nbytes
+        task.stored = task.stale = False
     del state.tasks[task.key]
 
 
@@ -112,7 +122,7 @@ SUCCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
     FETCH: (FLIGHT, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     FLIGHT: (FETCH, MISSING, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
     MISSING: (FETCH, MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_AWAY),
-    MEMORY: _AWAY,
+    MEMORY: (*_TO_FETCH, *_AWAY),
     ERRED: (*_TO_FETCH, *_AWAY),
     CANCELLED: (MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_TO_FETCH, FORGOTTEN),
     FORGOTTEN: (),
@@ -123,6 +133,7 @@ ON_LEAVING: Final[Mapping[str, Action]] = {
     READY: _leave_queues,
     CONSTRAINED: _leave_queues,
     FETCH: _leave_queues,
+    MEMORY: _hold_up_dependents,
 }
 ON_ENTERING: Final[Mapping[str, Action]] = {
     READY: _queue_run,

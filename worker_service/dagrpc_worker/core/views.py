@@ -133,6 +133,10 @@ class WorkerView:
         """Sizes of the results in the store, by key."""
         return {task.key: task.nbytes for task in self._state.tasks.values() if task.stored}
 
+    def stale(self) -> list[str]:
+        """Keys of discarded results that are still in the store, for executions that use them."""
+        return [task.key for task in self._state.tasks.values() if task.stale]
+
     def durations(self) -> dict[str, float]:
         """Average seconds that tasks take here, by kind of task."""
         return {kind: each.seconds for kind, each in self._state.durations.items() if each.seconds >= 0.0}

@@ -36,7 +36,7 @@ class CommandReader:
         self._on_close = on_close
         self._on_end_shuffle = on_end_shuffle
         self._readers: dict[str, Callable[[Any], events.Event]] = {
-            "free": lambda command: events.KeysFreed(command.keys[:], command.interrupt),
+            "free": lambda command: events.KeysFreed(command.keys[:], command.interrupt, discard=command.discard),
             "acquire_replicas": lambda command: events.ReplicasRequested(_holders(command.data)),
             "remove_replicas": lambda command: events.ReplicasUnwanted(command.keys[:]),
             "refresh_who_has": lambda command: events.WhoHasRefreshed(_holders(command.data)),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.effects import FreeKeys
 from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
 from dagrpc_scheduler.core.model import MEMORY, PROCESSING, RELEASED, WAITING
 from dagrpc_scheduler.core.replicas import free_everywhere
@@ -12,6 +15,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 def results_discarded(state: SchedulerState, event: ResultsDiscarded) -> None:
     """Do as if results were lost; what is being computed is computed again, too."""
+    _tell_discarded(state, event.keys)
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None or task.work is None:
@@ -21,6 +25,26 @@ def results_discarded(state: SchedulerState, event: ResultsDiscarded) -> None:
             state.recommend(task, RELEASED)
         elif task.state == PROCESSING:
             state.recommend(task, WAITING)
+
+
+def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
+    """Have workers not use what they have, or are about to have: in their view, the same key stands for the same data.
+
+    Some of it stays with them when it is freed, because the barrier uses it, and would be given again for new results.
+    """
+    discarded: dict[WorkerState, list[str]] = {}
+    for key in keys:
+        task = state.tasks.get(key)
+        if task is None or task.work is None:
+            continue
+        for worker in task.holders:
+            discarded.setdefault(worker, []).append(key)
+        if task.processing_on is not None:
+            discarded.setdefault(task.processing_on, []).append(key)
+    for worker, found in discarded.items():
+        # What is freed from here on comes after it.
+        worker.open_free = None
+        state.effects.append(FreeKeys(worker.address, found, discard=True))
 
 
 def places_advised(state: SchedulerState, event: PlacesAdvised) -> None:

@@ -51,6 +51,10 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
             # No execution of ours, but the result is in the store now.
             state.dropped[key] = None
         return
+    if task.outdated and not task.stored:
+        task.stale = True
+        _run_anew(state, task)
+        return
     end_execution(state, task)
     learn_duration(state, task, event.stop - event.start)
     store_result(state, task, event.nbytes)
@@ -73,6 +77,9 @@ def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
     """Report a failure."""
     task = _executing(state, event.key, event.run_id)
     if task is None:
+        return
+    if task.outdated:
+        _run_anew(state, task)
         return
     end_execution(state, task)
     request = task.request
@@ -101,8 +108,12 @@ def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> Non
 def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
     """Note that a withdrawn task did not run to its end. If it was asked for again meanwhile, it is queued again."""
     task = _executing(state, event.key, event.run_id)
-    if task is None:
-        return
+    if task is not None:
+        _run_anew(state, task)
+
+
+def _run_anew(state: WorkerState, task: TaskState) -> None:
+    """End an execution of which nothing is to be had, and have the task queued again if it is wanted."""
     end_execution(state, task)
     if task.request is None:
         release_dependencies(state, task)

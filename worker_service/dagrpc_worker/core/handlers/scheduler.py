@@ -15,6 +15,7 @@ from dagrpc_worker.core.events import (
 from dagrpc_worker.core.facts import (
     add_dependencies,
     announce,
+    discard_result,
     drop_request,
     give_back,
     give_up_replica,
@@ -96,6 +97,8 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
                 renounce(task, renounced)
             task.announced = False
             task.replica = False
+            if event.discard:
+                discard_result(state, task)
             if task.request is not None:
                 drop_request(state, task)
             else:

@@ -1,0 +1,56 @@
+"""A shuffle that begins again on the only worker that there is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+from dask._task_spec import Task
+
+from dagrpc import Client, LocalCluster, wait
+from dagrpc.shuffle import tasks
+
+
+def slow_to_go_on(dask_worker: Any) -> None:
+    """Have a task that complains go on only when the worker was told already what follows from that."""
+    shuffles = dask_worker.shuffles
+    complain = shuffles._complain
+
+    async def slow(*arguments: Any) -> None:
+        await complain(*arguments)
+        await asyncio.sleep(0.3)
+
+    shuffles._complain = slow
+
+
+def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
+    """Its worker still uses those when it is told to compute them again, which can be done at once."""
+    expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
+    told = tmp_path / "told"
+
+    def lie(data: Any, spec: Any, number: int) -> int:
+        """Say once that the source was sent in another run."""
+        run_id = tasks.shuffle_transfer(data, spec, number)
+        if told.exists():
+            return run_id
+        told.touch()
+        return run_id + 1_000
+
+    with LocalCluster(n_workers=1, threads_per_worker=2, silence_logs=50) as cluster, Client(cluster) as client:
+        # What is to be sent is there, and needs not be computed before it is sent again.
+        frame = dd.from_pandas(expected, npartitions=4).persist()
+        wait(frame)
+        shuffled = frame.shuffle("k", npartitions=3).optimize()
+        graph = dict(shuffled.__dask_graph__())
+        key = next(key for key in graph if "transfer" in str(key))
+        graph[key] = Task(key, lie, *graph[key].args)
+        client.run(slow_to_go_on)
+        begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles._shuffles._last_run)
+        parts = client.get(graph, shuffled.__dask_keys__())
+        pd.testing.assert_frame_equal(pd.concat(parts).sort_values("v"), expected, check_dtype=False)
+        ended: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles._shuffles._last_run)
+    assert ended == begun + 2
