@@ -56,6 +56,11 @@ DEFAULTS: dict[str, Any] = {
     # A silent worker stays for longer if its nanny sees it compute, as when a call into C holds the interpreter; but no
     # longer than this; null: without end.
     "scheduler.vouched-ttl": 3600.0,
+    # How long a client whose connection broke may take to come back before what it wanted is released.
+    "scheduler.session-grace": 30.0,
+    # How long a worker whose connection broke may take to come back before its tasks run elsewhere. If its process is
+    # seen to be gone it is not waited for.
+    "scheduler.worker-grace": 15.0,
     # Events of workers and clients that are gone are forgotten after so long; null: never.
     "scheduler.events-cleanup-delay": 3600.0,
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.

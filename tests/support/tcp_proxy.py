@@ -182,7 +182,8 @@ class TcpProxy:
             # Cut while the far side was being connected.
             if not self._broken:
                 await asyncio.gather(self._pass_on(reader, far_writer, "up"), self._pass_on(far_reader, writer, "down"))
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Broken, or the proxy closes; what is cancelled here would be complained of.
             pass
         finally:
             self._pairs.discard(pair)

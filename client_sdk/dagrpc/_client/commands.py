@@ -135,6 +135,7 @@ Message: TypeAlias = (
     | event_service_pb2.LogEvent
     | event_service_pb2.SubscribeTopics
     | event_service_pb2.UnsubscribeTopics
+    | client_session_pb2.ClientGoodbye
 )
 """Commands that are messages already."""
 
@@ -148,6 +149,7 @@ _FIELDS: dict[type, str] = {
     event_service_pb2.LogEvent: "log_event",
     event_service_pb2.SubscribeTopics: "subscribe",
     event_service_pb2.UnsubscribeTopics: "unsubscribe",
+    client_session_pb2.ClientGoodbye: "goodbye",
 }
 """Where messages go in a `ClientCommand`."""
 

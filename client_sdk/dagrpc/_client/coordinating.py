@@ -191,7 +191,7 @@ class Coordination:
             return
         request.answer = answer
         if request.withdrawn:
-            if self._session.status == "running":
+            if self._session.lives:
                 self._undo(request)
         else:
             self._hold_futures(request, answer)
@@ -219,7 +219,7 @@ class Coordination:
         with lock:
             self._renewal = None
             self._held = {number: owner for number, owner in self._held.items() if owner() is not None}
-            if self._held and self._session.status == "running":
+            if self._held and self._session.lives:
                 self._session.send(pb.Coordinate(renew_leases=pb.RenewLeases(leases=list(self._held))))
                 self._schedule_renewal(lease_seconds)
 

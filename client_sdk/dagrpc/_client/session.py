@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,6 +17,7 @@ from dagrpc._client.actor_calls import ActorCaller
 from dagrpc._client.code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
+from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.state import KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
 from dagrpc._io import channels, options, status
@@ -24,7 +26,14 @@ from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import LoopThread, spawn
 from dagrpc._io.session import Session
 from dagrpc._util.versions import own_versions
-from dagrpc.exceptions import ClosedClientError, CommClosedError, GraphError
+from dagrpc.exceptions import (
+    ClosedClientError,
+    CommClosedError,
+    DagrpcError,
+    GraphError,
+    LimitReachedError,
+    NotReadyError,
+)
 from dagrpc.v1 import client_session_pb2, common_pb2, scheduler_service_pb2
 
 logger = logging.getLogger("dagrpc.client")
@@ -62,7 +71,9 @@ class ClientSession:
         self.code = CallingCode.configured()
         """Returns the code that submits something, if the scheduler is to be told."""
         self.on_lost: Callable[[], object] = lambda: None
-        """Called once, on the loop, when the stream ended and nobody had asked for it."""
+        """Called once, on the loop, when the session ended and nobody had asked for it."""
+        self.on_renewal: Callable[[Callable[[], None]], None] = lambda renew: renew()
+        """Carries out what a new session begins with, and does its own part of it."""
         self.credentials: Credentials | None = None
         """For TLS; None: without."""
         self.families: tuple[str, ...] | None = None
@@ -84,6 +95,11 @@ class ClientSession:
         self._flush_scheduled = False
         self._tokens = 0
         self._pongs: dict[int, asyncio.Future[None]] = {}
+        self._token = secrets.token_bytes(16)
+        """Shows the scheduler that it is this client which comes back."""
+        self._farewell = ""
+        """Why the scheduler stopped, if it said that it does."""
+        self._reconnection = Reconnection(self)
         self._rescinded = False
         """Whether keys were given up since the last fence."""
 
@@ -176,31 +192,61 @@ class ClientSession:
         self.data = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
         await channels.wait_ready(self._channel, address, timeout, self.credentials)
         self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
-        self._call = self.scheduler.open_session("UpdateGraph")
-        session: Session[Command] = Session(
-            self._call, encode_commands, client_session_pb2.UpdateGraphResponse, address
-        )
+        channels.expect_recovery(self._channel, self)
+        self._call, self.welcome = await self.greet(None)
+        self._run_task = spawn(self._run(self.begin()), self._tasks)
+
+    async def greet(self, received: int | None) -> tuple[Any, client_session_pb2.ClientWelcome]:
+        """Open a stream and introduce the client. Return the stream and the scheduler's answer.
+
+        Parameters
+        ----------
+        received : int or None
+            The last message that was taken of the session that is to go on; None: a new one is to begin.
+        """
+        assert self.scheduler is not None
+        call = self.scheduler.open_session("UpdateGraph")
         hello = client_session_pb2.ClientHello(
             client_id=self.client_id,
             versions=common_pb2.Versions(**own_versions()),
             # A pickle would come, and whoever chooses families may not want one.
             inline_limit=config.get_bytes("comm.inline-limit") if self.families is None else 0,
             topics=self.topics.wanted(),
+            session_token=self._token,
+            resume=None if received is None else common_pb2.Resumption(received=received),
         )
         try:
-            await session.write_now(client_session_pb2.UpdateGraphRequest(hello=hello))
-            answer = await session.read_now()
+            await call.write(client_session_pb2.UpdateGraphRequest(hello=hello).SerializeToString())
+            answer = await call.read()
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, self.scheduler.peer) from None
         except asyncio.InvalidStateError:
-            raise CommClosedError(f"{address} ended the session before it began") from None
-        if answer is None:
-            raise CommClosedError(f"{address} ended the session: {await self._call.details() or 'no reason given'}")
+            raise CommClosedError(f"{self.address} ended the session before it began") from None
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        if answer is grpc.aio.EOF:
+            raise CommClosedError(f"{self.address} ended the session: {await call.details() or 'no reason given'}")
         if not answer.HasField("welcome"):
-            raise CommClosedError(f"{address} did not answer as a dagrpc scheduler does")
-        self.welcome = answer.welcome
-        self._session = session
-        self._run_task = spawn(self._run(session), self._tasks)
+            call.cancel()
+            raise CommClosedError(f"{self.address} did not answer as a dagrpc scheduler does")
+        return call, answer.welcome
+
+    async def connected(self, timeout: float) -> None:
+        """Wait until there is a connection."""
+        assert self._channel is not None
+        await channels.wait_ready(self._channel, self.address, timeout, self.credentials)
+
+    def begin(self) -> Session[Command]:
+        """Begin with the stream that there is as with one of a new session."""
+        # A scheduler that keeps no sessions acknowledges nothing.
+        kept = client_session_pb2.UpdateGraphRequest if self.welcome.grace_seconds else None
+        self._session = Session(self._call, encode_commands, client_session_pb2.UpdateGraphResponse, self.address, kept)
+        return self._session
+
+    def go_on(self, call: Any, welcome: client_session_pb2.ClientWelcome) -> None:
+        """Go on with another stream."""
+        self._call, self.welcome = call, welcome
 
     async def _abandon(self) -> None:
         self.status = "closed"
@@ -208,29 +254,82 @@ class ClientSession:
         await self._close_channels()
 
     async def _run(self, session: Session[Command]) -> None:
-        try:
-            await session.run(self._on_message)
-        except grpc.aio.AioRpcError as error:
-            if self.status == "running":
-                logger.warning("Connection to the scheduler at %s lost: %s", self.address, error.details())
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            logger.exception("The session with the scheduler at %s failed", self.address)
-        if self.status == "running":
+        """Hold the session, on one stream after the other."""
+        while True:
+            message = await self._hold(session)
+            if self.status != "running":
+                return
+            recoverable = not message and session.delivery is not None
+            reopened = await self._reconnection.reopen(session) if recoverable else None
+            if reopened is None or self.status != "connecting":
+                break
+            session = reopened
+            self.status = "running"
+            self._reconnection.over(True)
+            self._flush()
+        if self.status in ("running", "connecting"):
             self.status = "closed"
-            self._end(LOST_REASON, LOST_MESSAGE)
+            self._reconnection.over(False)
+            self._end(LOST_REASON, message or LOST_MESSAGE)
             self.on_lost()
             await self._close_channels()
 
+    async def _hold(self, session: Session[Command]) -> str:
+        """Hold a stream until it ends. Return why there is no use in another; empty if there is."""
+        try:
+            await session.run(self._on_message)
+        except grpc.aio.AioRpcError as error:
+            failure = status.from_rpc_error(error, self.address)
+            if self.status == "running":
+                logger.warning("Connection to the scheduler at %s lost: %s", self.address, error.details())
+            if isinstance(failure, DagrpcError) and not isinstance(failure, NotReadyError | LimitReachedError):
+                return f"The scheduler ended the session: {failure}"
+        except asyncio.InvalidStateError:
+            logger.debug("Written to a stream that had broken", exc_info=True)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            logger.exception("The session with the scheduler at %s failed", self.address)
+            return f"The session with the scheduler failed: {error}"
+        return self._farewell
+
+    @property
+    def lives(self) -> bool:
+        """Whether the session is there, or may be again."""
+        return self.status in ("running", "connecting")
+
+    @property
+    def away(self) -> bool:
+        """Whether the connection is broken, and is being made anew."""
+        return self._reconnection.under_way
+
+    async def recovered(self) -> bool:
+        """Wait until the connection is there again, and return true; false if it will not be."""
+        return await self._reconnection.recovered()
+
+    def renew(self, message: str) -> None:
+        """Give up all that the session stood for, which the scheduler has given up; what is new begins anew."""
+
+        def renew() -> None:
+            with lock:
+                self.settle()
+                self._settled.clear()
+                self.table.give_up(LOST_REASON, message)
+                self._end_requests(message)
+
+        self.on_renewal(renew)
+
     def _end(self, reason: str, message: str) -> None:
         self.table.close(reason, message)
+        self._end_requests(message)
+        self.topics.end()
+
+    def _end_requests(self, message: str) -> None:
         for future in self._pongs.values():
             if not future.done():
                 future.set_exception(CommClosedError(message))
                 future.exception()
         self._pongs.clear()
-        self.topics.end()
         self.coordination.end(CommClosedError(message))
 
     # --- sending -------------------------------------------------------------------------------------------------
@@ -310,6 +409,8 @@ class ClientSession:
                 self.coordination.answered(event)
             case "topic_event":
                 self.topics.received(event)
+            case "goodbye":
+                self._farewell = f"The scheduler has stopped: {event.reason}"
             case "pong":
                 table.pong(event.token)
                 future = self._pongs.pop(event.token, None)
@@ -340,9 +441,11 @@ class ClientSession:
             self._flush()
         if self.status != "closed":
             self.status = "closing"
+        self._reconnection.over(False)
         self._end("client-closed", "The client was closed.")
         session, task = self._session, self._run_task
         if was_running and session is not None and task is not None:
+            session.send(client_session_pb2.ClientGoodbye())
             with contextlib.suppress(Exception):
                 await session.drain(timeout)
                 await self._call.done_writing()

@@ -252,5 +252,12 @@ class KeyTable:
         """Give up all keys, and take no new ones."""
         with lock:
             self.closed = True
+            self.give_up(reason, message)
+
+    def give_up(self, reason: str, message: str) -> None:
+        """Give up all keys: no events will come about them."""
+        with lock:
+            self._fences.clear()
             for state in list(self.states.values()):
+                state.fence = 0
                 self._cancel(state, reason, message)

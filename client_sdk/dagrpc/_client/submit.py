@@ -43,6 +43,15 @@ class SharedValues:
         self._held: Counter[Digest] = Counter()
         self._functions = FunctionCache()
         self._names: dict[Digest, str] = {}
+        session.on_renewal = self.renew
+
+    def renew(self, action: Callable[[], None]) -> None:
+        """Begin anew with a scheduler that holds nothing, while nobody refers to anything; and do something else."""
+        with self.lock:
+            self._held.clear()
+            self._functions = FunctionCache()
+            self._names.clear()
+            action()
 
     def hold(self, digest: Digest, data: bytes) -> None:
         """Have the scheduler hold a value."""
@@ -56,6 +65,8 @@ class SharedValues:
         with self.lock:
             gone = []
             for digest in digests:
+                if digest not in self._held:
+                    continue
                 self._held[digest] -= 1
                 if not self._held[digest]:
                     del self._held[digest]

@@ -301,6 +301,11 @@ class SharedStore:
         self._data.pop(digest, None)
         self._loaded.pop(digest, None)
 
+    def clear(self) -> None:
+        """Drop all values."""
+        self._data.clear()
+        self._loaded.clear()
+
     def load(self, digest: Digest) -> Any:
         """Return a value.
 

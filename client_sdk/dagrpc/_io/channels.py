@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+import weakref
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -39,7 +42,7 @@ def open_channel(
     With credentials it speaks TLS, or shows a token with every call.
     """
     malloc.tune()
-    channel_options = options.sized(channel_options)
+    channel_options = [*options.sized(channel_options), *options.keepalive()]
     if credentials is None or credentials.channel is None:
         channel = grpc.aio.insecure_channel(address, options=channel_options)
     else:
@@ -47,6 +50,38 @@ def open_channel(
             address, credentials.channel, options=[*channel_options, *credentials.channel_options]
         )
     return channel if credentials is None or credentials.token is None else TokenChannel(channel, credentials.token)
+
+
+class Recovery(Protocol):
+    """Knows whether the peer at the other end of a channel will be back."""
+
+    @property
+    def away(self) -> bool:
+        """Whether the connection is known to be broken, and is being made anew."""
+
+    async def recovered(self) -> bool:
+        """Wait until it is there again, and return true; false if it will not be."""
+
+
+_recoveries: weakref.WeakKeyDictionary[grpc.aio.Channel, Recovery] = weakref.WeakKeyDictionary()
+
+
+_recovering: ContextVar[bool] = ContextVar("recovering", default=False)
+
+
+@contextlib.contextmanager
+def recovering() -> Iterator[None]:
+    """Have calls within a block not wait for a connection: they are part of making it."""
+    token = _recovering.set(True)
+    try:
+        yield
+    finally:
+        _recovering.reset(token)
+
+
+def expect_recovery(channel: grpc.aio.Channel, recovery: Recovery) -> None:
+    """Have unary calls over a channel wait while the connection is broken, instead of failing."""
+    _recoveries[channel] = recovery
 
 
 async def wait_ready(
@@ -130,14 +165,20 @@ class ServiceClient:
                 response_deserializer=response_type.FromString,
             )
             self._unary[method] = function
-        try:
-            response: M = await function(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            failure = status.from_rpc_error(error, self.peer)
-            if not isinstance(failure, CommClosedError) or method in _ONCE:
-                raise failure from None
-            response = await self._call_again(function, request, timeout, failure)
-        return response
+        recovery = None if _recovering.get() else _recoveries.get(self.channel)
+        if recovery is not None and recovery.away:
+            await recovery.recovered()
+        while True:
+            try:
+                response: M = await function(request, timeout=timeout)
+                return response
+            except grpc.aio.AioRpcError as error:
+                failure = status.from_rpc_error(error, self.peer)
+                if not isinstance(failure, CommClosedError) or method in _ONCE:
+                    raise failure from None
+            if recovery is None or not await recovery.recovered():
+                response = await self._call_again(function, request, timeout, failure)
+                return response
 
     async def _call_again(
         self, function: Callable[..., Any], request: Message, timeout: float | None, failure: BaseException

@@ -16,8 +16,6 @@ DATA_MESSAGE_LIMIT = 4 * 2**20
 
 # Pings are answered by gRPC's own threads, without the GIL: they find dead hosts and networks, not busy programs.
 _KEEPALIVE: Options = [
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 ]
@@ -49,7 +47,7 @@ DATA_CHANNEL: Options = [
 ]
 SERVER: Options = [
     *_KEEPALIVE,
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.max_receive_message_length", CONTROL_MESSAGE_LIMIT),
     ("grpc.max_send_message_length", CONTROL_MESSAGE_LIMIT),
@@ -85,7 +83,19 @@ def server_options() -> Options:
     metadata = config.get_bytes("comm.limits.metadata-size")
     return [
         *sized(SERVER),
+        *keepalive(),
         # The lower of the two refuses some calls at random, to be noticed.
         ("grpc.max_metadata_size", metadata),
         ("grpc.absolute_max_metadata_size", metadata),
     ]
+
+
+def keepalive() -> Options:
+    """Return how a connection is found out that is dead although nobody said so, within `comm.timeouts.tcp` seconds.
+
+    After half of that without data a ping is sent, and an answer to it waited for as long. (gRPC gives a ping a minute
+    unless it is told otherwise; the time for keepalive alone changes nothing.)
+    """
+    half = int((config.get_seconds("comm.timeouts.tcp") or 30.0) * 500)
+    names = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms")
+    return [(name, half) for name in names]

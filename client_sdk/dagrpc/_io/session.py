@@ -1,19 +1,20 @@
 """A session: one bidirectional stream with one writer and one reader.
 
 Whatever was queued during a turn of the event loop leaves as one message, never by a timer. A message too large for
-gRPC is sent in fragments, which the reader puts together again.
+gRPC is sent in fragments, which the reader puts together again. A session may outlive its stream: see `delivery`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import grpc
 
 from dagrpc import config
+from dagrpc._io.delivery import Delivery
 from dagrpc._io.options import message_limit
 from dagrpc.exceptions import TooLargeError
 from dagrpc.v1 import common_pb2
@@ -39,6 +40,8 @@ class Session(Generic[Item]):
         Type of the messages that come in.
     name : str
         What to call the peer in logs.
+    send_type : type, optional
+        Type of the messages that go out, for a session that can go on with another stream when this one breaks.
     """
 
     def __init__(
@@ -47,12 +50,16 @@ class Session(Generic[Item]):
         encode: Callable[[list[Item]], Iterable[Any]],
         receive_type: type[Any],
         name: str,
+        send_type: type[Any] | None = None,
     ) -> None:
         self._stream = stream
         self._encode = encode
         self._receive_type = receive_type
         self.name = name
         self.closed = False
+        """Whether nothing more will be sent."""
+        self.running = False
+        """Whether there is a stream that is read and written."""
         self._queue: list[Item] = []
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
@@ -66,6 +73,12 @@ class Session(Generic[Item]):
         self._reason: Exception | None = None
         self._may_read: asyncio.Event | None = None
         """Set while reading goes on; None if it was never held."""
+        self._unsent: Iterator[bytes] | None = None
+        """What is being written, or was when the stream broke."""
+        self._stopped = asyncio.Event()
+        self._stopped.set()
+        self.delivery = Delivery(send_type, self._wake.set) if send_type is not None else None
+        """What lets it go on with another stream; None: it ends with its stream."""
 
     @property
     def queued(self) -> int:
@@ -114,6 +127,8 @@ class Session(Generic[Item]):
         grpc.aio.AioRpcError
             If the stream broke with a status (on the calling side).
         """
+        self.running = True
+        self._stopped.clear()
         writer = asyncio.create_task(self._write_loop())
         reader = self._reader = asyncio.create_task(self._read_loop(on_message))
         try:
@@ -122,12 +137,15 @@ class Session(Generic[Item]):
                 if not task.cancelled():
                     task.result()
         finally:
-            self.closed = True
+            self.running = False
+            if self.delivery is None:
+                self.closed = True
+                self._queue, self._writing = [], []
             self._drained.set()
-            self._queue, self._writing = [], []
             for task in (reader, writer):
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
+            self._stopped.set()
         if self._reason is not None:
             raise self._reason
 
@@ -137,8 +155,36 @@ class Session(Generic[Item]):
         if self._reader is not None:
             self._reader.cancel()
 
+    async def detach(self) -> None:
+        """End `run`, and wait until it has ended: there will be another stream."""
+        self.abort()
+        await self._stopped.wait()
+
+    def attach(self, stream: Any, received: int) -> None:
+        """Go on with another stream, after all that the peer has taken. Then `run` is to be called again.
+
+        Raises
+        ------
+        UnknownSessionError
+            If the peer cannot have taken that.
+        """
+        assert self.delivery is not None
+        self.delivery.resume(received)
+        self._stream = stream
+
+    def end(self) -> None:
+        """Send nothing more, and keep nothing."""
+        self.closed = True
+        self._queue.clear()
+        self._writing = []
+        self._unsent = None
+        if self.delivery is not None:
+            self.delivery.close()
+
     async def drain(self, timeout: float) -> None:
         """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""
+        if not self.running:
+            return
         if self._queue:
             self._drained.clear()
         try:
@@ -156,17 +202,20 @@ class Session(Generic[Item]):
         return None if message is grpc.aio.EOF else message
 
     async def _read_loop(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
-        read = self._stream.read
+        read, delivery = self._stream.read, self.delivery
         while True:
             message = await read()
             if message is grpc.aio.EOF:
                 return
+            if self._may_read is not None:
+                await self._may_read.wait()
+            # Not before: what is not taken because the stream breaks meanwhile comes again.
+            if delivery is not None and not delivery.accept(message):
+                continue
             if message.HasField("fragment"):
                 message = self._join(message.fragment)
                 if message is None:
                     continue
-            if self._may_read is not None:
-                await self._may_read.wait()
             result = on_message(message)
             # A batch must not live on until the next one comes.
             del message
@@ -189,23 +238,36 @@ class Session(Generic[Item]):
         return self._receive_type.FromString(bytes(data))
 
     async def _write_loop(self) -> None:
-        write = self._stream.write
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            # What is being written has not been handed over yet either.
-            self._drained.clear()
-            items, self._queue = self._queue, []
-            self._writing = items
-            for message in self._encode(items):
-                for piece in self._pieces(message):
-                    await write(piece)
+        write, delivery = self._stream.write, self.delivery
+        if delivery is not None:
+            for piece in delivery.kept:
+                await write(piece)
+        # What was being written when the last stream broke goes on.
+        while self._unsent is not None or await self._wake.wait():
+            if self._unsent is None:
+                self._wake.clear()
+                # What is being written has not been handed over yet either.
+                self._drained.clear()
+                items, self._queue = self._queue, []
+                self._writing = items
+                self._unsent = self._encoded(items)
                 # What was sent must not live on until the next batch comes.
-                del message, piece
-            del items
+                del items
+            for piece in self._unsent:
+                await write(piece)
+            self._unsent = piece = None  # type: ignore[assignment]
             self._writing = []
+            if delivery is not None and (acknowledgement := delivery.acknowledgement()) is not None:
+                await write(acknowledgement)
             if not self._queue:
                 self._drained.set()
+
+    def _encoded(self, items: list[Item]) -> Iterator[bytes]:
+        """Yield what is to be written of a batch."""
+        for message in self._encode(items) if items else ():
+            for piece in self._pieces(message):
+                yield piece if self.delivery is None else self.delivery.stamp(piece)
+            del message, piece
 
     def _pieces(self, message: Any) -> Iterable[bytes]:
         """Return a message's bytes, whole or in fragments."""

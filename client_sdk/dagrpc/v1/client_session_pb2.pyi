@@ -12,51 +12,67 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class UpdateGraphRequest(_message.Message):
-    __slots__ = ("hello", "commands", "fragment")
+    __slots__ = ("hello", "commands", "fragment", "number", "received")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     hello: ClientHello
     commands: _containers.RepeatedCompositeFieldContainer[ClientCommand]
     fragment: _common_pb2.Fragment
-    def __init__(self, hello: _Optional[_Union[ClientHello, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[ClientCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+    number: int
+    received: int
+    def __init__(self, hello: _Optional[_Union[ClientHello, _Mapping]] = ..., commands: _Optional[_Iterable[_Union[ClientCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class UpdateGraphResponse(_message.Message):
-    __slots__ = ("welcome", "events", "fragment")
+    __slots__ = ("welcome", "events", "fragment", "number", "received")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     welcome: ClientWelcome
     events: _containers.RepeatedCompositeFieldContainer[ClientEvent]
     fragment: _common_pb2.Fragment
-    def __init__(self, welcome: _Optional[_Union[ClientWelcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ClientEvent, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+    number: int
+    received: int
+    def __init__(self, welcome: _Optional[_Union[ClientWelcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ClientEvent, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class ClientHello(_message.Message):
-    __slots__ = ("client_id", "versions", "inline_limit", "topics")
+    __slots__ = ("client_id", "versions", "inline_limit", "topics", "session_token", "resume")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     TOPICS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     client_id: str
     versions: _common_pb2.Versions
     inline_limit: int
     topics: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ...) -> None: ...
+    session_token: bytes
+    resume: _common_pb2.Resumption
+    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ...) -> None: ...
 
 class ClientWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "versions", "code_allowed", "worker_versions")
+    __slots__ = ("scheduler_id", "versions", "code_allowed", "worker_versions", "resumed", "grace_seconds")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     CODE_ALLOWED_FIELD_NUMBER: _ClassVar[int]
     WORKER_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     versions: _common_pb2.Versions
     code_allowed: bool
     worker_versions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Versions]
-    def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ..., worker_versions: _Optional[_Iterable[_Union[_common_pb2.Versions, _Mapping]]] = ...) -> None: ...
+    resumed: _common_pb2.Resumption
+    grace_seconds: float
+    def __init__(self, scheduler_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., code_allowed: _Optional[bool] = ..., worker_versions: _Optional[_Iterable[_Union[_common_pb2.Versions, _Mapping]]] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ...) -> None: ...
 
 class ClientCommand(_message.Message):
-    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate", "log_event", "subscribe", "unsubscribe")
+    __slots__ = ("graph", "want", "release", "cancel", "retry", "hold_shared", "release_shared", "ping", "coordinate", "log_event", "subscribe", "unsubscribe", "goodbye")
     GRAPH_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +85,7 @@ class ClientCommand(_message.Message):
     LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
     UNSUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     graph: _graph_pb2.GraphPart
     want: WantKeys
     release: ReleaseKeys
@@ -81,7 +98,8 @@ class ClientCommand(_message.Message):
     log_event: _event_service_pb2.LogEvent
     subscribe: _event_service_pb2.SubscribeTopics
     unsubscribe: _event_service_pb2.UnsubscribeTopics
-    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., coordinate: _Optional[_Union[_coordination_pb2.Coordinate, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., subscribe: _Optional[_Union[_event_service_pb2.SubscribeTopics, _Mapping]] = ..., unsubscribe: _Optional[_Union[_event_service_pb2.UnsubscribeTopics, _Mapping]] = ...) -> None: ...
+    goodbye: ClientGoodbye
+    def __init__(self, graph: _Optional[_Union[_graph_pb2.GraphPart, _Mapping]] = ..., want: _Optional[_Union[WantKeys, _Mapping]] = ..., release: _Optional[_Union[ReleaseKeys, _Mapping]] = ..., cancel: _Optional[_Union[CancelKeys, _Mapping]] = ..., retry: _Optional[_Union[RetryKeys, _Mapping]] = ..., hold_shared: _Optional[_Union[HoldShared, _Mapping]] = ..., release_shared: _Optional[_Union[ReleaseShared, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., coordinate: _Optional[_Union[_coordination_pb2.Coordinate, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., subscribe: _Optional[_Union[_event_service_pb2.SubscribeTopics, _Mapping]] = ..., unsubscribe: _Optional[_Union[_event_service_pb2.UnsubscribeTopics, _Mapping]] = ..., goodbye: _Optional[_Union[ClientGoodbye, _Mapping]] = ...) -> None: ...
 
 class WantKeys(_message.Message):
     __slots__ = ("keys", "until_done")
@@ -127,6 +145,10 @@ class ReleaseShared(_message.Message):
     digests: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, digests: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class ClientGoodbye(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Ping(_message.Message):
     __slots__ = ("token",)
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -140,7 +162,7 @@ class Pong(_message.Message):
     def __init__(self, token: _Optional[int] = ...) -> None: ...
 
 class ClientEvent(_message.Message):
-    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated", "topic_event")
+    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated", "topic_event", "goodbye")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +172,7 @@ class ClientEvent(_message.Message):
     PONG_FIELD_NUMBER: _ClassVar[int]
     COORDINATED_FIELD_NUMBER: _ClassVar[int]
     TOPIC_EVENT_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
     finished: KeyFinished
     erred: KeyErred
     lost: KeyLost
@@ -159,7 +182,8 @@ class ClientEvent(_message.Message):
     pong: Pong
     coordinated: _coordination_pb2.Coordinated
     topic_event: _event_service_pb2.TopicEvent
-    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ..., topic_event: _Optional[_Union[_event_service_pb2.TopicEvent, _Mapping]] = ...) -> None: ...
+    goodbye: SchedulerGoodbye
+    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ..., topic_event: _Optional[_Union[_event_service_pb2.TopicEvent, _Mapping]] = ..., goodbye: _Optional[_Union[SchedulerGoodbye, _Mapping]] = ...) -> None: ...
 
 class KeyFinished(_message.Message):
     __slots__ = ("key", "type_name", "nbytes", "payload")
@@ -214,3 +238,9 @@ class GraphRejected(_message.Message):
     message: str
     reason: str
     def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SchedulerGoodbye(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/common.proto\x12\tdagrpc.v1\"@\n\x07Payload\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x15\n\rframe_lengths\x18\x02 \x03(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"-\n\rSharedPayload\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"&\n\x08\x46ragment\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"d\n\x08Versions\x12\x0e\n\x06\x64\x61grpc\x18\x01 \x01(\t\x12\x0e\n\x06python\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61sk\x18\x03 \x01(\t\x12\x14\n\x0cprotocol_min\x18\x04 \x01(\r\x12\x14\n\x0cprotocol_max\x18\x05 \x01(\r\"7\n\x07\x44\x61taRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0f\n\x07workers\x18\x03 \x03(\t*\x99\x01\n\x0cWorkerStatus\x12\x1d\n\x19WORKER_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_STATUS_RUNNING\x10\x01\x12\x18\n\x14WORKER_STATUS_PAUSED\x10\x02\x12\x1a\n\x16WORKER_STATUS_RETIRING\x10\x03\x12\x19\n\x15WORKER_STATUS_CLOSING\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/common.proto\x12\tdagrpc.v1\"@\n\x07Payload\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x15\n\rframe_lengths\x18\x02 \x03(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"-\n\rSharedPayload\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"&\n\x08\x46ragment\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"d\n\x08Versions\x12\x0e\n\x06\x64\x61grpc\x18\x01 \x01(\t\x12\x0e\n\x06python\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61sk\x18\x03 \x01(\t\x12\x14\n\x0cprotocol_min\x18\x04 \x01(\r\x12\x14\n\x0cprotocol_max\x18\x05 \x01(\r\"7\n\x07\x44\x61taRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0f\n\x07workers\x18\x03 \x03(\t\"\x1e\n\nResumption\x12\x10\n\x08received\x18\x01 \x01(\x04*\xb9\x01\n\x0cWorkerStatus\x12\x1d\n\x19WORKER_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_STATUS_RUNNING\x10\x01\x12\x18\n\x14WORKER_STATUS_PAUSED\x10\x02\x12\x1a\n\x16WORKER_STATUS_RETIRING\x10\x03\x12\x19\n\x15WORKER_STATUS_CLOSING\x10\x04\x12\x1e\n\x1aWORKER_STATUS_DISCONNECTED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WORKERSTATUS']._serialized_start=350
-  _globals['_WORKERSTATUS']._serialized_end=503
+  _globals['_WORKERSTATUS']._serialized_start=382
+  _globals['_WORKERSTATUS']._serialized_end=567
   _globals['_PAYLOAD']._serialized_start=37
   _globals['_PAYLOAD']._serialized_end=101
   _globals['_SHAREDPAYLOAD']._serialized_start=103
@@ -43,4 +43,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSIONS']._serialized_end=290
   _globals['_DATAREF']._serialized_start=292
   _globals['_DATAREF']._serialized_end=347
+  _globals['_RESUMPTION']._serialized_start=349
+  _globals['_RESUMPTION']._serialized_end=379
 # @@protoc_insertion_point(module_scope)

@@ -14,11 +14,13 @@ class WorkerStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_STATUS_PAUSED: _ClassVar[WorkerStatus]
     WORKER_STATUS_RETIRING: _ClassVar[WorkerStatus]
     WORKER_STATUS_CLOSING: _ClassVar[WorkerStatus]
+    WORKER_STATUS_DISCONNECTED: _ClassVar[WorkerStatus]
 WORKER_STATUS_UNSPECIFIED: WorkerStatus
 WORKER_STATUS_RUNNING: WorkerStatus
 WORKER_STATUS_PAUSED: WorkerStatus
 WORKER_STATUS_RETIRING: WorkerStatus
 WORKER_STATUS_CLOSING: WorkerStatus
+WORKER_STATUS_DISCONNECTED: WorkerStatus
 
 class Payload(_message.Message):
     __slots__ = ("encoding", "frame_lengths", "data")
@@ -69,3 +71,9 @@ class DataRef(_message.Message):
     nbytes: int
     workers: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, key: _Optional[str] = ..., nbytes: _Optional[int] = ..., workers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Resumption(_message.Message):
+    __slots__ = ("received",)
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    received: int
+    def __init__(self, received: _Optional[int] = ...) -> None: ...

@@ -121,7 +121,8 @@ class SchedulerServiceServicer:
     def UpdateGraph(self, request_iterator, context):
         """A client's session: graphs and wishes go up, results and failures come down, in order, in batches.
 
-        The session lasts as long as the stream. When it ends, all that the client wanted is released. No deadline.
+        The session lasts as long as the stream. When that breaks, the client can open another within a grace period and go
+        on (`ClientHello.resume`). Then, or once it has said goodbye, all that it wanted is released. No deadline.
         Errors: FAILED_PRECONDITION/VERSION_UNSUPPORTED; INVALID_ARGUMENT for a first message without `hello`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

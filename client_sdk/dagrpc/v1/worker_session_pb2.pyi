@@ -12,31 +12,39 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ComputeRequest(_message.Message):
-    __slots__ = ("hello", "reports", "fragment")
+    __slots__ = ("hello", "reports", "fragment", "number", "received")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     hello: WorkerHello
     reports: _containers.RepeatedCompositeFieldContainer[WorkerReport]
     fragment: _common_pb2.Fragment
-    def __init__(self, hello: _Optional[_Union[WorkerHello, _Mapping]] = ..., reports: _Optional[_Iterable[_Union[WorkerReport, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+    number: int
+    received: int
+    def __init__(self, hello: _Optional[_Union[WorkerHello, _Mapping]] = ..., reports: _Optional[_Iterable[_Union[WorkerReport, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class ComputeResponse(_message.Message):
-    __slots__ = ("welcome", "shared", "addresses", "commands", "fragment")
+    __slots__ = ("welcome", "shared", "addresses", "commands", "fragment", "number", "received")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     welcome: WorkerWelcome
     shared: _containers.RepeatedCompositeFieldContainer[_common_pb2.SharedPayload]
     addresses: _containers.RepeatedScalarFieldContainer[str]
     commands: _containers.RepeatedCompositeFieldContainer[WorkerCommand]
     fragment: _common_pb2.Fragment
-    def __init__(self, welcome: _Optional[_Union[WorkerWelcome, _Mapping]] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., addresses: _Optional[_Iterable[str]] = ..., commands: _Optional[_Iterable[_Union[WorkerCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+    number: int
+    received: int
+    def __init__(self, welcome: _Optional[_Union[WorkerWelcome, _Mapping]] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., addresses: _Optional[_Iterable[str]] = ..., commands: _Optional[_Iterable[_Union[WorkerCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class WorkerHello(_message.Message):
-    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "startup_information", "plugins_revision")
+    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "startup_information", "plugins_revision", "session_token", "resume", "returning")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +71,9 @@ class WorkerHello(_message.Message):
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     STARTUP_INFORMATION_FIELD_NUMBER: _ClassVar[int]
     PLUGINS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    RETURNING_FIELD_NUMBER: _ClassVar[int]
     address: str
     name: str
     nthreads: int
@@ -75,24 +86,31 @@ class WorkerHello(_message.Message):
     services: _containers.ScalarMap[str, int]
     startup_information: bytes
     plugins_revision: int
-    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ...) -> None: ...
+    session_token: bytes
+    resume: _common_pb2.Resumption
+    returning: bool
+    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., returning: _Optional[bool] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording")
+    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "resumed", "grace_seconds")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     RECORDING_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     name: str
     inline_limit: int
     versions: _common_pb2.Versions
     recording: int
-    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ...) -> None: ...
+    resumed: _common_pb2.Resumption
+    grace_seconds: float
+    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
-    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event")
+    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event", "holdings")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     RESCHEDULED_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +123,7 @@ class WorkerReport(_message.Message):
     STEAL_ANSWER_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_CHANGED_FIELD_NUMBER: _ClassVar[int]
     LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
     finished: TaskFinished
     erred: TaskErred
     rescheduled: TaskRescheduled
@@ -117,7 +136,8 @@ class WorkerReport(_message.Message):
     steal_answer: StealAnswer
     resources_changed: ResourcesChanged
     log_event: _event_service_pb2.LogEvent
-    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ...) -> None: ...
+    holdings: WorkerHoldings
+    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., holdings: _Optional[_Union[WorkerHoldings, _Mapping]] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
     __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload")
@@ -209,6 +229,24 @@ class ResourcesChanged(_message.Message):
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     resources: _containers.ScalarMap[str, float]
     def __init__(self, resources: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class WorkerHoldings(_message.Message):
+    __slots__ = ("results", "last")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[HeldResult]
+    last: bool
+    def __init__(self, results: _Optional[_Iterable[_Union[HeldResult, _Mapping]]] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class HeldResult(_message.Message):
+    __slots__ = ("key", "nbytes", "run_id")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NBYTES_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    nbytes: int
+    run_id: int
+    def __init__(self, key: _Optional[str] = ..., nbytes: _Optional[int] = ..., run_id: _Optional[int] = ...) -> None: ...
 
 class WorkerGoodbye(_message.Message):
     __slots__ = ("reason",)

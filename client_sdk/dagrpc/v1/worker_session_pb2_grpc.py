@@ -54,10 +54,12 @@ class WorkerSessionServiceServicer:
     def Compute(self, request_iterator, context):
         """A worker's session: reports go up, commands come down, in order, in batches.
 
-        The worker belongs to the cluster as long as the stream is open. When it breaks, its tasks are assigned
-        elsewhere and what only it held is computed again. No deadline.
+        The worker belongs to the cluster as long as the stream is open. When it breaks, the worker can open another within
+        a grace period and go on (`WorkerHello.resume`); meanwhile it is given no tasks. Then, or if its process is gone, its
+        tasks are assigned elsewhere and what only it held is computed again. No deadline.
         Errors: FAILED_PRECONDITION/VERSION_UNSUPPORTED; ALREADY_EXISTS/DUPLICATE_WORKER for a name or address that is
-        taken; INVALID_ARGUMENT for a first message without `hello`.
+        taken; NOT_FOUND/UNKNOWN_SESSION if there is no session to go on with; INVALID_ARGUMENT for a first message without
+        `hello`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

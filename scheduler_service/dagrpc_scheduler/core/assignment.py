@@ -5,8 +5,8 @@ from __future__ import annotations
 from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.effects import ComputeTask, FreeKeys
 from dagrpc_scheduler.core.events import NO_OPTIONS
-from dagrpc_scheduler.core.model import TaskState
-from dagrpc_scheduler.core.replicas import location
+from dagrpc_scheduler.core.model import MEMORY, TaskState
+from dagrpc_scheduler.core.replicas import add_holder, location
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.occupancy import expected_cost
 
@@ -71,6 +71,21 @@ def recall(state: SchedulerState, task: TaskState) -> None:
             state.effects.append(FreeKeys(worker.address, [task.key], True))
         else:
             state.free(worker, task.key)
+
+
+def use_result(state: SchedulerState, task: TaskState, worker: WorkerState, nbytes: int) -> None:
+    """Take a result that turned up on a worker instead of computing it."""
+    if task.processing_on is worker:
+        # It would lose the result if its run was taken back. It will report in a moment that it finished.
+        return
+    if task in worker.has_what:
+        # Two workers report in one batch, and the transition is still to come.
+        return
+    recall(state, task)
+    if not task.holders:
+        task.nbytes = nbytes
+    add_holder(state, task, worker)
+    state.recommend(task, MEMORY)
 
 
 def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:

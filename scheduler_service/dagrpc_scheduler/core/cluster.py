@@ -17,6 +17,9 @@ PAUSED: Final = "paused"
 STAYING: Final = frozenset({RUNNING, "paused"})
 """Status of workers that will keep what they hold."""
 
+DISCONNECTED: Final = "disconnected"
+"""The status of a worker whose connection broke and that may come back."""
+
 NO_LIMIT: Final = 2**62
 """Larger than any number of tasks."""
 
@@ -29,9 +32,11 @@ class WorkerState:
         "address",
         "addresses",
         "alone",
+        "doubted",
         "dropped",
         "has_what",
         "host",
+        "identity",
         "known_shared",
         "leaving",
         "long_running",
@@ -47,6 +52,7 @@ class WorkerState:
         "resources",
         "slots",
         "status",
+        "status_on_return",
         "used_resources",
     )
 
@@ -69,7 +75,13 @@ class WorkerState:
         self.memory_limit = memory_limit
         self.resources = dict(resources)
         self.nanny = nanny
+        self.identity = b""
+        """The same if it comes back after it was removed; empty: it never does."""
         self.status = RUNNING
+        self.status_on_return = ""
+        """While disconnected: the status that it will have when it comes back."""
+        self.doubted: dict[TaskState, dict[WorkerState, None]] | None = None
+        """While disconnected: results that others could not get from it, and who they are."""
 
         self.processing: dict[TaskState, float] = {}
         """Tasks assigned to it, with the seconds that each is expected to occupy it."""
@@ -106,6 +118,20 @@ class WorkerState:
     def __repr__(self) -> str:
         """Show address and status."""
         return f"<Worker {self.address} {self.status}>"
+
+
+class Departed:
+    """What a worker had that was removed and may come back."""
+
+    __slots__ = ("results", "runs", "when")
+
+    def __init__(self, worker: WorkerState, when: float) -> None:
+        """Note what a worker has."""
+        self.when = when
+        self.results = dict(worker.has_what)
+        """Results that it held. By task, not by key: a key may be given to other work meanwhile."""
+        self.runs = {task: task.run_id for task in worker.processing}
+        """The runs that it was to do, and may have done."""
 
 
 def slots(nthreads: int, saturation: float) -> int:

@@ -183,6 +183,10 @@ class WorkerAdded:
     resources: Mapping[str, float] = field(default_factory=dict)
     nanny: str = ""
     stimulus: str = ""
+    identity: bytes = b""
+    """The same for a worker that comes back after it was removed. Empty: it never does."""
+    held: Sequence[tuple[str, int, int]] = ()
+    """What it holds that comes back: key, size in bytes, and the run that made it there; 0: a copy."""
 
 
 @dataclass(slots=True)
@@ -208,12 +212,28 @@ class WorkerExplained:
 
 
 @dataclass(slots=True)
+class WorkerDisconnected:
+    """A worker's connection broke. It may come back and go on with what it has; until then it is given nothing new."""
+
+    address: str
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
+class WorkerResumed:
+    """A worker whose connection broke is back, and goes on where it was."""
+
+    address: str
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class WorkerStatusChanged:
     """A worker can do more, or less, than before."""
 
     address: str
     status: str
-    """``running``, ``paused``, ``retiring`` or ``closing``."""
+    """``running``, ``paused``, ``retiring`` or ``closing``; while it is disconnected: the one that it returns to."""
     stimulus: str = ""
 
 
@@ -385,6 +405,8 @@ Event: TypeAlias = (
     | WorkerAdded
     | WorkerRemoved
     | WorkerExplained
+    | WorkerDisconnected
+    | WorkerResumed
     | WorkerStatusChanged
     | WorkerResourcesChanged
     | TaskFinished

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.cluster import DISCONNECTED, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from dagrpc_scheduler.core.model import (
@@ -145,6 +145,10 @@ def _check_workers(state: SchedulerState) -> None:
     for address, worker in state.workers.items():
         _require(worker.address == address, "wrong address", worker, address)
         _require(worker in state.hosts[worker.host], "a host does not know its worker", worker)
+        away = worker.status == DISCONNECTED
+        _require(away == bool(worker.status_on_return), "disconnected iff it has a status to return to", worker)
+        _require(away or worker.doubted is None, "doubted, but connected", worker)
+        _require(worker.identity not in state.remembered, "there and departed", worker)
         for index, load in ((state.loads, load_of(worker)), (state.rooms, fullness_of(worker, cover_seconds))):
             _require((worker in index) == (worker in running), "in the index iff running", worker)
             if worker in running and worker not in index.lowered:

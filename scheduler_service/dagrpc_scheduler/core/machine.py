@@ -45,6 +45,8 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.WorkerAdded: workers.worker_added,
     events.WorkerRemoved: workers.worker_removed,
     events.WorkerExplained: workers.worker_explained,
+    events.WorkerDisconnected: workers.worker_disconnected,
+    events.WorkerResumed: workers.worker_resumed,
     events.WorkerStatusChanged: workers.worker_status_changed,
     events.WorkerResourcesChanged: workers.worker_resources_changed,
     events.TaskFinished: tasks.task_finished,

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from functools import partial
 from typing import Any
 
-from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
+from dagrpc_scheduler.core.cluster import ClientState, Departed, GraphRecord, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.effects import Effect, FreeKeys
 from dagrpc_scheduler.core.fair_queue import FairQueue
@@ -53,6 +53,7 @@ class SchedulerState:
         "ready",
         "recommendations",
         "refresh",
+        "remembered",
         "replicated",
         "rooms",
         "run_id",
@@ -112,6 +113,8 @@ class SchedulerState:
         """Those, by how much they have to do."""
         self.rooms = LoadIndex(partial(fullness_of, cover_seconds=config.cover_seconds))
         """Those, by how little room they have for queued tasks."""
+        self.remembered: dict[bytes, Departed] = {}
+        """What workers had that were removed and may come back, by their identities; the oldest first."""
         self.aliases: dict[str, WorkerState] = {}
         """Workers by name."""
         self.hosts: dict[str, dict[WorkerState, None]] = {}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from dagrpc import config
 from dagrpc._io.session import Session
 from dagrpc._util.versions import own_versions
-from dagrpc.exceptions import InvalidRequestError
+from dagrpc.exceptions import InvalidRequestError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.servicers.callers import check_commands
 from dagrpc_scheduler.servicers.graph_limits import GraphLimits
 from dagrpc_scheduler.servicers.worker_session import check_versions
+from dagrpc_scheduler.shell.tenure import Tenure
 from dagrpc_scheduler.shell.translate_in import client_event
 from dagrpc_scheduler.shell.translate_out import client_messages
 
@@ -25,7 +29,7 @@ logger = logging.getLogger("dagrpc.scheduler")
 
 
 async def hold_session(service: SchedulerService, context: Any) -> None:
-    """Hold a client's session until either side ends it.
+    """Hold one stream of a client's session until it ends.
 
     Raises
     ------
@@ -37,24 +41,69 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
     first = await context.read()
     if first is grpc.aio.EOF or not first.HasField("hello") or not first.hello.client_id:
         raise InvalidRequestError("the first message of a client's session must hold `hello` with a client id")
-    client = first.hello.client_id
-    check_versions(first.hello.versions, f"Client {client}")
-    if client in service.sessions.clients:
-        raise InvalidRequestError(f"client {client} has a session already")
-    session: Session[Any] = Session(context, client_messages, client_session_pb2.UpdateGraphRequest, f"client {client}")
-    welcome = client_session_pb2.ClientWelcome(
-        scheduler_id=service.id,
-        versions=common_pb2.Versions(**own_versions()),
-        code_allowed=service.options.allow_code,
-        worker_versions=service.sessions.worker_versions(),
+    hello = first.hello
+    check_versions(hello.versions, f"Client {hello.client_id}")
+    tenure = service.sessions.tenures.get(hello.client_id)
+    if tenure is not None:
+        if not tenure.is_of(hello.session_token):
+            raise InvalidRequestError(f"client {hello.client_id} has a session already")
+        if hello.HasField("resume"):
+            with contextlib.suppress(UnknownSessionError):
+                await _resume(service, hello, tenure, context)
+                return
+        tenure.end("it has begun anew")
+    await _begin(service, hello, context)
+
+
+async def _resume(
+    service: SchedulerService, hello: client_session_pb2.ClientHello, tenure: Tenure, context: Any
+) -> None:
+    client, session = hello.client_id, tenure.session
+
+    async def greet() -> None:
+        logger.info("Client %s is back", client)
+        assert session.delivery is not None
+        resumed = common_pb2.Resumption(received=session.delivery.taken)
+        await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=_welcome(service, tenure, resumed)))
+
+    await tenure.resume(context, hello.resume.received, greet, _taker(service, client, tenure, context))
+
+
+async def _begin(service: SchedulerService, hello: client_session_pb2.ClientHello, context: Any) -> None:
+    client, sessions = hello.client_id, service.sessions
+    session: Session[Any] = Session(
+        context,
+        client_messages,
+        client_session_pb2.UpdateGraphRequest,
+        f"client {client}",
+        client_session_pb2.UpdateGraphResponse if hello.session_token else None,
     )
-    await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=welcome))
-    service.sessions.clients[client] = session
+    tenure = Tenure(
+        session,
+        hello.session_token,
+        config.get_seconds("scheduler.session-grace") or 0.0,
+        on_away=lambda: logger.warning("Client %s is away: its connection broke", client),
+        on_back=lambda: None,
+        on_over=lambda reason: _remove(service, client, reason),
+    )
+    await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=_welcome(service, tenure, None)))
+    if client in sessions.tenures:
+        raise InvalidRequestError(f"client {client} has a session already")
+    sessions.clients[client] = session
+    sessions.tenures[client] = tenure
     service.handle(events.ClientAdded(client))
-    service.events.client_added(client, first.hello.topics)
+    service.events.client_added(client, hello.topics)
     service.scheduler_plugins.client_added(client)
     logger.info("Client %s connected", client)
-    limits, may_ship_code = GraphLimits(client), service.access.may_ship_code(context)
+    tenure.graph_limits = GraphLimits(client)
+    await tenure.hold(_taker(service, client, tenure, context))
+
+
+def _taker(
+    service: SchedulerService, client: str, tenure: Tenure, context: Any
+) -> Callable[[client_session_pb2.UpdateGraphRequest], None]:
+    """Return what takes the messages of a stream."""
+    limits, may_ship_code = tenure.graph_limits, service.access.may_ship_code(context)
 
     def take(message: client_session_pb2.UpdateGraphRequest) -> None:
         if not may_ship_code:
@@ -62,32 +111,51 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         for command in message.commands:
             if command.HasField("graph"):
                 limits.add(command.graph)
-        _take(service, client, session, message)
+        _take(service, client, tenure, message)
 
-    try:
-        await session.run(take)
-    finally:
-        service.sessions.clients.pop(client, None)
-        service.coordination.client_gone(client)
-        service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
-        service.events.client_removed(client)
-        service.records.client_gone(client)
-        service.scheduler_plugins.client_removed(client)
-        logger.info("Client %s disconnected", client)
+    return take
+
+
+def _welcome(
+    service: SchedulerService, tenure: Tenure, resumed: common_pb2.Resumption | None
+) -> client_session_pb2.ClientWelcome:
+    return client_session_pb2.ClientWelcome(
+        scheduler_id=service.id,
+        versions=common_pb2.Versions(**own_versions()),
+        code_allowed=service.options.allow_code,
+        worker_versions=service.sessions.worker_versions(),
+        resumed=resumed,
+        grace_seconds=tenure.grace,
+    )
+
+
+def _remove(service: SchedulerService, client: str, reason: str) -> None:
+    """Release all that a client had."""
+    service.sessions.clients.pop(client, None)
+    service.sessions.tenures.pop(client, None)
+    service.coordination.client_gone(client)
+    service.handle(events.ClientRemoved(client, service.stimulus("client-removed")))
+    service.events.client_removed(client)
+    service.records.client_gone(client)
+    service.scheduler_plugins.client_removed(client)
+    logger.info("Client %s disconnected: %s", client, reason)
 
 
 _ABOUT_EVENTS = frozenset(("log_event", "subscribe", "unsubscribe"))
 
 
 def _take(
-    service: SchedulerService, client: str, session: Session[Any], message: client_session_pb2.UpdateGraphRequest
+    service: SchedulerService, client: str, tenure: Tenure, message: client_session_pb2.UpdateGraphRequest
 ) -> None:
     """Carry out a batch of a client's commands, in order."""
     stimulus = service.stimulus("client")
     for command in message.commands:
         kind = command.WhichOneof("command")
         if kind == "ping":
-            session.send(client_session_pb2.Pong(token=command.ping.token))
+            tenure.session.send(client_session_pb2.Pong(token=command.ping.token))
+            continue
+        if kind == "goodbye":
+            tenure.leaving = "it left"
             continue
         if kind == "coordinate":
             service.coordination.take(client, command.coordinate)

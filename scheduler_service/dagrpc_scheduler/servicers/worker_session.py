@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from dagrpc import config
+from dagrpc._io.reach import is_refused
 from dagrpc._io.server import read_all
 from dagrpc._io.session import Session
 from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
-from dagrpc.exceptions import DuplicateWorkerError, InvalidRequestError, UnknownWorkerError, VersionUnsupportedError
+from dagrpc.exceptions import (
+    DuplicateWorkerError,
+    InvalidRequestError,
+    UnknownSessionError,
+    UnknownWorkerError,
+    VersionUnsupportedError,
+)
 from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects, events, views
 from dagrpc_scheduler.shell.sessions import WorkerConnection
+from dagrpc_scheduler.shell.tenure import Tenure
 from dagrpc_scheduler.shell.translate_in import STATUS_NAMES, worker_events
 from dagrpc_scheduler.shell.translate_out import worker_messages
 
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dagrpc.scheduler")
 
 _FOR_SHELL = frozenset(("goodbye", "log_event", "status_changed"))
+_HOLDINGS_TIMEOUT = 60.0
+_GONE = "its process is gone: nobody listens at its address any more"
 
 
 def check_versions(versions: common_pb2.Versions, who: str) -> None:
@@ -56,17 +68,48 @@ class WorkerSessionServicer:
         self._service = service
 
     async def Compute(self, _: Any, context: Any) -> None:
-        """Hold a worker's session."""
+        """Hold one stream of a worker's session."""
         service = self._service
         first = await context.read()
         if first is grpc.aio.EOF or not first.HasField("hello"):
             raise InvalidRequestError("the first message of a worker's session must hold `hello`")
-        connection = self._admit(first.hello, context)
-        session, hello = connection.session, connection.hello
+        hello = first.hello
+        if not hello.address or hello.nthreads < 1:
+            raise InvalidRequestError(
+                f"a worker needs an address and at least one thread; got {hello.address!r} and {hello.nthreads}"
+            )
+        check_versions(hello.versions, f"Worker {hello.address}")
+        if hello.HasField("resume"):
+            await self._resume(hello, context)
+            return
+        held = await _holdings(context) if hello.returning else []
+        connection = self._admit(hello, context)
         await service.plugin_registry.complete(connection)
-        await session.write_now(self._welcome(connection.name))
+        await connection.session.write_now(self._welcome(connection, None))
         # From here to the next line nothing can come in between.
         await service.plugin_registry.complete(connection)
+        self._join(connection, held)
+        await connection.tenure.hold(partial(self._take, connection))
+
+    async def _resume(self, hello: worker_session_pb2.WorkerHello, context: Any) -> None:
+        """Go on with the session of a worker whose stream broke, whether that was noticed or not."""
+        connection = self._service.sessions.workers.get(hello.address)
+        if connection is None or not connection.tenure.is_of(hello.session_token):
+            raise UnknownSessionError(f"Worker {hello.address} has no session here any more")
+        session = connection.session
+
+        async def greet() -> None:
+            await self._service.plugin_registry.complete(connection)
+            assert session.delivery is not None
+            await session.write_now(self._welcome(connection, common_pb2.Resumption(received=session.delivery.taken)))
+
+        connection.plugins_revision = hello.plugins_revision
+        await connection.tenure.resume(context, hello.resume.received, greet, partial(self._take, connection))
+
+    def _join(self, connection: WorkerConnection, held: list[tuple[str, int, int]]) -> None:
+        """Have a worker belong to the cluster."""
+        service, hello = self._service, connection.hello
+        self._check_free(hello)
         service.sessions.workers[hello.address] = connection
         stimulus = service.stimulus("worker-added")
         service.handle(
@@ -79,42 +122,61 @@ class WorkerSessionServicer:
                 dict(hello.resources),
                 hello.nanny,
                 stimulus,
+                hello.session_token,
+                held,
             )
         )
         service.events.worker_added(hello.address, stimulus)
         service.scheduler_plugins.worker_added(hello.address)
         logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
-        try:
-            await session.run(lambda message: self._take(connection, message))
-        finally:
-            service.departures.session_ended(connection)
 
     def _admit(self, hello: worker_session_pb2.WorkerHello, context: Any) -> WorkerConnection:
         """Return a new worker's connection, or raise if it cannot join."""
-        if not hello.address or hello.nthreads < 1:
-            raise InvalidRequestError(
-                f"a worker needs an address and at least one thread; got {hello.address!r} and {hello.nthreads}"
-            )
-        check_versions(hello.versions, f"Worker {hello.address}")
+        for other in list(self._service.sessions.workers.values()):
+            reason = _succession(hello, other)
+            if reason:
+                other.tenure.end(reason)
+        self._check_free(hello)
+        session: Session[effects.Effect] = Session(
+            context,
+            worker_messages,
+            worker_session_pb2.ComputeRequest,
+            f"worker {hello.address}",
+            worker_session_pb2.ComputeResponse if hello.session_token else None,
+        )
+        name = hello.name or hello.address
+        connection = WorkerConnection(hello, name, session, time.time(), plugins_revision=hello.plugins_revision)
+        connection.tenure = Tenure(
+            session,
+            hello.session_token,
+            config.get_seconds("scheduler.worker-grace") or 0.0,
+            on_away=lambda: self._away(connection),
+            on_back=lambda: self._back(connection),
+            on_over=lambda reason: self._over(connection, reason),
+            why_gone=lambda: _why_gone(hello.address),
+        )
+        return connection
+
+    def _check_free(self, hello: worker_session_pb2.WorkerHello) -> None:
         name = hello.name or hello.address
         workers = self._service.sessions.workers
         if hello.address in workers:
             raise DuplicateWorkerError(f"A worker at {hello.address} is connected already")
         if any(worker.name == name for worker in workers.values()):
             raise DuplicateWorkerError(f"A worker named {name!r} is connected already; give this one another name")
-        session: Session[effects.Effect] = Session(
-            context, worker_messages, worker_session_pb2.ComputeRequest, f"worker {hello.address}"
-        )
-        return WorkerConnection(hello, name, session, time.time(), plugins_revision=hello.plugins_revision)
 
-    def _welcome(self, name: str) -> worker_session_pb2.ComputeResponse:
+    def _welcome(
+        self, connection: WorkerConnection, resumed: common_pb2.Resumption | None
+    ) -> worker_session_pb2.ComputeResponse:
         return worker_session_pb2.ComputeResponse(
             welcome=worker_session_pb2.WorkerWelcome(
                 scheduler_id=self._service.id,
-                name=name,
+                name=connection.name,
                 inline_limit=config.get_bytes("comm.inline-limit"),
                 versions=common_pb2.Versions(**own_versions()),
                 recording=self._service.records.recording,
+                resumed=resumed,
+                grace_seconds=connection.tenure.grace,
             )
         )
 
@@ -138,13 +200,36 @@ class WorkerSessionServicer:
             case "log_event":
                 log.take(report.log_event)
             case "goodbye":
-                connection.goodbye = report.goodbye.reason or "no reason given"
+                connection.goodbye = connection.tenure.leaving = report.goodbye.reason or "no reason given"
                 log.log(address, {"action": "closing-worker", "reason": connection.goodbye})
                 log.status_changed(address, status, "closing", self._service.stimulus("worker-closing"))
             case "status_changed":
                 after = STATUS_NAMES.get(report.status_changed.status, "running")
                 connection.reported_status = after
                 log.status_changed(address, status, after, self._service.stimulus("worker-status-change"))
+
+    def _away(self, connection: WorkerConnection) -> None:
+        service, address = self._service, connection.hello.address
+        logger.warning("Worker %s (%s) is away: its connection broke", address, connection.name)
+        stimulus = service.stimulus("worker-disconnected")
+        before, _ = views.worker_status(service.core, address)
+        service.handle(events.WorkerDisconnected(address, stimulus))
+        service.events.status_changed(address, before, "disconnected", stimulus)
+
+    def _back(self, connection: WorkerConnection) -> None:
+        service, address = self._service, connection.hello.address
+        logger.info("Worker %s (%s) is back", address, connection.name)
+        connection.last_seen = time.time()
+        stimulus = service.stimulus("worker-resumed")
+        service.handle(events.WorkerResumed(address, stimulus))
+        after, _ = views.worker_status(service.core, address)
+        service.events.status_changed(address, "disconnected", after, stimulus)
+
+    def _over(self, connection: WorkerConnection, reason: str) -> None:
+        """Do without a worker, and say why, unless its nanny knows more."""
+        if connection.goodbye is None and (reason != _GONE or not connection.nanny):
+            connection.verdict = connection.verdict or reason
+        self._service.departures.session_ended(connection)
 
     async def Heartbeat(self, _: Any, context: Any) -> None:
         """Take a worker's measurements."""
@@ -163,3 +248,33 @@ class WorkerSessionServicer:
                 time=now, interval_seconds=interval, recording=records.recording
             )
             await context.write(answer.SerializeToString())
+
+
+def _succession(hello: worker_session_pb2.WorkerHello, other: WorkerConnection) -> str:
+    """Return why a worker that is known must be gone, now that another introduces itself; empty if it need not be."""
+    if other.tenure.is_of(hello.session_token):
+        return "it has begun anew"
+    if other.tenure.away:
+        if other.hello.address == hello.address:
+            return "another process has its address"
+        if hello.nanny and other.nanny == hello.nanny and other.name == hello.name:
+            return "its nanny has started another in its place"
+    return ""
+
+
+async def _why_gone(address: str) -> str:
+    return _GONE if await is_refused(address) else ""
+
+
+async def _holdings(context: Any) -> list[tuple[str, int, int]]:
+    """Read what a worker holds that comes back."""
+    held: list[tuple[str, int, int]] = []
+    async with asyncio.timeout(_HOLDINGS_TIMEOUT):
+        while True:
+            message = await context.read()
+            if message is grpc.aio.EOF or len(message.reports) != 1 or not message.reports[0].HasField("holdings"):
+                raise InvalidRequestError("a worker that comes back must say what it holds")
+            holdings = message.reports[0].holdings
+            held.extend([(result.key, result.nbytes, result.run_id) for result in holdings.results])
+            if holdings.last:
+                return held

@@ -142,7 +142,7 @@ class Retirement:
         while connection is not None and workers.get(address) is connection:
             if time.monotonic() > deadline:
                 logger.warning("Worker %s was retired and does not close: it is removed", address)
-                connection.session.abort()
+                connection.tenure.end("it was retired")
                 deadline += LEAVE_LIMIT
             await asyncio.sleep(_LOOK)
 

@@ -186,6 +186,15 @@ class SchedulerService:
         if self.shuffles.runs:
             self.shuffles.review()
 
+    def remove_worker(self, address: str, reason: str) -> None:
+        """Do without a worker from now on, whether it is away or not, because its process is known to be gone.
+
+        Its tasks run elsewhere at once, and what only it held is computed again.
+        """
+        worker = self.sessions.workers.get(address)
+        if worker is not None:
+            worker.tenure.end(reason)
+
     def send(self, effect: Effect) -> None:
         """Send a worker or client something that the core did not ask for."""
         self.sessions.dispatch([effect])
@@ -287,6 +296,7 @@ class SchedulerService:
         await self.scheduler_plugins.before_close()
         if self._server is not None:
             await self._server.set_not_serving()
+        self.sessions.last_words(reason)
         for address in list(self.sessions.workers):
             self.send(CloseWorker(address, reason))
         sessions = [*(w.session for w in self.sessions.workers.values()), *self.sessions.clients.values()]

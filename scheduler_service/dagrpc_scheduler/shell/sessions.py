@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from dagrpc import config
 from dagrpc._io.session import Session
-from dagrpc.v1 import common_pb2, worker_session_pb2
+from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects
 from dagrpc_scheduler.shell.recent_minimum import RecentMinimum
+from dagrpc_scheduler.shell.tenure import Tenure
 
 TO_CLIENT: frozenset[type[Any]] = frozenset(
     (
@@ -57,6 +58,8 @@ class WorkerConnection:
     """The status that it last reported."""
     goodbye: str | None = None
     """Why it said that it leaves, if it did."""
+    tenure: Tenure = field(init=False)
+    """How long it belongs to the cluster."""
 
     def measured(self, now: float, metrics: dict[str, float]) -> None:
         """Take its measurements."""
@@ -77,6 +80,8 @@ class Sessions:
     def __init__(self) -> None:
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
+        self.tenures: dict[str, Tenure] = {}
+        """Those of the clients, some of which may be away."""
         self.stand_ins: dict[str, StandIn] = {}
         """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
 
@@ -84,6 +89,15 @@ class Sessions:
         """Return the software of the workers, each combination of versions once."""
         found = {worker.hello.versions.SerializeToString(): worker.hello.versions for worker in self.workers.values()}
         return list(found.values())
+
+    def last_words(self, reason: str) -> None:
+        """Wait for nobody any more who is away, and tell the clients: the scheduler stops."""
+        for tenure in [*self.tenures.values(), *(worker.tenure for worker in self.workers.values())]:
+            tenure.leaving = reason
+            if tenure.away:
+                tenure.end(reason)
+        for session in self.clients.values():
+            session.send(client_session_pb2.SchedulerGoodbye(reason=reason))
 
     def dispatch(self, batch: list[effects.Effect]) -> None:
         """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""

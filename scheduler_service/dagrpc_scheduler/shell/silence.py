@@ -53,7 +53,12 @@ class SilentWorkers:
         if self._ttl is None:
             return
         for worker in list(self._service.sessions.workers.values()):
-            if now - worker.last_seen <= self._ttl or now < worker.vouched_until or worker.session.closed:
+            if (
+                now - worker.last_seen <= self._ttl
+                or now < worker.vouched_until
+                or worker.tenure.away
+                or worker.session.closed
+            ):
                 continue
             # Until there is an answer nobody asks again.
             worker.vouched_until = now + _PATIENCE + 1.0
@@ -76,8 +81,8 @@ class SilentWorkers:
         else:
             why = _SEEN.get(seen, "no nanny vouches for it")
         worker.verdict = f"it was not heard of for {silence:.0f} s, and {why}"
-        # Ending its session removes it; should it live, it notices and registers anew.
-        worker.session.abort()
+        # Should it live, it notices that its stream ended, and registers anew.
+        worker.tenure.end(worker.verdict)
 
     async def _observe(self, worker: WorkerConnection) -> pb.ProcessCondition:
         """Return what a worker's nanny sees it do."""

@@ -22,6 +22,7 @@ STATUS_NAMES = {
     common_pb2.WORKER_STATUS_PAUSED: "paused",
     common_pb2.WORKER_STATUS_RETIRING: "retiring",
     common_pb2.WORKER_STATUS_CLOSING: "closing",
+    common_pb2.WORKER_STATUS_DISCONNECTED: "disconnected",
 }
 
 

@@ -104,6 +104,7 @@ _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
     effects.RejectGraph: _rejected,
     client_session_pb2.Pong: _pong,
     event_service_pb2.TopicEvent: _topic_event,
+    client_session_pb2.SchedulerGoodbye: lambda goodbye, event: event.goodbye.CopyFrom(goodbye),
     Answer: lambda answer, event: write_answer(answer, event.coordinated),
 }
 

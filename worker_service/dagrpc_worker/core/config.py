@@ -22,9 +22,10 @@ class WorkerCoreConfig:
     """How many bytes may be under way in all. One transfer is always allowed."""
     holders_considered: int = 8
     """How many of a result's holders are kept in mind as sources at a time."""
-    gather_attempts: int = 3
+    gather_attempts: int = 12
     """How many transfers in a row have to break before a peer counts as not having what it was to send. The scheduler
-    then computes that again, or gives it up if it cannot: too high a price for one broken connection."""
+    then computes that again, or gives it up if it cannot: too high a price for a network that fails for some seconds.
+    Of a peer that is gone the scheduler tells earlier."""
     retry_delay: float = 0.02
     """Seconds for which a peer is left alone after it refused a transfer, or one broke; doubled each time."""
     retry_delay_limit: float = 2.0

@@ -80,6 +80,13 @@ class WhoHasRefreshed:
 
 
 @dataclass(slots=True)
+class SessionRenewed:
+    """The scheduler has given the worker up, and takes it anew: of what it asked for before, nothing is wanted."""
+
+    stimulus: str = ""
+
+
+@dataclass(slots=True)
 class DataPut:
     """Somebody put data here."""
 
@@ -248,6 +255,7 @@ Event: TypeAlias = (
     | ReplicasRequested
     | ReplicasUnwanted
     | WhoHasRefreshed
+    | SessionRenewed
     | DataPut
     | ExecuteSucceeded
     | ExecuteFailed

@@ -175,4 +175,5 @@ def report_finished_before(state: WorkerState, task: TaskState, request: Compute
     """Report a run finished for which nothing had to be run: its result is here. It has no times."""
     task.announced = True
     task.replica = False
+    task.made_by = request.run_id
     state.reports.append(ReportFinished(task.key, request.run_id, task.nbytes, task.type_name, 0.0, 0.0))

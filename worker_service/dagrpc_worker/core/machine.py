@@ -28,6 +28,7 @@ HANDLERS: Final[Mapping[type, Handler]] = {
     events.ReplicasRequested: scheduler.on_replicas_requested,
     events.ReplicasUnwanted: scheduler.on_replicas_unwanted,
     events.WhoHasRefreshed: scheduler.on_who_has_refreshed,
+    events.SessionRenewed: scheduler.on_session_renewed,
     events.DataPut: data.on_data_put,
     events.ExecuteSucceeded: execution.on_execute_succeeded,
     events.ExecuteFailed: execution.on_execute_failed,

@@ -107,6 +107,7 @@ class TaskState:
         "expected",
         "holders",
         "key",
+        "made_by",
         "nbytes",
         "outdated",
         "peer",
@@ -147,6 +148,8 @@ class TaskState:
         """Whether it was announced by `ReportReplicasAdded`, rather than as the end of a run."""
         self.erred = False
         """Whether its run has just failed."""
+        self.made_by = 0
+        """The run that its result was reported as the end of; 0: none."""
         self.nbytes = 0
         """Size of its result, also if that is elsewhere."""
         self.type_name = ""

@@ -31,6 +31,11 @@ class WorkerView:
         """Look at `state`."""
         self._state = state
 
+    def holdings(self) -> list[tuple[str, int, int]]:
+        """What the scheduler was told to be here: key, size in bytes, and the run that made it; 0: a copy."""
+        tasks = self._state.tasks.values()
+        return [(task.key, task.nbytes, task.made_by) for task in tasks if task.stored and task.announced]
+
     # Counts, each at no cost.
 
     @property

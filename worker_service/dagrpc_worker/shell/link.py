@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 
@@ -18,7 +19,7 @@ from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.session import Session
-from dagrpc.exceptions import CommClosedError, DuplicateWorkerError, NotReadyError
+from dagrpc.exceptions import CommClosedError, DuplicateWorkerError, LimitReachedError, NotReadyError
 from dagrpc.v1 import worker_session_pb2
 from dagrpc_worker.shell.translate_out import Report, encode_reports
 
@@ -32,6 +33,60 @@ _BACKLOG = 50_000
 """Reports that may wait before those who put more of them have to wait."""
 _PATIENCE = 10.0
 """How long they do, in seconds."""
+
+
+Introduction: TypeAlias = Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]]
+"""Returns who the worker is; called with each connection that is tried."""
+
+
+class Homecoming(Protocol):
+    """Opens another stream when one breaks."""
+
+    async def come_back(self, session: Session[Report], broken: CommClosedError) -> None:
+        """Return once there is another stream; raise if there will be none."""
+
+
+def hello_message(hello: worker_session_pb2.WorkerHello) -> worker_session_pb2.ComputeRequest:
+    """Return the message that opens a session."""
+    return worker_session_pb2.ComputeRequest(hello=hello)
+
+
+async def greet(
+    client: ServiceClient, messages: Iterable[worker_session_pb2.ComputeRequest]
+) -> tuple[Any, worker_session_pb2.WorkerWelcome]:
+    """Open a stream, say what is to be said first, and return the stream with the scheduler's answer.
+
+    Raises
+    ------
+    CommClosedError
+        If there is none.
+    DagrpcError
+        If the scheduler does not want the worker.
+    """
+    stream = client.open_session("Compute")
+    try:
+        for message in messages:
+            await stream.write(message.SerializeToString())
+        answer = await stream.read()
+    except grpc.aio.AioRpcError as error:
+        raise status.from_rpc_error(error, client.peer) from None
+    except asyncio.InvalidStateError:
+        # Why, the status says.
+        answer = await _last_word(stream, client.peer)
+    except asyncio.CancelledError:
+        stream.cancel()
+        raise
+    if answer is grpc.aio.EOF or not answer.HasField("welcome"):
+        stream.cancel()
+        raise CommClosedError(f"{client.peer} ended the session before it began")
+    return stream, answer.welcome
+
+
+async def _last_word(stream: Any, peer: str) -> Any:
+    try:
+        return await stream.read()
+    except grpc.aio.AioRpcError as error:
+        raise status.from_rpc_error(error, peer) from None
 
 
 class SchedulerLink:
@@ -52,6 +107,12 @@ class SchedulerLink:
         """To the scheduler; the latest that was tried. None before `connect`."""
         self._stream: Any = None
         self._session: Session[Report] | None = None
+        self.welcome = worker_session_pb2.WorkerWelcome()
+        """What the scheduler answered last."""
+        self.token = secrets.token_bytes(16)
+        """Shows the scheduler that it is this worker which comes back."""
+        self._recovery: asyncio.Future[bool] | None = None
+        self._finishing = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._posted: deque[Report] = deque()
@@ -61,7 +122,7 @@ class SchedulerLink:
 
     async def connect(
         self,
-        introduce: Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]],
+        introduce: Introduction,
         deadline: float | None,
         duplicate_deadline: float = 0.0,
     ) -> worker_session_pb2.WorkerWelcome:
@@ -104,9 +165,7 @@ class SchedulerLink:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _try(
-        self, introduce: Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]], deadline: float | None
-    ) -> worker_session_pb2.WorkerWelcome:
+    async def _try(self, introduce: Introduction, deadline: float | None) -> worker_session_pb2.WorkerWelcome:
         """Open the session or leave nothing behind."""
         patience = config.get_seconds("comm.timeouts.connect") or 30.0
         if deadline is not None:
@@ -116,28 +175,25 @@ class SchedulerLink:
             await channels.wait_ready(channel, self.address, patience, self._credentials)
             self.channel = channel
             hello = await introduce(channel)
+            hello.session_token = self.token
             client = ServiceClient(channel, WORKER_SESSION_SERVICE, f"scheduler {self.address}")
-            stream = client.open_session("Compute")
-            session: Session[Report] = Session(stream, encode_reports, worker_session_pb2.ComputeResponse, client.peer)
-            welcome = await asyncio.wait_for(self._greet(session, hello), patience)
-        except grpc.aio.AioRpcError as error:
-            await channel.close()
-            raise status.from_rpc_error(error, f"scheduler {self.address}") from None
+            stream, welcome = await asyncio.wait_for(greet(client, [hello_message(hello)]), patience)
         except BaseException:
             await channel.close()
             raise
-        self.client, self._stream, self._session = client, stream, session
+        self.client = client
+        channels.expect_recovery(channel, self)
+        self.begin(stream, welcome)
         return welcome
 
-    async def _greet(
-        self, session: Session[Report], hello: worker_session_pb2.WorkerHello
-    ) -> worker_session_pb2.WorkerWelcome:
-        await session.write_now(worker_session_pb2.ComputeRequest(hello=hello))
-        answer = await session.read_now()
-        if answer is None or not answer.HasField("welcome"):
-            raise CommClosedError(f"The scheduler at {self.address} ended the session before it began")
-        welcome: worker_session_pb2.WorkerWelcome = answer.welcome
-        return welcome
+    def begin(self, stream: Any, welcome: worker_session_pb2.WorkerWelcome) -> None:
+        """Begin a session with a stream."""
+        self._stream, self.welcome = stream, welcome
+        # A scheduler that keeps no sessions acknowledges nothing.
+        kept = worker_session_pb2.ComputeRequest if welcome.grace_seconds else None
+        self._session = Session(
+            stream, encode_reports, worker_session_pb2.ComputeResponse, f"scheduler {self.address}", kept
+        )
 
     def send(self, reports: Sequence[Report]) -> None:
         """Queue reports."""
@@ -171,27 +227,89 @@ class SchedulerLink:
         while posted and self._session is not None:
             self._session.send(posted.popleft())
 
-    async def run(self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any]) -> None:
-        """Hold the session until it ends.
+    async def run(
+        self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any], homecoming: Homecoming | None = None
+    ) -> None:
+        """Hold the session, on one stream after the other, until it ends.
+
+        Parameters
+        ----------
+        homecoming : Homecoming, optional
+            Opens another stream when one breaks.
 
         Raises
         ------
         CommClosedError
-            Always: the session ended, or broke.
+            Always: the session ended, or broke, and there is no other.
         DagrpcError
             If the scheduler ended it with a reason.
         """
+        try:
+            while True:
+                broken = await self._hold(on_message)
+                assert self._session is not None
+                if homecoming is None or self._session.delivery is None or self._finishing:
+                    raise broken
+                await homecoming.come_back(self._session, broken)
+        finally:
+            self._recovered(False)
+            self._ended.set()
+
+    async def _hold(self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any]) -> CommClosedError:
+        """Hold a stream until it ends; return how it did."""
         assert self._session is not None
         try:
             await self._session.run(on_message)
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, f"scheduler {self.address}") from None
+            failure = status.from_rpc_error(error, f"scheduler {self.address}")
+            if isinstance(failure, CommClosedError):
+                return failure
+            if isinstance(failure, TimeoutError | NotReadyError | LimitReachedError):
+                return CommClosedError(str(failure))
+            raise failure from None
         except asyncio.InvalidStateError:
             # Written to after it broke.
-            raise CommClosedError(f"The session with the scheduler at {self.address} broke") from None
-        finally:
-            self._ended.set()
-        raise CommClosedError(f"The scheduler at {self.address} ended the session")
+            return CommClosedError(f"The session with the scheduler at {self.address} broke")
+        return CommClosedError(f"The scheduler at {self.address} ended the session")
+
+    # --- coming back ---------------------------------------------------------------------------------------------
+
+    @property
+    def away(self) -> bool:
+        """Whether the connection is broken, and is being made anew."""
+        return self._recovery is not None
+
+    async def recovered(self) -> bool:
+        """Wait until the connection is there again, and return true; false if it will not be."""
+        return self._recovery is not None and await asyncio.shield(self._recovery)
+
+    def go_away(self) -> None:
+        """Note that the connection is being made anew."""
+        if self._recovery is None:
+            self._recovery = self._loop.create_future()
+
+    def go_on(self, session: Session[Report], stream: Any, welcome: worker_session_pb2.WorkerWelcome) -> None:
+        """Go on with another stream. What was sent meanwhile is in the session."""
+        self._session, self._stream, self.welcome = session, stream, welcome
+        self._recovered(True)
+
+    def anew(self) -> Session[Report]:
+        """Begin a session whose stream is yet to come: what is sent from here on is for it."""
+        if self._session is not None:
+            self._session.end()
+        self._session = Session(
+            None,
+            encode_reports,
+            worker_session_pb2.ComputeResponse,
+            f"scheduler {self.address}",
+            worker_session_pb2.ComputeRequest,
+        )
+        return self._session
+
+    def _recovered(self, recovered: bool) -> None:
+        recovery, self._recovery = self._recovery, None
+        if recovery is not None and not recovery.done():
+            recovery.set_result(recovered)
 
     async def finish(self, timeout: float) -> None:
         """Send what is queued, then end the session in good order. Each step takes `timeout` seconds at most.
@@ -199,6 +317,9 @@ class SchedulerLink:
         A stream that is cut off takes with it what the scheduler has not read yet.
         """
         if self._session is None or self._ended.is_set():
+            return
+        self._finishing = True
+        if self.away:
             return
         await self._session.drain(timeout)
         try:

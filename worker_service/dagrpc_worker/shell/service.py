@@ -51,6 +51,7 @@ from dagrpc_worker.shell.ending import End, EndKind
 from dagrpc_worker.shell.for_tasks import ForTasks
 from dagrpc_worker.shell.gather import Gatherer
 from dagrpc_worker.shell.heartbeat import Heartbeat
+from dagrpc_worker.shell.homecoming import WorkerHomecoming
 from dagrpc_worker.shell.inbox import Inbox
 from dagrpc_worker.shell.leaving import RETIRE_LIMIT, leave
 from dagrpc_worker.shell.link import SchedulerLink
@@ -332,7 +333,8 @@ class WorkerService(ForTasks):
     async def _hold_session(self) -> None:
         """Take commands until the session ends; without it, the worker is of no use."""
         try:
-            await self._link.run(lambda message: self._inbox.take(self._commands.read(message)))
+            homecoming = WorkerHomecoming(self, self._link, self._shared, self._inbox.take)
+            await self._link.run(lambda message: self._inbox.take(self._commands.read(message)), homecoming)
         except (CommClosedError, DagrpcError, TimeoutError) as error:
             self._begin_close(EndKind.LOST, str(error))
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dagrpc_scheduler.core import expected
+from dagrpc_scheduler.core.departed import forget_departed
 from dagrpc_scheduler.core.effects import CoreFailure, ReportCancelled
 from dagrpc_scheduler.core.events import RestartRequested, TimePassed
 from dagrpc_scheduler.core.handlers.workers import give_up_astray
@@ -36,6 +37,8 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
 
 def time_passed(state: SchedulerState, event: TimePassed) -> None:
     """Give up keys that nobody submits, and tasks that no worker may run."""
+    if state.remembered:
+        forget_departed(state)
     if state.expected:
         expected.give_up(state)
     if state.astray:

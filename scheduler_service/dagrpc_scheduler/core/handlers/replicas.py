@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.assignment import recall
-from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.assignment import use_result
+from dagrpc_scheduler.core.cluster import DISCONNECTED, WorkerState
 from dagrpc_scheduler.core.effects import RefreshWhoHas
 from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved
 from dagrpc_scheduler.core.handlers.replica_plans import ask_whether_held, dropped_lately
@@ -29,24 +29,9 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
             if task not in worker.has_what:
                 add_holder(state, task, worker)
         elif task is not None and task.state in ACTIVE:
-            _use(state, task, worker, nbytes)
+            use_result(state, task, worker, nbytes)
         else:
             state.free(worker, key)
-
-
-def _use(state: SchedulerState, task: TaskState, worker: WorkerState, nbytes: int) -> None:
-    """Take a result that turned up instead of computing it."""
-    if task.processing_on is worker:
-        # It would lose the result if its run was taken back. It will report in a moment that it finished.
-        return
-    if task in worker.has_what:
-        # Two workers report in one batch, and the transition is still to come.
-        return
-    recall(state, task)
-    if not task.holders:
-        task.nbytes = nbytes
-    add_holder(state, task, worker)
-    state.recommend(task, MEMORY)
 
 
 def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
@@ -67,6 +52,12 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
     holder = state.workers.get(event.holder)
     reader = state.workers.get(event.worker)
     if task is not None and holder is not None and task in holder.has_what:
+        if reader is not None and holder.status == DISCONNECTED and len(task.holders) == 1:
+            # It will come back, and the reader is told then; or it will not, and all that depends on it moves.
+            if holder.doubted is None:
+                holder.doubted = {}
+            holder.doubted.setdefault(task, {})[reader] = None
+            return
         if len(task.holders) == 1 and dropped_lately(state, holder, task.key):
             # It may have got the result again since it was asked; then this is the only copy.
             ask_whether_held(state, task, holder)

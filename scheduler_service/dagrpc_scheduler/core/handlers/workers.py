@@ -1,17 +1,20 @@
-"""Workers come and go, and pause."""
+"""Workers come and go, pause, and lose their connection for a while."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dagrpc_scheduler.core.assignment import leave_worker
-from dagrpc_scheduler.core.cluster import PAUSED, RUNNING, WorkerState
+from dagrpc_scheduler.core.cluster import DISCONNECTED, PAUSED, RUNNING, WorkerState
+from dagrpc_scheduler.core.departed import remember, take_back
 from dagrpc_scheduler.core.effects import CoreFailure
 from dagrpc_scheduler.core.events import (
     WorkerAdded,
+    WorkerDisconnected,
     WorkerExplained,
     WorkerRemoved,
     WorkerResourcesChanged,
+    WorkerResumed,
     WorkerStatusChanged,
 )
 from dagrpc_scheduler.core.handlers.stealing import relieve
@@ -44,6 +47,9 @@ def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
     state.workers[worker.address] = worker
     state.aliases[worker.name] = worker
     state.hosts.setdefault(worker.host, {})[worker] = None
+    worker.identity = event.identity
+    if event.held or event.identity in state.remembered:
+        take_back(state, worker, event.held)
     _start_giving(state, worker)
 
 
@@ -63,17 +69,51 @@ def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
 def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
     """Give a worker tasks from now on, or none. What it has it keeps, unless it is paused and others can run it."""
     worker = state.workers.get(event.address)
-    if worker is None or worker.status == event.status:
+    if worker is None:
+        return
+    if worker.status == DISCONNECTED:
+        worker.status_on_return = event.status
+    else:
+        set_status(state, worker, event.status)
+
+
+def set_status(state: SchedulerState, worker: WorkerState, status: str) -> None:
+    """Change a worker's status, and what depends on it."""
+    if worker.status == status:
         return
     if worker.status == RUNNING:
         _stop_giving(state, worker)
-    worker.status = event.status
-    if worker.status == RUNNING:
+    worker.status = status
+    if status == RUNNING:
         _start_giving(state, worker)
     else:
         _offer_queued(state)
         if worker.status == PAUSED:
             relieve(state, worker)
+
+
+def worker_disconnected(state: SchedulerState, event: WorkerDisconnected) -> None:
+    """Give a worker nothing new; what it has, it keeps, and goes on with."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.status == DISCONNECTED:
+        return
+    status_on_return = worker.status
+    set_status(state, worker, DISCONNECTED)
+    worker.status_on_return = status_on_return
+
+
+def worker_resumed(state: SchedulerState, event: WorkerResumed) -> None:
+    """Give a worker tasks again, and have others ask it again for what they could not get from it."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.status != DISCONNECTED:
+        return
+    doubted, worker.doubted = worker.doubted, None
+    for task, readers in (doubted or {}).items():
+        if task in worker.has_what:
+            for reader in readers:
+                state.refresh.setdefault(reader, {})[task] = None
+    status, worker.status_on_return = worker.status_on_return, ""
+    set_status(state, worker, status)
 
 
 def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
@@ -103,6 +143,9 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
     """Have the tasks placed that no worker could run until now, if this one can."""
     answers: dict[int, bool] = {}
     for task in state.unrunnable:
+        if task.holders:
+            # The worker has just come back with its result.
+            continue
         options = task.options
         if not options.workers and not options.resources:
             state.recommend(task, WAITING)
@@ -161,7 +204,9 @@ def give_up_astray(state: SchedulerState) -> None:
 def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
     if worker.status == RUNNING:
         _stop_giving(state, worker)
-    worker.status = "closed"
+    if worker.identity and not expected:
+        remember(state, worker)
+    worker.status, worker.status_on_return, worker.doubted = "closed", "", None
     del state.workers[worker.address]
     if state.aliases.get(worker.name) is worker:
         del state.aliases[worker.name]

@@ -89,7 +89,9 @@ def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
     peer = state.peers.get(event.worker)
     if not call or peer is None:
         return
-    peer.failures += 1
+    if not peer.resting:
+        # Transfers that break together count once.
+        peer.failures += 1
     if peer.failures >= state.config.gather_attempts:
         for key in call:
             _note_missing(state, state.tasks[key], event.worker)

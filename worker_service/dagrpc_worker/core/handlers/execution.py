@@ -63,6 +63,7 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
     if request is not None:
         task.request = None
         task.announced = True
+        task.made_by = request.run_id
         state.reports.append(
             ReportFinished(key, request.run_id, event.nbytes, event.type_name, event.start, event.stop, event.payload)
         )

@@ -9,6 +9,7 @@ from dagrpc_worker.core.events import (
     KeysFreed,
     ReplicasRequested,
     ReplicasUnwanted,
+    SessionRenewed,
     StealRequested,
     WhoHasRefreshed,
 )
@@ -166,3 +167,15 @@ def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
         if task is not None and not task.stored:
             set_holders(state, task, holders)
             give_up_replica(state, task)
+
+
+def on_session_renewed(state: WorkerState, event: SessionRenewed) -> None:
+    """Give up all runs and copies. What the scheduler knew to be here stays: it is told, and says what is to go."""
+    for task in list(state.tasks.values()):
+        # What is announced by coming back is not announced after any order to free it.
+        task.copied = False
+        task.replica = False
+        if task.request is not None:
+            drop_request(state, task)
+        else:
+            state.unsettled.append(task)

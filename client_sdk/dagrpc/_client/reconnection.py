@@ -1,0 +1,126 @@
+"""What a client does when its stream breaks: it opens another, and goes on where it was, or begins anew."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from dagrpc import config
+from dagrpc._io.reach import is_refused
+from dagrpc._util.addresses import is_loopback
+from dagrpc.exceptions import CommClosedError, DagrpcError, NotReadyError, UnknownSessionError
+
+if TYPE_CHECKING:
+    from dagrpc._client.session import ClientSession
+
+logger = logging.getLogger("dagrpc.client")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_ATTEMPT = 5.0
+"""Seconds for one attempt."""
+
+
+class Reconnection:
+    """The attempts of a client to be connected again. Lives on the IO loop.
+
+    Parameters
+    ----------
+    session : ClientSession
+        The client's session.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+        self._outcome: asyncio.Future[bool] | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the connection is being made anew."""
+        return self._outcome is not None
+
+    async def recovered(self) -> bool:
+        """Wait until the connection is there again, and return true; false if it will not be."""
+        # A call may fail a moment before the session notices.
+        deadline = time.monotonic() + _FIRST_PAUSE
+        while self._outcome is None and self._session.status == "running" and time.monotonic() < deadline:
+            await asyncio.sleep(_FIRST_PAUSE / 5)
+        if self._outcome is None:
+            return False
+        return await asyncio.shield(self._outcome)
+
+    def over(self, recovered: bool) -> None:
+        """Have those go on who wait for the connection."""
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None and not outcome.done():
+            outcome.set_result(recovered)
+
+    async def reopen(self, session: Any) -> Any | None:
+        """Open another stream.
+
+        Within the grace period the session goes on. After it, what it stood for is given up, and another session may
+        begin for as long as it may take to connect to a scheduler.
+
+        Returns
+        -------
+        Session or None
+            The session that goes on or begins; None if there is none.
+        """
+        client = self._session
+        client.status = "connecting"
+        self._outcome = asyncio.get_running_loop().create_future()
+        begun = time.monotonic()
+        grace = client.welcome.grace_seconds
+        patience = grace + (config.get_seconds("comm.timeouts.connect") or 30.0)
+        logger.info("Trying to reach the scheduler at %s again", client.address)
+        kept, pause = True, _FIRST_PAUSE
+        while client.status == "connecting":
+            away = time.monotonic() - begun
+            if kept and away > grace:
+                kept = False
+                self._give_up(f"for more than {grace:g} s, for which it keeps what a client wants")
+            if away > patience or await self._is_gone():
+                return None
+            try:
+                async with asyncio.timeout(_ATTEMPT):
+                    return await self._attempt(session, kept)
+            except (CommClosedError, NotReadyError, TimeoutError) as error:
+                logger.debug("The scheduler at %s cannot be reached: %s", client.address, error)
+            except (UnknownSessionError, asyncio.InvalidStateError):
+                logger.info("The session with the scheduler at %s cannot go on", client.address)
+            except DagrpcError as error:
+                logger.warning("The scheduler at %s does not accept the client again: %s", client.address, error)
+                return None
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return None
+
+    async def _is_gone(self) -> bool:
+        """Tell whether the scheduler's process is gone. On another host that is for its supervisor to say."""
+        address = self._session.address
+        return is_loopback(address) and await is_refused(address)
+
+    async def _attempt(self, session: Any, kept: bool) -> Any:
+        client = self._session
+        await client.connected(_ATTEMPT)
+        before = client.welcome.scheduler_id
+        call, welcome = await client.greet(session.delivery.taken if kept else None)
+        client.go_on(call, welcome)
+        if kept and welcome.HasField("resumed"):
+            session.attach(call, welcome.resumed.received)
+            logger.info("Connected to the scheduler at %s again", client.address)
+            return session
+        session.end()
+        if kept:
+            restarted = welcome.scheduler_id != before
+            self._give_up("and it was started anew meanwhile" if restarted else "for longer than it keeps a session")
+        logger.warning("A new session with the scheduler at %s begins", client.address)
+        return client.begin()
+
+    def _give_up(self, how: str) -> None:
+        address = self._session.address
+        message = f"The connection to the scheduler at {address} was lost, {how}: what the client wanted is given up."
+        logger.warning("%s", message)
+        self._session.renew(message)

@@ -1,0 +1,89 @@
+"""Clusters whose connections go through proxies, and tasks that leave a trace."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.tcp_proxy import TcpProxy
+
+ROOT = Path(__file__).parents[2]
+
+
+def inc(x: int) -> int:
+    return x + 1
+
+
+def note(path: str, x: int, delay: float = 0.0) -> int:
+    """Leave a line for each time that this runs."""
+    with open(path, "a") as file:
+        file.write(f"{x}\n")
+    if delay:
+        time.sleep(delay)
+    return x + 1
+
+
+def note_after(path: str, x: int, gate: str) -> int:
+    """Do so once a file is there, and then again."""
+    note(path, x)
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    return note(path, -x)
+
+
+def runs(path: Path) -> list[int]:
+    """Return what has run, in order of number."""
+    return sorted(map(int, path.read_text().split())) if path.exists() else []
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class ProxiedWorker:
+    """A worker's process; it reaches the scheduler through one proxy, and others reach it through another."""
+
+    def __init__(self, scheduler: str, name: str, *arguments: str, contact: bool = False) -> None:
+        self.name = name
+        self.to_scheduler = TcpProxy(scheduler)
+        port = free_port()
+        self.to_worker = TcpProxy(f"127.0.0.1:{port}") if contact else None
+        if self.to_worker is not None:
+            arguments = (*arguments, "--contact-address", self.to_worker.address)
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", "from dagrpc.cli import main; main()"),
+                *("worker", self.to_scheduler.address, "--no-nanny", "--nthreads", "1", "--name", name),
+                *("--host", "127.0.0.1", "--worker-port", str(port), "--log-level", "WARNING", *arguments),
+            ],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def close(self) -> None:
+        """End it."""
+        self.to_scheduler.restore()
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.to_scheduler.close()
+        if self.to_worker is not None:
+            self.to_worker.close()
