@@ -88,6 +88,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.broken = True
         self.old_reports: list[events.Event] = []
         self.answers: list[events.Event] = []
+        self.asked: list[effects.AskToGiveUp] = []
         self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
 
     @initialize(
@@ -149,6 +150,9 @@ class SchedulerMachine(RuleBasedStateMachine):
             for key in effect.keys:
                 del worker.data[key]
             self.answers.append(events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told"))
+        elif isinstance(effect, effects.AskToGiveUp):
+            assert worker.runs[effect.key] == effect.run_id, "a worker was asked for what it was not given"
+            self.asked.append(effect)
         elif isinstance(effect, effects.FreeShared):
             worker.shared.difference_update(effect.digests)
         elif isinstance(effect, effects.AcquireReplicas | effects.RefreshWhoHas):
@@ -323,6 +327,28 @@ class SchedulerMachine(RuleBasedStateMachine):
             resources = {"gpu": 1.0} if address == "c:1" else {}
             host = address.partition(":")[0]
             self.send(events.WorkerAdded(address, f"name-of-{address}", nthreads, host, 0, resources, "", "join"))
+
+    @rule(started=st.booleans())
+    def answer_for_a_task(self, started: bool) -> None:
+        """A worker says whether it has given back what it was asked for; some time later, when much has changed."""
+        if not self.asked:
+            return
+        asked = self.asked.pop(0)
+        worker = self.workers.get(asked.worker)
+        if worker is None:
+            return
+        state = "released"
+        if worker.runs.get(asked.key) == asked.run_id:
+            known = self.core.state.workers[asked.worker]
+            started |= self.core.tasks[asked.key] in known.long_running
+            state = "executing" if started else "ready"
+            if not started:
+                del worker.runs[asked.key]
+        self.send(events.StealAnswered(asked.worker, asked.key, asked.run_id, state, "answer"))
+
+    @rule()
+    def balance(self) -> None:
+        self.send(events.BalanceDue("balance"))
 
     @rule(address=workers, expected=st.booleans())
     def remove_worker(self, address: str, expected: bool) -> None:
