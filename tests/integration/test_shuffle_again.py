@@ -1,4 +1,4 @@
-"""A shuffle that begins again on the only worker that there is."""
+"""Tasks of shuffles that run again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pytest
 from dask._task_spec import Task
 
 from dagrpc import Client, LocalCluster, wait
+from dagrpc.exceptions import CommClosedError
 from dagrpc.shuffle import tasks
 
 
@@ -54,3 +56,27 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(pd.concat(parts).sort_values("v"), expected, check_dtype=False)
         ended: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles._shuffles._last_run)
     assert ended == begun + 2
+
+
+def without_scheduler(dask_worker: Any, times: int) -> None:
+    """Have the first so many calls of shuffles to the scheduler fail, as they do while the connection is broken."""
+    shuffles = dask_worker.shuffles
+    scheduler = shuffles._scheduler
+    left = [times]
+
+    def sometimes() -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise CommClosedError("The connection broke")
+        return scheduler()
+
+    shuffles._scheduler = sometimes
+
+
+@pytest.mark.parametrize("times", [1, 3, 6])
+def test_tasks_run_again_that_the_scheduler_did_not_answer(times: int) -> None:
+    expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
+    with LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50) as cluster, Client(cluster) as client:
+        client.run(without_scheduler, times=times)
+        found = dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=3).compute()
+    pd.testing.assert_frame_equal(found.sort_values("v"), expected, check_dtype=False)

@@ -281,6 +281,10 @@ def _importable(obj: Any) -> bool:
 # --- on the worker -----------------------------------------------------------------------------------------------
 
 
+class SharedValueGone(KeyError):
+    """A shared value is not here: the scheduler frees it once it wants no task any more that uses it."""
+
+
 class SharedStore:
     """The shared values that a worker holds. Functions are unpickled once, other values anew for each task.
 
@@ -311,13 +315,16 @@ class SharedStore:
 
         Raises
         ------
-        KeyError
+        SharedValueGone
             If it is not here.
         """
         try:
             return self._loaded[digest]
         except KeyError:
-            value = pickle.loads(self._data[digest])
+            data = self._data.get(digest)
+            if data is None:
+                raise SharedValueGone(digest) from None
+            value = pickle.loads(data)
             if callable(value):
                 self._loaded[digest] = value
             return value

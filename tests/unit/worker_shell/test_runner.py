@@ -242,6 +242,38 @@ def test_a_coroutine_that_fails_does_not_end_the_loop(bench: Bench, error: BaseE
     assert bench.thread.is_alive()
 
 
+class FreedMeanwhile(tasks.SharedStore):
+    """Its values are freed, after the tasks that use them were withdrawn, while one of these is being loaded."""
+
+    bench: Bench
+
+    def load(self, digest: bytes) -> Any:
+        async def withdraw() -> None:
+            self.bench.runner.withdraw("x", 1)
+
+        asyncio.run_coroutine_threadsafe(withdraw(), self.bench.loop).result(WAIT)
+        self.discard(digest)
+        return super().load(digest)
+
+
+def test_a_task_that_was_withdrawn_while_it_was_loaded_does_not_fail(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = FreedMeanwhile()
+    shared.bench = bench
+    bench.runner._shared = bench.shared = shared
+    assert bench.outcome(len, ()) == events.ExecuteSkipped("x", 1)
+    assert not bench.runner.is_busy()
+    assert "failed" not in caplog.text
+
+
+def test_a_task_fails_whose_function_is_missing(bench: Bench) -> None:
+    bench.submit("x", PythonTask(tasks.encode_call((), {}), [b"unknown"]))
+    event = bench.next()
+    assert isinstance(event, events.ExecuteFailed)
+    assert "unknown" in event.failure.message
+
+
 def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -> None:
     release = threading.Event()
     digest = b"d" * 16

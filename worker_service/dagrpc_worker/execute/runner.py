@@ -168,6 +168,8 @@ class TaskRunner:
         """Take a task back if no thread has begun with it."""
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
+        elif (context := self._executing.get((key, run_id))) is not None:
+            context.withdrawn = True
 
     def interrupt(self, key: str, run_id: int, limit: float, again: bool = True) -> None:
         """Break a running task off, as far as that can be done. `limit`: how long it may run; 0: it was cancelled."""
@@ -236,10 +238,11 @@ class TaskRunner:
         try:
             # In it, too: futures among the arguments find the client by it.
             function, args, kwargs = context.run(self._load, job)
+        except task_codec.SharedValueGone as error:
+            self._run_on_loop(self._end_without_value(job, current, error))
+            return
         except BaseException as error:
-            event = self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION)
-            self._executing.pop(identity, None)
-            self._post(event)
+            self._end_unloaded(job, error)
             return
         if self.recorder.on:
             current.loaded = time()
@@ -276,6 +279,20 @@ class TaskRunner:
         except BaseException as error:
             event = self._ended(job, current, error, start)
         self._executing.pop(identity, None)
+        self._post(event)
+
+    async def _end_without_value(self, job: Job, context: TaskContext, error: Exception) -> None:
+        """End a task whose function is gone: it was withdrawn meanwhile, of which the loop knows by now."""
+        if not context.withdrawn:
+            self._end_unloaded(job, error)
+            return
+        self._executing.pop((job.key, job.run_id), None)
+        self._post(events.ExecuteSkipped(job.key, job.run_id))
+
+    def _end_unloaded(self, job: Job, error: BaseException) -> None:
+        """End a task that could not be loaded."""
+        event = self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION)
+        self._executing.pop((job.key, job.run_id), None)
         self._post(event)
 
     def _ended(self, job: Job, context: TaskContext, error: BaseException, start: float) -> events.Event:

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from google.protobuf.message import Message
+
 from dagrpc import config
 from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.loop import spawn
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dagrpc.worker")
 
+M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 COORDINATION_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleCoordinationService"]
@@ -238,6 +241,21 @@ class Shuffles:
             raise CommClosedError("The worker has no connection to its scheduler")
         return ServiceClient(client.channel, COORDINATION_SERVICE, client.peer)
 
+    async def _ask(self, method: str, request: Message, response_type: type[M]) -> M:
+        """Ask the scheduler for a task.
+
+        Raises
+        ------
+        Reschedule
+            If it does not answer. The scheduler hears of it once the connection is there again; should it have given
+            up the worker by then, it has the task run elsewhere anyway. What is asked can be asked twice.
+        """
+        try:
+            return await self._scheduler().call(method, request, response_type)
+        except (CommClosedError, TimeoutError) as error:
+            logger.info("%s is not answered, and its task is to run again: %s", method, error)
+            raise Reschedule from None
+
     async def _join(self, spec: ShuffleSpec, task: str) -> Run:
         """Take part in a shuffle; several tasks at once ask once."""
         joining = self._joining.get(spec.id)
@@ -250,7 +268,7 @@ class Shuffles:
         request = pb.JoinShuffleRequest(
             shuffle_id=spec.id, worker=self._worker.address, task=task, barrier=spec.barrier
         )
-        answer = await self._scheduler().call("JoinShuffle", request, pb.JoinShuffleResponse)
+        answer = await self._ask("JoinShuffle", request, pb.JoinShuffleResponse)
         run = self.run(spec.id, answer.run_id)
         run.workers = tuple(answer.workers)
         return run
@@ -314,7 +332,7 @@ class Shuffles:
             ],
         )
         try:
-            answer = await self._scheduler().call("PassBarrier", request, pb.PassBarrierResponse)
+            answer = await self._ask("PassBarrier", request, pb.PassBarrierResponse)
             await run.unless_over(self._flush_all(run, answer.members))
         except _GIVING_UP as error:
             await self._after(run, error)
@@ -362,7 +380,7 @@ class Shuffles:
         request = pb.RestartShuffleRequest(
             run=pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id), worker=self._worker.address, reason=reason
         )
-        await self._scheduler().call("RestartShuffle", request, pb.RestartShuffleResponse)
+        await self._ask("RestartShuffle", request, pb.RestartShuffleResponse)
 
     async def _fetch(self, shuffle_id: str, run_id: int, owner: str, output: int) -> list[Piece]:
         """Fetch the pieces of an output from the worker that keeps it."""
