@@ -180,6 +180,9 @@ def test_a_timeout_of_the_functions_own(client: Client) -> None:
     assert client.submit(fetch, timeout="1s").result(WAIT) == "1s"
     assert client.submit(fetch_anything, timeout=3).result(WAIT) == {"timeout": 3}
     assert client.gather(client.map(lambda x, timeout: x + timeout, [1, 2], timeout=1)) == [2, 3]
+    # It does not say what it takes.
+    with pytest.raises(TaskTimeout):
+        client.submit(time.sleep, 3, timeout="200 ms").result(WAIT)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "soon", float("inf"), True, [1]])

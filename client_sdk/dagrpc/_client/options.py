@@ -145,7 +145,8 @@ def time_limit(timeout: Any) -> float:
 def without_timeout(function: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Return the arguments of a call without its ``timeout``, and that; if it is the function's, leave it there.
 
-    It is the function's if that has a parameter of this name or takes any, or does not say what it takes.
+    It is the function's if that has a parameter of this name or takes any. Functions that do not say what they take
+    are built in, like `time.sleep`, and hardly ever take one.
 
     Examples
     --------
@@ -156,9 +157,9 @@ def without_timeout(function: Any, kwargs: dict[str, Any]) -> tuple[dict[str, An
     ({'timeout': 3}, None)
     """
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        return kwargs, None
+        parameters = []
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD or (parameter.name == "timeout" and parameter.kind in _BY_NAME):
             return kwargs, None
