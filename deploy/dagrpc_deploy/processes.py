@@ -175,7 +175,7 @@ class ProcessBackend:
 
     async def _await_workers(self, host: _Watched, count: int) -> None:
         """Wait until a process of nannies reports that its workers have joined."""
-        joined: set[str] = set()
+        joined = set()
         while len(joined) < count:
             report = await self._next_report(host, "A nanny")
             if report["status"] == "running":
