@@ -21,7 +21,7 @@ import dask.config
 
 from dagrpc import config
 from dagrpc._io import options
-from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
+from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.credentials import credentials_of
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc._util.process_options import scheduler_fields, worker_fields
@@ -33,8 +33,6 @@ from dagrpc.v1 import scheduler_service_pb2 as pb
 # with malloc, at 5 % more time per task. Set in the environment because it is read before anything else.
 _SCHEDULER_ENVIRONMENT = {} if "PYTHONMALLOC" in os.environ else {"PYTHONMALLOC": "malloc"}
 
-_NANNY_TIMEOUT = 10.0
-"""How long a nanny gets until it serves, in seconds."""
 _NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
 
 
@@ -175,11 +173,11 @@ class ProcessBackend:
 
     async def _await_workers(self, host: _Watched, count: int) -> None:
         """Wait until a process of nannies reports that its workers have joined."""
-        joined = set()
-        while len(joined) < count:
+        joined = 0
+        while joined < count:
             report = await self._next_report(host, "A nanny")
             if report["status"] == "running":
-                joined.add(report["nanny_address"])
+                joined += 1
             elif report["status"] == "failed":
                 raise RuntimeError(f"Worker {report.get('name')} did not start: {report.get('error', 'see its log')}")
 
@@ -205,8 +203,6 @@ class ProcessBackend:
         channel = open_channel(address, options.CONTROL_CHANNEL, credentials_of(self._security, "client"))
         try:
             client = ServiceClient(channel, _NANNY_SERVICE, f"nanny {address}")
-            # A nanny may begin to serve a moment after its worker has joined.
-            await wait_ready(channel, address, _NANNY_TIMEOUT, credentials_of(self._security, "client"))
             request = nanny_service_pb2.CloseNannyRequest(reason="its cluster needs it no more")
             await client.call("CloseNanny", request, nanny_service_pb2.CloseNannyResponse)
         finally:

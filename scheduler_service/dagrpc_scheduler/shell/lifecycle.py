@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from dagrpc._io.channels import DEFAULT_DEADLINE, ServiceClient, wait_ready
+from dagrpc._io.channels import wait_ready
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
@@ -39,7 +39,6 @@ async def run_on_workers(
             if nanny:
                 client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
                 request = nanny_service_pb2.RunInNannyRequest(run=run)
-                await _nanny_serves(service, client, worker.nanny)
                 response = await client.call(
                     "RunInNanny", request, nanny_service_pb2.RunInNannyResponse, timeout=RUN_LIMIT
                 )
@@ -53,13 +52,6 @@ async def run_on_workers(
         return result
 
     return list(await asyncio.gather(*(one(address) for address in addresses)))
-
-
-async def _nanny_serves(
-    service: SchedulerService, client: ServiceClient, nanny: str, timeout: float = DEFAULT_DEADLINE
-) -> None:
-    """Wait until a nanny serves: it may begin to a moment after its worker has joined."""
-    await wait_ready(client.channel, nanny, timeout, service.credentials)
 
 
 async def restart_workers(
@@ -80,7 +72,8 @@ async def restart_workers(
         client = service.control_channels.client(worker.nanny, NANNY_SERVICE, f"nanny {worker.nanny}")
         request = nanny_service_pb2.RestartWorkerRequest(timeout_seconds=timeout, reason="restart")
         try:
-            await _nanny_serves(service, client, worker.nanny, timeout)
+            # A nanny may begin to serve a moment after its worker has joined.
+            await wait_ready(client.channel, worker.nanny, timeout, service.credentials)
             await client.call("RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0)
         except (DagrpcError, CommClosedError, TimeoutError) as error:
             logger.warning("Worker %s did not restart within %g s: %s", address, timeout, error)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,6 @@ from dagrpc._util.addresses import join_address
 from dagrpc._util.child import Parent, adopt_sys_path
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.ports import ReservedPort
-
-_HEAD_START = 2.0
-"""How long the workers have the machine to themselves, in seconds."""
 
 
 @dataclass(slots=True)
@@ -82,21 +78,6 @@ def _reserve(host: str, ports: tuple[int, int] | None) -> ReservedPort:
     return ReservedPort(host, range(first, last + 1))
 
 
-def report_joined(early: Sequence[EarlyWorker], parent: Parent) -> None:
-    """Tell the parent of workers that have joined before their nannies exist, in the words of a nanny.
-
-    Ends with the first that does not join soon: what becomes of it is for its nanny to see.
-    """
-    deadline = time.monotonic() + _HEAD_START
-    for worker in early:
-        message = worker.process.first_outcome(max(deadline - time.monotonic(), 0.0))
-        if message is None or message.get("status") != "running":
-            return
-        joined = {name: message[name] for name in ("status", "name")}
-        joined |= {"nanny_address": worker.options["nanny"], "worker_address": message["address"]}
-        parent.report({**joined, "pid": worker.process.pid, "error": ""})
-
-
 def main() -> None:
     """Host nannies until all have closed or the parent is gone."""
     parent = Parent.connect()
@@ -108,8 +89,7 @@ def main() -> None:
         raise SystemExit(1) from None
     adopt_sys_path(settings["sys_path"])
 
-    # Who waits for the workers waits for all that runs beside them. The nannies can come after that.
-    report_joined(early, parent)
+    # From here on there is time.
     from dagrpc import config
 
     config.hand_over(settings["config"])

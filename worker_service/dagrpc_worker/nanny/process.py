@@ -37,7 +37,7 @@ class WorkerProcess:
             raise
         self.output.begin()
         self.pid = self._child.pid
-        self._told = threading.Condition()
+        self._lock = threading.Lock()
         self._unheard: list[dict[str, Any]] = []
         self._listener: Callable[[dict[str, Any]], None] | None = None
         # Two threads: a process that a task forked may hold the pipe open long after the worker is dead.
@@ -50,23 +50,11 @@ class WorkerProcess:
 
         The last is ``{"exit_code": n, "log": [line, ...]}``.
         """
-        with self._told:
+        with self._lock:
             self._listener = listener
             unheard, self._unheard = self._unheard, []
             for message in unheard:
                 listener(message)
-
-    def first_outcome(self, timeout: float) -> dict[str, Any] | None:
-        """Wait until the process has joined the cluster or failed to, and return that message; None if not in time.
-
-        It is handed over nevertheless.
-        """
-
-        def outcome() -> dict[str, Any] | None:
-            return next((message for message in self._unheard if message.get("status") != "connecting"), None)
-
-        with self._told:
-            return self._told.wait_for(outcome, timeout)
 
     def terminate(self, drain: bool = False) -> None:
         """Ask the process to end; if wanted, once it has finished what it runs and handed over what it holds."""
@@ -92,9 +80,8 @@ class WorkerProcess:
         self._child.release()
 
     def _tell(self, message: dict[str, Any]) -> None:
-        with self._told:
+        with self._lock:
             if self._listener is None:
                 self._unheard.append(message)
-                self._told.notify_all()
             else:
                 self._listener(message)
