@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import dagrpc.v1
 from dagrpc import Client
-from dagrpc._io.channels import identity, open_channel, wait_ready
+from dagrpc._io.channels import identity, open_channel
 from dagrpc._io.credentials import Credentials, credentials_of
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
@@ -42,8 +42,6 @@ async def _served_at(address: str, credentials: Credentials | None) -> list[Serv
     known = {service.full_name: service for service in services()}
     channel = open_channel(address, CONTROL_CHANNEL, credentials)
     try:
-        # A nanny may begin to serve a moment after its worker has joined.
-        await wait_ready(channel, address, 30, credentials)
         call = channel.stream_stream(
             _REFLECTION,
             request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
