@@ -3,9 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 
+import dask
 import pytest
 
 from dagrpc import Client, LocalCluster
+
+# What clients held that tests kill is not to be waited for long.
+dask.config.set({"dagrpc.scheduler.session-grace": "2s"})
 
 _morning = [threading.Event()]
 """When the tasks of the present test that nap are to wake up."""
