@@ -147,7 +147,7 @@ def test_without_a_nanny_the_error_says_what_is_known() -> None:
             async with Client(service.address, asynchronous=True) as client:
                 with pytest.raises(KilledWorker) as raised:
                     await client.submit(os._exit, 3).result(timeout=WAIT)
-            assert raised.value.reason == "its connection broke"
+            assert raised.value.reason == "its process is gone: nobody listens at its address any more"
             assert raised.value.exit_code is None
         finally:
             process.kill()
@@ -215,8 +215,8 @@ def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client, tm
         wait_until(lambda: list(impatient.nthreads()) == [alive])
     finally:
         os.kill(pids[frozen], signal.SIGCONT)
+    # It brings along what it holds.
     impatient.wait_for_workers(2, timeout=WAIT)
-    assert frozen not in impatient.nthreads()
     assert impatient.gather([kept, *moved]) == [1, *range(1, 21)]
     assert impatient.gather([copied, user]) == [str(tmp_path / "trace"), len(str(tmp_path / "trace"))]
     assert (tmp_path / "trace").read_text() == "ran\n"
