@@ -37,6 +37,10 @@ logger = logging.getLogger("dagrpc.scheduler")
 _FOR_SHELL = frozenset(("goodbye", "log_event", "status_changed"))
 _HOLDINGS_TIMEOUT = 60.0
 _GONE = "its process is gone: nobody listens at its address any more"
+_ADDRESS_TAKEN = "another process has its address"
+_PLACE_TAKEN = "its nanny has started another in its place"
+_ENDED = frozenset((_GONE, _ADDRESS_TAKEN, _PLACE_TAKEN))
+"""Reasons that tell of a process that has ended: how, its nanny knows."""
 
 
 def check_versions(versions: common_pb2.Versions, who: str) -> None:
@@ -227,7 +231,7 @@ class WorkerSessionServicer:
 
     def _over(self, connection: WorkerConnection, reason: str) -> None:
         """Do without a worker, and say why, unless its nanny knows more."""
-        if connection.goodbye is None and (reason != _GONE or not connection.nanny):
+        if connection.goodbye is None and (reason not in _ENDED or not connection.nanny):
             connection.verdict = connection.verdict or reason
         self._service.departures.session_ended(connection)
 
@@ -256,9 +260,9 @@ def _succession(hello: worker_session_pb2.WorkerHello, other: WorkerConnection) 
         return "it has begun anew"
     if other.tenure.away:
         if other.hello.address == hello.address:
-            return "another process has its address"
+            return _ADDRESS_TAKEN
         if hello.nanny and other.nanny == hello.nanny and other.name == hello.name:
-            return "its nanny has started another in its place"
+            return _PLACE_TAKEN
     return ""
 
 
