@@ -26,6 +26,6 @@ def test_choosing_faults() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_work_survives(seed: int) -> None:
-    report = Run(seed, 18.0, chosen("kill,stop,delay,cut worker,cut nanny")).execute()
+    report = Run(seed, 18.0).execute()
     assert report.faults.total() >= 8
     assert report.statistics.workloads.total() >= 2

@@ -96,17 +96,18 @@ class Raw:
         self._metadata = (("authorization", f"Bearer {token}"),)
         self.stream: Any = None
 
-    async def open(self) -> None:
+    async def open(self, **introduction: Any) -> Any:
         self.stream = self._channel.stream_stream(
             f"/{SERVICE.full_name}/UpdateGraph",
             request_serializer=session_pb2.UpdateGraphRequest.SerializeToString,
             response_deserializer=session_pb2.UpdateGraphResponse.FromString,
         )(metadata=self._metadata, timeout=TIMEOUT)
-        hello = session_pb2.ClientHello(
-            client_id=f"raw-{uuid.uuid4().hex}", versions=common_pb2.Versions(**own_versions())
-        )
+        introduction.setdefault("client_id", f"raw-{uuid.uuid4().hex}")
+        hello = session_pb2.ClientHello(versions=common_pb2.Versions(**own_versions()), **introduction)
         await self.stream.write(session_pb2.UpdateGraphRequest(hello=hello))
-        assert (await self.stream.read()).HasField("welcome")
+        answer = await self.stream.read()
+        assert answer.HasField("welcome")
+        return answer.welcome
 
     async def send(self, **command: Any) -> None:
         await self.stream.write(session_pb2.UpdateGraphRequest(commands=[session_pb2.ClientCommand(**command)]))
@@ -205,6 +206,35 @@ def test_what_a_caller_may_not_send(cluster: LocalCluster, command: dict[str, An
             return await raw.end()
         finally:
             await raw.close()
+
+    code, details = asyncio.run(run())
+    assert code is grpc.StatusCode.PERMISSION_DENIED, details
+    assert "caller" in details
+
+
+def test_a_session_that_goes_on_has_the_role_of_its_new_stream(cluster: LocalCluster) -> None:
+    cancel = {"cancel": {"keys": ["x"], "force": True}}
+    introduction = {"client_id": "first-anyone-then-a-caller", "session_token": b"secret of the session"}
+
+    async def run() -> tuple[grpc.StatusCode, str]:
+        anyone, caller = Raw(cluster.scheduler_address, REST), Raw(cluster.scheduler_address, CALLER)
+        try:
+            await anyone.open(**introduction)
+            await anyone.send(**cancel)
+            await anyone.send(ping={"token": 7})
+            (pong,) = await anyone.events(1)
+            assert pong.pong.token == 7
+            anyone.stream.cancel()
+            welcome = await caller.open(**introduction, resume=common_pb2.Resumption(received=1))
+            assert welcome.HasField("resumed")
+            await caller.send(ping={"token": 8})
+            (pong,) = await caller.events(1)
+            assert pong.pong.token == 8
+            await caller.send(**cancel)
+            return await caller.end()
+        finally:
+            await anyone.close()
+            await caller.close()
 
     code, details = asyncio.run(run())
     assert code is grpc.StatusCode.PERMISSION_DENIED, details

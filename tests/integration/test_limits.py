@@ -18,10 +18,11 @@ from dagrpc._io.limits import CallLimits
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import message_limit
 from dagrpc._io.roles import RUNS_CODE_ON_SCHEDULER
-from dagrpc._util.versions import own_versions
+from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
 from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError, TooLargeError
 from dagrpc.v1 import client_session_pb2 as client_pb2
 from dagrpc.v1 import common_pb2, worker_session_pb2
+from tests.support.clusters import eventually
 
 TIMEOUT = 60
 SESSION = "/dagrpc.v1.SchedulerService/UpdateGraph"
@@ -91,6 +92,41 @@ def fragment(data: bytes, last: bool = False) -> client_pb2.UpdateGraphRequest:
     return client_pb2.UpdateGraphRequest(fragment=common_pb2.Fragment(data=data, last=last))
 
 
+# --- who does not fit ---
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(PROTOCOL_MAX + 1, PROTOCOL_MAX + 3), (0, PROTOCOL_MIN - 1)])
+@pytest.mark.parametrize("path", [SESSION, COMPUTE])
+def test_who_speaks_another_protocol_is_refused(cluster: LocalCluster, path: str, lowest: int, highest: int) -> None:
+    theirs = common_pb2.Versions(**{**own_versions(), "protocol_min": lowest, "protocol_max": highest})
+    message: Any = client_pb2.UpdateGraphRequest(hello=client_pb2.ClientHello(client_id="another", versions=theirs))
+    if path == COMPUTE:
+        worker = worker_session_pb2.WorkerHello(address="127.0.0.1:1", nthreads=1, versions=theirs)
+        message = worker_session_pb2.ComputeRequest(hello=worker)
+    code, details = ask(cluster, lambda channel: converse(channel, message, path=path))
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert f"speaks protocol revisions {lowest} to {highest}" in details
+    assert f"speaks {PROTOCOL_MIN} to {PROTOCOL_MAX}" in details
+
+
+def test_a_worker_with_other_versions_is_warned_about(cluster: LocalCluster) -> None:
+    own = own_versions()
+    theirs = common_pb2.Versions(**{**own, "dask": "1.0"})
+    worker = worker_session_pb2.WorkerHello(address="127.0.0.1:1", nthreads=1, versions=theirs)
+
+    async def join(channel: grpc.aio.Channel) -> None:
+        stream = channel.stream_stream(COMPUTE)(timeout=TIMEOUT)
+        await stream.write(worker_session_pb2.ComputeRequest(hello=worker).SerializeToString())
+        assert await stream.read() is not grpc.aio.EOF
+        stream.cancel()
+
+    ask(cluster, join)
+    with Client(cluster) as client:
+        (warning,) = [text for _, text in client.get_scheduler_logs() if "Mismatched versions" in text]
+    assert f"dask: scheduler {own['dask']}, worker 127.0.0.1:1 1.0" in warning
+    assert "python" not in warning
+
+
 # --- too much ---
 
 
@@ -127,8 +163,9 @@ def test_messages_and_metadata_that_are_too_large(cluster: LocalCluster) -> None
 def test_a_graph_that_is_too_large_is_told_to_who_submits_it(cluster: LocalCluster) -> None:
     with Client(cluster) as client:
         future = client.map(abs, range(700))[-1]
-        with pytest.raises((CancelledError, TooLargeError)):
+        with pytest.raises(CancelledError, match=r"scheduler\.limits\.graph-tasks"):
             future.result(timeout=TIMEOUT)
+        eventually(lambda: client.status == "closed")
     with Client(cluster) as client:
         assert client.submit(sum, [1, 2, 3]).result(timeout=TIMEOUT) == 6
 

@@ -10,13 +10,15 @@ import dask
 import grpc
 import pytest
 
-from dagrpc import Client, LocalCluster
+from dagrpc import CancelledError, Client, LocalCluster
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._util.versions import own_versions
 from dagrpc.v1 import client_session_pb2 as pb
 from dagrpc.v1 import common_pb2, graph_pb2, scheduler_service_pb2
+from tests.support.clusters import eventually, inc
+from tests.support.tcp_proxy import TcpProxy
 
 SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
 LIMIT = 2 * 2**20
@@ -70,6 +72,25 @@ def test_a_client_that_never_reads_is_cut_off(cluster: LocalCluster) -> None:
         # Others are served, and nothing of it is left.
         assert client.submit(sum, [1, 2]).result(WAIT) == 3
         assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) <= 1
+
+
+def test_a_client_that_is_cut_off_does_not_begin_anew(cluster: LocalCluster) -> None:
+    with (
+        TcpProxy(cluster.scheduler_address) as proxy,
+        Client(cluster, set_as_default=False) as other,
+        Client(proxy.address, set_as_default=False) as client,
+    ):
+        assert client.submit(sum, [1, 2]).result(WAIT) == 3
+        proxy.blackhole("down")
+        futures = client.map(inc, range(8_000), key=[f"cut-off-{number}-{'x' * 1_000}" for number in range(8_000)])
+        name = client.id
+        get_loop().run(known(other, name, False), 2 * WAIT)
+        proxy.restore()
+        with pytest.raises(CancelledError, match=r"dagrpc\.scheduler\.limits\.client-outbox"):
+            futures[-1].result(WAIT)
+        eventually(lambda: client.status == "closed")
+        # Others are served.
+        assert other.submit(sum, [1, 2, 3]).result(WAIT) == 6
 
 
 async def known(client: Client, name: str, expected: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, TypeAlias
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,21 +22,11 @@ from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, MEMORY
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 from dagrpc_scheduler.policies.replicas import carry_out, reduce_replicas
-from tests.property.scheduler_world import CLIENTS, DATA, DIGESTS, KEYS, OPTIONS, WORKERS, FakeWorker, dependencies_of
+from tests.property import scheduler_world as world
+from tests.property.scheduler_world import CLIENTS, DATA, KEYS, WORKERS, FakeWorker, Report
 
-Report: TypeAlias = (
-    effects.ReportFinished
-    | effects.ReportErred
-    | effects.ReportLost
-    | effects.ReportCancelled
-    | effects.ReportRetried
-    | effects.RejectGraph
-)
-
-keys = st.sampled_from((*KEYS, *DATA))
+keys, clients, workers = st.sampled_from((*KEYS, *DATA)), st.sampled_from(CLIENTS), st.sampled_from(WORKERS)
 some_keys = st.lists(keys, min_size=1, max_size=6, unique=True)
-clients = st.sampled_from(CLIENTS)
-workers = st.sampled_from(WORKERS)
 subsets = st.lists(st.integers(0, len(KEYS) - 1), min_size=1, max_size=12, unique=True).map(sorted)
 
 
@@ -53,6 +43,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.broken = True
         self.old_reports: list[events.Event] = []
         self.answers: list[events.Event] = []
+        self.gone: dict[str, FakeWorker] = {}
+        self.identities = 0
         self.asked: list[effects.AskToGiveUp] = []
         self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
 
@@ -95,14 +87,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert not isinstance(effect, Report)
         worker = self.workers[effect.worker]
         if isinstance(effect, effects.ComputeTask):
-            assert worker.status == "running", "a worker that takes no tasks was given one"
-            assert effect.key not in worker.data, "a worker is to compute what it holds"
-            worker.runs[effect.key] = effect.run_id
-            for digest, value in effect.new_shared:
-                assert value == b"value of " + digest
-                assert digest not in worker.shared, "a shared value was sent twice"
-                worker.shared.add(digest)
-            assert worker.shared.issuperset(effect.shared), "a shared value was not sent"
+            worker.take(effect)
             for key, nbytes, holders in effect.dependencies:
                 assert holders, f"{key} is to be used, and nobody holds it"
                 assert all(key in self.workers[holder].data for holder in holders)
@@ -114,7 +99,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         elif isinstance(effect, effects.RemoveReplicas):
             for key in effect.keys:
                 del worker.data[key]
-            self.answers.append(events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told"))
+            answer = events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told")
+            (worker.unsent if worker.away else self.answers).append(answer)
         elif isinstance(effect, effects.AskToGiveUp):
             assert worker.runs[effect.key] == effect.run_id, "a worker was asked for what it was not given"
             self.asked.append(effect)
@@ -183,9 +169,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         client=clients,
         indexes=subsets,
         wanted=st.sets(st.integers(0, len(KEYS) - 1)),
-        option=st.sampled_from(OPTIONS),
+        option=st.sampled_from(world.OPTIONS),
         last=st.booleans(),
-        shared=st.sampled_from(((), (b"one",), DIGESTS)),
+        shared=st.sampled_from(((), (b"one",), world.DIGESTS)),
         wrong=st.sampled_from((None,) * 8 + ("order", "dependency")),
         timeout=st.sampled_from((0.0, 0.05)),
     )
@@ -203,10 +189,16 @@ class SchedulerMachine(RuleBasedStateMachine):
         if client not in self.beliefs:
             return
         # All that is needed comes along, as in the graph of a collection; but not data.
-        closed = sorted(set(indexes) | {KEYS.index(d) for i in indexes for d in self.below(i) if d in KEYS})
+        closed = sorted(set(indexes) | {KEYS.index(d) for i in indexes for d in world.all_below(i) if d in KEYS})
         tasks = [
             events.NewTask(
-                KEYS[i], dependencies_of(i), f"work of {KEYS[i]}", shared, option, i, i in wanted or i == closed[-1]
+                KEYS[i],
+                world.dependencies_of(i),
+                f"work of {KEYS[i]}",
+                shared,
+                option,
+                i,
+                i in wanted or i == closed[-1],
             )
             for i in closed
         ]
@@ -230,13 +222,6 @@ class SchedulerMachine(RuleBasedStateMachine):
         """Have a client wait for what it did not want so far."""
         if self.core.tasks.get(key) not in self.core.state.clients[client].wants:
             self.beliefs[client][key] = "pending"
-
-    def below(self, index: int) -> set[str]:
-        found = set(dependencies_of(index))
-        for key in list(found):
-            if key in KEYS:
-                found |= self.below(KEYS.index(key))
-        return found
 
     @rule(client=clients, names=some_keys)
     def want(self, client: str, names: list[str]) -> None:
@@ -271,7 +256,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.expect(client, key)
             self.send(events.DataAnnounced(client, {key: 5}, "scatter"))
 
-    @rule(client=clients, digests=st.sets(st.sampled_from(DIGESTS)).map(sorted), held=st.booleans())
+    @rule(client=clients, digests=st.sets(st.sampled_from(world.DIGESTS)).map(sorted), held=st.booleans())
     def hold_shared(self, client: str, digests: list[bytes], held: bool) -> None:
         if held:
             self.send(events.SharedHeld(client, {digest: b"value of " + digest for digest in digests}))
@@ -288,10 +273,37 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(address=workers, nthreads=st.integers(1, 2))
     def add_worker(self, address: str, nthreads: int) -> None:
         if address not in self.workers:
-            self.workers[address] = FakeWorker()
-            resources = {"gpu": 1.0} if address == "c:1" else {}
-            host = address.partition(":")[0]
-            self.send(events.WorkerAdded(address, f"name-of-{address}", nthreads, host, 0, resources, "", "join"))
+            self.identities += 1
+            worker = self.workers[address] = FakeWorker(b"identity %d" % self.identities)
+            self.send(world.introduction(address, nthreads, worker.identity))
+
+    @rule(address=workers)
+    def disconnect(self, address: str) -> None:
+        worker = self.workers.get(address)
+        if worker is not None and not worker.away:
+            worker.away = True
+            self.send(events.WorkerDisconnected(address, "away"))
+
+    @rule(address=workers)
+    def resume(self, address: str) -> None:
+        """A worker comes back in time, and reports what it could not before."""
+        worker = self.workers.get(address)
+        if worker is not None and worker.away:
+            worker.away = False
+            unsent, worker.unsent = worker.unsent, []
+            self.send(events.WorkerResumed(address, "back"))
+            if unsent:
+                self.send(*unsent)
+
+    @rule(address=workers, data=st.data())
+    def return_late(self, address: str, data: st.DataObject) -> None:
+        """A worker that was removed comes back with what it held, and with what it has done since."""
+        if address in self.workers or address not in self.gone:
+            return
+        before = self.gone.pop(address)
+        done = data.draw(st.sets(st.sampled_from(sorted(before.runs)))) if before.runs else set()
+        worker = self.workers[address] = before.returned(done)
+        self.send(world.introduction(address, 1, worker.identity, worker.holdings()))
 
     @rule(started=st.booleans())
     def answer_for_a_task(self, started: bool) -> None:
@@ -300,7 +312,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             return
         asked = self.asked.pop(0)
         worker = self.workers.get(asked.worker)
-        if worker is None:
+        if worker is None or worker.away:
+            self.asked += [asked] if worker is not None else []
             return
         state = "released"
         if worker.runs.get(asked.key) == asked.run_id:
@@ -319,6 +332,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def remove_worker(self, address: str, expected: bool) -> None:
         worker = self.workers.pop(address, None)
         if worker is not None:
+            self.gone[address] = worker
             for key, run_id in worker.runs.items():
                 self.old_reports.append(self.finished(address, key, run_id))
             self.send(events.WorkerRemoved(address, expected, "", "leave"))
@@ -346,6 +360,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 address, key, run_id = data.draw(st.sampled_from(runs))
                 del self.workers[address].runs[key]
                 self.workers[address].data[key] = 5
+                self.workers[address].made[key] = run_id
                 batch.append(self.finished(address, key, run_id, seconds))
         self.old_reports += batch
         self.send(*batch)
@@ -378,6 +393,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         if worker is not None:
             names = [key for key in names if key not in worker.runs]
             worker.data |= dict.fromkeys(names, 5)
+            for key in names:
+                worker.made.pop(key, None)
             self.send(events.ReplicasAdded(address, dict.fromkeys(names, 5), "replicas"))
 
     @rule(address=workers, names=some_keys)
@@ -432,6 +449,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.send(events.GraphSubmitted(client, graph_id, [], True))
         for address in WORKERS:
             self.add_worker(address, nthreads=1)
+            self.resume(address)
             self.change_status(address, "running")
         for key in DATA:
             if key in self.core.tasks and self.core.tasks[key].state == "waiting":

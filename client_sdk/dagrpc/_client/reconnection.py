@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dagrpc.client")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_NOTICE = 0.5
+"""Seconds within which it is noticed that the session's stream broke, once calls fail."""
 _ATTEMPT = 5.0
 """Seconds for one attempt."""
 
@@ -35,6 +37,8 @@ class Reconnection:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
         self._outcome: asyncio.Future[bool] | None = None
+        self.refusal = ""
+        """What the scheduler said when it did not accept the client again."""
 
     @property
     def under_way(self) -> bool:
@@ -44,9 +48,9 @@ class Reconnection:
     async def recovered(self) -> bool:
         """Wait until the connection is there again, and return true; false if it will not be."""
         # A call may fail a moment before the session notices.
-        deadline = time.monotonic() + _FIRST_PAUSE
+        deadline = time.monotonic() + _NOTICE
         while self._outcome is None and self._session.status == "running" and time.monotonic() < deadline:
-            await asyncio.sleep(_FIRST_PAUSE / 5)
+            await asyncio.sleep(_NOTICE / 20)
         if self._outcome is None:
             return False
         return await asyncio.shield(self._outcome)
@@ -92,6 +96,7 @@ class Reconnection:
                 logger.info("The session with the scheduler at %s cannot go on", client.address)
             except DagrpcError as error:
                 logger.warning("The scheduler at %s does not accept the client again: %s", client.address, error)
+                self.refusal = f"The scheduler ended the session: {error}"
                 return None
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _LONGEST_PAUSE)

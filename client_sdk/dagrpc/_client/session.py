@@ -31,7 +31,6 @@ from dagrpc.exceptions import (
     CommClosedError,
     DagrpcError,
     GraphError,
-    LimitReachedError,
     NotReadyError,
 )
 from dagrpc.v1 import client_session_pb2, common_pb2, scheduler_service_pb2
@@ -262,6 +261,7 @@ class ClientSession:
             recoverable = not message and session.delivery is not None
             reopened = await self._reconnection.reopen(session) if recoverable else None
             if reopened is None or self.status != "connecting":
+                message = message or self._reconnection.refusal
                 break
             session = reopened
             self.status = "running"
@@ -282,7 +282,8 @@ class ClientSession:
             failure = status.from_rpc_error(error, self.address)
             if self.status == "running":
                 logger.warning("Connection to the scheduler at %s lost: %s", self.address, error.details())
-            if isinstance(failure, DagrpcError) and not isinstance(failure, NotReadyError | LimitReachedError):
+            # Who was cut off for a limit would only reach it again.
+            if isinstance(failure, DagrpcError) and not isinstance(failure, NotReadyError):
                 return f"The scheduler ended the session: {failure}"
         except asyncio.InvalidStateError:
             logger.debug("Written to a stream that had broken", exc_info=True)

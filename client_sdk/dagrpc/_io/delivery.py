@@ -43,6 +43,8 @@ class Delivery:
         """The last that the peer was told of."""
         self._kept: deque[bytes] = deque()
         """What the peer may not have taken: the latest of what went out."""
+        self.kept_bytes = 0
+        """How many bytes that is."""
         self._timer: asyncio.TimerHandle | None = None
 
     # --- out -----------------------------------------------------------------------------------------------------
@@ -54,6 +56,7 @@ class Delivery:
         # Serialized messages that are joined are a message with the fields of both.
         data += self._send_type(number=self.sent, received=self.taken).SerializeToString()
         self._kept.append(data)
+        self.kept_bytes += len(data)
         return data
 
     def acknowledgement(self) -> bytes | None:
@@ -107,7 +110,7 @@ class Delivery:
             raise InvalidRequestError(f"message {number} is acknowledged, and {self.sent} was the last one sent")
         kept = self._kept
         for _ in range(number - (self.sent - len(kept))):
-            kept.popleft()
+            self.kept_bytes -= len(kept.popleft())
 
     def resume(self, received: int) -> None:
         """Begin with a new stream: the peer has taken what came up to `received`.
@@ -124,6 +127,7 @@ class Delivery:
     def close(self) -> None:
         """Keep nothing any more."""
         self._kept.clear()
+        self.kept_bytes = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -89,6 +89,11 @@ class Session(Generic[Item]):
         """Return what has not been handed to gRPC yet, or not all of it. To be looked at only."""
         return self._writing, self._queue
 
+    @property
+    def unacknowledged(self) -> int:
+        """How many bytes are kept of what was sent, until the peer says that it has them."""
+        return self.delivery.kept_bytes if self.delivery is not None else 0
+
     def hold_reading(self) -> None:
         """Take no more messages for now: gRPC makes the peer wait."""
         if self._may_read is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,7 +12,7 @@ import grpc
 from dagrpc import config
 from dagrpc._io.session import Session
 from dagrpc._util.versions import own_versions
-from dagrpc.exceptions import InvalidRequestError, UnknownSessionError
+from dagrpc.exceptions import DagrpcError, InvalidRequestError, NotReadyError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.servicers.callers import check_commands
@@ -43,6 +43,8 @@ async def hold_session(service: SchedulerService, context: Any) -> None:
         raise InvalidRequestError("the first message of a client's session must hold `hello` with a client id")
     hello = first.hello
     check_versions(hello.versions, f"Client {hello.client_id}")
+    if hello.HasField("resume"):
+        service.sessions.check_cut_off(hello.session_token)
     tenure = service.sessions.tenures.get(hello.client_id)
     if tenure is not None:
         if not tenure.is_of(hello.session_token):
@@ -66,7 +68,8 @@ async def _resume(
         resumed = common_pb2.Resumption(received=session.delivery.taken)
         await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=_welcome(service, tenure, resumed)))
 
-    await tenure.resume(context, hello.resume.received, greet, _taker(service, client, tenure, context))
+    with _remembered(service, tenure):
+        await tenure.resume(context, hello.resume.received, greet, _taker(service, client, tenure, context))
 
 
 async def _begin(service: SchedulerService, hello: client_session_pb2.ClientHello, context: Any) -> None:
@@ -96,7 +99,20 @@ async def _begin(service: SchedulerService, hello: client_session_pb2.ClientHell
     service.scheduler_plugins.client_added(client)
     logger.info("Client %s connected", client)
     tenure.graph_limits = GraphLimits(client)
-    await tenure.hold(_taker(service, client, tenure, context))
+    with _remembered(service, tenure):
+        await tenure.hold(_taker(service, client, tenure, context))
+
+
+@contextlib.contextmanager
+def _remembered(service: SchedulerService, tenure: Tenure) -> Iterator[None]:
+    """Remember why a session had to end: the status is lost if the client is just writing."""
+    try:
+        yield
+    except (UnknownSessionError, NotReadyError):
+        raise
+    except DagrpcError as error:
+        service.sessions.note_cut_off(tenure.token, error)
+        raise
 
 
 def _taker(

@@ -14,7 +14,7 @@ from dagrpc import config
 from dagrpc._io.reach import is_refused
 from dagrpc._io.server import read_all
 from dagrpc._io.session import Session
-from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
+from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, differences, mismatch_message, own_versions
 from dagrpc.exceptions import (
     DuplicateWorkerError,
     InvalidRequestError,
@@ -133,6 +133,8 @@ class WorkerSessionServicer:
         service.events.worker_added(hello.address, stimulus)
         service.scheduler_plugins.worker_added(hello.address)
         logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
+        if not held:
+            _warn_of_versions(hello)
 
     def _admit(self, hello: worker_session_pb2.WorkerHello, context: Any) -> WorkerConnection:
         """Return a new worker's connection, or raise if it cannot join."""
@@ -264,6 +266,16 @@ def _succession(hello: worker_session_pb2.WorkerHello, other: WorkerConnection) 
         if hello.nanny and other.nanny == hello.nanny and other.name == hello.name:
             return _PLACE_TAKEN
     return ""
+
+
+def _warn_of_versions(hello: worker_session_pb2.WorkerHello) -> None:
+    """Warn if a worker runs other software than the scheduler; what it does not have cannot differ."""
+    own = own_versions()
+    theirs = {name: getattr(hello.versions, name) for name in ("python", "dask", "dagrpc")}
+    ours = {name: str(own[name]) for name, version in theirs.items() if version}
+    found = differences({"scheduler": ours, f"worker {hello.address}": {name: theirs[name] for name in ours}})
+    if found:
+        logger.warning("%s", mismatch_message(found))
 
 
 async def _why_gone(address: str) -> str:

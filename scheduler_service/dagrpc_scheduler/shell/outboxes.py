@@ -58,7 +58,7 @@ class Backlog:
             measured[id(items)] = (items, len(items), nbytes)
             total += nbytes
         self._measured = measured
-        return total
+        return total + session.unacknowledged
 
     def shed(self) -> None:
         """Take results out of what waits, from the beginning."""
@@ -88,11 +88,11 @@ class Outboxes:
         seen: dict[Any, Backlog] = {}
         if self._client_limit:
             for client, session in list(sessions.clients.items()):
-                if session.queued > _MANY or session in self._backlogs:
+                if _is_to_be_measured(session, self._client_limit) or session in self._backlogs:
                     self._look_at_client(client, session, seen)
         if self._worker_limit:
             for address, worker in list(sessions.workers.items()):
-                if worker.session.queued > _MANY or worker.session in self._backlogs:
+                if _is_to_be_measured(worker.session, self._worker_limit) or worker.session in self._backlogs:
                     self._look_at_worker(address, worker, seen)
         self._backlogs = seen
 
@@ -104,7 +104,8 @@ class Outboxes:
             nbytes = backlog.size(session)
         if nbytes > limit:
             logger.warning("Client %s is cut off: it does not read, and %d bytes wait for it", client, nbytes)
-            session.abort(_too_far_behind("the client", nbytes, limit, "client-outbox"))
+            reason = _too_far_behind("the client", nbytes, limit, "client-outbox")
+            self._service.sessions.cut_off_client(client, session, reason)
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
@@ -123,7 +124,11 @@ class Outboxes:
         nbytes, limit = backlog.size(session), self._worker_limit
         if nbytes > limit:
             logger.warning("Worker %s is cut off: it does not read, and %d bytes wait for it", address, nbytes)
-            session.abort(_too_far_behind("the worker", nbytes, limit, "worker-outbox"))
+            reason = _too_far_behind("the worker", nbytes, limit, "worker-outbox")
+            if worker.tenure.away:
+                worker.tenure.end(f"it was cut off: {reason}")
+            else:
+                session.abort(reason)
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
@@ -140,6 +145,10 @@ class Outboxes:
     def _set_status(self, address: str, status: str) -> None:
         stimulus = self._service.stimulus("worker-outbox")
         self._service.handle(events.WorkerStatusChanged(address, status, stimulus))
+
+
+def _is_to_be_measured(session: Session[Any], limit: int) -> bool:
+    return session.queued > _MANY or session.unacknowledged > limit // 4
 
 
 def size_of(item: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from dagrpc import config
 from dagrpc._io.session import Session
+from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects
 from dagrpc_scheduler.shell.recent_minimum import RecentMinimum
@@ -23,6 +24,8 @@ TO_CLIENT: frozenset[type[Any]] = frozenset(
     )
 )
 """The effects that go to a client; all others go to a worker."""
+
+_CUT_OFF_KEPT = 100
 
 
 class StandIn(Protocol):
@@ -82,6 +85,8 @@ class Sessions:
         self.workers: dict[str, WorkerConnection] = {}
         self.tenures: dict[str, Tenure] = {}
         """Those of the clients, some of which may be away."""
+        self._cut_off: dict[bytes, DagrpcError] = {}
+        """Why clients were cut off, by their secrets."""
         self.stand_ins: dict[str, StandIn] = {}
         """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
 
@@ -89,6 +94,34 @@ class Sessions:
         """Return the software of the workers, each combination of versions once."""
         found = {worker.hello.versions.SerializeToString(): worker.hello.versions for worker in self.workers.values()}
         return list(found.values())
+
+    def cut_off_client(self, client: str, session: Session[Any], reason: LimitReachedError) -> None:
+        """End a client's session, and let it know why, if only when it comes back."""
+        tenure = self.tenures[client]
+        if tenure.away:
+            self.note_cut_off(tenure.token, reason)
+            tenure.end(f"it was cut off: {reason}")
+        else:
+            session.abort(reason)
+
+    def note_cut_off(self, token: bytes, reason: DagrpcError) -> None:
+        """Remember why a client was cut off: it may come back without having heard of it."""
+        if token:
+            self._cut_off[token] = type(reason)(str(reason))
+            if len(self._cut_off) > _CUT_OFF_KEPT:
+                del self._cut_off[next(iter(self._cut_off))]
+
+    def check_cut_off(self, token: bytes) -> None:
+        """Raise if a client was cut off that wants to go on.
+
+        Raises
+        ------
+        DagrpcError
+            What it was cut off for.
+        """
+        reason = self._cut_off.get(token)
+        if reason is not None:
+            raise type(reason)(str(reason))
 
     def last_words(self, reason: str) -> None:
         """Wait for nobody any more who is away, and tell the clients: the scheduler stops."""

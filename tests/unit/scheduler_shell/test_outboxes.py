@@ -11,6 +11,7 @@ import pytest
 from dagrpc.exceptions import LimitReachedError
 from dagrpc_scheduler.core import effects, events
 from dagrpc_scheduler.shell.outboxes import Outboxes, size_of
+from dagrpc_scheduler.shell.sessions import Sessions
 
 LIMIT = 4_000_000
 
@@ -22,6 +23,7 @@ class FakeSession:
         self.items: list[Any] = []
         self.reading = True
         self.reason: Exception | None = None
+        self.unacknowledged = 0
 
     @property
     def queued(self) -> int:
@@ -40,15 +42,30 @@ class FakeSession:
         self.reason = reason
 
 
+class FakeTenure:
+    """A peer that may be away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.token = b"secret"
+        self.reason = ""
+
+    def end(self, reason: str) -> None:
+        self.reason = reason
+
+
 class Bench:
     """A scheduler with one client and one worker, as far as outboxes see it."""
 
     def __init__(self) -> None:
         self.client, self.worker = FakeSession(), FakeSession()
-        self.connection = SimpleNamespace(session=self.worker, reported_status="running")
+        self.tenure = FakeTenure()
+        self.connection: Any = SimpleNamespace(session=self.worker, reported_status="running", tenure=FakeTenure())
         self.handled: list[events.Event] = []
-        sessions = SimpleNamespace(clients={"c": self.client}, workers={"w": self.connection})
-        service: Any = SimpleNamespace(sessions=sessions, handle=self.handled.append, stimulus=lambda word: word)
+        self.sessions: Any = Sessions()
+        self.sessions.clients["c"], self.sessions.tenures["c"] = self.client, self.tenure
+        self.sessions.workers["w"] = self.connection
+        service: Any = SimpleNamespace(sessions=self.sessions, handle=self.handled.append, stimulus=lambda word: word)
         limits = {"dagrpc.scheduler.limits.client-outbox": LIMIT, "dagrpc.scheduler.limits.worker-outbox": LIMIT}
         with dask.config.set(limits):
             self.outboxes = Outboxes(service)
@@ -106,6 +123,33 @@ def test_then_a_client_is_cut_off(bench: Bench) -> None:
     assert isinstance(bench.client.reason, LimitReachedError)
     assert "dagrpc.scheduler.limits.client-outbox" in str(bench.client.reason)
     assert str(LIMIT) in str(bench.client.reason)
+
+
+def test_a_client_that_is_away_hears_of_it_when_it_comes_back(bench: Bench) -> None:
+    bench.tenure.away = True
+    bench.report(20_000)
+    bench.outboxes.look()
+    assert "dagrpc.scheduler.limits.client-outbox" in bench.tenure.reason
+    with pytest.raises(LimitReachedError, match=r"dagrpc\.scheduler\.limits\.client-outbox"):
+        bench.sessions.check_cut_off(b"secret")
+    bench.sessions.check_cut_off(b"of another")
+    assert bench.client.reason is None
+
+
+def test_a_worker_that_is_away_is_given_up(bench: Bench) -> None:
+    bench.connection.tenure.away = True
+    bench.order(5_000)
+    bench.outboxes.look()
+    assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.tenure.reason
+
+
+def test_what_was_sent_and_never_acknowledged_counts(bench: Bench) -> None:
+    bench.client.unacknowledged = LIMIT // 2
+    bench.outboxes.look()
+    assert bench.client.reason is None
+    bench.client.unacknowledged = LIMIT + 1
+    bench.outboxes.look()
+    assert isinstance(bench.client.reason, LimitReachedError)
 
 
 def test_a_worker_gets_no_more_tasks_until_it_has_caught_up(bench: Bench) -> None:

@@ -28,6 +28,8 @@ logger = logging.getLogger("dagrpc.worker")
 WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_NOTICE = 0.5
+"""Seconds within which it is noticed that the session's stream broke, once calls fail."""
 _LOG_EVERY = 30.0
 _BACKLOG = 50_000
 """Reports that may wait before those who put more of them have to wait."""
@@ -281,6 +283,10 @@ class SchedulerLink:
 
     async def recovered(self) -> bool:
         """Wait until the connection is there again, and return true; false if it will not be."""
+        # A call may fail a moment before the session notices.
+        deadline = time.monotonic() + _NOTICE
+        while self._recovery is None and not self._ended.is_set() and time.monotonic() < deadline:
+            await asyncio.sleep(_NOTICE / 20)
         return self._recovery is not None and await asyncio.shield(self._recovery)
 
     def go_away(self) -> None:
