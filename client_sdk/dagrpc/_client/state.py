@@ -91,6 +91,8 @@ class KeyTable:
     def __init__(self) -> None:
         self.states: dict[str, KeyState] = {}
         self.closed = False
+        self._end = ("", "")
+        """Why, as a reason and in words."""
         self.last_pong = 0
         self._fences: dict[str, int] = {}
         """Keys that were given up before they were done, by the ping that followed."""
@@ -116,6 +118,9 @@ class KeyTable:
             state = self.states[wire] = KeyState(key, wire)
             if self._fences:
                 state.fence = self._fences.get(wire, 0)
+            if self.closed:
+                # The session ended while this was being submitted.
+                self._cancel(state, *self._end)
             return state, True
 
     def drop(self, state: KeyState) -> bool:
@@ -251,7 +256,7 @@ class KeyTable:
     def close(self, reason: str, message: str) -> None:
         """Give up all keys, and take no new ones."""
         with lock:
-            self.closed = True
+            self.closed, self._end = True, (reason, message)
             self.give_up(reason, message)
 
     def give_up(self, reason: str, message: str) -> None:

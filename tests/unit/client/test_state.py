@@ -108,6 +108,14 @@ def test_closing_cancels_all(table):
     assert table.closed
 
 
+def test_what_is_submitted_while_the_session_ends_is_cancelled_as_all_else(table):
+    table.close("lost", "The connection was lost.")
+    state, new = table.create("x", "x")
+    assert new
+    assert (state.status, state.reason, state.message) == ("cancelled", "lost", "The connection was lost.")
+    assert not table.states
+
+
 def test_retry_touches_what_failed_only(table):
     x, y = add(table, "x", "y")
     table.erred("x", "failure")
