@@ -12,7 +12,7 @@ import dask
 import numpy as np
 import pytest
 
-from dagrpc import Client, LocalCluster, wait
+from dagrpc import Client, LocalCluster, Lock, get_client, get_worker, wait
 from tests.support.clusters import ProxiedWorker, eventually, inc, note, note_after, runs
 
 Starter = Callable[..., ProxiedWorker]
@@ -134,6 +134,24 @@ def test_an_absent_worker_finishes_what_it_has_and_gets_nothing_new(
     absent.to_scheduler.restore()
     assert client.gather([running, waiting]) == [-6, 2]
     assert runs(path) == [-7, 7]
+
+
+def count_under_lock(path: str, number: int) -> int:
+    """Ask the scheduler, from within a task, in several ways."""
+    with Lock("of tasks"):
+        note(path, number, delay=0.01)
+    get_worker().log_event("counted", number)
+    return len(get_client().nthreads())
+
+
+def test_what_tasks_ask_the_scheduler_survives_breaks(client: Client, start: Starter, tmp_path: Path) -> None:
+    workers = [start(client, "v"), start(client, "w")]
+    futures = client.map(count_under_lock, [str(tmp_path / "runs")] * 40, range(40), pure=False)
+    for number in range(6):
+        eventually(lambda number=number: len(runs(tmp_path / "runs")) > 5 * number)  # type: ignore[misc]
+        workers[number % 2].to_scheduler.drop()
+    assert client.gather(futures) == [2] * 40
+    assert runs(tmp_path / "runs") == list(range(40))
 
 
 def test_an_actor_keeps_its_state(client: Client, start: Starter) -> None:

@@ -37,6 +37,8 @@ class Reconnection:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
         self._outcome: asyncio.Future[bool] | None = None
+        self.breaks = 0
+        """How often the connection broke."""
         self.refusal = ""
         """What the scheduler said when it did not accept the client again."""
 
@@ -74,6 +76,7 @@ class Reconnection:
         """
         client = self._session
         client.status = "connecting"
+        self.breaks += 1
         self._outcome = asyncio.get_running_loop().create_future()
         begun = time.monotonic()
         grace = client.welcome.grace_seconds

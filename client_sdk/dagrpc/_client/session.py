@@ -304,6 +304,11 @@ class ClientSession:
         """Whether the connection is broken, and is being made anew."""
         return self._reconnection.under_way
 
+    @property
+    def breaks(self) -> int:
+        """How often the connection broke."""
+        return self._reconnection.breaks
+
     async def recovered(self) -> bool:
         """Wait until the connection is there again, and return true; false if it will not be."""
         return await self._reconnection.recovered()

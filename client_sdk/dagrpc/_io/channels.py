@@ -59,6 +59,10 @@ class Recovery(Protocol):
     def away(self) -> bool:
         """Whether the connection is known to be broken, and is being made anew."""
 
+    @property
+    def breaks(self) -> int:
+        """How often it broke."""
+
     async def recovered(self) -> bool:
         """Wait until it is there again, and return true; false if it will not be."""
 
@@ -169,6 +173,7 @@ class ServiceClient:
         if recovery is not None and recovery.away:
             await recovery.recovered()
         while True:
+            breaks = recovery.breaks if recovery is not None else 0
             try:
                 response: M = await function(request, timeout=timeout)
                 return response
@@ -176,7 +181,8 @@ class ServiceClient:
                 failure = status.from_rpc_error(error, self.peer)
                 if not isinstance(failure, CommClosedError) or method in _ONCE:
                     raise failure from None
-            if recovery is None or not await recovery.recovered():
+            # It may have been made anew by now.
+            if recovery is None or (not await recovery.recovered() and recovery.breaks == breaks):
                 response = await self._call_again(function, request, timeout, failure)
                 return response
 

@@ -114,6 +114,8 @@ class SchedulerLink:
         self.token = secrets.token_bytes(16)
         """Shows the scheduler that it is this worker which comes back."""
         self._recovery: asyncio.Future[bool] | None = None
+        self.breaks = 0
+        """How often the connection broke."""
         self._finishing = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -293,6 +295,7 @@ class SchedulerLink:
         """Note that the connection is being made anew."""
         if self._recovery is None:
             self._recovery = self._loop.create_future()
+            self.breaks += 1
 
     def go_on(self, session: Session[Report], stream: Any, welcome: worker_session_pb2.WorkerWelcome) -> None:
         """Go on with another stream. What was sent meanwhile is in the session."""
