@@ -24,7 +24,8 @@ WAIT = 60.0
 def client() -> Iterator[Client]:
     """The client of a cluster where a task fails with the first worker that dies of it."""
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        # Nor does its nanny give up, however quickly one test kills its worker after the other.
+        dask.config.set({"distributed.scheduler.allowed-failures": 0, "dagrpc.nanny.max-restarts": 100}),
         LocalCluster(n_workers=1, threads_per_worker=1, memory_limit="400 MB", silence_logs=30) as cluster,
         Client(cluster) as client,
     ):
