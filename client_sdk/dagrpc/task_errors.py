@@ -54,10 +54,12 @@ class TaskInterrupted(BaseException):
     ...         while True:
     ...             pass
     ...     except TaskInterrupted:
-    ...         print("cleaning up")
+    ...         log_of_work.put("cleaning up")
     ...         raise
-    >>> client.submit(work, timeout="100 ms").exception()
-    TaskTimeout(...)
+    >>> log_of_work = Queue("log-of-work")
+    >>> error = client.submit(work, timeout="100 ms").exception()
+    >>> type(error).__name__, log_of_work.get(timeout=10)
+    ('TaskTimeout', 'cleaning up')
     """
 
     # Where users find it.

@@ -48,7 +48,7 @@ INTERNAL = {
     "FuturesCancelledError": ["of"],
     "LocalCluster": ["start_worker"],
     "Scheduler": ["of"],
-    "Security": ["fields", "of", "pem", "without_tls"],
+    "Security": ["fields", "fields_for", "of", "pem", "without_tls"],
     "Worker": ["of"],
     "as_completed": ["next", "wake"],
 }

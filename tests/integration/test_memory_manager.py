@@ -392,6 +392,8 @@ def test_a_result_that_is_waited_for_is_copied(quiet: Client) -> None:
 def test_results_move_from_full_workers_to_empty_ones() -> None:
     settings = {**OFF, "distributed.worker.memory.rebalance.measure": "managed_total"}
     settings |= {"distributed.worker.memory.rebalance.sender-min": 0.1, "distributed.worker.memory.target": False}
+    # The process that they share has other things in memory, too.
+    settings |= {"distributed.worker.memory.spill": False, "distributed.worker.memory.pause": False}
     with (
         dask.config.set(settings),
         LocalCluster(n_workers=2, threads_per_worker=1, processes=False, memory_limit="1 GB") as cluster,

@@ -221,7 +221,7 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler() -> N
         begun = time.monotonic()
         await server.stop(0)
         await worker.wait("data_missing", "x")
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 60
         assert "x" not in lab.workers[0].data
 
     in_lab(body)

@@ -84,7 +84,14 @@ class MemoryVerbs(Administration):
 
     @property
     def amm(self) -> AMMClientProxy:
-        """The scheduler's active memory manager: ``start``, ``stop``, ``run_once``, ``running``."""
+        """The scheduler's active memory manager: ``start``, ``stop``, ``run_once``, ``running``.
+
+        Examples
+        --------
+        >>> client.amm.running()
+        True
+        >>> client.amm.run_once()
+        """
         return AMMClientProxy(self)
 
     def replicate(
