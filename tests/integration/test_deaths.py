@@ -230,7 +230,7 @@ def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client, tm
 def test_a_crash_loop_is_an_error_that_shows_the_log() -> None:
     crash = "import os, sys; sys.stderr.write('no licence was found\\n'); sys.stderr.flush(); os._exit(5)"
     with (
-        dask.config.set({"distributed.nanny.max-restarts": 1}),
+        dask.config.set({"dagrpc.nanny.max-restarts": 1}),
         pytest.raises(RuntimeError, match=r"(?s)ended unexpectedly 2 times.*exit code 5.*no licence was found"),
     ):
         LocalCluster(n_workers=1, threads_per_worker=1, silence_logs=50, preload=crash).close()
