@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dask
@@ -411,6 +412,45 @@ def test_results_move_from_full_workers_to_empty_ones() -> None:
         assert [len(value) for value in client.gather(futures)] == [20_000_000] * 20
         client.rebalance()
         assert client.has_what() == moved
+
+
+class Held:
+    """Takes as much memory as it says, and does not travel before it may."""
+
+    begun, may = threading.Event(), threading.Event()
+
+    def __sizeof__(self) -> int:
+        return 100_000_000
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        self.begun.set()
+        assert self.may.wait(60)
+        return Held, ()
+
+
+def test_what_was_to_move_to_a_worker_that_retires_moves_to_another() -> None:
+    settings = {**OFF, "distributed.worker.memory.rebalance.measure": "managed_total"}
+    settings |= {"distributed.worker.memory.rebalance.sender-min": 0.0, "distributed.worker.memory.target": False}
+    settings |= {"distributed.worker.memory.spill": False, "distributed.worker.memory.pause": False}
+    with (
+        dask.config.set(settings),
+        LocalCluster(n_workers=3, threads_per_worker=1, processes=False, memory_limit="1 GB") as cluster,
+        Client(cluster) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first, second, third = client.nthreads()
+        futures = client.map(lambda _: Held(), range(2), workers=[first], pure=False)
+        wait(futures)
+        # So that the second is given one of them.
+        ballast = client.submit(bytes, 10_000_000, workers=[third])
+        wait(ballast)
+        done = pool.submit(client.rebalance)
+        assert Held.begun.wait(60)
+        assert list(client.retire_workers([second])) == [second]
+        Held.may.set()
+        assert done.result(60) is None
+        moved = client.has_what()
+        assert {first: len(moved[first]), third: len(moved[third])} == {first: 1, third: 2}
 
 
 def test_what_cannot_be_moved_is_named(quiet: Client) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from dagrpc._io import status
 from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
@@ -46,6 +47,13 @@ class Echo:
         raise asyncio.CancelledError
 
 
+class Refusal(Echo):
+    """Wants no session."""
+
+    async def UpdateGraph(self, _: Any, context: Any) -> None:
+        raise UnknownWorkerError("not you")
+
+
 def encode_events(keys: list[str]) -> Iterator[pb.UpdateGraphResponse]:
     yield pb.UpdateGraphResponse(events=[pb.ClientEvent(lost=pb.KeyLost(key=key)) for key in keys])
 
@@ -54,10 +62,10 @@ def encode_commands(batch: list[list[str]]) -> Iterator[pb.UpdateGraphRequest]:
     yield pb.UpdateGraphRequest(commands=[pb.ClientCommand(want=pb.WantKeys(keys=keys)) for keys in batch])
 
 
-def with_server(body: Callable[[ServiceClient, Server], Awaitable[None]]) -> None:
+def with_server(body: Callable[[ServiceClient, Server], Awaitable[None]], servicer: type[Echo] = Echo) -> None:
     async def run() -> None:
         server = Server()
-        server.add_service(SERVICE, Echo())
+        server.add_service(SERVICE, servicer())
         port = await server.start("127.0.0.1")
         channel = open_channel(f"127.0.0.1:{port}", CONTROL_CHANNEL)
         try:
@@ -109,6 +117,22 @@ def test_a_batch_beyond_every_message_limit() -> None:
         assert came == keys
 
     with_server(body)
+
+
+def test_who_writes_to_a_stream_that_has_ended_hears_why() -> None:
+    async def body(client: ServiceClient, server: Server) -> None:
+        stream = client.open_session("UpdateGraph")
+        assert await stream.code() is grpc.StatusCode.NOT_FOUND
+        with pytest.raises(asyncio.InvalidStateError):
+            await stream.write(b"")
+        with pytest.raises(UnknownWorkerError, match="not you"):
+            await status.last_word(stream, "the server")
+        session: Session[list[str]] = Session(stream, encode_commands, pb.UpdateGraphResponse, "server")
+        session.send(["x"])
+        with pytest.raises(grpc.aio.AioRpcError, match="not you"):
+            await asyncio.wait_for(session.run(lambda _: None), 30)
+
+    with_server(body, Refusal)
 
 
 def test_errors_are_statuses_without_internals() -> None:

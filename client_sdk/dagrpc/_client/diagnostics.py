@@ -47,8 +47,11 @@ async def call_stacks(session: ClientSession, wires: Sequence[str] | None) -> di
     KeyError
         If a key is not known.
     """
-    if wires is not None and not wires:
-        return {}
+    if wires is not None:
+        if not wires:
+            return {}
+        # What was submitted before has to be known.
+        await session.ping()
     try:
         response = await diagnostics_client(session).call(
             "GetCallStacks", pb.GetCallStacksRequest(keys=wires), pb.GetCallStacksResponse

@@ -220,7 +220,8 @@ class ClientSession:
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, self.scheduler.peer) from None
         except asyncio.InvalidStateError:
-            raise CommClosedError(f"{self.address} ended the session before it began") from None
+            # Why, the status says.
+            answer = await status.last_word(call, self.scheduler.peer)
         except asyncio.CancelledError:
             call.cancel()
             raise

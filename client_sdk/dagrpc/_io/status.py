@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from typing import Any
 
 import grpc
 from google.protobuf import any_pb2
@@ -108,6 +109,20 @@ def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> Exception:
             else exceptions.LimitReachedError(f"{peer}: {text}")
         )
     return CommClosedError(f"{peer} answered {code.name}: {text}")
+
+
+async def last_word(stream: Any, peer: str) -> Any:
+    """Return what can still be read of a stream that could not be written to any more: the status says why.
+
+    Raises
+    ------
+    Exception
+        The error that the peer ended the stream with.
+    """
+    try:
+        return await stream.read()
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, peer) from None
 
 
 def _setting_of(text: str) -> str:

@@ -185,15 +185,20 @@ async def rebalance(
     state = service.core.state
     failed = [key for key in keys or () if key not in state.tasks or state.tasks[key].state != MEMORY]
     setting = "worker.memory.rebalance.measure"
-    measure = checked_measure(config.get(setting), setting)
-    figures = measured(service, measure)
-    known = [state.workers[address] for address in dict.fromkeys(workers) if address in state.workers]
-    moves = policy.moves(known, figures, None if keys is None else frozenset(keys), _limits())
-    with service.memory_manager.holding(move.task.key for move in moves):
-        failed += await _move(service, moves, service.stimulus(stimulus))
-    if moves:
-        logger.info("Rebalanced: %d results were to move, %d did not", len(moves), len(failed))
-    return failed
+    measure, limits = checked_measure(config.get(setting), setting), _limits()
+    wanted = None if keys is None else frozenset(keys)
+    undone: list[policy.Move] = []
+    # Planned again if a recipient has gone away or was paused meanwhile: once for each of them at most.
+    for _ in workers:
+        known = [state.workers[address] for address in dict.fromkeys(workers) if address in state.workers]
+        moves = policy.moves(known, measured(service, measure), wanted, limits)
+        with service.memory_manager.holding(move.task.key for move in moves):
+            undone = await _move(service, moves, service.stimulus(stimulus))
+        if moves:
+            logger.info("Rebalanced: %d results were to move, %d did not", len(moves), len(undone))
+        if all(move.recipient.status == RUNNING for move in undone):
+            break
+    return failed + [move.task.key for move in undone]
 
 
 def _limits() -> policy.Limits:
@@ -210,12 +215,12 @@ def _limits() -> policy.Limits:
     return policy.Limits(*found)
 
 
-async def _move(service: SchedulerService, moves: list[policy.Move], stimulus: str) -> list[str]:
-    """Have results copied, and dropped by their senders once they have arrived. Returns the keys that did not."""
+async def _move(service: SchedulerService, moves: list[policy.Move], stimulus: str) -> list[policy.Move]:
+    """Have results copied, and dropped by their senders once they have arrived. Return the moves not made."""
     patience = _Patience()
     asked = float("-inf")
     left = moves
-    failed: list[str] = []
+    undone: list[policy.Move] = []
     while left:
         drops: dict[str, list[str]] = {}
         waiting = []
@@ -227,7 +232,7 @@ async def _move(service: SchedulerService, moves: list[policy.Move], stimulus: s
             elif move.recipient.status == RUNNING:
                 waiting.append(move)
             else:
-                failed.append(move.task.key)
+                undone.append(move)
         now = time.monotonic()
         gains: dict[str, list[str]] = {}
         if now - asked > _ASK_AGAIN:
@@ -238,7 +243,7 @@ async def _move(service: SchedulerService, moves: list[policy.Move], stimulus: s
             service.handle(ReplicasPlanned(gains, drops, stimulus))
         left = waiting
         if left and patience.is_over(len(left)):
-            return failed + [move.task.key for move in left]
+            return undone + left
         if left:
             await asyncio.sleep(_LOOK)
-    return failed
+    return undone

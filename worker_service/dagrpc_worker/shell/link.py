@@ -74,7 +74,7 @@ async def greet(
         raise status.from_rpc_error(error, client.peer) from None
     except asyncio.InvalidStateError:
         # Why, the status says.
-        answer = await _last_word(stream, client.peer)
+        answer = await status.last_word(stream, client.peer)
     except asyncio.CancelledError:
         stream.cancel()
         raise
@@ -82,13 +82,6 @@ async def greet(
         stream.cancel()
         raise CommClosedError(f"{client.peer} ended the session before it began")
     return stream, answer.welcome
-
-
-async def _last_word(stream: Any, peer: str) -> Any:
-    try:
-        return await stream.read()
-    except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, peer) from None
 
 
 class SchedulerLink:
