@@ -426,7 +426,8 @@ class SimulatedCluster:
         if transfer.served is None:
             source = next((worker for worker in self.alive() if worker.address == transfer.source), None)
             if source is None or (trouble and self.random.random() < 0.3):
-                self._end_transfer(transfer, worker_events.GatherFailed(transfer.source, transfer.keys), source)
+                event = worker_events.GatherFailed(transfer.source, transfer.keys, gone=source is None)
+                self._end_transfer(transfer, event, source)
             elif trouble and self.random.random() < 0.5:
                 self._end_transfer(transfer, worker_events.GatherRefused(transfer.source, transfer.keys), source)
             else:

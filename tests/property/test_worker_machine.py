@@ -218,7 +218,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.gathers)
     @rule(
         pick=st.integers(0, 99),
-        outcome=st.sampled_from(("answer", "answer", "answer", "refuse", "break")),
+        outcome=st.sampled_from(("answer", "answer", "answer", "refuse", "break", "end")),
         fates=st.lists(
             st.sampled_from(("come", "come", "come", "missing", "deferred", "failed", "silence")),
             min_size=8,
@@ -229,8 +229,8 @@ class WorkerMachine(RuleBasedStateMachine):
         call = self.gathers.pop(pick % len(self.gathers))
         if outcome == "refuse":
             self._happen(events.GatherRefused(call.worker, call.keys))
-        elif outcome == "break":
-            self._happen(events.GatherFailed(call.worker, call.keys))
+        elif outcome in ("break", "end"):
+            self._happen(events.GatherFailed(call.worker, call.keys, gone=outcome == "end"))
         else:
             self._answer(call, fates)
 

@@ -177,6 +177,20 @@ def test_a_broken_transfer_is_tried_again_later_or_elsewhere() -> None:
     assert worker.send(events.GatherFailed(A, ["w"])) == [ReportDataMissing("w", A), RetryPeerLater(A, 0.04)]
 
 
+def test_a_peer_that_is_gone_is_counted_out_at_once() -> None:
+    worker = Worker(gathers_per_peer=1)
+    worker.send(worker.request("y", {"x": [A, B], "w": [A]}))
+    worker.compute("z", {"other": [A]}, priority=1.0)
+    assert worker.send(events.GatherFailed(A, ["x", "w"], gone=True)) == [
+        ReportDataMissing("x", A),
+        ReportDataMissing("w", A),
+        RetryPeerLater(A, 0.02),
+        GatherData(B, ["x"], 100),
+    ]
+    # What else it was to send comes to the same end, unless somebody else is there by then.
+    assert worker.send(events.PeerRetryDue(A)) == [GatherData(A, ["other"], 100)]
+
+
 def test_a_transfer_that_goes_well_makes_up_for_broken_ones() -> None:
     worker = Worker(gather_attempts=2, nthreads=2)
     for attempt in range(3):

@@ -25,7 +25,7 @@ class WorkerCoreConfig:
     gather_attempts: int = 12
     """How many transfers in a row have to break before a peer counts as not having what it was to send. The scheduler
     then computes that again, or gives it up if it cannot: too high a price for a network that fails for some seconds.
-    Of a peer that is gone the scheduler tells earlier."""
+    A peer whose address refuses connections is not cut off but gone; it is not tried again."""
     retry_delay: float = 0.02
     """Seconds for which a peer is left alone after it refused a transfer, or one broke; doubled each time."""
     retry_delay_limit: float = 2.0

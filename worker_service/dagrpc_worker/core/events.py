@@ -208,6 +208,8 @@ class GatherFailed:
 
     worker: str
     keys: Sequence[str]
+    gone: bool = False
+    """Whether the peer's host says that nobody listens at its address: the process has ended."""
     stimulus: str = ""
 
 

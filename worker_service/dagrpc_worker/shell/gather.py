@@ -17,6 +17,7 @@ from dagrpc._codec.unpickling import in_turn
 from dagrpc._io import transfer
 from dagrpc._io.channels import ChannelPool
 from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._io.reach import is_refused
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.v1 import data_pb2, failure_pb2, worker_service_pb2
 from dagrpc_worker.core import events
@@ -169,7 +170,8 @@ class Gatherer:
             event = events.GatherRefused(order.worker, order.keys)
         except (CommClosedError, TimeoutError, DagrpcError) as error:
             logger.warning("%s: no results from %s: %s", self._address, order.worker, error)
-            event = events.GatherFailed(order.worker, order.keys)
+            gone = isinstance(error, CommClosedError) and await is_refused(order.worker)
+            event = events.GatherFailed(order.worker, order.keys, gone)
         except Exception:
             logger.exception("%s: a transfer from %s failed", self._address, order.worker)
             event = events.GatherFailed(order.worker, order.keys)

@@ -83,7 +83,7 @@ def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
     """Try again later, or elsewhere; after too many failures, count the peer out as a holder of what it was to send.
 
     What else it holds is not counted out: if it was only the connection that broke, that would have the scheduler
-    compute all of it again.
+    compute all of it again. A peer that is gone is not tried again: patience is for those that are cut off.
     """
     call = end_gather(state, event.worker, list(event.keys))
     peer = state.peers.get(event.worker)
@@ -92,7 +92,7 @@ def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
     if not peer.resting:
         # Transfers that break together count once.
         peer.failures += 1
-    if peer.failures >= state.config.gather_attempts:
+    if event.gone or peer.failures >= state.config.gather_attempts:
         for key in call:
             _note_missing(state, state.tasks[key], event.worker)
     rest_peer(state, event.worker)
