@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from dagrpc._util.records import record
 from dagrpc_scheduler.core.events import Event as CoreEvent
 
 
-@dataclass(slots=True)
+@record
 class Value:
     """A value in a queue or variable."""
 
@@ -22,7 +22,7 @@ class Value:
 # --- locks and semaphores ---
 
 
-@dataclass(slots=True)
+@record
 class AcquireLease:
     """Take a lease; it is named by the request."""
 
@@ -32,21 +32,21 @@ class AcquireLease:
     registered: bool = False
 
 
-@dataclass(slots=True)
+@record
 class ReleaseLease:
     """Give a lease back."""
 
     lease: int
 
 
-@dataclass(slots=True)
+@record
 class RenewLeases:
     """Go on holding leases. Not answered."""
 
     leases: Sequence[int]
 
 
-@dataclass(slots=True)
+@record
 class RegisterSemaphore:
     """Make a semaphore known."""
 
@@ -54,21 +54,21 @@ class RegisterSemaphore:
     max_leases: int
 
 
-@dataclass(slots=True)
+@record
 class CountLeases:
     """Count the leases that are held."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class CloseSemaphore:
     """Forget a semaphore."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class AcquireLocks:
     """Take so many of these locks at once."""
 
@@ -76,7 +76,7 @@ class AcquireLocks:
     count: int
 
 
-@dataclass(slots=True)
+@record
 class ReleaseLocks:
     """Give back what was taken at once."""
 
@@ -86,21 +86,21 @@ class ReleaseLocks:
 # --- events ---
 
 
-@dataclass(slots=True)
+@record
 class SetEvent:
     """Set an event."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class ClearEvent:
     """Clear an event."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class WaitEvent:
     """Wait for an event."""
 
@@ -110,7 +110,7 @@ class WaitEvent:
 # --- queues and variables ---
 
 
-@dataclass(slots=True)
+@record
 class PutQueue:
     """Put a value into a queue."""
 
@@ -121,7 +121,7 @@ class PutQueue:
     front: bool = False
 
 
-@dataclass(slots=True)
+@record
 class GetQueue:
     """Take so many values out of a queue; 0: all that are there."""
 
@@ -131,21 +131,21 @@ class GetQueue:
     open: bool = False
 
 
-@dataclass(slots=True)
+@record
 class CountQueue:
     """Count the values in a queue."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class CloseQueue:
     """Use a queue no longer."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class SetVariable:
     """Set a variable."""
 
@@ -153,14 +153,14 @@ class SetVariable:
     value: Value
 
 
-@dataclass(slots=True)
+@record
 class GetVariable:
     """Read a variable."""
 
     name: str
 
 
-@dataclass(slots=True)
+@record
 class DeleteVariable:
     """Unset a variable."""
 
@@ -170,7 +170,7 @@ class DeleteVariable:
 # --- datasets ---
 
 
-@dataclass(slots=True)
+@record
 class PublishDatasets:
     """Give names to values."""
 
@@ -179,21 +179,21 @@ class PublishDatasets:
     """Whether the values take the place of those that have the names already."""
 
 
-@dataclass(slots=True)
+@record
 class GetDatasets:
     """Read the values of names."""
 
     names: Sequence[str]
 
 
-@dataclass(slots=True)
+@record
 class UnpublishDatasets:
     """Forget names with their values."""
 
     names: Sequence[str]
 
 
-@dataclass(slots=True)
+@record
 class ListDatasets:
     """Name all datasets."""
 
@@ -201,14 +201,14 @@ class ListDatasets:
 # --- requests themselves ---
 
 
-@dataclass(slots=True)
+@record
 class Withdraw:
     """Wait no longer for a request. Not answered."""
 
     request: int
 
 
-@dataclass(slots=True)
+@record
 class Took:
     """The client holds the futures of an answer itself. Not answered."""
 
@@ -250,7 +250,7 @@ UNKNOWN = "unknown"
 EXISTS = "exists"
 
 
-@dataclass(slots=True)
+@record
 class Answer:
     """Answers a request."""
 

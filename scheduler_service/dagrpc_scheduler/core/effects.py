@@ -7,13 +7,13 @@ one peer must reach it in the order in which the core made them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from dagrpc._util.records import record
 from dagrpc_scheduler.core.events import TaskOptions
 
 
-@dataclass(slots=True)
+@record
 class ComputeTask:
     """`worker` is to run a task."""
 
@@ -34,7 +34,7 @@ class ComputeTask:
     """Seconds that it is expected to take; negative: unknown."""
 
 
-@dataclass(slots=True)
+@record
 class FreeKeys:
     """`worker` is to drop results, and tasks that it has not started."""
 
@@ -46,7 +46,7 @@ class FreeKeys:
     """Whether results are not to be taken for those of later runs, should they still be there then."""
 
 
-@dataclass(slots=True)
+@record
 class AskToGiveUp:
     """`worker` is to give a task back, unless it has started it, and to say so."""
 
@@ -55,7 +55,7 @@ class AskToGiveUp:
     run_id: int
 
 
-@dataclass(slots=True)
+@record
 class AcquireReplicas:
     """`worker` is to fetch copies of results and keep them."""
 
@@ -64,7 +64,7 @@ class AcquireReplicas:
     """Key, size in bytes and holders of each."""
 
 
-@dataclass(slots=True)
+@record
 class RemoveReplicas:
     """`worker` is to drop copies of results unless its own tasks need them."""
 
@@ -72,7 +72,7 @@ class RemoveReplicas:
     keys: Sequence[str]
 
 
-@dataclass(slots=True)
+@record
 class RefreshWhoHas:
     """`worker` is told who holds results now; no holders: nobody at the moment."""
 
@@ -80,7 +80,7 @@ class RefreshWhoHas:
     data: Sequence[tuple[str, int, tuple[str, ...]]]
 
 
-@dataclass(slots=True)
+@record
 class FreeShared:
     """`worker` is to drop shared values."""
 
@@ -88,7 +88,7 @@ class FreeShared:
     digests: Sequence[bytes]
 
 
-@dataclass(slots=True)
+@record
 class CloseWorker:
     """`worker` is to leave."""
 
@@ -97,7 +97,7 @@ class CloseWorker:
     restart: bool = False
 
 
-@dataclass(slots=True)
+@record
 class EndShuffle:
     """`worker` is to forget a run of a shuffle, and those before it."""
 
@@ -106,7 +106,7 @@ class EndShuffle:
     run_id: int
 
 
-@dataclass(slots=True)
+@record
 class ReportFinished:
     """`client` is told that a result is there."""
 
@@ -117,7 +117,7 @@ class ReportFinished:
     payload: Any = None
 
 
-@dataclass(slots=True)
+@record
 class ReportErred:
     """`client` is told that a task failed."""
 
@@ -129,7 +129,7 @@ class ReportErred:
     """The task that failed first."""
 
 
-@dataclass(slots=True)
+@record
 class CoreFailure:
     """A failure that the scheduler itself declares."""
 
@@ -144,7 +144,7 @@ class CoreFailure:
     """How the process of the last of them ended, opaque; None: not known."""
 
 
-@dataclass(slots=True)
+@record
 class ReportLost:
     """`client` is told that a result was lost and is being computed again."""
 
@@ -152,7 +152,7 @@ class ReportLost:
     key: str
 
 
-@dataclass(slots=True)
+@record
 class ReportCancelled:
     """`client` is told that a task will never finish."""
 
@@ -162,7 +162,7 @@ class ReportCancelled:
     message: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ReportRetried:
     """`client` is told that a failed task runs again."""
 
@@ -170,7 +170,7 @@ class ReportRetried:
     key: str
 
 
-@dataclass(slots=True)
+@record
 class RejectGraph:
     """`client` is told that a graph part was refused, whole."""
 

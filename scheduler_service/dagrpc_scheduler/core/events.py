@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from dagrpc._util.records import record
+
 
 @dataclass(slots=True, frozen=True)
 class SpanName:
@@ -52,7 +54,7 @@ class TaskOptions:
 NO_OPTIONS = TaskOptions()
 
 
-@dataclass(slots=True)
+@record
 class NewTask:
     """A task as a client submits it."""
 
@@ -69,7 +71,7 @@ class NewTask:
     """Whether the submitting client wants the result."""
 
 
-@dataclass(slots=True)
+@record
 class GraphSubmitted:
     """A part of a graph came, in topological order."""
 
@@ -88,7 +90,7 @@ class GraphSubmitted:
     """The task that submits the graph while it runs; empty: none."""
 
 
-@dataclass(slots=True)
+@record
 class SharedHeld:
     """A client will refer to these shared values until it releases them."""
 
@@ -96,7 +98,7 @@ class SharedHeld:
     shared: Mapping[bytes, bytes]
 
 
-@dataclass(slots=True)
+@record
 class SharedReleased:
     """A client will not refer to these shared values again."""
 
@@ -104,14 +106,14 @@ class SharedReleased:
     digests: Sequence[bytes]
 
 
-@dataclass(slots=True)
+@record
 class ClientAdded:
     """A client opened its session."""
 
     client: str
 
 
-@dataclass(slots=True)
+@record
 class ClientRemoved:
     """A client is gone for good: it wants nothing any more."""
 
@@ -119,7 +121,7 @@ class ClientRemoved:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class KeysWanted:
     """A client wants results of existing tasks. Their state is reported at once; unknown keys as cancelled."""
 
@@ -128,7 +130,7 @@ class KeysWanted:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class KeysReleased:
     """A client no longer wants results."""
 
@@ -137,7 +139,7 @@ class KeysReleased:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class KeysCancelled:
     """A client cancels tasks; their dependents are cancelled with reason ``lost dependencies``."""
 
@@ -149,7 +151,7 @@ class KeysCancelled:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class KeysRetried:
     """A client asks for failed tasks to be run again, with the failed dependencies that made them fail."""
 
@@ -158,7 +160,7 @@ class KeysRetried:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class DataAnnounced:
     """A client will put data on workers. The keys count as wanted by the client; they have no work."""
 
@@ -170,7 +172,7 @@ class DataAnnounced:
     """Addresses of the workers on which it is to be put, by key; keys are left out where that is not known."""
 
 
-@dataclass(slots=True)
+@record
 class WorkerAdded:
     """A worker opened its session."""
 
@@ -189,7 +191,7 @@ class WorkerAdded:
     """What it holds that comes back: key, size in bytes, and the run that made it there; 0: a copy."""
 
 
-@dataclass(slots=True)
+@record
 class WorkerRemoved:
     """A worker is gone."""
 
@@ -202,7 +204,7 @@ class WorkerRemoved:
     """How its process ended, opaque; None: not known."""
 
 
-@dataclass(slots=True)
+@record
 class WorkerExplained:
     """How the process of a worker ended that was removed before that was known."""
 
@@ -211,7 +213,7 @@ class WorkerExplained:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class WorkerDisconnected:
     """A worker's connection broke. It may come back and go on with what it has; until then it is given nothing new."""
 
@@ -219,7 +221,7 @@ class WorkerDisconnected:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class WorkerResumed:
     """A worker whose connection broke is back, and goes on where it was."""
 
@@ -227,7 +229,7 @@ class WorkerResumed:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class WorkerStatusChanged:
     """A worker can do more, or less, than before."""
 
@@ -237,7 +239,7 @@ class WorkerStatusChanged:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class WorkerResourcesChanged:
     """A worker offers other amounts of resources. Tasks that it was given stay there."""
 
@@ -246,7 +248,7 @@ class WorkerResourcesChanged:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TaskFinished:
     """A worker ran a task and holds its result."""
 
@@ -262,7 +264,7 @@ class TaskFinished:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TaskErred:
     """A task failed on a worker."""
 
@@ -275,7 +277,7 @@ class TaskErred:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TaskRescheduled:
     """A task asked to be run again, here or elsewhere."""
 
@@ -285,7 +287,7 @@ class TaskRescheduled:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TaskLongRunning:
     """A task left its worker's pool of threads: it no longer occupies the worker."""
 
@@ -296,7 +298,7 @@ class TaskLongRunning:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class StealAnswered:
     """A worker answers an `AskToGiveUp`."""
 
@@ -308,7 +310,7 @@ class StealAnswered:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ReplicasAdded:
     """A worker holds copies of results (fetched, or put there by a client)."""
 
@@ -320,7 +322,7 @@ class ReplicasAdded:
     """Whether that is the answer to a `RemoveReplicas`: its tasks need them."""
 
 
-@dataclass(slots=True)
+@record
 class ReplicasRemoved:
     """A worker lost, or dropped by itself, copies of results."""
 
@@ -329,7 +331,7 @@ class ReplicasRemoved:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class DataMissing:
     """A worker did not find a result at a peer that was said to hold it."""
 
@@ -340,7 +342,7 @@ class DataMissing:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ReplicasPlanned:
     """Somebody has decided which workers are to get copies of results, and which are to drop theirs.
 
@@ -355,7 +357,7 @@ class ReplicasPlanned:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ResultsDiscarded:
     """Results are of no use any more, in memory or in the making: those that are needed are computed again."""
 
@@ -363,7 +365,7 @@ class ResultsDiscarded:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class PlacesAdvised:
     """Tasks had best run on certain workers, unless users have said where."""
 
@@ -372,21 +374,21 @@ class PlacesAdvised:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class RestartRequested:
     """All tasks are to be forgotten; what clients wanted is cancelled with reason ``scheduler-restart``."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class BalanceDue:
     """It is time to look whether idle workers could help busy ones."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TimePassed:
     """Nothing happened; time-outs may be due."""
 

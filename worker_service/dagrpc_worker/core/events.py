@@ -6,11 +6,13 @@ Opaque values (``work``, ``failure``, ``payload``) are passed through and never 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from dagrpc._util.records import record
 
-@dataclass(slots=True)
+
+@record
 class ComputeRequested:
     """The scheduler wants a task run."""
 
@@ -33,7 +35,7 @@ class ComputeRequested:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class KeysFreed:
     """The scheduler has no more use here for results, or for tasks that were not started."""
 
@@ -45,7 +47,7 @@ class KeysFreed:
     """Whether what is here of their results, or is being computed, is not to be taken for later ones."""
 
 
-@dataclass(slots=True)
+@record
 class StealRequested:
     """The scheduler wants a task back if it was not started."""
 
@@ -54,7 +56,7 @@ class StealRequested:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ReplicasRequested:
     """The scheduler wants copies of results here."""
 
@@ -63,7 +65,7 @@ class ReplicasRequested:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ReplicasUnwanted:
     """The scheduler wants copies dropped, unless a task here needs them."""
 
@@ -71,7 +73,7 @@ class ReplicasUnwanted:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class WhoHasRefreshed:
     """The scheduler says who holds results now; no holders: nobody at the moment."""
 
@@ -79,14 +81,14 @@ class WhoHasRefreshed:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class SessionRenewed:
     """The scheduler has given the worker up, and takes it anew: of what it asked for before, nothing is wanted."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class DataPut:
     """Somebody put data here."""
 
@@ -95,7 +97,7 @@ class DataPut:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteSucceeded:
     """A task's function returned, and its result is in the store."""
 
@@ -110,7 +112,7 @@ class ExecuteSucceeded:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteFailed:
     """A task could not be run, or its function raised."""
 
@@ -122,7 +124,7 @@ class ExecuteFailed:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteRescheduled:
     """A task asked to be run elsewhere or again."""
 
@@ -131,7 +133,7 @@ class ExecuteRescheduled:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteSkipped:
     """A task was dropped before a thread took it up: nothing of it ran (see `instructions.Withdraw`)."""
 
@@ -140,7 +142,7 @@ class ExecuteSkipped:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteStarted:
     """The function of a task whose time is limited is being called."""
 
@@ -151,7 +153,7 @@ class ExecuteStarted:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ExecuteInterrupted:
     """A running task whose time is up was told to stop. It may take its time, or never do it."""
 
@@ -160,14 +162,14 @@ class ExecuteInterrupted:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class DeadlineReached:
     """The time for which `instructions.WakeLater` asked has come."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class TaskSeceded:
     """A running task left its pool of threads: its place is free for another."""
 
@@ -177,7 +179,7 @@ class TaskSeceded:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class GatherSucceeded:
     """A transfer from a peer ended; what came is in the store."""
 
@@ -193,7 +195,7 @@ class GatherSucceeded:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class GatherRefused:
     """A peer is too busy for a transfer."""
 
@@ -202,7 +204,7 @@ class GatherRefused:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class GatherFailed:
     """A transfer from a peer broke, or the peer cannot be reached. Nothing of it was kept."""
 
@@ -213,7 +215,7 @@ class GatherFailed:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class PeerRetryDue:
     """The pause after a peer was too busy is over (see `instructions.RetryPeerLater`)."""
 
@@ -221,28 +223,28 @@ class PeerRetryDue:
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class Paused:
     """Memory is short: start nothing new."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class Resumed:
     """There is memory again."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class Leaving:
     """The worker is about to leave: what has not begun is given back, and nothing more is taken."""
 
     stimulus: str = ""
 
 
-@dataclass(slots=True)
+@record
 class ResourcesSet:
     """The worker offers other amounts of some resources."""
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from dagrpc._util.records import record
 
-@dataclass(slots=True)
+
+@record
 class Execute:
     """Run a task: hand it to its pool of threads. Ends with one of the ``Execute*`` events of the same run.
 
@@ -30,7 +31,7 @@ class Execute:
     """Seconds that it may run; if there is a limit, `ExecuteStarted` is to come when its function is called."""
 
 
-@dataclass(slots=True)
+@record
 class Withdraw:
     """If no thread has taken up the task yet, do not run it: `ExecuteSkipped`. Otherwise let it run to its end."""
 
@@ -38,7 +39,7 @@ class Withdraw:
     run_id: int
 
 
-@dataclass(slots=True)
+@record
 class Interrupt:
     """Break a running task off, as far as that can be done. It still ends with one of the ``Execute*`` events."""
 
@@ -49,7 +50,7 @@ class Interrupt:
     nobody wants it any more, and `ExecuteSkipped` ends it."""
 
 
-@dataclass(slots=True)
+@record
 class Abandon:
     """A task that was broken off goes on: its run has failed, and what it comes to does not matter any more."""
 
@@ -59,14 +60,14 @@ class Abandon:
     """Whether another thread is to take the place of the one that it occupies."""
 
 
-@dataclass(slots=True)
+@record
 class WakeLater:
     """Send `DeadlineReached` after `delay` seconds. Replaces what was asked for before."""
 
     delay: float
 
 
-@dataclass(slots=True)
+@record
 class GatherData:
     """Fetch results from a peer. Ends with one of the ``Gather*`` events for the same peer."""
 
@@ -75,14 +76,14 @@ class GatherData:
     total_nbytes: int
 
 
-@dataclass(slots=True)
+@record
 class DropData:
     """Remove results from the store."""
 
     keys: Sequence[str]
 
 
-@dataclass(slots=True)
+@record
 class RetryPeerLater:
     """Send `PeerRetryDue` for a busy peer after `delay` seconds."""
 
@@ -90,7 +91,7 @@ class RetryPeerLater:
     delay: float
 
 
-@dataclass(slots=True)
+@record
 class ReportFinished:
     """A task was run and its result is here."""
 
@@ -103,7 +104,7 @@ class ReportFinished:
     payload: Any = None
 
 
-@dataclass(slots=True)
+@record
 class ReportErred:
     """A task failed."""
 
@@ -114,7 +115,7 @@ class ReportErred:
     stop: float
 
 
-@dataclass(slots=True)
+@record
 class ReportTimedOut:
     """A task failed: it ran longer than it may, and could not be broken off."""
 
@@ -126,7 +127,7 @@ class ReportTimedOut:
     stop: float
 
 
-@dataclass(slots=True)
+@record
 class ReportRescheduled:
     """A task asked to be run elsewhere or again."""
 
@@ -134,7 +135,7 @@ class ReportRescheduled:
     run_id: int
 
 
-@dataclass(slots=True)
+@record
 class ReportLongRunning:
     """A task left the pool of threads and goes on by itself."""
 
@@ -143,7 +144,7 @@ class ReportLongRunning:
     duration: float
 
 
-@dataclass(slots=True)
+@record
 class ReportReplicasAdded:
     """Copies of results are here."""
 
@@ -152,7 +153,7 @@ class ReportReplicasAdded:
     """Whether they were to be dropped, and are not."""
 
 
-@dataclass(slots=True)
+@record
 class ReportReplicasRemoved:
     """Copies are no longer here, or no longer for the scheduler to count on.
 
@@ -162,7 +163,7 @@ class ReportReplicasRemoved:
     keys: Sequence[str]
 
 
-@dataclass(slots=True)
+@record
 class ReportDataMissing:
     """A result was not where the scheduler said."""
 
@@ -170,7 +171,7 @@ class ReportDataMissing:
     worker: str
 
 
-@dataclass(slots=True)
+@record
 class ReportStealAnswer:
     """The answer to a `StealRequested`: the state that the task was in."""
 

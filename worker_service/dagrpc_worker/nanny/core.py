@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from dagrpc._util.records import record
 from dagrpc_worker.exits import ExitCode, describe_exit
 from dagrpc_worker.nanny.ends import Cause, ProcessEnd, by_itself, memory_text
 
@@ -36,12 +36,12 @@ class Status(enum.Enum):
 # --- what happens ------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class StartWanted:
     """There should be a process."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class StopWanted:
     """There should be none. One that does not end within `grace` seconds is killed."""
 
@@ -51,7 +51,7 @@ class StopWanted:
     """Whether it is to finish what it runs and to hand over its results first."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class RestartWanted:
     """There should be another."""
 
@@ -59,7 +59,7 @@ class RestartWanted:
     reason: str
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Reported:
     """The process said something about itself."""
 
@@ -70,7 +70,7 @@ class Reported:
     error: str = ""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class MemoryExceeded:
     """The process uses more memory than it may."""
 
@@ -80,7 +80,7 @@ class MemoryExceeded:
     """The part of the limit that it may use."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Exited:
     """The process ended."""
 
@@ -95,7 +95,7 @@ class Exited:
     """The last lines that it wrote."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class TimerRang:
     """A timer is over."""
 
@@ -120,14 +120,14 @@ class Timer(enum.Enum):
     """The pause before the next process is over."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Spawn:
     """Start a process."""
 
     generation: int
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Terminate:
     """Ask the process to end."""
 
@@ -135,12 +135,12 @@ class Terminate:
     """Whether it may take the time to finish and to hand over."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Kill:
     """End the process."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class SetTimer:
     """Send `TimerRang` after `delay` seconds."""
 
@@ -149,7 +149,7 @@ class SetTimer:
     delay: float
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Log:
     """Tell people."""
 
@@ -157,7 +157,7 @@ class Log:
     bad: bool = False
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class CloseNanny:
     """The worker left for good: so can the nanny."""
 
