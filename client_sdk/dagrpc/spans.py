@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dask.base import annotate, get_annotations
-
 __all__ = ["Span", "Spans", "span"]
 
 MERGED = "(merged)"
@@ -48,6 +46,9 @@ def span(*tags: str) -> Iterator[str]:
     """
     if not tags:
         raise ValueError("Must specify at least one span tag")
+    # Not at the top: a scheduler has no other use for dask.
+    from dask.base import annotate, get_annotations
+
     outer = get_annotations().get("span") or {"name": (), "ids": ()}
     ids = tuple(str(uuid.uuid4()) for _ in tags)
     annotation = {"name": (*outer["name"], *map(str, tags)), "ids": (*outer["ids"], *ids)}

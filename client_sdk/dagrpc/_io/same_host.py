@@ -13,7 +13,6 @@ import hmac
 import os
 import secrets
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from hashlib import blake2b
@@ -83,6 +82,9 @@ def token() -> str:
 
 def _secret() -> str:
     """Return this user's secret on this host, made at the first call of all."""
+    # Not at the top: it imports much, and a scheduler does not come here.
+    import tempfile
+
     directory = Path(tempfile.gettempdir()) / f"dagrpc-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     status = directory.lstat()

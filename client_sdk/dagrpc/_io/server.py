@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
@@ -13,7 +12,6 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from dagrpc._io import malloc, options, status
@@ -26,6 +24,8 @@ from dagrpc._util.addresses import join_address
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
 logger = logging.getLogger("dagrpc.io")
+
+_REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 
 
 class Server:
@@ -59,7 +59,7 @@ class Server:
         """Who may call."""
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        self._names = [health.SERVICE_NAME, _REFLECTION]
         self._raw_requests = raw_requests
         self._raw_responses = raw_responses
         self._blocked = Blocked(blocked_by)
@@ -161,19 +161,22 @@ class Server:
 
     def _add_reflection(self) -> None:
         """Serve reflection, to those who are let in. Health checks are for everyone: whoever probes has no token."""
-        answer = reflection.aio.ReflectionServicer(self._names).ServerReflectionInfo
 
         async def guarded(_: Any, context: Any) -> None:
+            # Imported when somebody asks: hardly any process is ever asked.
+            from grpc_reflection.v1alpha import reflection
+
+            answer = reflection.aio.ReflectionServicer(self._names).ServerReflectionInfo
             async for message in answer(read_all(context), context):
                 await context.write(message)
 
         handler = grpc.stream_stream_rpc_method_handler(
             self._guard(guarded, "ServerReflection.ServerReflectionInfo", by_role=False),
-            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            request_deserializer=_reflection_request,
             response_serializer=serialize,
         )
         self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, {"ServerReflectionInfo": handler}),)
+            (grpc.method_handlers_generic_handler(_REFLECTION, {"ServerReflectionInfo": handler}),)
         )
 
     def _bind(self, address: str) -> int:
@@ -225,8 +228,15 @@ def _reader(request_type: type[Any], streams: bool) -> Callable[[bytes], Any]:
     return read
 
 
+def _reflection_request(data: bytes) -> Any:
+    from grpc_reflection.v1alpha import reflection_pb2
+
+    return reflection_pb2.ServerReflectionRequest.FromString(data)
+
+
 def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    if len(inspect.signature(function).parameters) == 2:
+    # Not `inspect.signature`, which takes long for what a start asks of some forty methods.
+    if function.__code__.co_argcount - hasattr(function, "__self__") == 2:
         return function
 
     async def call(request: Any, context: Any) -> Any:

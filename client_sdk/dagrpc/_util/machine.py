@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
-
-import psutil
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -20,7 +19,7 @@ def cpu_count() -> int:
 
 def total_memory() -> int:
     """Return how much memory this process may use, in bytes, cgroup limits included."""
-    total = int(psutil.virtual_memory().total)
+    total = _physical_memory()
     for path in _CGROUP_LIMITS:
         try:
             text = Path(path).read_text().strip()
@@ -29,6 +28,14 @@ def total_memory() -> int:
         if text.isdigit():
             total = min(total, int(text))
     return total
+
+
+def _physical_memory() -> int:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    import psutil
+
+    return int(psutil.virtual_memory().total)
 
 
 def processes_and_threads(threads: int) -> tuple[int, int]:

@@ -81,7 +81,8 @@ class SchedulerPlugins:
         ValueError
             If it fails.
         """
-        await self._preloads.start(self._scheduler)
+        if self._preloads.wanted:
+            await self._preloads.start(self._scheduler)
 
     # --- coming and going ----------------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dagrpc._util.addresses import join_address
 from dagrpc._util.child import Parent, adopt_sys_path
@@ -18,8 +17,7 @@ from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.ports import ReservedPort
 
 
-@dataclass(slots=True)
-class EarlyWorker:
+class EarlyWorker(NamedTuple):
     """A worker process whose nanny does not exist yet."""
 
     options: dict[str, Any]

@@ -8,8 +8,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from dagrpc._util.process_memory import used_memory
 from dagrpc_worker.nanny.core import Exited
 from dagrpc_worker.nanny.oom import OomCounters
@@ -100,6 +98,9 @@ async def observe(pid: int) -> Condition:
 
 def _glance(pid: int) -> Condition | float:
     """Return what a process does if that can be told at once, else the processor time that it has used."""
+    # Not at the top: hardly any nanny is ever asked.
+    import psutil
+
     try:
         process = psutil.Process(pid)
         status = process.status()
