@@ -44,10 +44,13 @@ class Journal:
 
 
 def work(client: Client, seed: str, first: int, stop: Path, journal: Journal) -> bool:
-    """Run workloads until told to stop; return whether all went well."""
+    """Run workloads until told to stop, but at least one; return whether all went well.
+
+    One at least: who follows a client that was killed does its work again, even if no more faults come.
+    """
     number = first
     names: list[str] = []
-    while not stop.exists():
+    while number == first or not stop.exists():
         # All in turn, in an order that the seed gives.
         chance = random.Random(f"{seed}-{number}")
         names = names or chance.sample(sorted(WORKLOADS), len(WORKLOADS))

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -27,6 +28,39 @@ def slow_to_go_on(dask_worker: Any) -> None:
         await asyncio.sleep(0.3)
 
     shuffles._complain = slow
+
+
+def cut_off_once(dask_worker: Any) -> None:
+    """Have the worker's first call for a flush not reach the other one."""
+    outbox = dask_worker.shuffles._outbox
+    client, breaks = outbox.client, iter([True])
+
+    def through(address: str) -> Any:
+        peer = client(address)
+        call = peer.call
+
+        async def called(method: str, *arguments: Any) -> Any:
+            if method == "FlushShuffle" and next(breaks, False):
+                raise CommClosedError(f"No connection to worker {address}")
+            return await call(method, *arguments)
+
+        peer.call = called
+        return peer
+
+    outbox.client = through
+
+
+def test_the_barrier_waits_for_a_worker_that_is_cut_off() -> None:
+    expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
+    with (
+        dask.config.set({"distributed.p2p.comm.retry.delay.min": "50 ms", "dataframe.shuffle.method": "p2p"}),
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False) as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(cut_off_once)
+        shuffled = dd.from_pandas(expected, npartitions=4).shuffle("k")
+        found = client.compute(shuffled).result(timeout=30)
+    pd.testing.assert_frame_equal(found.sort_index(), expected, check_dtype=False)
 
 
 def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:

@@ -163,6 +163,21 @@ def test_shared_values_are_kept_until_they_are_freed() -> None:
     in_lab(body)
 
 
+def test_data_that_comes_before_the_schedulers_welcome_is_reported() -> None:
+    async def body(lab: Lab) -> None:
+        async def put(address: str) -> None:
+            encoding, frames = payload.encode([1, 2, 3])
+            value = OutgoingValue("x", encoding, frames)
+            await transfer.upload(lab.client(address), "PutData", [value])
+
+        lab.scheduler.before_welcome = put
+        worker = await lab.worker("only")
+        added = await worker.wait("replicas_added")
+        assert [ref.key for ref in added.data] == ["x"]
+
+    in_lab(body)
+
+
 # --- what goes wrong between workers ---
 
 

@@ -6,7 +6,7 @@ The real scheduler is not needed to test a worker, and would not send what it sh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from dagrpc._codec import payload, tasks
@@ -145,6 +145,8 @@ class StandIn:
         self.joined: list[JoinedWorker] = []
         self.heartbeats: list[worker_session_pb2.HeartbeatRequest] = []
         self.address = ""
+        self.before_welcome: Callable[[str], Awaitable[None]] | None = None
+        """Called with a worker's address before the worker is told that it is known."""
         self._inline_limit = inline_limit
         self._heartbeat_interval = heartbeat_interval
         self._changed = asyncio.Event()
@@ -190,6 +192,8 @@ class StandIn:
         )
         worker = JoinedWorker(hello, session)
         self.workers[hello.address] = worker
+        if self.before_welcome is not None:
+            await self.before_welcome(hello.address)
         await session.write_now(worker_session_pb2.ComputeResponse(welcome=welcome))
         self.joined.append(worker)
         self._changed.set()

@@ -112,6 +112,8 @@ class SchedulerLink:
         self._finishing = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._early: list[Report] = []
+        """Reports from before the first session."""
         self._posted: deque[Report] = deque()
         """Reports that other threads put."""
         self._woken = False
@@ -191,14 +193,19 @@ class SchedulerLink:
         self._session = Session(
             stream, encode_reports, worker_session_pb2.ComputeResponse, f"scheduler {self.address}", kept
         )
+        early, self._early = self._early, []
+        self.send(early)
 
     def send(self, reports: Sequence[Report]) -> None:
         """Queue reports."""
-        if self._session is not None:
-            if self._posted:
-                # What a task put before it ended is to arrive before its end.
-                self._send_posted()
-            self._session.send_many(reports)
+        if self._session is None:
+            # The scheduler's welcome may still be on its way when clients that know of the worker put data here.
+            self._early.extend(reports)
+            return
+        if self._posted:
+            # What a task put before it ended is to arrive before its end.
+            self._send_posted()
+        self._session.send_many(reports)
 
     def post(self, report: Report) -> None:
         """Queue a report, from any thread. While very many wait, this waits too, unless it is the loop that calls."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -119,10 +119,14 @@ class Outbox:
 
     async def _send(self, run: Run, address: str, batch: Sequence[Parcel]) -> None:
         """Send parcels in a call, which is repeated while the receiver cannot be reached."""
+        await self.repeated(run, address, lambda: self._call(run, address, batch))
+
+    async def repeated(self, run: Run, address: str, call: Callable[[], Awaitable[object]]) -> None:
+        """Make a call, and make it again while a worker cannot be reached, unless the run is over."""
         pause = self._pause
         for attempt in range(self._retries + 1):
             try:
-                await self._call(run, address, batch)
+                await call()
                 return
             except _BROKEN as error:
                 if attempt == self._retries or run.closed:

@@ -358,9 +358,9 @@ class Shuffles:
         if address == self._worker.address:
             await self.flush(run)
             return
-        client = self._outbox.client(address)
-        await client.call(
-            "FlushShuffle", pb.FlushShuffleRequest(run=run.message), pb.FlushShuffleResponse, _CALL_SECONDS
+        client, request = self._outbox.client(address), pb.FlushShuffleRequest(run=run.message)
+        await self._outbox.repeated(
+            run, address, lambda: client.call("FlushShuffle", request, pb.FlushShuffleResponse, _CALL_SECONDS)
         )
 
     async def flush(self, run: Run) -> None:
