@@ -6,6 +6,7 @@ import click
 
 from dagrpc._util.addresses import interface_ip
 from dagrpc._util.ignored_options import ignored
+from dagrpc._util.own_malloc import begin_anew_with_malloc
 from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc._util.tls_options import security_from, tls_options
@@ -57,6 +58,9 @@ def scheduler(
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     check_preload_argv(preload, preload_argv, "scheduler")
+    if click.get_current_context().parent is not None:
+        # Not if a program has called this.
+        begin_anew_with_malloc()
     prepare(log_level.upper())
     apply_settings()
 

@@ -131,6 +131,9 @@ class KeyTable:
             if state.references > 0 or self.states.get(state.wire) is not state:
                 return False
             del self.states[state.wire]
+            if not self.states:
+                # Has it give back the memory of many.
+                self.states.clear()
             return True
 
     def fence(self, states: Iterable[KeyState], token: int) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from typing import TYPE_CHECKING
 
 from dagrpc import config
-from dagrpc._io import malloc
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.shell.outboxes import Outboxes
 from dagrpc_scheduler.shell.silence import SilentWorkers
+from dagrpc_scheduler.shell.trimming import Trimming
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
@@ -36,8 +35,7 @@ class Timers:
         self._idle_timeout = config.get_seconds("scheduler.idle-timeout", service.options.idle_timeout)
         self.idle_since: float | None = None
         """Since when there has been nothing to do; None while there is something."""
-        self._last_stimulus = 0
-        self._trimmed = True
+        self._trimming = Trimming(service)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -46,23 +44,12 @@ class Timers:
             now = time.time()
             self._service.handle(events.TimePassed())
             self._silent.look(now)
-            self._trim_memory()
+            self._trimming.look()
             self._service.events.advance(now)
             self._outboxes.look()
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return
-
-    def _trim_memory(self) -> None:
-        """Give freed memory back to the system, once, when nobody has asked for anything for a moment."""
-        busy = self._service.stimuli != self._last_stimulus
-        self._last_stimulus = self._service.stimuli
-        if busy:
-            self._trimmed = False
-        elif not self._trimmed:
-            gc.collect()
-            malloc.trim()
-            self._trimmed = True
 
     def check_idle(self, now: float) -> float | None:
         """Look whether there is something to do; return `idle_since`."""

@@ -106,6 +106,9 @@ def _forget(state: WorkerState, task: TaskState) -> None:
             state.stored_nbytes -= task.nbytes
         task.stored = task.stale = False
     del state.tasks[task.key]
+    if not state.tasks:
+        # Has it give back the memory of many.
+        state.tasks.clear()
 
 
 _TO_RUN: Final = (WAITING, READY, CONSTRAINED)

@@ -133,6 +133,7 @@ class SpillingStore(DataStore):
         with self._lock:
             # Kept until the lock is free: a value's destructor may take its time.
             gone = [self._forget(key) for key in keys if key in self._sizes]
+            self._give_back_tables()
         files = [stored for stored, _ in gone if stored is not None]
         if files:
             self._files.remove(files)

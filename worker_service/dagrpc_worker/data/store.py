@@ -68,6 +68,14 @@ class DataStore(Mapping[str, Any]):
                 self.released += nbytes
                 # Kept until the lock is free: a value's destructor may take its time.
                 dropped.append(self._values.pop(key, None))
+            self._give_back_tables()
+
+    def _give_back_tables(self) -> None:
+        """Give back the memory of tables that had many results, when there are none. With the lock."""
+        if not self._sizes:
+            self._sizes.clear()
+            if isinstance(self._values, dict):
+                self._values.clear()
 
     def size_of(self, key: str) -> int:
         """Return the size of a value in memory, 0 if it is not here."""
