@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from dagrpc._util.quantities import parse_seconds, parse_size
+
 DEFAULTS: dict[str, Any] = {
     # How many workers may die while they run a task before it fails with KilledWorker.
     "scheduler.allowed-failures": 3,
@@ -405,9 +407,7 @@ def get_bytes(key: str, override: Any = None) -> int:
     value = get(key, override)
     if isinstance(value, (int, float)):
         return int(value)
-    from dask.utils import parse_bytes
-
-    return int(parse_bytes(value))
+    return parse_size(value)
 
 
 def seconds(value: float | str | timedelta | None) -> float | None:
@@ -427,6 +427,4 @@ def seconds(value: float | str | timedelta | None) -> float | None:
         return value
     if isinstance(value, timedelta):
         return value.total_seconds()
-    from dask.utils import parse_timedelta
-
-    return float(parse_timedelta(value, default="s"))
+    return parse_seconds(value)
