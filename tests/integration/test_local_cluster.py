@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -47,6 +48,15 @@ def test_scheduler_and_workers_are_processes_of_their_own() -> None:
         nannies = set(client.run(os.getpid, nanny=True).values())
         assert len(pids) == 2
         assert len(pids | nannies | {scheduler, os.getpid()}) == 5
+
+
+def test_its_processes_start_lean() -> None:
+    """See tests/lint/test_imports_at_start.py, which starts no process of a cluster."""
+    with LocalCluster(n_workers=1, threads_per_worker=1) as cluster, Client(cluster) as client:
+        # Built-in functions, as those of this module would have it imported there.
+        assert not client.run_on_scheduler(eval, "{'dask', 'numpy'} & {*__import__('sys').modules}")
+        assert client.run_on_scheduler(gc.get_freeze_count) > 0
+        assert min(client.run(gc.get_freeze_count).values()) > 0
 
 
 def test_everything_ends_with_the_cluster() -> None:

@@ -24,7 +24,7 @@ def main() -> None:
     # When a C library crashes, the last lines of the log say where.
     faulthandler.enable(all_threads=False)
 
-    # Nothing that is imported is garbage.
+    # Nothing that is imported is garbage, and no collection is to look at it later: the first would take 10 ms.
     gc.disable()
     # All of these know dask, which the settings above have to come before.
     import dask.config
@@ -35,6 +35,7 @@ def main() -> None:
     from dagrpc_worker.shell.options import WorkerOptions
     from dagrpc_worker.shell.service import WorkerService
 
+    gc.freeze()
     gc.enable()
 
     def on_made(worker: WorkerService) -> None:
