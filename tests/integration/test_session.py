@@ -123,10 +123,9 @@ def test_who_writes_to_a_stream_that_has_ended_hears_why() -> None:
     async def body(client: ServiceClient, server: Server) -> None:
         stream = client.open_session("UpdateGraph")
         assert await stream.code() is grpc.StatusCode.NOT_FOUND
-        with pytest.raises(asyncio.InvalidStateError):
-            await stream.write(b"")
-        with pytest.raises(UnknownWorkerError, match="not you"):
-            await status.last_word(stream, "the server")
+        for ask in (stream.write(b""), stream.read()):
+            with pytest.raises(grpc.aio.AioRpcError, match="not you"):
+                await ask
         session: Session[list[str]] = Session(stream, encode_commands, pb.UpdateGraphResponse, "server")
         session.send(["x"])
         with pytest.raises(grpc.aio.AioRpcError, match="not you"):
@@ -183,3 +182,22 @@ def test_nobody_there_is_named() -> None:
         await channel.close()
 
     get_loop().run(run(), 30)
+
+
+def test_whenever_a_stream_ends_who_writes_to_it_hears_why() -> None:
+    async def attempt(client: ServiceClient, pause: float) -> None:
+        stream = client.open_session("UpdateGraph")
+        await asyncio.sleep(pause)
+        try:
+            await stream.write(b"")
+            await stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, client.peer) from None
+
+    async def body(client: ServiceClient, server: Server) -> None:
+        # About as long as the refusal takes, on the one machine or the other.
+        for number in range(400):
+            with pytest.raises(UnknownWorkerError, match="not you"):
+                await attempt(client, 0.0001 * (number % 20))
+
+    with_server(body, Refusal)

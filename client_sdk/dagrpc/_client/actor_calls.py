@@ -39,8 +39,6 @@ _CONCURRENT = 8
 """How many large values are fetched at once."""
 _BUSY_SECONDS = 0.1
 """Seconds after which a worker is asked again that serves too many transfers."""
-_OPENINGS = 5
-"""How often a stream is opened of which it is unknown why it ended."""
 _BATCH_BYTES = 1 << 20
 """Size of the arguments in one message, about."""
 _RELAYED_LIMIT = 1 << 30
@@ -296,39 +294,28 @@ class _Link:
         if caller.direct is not False or caller.scheduler is None:
             can_relay = caller.scheduler is not None and caller.direct is None
             try:
-                direct = ServiceClient(caller.channels.get(self.address), ACTOR_SERVICE, self.address)
-                patience = min(timeout, _DIRECT_TIMEOUT) if can_relay else timeout
-                session = await self._open(lambda: direct.open_session("CallActor"), patience)
+                channel = caller.channels.get(self.address)
+                stream = ServiceClient(channel, ACTOR_SERVICE, self.address).open_session("CallActor")
+                session = await self._open(stream, min(timeout, _DIRECT_TIMEOUT) if can_relay else timeout)
             except (CommClosedError, TimeoutError) as error:
                 if not can_relay:
                     raise
                 logger.debug("No direct way to actors at %s: %s", self.address, error)
         if session is None:
             self._relayed = True
-            session = await self._open(lambda: _RelayedStream(caller.scheduler, self.address), timeout)
+            session = await self._open(_RelayedStream(caller.scheduler, self.address), timeout)
         self._session = session
         self._advance()
         await session.run(self._on_message)
 
-    async def _open(self, open_stream: Callable[[], Any], timeout: float) -> Session[_Item]:
-        """Open a session.
+    async def _open(self, stream: Any, timeout: float) -> Session[_Item]:
+        """Open a session on a stream.
 
         Raises
         ------
         CommClosedError
             If the worker cannot be reached.
         """
-        openings = 0
-        while True:
-            openings += 1
-            try:
-                return await self._greet(open_stream(), timeout)
-            except grpc.aio.AioRpcError as error:
-                # Nothing was called yet; why it was refused, the next one may hear.
-                if not status.is_lost(error) or openings == _OPENINGS:
-                    raise status.from_rpc_error(error, self.address) from None
-
-    async def _greet(self, stream: Any, timeout: float) -> Session[_Item]:
         session: Session[_Item] = Session(stream, _encode, pb.CallActorResponse, self.address)
         hello = pb.ActorHello(caller=self._caller.name, fetches_large_values=not self._relayed)
         try:
@@ -338,6 +325,8 @@ class _Link:
         except TimeoutError:
             stream.cancel()
             raise CommClosedError(f"No answer from {self.address} within {timeout:g} s") from None
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, self.address) from None
         except asyncio.InvalidStateError:
             raise CommClosedError(f"{self.address} ended the session before it began") from None
         if answer is None:

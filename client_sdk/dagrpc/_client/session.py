@@ -220,8 +220,7 @@ class ClientSession:
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, self.scheduler.peer) from None
         except asyncio.InvalidStateError:
-            # Why, the status says.
-            answer = await status.last_word(call, self.scheduler.peer)
+            raise CommClosedError(f"{self.address} ended the session before it began") from None
         except asyncio.CancelledError:
             call.cancel()
             raise

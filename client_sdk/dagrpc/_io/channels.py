@@ -20,6 +20,7 @@ from dagrpc import config
 from dagrpc._io import malloc, options, status
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import spawn
+from dagrpc._io.streams import WrittenStream
 from dagrpc._io.token_channel import TokenChannel
 from dagrpc._io.why_not import why_not
 from dagrpc.exceptions import CommClosedError
@@ -203,12 +204,13 @@ class ServiceClient:
                     break
         raise failure from None
 
-    def open_session(self, method: str) -> Any:
+    def open_session(self, method: str) -> WrittenStream:
         """Open a bidirectional stream of bytes out, messages in."""
         response = GetMessageClass(self._service.methods_by_name[method].output_type)
-        return self.channel.stream_stream(
+        function = self.channel.stream_stream(
             self._path(method), request_serializer=identity, response_deserializer=response.FromString
-        )()
+        )
+        return WrittenStream(function())
 
     def open_download(self, method: str, request: Message) -> Any:
         """Open a server-side stream of raw bytes."""
@@ -216,12 +218,13 @@ class ServiceClient:
             self._path(method), request_serializer=serialize, response_deserializer=identity
         )(request)
 
-    def open_upload(self, method: str) -> Any:
+    def open_upload(self, method: str) -> WrittenStream:
         """Open a client-side stream of raw bytes."""
         response = GetMessageClass(self._service.methods_by_name[method].output_type)
-        return self.channel.stream_unary(
+        function = self.channel.stream_unary(
             self._path(method), request_serializer=identity, response_deserializer=response.FromString
-        )()
+        )
+        return WrittenStream(function())
 
 
 class ChannelPool:

@@ -24,8 +24,6 @@ logger = logging.getLogger("dagrpc.io")
 Item = TypeVar("Item")
 
 _FRAGMENT_PIECE = 1 << 20
-_LAST_WORD = 1.0
-"""Seconds to wait for the status of a stream that could not be written to."""
 
 
 class Session(Generic[Item]):
@@ -140,11 +138,8 @@ class Session(Generic[Item]):
         reader = self._reader = asyncio.create_task(self._read_loop(on_message))
         try:
             done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            if reader not in done and isinstance(writer.exception(), asyncio.InvalidStateError):
-                # The stream has ended. With which status, only a read tells.
-                await asyncio.wait({reader}, timeout=_LAST_WORD)
-            for task in (reader, writer):
-                if task.done() and not task.cancelled():
+            for task in done:
+                if not task.cancelled():
                     task.result()
         finally:
             self.running = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import Any
 
 import grpc
 from google.protobuf import any_pb2
@@ -108,31 +107,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> Exception:
             if setting
             else exceptions.LimitReachedError(f"{peer}: {text}")
         )
-    if is_lost(error):
-        return CommClosedError(f"{peer} ended a call that was being written to")
     return CommClosedError(f"{peer} answered {code.name}: {text}")
-
-
-async def last_word(stream: Any, peer: str) -> Any:
-    """Return what can still be read of a stream that could not be written to any more: the status says why.
-
-    Raises
-    ------
-    Exception
-        The error that the peer ended the stream with.
-    """
-    try:
-        return await stream.read()
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, peer) from None
-
-
-def is_lost(error: grpc.aio.AioRpcError) -> bool:
-    """Tell whether it is unknown how a call ended.
-
-    When a peer ends a call just as it is written to, gRPC may say this in place of the peer's status.
-    """
-    return error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
 
 
 def _setting_of(text: str) -> str:

@@ -287,7 +287,6 @@ async def _upload(
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error, client.peer) from None
     except asyncio.InvalidStateError:
-        # The peer ended the call while we were writing; its status says why.
-        raise CommClosedError(f"{client.peer} ended the transfer: {await call.details()}") from None
+        raise CommClosedError(f"{client.peer} ended the transfer before it was complete") from None
     finally:
         call.cancel()

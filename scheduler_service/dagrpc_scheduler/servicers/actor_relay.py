@@ -10,6 +10,7 @@ import grpc
 from dagrpc._io import status
 from dagrpc._io.channels import identity
 from dagrpc._io.server import read_all
+from dagrpc._io.streams import WrittenStream
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, NotReadyError, UnknownWorkerError
 from dagrpc.v1 import actor_service_pb2 as pb
 
@@ -41,7 +42,8 @@ class ActorRelayServicer:
         if worker not in self._service.sessions.workers:
             raise UnknownWorkerError(f"No worker at {worker}")
         channel = self._service.control_channels.get(worker)
-        call = channel.stream_stream(_METHOD, request_serializer=identity, response_deserializer=identity)()
+        function = channel.stream_stream(_METHOD, request_serializer=identity, response_deserializer=identity)
+        call = WrittenStream(function())
         there = asyncio.create_task(_send_on(context, call))
         back = asyncio.create_task(_send_back(call, context))
         try:
@@ -55,7 +57,7 @@ class ActorRelayServicer:
             failure = status.from_rpc_error(error, f"worker {worker}")
             raise NotReadyError(str(failure)) if isinstance(failure, CommClosedError) else failure from None
         except asyncio.InvalidStateError:
-            raise NotReadyError(f"worker {worker} ended the session: {await call.details()}") from None
+            raise NotReadyError(f"worker {worker} ended the session") from None
         finally:
             call.cancel()
             for task in (there, back):

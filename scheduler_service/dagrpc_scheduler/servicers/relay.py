@@ -129,7 +129,7 @@ async def put(service: SchedulerService, context: Any) -> pb.RelayDataResponse:
         failure = status.from_rpc_error(error, client.peer)
         raise NotReadyError(str(failure)) if isinstance(failure, CommClosedError) else failure from None
     except asyncio.InvalidStateError:
-        raise NotReadyError(f"{client.peer} ended the transfer: {await call.details()}") from None
+        raise NotReadyError(f"{client.peer} ended the transfer before it was complete") from None
     finally:
         call.cancel()
     return pb.RelayDataResponse()

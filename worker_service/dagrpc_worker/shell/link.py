@@ -73,8 +73,7 @@ async def greet(
     except grpc.aio.AioRpcError as error:
         raise status.from_rpc_error(error, client.peer) from None
     except asyncio.InvalidStateError:
-        # Why, the status says.
-        answer = await status.last_word(stream, client.peer)
+        raise CommClosedError(f"{client.peer} ended the session before it began") from None
     except asyncio.CancelledError:
         stream.cancel()
         raise
