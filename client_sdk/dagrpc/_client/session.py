@@ -24,7 +24,7 @@ from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import LoopThread, spawn
-from dagrpc._io.session import Session
+from dagrpc._io.session import Session, at_once
 from dagrpc._util.versions import own_versions
 from dagrpc.exceptions import (
     ClosedClientError,
@@ -349,7 +349,7 @@ class ClientSession:
             self.settle()
             commands, self._settled = self._settled, deque()
         if commands:
-            session.send_many(commands)
+            at_once(session.send_many, commands)
 
     async def fence(self) -> None:
         """Wait until the scheduler has forgotten what this client has given up so far.

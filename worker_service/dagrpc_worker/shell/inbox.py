@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from dagrpc._io.session import at_once
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import Instruction
 
@@ -73,6 +74,6 @@ class Inbox:
         while events:
             batch.append(events.popleft())
         try:
-            self._dispatch(self._core.handle_batch(batch, time.time()))
+            at_once(self._dispatch, self._core.handle_batch(batch, time.time()))
         except Exception as error:
             self._on_error(error)
