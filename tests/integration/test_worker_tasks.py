@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import grpc
 import pytest
 
 from dagrpc import config
@@ -208,7 +209,7 @@ def test_a_holder_that_does_not_hold_is_told_to_the_scheduler() -> None:
 
 
 class HangingPeer:
-    """Answers GetData with a manifest and half of the bytes, and then with nothing."""
+    """Knows no streams of fetches. Answers GetData with a manifest and half of the bytes, and then with nothing."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -219,6 +220,9 @@ class HangingPeer:
 
         return unknown
 
+    async def FetchData(self, _: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not known here")
+
     async def GetData(self, request: pb.GetDataRequest, context: Any) -> None:
         values = [OutgoingValue(key, "raw", [b"x" * (3 << 20)]) for key in request.keys]
         messages = list(transfer.transfer_messages(values))
@@ -228,10 +232,21 @@ class HangingPeer:
         await asyncio.sleep(WAIT)
 
 
-def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler() -> None:
+class HangingStream(HangingPeer):
+    """Takes what is asked for over a stream, and answers nothing."""
+
+    async def FetchData(self, _: Any, context: Any) -> None:
+        message = await context.read()
+        assert [list(fetch.request.keys) for fetch in message.fetches] == [["x"]]
+        self.asked.set()
+        await asyncio.sleep(WAIT)
+
+
+@pytest.mark.parametrize("kind", [HangingPeer, HangingStream])
+def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(kind: type[HangingPeer]) -> None:
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
-        peer, server = HangingPeer(), Server()
+        peer, server = kind(), Server()
         server.add_service(WORKER_SERVICE, peer)
         address = f"127.0.0.1:{await server.start('127.0.0.1')}"
         worker.submit("y", len, DependencyRef("x"), dependencies={"x": (3 << 20, [address])})
@@ -245,14 +260,15 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler() -> N
     in_lab(body)
 
 
-def test_a_peer_that_stops_sending_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [HangingPeer, HangingStream])
+def test_a_peer_that_stops_sending_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: type[HangingPeer]) -> None:
     monkeypatch.setitem(config.DEFAULTS, "comm.timeouts.tcp", "0.3 s")
     # The pauses between its attempts would only be waited for.
     monkeypatch.setattr(service, "WorkerCoreConfig", partial(WorkerCoreConfig, retry_delay_limit=0.05))
 
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
-        peer, server = HangingPeer(), Server()
+        peer, server = kind(), Server()
         server.add_service(WORKER_SERVICE, peer)
         address = f"127.0.0.1:{await server.start('127.0.0.1')}"
         worker.submit("y", len, DependencyRef("x"), dependencies={"x": (3 << 20, [address])})

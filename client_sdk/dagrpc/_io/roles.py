@@ -39,7 +39,7 @@ _TABLE = {
         ActorService.CallActor ActorService.GetActorData ActorService.PutActorData
     """,
     "worker": """
-        WorkerSessionService.Compute WorkerSessionService.Heartbeat PluginService.SyncPlugins
+        WorkerSessionService.Compute WorkerSessionService.Heartbeat PluginService.SyncPlugins WorkerService.FetchData
         ShuffleService.SendParcels ShuffleService.FlushShuffle ShuffleService.FetchOutput
         ShuffleCoordinationService.JoinShuffle ShuffleCoordinationService.PassBarrier
         ShuffleCoordinationService.RestartShuffle

@@ -19,7 +19,7 @@ from dagrpc._io.chunk_wire import encode_chunk
 from dagrpc._io.receive_buffers import ReceiveBuffers
 from dagrpc._io.transfer_reader import ReceivedValue, TransferReader
 from dagrpc._util.buffers import Buffer
-from dagrpc.exceptions import CommClosedError, NotSameHostError
+from dagrpc.exceptions import CommClosedError, InvalidRequestError, NotSameHostError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 
 __all__ = [
@@ -27,18 +27,22 @@ __all__ = [
     "OutgoingValue",
     "ReceivedValue",
     "TransferReader",
+    "close_way",
     "download",
+    "has_way",
+    "read_whole",
     "receive",
     "receive_buffers",
     "transfer_messages",
     "upload",
+    "whole_manifest",
 ]
 
 logger = logging.getLogger("dagrpc.io")
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
-_WHOLE = 64 * 1024
+WHOLE = 64 * 1024
 """Up to so many bytes come with the manifest: a message costs more time than they do."""
 _FROM_MEMORY = frozenset(("GetData", "GetActorData"))
 _TO_MEMORY = frozenset(("PutData", "PutActorData"))
@@ -120,19 +124,40 @@ def transfer_messages(
         Names this process's host to a receiver that did not ask.
     """
     size = chunk_size or config.get_bytes("comm.chunk-size")
+    manifest, frames = _manifest(values, in_memory, host, min(size, WHOLE))
+    if manifest.whole:
+        yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
+        return
+    total = sum(map(_length, frames))
+    yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
+    yield from _chunks(frames, size)
+    yield worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
+
+
+def whole_manifest(values: Sequence[OutgoingValue], in_memory: bool) -> data_pb2.Manifest | None:
+    """Return the manifest that is the whole transfer; None if there is more than fits into it.
+
+    Parameters
+    ----------
+    in_memory : bool
+        Whether the receiver is to read large frames from this process's memory. They must live until it is done.
+    """
+    manifest, _ = _manifest(values, in_memory, "", WHOLE)
+    return manifest if manifest.whole else None
+
+
+def _manifest(
+    values: Sequence[OutgoingValue], in_memory: bool, host: str, limit: int
+) -> tuple[data_pb2.Manifest, list[Buffer]]:
+    """Return the manifest, and the frames that are to be sent: they are in it if they are not more than a few bytes."""
     in_memory = in_memory and offers_memory(values)
     manifest = data_pb2.Manifest(entries=[value.entry(in_memory) for value in values])
     if in_memory:
         manifest.pid, manifest.host = os.getpid(), host
     frames = [frame for value in values for frame in value.frames if not (in_memory and _is_worthwhile(frame))]
-    total = sum(map(_length, frames))
-    if total <= min(size, _WHOLE):
+    if sum(map(_length, frames)) <= limit:
         manifest.whole, manifest.data = True, b"".join(frames)
-        yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
-        return
-    yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
-    yield from _chunks(frames, size)
-    yield worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
+    return manifest, frames
 
 
 def _chunks(frames: Sequence[Buffer], size: int) -> Iterator[bytes]:
@@ -186,6 +211,28 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
         if message is grpc.aio.EOF:
             raise CommClosedError("A transfer stopped before its end")
         reader.feed(message)
+    return await _complete(reader, asked)
+
+
+async def read_whole(manifest: data_pb2.Manifest) -> list[ReceivedValue]:
+    """Return the values of a manifest that is the whole transfer, of which the sender was told this process's host.
+
+    Raises
+    ------
+    NotSameHostError
+        If the sender's memory cannot be read.
+    InvalidRequestError
+        If something is missing in it.
+    """
+    reader = TransferReader(receive_buffers.allocate)
+    reader.manifest(manifest)
+    if not reader.done:
+        raise InvalidRequestError("a manifest that is to be the whole transfer is not")
+    return await _complete(reader, asked=True)
+
+
+async def _complete(reader: TransferReader, asked: bool) -> list[ReceivedValue]:
+    """Read what is to be read from the sender's memory, and put right what came compressed."""
     if reader.in_memory:
         if not asked and not same_host.is_here(reader.host):
             raise NotSameHostError("The data was offered in the memory of a process that is not on this host")
@@ -200,7 +247,12 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
     return reader.values
 
 
-def _close_way(peer: str, error: Exception) -> None:
+def has_way(peer: str) -> bool:
+    """Tell whether memory may be readable between this process and a peer, as far as is known."""
+    return peer not in _closed_ways
+
+
+def close_way(peer: str, error: Exception) -> None:
     """Remember that memory cannot be read between this process and a peer."""
     logger.info("Data to and from %s goes through gRPC: %s", peer, error)
     if len(_closed_ways) >= _CLOSED_WAYS_LIMIT:
@@ -221,12 +273,12 @@ async def download(
         If the peer is too busy.
     """
     limit = timeout if timeout is not None else config.get_seconds("comm.timeouts.tcp") or 30.0
-    if method in _FROM_MEMORY and client.peer not in _closed_ways:
+    if method in _FROM_MEMORY and has_way(client.peer):
         request.host = same_host.token()
     try:
         return await _download(client, method, request, limit)
     except NotSameHostError as error:
-        _close_way(client.peer, error)
+        close_way(client.peer, error)
         request.host = ""
         return await _download(client, method, request, limit)
 
@@ -263,12 +315,12 @@ async def upload(
     CommClosedError
         If the peer cannot be reached or the transfer breaks.
     """
-    host = same_host.token() if method in _TO_MEMORY and client.peer not in _closed_ways else ""
+    host = same_host.token() if method in _TO_MEMORY and has_way(client.peer) else ""
     if host and offers_memory(values):
         try:
             return await _upload(client, method, values, first, host)
         except NotSameHostError as error:
-            _close_way(client.peer, error)
+            close_way(client.peer, error)
     values = await compressed.compress(values, configured("comm.compression"))
     return await _upload(client, method, values, first, "")
 

@@ -65,13 +65,14 @@ class TransferReader:
             return
         kind = part.WhichOneof("part")
         if kind == "manifest":
-            self._manifest(part.manifest)
+            self.manifest(part.manifest)
         elif kind == "end":
             self._end(part.end)
         else:
             raise InvalidRequestError("a transfer consists of a manifest, chunks and an end")
 
-    def _manifest(self, manifest: data_pb2.Manifest) -> None:
+    def manifest(self, manifest: data_pb2.Manifest) -> None:
+        """Take the manifest, which may be the whole. Raises as `feed` does."""
         if self._manifest_seen:
             raise InvalidRequestError("a transfer has one manifest")
         self._manifest_seen = True

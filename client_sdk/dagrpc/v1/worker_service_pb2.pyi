@@ -2,12 +2,22 @@ from dagrpc.v1 import common_pb2 as _common_pb2
 from dagrpc.v1 import data_pb2 as _data_pb2
 from dagrpc.v1 import scheduler_service_pb2 as _scheduler_service_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class FetchRefusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FETCH_REFUSAL_UNSPECIFIED: _ClassVar[FetchRefusal]
+    FETCH_REFUSAL_BUSY: _ClassVar[FetchRefusal]
+    FETCH_REFUSAL_TOO_LARGE: _ClassVar[FetchRefusal]
+FETCH_REFUSAL_UNSPECIFIED: FetchRefusal
+FETCH_REFUSAL_BUSY: FetchRefusal
+FETCH_REFUSAL_TOO_LARGE: FetchRefusal
 
 class GetDataRequest(_message.Message):
     __slots__ = ("keys", "max_bytes", "requester", "host", "families")
@@ -32,6 +42,42 @@ class GetDataResponse(_message.Message):
     chunk: _data_pb2.DataChunk
     end: _data_pb2.TransferEnd
     def __init__(self, manifest: _Optional[_Union[_data_pb2.Manifest, _Mapping]] = ..., chunk: _Optional[_Union[_data_pb2.DataChunk, _Mapping]] = ..., end: _Optional[_Union[_data_pb2.TransferEnd, _Mapping]] = ...) -> None: ...
+
+class FetchDataRequest(_message.Message):
+    __slots__ = ("fetches", "read", "fragment")
+    FETCHES_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    fetches: _containers.RepeatedCompositeFieldContainer[Fetch]
+    read: _containers.RepeatedScalarFieldContainer[int]
+    fragment: _common_pb2.Fragment
+    def __init__(self, fetches: _Optional[_Iterable[_Union[Fetch, _Mapping]]] = ..., read: _Optional[_Iterable[int]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+
+class Fetch(_message.Message):
+    __slots__ = ("number", "request")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    request: GetDataRequest
+    def __init__(self, number: _Optional[int] = ..., request: _Optional[_Union[GetDataRequest, _Mapping]] = ...) -> None: ...
+
+class FetchDataResponse(_message.Message):
+    __slots__ = ("answers", "fragment")
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[Fetched]
+    fragment: _common_pb2.Fragment
+    def __init__(self, answers: _Optional[_Iterable[_Union[Fetched, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ...) -> None: ...
+
+class Fetched(_message.Message):
+    __slots__ = ("number", "manifest", "refusal")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    manifest: _data_pb2.Manifest
+    refusal: FetchRefusal
+    def __init__(self, number: _Optional[int] = ..., manifest: _Optional[_Union[_data_pb2.Manifest, _Mapping]] = ..., refusal: _Optional[_Union[FetchRefusal, str]] = ...) -> None: ...
 
 class PutDataRequest(_message.Message):
     __slots__ = ("manifest", "chunk", "end")

@@ -40,6 +40,11 @@ class WorkerServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_worker__service__pb2.GetDataRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_worker__service__pb2.GetDataResponse.FromString,
                 _registered_method=True)
+        self.FetchData = channel.stream_stream(
+                '/dagrpc.v1.WorkerService/FetchData',
+                request_serializer=dagrpc_dot_v1_dot_worker__service__pb2.FetchDataRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_worker__service__pb2.FetchDataResponse.FromString,
+                _registered_method=True)
         self.PutData = channel.stream_unary(
                 '/dagrpc.v1.WorkerService/PutData',
                 request_serializer=dagrpc_dot_v1_dot_worker__service__pb2.PutDataRequest.SerializeToString,
@@ -67,6 +72,15 @@ class WorkerServiceServicer:
         Keys that the worker does not hold have the outcome MISSING. No deadline; a transfer without progress for 30 s
         has failed. May be repeated. Errors: RESOURCE_EXHAUSTED/LIMIT_REACHED with `RetryInfo` when too many transfers
         are under way, before any message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchData(self, request_iterator, context):
+        """Sends results that fit into a message, or that the caller may read out of this process's memory, over a stream that
+        stays open: for a peer that asks again and again, a fraction of what a call each costs. Whatever else is asked for
+        is to be fetched by `GetData`. Answers come in any order. No deadline; may be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +115,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.GetData,
                     request_deserializer=dagrpc_dot_v1_dot_worker__service__pb2.GetDataRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_worker__service__pb2.GetDataResponse.SerializeToString,
+            ),
+            'FetchData': grpc.stream_stream_rpc_method_handler(
+                    servicer.FetchData,
+                    request_deserializer=dagrpc_dot_v1_dot_worker__service__pb2.FetchDataRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_worker__service__pb2.FetchDataResponse.SerializeToString,
             ),
             'PutData': grpc.stream_unary_rpc_method_handler(
                     servicer.PutData,
@@ -146,6 +165,33 @@ class WorkerService:
             '/dagrpc.v1.WorkerService/GetData',
             dagrpc_dot_v1_dot_worker__service__pb2.GetDataRequest.SerializeToString,
             dagrpc_dot_v1_dot_worker__service__pb2.GetDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchData(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/dagrpc.v1.WorkerService/FetchData',
+            dagrpc_dot_v1_dot_worker__service__pb2.FetchDataRequest.SerializeToString,
+            dagrpc_dot_v1_dot_worker__service__pb2.FetchDataResponse.FromString,
             options,
             channel_credentials,
             insecure,

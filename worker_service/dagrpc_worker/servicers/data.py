@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,7 +29,7 @@ logger = logging.getLogger("dagrpc.worker")
 
 _CLIENT_PATIENCE = 30.0
 """Seconds that a client waits for its turn."""
-_READING_SECONDS = 600.0
+READING_SECONDS = 600.0
 """How long a caller may take to read a transfer out of this process's memory."""
 _VALUES = 10_000
 """Values in one transfer at most: their description has to fit into one message."""
@@ -52,9 +53,30 @@ class TransferSlots:
 
     def __init__(self, limit: int, nbytes: int = 0) -> None:
         self._limit = limit
-        self._semaphore = asyncio.Semaphore(limit)
         self.budget = ByteBudget(nbytes or sys.maxsize)
         self.active = 0
+        self._given = asyncio.Event()
+
+    @property
+    def _refusal(self) -> LimitReachedError:
+        return LimitReachedError(f"{self.active} transfers are under way here; the limit is {self._limit}")
+
+    def take(self) -> None:
+        """Take a place for a transfer, which is to be given back.
+
+        Raises
+        ------
+        LimitReachedError
+            If there is none.
+        """
+        if self.active >= self._limit or self.budget.exhausted:
+            raise self._refusal
+        self.active += 1
+
+    def give(self) -> None:
+        """Give a place back."""
+        self.active -= 1
+        self._given.set()
 
     @asynccontextmanager
     async def slot(self, requester: str) -> AsyncIterator[None]:
@@ -65,22 +87,25 @@ class TransferSlots:
         LimitReachedError
             If there is none.
         """
-        refusal = LimitReachedError(f"{self.active} transfers are under way here; the limit is {self._limit}")
-        if requester and (self._semaphore.locked() or self.budget.exhausted):
-            raise refusal
-        try:
-            async with asyncio.timeout(_CLIENT_PATIENCE):
-                while (room := self.budget.room()) is not None:
-                    await asyncio.wrap_future(room)
-                await self._semaphore.acquire()
-        except TimeoutError:
-            raise refusal from None
-        self.active += 1
+        if not requester:
+            await self._wait()
+        self.take()
         try:
             yield
         finally:
-            self.active -= 1
-            self._semaphore.release()
+            self.give()
+
+    async def _wait(self) -> None:
+        """Wait until there is a place, or for as long as a client waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLIENT_PATIENCE):
+                while self.active >= self._limit or self.budget.exhausted:
+                    if (room := self.budget.room()) is not None:
+                        await asyncio.wrap_future(room)
+                        continue
+                    # All who wait look again, in the order in which they came.
+                    self._given.clear()
+                    await self._given.wait()
 
 
 class DataServicer:
@@ -106,7 +131,7 @@ class DataServicer:
     async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         """Send results."""
         async with self.slots.slot(request.requester):
-            chosen, total = self._choose(request.keys, request.max_bytes)
+            chosen, total = self.choose(request.keys, request.max_bytes)
             self.slots.budget.take(total)
             try:
                 await self._send(await self._values(chosen, total, request), request, context)
@@ -131,17 +156,21 @@ class DataServicer:
         if in_memory and transfer.offers_memory(values):
             # The caller reads the frames now, and ends the call when it is done, which ends this wait. Until then
             # `values` keeps them alive.
-            await asyncio.sleep(_READING_SECONDS)
+            await asyncio.sleep(READING_SECONDS)
 
     async def _values(
         self, chosen: Sequence[tuple[str, bool]], total: int, request: worker_service_pb2.GetDataRequest
     ) -> list[OutgoingValue]:
         """Return what is to be sent; what is large is encoded away from the loop."""
-        if total <= LARGE and not self._store.needs_disk(request.keys):
-            return self._encode_all(chosen, request.families)
-        return await asyncio.to_thread(self._encode_all, chosen, request.families)
+        if self.is_quick(total, request.keys):
+            return self.encode_all(chosen, request.families)
+        return await asyncio.to_thread(self.encode_all, chosen, request.families)
 
-    def _choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
+    def is_quick(self, total: int, keys: Sequence[str]) -> bool:
+        """Tell whether results of so many bytes can be encoded on the loop."""
+        return total <= LARGE and not self._store.needs_disk(keys)
+
+    def choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
         """Return each key with whether it is deferred, and the size of the others together."""
         if sum(map(len, keys)) > _KEY_BYTES:
             raise InvalidRequestError(f"The {len(keys)} keys are longer than {_KEY_BYTES} bytes; ask for fewer at once")
@@ -154,7 +183,8 @@ class DataServicer:
                 total += nbytes
         return chosen, total
 
-    def _encode_all(self, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> list[OutgoingValue]:
+    def encode_all(self, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> list[OutgoingValue]:
+        """Return what is to be sent for each key, also for those that are deferred or not here."""
         return [
             OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_DEFERRED)
             if deferred

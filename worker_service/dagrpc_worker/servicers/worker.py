@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dagrpc_worker.servicers.control import ControlServicer
 from dagrpc_worker.servicers.data import DataServicer
+from dagrpc_worker.servicers.fetches import fetch_data
 
 RAW_REQUESTS = ("PutData",)
 """Methods whose messages come as bytes: bulk data, which is decoded by hand."""
@@ -21,5 +24,10 @@ class WorkerServicer:
     def __init__(self, data: DataServicer, control: ControlServicer) -> None:
         self.GetData = data.get_data
         self.PutData = data.put_data
+        self._data = data
         self.Run = control.run
         self.GetStatus = control.get_status
+
+    async def FetchData(self, _: Any, context: Any) -> None:
+        """Answer the fetches of a peer until it ends the stream."""
+        await fetch_data(self._data, context)

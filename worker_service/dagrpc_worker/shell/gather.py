@@ -25,6 +25,7 @@ from dagrpc_worker.core.instructions import GatherData
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute.measure import measure
 from dagrpc_worker.execute.recorder import Recorder
+from dagrpc_worker.shell.fetching import Fetcher
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -143,7 +144,7 @@ class Gatherer:
     ) -> None:
         self._recorder = recorder or Recorder()
         self._address = address
-        self._channels = channels
+        self._fetcher = Fetcher(channels)
         self._store = store
         self._post = post
         self._transfers: set[asyncio.Task[Any]] = set()
@@ -161,6 +162,7 @@ class Gatherer:
     async def close(self) -> None:
         """Break off all transfers."""
         await cancel_all(self._transfers)
+        await self._fetcher.close()
 
     async def _gather(self, order: GatherData) -> None:
         """Fetch results and tell the core how that went, whatever happens."""
@@ -179,11 +181,10 @@ class Gatherer:
 
     async def _fetch(self, order: GatherData) -> events.Event:
         start = time.time()
-        client = self._channels.client(order.worker, transfer.WORKER_SERVICE, f"worker {order.worker}")
         request = worker_service_pb2.GetDataRequest(
             keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
         )
-        decoded = await decode_off_loop(await transfer.download(client, "GetData", request))
+        decoded = await decode_off_loop(await self._fetcher.fetch(order.worker, request, order.total_nbytes))
         await keep(self._store, decoded)
         if self._recorder.on:
             self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)

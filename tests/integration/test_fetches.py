@@ -1,0 +1,198 @@
+"""Streams over which workers fetch results from each other again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+
+from dagrpc import Client, LocalCluster, config
+from dagrpc._codec import payload
+from dagrpc._io import same_host, transfer
+from dagrpc._io.channels import ChannelPool
+from dagrpc._io.options import DATA_CHANNEL
+from dagrpc.exceptions import InvalidRequestError, LimitReachedError
+from dagrpc.v1 import data_pb2
+from dagrpc.v1 import worker_service_pb2 as pb
+from dagrpc_worker.shell.fetching import Fetcher
+from tests.unit.worker_shell.lab import Lab, in_lab
+
+WAIT = 20.0
+
+
+def with_fetcher(body: Callable[[Lab, Fetcher, str], Awaitable[None]]) -> None:
+    async def run(lab: Lab) -> None:
+        worker = await lab.worker("only")
+        channels = ChannelPool(DATA_CHANNEL)
+        fetcher = Fetcher(channels)
+        try:
+            await body(lab, fetcher, worker.address)
+        finally:
+            await fetcher.close()
+            await channels.close()
+
+    in_lab(run)
+
+
+async def fetch(fetcher: Fetcher, address: str, *keys: str, nbytes: int = 0, **options: Any) -> dict[str, Any]:
+    request = pb.GetDataRequest(keys=keys, requester="127.0.0.1:2", **options)
+    received = await fetcher.fetch(address, request, nbytes)
+    return {value.entry.key: value for value in received}
+
+
+def value_of(received: transfer.ReceivedValue) -> Any:
+    return payload.decode(received.entry.encoding, received.frames)
+
+
+async def all_given_back(lab: Lab) -> None:
+    slots = lab.workers[0]._data_servicer.slots
+    async with asyncio.timeout(WAIT):
+        while slots.active or slots.budget.used:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that were fetched by a call of their own."""
+    found: list[str] = []
+    download = transfer.download
+
+    async def noting(client: Any, method: str, request: Any, *rest: Any) -> Any:
+        found.extend(request.keys)
+        return await download(client, method, request, *rest)
+
+    monkeypatch.setattr(transfer, "download", noting)
+    return found
+
+
+def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        data = lab.workers[0].data
+        values = {"small": 5, "array": np.arange(1 << 17), "large": np.arange(1 << 20), "text": "x" * 100_000}
+        for key, value in values.items():
+            data.put(key, value, 16)
+        for _ in range(20):
+            for key, value in values.items():
+                got = await fetch(fetcher, address, key)
+                assert np.array_equal(value_of(got[key]), value)
+        links = list(fetcher._links.values())
+        assert len(links) == 1
+        await all_given_back(lab)
+
+    with_fetcher(body)
+    # Without numbers, text is no bulk that could be read from memory.
+    assert set(asked_for) <= {"text"}
+
+
+def test_what_is_not_there_is_said_and_the_callers_limit_kept(asked_for: list[str]) -> None:
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        for key in "abc":
+            lab.workers[0].data.put(key, bytes(1000), 1000)
+        got = await fetch(fetcher, address, "a", "b", "c", "d", max_bytes=2500)
+        assert [value.entry.outcome for value in got.values()] == [
+            data_pb2.DATA_OUTCOME_OK,
+            data_pb2.DATA_OUTCOME_OK,
+            data_pb2.DATA_OUTCOME_DEFERRED,
+            data_pb2.DATA_OUTCOME_MISSING,
+        ]
+
+    with_fetcher(body)
+    assert asked_for == []
+
+
+def test_many_at_once_are_each_answered() -> None:
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        for number in range(300):
+            lab.workers[0].data.put(str(number), np.full(10, number), 80)
+        got = await asyncio.gather(*(fetch(fetcher, address, str(number)) for number in range(300)))
+        assert [value_of(found[str(number)])[0] for number, found in enumerate(got)] == list(range(300))
+
+    with_fetcher(body)
+
+
+def test_it_refuses_when_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(config.DEFAULTS, "worker.connections.incoming", 1)
+
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        lab.workers[0].data.put("x", np.arange(1 << 20), 8 << 20)
+        slots = lab.workers[0]._data_servicer.slots
+        slots.take()
+        with pytest.raises(LimitReachedError, match="too many transfers"):
+            await fetch(fetcher, address, "x")
+        slots.give()
+        assert len(value_of((await fetch(fetcher, address, "x"))["x"])) == 1 << 20
+        await all_given_back(lab)
+
+    with_fetcher(body)
+
+
+def test_large_values_go_another_way_where_memory_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, asked_for: list[str]
+) -> None:
+    monkeypatch.setattr(same_host, "token", lambda: "")
+
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        data = lab.workers[0].data
+        for key, value in (("small", 5), ("large", np.arange(1 << 17)), ("huge", np.arange(1 << 20))):
+            data.put(key, value, 16)
+        assert value_of((await fetch(fetcher, address, "small"))["small"]) == 5
+        # What it is said to have and what it has may differ.
+        for key in ("large", "huge"):
+            for nbytes in (16, 8 << 20):
+                assert value_of((await fetch(fetcher, address, key, nbytes=nbytes))[key])[-1] in (2**17 - 1, 2**20 - 1)
+        await all_given_back(lab)
+
+    with_fetcher(body)
+    assert asked_for == ["large", "large", "huge", "huge"]
+
+
+def test_memory_that_nobody_says_is_read_is_kept_as_long_as_the_stream() -> None:
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)
+        await fetch(fetcher, address, "x")
+        await all_given_back(lab)
+        (link,) = fetcher._links.values()
+        request = pb.GetDataRequest(keys=["x"], host=same_host.token())
+        answer = await link.fetch(request, WAIT)
+        assert answer is not None
+        assert lab.workers[0]._data_servicer.slots.active == 1
+        await fetcher.close()
+        await all_given_back(lab)
+
+    with_fetcher(body)
+
+
+def test_after_a_stream_has_broken_there_is_another() -> None:
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        lab.workers[0].data.put("x", 1, 16)
+        await fetch(fetcher, address, "x")
+        (link,) = fetcher._links.values()
+        # Longer than keys may be.
+        link.session.send(pb.Fetch(number=99, request=pb.GetDataRequest(keys=["x" * 3_000_000])))
+        with pytest.raises(InvalidRequestError, match="fewer at once"):
+            await link.fetch(pb.GetDataRequest(keys=["x"]), WAIT)
+        async with asyncio.timeout(WAIT):
+            while fetcher._links.get(address) is link:
+                await asyncio.sleep(0.01)
+        assert value_of((await fetch(fetcher, address, "x"))["x"]) == 1
+
+    with_fetcher(body)
+
+
+def test_graphs_run_over_them_between_processes() -> None:
+    import dask.array as da
+
+    with (
+        dask.config.set({"dagrpc.scheduler.work-stealing": False}),
+        LocalCluster(n_workers=2, threads_per_worker=2) as cluster,
+        Client(cluster) as client,
+    ):
+        x = da.random.default_rng(1).random((800, 800), chunks=(100, 100))
+        expected = x.compute(scheduler="synchronous")
+        assert np.allclose((x + x.T).sum(axis=0).compute(), (expected + expected.T).sum(axis=0))
+        active = client.run(lambda dask_worker: dask_worker._service._data_servicer.slots.active)
+        assert set(active.values()) == {0}
