@@ -44,6 +44,8 @@ class Run:
     """Addresses of those, and of the others that sent something."""
     barrier_seen: bool = False
     complaints: int = 0
+    complaint: str = ""
+    """The last one."""
 
 
 @dataclass(slots=True)
@@ -94,7 +96,10 @@ class Shuffles:
         if run is None:
             run = self.runs[shuffle_id] = Run(shuffle_id, barrier, task)
         if run.complaints > _COMPLAINTS:
-            raise Inconsistent(f"shuffle {shuffle_id} did not hold together, {run.complaints} times in a row")
+            raise Inconsistent(
+                f"shuffle {shuffle_id} did not hold together, {run.complaints} times in a row; "
+                f"the last time: {run.complaint}"
+            )
         if not run.run_id:
             if not available:
                 raise Closed(f"there are no workers for the outputs of shuffle {shuffle_id}")
@@ -120,7 +125,7 @@ class Shuffles:
             raise Closed(f"run {run_id} of shuffle {shuffle_id} is over")
         return run
 
-    def complain(self, shuffle_id: str, run_id: int, state_of: StateOf) -> Ended | None:
+    def complain(self, shuffle_id: str, run_id: int, state_of: StateOf, reason: str = "") -> Ended | None:
         """Take note that a run does not hold together, and end it. None if it is over and another one has begun.
 
         A barrier that has passed is said to be the present run's. If it turns out to be an older one's, the present run
@@ -130,6 +135,7 @@ class Shuffles:
         if run is None or (run.run_id != run_id and state_of(run.barrier) != "memory"):
             return None
         run.complaints += 1
+        run.complaint = reason
         return self._end(run, again=True)
 
     def worker_gone(self, address: str, state_of: StateOf) -> list[Ended]:

@@ -72,7 +72,8 @@ class ShuffleCoordination:
 
     def restart(self, request: pb.RestartShuffleRequest) -> None:
         """Begin a shuffle again."""
-        ended = self._shuffles.complain(request.run.shuffle_id, request.run.run_id, self._state_of)
+        reason = f"{request.reason} (on {request.worker})"
+        ended = self._shuffles.complain(request.run.shuffle_id, request.run.run_id, self._state_of, reason)
         if ended is not None:
             logger.warning(
                 "Run %d of shuffle %s begins again: %s on %s",

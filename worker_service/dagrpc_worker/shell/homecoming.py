@@ -134,6 +134,8 @@ class WorkerHomecoming:
         # From here on what happens is told after what there is.
         session = link.anew()
         self._shared.clear()
+        # The scheduler ended them when it gave the worker up, and could not tell it.
+        worker.shuffles.end_all()
         self._take((SessionRenewed("session-renewed"),))
         held = worker.state.holdings()
         if worker.status != common_pb2.WORKER_STATUS_RUNNING:

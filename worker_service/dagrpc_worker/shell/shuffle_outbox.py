@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -15,7 +15,7 @@ from dagrpc import config
 from dagrpc._io import status
 from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.loop import cancel_all, spawn
-from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError
+from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_worker.data.budget import ByteBudget
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dagrpc_worker.shell.shuffles import Run
 
 logger = logging.getLogger("dagrpc.worker")
+
+T = TypeVar("T")
 
 SHUFFLE_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleService"]
 
@@ -90,7 +92,7 @@ class Outbox:
                         batch.append(parcel)
                         nbytes += parcel.nbytes
                     try:
-                        await self._send(run, address, batch)
+                        await self.repeat(run, address, partial(self._call, run, address, batch))
                     finally:
                         self.budget.give(nbytes)
         except Exception as error:
@@ -117,26 +119,29 @@ class Outbox:
         for sender in self._of_run.get(run, ()):
             sender.cancel()
 
-    async def _send(self, run: Run, address: str, batch: Sequence[Parcel]) -> None:
-        """Send parcels in a call, which is repeated while the receiver cannot be reached."""
-        await self.repeated(run, address, lambda: self._call(run, address, batch))
+    async def repeat(self, run: Run, address: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, which is repeated while its receiver cannot be reached.
 
-    async def repeated(self, run: Run, address: str, call: Callable[[], Awaitable[object]]) -> None:
-        """Make a call, and make it again while a worker cannot be reached, unless the run is over."""
-        pause = self._pause
-        for attempt in range(self._retries + 1):
+        Raises
+        ------
+        ShuffleClosedError
+            If the run is over.
+        CommClosedError, NotReadyError, LimitReachedError, TimeoutError
+            If the receiver could not be reached for as often as configured.
+        """
+        pause, attempt = self._pause, 0
+        while not run.closed:
             try:
-                await call()
-                return
+                return await call()
             except _BROKEN as error:
-                if attempt == self._retries or run.closed:
+                if attempt >= self._retries:
                     raise
                 logger.info("Shuffle %s: call to %s broke and is repeated: %s", run.id, address, error)
+            attempt += 1
             # The scheduler may find out meanwhile that the receiver is gone, and end the run.
             await run.wait_closed(pause)
-            if run.closed:
-                return
             pause = min(2 * pause, self._longest_pause)
+        raise ShuffleClosedError(f"Run {run.run_id} of shuffle {run.id} is over")
 
     async def _call(self, run: Run, address: str, batch: Sequence[Parcel]) -> None:
         call = self.client(address).open_upload("SendParcels")

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,8 +48,6 @@ _REMEMBERED = 10_000
 _PART_OF_MEMORY = 10
 """What part of the worker's memory limit each of the two buffers may have."""
 _THREADS = 4
-_PATIENCE = 60.0
-"""Seconds in which the scheduler notices that a worker is gone."""
 _GIVING_UP = (ShuffleClosedError, CommClosedError, TimeoutError)
 """Errors that a run which is over shows itself by, or one that will be as soon as a worker is known to be gone."""
 
@@ -153,6 +152,8 @@ class Shuffles:
         self._outbox = Outbox(channels, min(config.get_bytes("p2p.comm.buffer"), most))
         self._budget = ByteBudget(min(config.get_bytes("p2p.storage.buffer"), most))
         self._disk = bool(config.get("p2p.storage.disk"))
+        self._patience = 2 * (config.get_seconds("comm.timeouts.tcp") or 30.0)
+        """Seconds in which the scheduler notices that a worker cannot be reached."""
         self._runs: dict[str, Run] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         """By id of the shuffle: the latest run that is over."""
@@ -358,23 +359,24 @@ class Shuffles:
         if address == self._worker.address:
             await self.flush(run)
             return
-        client, request = self._outbox.client(address), pb.FlushShuffleRequest(run=run.message)
-        await self._outbox.repeated(
-            run, address, lambda: client.call("FlushShuffle", request, pb.FlushShuffleResponse, _CALL_SECONDS)
-        )
+        client = self._outbox.client(address)
+        request = pb.FlushShuffleRequest(run=run.message)
+        call = partial(client.call, "FlushShuffle", request, pb.FlushShuffleResponse, _CALL_SECONDS)
+        await self._outbox.repeat(run, address, call)
 
     async def flush(self, run: Run) -> None:
         """Wait until all that this worker sends in a run has arrived."""
         await run.flush()
 
     async def _after(self, run: Run, error: Exception) -> None:
-        """Give up a task because of an error: as one that is to run again if its run is over, or will be soon."""
+        """Give up a task because of an error. It is to run again, in another run."""
         if isinstance(error, CommClosedError | TimeoutError):
-            # The scheduler has yet to notice that a worker is gone.
-            await run.wait_closed(_PATIENCE)
-        if run.closed or isinstance(error, ShuffleClosedError):
-            raise Reschedule from None
-        raise error
+            # The scheduler may have yet to notice that a worker is gone.
+            await run.wait_closed(self._patience)
+        if not run.closed:
+            # All are there, but cannot reach each other. The scheduler counts how often.
+            await self._complain(run.id, run.run_id, str(error))
+        raise Reschedule from None
 
     async def _complain(self, shuffle_id: str, run_id: int, reason: str) -> None:
         request = pb.RestartShuffleRequest(
@@ -437,16 +439,23 @@ class Shuffles:
         Raises
         ------
         ShuffleClosedError
-            If the run is over.
+            If the run is over, or somebody could not be sent something.
         """
         run = self._known(message.shuffle_id, message.run_id)
         if run is not None:
-            await self.flush(run)
+            try:
+                await self.flush(run)
+            except (CommClosedError, TimeoutError) as error:
+                raise ShuffleClosedError(f"{self._worker.address} could not send everything: {error}") from None
 
-    async def close(self) -> None:
+    def end_all(self) -> None:
         """Forget all runs."""
         for run in list(self._runs.values()):
             self.end(run.id, run.run_id)
+
+    async def close(self) -> None:
+        """Forget all runs, and take part in no more."""
+        self.end_all()
         await self._outbox.close()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=_CLOSING_SECONDS)

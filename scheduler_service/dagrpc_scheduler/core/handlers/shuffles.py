@@ -37,6 +37,10 @@ def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
         task = state.tasks.get(key)
         if task is None or task.work is None:
             continue
+        for departed in state.remembered.values():
+            # What a worker brings that was removed is of no use either.
+            departed.results.pop(task, None)
+            departed.runs.pop(task, None)
         for worker in task.holders:
             discarded.setdefault(worker, []).append(key)
         if task.processing_on is not None:
