@@ -41,13 +41,13 @@ class Site:
 def site() -> Iterator[Site]:
     with (
         pytest.MonkeyPatch.context() as patch,
-        dask.config.set({"dagrpc.comm.timeouts.tcp": "1s"}),
+        dask.config.set({"dagrpc.comm.timeouts.tcp": "2s"}),
         LocalCluster(n_workers=0, silence_logs=50) as cluster,
         TcpProxy(cluster.scheduler_address) as proxy,
         Client(cluster, set_as_default=False) as witness,
         Client(proxy.address) as client,
     ):
-        patch.setenv("DAGRPC_COMM__TIMEOUTS__TCP", "1s")
+        patch.setenv("DAGRPC_COMM__TIMEOUTS__TCP", "2s")
         worker = ProxiedWorker(cluster.scheduler_address, "w")
         try:
             client.wait_for_workers(1, timeout=TIMEOUT)

@@ -17,7 +17,8 @@ from dagrpc._io.options import CONTROL_CHANNEL
 from dagrpc._util.versions import own_versions
 from dagrpc.v1 import client_session_pb2 as pb
 from dagrpc.v1 import common_pb2, graph_pb2, scheduler_service_pb2
-from tests.support.clusters import eventually, inc
+from dagrpc_worker.exits import ExitCode
+from tests.support.clusters import ProxiedWorker, eventually, inc
 from tests.support.tcp_proxy import TcpProxy
 
 SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
@@ -91,6 +92,42 @@ def test_a_client_that_is_cut_off_does_not_begin_anew(cluster: LocalCluster) -> 
         eventually(lambda: client.status == "closed")
         # Others are served.
         assert other.submit(sum, [1, 2, 3]).result(WAIT) == 6
+
+
+def test_a_worker_that_never_keeps_up_comes_back_and_ends_in_the_end(capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        dask.config.set({"dagrpc.scheduler.limits.worker-outbox": LIMIT // 4}),
+        LocalCluster(n_workers=0) as cluster,
+        Client(cluster) as client,
+    ):
+        worker = ProxiedWorker(cluster.scheduler_address, "slow")
+        try:
+            client.wait_for_workers(1, timeout=WAIT)
+            held = client.submit(inc, 1, key="held")
+            assert held.result(WAIT) == 2
+            futures: list[Any] = []
+            for number in range(3):
+                worker.to_scheduler.blackhole("down")
+                keys = [f"slow-{number}-{task}-{'x' * 500}" for task in range(1_000)]
+                futures += client.map(inc, range(1_000), key=keys, workers=["slow"])
+                eventually(lambda: not client.nthreads())
+                worker.to_scheduler.restore()
+                if number < 2:
+                    eventually(lambda: len(client.nthreads()) == 1)
+                    assert client.gather(futures) == [*range(1, 1_001)] * (number + 1)
+                    assert held.result(WAIT) == 2
+            assert worker.process.wait(WAIT) == ExitCode.CUT_OFF
+            log = capfd.readouterr().err
+            assert "cut off 3 times" in log
+            assert "dagrpc.scheduler.limits.worker-outbox" in log
+            # Another one does what is left.
+            other = ProxiedWorker(cluster.scheduler_address, "slow")
+            try:
+                assert client.gather(futures) == [*range(1, 1_001)] * 3
+            finally:
+                other.close()
+        finally:
+            worker.close()
 
 
 async def known(client: Client, name: str, expected: bool) -> None:

@@ -23,7 +23,7 @@ TIMEOUT = 60
 ALL = 1_000
 NAMES = ("a", "b", "c")
 SETTINGS = {
-    "DAGRPC_COMM__TIMEOUTS__TCP": "1s",
+    "DAGRPC_COMM__TIMEOUTS__TCP": "2s",
     # Half of what is shuffled does not fit in.
     "DAGRPC_P2P__COMM__BUFFER": "100 kB",
     "DAGRPC_P2P__COMM__MESSAGE_BYTES_LIMIT": "20 kB",
@@ -66,7 +66,7 @@ def site_with(grace: str) -> Iterator[Site]:
     workers: dict[str, ProxiedWorker] = {}
     with (
         pytest.MonkeyPatch.context() as patch,
-        dask.config.set({"dagrpc.comm.timeouts.tcp": "1s", "dagrpc.scheduler.worker-grace": grace}),
+        dask.config.set({"dagrpc.comm.timeouts.tcp": "2s", "dagrpc.scheduler.worker-grace": grace}),
         LocalCluster(n_workers=0, silence_logs=50) as cluster,
         Client(cluster) as client,
     ):
@@ -260,7 +260,7 @@ def test_connections_break_while_data_is_sent(site: Site, trace: Trace, shuffled
     trace.open("source")
     if how in ("cut", "blackhole", "up", "down"):
         with pytest.raises(TimeoutError):
-            wait(future, timeout=2)
+            wait(future, timeout=2.5)
         site.restore()
     assert right(future.result(timeout=TIMEOUT))
 
@@ -287,7 +287,7 @@ def test_connections_break_while_the_barrier_waits(site: Site, trace: Trace, shu
     eventually(lambda: barrier_runs(site))
     break_links(links, how)
     with pytest.raises(TimeoutError):
-        wait(future, timeout=2)
+        wait(future, timeout=2.5)
     site.restore()
     assert right(future.result(timeout=TIMEOUT))
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from dagrpc_scheduler.core.events import TaskOptions
-from tests.property.simulated_cluster import Work, value_of
+from tests.property.simulated_worker import Work, value_of
 
 DATA = ("data-0", "data-1")
 """Keys of data that clients put on workers: it cannot be computed again."""
@@ -170,6 +170,8 @@ def _make_action(choose: Random, keys: Sequence[str]) -> Action:
         (2, ("retire", number)),
         (4, ("join", 1 + number % 3, either)),
         (4, ("kill", number, either)),
+        (4, ("cut", number)),
+        (4, ("come_back", number)),
         (2, ("pause", number, either)),
         (1, ("restart",)),
     ]

@@ -2,7 +2,8 @@
 
 Everything that happens is chosen by one random generator, so that a seed and a script of actions name one history.
 Messages between two peers keep their order; messages of different peers do not. A connection may break at any moment:
-what was on its way is lost with it, and the worker is gone for the scheduler. Transfers between workers may be
+what was on its way is lost with it, and the worker is gone for the scheduler. The worker may live, go on with what it
+has, and register anew later, with what it holds. Transfers between workers may be
 refused, put off or broken, and find results missing that were dropped while they were under way.
 """
 
@@ -11,9 +12,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 from dagrpc_scheduler.core import effects
 from dagrpc_scheduler.core import events as scheduler_events
@@ -22,96 +21,11 @@ from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
-from dagrpc_worker.core.machine import WorkerCore
+from tests.property.simulated_worker import Running, SimulatedPool, SimulatedWorker, Transfer, value_of
 from tests.property.translation import STATUS, TO_CLIENT, order_of, report_of
 
 LONG = 3_000
 """Steps after which a cluster that is left alone should have come to rest."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a simulated task does; the opaque `work` of the cores."""
-
-    key: str
-    dependencies: tuple[str, ...]
-    failures: int = 0
-    """How often it fails before it succeeds."""
-    secedes: bool = False
-    reschedules: bool = False
-    """Whether it asks to be run elsewhere when it is run first."""
-    untransferable: bool = False
-    """Whether its result cannot be sent to another worker."""
-
-
-def value_of(key: str, values: Sequence[int]) -> int:
-    """Compute a task's result from those of its dependencies."""
-    return crc32(repr((key, tuple(values))).encode())
-
-
-@dataclass
-class Running:
-    """An execution on a thread."""
-
-    task: instructions.Execute
-    values: list[int]
-    """What it uses, read from the store when a thread took it up."""
-    start: float
-
-
-@dataclass
-class SimulatedPool:
-    """An executor: threads, and a queue before them."""
-
-    threads: int
-    queue: deque[instructions.Execute] = field(default_factory=deque)
-    running: list[Running] = field(default_factory=list)
-
-
-@dataclass
-class Transfer:
-    """Results on their way from one worker to another."""
-
-    source: str
-    target: SimulatedWorker
-    keys: Sequence[str]
-    served: dict[str, int] | None = None
-    """What the source gave; none yet before it was asked."""
-    untransferable: tuple[str, ...] = ()
-    deferred: tuple[str, ...] = ()
-
-
-class SimulatedWorker:
-    """A worker's core with a store, threads and timers."""
-
-    def __init__(self, address: str, nthreads: int, resources: dict[str, float], config: WorkerCoreConfig) -> None:
-        self.address = address
-        self.nthreads = nthreads
-        self.resources = resources
-        self.config = config
-        self.core = WorkerCore(address, nthreads, resources, config, validate=True)
-        self.alive = True
-        self.store: dict[str, int] = {}
-        self.untransferable: set[str] = set()
-        self.orders: deque[worker_events.Event] = deque()
-        """From the scheduler."""
-        self.inbox: deque[tuple[worker_events.Event, dict[str, int]]] = deque()
-        """From threads, transfers and timers; and data that is put here, which the store gets with the event."""
-        self.pools: dict[str, SimulatedPool] = {"": SimulatedPool(nthreads)}
-        self.seceded: list[Running] = []
-        self.retries: list[str] = []
-        self.log: list[tuple[tuple[worker_events.Event, ...], float, list[instructions.Instruction]]] = []
-
-    def busy(self) -> bool:
-        """Tell whether anything goes on here."""
-        working = any(pool.queue or pool.running for pool in self.pools.values())
-        return self.alive and bool(working or self.orders or self.inbox or self.seceded or self.retries)
-
-    def pool(self, executor: str) -> SimulatedPool:
-        """Give an executor."""
-        if executor not in self.pools:
-            self.pools[executor] = SimulatedPool(self.config.executors.get(executor, 1))
-        return self.pools[executor]
 
 
 class SimulatedClient:
@@ -140,7 +54,9 @@ class SimulatedCluster:
         """Workers by address, as far as the scheduler knows of them."""
         self.reports: dict[str, deque[scheduler_events.Event]] = {}
         """From each address; successive workers with one address follow each other there."""
-        self.joining: dict[str, deque[SimulatedWorker]] = {}
+        self.joining: dict[str, deque[tuple[SimulatedWorker, int]]] = {}
+        """Who is about to be known, with its session."""
+        self.known_sessions: dict[str, int] = {}
         self.clients: dict[str, SimulatedClient] = {}
         self.transfers: list[Transfer] = []
         self.attempts: dict[str, int] = {}
@@ -158,15 +74,57 @@ class SimulatedCluster:
         address = address or f"host{len(self.workers) // 2}:{len(self.workers)}"
         worker = SimulatedWorker(address, nthreads, resources, self.worker_config)
         self.workers.append(worker)
-        self.joining.setdefault(address, deque()).append(worker)
-        self.reports.setdefault(address, deque()).append(
-            scheduler_events.WorkerAdded(address, address, nthreads, address.split(":")[0], 0, resources)
-        )
+        self.reports.setdefault(address, deque())
+        self._introduce(worker, ())
         return worker
+
+    def _introduce(self, worker: SimulatedWorker, held: Sequence[tuple[str, int, int]]) -> None:
+        address = worker.address
+        self.joining.setdefault(address, deque()).append((worker, worker.session))
+        host, _, number = address.partition(":")
+        self.reports[address].append(
+            scheduler_events.WorkerAdded(
+                address,
+                address,
+                worker.nthreads,
+                host,
+                0,
+                worker.resources,
+                identity=f"{number}-{self.workers.index(worker)}".encode(),
+                held=held,
+            )
+        )
 
     def kill(self, worker: SimulatedWorker, *, reconnects: bool = False) -> None:
         """Let a worker's connection break: it and what was on its way are lost. It may come back empty-handed."""
         worker.alive = False
+        self._lose(worker)
+        if reconnects:
+            self.join(worker.nthreads, worker.resources, worker.address)
+
+    def cut(self, worker: SimulatedWorker) -> None:
+        """Let a worker's stream break for longer than it is waited for. The worker goes on with what it has."""
+        worker.cut = True
+        self._lose(worker)
+        arrived = self.random.randint(0, len(worker.orders))
+        while len(worker.orders) > arrived:
+            worker.orders.pop()
+
+    def come_back(self, worker: SimulatedWorker) -> None:
+        """Let a worker whose stream broke register anew, with what it holds."""
+        worker.cut = False
+        worker.session += 1
+        worker.orders.clear()
+        # What follows from that is told after what it holds.
+        said = self._let_handle(worker, [worker_events.SessionRenewed()])
+        self._introduce(worker, worker.core.view.holdings())
+        if worker.paused:
+            self.reports[worker.address].append(scheduler_events.WorkerStatusChanged(worker.address, "paused"))
+        for instruction in said:
+            self._carry_out(worker, instruction)
+
+    def _lose(self, worker: SimulatedWorker) -> None:
+        """Let the scheduler miss the last things that a worker said, and give it up."""
         self.kills += 1
         reports = self.reports[worker.address]
         said = [index for index, event in enumerate(reports) if getattr(event, "worker", "") == worker.address]
@@ -183,8 +141,6 @@ class SimulatedCluster:
         for put, _ in worker.inbox:
             if isinstance(put, worker_events.DataPut):
                 self.puts_failed.update(put.sizes)
-        if reconnects:
-            self.join(worker.nthreads, worker.resources, worker.address)
 
     def close(self, worker: SimulatedWorker) -> None:
         """Let a worker that holds nothing of its own leave. Data that somebody is just putting there is refused."""
@@ -231,12 +187,19 @@ class SimulatedCluster:
     def set_paused(self, worker: SimulatedWorker, paused: bool) -> None:
         """Let a worker run short of memory, or have some again."""
         worker.inbox.append((worker_events.Paused() if paused else worker_events.Resumed(), {}))
+        worker.paused = paused
+        if worker.cut:
+            return
         status = "paused" if paused else "running"
         self.reports[worker.address].append(scheduler_events.WorkerStatusChanged(worker.address, status))
 
     def alive(self) -> list[SimulatedWorker]:
         """Give the workers that are there."""
         return [worker for worker in self.workers if worker.alive]
+
+    def connected(self) -> list[SimulatedWorker]:
+        """Give those of them whose stream is not broken."""
+        return [worker for worker in self.alive() if not worker.cut]
 
     # What happens.
 
@@ -301,7 +264,8 @@ class SimulatedCluster:
             event = queue.popleft()
             batch.append(event)
             if isinstance(event, scheduler_events.WorkerAdded):
-                self.sessions[event.address] = self.joining[event.address].popleft()
+                self.sessions[event.address], session = self.joining[event.address].popleft()
+                self.known_sessions[event.address] = session
                 break
         if self.random.random() < 0.2:
             batch.append(scheduler_events.BalanceDue())
@@ -320,7 +284,8 @@ class SimulatedCluster:
             else:
                 order = order_of(effect)
                 worker = self.sessions[effect.worker]
-                if order is not None and worker.alive:
+                hears = worker.alive and not worker.cut and worker.session == self.known_sessions[effect.worker]
+                if order is not None and hears:
                     worker.orders.append(order)
         for event in batch:
             if isinstance(event, scheduler_events.DataAnnounced):
@@ -346,11 +311,14 @@ class SimulatedCluster:
                 if isinstance(event, worker_events.DataPut):
                     worker.store.update(values)
                 batch.append(event)
+        for instruction in self._let_handle(worker, batch):
+            self._carry_out(worker, instruction)
+
+    def _let_handle(self, worker: SimulatedWorker, batch: list[worker_events.Event]) -> list[instructions.Instruction]:
         worker.log.append((tuple(batch), self.now, []))
         result = worker.core.handle_batch(batch, self.now)
         worker.log[-1][2].extend(result)
-        for instruction in result:
-            self._carry_out(worker, instruction)
+        return result
 
     def _carry_out(self, worker: SimulatedWorker, instruction: instructions.Instruction) -> None:
         match instruction:
@@ -367,7 +335,10 @@ class SimulatedCluster:
                 worker.retries.append(instruction.worker)
             case _:
                 report = report_of(worker.address, instruction)
-                if report is not None:
+                if worker.cut:
+                    if isinstance(report, scheduler_events.ReplicasAdded):
+                        self.puts_failed.update(report.sizes)
+                elif report is not None:
                     self.reports[worker.address].append(report)
 
     def _withdraw(self, worker: SimulatedWorker, instruction: instructions.Withdraw) -> None:

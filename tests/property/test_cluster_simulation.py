@@ -66,6 +66,9 @@ class Play:
             self.cluster.run(pause)
             getattr(self, f"_{action[0]}")(*action[1:])
         # The trouble is over: from here on everything must go well.
+        for worker in self.cluster.alive():
+            if worker.cut:
+                self.cluster.come_back(worker)
         self.cluster.join(3, RESOURCES)
         for worker in self.cluster.alive():
             self.cluster.set_paused(worker, False)
@@ -170,7 +173,7 @@ class Play:
 
     def _retire(self, number: int) -> None:
         """Let a worker leave in good order, if it can."""
-        workers = [worker for worker in self.cluster.alive() if self.cluster.sessions.get(worker.address) is worker]
+        workers = [worker for worker in self.cluster.connected() if self.cluster.sessions.get(worker.address) is worker]
         if not workers:
             return
         leaving = workers[number % len(workers)]
@@ -209,9 +212,19 @@ class Play:
         self.cluster.join(nthreads, RESOURCES if with_resources else {})
 
     def _kill(self, number: int, reconnects: bool) -> None:
-        workers = self.cluster.alive()
+        workers = self.cluster.connected()
         if workers:
             self.cluster.kill(workers[number % len(workers)], reconnects=reconnects)
+
+    def _cut(self, number: int) -> None:
+        workers = self.cluster.connected()
+        if workers:
+            self.cluster.cut(workers[number % len(workers)])
+
+    def _come_back(self, number: int) -> None:
+        workers = [worker for worker in self.cluster.alive() if worker.cut]
+        if workers:
+            self.cluster.come_back(workers[number % len(workers)])
 
     def _pause(self, number: int, paused: bool) -> None:
         workers = self.cluster.alive()

@@ -10,7 +10,8 @@ from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_worker.core.config import WorkerCoreConfig
-from tests.property.simulated_cluster import SimulatedCluster, Work
+from tests.property.simulated_cluster import SimulatedCluster
+from tests.property.simulated_worker import Work
 
 TASKS = 40
 OPTIONS = (

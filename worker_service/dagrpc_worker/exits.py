@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     """There was no scheduler within its death timeout."""
     BUG = 70
     """It met a bug and closed."""
+    CUT_OFF = 71
+    """The scheduler cut it off several times, since it could not keep up."""
     RESTART = 75
     """The scheduler wants another in its place."""
     LOST_SCHEDULER = 76

@@ -33,6 +33,7 @@ _CODES = {
     EndKind.CLOSED: ExitCode.CLOSED,
     EndKind.RESTART: ExitCode.RESTART,
     EndKind.LOST: ExitCode.LOST_SCHEDULER,
+    EndKind.CUT_OFF: ExitCode.CUT_OFF,
     EndKind.FAILED: ExitCode.BUG,
 }
 

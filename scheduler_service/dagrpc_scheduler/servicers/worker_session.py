@@ -142,6 +142,8 @@ class WorkerSessionServicer:
             reason = _succession(hello, other)
             if reason:
                 other.tenure.end(reason)
+        if hello.returning:
+            self._service.sessions.workers_cut_off.check(hello.session_token, time.monotonic())
         self._check_free(hello)
         session: Session[effects.Effect] = Session(
             context,

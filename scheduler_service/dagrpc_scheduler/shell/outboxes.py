@@ -125,10 +125,7 @@ class Outboxes:
         if nbytes > limit:
             logger.warning("Worker %s is cut off: it does not read, and %d bytes wait for it", address, nbytes)
             reason = _too_far_behind("the worker", nbytes, limit, "worker-outbox")
-            if worker.tenure.away:
-                worker.tenure.end(f"it was cut off: {reason}")
-            else:
-                session.abort(reason)
+            self._service.sessions.cut_off_worker(worker, reason)
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True

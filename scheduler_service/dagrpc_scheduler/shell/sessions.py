@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from dagrpc._io.session import Session
 from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects
+from dagrpc_scheduler.shell.cut_offs import CutOffs
 from dagrpc_scheduler.shell.recent_minimum import RecentMinimum
 from dagrpc_scheduler.shell.tenure import Tenure
 
@@ -87,6 +89,8 @@ class Sessions:
         """Those of the clients, some of which may be away."""
         self._cut_off: dict[bytes, DagrpcError] = {}
         """Why clients were cut off, by their secrets."""
+        self.workers_cut_off = CutOffs()
+        """When workers were cut off."""
         self.stand_ins: dict[str, StandIn] = {}
         """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
 
@@ -103,6 +107,14 @@ class Sessions:
             tenure.end(f"it was cut off: {reason}")
         else:
             session.abort(reason)
+
+    def cut_off_worker(self, worker: WorkerConnection, reason: LimitReachedError) -> None:
+        """End a worker's session. It may come back, but not too soon, nor too often."""
+        self.workers_cut_off.note(worker.tenure.token, reason, time.monotonic())
+        if worker.tenure.away:
+            worker.tenure.end(f"it was cut off: {reason}")
+        else:
+            worker.session.abort(reason)
 
     def note_cut_off(self, token: bytes, reason: DagrpcError) -> None:
         """Remember why a client was cut off: it may come back without having heard of it."""

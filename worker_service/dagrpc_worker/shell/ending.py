@@ -15,6 +15,8 @@ class EndKind(enum.Enum):
     """The scheduler wants another in its place."""
     LOST = "lost"
     """The scheduler is gone."""
+    CUT_OFF = "cut off"
+    """The scheduler does not take it back, since it could not keep up."""
     FAILED = "failed"
     """A bug in the worker."""
 

@@ -24,7 +24,7 @@ from dagrpc._io.server import Server
 from dagrpc._io.transfer import WORKER_SERVICE
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
 from dagrpc._util.keys import decode_key
-from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core.config import WorkerCoreConfig
@@ -336,7 +336,9 @@ class WorkerService(ForTasks):
             homecoming = WorkerHomecoming(self, self._link, self._shared, self._inbox.take)
             await self._link.run(lambda message: self._inbox.take(self._commands.read(message)), homecoming)
         except (CommClosedError, DagrpcError, TimeoutError) as error:
-            self._begin_close(EndKind.LOST, str(error))
+            # Another process in its place may do better, but that is not to go on for ever.
+            kind = EndKind.CUT_OFF if isinstance(error, LimitReachedError) else EndKind.LOST
+            self._begin_close(kind, str(error))
         except Exception as error:
             self._on_bug(error)
 
@@ -483,7 +485,7 @@ class WorkerService(ForTasks):
             if self._starting is not None:
                 self._starting.cancel()
                 await asyncio.wait([self._starting])
-            if self.joined and end.kind is not EndKind.LOST:
+            if self.joined and end.kind not in (EndKind.LOST, EndKind.CUT_OFF):
                 self._link.send([GoodbyeReport(end.reason)])
                 await self._link.finish(_FINISH_TIMEOUT)
             await self._cleanup.aclose()
