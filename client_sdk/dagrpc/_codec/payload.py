@@ -14,7 +14,7 @@ from dagrpc.v1 import common_pb2
 PICKLE = "pickle"
 FAMILIES = "families"
 JSON = "json"
-_RAW = "raw"
+RAW = "raw"
 # Stands in the pickle of every future, and of every actor. A regular expression searches any buffer.
 _OURS = re.compile(rb"dagrpc\.")
 _RAW_FROM = 64 * 1024
@@ -31,7 +31,8 @@ def _decode_families(frames: Sequence[Buffer]) -> Any:
 _DECODERS: dict[str, Callable[[Sequence[Buffer]], Any]] = {
     PICKLE: pickle5.loads,
     JSON: lambda frames: json.loads(bytes(frames[0])),
-    _RAW: lambda frames: bytes(frames[0]),
+    # No copy if it has come as bytes, as a transfer brings it.
+    RAW: lambda frames: bytes(frames[0]),
     FAMILIES: _decode_families,
 }
 
@@ -57,7 +58,7 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
 
         return FAMILIES, encode_by(value, families)
     if type(value) is bytes and len(value) >= _RAW_FROM:
-        return _RAW, [value]
+        return RAW, [value]
     return PICKLE, pickle5.dumps(value)
 
 
@@ -92,7 +93,7 @@ def decode(encoding: str, frames: Sequence[Buffer], families: Sequence[str] | No
 
 def may_refer(encoding: str, frames: Sequence[Buffer]) -> bool:
     """Return whether there may be futures or actors in a value. Takes long if it is a long pickle."""
-    return encoding != _RAW and bool(frames) and _OURS.search(frames[0]) is not None
+    return encoding != RAW and bool(frames) and _OURS.search(frames[0]) is not None
 
 
 def to_payload(value: object, families: Sequence[str] = ()) -> common_pb2.Payload:

@@ -243,6 +243,8 @@ async def _complete(reader: TransferReader, asked: bool) -> list[ReceivedValue]:
                 await asyncio.to_thread(same_host.read_memory, reader.pid, reader.in_memory)
         except OSError as error:
             raise NotSameHostError(str(error)) from None
+    reader.in_memory.clear()
+    reader.finish()
     await compressed.decompress(reader.values)
     return reader.values
 

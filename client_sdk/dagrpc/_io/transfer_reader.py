@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dagrpc._codec.payload import RAW
 from dagrpc._io.chunk_wire import decode_part
 from dagrpc._util.buffers import Buffer
+from dagrpc._util.bytes_buffer import BytesBuffer
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2
 
@@ -46,9 +48,11 @@ class TransferReader:
         self.in_memory: list[tuple[int, memoryview]] = []
         """Address and buffer of each frame that is to be read from the sender's memory."""
         self._manifest_seen = False
-        self._targets: list[tuple[list[Buffer], int, int]] = []
-        """Where the coming frames go, last first: the value's list, the frame's place in it and its length."""
+        self._targets: list[tuple[ReceivedValue, int, int]] = []
+        """Where the coming frames go, last first: the value, the frame's place in it and its length."""
         self._buffer: memoryview | None = None
+        self._unfinished: list[tuple[ReceivedValue, int, BytesBuffer]] = []
+        """Frames that are to be `bytes`, and their places."""
         self._filled = 0
 
     def feed(self, data: bytes) -> None:
@@ -95,11 +99,25 @@ class TransferReader:
         value.frames = [_TAKEN_LATER] * len(lengths)
         for index, length in enumerate(lengths):
             if addresses and addresses[index]:
-                buffer = self._allocate(length)
+                buffer = self._buffer_for(value, index, length)
                 value.frames[index] = buffer
                 self.in_memory.append((addresses[index], buffer))
             elif length:
-                self._targets.append((value.frames, index, length))
+                self._targets.append((value, index, length))
+
+    def _buffer_for(self, value: ReceivedValue, index: int, length: int) -> memoryview:
+        if value.entry.encoding != RAW:
+            return self._allocate(length)
+        buffer = BytesBuffer(length)
+        self._unfinished.append((value, index, buffer))
+        return buffer.view
+
+    def finish(self) -> None:
+        """Have frames that are to be `bytes` be so. To be called once all is there, also what is in memory."""
+        for value, index, buffer in self._unfinished:
+            value.frames[index] = _TAKEN_LATER
+            value.frames[index] = buffer.finish()
+        self._unfinished.clear()
 
     def _chunk(self, offset: int, data: memoryview) -> None:
         if not self._manifest_seen or self.done:
@@ -110,23 +128,23 @@ class TransferReader:
         while position < length:
             if not self._targets:
                 raise InvalidRequestError("a transfer has more bytes than its manifest says")
-            frames, index, frame_length = self._targets[-1]
+            value, index, frame_length = self._targets[-1]
             available = length - position
             if self._buffer is None and frame_length <= _SMALL_FRAME and frame_length <= available:
                 # A buffer of its own, lest a small value keep a whole chunk alive; writable, as pickle promises.
-                frames[index] = bytearray(data[position : position + frame_length])
+                value.frames[index] = bytearray(data[position : position + frame_length])
                 position += frame_length
                 self._targets.pop()
                 continue
             if self._buffer is None:
-                self._buffer = self._allocate(frame_length)
+                self._buffer = self._buffer_for(value, index, frame_length)
                 self._filled = 0
             take = min(frame_length - self._filled, available)
             self._buffer[self._filled : self._filled + take] = data[position : position + take]
             self._filled += take
             position += take
             if self._filled == frame_length:
-                frames[index] = self._buffer
+                value.frames[index] = self._buffer
                 self._buffer = None
                 self._targets.pop()
         self.total_bytes += length

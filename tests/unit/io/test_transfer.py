@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagrpc._codec import payload
 from dagrpc._io.chunk_wire import encode_chunk
 from dagrpc._io.transfer import OutgoingValue, TransferReader, transfer_messages
+from dagrpc._util.bytes_buffer import BytesBuffer
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 
@@ -44,6 +47,29 @@ def test_frames_that_came_are_writable() -> None:
     reader = read(list(transfer_messages([OutgoingValue("k", "raw", [b"small", bytes(200_000)])])))
     for frame in reader.values[0].frames:
         memoryview(frame)[0] = 1
+
+
+@pytest.mark.parametrize("size", [100_000, 3 * 2**20 + 17])
+def test_bytes_come_as_bytes_without_a_copy(size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    reader = read(list(transfer_messages([OutgoingValue("k", *payload.encode(content))])))
+    before = memoryview(reader.values[0].frames[0])
+    address = np.frombuffer(before, "u1").ctypes.data
+    del before
+    reader.finish()
+    (frame,) = reader.values[0].frames
+    assert type(frame) is bytes
+    assert np.frombuffer(frame, "u1").ctypes.data == address
+    assert payload.decode("raw", [frame]) is frame
+    assert frame == content
+
+
+def test_bytes_that_somebody_looks_at_are_copied() -> None:
+    buffer = BytesBuffer(4)
+    part = buffer.view[1:3]
+    buffer.view[:] = b"abcd"
+    assert buffer.finish() == b"abcd"
+    part[0] = 0
 
 
 def test_values_that_are_not_sent_have_no_bytes() -> None:

@@ -279,11 +279,16 @@ class SpillingStore(DataStore):
                 if nbytes == _NOTHING:
                     break
                 freed += nbytes
+                # Not only at the end: the allocator keeps what is freed, and memory is short.
+                self._trim()
+        self._trim()
+        return freed
+
+    def _trim(self) -> None:
+        """Have the allocator give back what left memory, if that is worth it."""
         if self.released - self._trimmed_at > self._trim_from:
-            # The allocator keeps what is freed, and memory is short.
             self._trimmed_at = self.released
             trim()
-        return freed
 
     def _evict_one(self) -> int:
         """Move the least recently used result to a file. Return its size, or that there is none or no room."""

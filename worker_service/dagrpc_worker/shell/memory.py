@@ -31,7 +31,11 @@ _TRIM_PART = 20
 _UNUSED_PART = 32
 """What part of the limit buffers and the allocator may keep each for later use."""
 _TRIM_INTERVAL = 1.0
-"""Seconds after which it is asked in any case, while memory is short: what tasks used is not counted."""
+"""Seconds after which it is asked in any case, while there is more than the goal: what tasks used is not counted."""
+_TRIM_PAUSE = 20
+"""While memory is short it is asked all the time, but for so many times as long as it takes."""
+_SHORT = 0.005
+"""Up to so many seconds of it, a hop to a thread and back is not worth while."""
 
 
 class MemoryMonitor:
@@ -66,6 +70,7 @@ class MemoryMonitor:
         self._collected = 0.0
         self._trimmed_at = 0
         self._trimmed = 0.0
+        self._trim_seconds = 0.0
         receive_buffers.keep_at_most(limits.limit // _UNUSED_PART)
         malloc.keep_at_most(limits.limit // _UNUSED_PART)
 
@@ -83,15 +88,19 @@ class MemoryMonitor:
         if used > relaxed:
             if receive_buffers.give_back():
                 used = self._measure()
-            if used > relaxed and self._may_trim():
-                await asyncio.to_thread(allocator.trim)
+            if used > relaxed and self._may_trim(short=used > (limits.spill or relaxed)):
+                if self._trim_seconds < _SHORT:
+                    self._trim()
+                else:
+                    await asyncio.to_thread(self._trim)
                 used = self._measure()
         if limits.spill and isinstance(data, SpillingStore):
             # What else the process takes counts, too: tasks are to wait until results are on disk, not this loop only.
             if used > limits.spill:
                 data.allow(data.in_memory - (used - limits.goal))
             elif used <= limits.goal:
-                data.allow()
+                # Up to `spill`, and not only once it has been seen that there is more: results can come fast.
+                data.allow(data.in_memory + limits.spill - used)
         if limits.spill and used > limits.spill:
             used = await self._spill_and_decide(used)
         self._decide(used)
@@ -103,13 +112,21 @@ class MemoryMonitor:
             self._decide(self._measure())
         return spilling.result()
 
-    def _may_trim(self) -> bool:
-        """Tell whether the allocator may have enough free memory to be asked for it, and take note that it is."""
-        released, now = self._worker.data.released, time.monotonic()
-        if released - self._trimmed_at <= self._limits.limit // _TRIM_PART and now - self._trimmed < _TRIM_INTERVAL:
-            return False
-        self._trimmed_at, self._trimmed = released, now
-        return True
+    def _may_trim(self, short: bool) -> bool:
+        """Tell whether the allocator may have enough free memory to be asked for it."""
+        released = self._worker.data.released - self._trimmed_at
+        if released > self._limits.limit // _TRIM_PART:
+            return True
+        pause = min(self._trim_seconds * _TRIM_PAUSE, _TRIM_INTERVAL) if short else _TRIM_INTERVAL
+        return time.monotonic() - self._trimmed >= pause
+
+    def _trim(self) -> None:
+        """Have the allocator give back what is free. In a thread."""
+        self._trimmed_at = self._worker.data.released
+        begun = time.monotonic()
+        allocator.trim()
+        self._trimmed = time.monotonic()
+        self._trim_seconds = self._trimmed - begun
 
     def _spill(self, used: int) -> int:
         """Write results to disk, and return how much memory is in use then. In a thread."""
@@ -118,8 +135,7 @@ class MemoryMonitor:
             needed = used - goal
             freed = data.spill(lambda freed: freed >= needed)
             if freed:
-                self._trimmed_at = data.released
-                allocator.trim()
+                self._trim()
         used = self._measure()
         now = time.monotonic()
         if used > self._limits.spill and now - self._collected > _COLLECT_INTERVAL:
