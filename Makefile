@@ -54,7 +54,7 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 	@$(BIN)/python -m examples.flights.main $(ARGS)
 
 test: $(INSTALLED)  ## Run the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests)
 
 chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)
 	$(BIN)/python -m tests.chaos --total $(CHAOS_SECONDS) --summary build/chaos.md $(ARGS)

@@ -142,7 +142,7 @@ def test_after_the_grace_period_a_client_begins_anew(impatient: LocalCluster) ->
         Client(proxy.address) as client,
         Client(impatient, set_as_default=False) as watcher,
     ):
-        done, unfinished = client.submit(inc, 1), client.submit(time.sleep, 5, pure=False)
+        done, unfinished = client.submit(inc, 1), client.submit(time.sleep, 2, pure=False)
         assert done.result(timeout=60) == 2
         proxy.cut()
         meanwhile = client.submit(inc, 5)

@@ -185,7 +185,7 @@ def test_a_worker_whose_interpreter_is_held_is_vouched_for(impatient: Client, tm
     impatient.wait_for_workers(2, timeout=WAIT)
     workers = impatient.run(os.getpid)
     begun = tmp_path / "begun"
-    future = impatient.submit(hold, 9, str(begun), pure=False)
+    future = impatient.submit(hold, 6, str(begun), pure=False)
     assert future.result(timeout=WAIT) in workers.values()
     assert begun.read_text() == "begun\n", "it ran once"
     assert impatient.run(os.getpid) == workers

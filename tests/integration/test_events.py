@@ -231,6 +231,7 @@ def test_a_task_that_logs_very_much_is_held_up_rather_than_lose_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "_BACKLOG", 10)
+    monkeypatch.setattr(link, "_FIRST_PAUSE", 0.001)
 
     def task() -> None:
         for number in range(2_000):

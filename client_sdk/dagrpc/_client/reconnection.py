@@ -23,6 +23,8 @@ _NOTICE = 0.5
 """Seconds within which it is noticed that the session's stream broke, once calls fail."""
 _ATTEMPT = 5.0
 """Seconds for one attempt."""
+_SHORTEST_ATTEMPT = 0.2
+"""Seconds for one that would be over before."""
 
 
 class Reconnection:
@@ -90,8 +92,10 @@ class Reconnection:
                 self._give_up(f"for more than {grace:g} s, for which it keeps what a client wants")
             if away > patience or await self._is_gone():
                 return None
+            # None lasts much longer than what it is made within: that is over, too, while one is under way.
+            left = (grace if kept else patience) - (time.monotonic() - begun)
             try:
-                async with asyncio.timeout(_ATTEMPT):
+                async with asyncio.timeout(min(max(left, _SHORTEST_ATTEMPT), _ATTEMPT)):
                     return await self._attempt(session, kept)
             except (CommClosedError, NotReadyError, TimeoutError) as error:
                 logger.debug("The scheduler at %s cannot be reached: %s", client.address, error)
