@@ -15,6 +15,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Have a worker run a task."""
     state.run_id = run_id = state.run_id + 1
     task.run_id = run_id
+    state.runs[run_id] = task
     task.avoid = None
     cost = expected_cost(task, worker, state.config)
     worker.processing[task] = cost
@@ -33,7 +34,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
             worker.address,
             task.key,
             run_id,
-            task.priority,
+            (*task.rank, task.order),
             task.work,
             task.shared,
             state.shared.news_for(worker, task.shared) if task.shared else (),
@@ -47,6 +48,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
 def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Take note that a worker has nothing to do with the run of a task any more."""
     cost = worker.processing.pop(task)
+    del state.runs[task.run_id]
     task.processing_on = None
     if worker.long_running:
         worker.long_running.pop(task, None)

@@ -149,21 +149,23 @@ def slots(nthreads: int, saturation: float) -> int:
 class GraphRecord:
     """A graph of which a part was seen and the last part was not."""
 
-    __slots__ = ("generation", "graph_id", "reason", "refused", "shared", "tasks")
+    __slots__ = ("alone", "generation", "graph_id", "reason", "refused", "shared", "tasks")
 
     def __init__(self, graph_id: str, generation: float) -> None:
         """Make a graph without tasks."""
         self.graph_id = graph_id
         self.generation = generation
         """All its parts have the same."""
-        self.tasks: dict[TaskState, None] = {}
-        """Tasks that are kept, needed or not, until the last part has come."""
+        self.tasks: list[TaskState] = []
+        """Tasks that are kept, needed or not, until the last part has come; and some that were, and were cancelled."""
         self.shared: dict[bytes, None] = {}
         """Digests of shared values that are kept likewise."""
         self.refused = ""
         """Why a part was refused, and therefore all later ones are; empty: none was."""
         self.reason = ""
         """See `RejectGraph.reason`."""
+        self.alone: tuple[GraphRecord, ...] = (self,)
+        """The tuple of just this graph, shared by all the tasks that only it pins."""
 
 
 class ClientState:

@@ -70,7 +70,7 @@ class CoreConfig:
     """Whether clients share the cluster fairly, rather than by priority and age of what they submitted."""
     fair_share_weights: Mapping[str, float] = field(default_factory=dict)
     """Weights of clients by name; 1 for all others."""
-    story_length: int = 100_000
+    story_length: int = 1_000
     """How many transitions are remembered."""
     options_remembered: int = 1_000
     """How many different task options are remembered with the workers that they allow."""

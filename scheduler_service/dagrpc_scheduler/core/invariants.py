@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
-from dagrpc_scheduler.core.cluster import DISCONNECTED, WorkerState
+from dagrpc_scheduler.core.cluster import DISCONNECTED, GraphRecord, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from dagrpc_scheduler.core.model import (
@@ -39,10 +40,12 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
     _require(not state.ready, "ready tasks are left", state.ready)
     _require(not state.complete_graphs, "complete graphs are left", state.complete_graphs)
     _require(not state.refresh, "refreshes are left", state.refresh)
+    records = [record for client in state.clients.values() for record in client.graphs.values()]
+    pinned = {record: frozenset(record.tasks) for record in records}
     for key, task in state.tasks.items():
         _require(task.key == key, "wrong key", task, key)
         _check_links(state, task)
-        _check_needs(state, task)
+        _check_needs(task, pinned)
         _check_state(state, task)
     _check_collections(state)
     _check_workers(state)
@@ -51,6 +54,7 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
     _check_shared(state)
     _check_expected(state)
     _check_steals(state)
+    _check_runs(state)
     if filled:
         _check_filled(state)
 
@@ -78,11 +82,13 @@ def _check_links(state: SchedulerState, task: TaskState) -> None:
         _require(task in client.wants, "a client does not know that it wants a task", task, client)
 
 
-def _check_needs(state: SchedulerState, task: TaskState) -> None:
+def _check_needs(task: TaskState, pinned: Mapping[GraphRecord, frozenset[TaskState]]) -> None:
     waiters = sum(dependent.state in ACTIVE for dependent in task.dependents or ())
     _require(task.waiters == waiters, "wrong number of waiters", task, task.waiters, waiters)
-    pins = sum(task in record.tasks for client in state.clients.values() for record in client.graphs.values())
-    _require(task.pins == pins, "wrong number of pins", task, task.pins, pins)
+    _require(len(set(task.pins)) == len(task.pins), "pinned twice by one graph", task)
+    for record in task.pins:
+        _require(record in pinned, "pinned by a graph that is complete, or gone", task, record)
+        _require(task in pinned[record], "a graph does not know that it pins a task", task, record)
     needed = is_needed(task)
     if task.state in ACTIVE or task.state == MEMORY:
         _require(needed, "not needed, but not released", task)
@@ -118,6 +124,11 @@ def _check_state(state: SchedulerState, task: TaskState) -> None:
     if name == ERRED and task.error is not None and task.error.origin_key != task.key:
         failed = any(dependency.state == ERRED for dependency in task.dependencies)
         _require(failed, "blames a dependency, and none is in error", task)
+
+
+def _check_runs(state: SchedulerState) -> None:
+    runs = {task.run_id: task for task in state.tasks.values() if task.state == PROCESSING}
+    _require(state.runs == runs, "wrong collection of runs", state.runs, runs)
 
 
 def _check_collections(state: SchedulerState) -> None:
@@ -189,7 +200,8 @@ def _check_clients(state: SchedulerState) -> None:
             _require(client in task.wanted_by, "a task does not know who wants it", task, client)
         for record in client.graphs.values():
             for task in record.tasks:
-                _require(state.tasks.get(task.key) is task, "pinned, but not live", task, client)
+                live = state.tasks.get(task.key) is task
+                _require(live or record not in task.pins, "pinned, but not live", task, client)
 
 
 def _check_groups(state: SchedulerState) -> None:

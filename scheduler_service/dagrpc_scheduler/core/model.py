@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from dagrpc_scheduler.core.events import TaskOptions
 
 if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import ClientState, WorkerState
+    from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
 
 StateName: TypeAlias = Literal[
     "released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten"
@@ -115,9 +115,10 @@ class TaskState:
         "missing",
         "nbytes",
         "options",
+        "order",
         "pins",
-        "priority",
         "processing_on",
+        "rank",
         "retries",
         "run_id",
         "shared",
@@ -137,7 +138,8 @@ class TaskState:
         shared: tuple[bytes, ...],
         options: TaskOptions,
         dependencies: Sequence[TaskState],
-        priority: Priority,
+        rank: tuple[float, float],
+        order: float,
     ) -> None:
         """Make a task in state released that nobody needs yet."""
         self.key = key
@@ -149,8 +151,10 @@ class TaskState:
         self.options = options
         self.dependencies = dependencies
         """Tasks whose results it uses, each once; all of them are live as long as this one is."""
-        self.priority = priority
-        """Lower runs first."""
+        self.rank = rank
+        """What the user asked for, negative, and the generation. All tasks of a part that have the same share it."""
+        self.order = order
+        """Place among those of the same rank."""
         self.state: StateName = RELEASED
         self.dependents: dict[TaskState, None] | None = None
         """Live tasks that use its result."""
@@ -158,8 +162,8 @@ class TaskState:
         """While waiting: how many of its dependencies are not in memory."""
         self.waiters = 0
         """How many of its dependents are in an active state."""
-        self.pins = 0
-        """In how many graphs that have not arrived completely it is."""
+        self.pins: tuple[GraphRecord, ...] = ()
+        """Graphs that have not arrived completely, of which it is a part."""
         self.wanted_by: tuple[ClientState, ...] = ()
         self.holders: tuple[WorkerState, ...] = ()
         """Workers that hold the result, in the order in which they got it."""
@@ -176,6 +180,11 @@ class TaskState:
         self.error: ErrorRecord | None = None
         self.avoid: WorkerState | None = None
         """The worker on which it asked to be run elsewhere."""
+
+    @property
+    def priority(self) -> Priority:
+        """Lower runs first. Made when it is asked for: a task waits long, and is assigned once."""
+        return (*self.rank, self.order)
 
     def __repr__(self) -> str:
         """Show key and state."""

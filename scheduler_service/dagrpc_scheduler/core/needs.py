@@ -21,15 +21,25 @@ LOST_DEPENDENCIES: Final = "lost dependencies"
 
 def want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
     """Have a client want a task, and tell it at once what has become of the task already."""
-    if task not in client.wants:
-        client.wants[task] = None
-        task.wanted_by = (*task.wanted_by, client) if task.wanted_by else client.alone
+    note_want(client, task)
     if task.state == RELEASED:
         state.recommendations.append((task, WAITING))
     elif task.state == MEMORY:
         state.effects.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes))
     elif task.error is not None and task.state == ERRED:
         state.effects.append(ReportErred(client.name, task.key, task.error.failure, task.error.origin_key))
+
+
+def note_want(client: ClientState, task: TaskState) -> None:
+    """Have a client want a task."""
+    # A task knows as well who wants it, and is at hand.
+    if not task.wanted_by:
+        task.wanted_by = client.alone
+    elif client not in task.wanted_by:
+        task.wanted_by = (*task.wanted_by, client)
+    else:
+        return
+    client.wants[task] = None
 
 
 def stop_wanting(state: SchedulerState, client: ClientState, task: TaskState) -> None:
@@ -43,12 +53,15 @@ def stop_wanting(state: SchedulerState, client: ClientState, task: TaskState) ->
 def unpin(state: SchedulerState, record: GraphRecord) -> None:
     """Keep the tasks of a graph no longer for its sake."""
     for task in record.tasks:
-        task.pins -= 1
-    for task in record.tasks:
-        release_unneeded(state, task)
+        pins = task.pins
+        if record in pins:
+            task.pins = () if len(pins) == 1 else tuple([other for other in pins if other is not record])
+            release_unneeded(state, task)
     for digest in record.shared:
         state.shared.release(digest, state.effects)
-    record.tasks = {}
+    # Else only the garbage collector could remove it.
+    record.alone = ()
+    record.tasks = []
     record.shared = {}
 
 
@@ -133,16 +146,6 @@ def _drop_wants(state: SchedulerState, doomed: dict[TaskState, TaskState], reaso
                 consequence = f"it depends on {root.key!r}: {message or reason}"
                 effects.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
         task.wanted_by = ()
-        if task.pins:
-            _forget_pins(state, task)
+        task.pins = ()
     for task in doomed:
         release_unneeded(state, task)
-
-
-def _forget_pins(state: SchedulerState, task: TaskState) -> None:
-    for client in state.clients.values():
-        for record in client.graphs.values():
-            record.tasks.pop(task, None)
-    for record in state.complete_graphs:
-        record.tasks.pop(task, None)
-    task.pins = 0

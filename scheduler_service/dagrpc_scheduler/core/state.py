@@ -58,6 +58,7 @@ class SchedulerState:
         "rooms",
         "run_id",
         "running",
+        "runs",
         "shared",
         "spans",
         "steals",
@@ -107,6 +108,8 @@ class SchedulerState:
         """Why the last workers that were lost are gone, by address, the one that was lost first first."""
         self.running: dict[WorkerState, None] = {}
         """Those that are given tasks."""
+        self.runs: dict[int, TaskState] = {}
+        """Tasks in state processing by their latest assignments: reports find them here, among few, not among all."""
         self.total_nthreads = 0
         """Threads of those."""
         self.loads = LoadIndex(load_of)

@@ -317,3 +317,19 @@ def test_insertion_breaks_ties() -> None:
     scheduler = Scheduler()
     scheduler.submit(dict.fromkeys("badc", ""), wanted="badc", orders=dict.fromkeys("badc", 0))
     assert [effect.key for effect in of_type(ComputeTask, scheduler.worker(A, 4))] == list("badc")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_part_is_taken_as_a_whole_though_its_first_tasks_need_lost_data(last: bool) -> None:
+    scheduler = Scheduler([A])
+    scheduler.scatter("s", A)
+    scheduler.submit({"y": "s"})
+    scheduler.finish("y")
+    scheduler.release("s")
+    graph = {"base": "", "first": "base s", "second": "first", "third": "base second"}
+    effects = scheduler.submit(graph, wanted=["first", "second", "third"], graph_id="g", last=last)
+    assert sorted(report.key for report in of_type(ReportCancelled, effects)) == ["first", "second", "third"]
+    kept = {} if last else {"base": "processing"}
+    assert scheduler.states() == {"s": "released", "y": "memory", **kept}
+    scheduler.submit({"end": ""}, graph_id="g")
+    assert scheduler.states() == {"s": "released", "y": "memory", "end": "processing"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrpc_scheduler.core import events, machine
-from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.cluster import GraphRecord, WorkerState
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.invariants import InvariantViolation, check
 from dagrpc_scheduler.core.machine import ImpossibleTransition
@@ -109,7 +109,8 @@ def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], 
     ("change", "message"),
     [
         (set_attribute("waiters", 2), "wrong number of waiters"),
-        (set_attribute("pins", 1), "wrong number of pins"),
+        (set_attribute("pins", GraphRecord("g", 0).alone), "pinned by a graph that is complete"),
+        (lambda s, task: s.core.state.runs.clear(), "wrong collection of runs"),
         (set_attribute("missing", 1), "counts missing dependencies"),
         (set_attribute("dependents", {}), "a dependency does not know its dependent|an empty collection"),
         (set_attribute("error", ErrorRecord("boom", "x")), "in error iff there is a reason"),

@@ -263,7 +263,7 @@ def test_a_rescheduled_root_task_goes_to_another_worker() -> None:
 
 def make_task(priority: float) -> TaskState:
     group = TaskGroup("g", TaskPrefix("g", -1.0))
-    task = TaskState(f"x-{priority}", group, "work", (), events.NO_OPTIONS, (), (priority,))
+    task = TaskState(f"x-{priority}", group, "work", (), events.NO_OPTIONS, (), (0.0, 0.0), priority)
     task.state = QUEUED
     return task
 
@@ -281,11 +281,33 @@ def test_a_queue_is_in_order_of_priority_whatever_the_order_of_arrival() -> None
     tasks = [make_task(priority) for priority in (5, 7, 1, 6, 9, 2, 9, 0)]
     for task in tasks:
         queue.push(task)
-    assert [task.priority[0] for task in queue.tasks()] == [0, 1, 2, 5, 6, 7, 9, 9]
+    assert [task.order for task in queue.tasks()] == [0, 1, 2, 5, 6, 7, 9, 9]
     taken = [take(queue) for _ in tasks]
-    assert [task.priority[0] for task in taken if task] == [0, 1, 2, 5, 6, 7, 9, 9]
+    assert [task.order for task in taken if task] == [0, 1, 2, 5, 6, 7, 9, 9]
     assert taken[-2:] == [tasks[4], tasks[6]]
     assert take(queue) is None
+
+
+def test_of_equal_priorities_the_first_to_come_leaves_first() -> None:
+    queue = TaskQueue()
+    early, late, last = make_task(9), make_task(5), make_task(9)
+    for task in (early, late):
+        queue.push(task)
+    early.state = "released"
+    queue.left(early)
+    assert queue.first() is late
+    # The run is empty by now, and what it had got to still tells what goes to it.
+    second = make_task(5)
+    for task in (second, last, make_task(7), make_task(7)):
+        queue.push(task)
+    assert queue.tasks()[:2] == [late, second]
+    order = [take(queue) for _ in range(queue.size)]
+    assert order[:2] == [late, second]
+    assert [task.order for task in order if task] == [5, 5, 7, 7, 9]
+    # An empty queue begins anew.
+    queue.push(second)
+    queue.push(late)
+    assert not queue._heap
 
 
 def test_a_queue_does_not_keep_what_has_left_it() -> None:

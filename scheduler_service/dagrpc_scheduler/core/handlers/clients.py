@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.cluster import ClientState
 from dagrpc_scheduler.core.effects import ReportCancelled
@@ -22,6 +24,10 @@ from dagrpc_scheduler.core.keys import group_name
 from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
 from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES, abandon, abandon_lost_data, stop_wanting, want
 from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.loop import carry_out
+
+_AT_ONCE: Final = 32
+"""How many tasks are released before those that nobody needs are forgotten: few enough for the processor's cache."""
 
 
 def client_added(state: SchedulerState, event: ClientAdded) -> None:
@@ -71,12 +77,13 @@ def keys_released(state: SchedulerState, event: KeysReleased) -> None:
         return
     if state.expected:
         expected.forget(state, client, event.keys)
-    tasks = state.tasks
-    wants = client.wants
-    for key in event.keys:
-        task = tasks.get(key)
-        if task is not None and task in wants:
+    recommendations = state.recommendations
+    # All are looked up first: the processor waits for memory less often if it is asked for much at a time.
+    for task in list(map(state.tasks.get, event.keys)):
+        if task is not None and client in task.wanted_by:
             stop_wanting(state, client, task)
+            if len(recommendations) >= _AT_ONCE:
+                carry_out(state)
 
 
 def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
@@ -126,7 +133,7 @@ def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bo
 
 def _others_upload(task: TaskState, client: ClientState) -> bool:
     """Tell whether a task belongs to a graph of another client of which more parts are to come."""
-    return task.pins > sum(task in record.tasks for record in client.graphs.values()) if task.pins else False
+    return any(client.graphs.get(record.graph_id) is not record for record in task.pins)
 
 
 def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
@@ -178,7 +185,7 @@ def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
 def _new_data(state: SchedulerState, key: str) -> TaskState:
     name = group_name(key)
     group = state.groups.get(name) or state.group(name)
-    task = state.tasks[key] = TaskState(key, group, None, (), NO_OPTIONS, (), (0.0, state.generation, 0))
+    task = state.tasks[key] = TaskState(key, group, None, (), NO_OPTIONS, (), (0.0, state.generation), 0)
     group.size += 1
     group.live += 1
     group.counts[RELEASED] += 1

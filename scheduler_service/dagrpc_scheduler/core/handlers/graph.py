@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from dagrpc_scheduler.core import expected
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.effects import RejectGraph
-from dagrpc_scheduler.core.events import GraphSubmitted, NewTask
+from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
 from dagrpc_scheduler.core.keys import group_name
-from dagrpc_scheduler.core.model import RELEASED, WAITING, TaskState, is_lost
-from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES, release_unneeded, unpin, want
+from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES, note_want, release_unneeded, unpin, want
 from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.loop import transition
 
+_COMING: Final = ACTIVE | {MEMORY}
+"""States of a dependency that is there, or is being computed already."""
 _SOONER = 0.01
 """By how much the generation of a graph that a task submits is below that of the task."""
 _NAMED = 5
@@ -24,8 +30,10 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         return
     record = client.graphs.get(event.graph_id)
     problem, reason = (record.refused, record.reason) if record is not None else ("", "")
+    known: dict[str, TaskState] = {}
     if not problem:
-        problem, reason = _find_problem(state, event)
+        known = _find_known(state, event)
+        problem, reason = _find_problem(state, event, known)
     if problem:
         _refuse(state, client, event, problem, reason)
         return
@@ -33,7 +41,9 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     generation = record.generation if record is not None else _generation(state, event)
     for digest, value in event.shared.items():
         state.shared.offer(digest, value)
-    tasks = [_take(state, spec, generation) for spec in event.tasks]
+    if record is None and not event.last:
+        record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
+    tasks = _take_all(state, client, event, known, generation, None if event.last else record)
     if state.fair is not None:
         state.fair.now = state.now
         state.fair.submitted([task.key for task in tasks], client.name, event.submitter, state.tasks)
@@ -41,13 +51,12 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         expected.came(state, tasks)
     if event.has_spans:
         _note_spans(state, event, tasks)
-    for spec, task in zip(event.tasks, tasks, strict=True):
-        if spec.wanted:
-            want(state, client, task)
     if not event.last:
-        if record is None:
-            record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
-        _pin(state, record, tasks, event)
+        assert record is not None
+        for digest in event.shared:
+            if digest not in record.shared:
+                record.shared[digest] = None
+                state.shared.acquire(digest)
     else:
         if record is not None:
             del client.graphs[event.graph_id]
@@ -78,22 +87,66 @@ def _generation(state: SchedulerState, event: GraphSubmitted) -> float:
     submitter = state.tasks.get(event.submitter) if event.submitter else None
     if submitter is not None:
         # Before those that were submitted together with it: else all of these would begin, and wait for theirs, first.
-        return submitter.priority[1] - _SOONER
+        return submitter.rank[1] - _SOONER
     if state.now - state.generation_start >= event.fifo_timeout:
         state.generation += 1
         state.generation_start = state.now
     return state.generation
 
 
-def _take(state: SchedulerState, spec: NewTask, generation: float) -> TaskState:
-    """Return the task that a part speaks of; make it if it is new."""
+def _take_all(
+    state: SchedulerState,
+    client: ClientState,
+    event: GraphSubmitted,
+    known: Mapping[str, TaskState],
+    generation: float,
+    pinned_by: GraphRecord | None,
+) -> list[TaskState]:
+    """Return the tasks that a part speaks of; make the new ones. All that can be done for one is done at once.
+
+    A part of a large graph does not fit into the processor's cache: to look at its tasks again costs as much as to do
+    something with them. `pinned_by` keeps them, and has them computed, until its last part says what they are for.
+    """
+    taken: list[TaskState] = []
+    options: TaskOptions | None = None
+    rank = (0.0, generation)
+    for spec in event.tasks:
+        if spec.options is not options:
+            options = spec.options
+            rank = (0.0 - options.priority, generation)
+        task = known.get(spec.key) if known else None
+        if task is None:
+            task = _make(state, spec, rank)
+        elif is_lost(task):
+            _adopt(state, task, spec)
+        taken.append(task)
+        if pinned_by is not None and pinned_by not in task.pins:
+            task.pins = (*task.pins, pinned_by) if task.pins else pinned_by.alone
+            pinned_by.tasks.append(task)
+        if task.state != RELEASED:
+            if spec.wanted:
+                want(state, client, task)
+        elif spec.wanted or pinned_by is not None:
+            if spec.wanted:
+                note_want(client, task)
+            _begin(state, task)
+    return taken
+
+
+def _begin(state: SchedulerState, task: TaskState) -> None:
+    """Have a released task wait: at once, if that concerns nothing but what it depends on."""
+    for dependency in task.dependencies:
+        if dependency.state not in _COMING:
+            # That might have tasks cancelled and forgotten which others refer to that are still to be taken.
+            state.recommendations.append((task, WAITING))
+            return
+    transition(state, task, WAITING)
+
+
+def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> TaskState:
+    """Make a task."""
     tasks = state.tasks
     key = spec.key
-    task = tasks.get(key)
-    if task is not None:
-        if is_lost(task):
-            _adopt(state, task, spec)
-        return task
     name = group_name(key)
     group = state.groups.get(name) or state.group(name)
     names = spec.dependencies
@@ -102,10 +155,7 @@ def _take(state: SchedulerState, spec: NewTask, generation: float) -> TaskState:
         if len(names) > 1:
             names = tuple(dict.fromkeys(names))
         dependencies = tuple([tasks[name] for name in names])
-    options = spec.options
-    task = TaskState(
-        key, group, spec.work, spec.shared, options, dependencies, (0.0 - options.priority, generation, spec.order)
-    )
+    task = TaskState(key, group, spec.work, spec.shared, spec.options, dependencies, rank, spec.order)
     tasks[key] = task
     group.size += 1
     group.live += 1
@@ -141,20 +191,6 @@ def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
         state.shared.acquire(digest)
 
 
-def _pin(state: SchedulerState, record: GraphRecord, tasks: list[TaskState], event: GraphSubmitted) -> None:
-    """Keep the tasks of a part, and compute them, until the last part says what they are for."""
-    for task in tasks:
-        if task not in record.tasks:
-            record.tasks[task] = None
-            task.pins += 1
-        if task.state == RELEASED and not task.wanted_by:
-            state.recommend(task, WAITING)
-    for digest in event.shared:
-        if digest not in record.shared:
-            record.shared[digest] = None
-            state.shared.acquire(digest)
-
-
 def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str, reason: str) -> None:
     tasks = state.tasks
     keys = [spec.key for spec in event.tasks if spec.wanted and tasks.get(spec.key) not in client.wants]
@@ -165,7 +201,17 @@ def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, p
         record.refused, record.reason = problem, reason
 
 
-def _find_problem(state: SchedulerState, event: GraphSubmitted) -> tuple[str, str]:
+def _find_known(state: SchedulerState, event: GraphSubmitted) -> dict[str, TaskState]:
+    """Return the tasks of a part that there are already, by key. Nearly always there are none."""
+    tasks = state.tasks
+    keys = [spec.key for spec in event.tasks]
+    # Many in one go: one search among all tasks for each of the keys, which waits for memory, is as long as the rest.
+    if tasks.keys().isdisjoint(keys):
+        return {}
+    return {key: tasks[key] for key in keys if key in tasks}
+
+
+def _find_problem(state: SchedulerState, event: GraphSubmitted, known: Mapping[str, TaskState]) -> tuple[str, str]:
     """Return why a part cannot be taken, and `RejectGraph.reason`; empty: it can."""
     tasks = state.tasks
     shared = state.shared.values
@@ -178,14 +224,12 @@ def _find_problem(state: SchedulerState, event: GraphSubmitted) -> tuple[str, st
         for name in spec.dependencies:
             if name not in seen and name not in tasks:
                 missing.setdefault(name, key)
-        known = tasks.get(key)
-        if known is None:
-            if spec.work is None:
-                return f"the task {key!r} has no work", ""
-        else:
-            conflict = _conflict(known, spec)
+        if key in known:
+            conflict = _conflict(known[key], spec)
             if conflict:
                 return conflict, ""
+        elif spec.work is None:
+            return f"the task {key!r} has no work", ""
         for digest in spec.shared:
             if digest not in event.shared and digest not in shared:
                 return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}", ""

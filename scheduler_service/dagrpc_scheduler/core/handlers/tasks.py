@@ -18,10 +18,9 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     worker = state.workers.get(event.worker)
     if worker is None:
         return
-    key = event.key
-    task = state.tasks.get(key)
-    if task is None or task.processing_on is not worker or task.run_id != event.run_id:
-        _stale_result(state, task, worker, key)
+    task = state.runs.get(event.run_id)
+    if task is None or task.key != event.key or task.processing_on is not worker:
+        _stale_result(state, state.tasks.get(event.key), worker, event.key)
         return
     prefix = task.group.prefix
     nbytes = task.nbytes = event.nbytes
@@ -80,8 +79,8 @@ def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
 
 def _running(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
     """Return the task that a report is about, unless it is about a run that was given up."""
-    task = state.tasks.get(event.key)
-    if task is None or task.run_id != event.run_id or task.processing_on is None:
+    task = state.runs.get(event.run_id)
+    if task is None or task.key != event.key or task.processing_on is None:
         return None
     return task if task.processing_on.address == event.worker else None
 

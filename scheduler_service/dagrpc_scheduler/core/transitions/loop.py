@@ -15,7 +15,7 @@ from dagrpc_scheduler.policies.load import FULL
 from dagrpc_scheduler.policies.placement import choose
 from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
 
-_PRIORITY: Final = attrgetter("priority")
+_PRIORITY: Final = attrgetter("rank", "order")
 
 
 class ImpossibleTransition(Exception):
@@ -43,13 +43,19 @@ def transition(state: SchedulerState, task: TaskState, finish: StateName) -> Non
         state.story.tell((state.now, task.key, start, finish, address, state.stimulus))
 
 
+def carry_out(state: SchedulerState) -> None:
+    """Carry out all recommendations, and those that they lead to."""
+    recommendations = state.recommendations
+    while recommendations:
+        task, finish = recommendations.popleft()
+        transition(state, task, finish)
+
+
 def settle(state: SchedulerState) -> None:
     """Carry out all recommendations, and those that they lead to, and place the tasks that have become ready."""
-    recommendations = state.recommendations
     while True:
-        while recommendations:
-            task, finish = recommendations.popleft()
-            transition(state, task, finish)
+        if state.recommendations:
+            carry_out(state)
         if state.complete_graphs:
             unpin(state, state.complete_graphs.pop())
         elif state.stranded:
