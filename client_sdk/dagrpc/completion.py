@@ -406,6 +406,8 @@ class as_completed:
             value = inline_value(state, future._client)
             if value is not NOT_HERE:
                 return future, value
+        if state.status not in (ERROR, CANCELLED):
+            # It is fetched; or, lost since it was done, waited for again.
             client = future._client
             assert client is not None
             values = yield from values_of(client, [state], "skip", None, self._deadline)

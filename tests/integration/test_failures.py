@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagrpc import Client, KilledWorker, LocalCluster, RemoteTaskError, wait
+from dagrpc import Client, KilledWorker, LocalCluster, RemoteTaskError, as_completed, wait
 
 
 def inc(x: int) -> int:
@@ -75,6 +75,22 @@ def test_worker_killed_while_it_holds_results(client: Client) -> None:
     total = client.submit(sum, futures)
     assert total.result(timeout=60) == sum(range(1, 51))
     assert client.gather(futures) == list(range(1, 51))
+
+
+def slow_array(number: int) -> np.ndarray:
+    time.sleep(0.5)
+    return np.full(100_000, number)
+
+
+@pytest.mark.parametrize("raise_errors", [True, False])
+def test_results_lost_before_they_are_yielded_are_waited_for_again(client: Client, raise_errors: bool) -> None:
+    futures = client.map(slow_array, range(4), pure=False)
+    completed = as_completed(futures, with_results=True, raise_errors=raise_errors, timeout=60)
+    wait(futures, timeout=60)
+    worker = next(address for address, keys in client.has_what().items() if keys)
+    os.kill(pid_of(client, worker), signal.SIGKILL)
+    wait_until(lambda: "lost" in {future.status for future in futures})
+    assert sorted(int(result[0]) for _, result in completed) == [0, 1, 2, 3]
 
 
 def test_worker_killed_while_it_sends_data(client: Client) -> None:
