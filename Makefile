@@ -17,6 +17,8 @@ CHAOS_SECONDS ?= 3600
 
 # What is checked for types, strictly; tests are free to leave them out.
 TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks
+# Clusters are many processes: where Python is told to write no bytecode, each would compile all of it anew.
+COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_service deploy tests
 # Where distributed is, which tests/parity compares with.
 PEER := build/parity
 PROTOS := $(sort $(wildcard protos/dagrpc/v1/*.proto))
@@ -46,6 +48,7 @@ $(INSTALLED): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing dagrpc and its development tools in $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(COMPILE)
 	@touch $@
 
 install: $(INSTALLED)  ## Make .venv and install the project in it
@@ -54,6 +57,7 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 	@$(BIN)/python -m examples.flights.main $(ARGS)
 
 test: $(INSTALLED)  ## Run the whole test suite
+	@$(COMPILE)
 	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests)
 
 chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)

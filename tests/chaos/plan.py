@@ -17,7 +17,8 @@ _FIRST = 0.5
 _GAPS = (0.4, 2.4)
 _SECONDS = {"kill": (0.0, 0.0), "stop": (0.3, 4.0), "cut": (0.0, 4.0), "delay": (1.0, 4.0)}
 _LONG = 20.0
-"""Longer than `worker-ttl` of these runs: the scheduler gives such a worker up, and then it is back."""
+"""Longer than `worker-ttl` of these runs: the scheduler gives such a worker up, and then it is back. A client is not
+stopped for so long: its session would be over if its connection broke meanwhile, and what it wanted given up."""
 _LONG_ONES = 0.06
 
 
@@ -82,7 +83,7 @@ def draw(seed: int, seconds: float, what: tuple[str, ...] = ALL) -> list[Fault]:
     while now < seconds:
         kind, target = (first.pop() if first else chance.choice(what)).split()
         lasting = chance.uniform(*_SECONDS[kind])
-        if kind == "stop" and chance.random() < _LONG_ONES and now + _LONG < seconds:
+        if kind == "stop" and chance.random() < _LONG_ONES and target != "client" and now + _LONG < seconds:
             lasting = _LONG
         silent = kind == "cut" and chance.random() < 0.3
         plan.append(Fault(now, kind, target, chance.randrange(1000), lasting, silent))

@@ -135,7 +135,10 @@ def futures(client: Client, chance: random.Random, tally: Tally) -> None:
     count = chance.randrange(40, 120)
     squares = client.map(square, range(count), seconds=chance.choice([0.01, 0.05]), pure=False)
     tally.tasks += count
-    found = sorted(result for _, result in as_completed(squares, with_results=True, timeout=PATIENCE))
+    found = [result for _, result in as_completed(squares, with_results=True, timeout=PATIENCE)]
+    for failure in (result for result in found if isinstance(result, BaseException)):
+        raise failure
+    found.sort()
     _check("as_completed", found, [number * number for number in range(count)])
     level: list[Future[int]] = list(squares)
     while len(level) > 1:
