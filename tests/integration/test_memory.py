@@ -45,7 +45,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def spilled(client: Client) -> float:
-    return sum(worker["metrics"].get("spilled_bytes", 0) for worker in client.scheduler_info()["workers"].values())
+    metrics = [worker["metrics"] for worker in client.scheduler_info()["workers"].values()]
+    return sum(found["spilled_bytes"]["memory"] for found in metrics if found)
 
 
 def block(number: int, size: int = 8 * MIB) -> np.ndarray:

@@ -24,6 +24,23 @@ def test_call_stack(client: Any) -> None:
     future.cancel()
 
 
+def test_metrics_of_workers(client: Any) -> None:
+    future = client.submit(inc, 1, pure=False)
+    assert future.result(timeout=60) == 2
+    (worker,) = client.who_has(future)[future.key]
+    deadline = time.monotonic() + 60
+    metrics: dict[str, Any] = {}
+    while time.monotonic() < deadline and not metrics.get("managed_bytes"):
+        time.sleep(0.05)
+        metrics = client.scheduler_info()["workers"][worker]["metrics"]
+    assert metrics["task_counts"]["memory"] >= 1
+    assert metrics["spilled_bytes"] == {"memory": 0, "disk": 0}
+    names = {"incoming_bytes", "incoming_count", "outgoing_bytes", "outgoing_count"}
+    assert {name: metrics["transfer"][name] for name in names} == dict.fromkeys(names, 0)
+    assert metrics["memory"] > 1_000_000
+    assert {"cpu", "num_fds"} <= set(metrics)
+
+
 def test_profile(client: Any) -> None:
     client.submit(nap, 1.5, pure=False).result(timeout=60)
     deadline = time.monotonic() + 60

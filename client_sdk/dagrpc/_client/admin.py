@@ -10,6 +10,7 @@ from typing import Any
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Deadline
+from dagrpc._client.worker_metrics import described
 from dagrpc._codec.calls import encode_call_request, result_of
 from dagrpc._io.channels import ServiceClient
 from dagrpc._util.keys import Key, decode_key
@@ -101,7 +102,7 @@ def _worker_info(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:
         "memory_limit": worker.memory_limit,
         "last_seen": worker.last_seen,
         "services": dict(worker.services),
-        "metrics": dict(worker.metrics),
+        "metrics": described(worker.metrics),
         "status": status,
         "nanny": worker.nanny or None,
         "pid": worker.pid,

@@ -441,6 +441,7 @@ class WorkerService(ForTasks):
             "transfers_incoming": view.gathers,
             "transfers_incoming_bytes": view.gathers_nbytes,
             "transfers_outgoing": self._data_servicer.slots.active,
+            "transfers_outgoing_bytes": self._data_servicer.slots.budget.used,
         }
 
     # --- ending --------------------------------------------------------------------------------------------------
