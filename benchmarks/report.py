@@ -23,7 +23,7 @@ INTRODUCTION = """\
 `make bench` wrote this page. It measures dagrpc beside `distributed`, once as it comes and once with its queuing of
 root tasks off (`distributed.scheduler.worker-saturation: inf`). Each has a virtual environment of its own and runs two
 workers with one thread each on this one machine. The contenders alternate; figures are medians over {rounds} rounds.
-Both are compiled beforehand, distributed by its installation.
+Both have the same versions of what dask uses, and are compiled beforehand, distributed by its installation.
 
 A ratio is dagrpc's figure divided by the other's in the same round: its median over the rounds, and the lowest and
 highest. For times (ms, s) less is better, for rates (tasks/s, MiB/s) more. "Asked" is the bound that the project set

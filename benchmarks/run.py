@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 PEER_ENVIRONMENT = BUILD / "bench-distributed"
 PEER_REQUIREMENTS = ("distributed==2026.8.0", "dask[array,dataframe]==2026.8.0")
+# What dask imports if it is there: a worker's first task on an array takes twice as long with all of them.
+ALIKE = ("numpy", "pandas", "pyarrow", "scipy", "xarray")
 # The longest leg, all small tasks with distributed as it comes, takes about a minute on two cores.
 LEG_SECONDS = 900
 QUICK_DIVISOR = 10
@@ -51,17 +54,27 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
+def peer_requirements() -> list[str]:
+    """Return what distributed's environment is to have: other packages as they are in this one."""
+    found = list(PEER_REQUIREMENTS)
+    for name in ALIKE:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name}=={metadata.version(name)}")
+    return found
+
+
 def make_peer_environment() -> Path:
     """Return the interpreter of distributed's environment; makes the environment when it is not there yet."""
     stamp = PEER_ENVIRONMENT / ".installed"
-    wanted = "\n".join(PEER_REQUIREMENTS)
+    requirements = peer_requirements()
+    wanted = "\n".join(requirements)
     python = python_of(PEER_ENVIRONMENT)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
-    print(f"installing {', '.join(PEER_REQUIREMENTS)} in {PEER_ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
+    print(f"installing {', '.join(requirements)} in {PEER_ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEER_ENVIRONMENT)], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, *PEER_REQUIREMENTS], check=True)
+    subprocess.run([*install, *requirements], check=True)
     stamp.write_text(wanted, encoding="utf-8")
     return python
 
