@@ -303,7 +303,7 @@ def all_keep_something(client: Client) -> bool:
 
 
 def runs_begun(client: Client) -> int:
-    begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles._shuffles._last_run)
+    begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
     return begun
 
 

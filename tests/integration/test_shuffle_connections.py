@@ -58,7 +58,7 @@ class Site:
         return self.statuses() == dict.fromkeys(NAMES, "running")
 
     def runs_begun(self) -> int:
-        begun: int = self.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles._shuffles._last_run)
+        begun: int = self.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
         return begun
 
 

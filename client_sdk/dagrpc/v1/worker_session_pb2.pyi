@@ -92,7 +92,7 @@ class WorkerHello(_message.Message):
     def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., returning: _Optional[bool] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "resumed", "grace_seconds")
+    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "resumed", "grace_seconds", "last_shuffle_run")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +100,7 @@ class WorkerWelcome(_message.Message):
     RECORDING_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_SHUFFLE_RUN_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     name: str
     inline_limit: int
@@ -107,7 +108,8 @@ class WorkerWelcome(_message.Message):
     recording: int
     resumed: _common_pb2.Resumption
     grace_seconds: float
-    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ...) -> None: ...
+    last_shuffle_run: int
+    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ..., last_shuffle_run: _Optional[int] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
     __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event", "holdings")

@@ -75,7 +75,8 @@ class Shuffles:
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         """By id of the shuffle."""
-        self._last_run = 0
+        self.last_run = 0
+        """The run that began last, of all shuffles."""
 
     def join(self, shuffle_id: str, barrier: str, task: str, worker: str, available: Collection[str]) -> Run:
         """Have a worker take part in a shuffle.
@@ -103,8 +104,8 @@ class Shuffles:
         if not run.run_id:
             if not available:
                 raise Closed(f"there are no workers for the outputs of shuffle {shuffle_id}")
-            self._last_run += 1
-            run.run_id = self._last_run
+            self.last_run += 1
+            run.run_id = self.last_run
             run.first_sender = task
             run.barrier_seen = False
             run.workers = tuple(available)

@@ -185,6 +185,7 @@ class WorkerSessionServicer:
                 recording=self._service.records.recording,
                 resumed=resumed,
                 grace_seconds=connection.tenure.grace,
+                last_shuffle_run=self._service.shuffles.last_run if resumed is None else 0,
             )
         )
 

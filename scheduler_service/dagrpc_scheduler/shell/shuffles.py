@@ -32,6 +32,11 @@ class ShuffleCoordination:
         self.runs = self._shuffles.runs
         """What there is, by id of the shuffle. Empty most of the time: then nothing needs to be reviewed."""
 
+    @property
+    def last_run(self) -> int:
+        """The run that began last, of all shuffles."""
+        return self._shuffles.last_run
+
     # --- what workers ask for ------------------------------------------------------------------------------------
 
     def join(self, request: pb.JoinShuffleRequest) -> pb.JoinShuffleResponse:

@@ -147,6 +147,8 @@ class StandIn:
         self.address = ""
         self.before_welcome: Callable[[str], Awaitable[None]] | None = None
         """Called with a worker's address before the worker is told that it is known."""
+        self.last_shuffle_run = 0
+        """The run of a shuffle that began last."""
         self._inline_limit = inline_limit
         self._heartbeat_interval = heartbeat_interval
         self._changed = asyncio.Event()
@@ -188,7 +190,10 @@ class StandIn:
             context, lambda batch: batch, worker_session_pb2.ComputeRequest, f"worker {hello.address}"
         )
         welcome = worker_session_pb2.WorkerWelcome(
-            scheduler_id="stand-in", name=hello.name, inline_limit=self._inline_limit
+            scheduler_id="stand-in",
+            name=hello.name,
+            inline_limit=self._inline_limit,
+            last_shuffle_run=self.last_shuffle_run,
         )
         worker = JoinedWorker(hello, session)
         self.workers[hello.address] = worker

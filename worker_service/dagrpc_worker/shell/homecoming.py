@@ -144,6 +144,7 @@ class WorkerHomecoming:
             stream, welcome = await greet(link.client, _introduction(hello, held))
         self._check(welcome)
         session.attach(stream, 0)
+        worker.shuffles.registered(welcome.last_shuffle_run)
         link.go_on(session, stream, welcome)
         logger.info("Worker %s has registered again, with %d results", worker.address, len(held))
 

@@ -316,6 +316,7 @@ class WorkerService(ForTasks):
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._runner.recorder.follow(welcome.recording)
+        self.shuffles.registered(welcome.last_shuffle_run)
         self.joined = True
         spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats, again=True)

@@ -154,6 +154,9 @@ class Shuffles:
         self._disk = bool(config.get("p2p.storage.disk"))
         self._patience = 2 * (config.get_seconds("comm.timeouts.tcp") or 30.0)
         """Seconds in which the scheduler notices that a worker cannot be reached."""
+        self._before = sys.maxsize
+        """The latest run in which another process may have kept data at this address. Before this one is registered:
+        any may be."""
         self._runs: dict[str, Run] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         """By id of the shuffle: the latest run that is over."""
@@ -191,6 +194,7 @@ class Shuffles:
         owner = passed.workers[owner_of(output, spec.count, len(passed.workers))]
         try:
             if owner == self._worker.address:
+                self._check_own(spec.id, passed.run_id)
                 run = self._known(spec.id, passed.run_id)
                 return run.store.read(output) if run is not None else []
             return self._on_loop(self._fetch(spec.id, passed.run_id, owner, output))
@@ -421,6 +425,7 @@ class Shuffles:
 
     async def keep(self, message: pb.ShuffleRun, parcels: Sequence[Parcel]) -> None:
         """Keep parcels that another worker sent."""
+        self._check_own(message.shuffle_id, message.run_id)
         for parcel in parcels:
             if self._disk and self._budget.exhausted:
                 await self._loop.run_in_executor(self._threads, self._make_room)
@@ -428,6 +433,7 @@ class Shuffles:
 
     async def output(self, message: pb.ShuffleRun, output: int) -> list[Piece]:
         """Return the pieces of an output for another worker."""
+        self._check_own(message.shuffle_id, message.run_id)
         run = self._known(message.shuffle_id, message.run_id)
         if run is None:
             return []
@@ -442,11 +448,24 @@ class Shuffles:
             If the run is over, or somebody could not be sent something.
         """
         run = self._known(message.shuffle_id, message.run_id)
-        if run is not None:
+        if run is None:
+            self._check_own(message.shuffle_id, message.run_id)
+        else:
             try:
                 await self.flush(run)
             except (CommClosedError, TimeoutError) as error:
                 raise ShuffleClosedError(f"{self._worker.address} could not send everything: {error}") from None
+
+    def registered(self, last_run: int) -> None:
+        """Take note that the worker is registered: what came of runs up to this one was another process's to keep."""
+        self._before = last_run
+
+    def _check_own(self, shuffle_id: str, run_id: int) -> None:
+        """Raise if what was sent to this address in a run may have been sent to another process."""
+        if run_id <= self._before:
+            raise ShuffleClosedError(
+                f"Run {run_id} of shuffle {shuffle_id} began before the worker at {self._worker.address} registered"
+            )
 
     def end_all(self) -> None:
         """Forget all runs."""
