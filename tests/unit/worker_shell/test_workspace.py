@@ -77,3 +77,12 @@ def test_ports(text: str, ports: tuple[int, int]) -> None:
 def test_no_ports(text: str) -> None:
     with pytest.raises(ValueError, match="port"):
         parse_ports(text)
+
+
+def test_closing_removes_what_was_left_behind_meanwhile(tmp_path: Path) -> None:
+    workspace = Workspace(str(tmp_path))
+    stale = workspace.space / "worker-stale"
+    stale.mkdir()
+    (workspace.space / "worker-stale.lock").touch()
+    workspace.close()
+    assert list(workspace.space.iterdir()) == []

@@ -68,12 +68,14 @@ class Workspace:
         return count
 
     def close(self) -> None:
-        """Remove the directory. Blocking."""
+        """Remove the directory, and what others left behind since this one began. Blocking."""
         if self._lock is not None or not self._locks:
             _remove(self.path)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        # The last of a cluster may find a directory of one that was killed just before.
+        self.purge_stale()
 
 
 def _lock_of(path: Path) -> Path:
