@@ -20,7 +20,6 @@ from dagrpc._client.coordinating import Coordination
 from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.state import KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
-from dagrpc._client.waiting import hand_over
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.credentials import Credentials
@@ -388,7 +387,6 @@ class ClientSession:
                     finished(done.key, done.type_name, done.nbytes, payload_of(done))
                 elif kind is not None:
                     self._on_event(kind, getattr(event, kind))
-        hand_over()
 
     def _on_event(self, kind: str, event: Any) -> None:
         table = self.table

@@ -91,23 +91,6 @@ class Deadline:
         return TimeoutError(f"{what} within {self.timeout:g} s")
 
 
-class _Handover:
-    """Whether a thread was woken that waits for the interpreter now."""
-
-    due = False
-
-
-def hand_over() -> None:
-    """Let a thread that was woken go on at once. To be called by the loop's thread when it has handled a message.
-
-    It would keep the interpreter until it waits for something itself, a twentieth of the time that a short call takes.
-    """
-    if _Handover.due:
-        _Handover.due = False
-        # Gives up the interpreter's lock, and takes it again.
-        time.sleep(0)
-
-
 class Gate:
     """Opens once, for whoever waits in a thread or on an event loop."""
 
@@ -126,7 +109,6 @@ class Gate:
         self.is_open = True
         if self._latch is not None:
             self._latch.release()
-            _Handover.due = True
         elif self._loop is not None:
             # The loop may have been closed meanwhile: then nobody waits.
             with contextlib.suppress(RuntimeError):
