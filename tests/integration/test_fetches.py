@@ -150,6 +150,26 @@ def test_large_values_go_another_way_where_memory_cannot_be_read(
     assert asked_for == ["large", "large", "huge", "huge"]
 
 
+def test_memory_that_turns_out_not_to_be_readable_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, asked_for: list[str]
+) -> None:
+    def refuse(pid: int, buffers: Any) -> None:
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(same_host, "read_memory", refuse)
+    monkeypatch.setattr(transfer, "_closed_ways", set())
+
+    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+        lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)
+        got = await asyncio.gather(*(fetch(fetcher, address, "x") for _ in range(5)))
+        assert [value_of(found["x"])[-1] for found in got] == [2**17 - 1] * 5
+        assert len(fetcher._links) == 1
+        await all_given_back(lab)
+
+    with_fetcher(body)
+    assert asked_for == ["x"] * 5
+
+
 def test_memory_that_nobody_says_is_read_is_kept_as_long_as_the_stream() -> None:
     async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)

@@ -66,7 +66,13 @@ class _Serving:
 
     async def _send_later(self, number: int, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> None:
         """Answer with what is large, and encoded away from the loop."""
-        self._send(number, await asyncio.to_thread(self._data.encode_all, chosen, families), True)
+        try:
+            self._send(number, await asyncio.to_thread(self._data.encode_all, chosen, families), True)
+        except Exception:
+            logger.exception("A fetch failed")
+            # Asked the other way, the peer is told why.
+            self._release(number)
+            self._refuse(number, pb.FETCH_REFUSAL_TOO_LARGE)
 
     def _send(self, number: int, values: Sequence[OutgoingValue], here: bool) -> None:
         manifest = transfer.whole_manifest(values, here)

@@ -134,12 +134,16 @@ class _Link:
 
     async def read(self, answer: pb.Fetched) -> list[ReceivedValue]:
         """Return the results in an answer."""
-        values = await transfer.read_whole(answer.manifest)
-        if answer.manifest.pid:
-            # The sender keeps its memory as it is as long as the stream is there.
-            if self._ended or self._stream.done():
-                raise CommClosedError(f"{self.peer} ended the transfer while its memory was being read")
-            self.session.send(answer.number)
+        from_memory = bool(answer.manifest.pid)
+        try:
+            values = await transfer.read_whole(answer.manifest)
+        finally:
+            # Also if it cannot be read: the sender would keep it, and a place among its transfers, for minutes.
+            if from_memory:
+                self.session.send(answer.number)
+        # The sender keeps its memory as it is as long as the stream is there.
+        if from_memory and (self._ended or self._stream.done()):
+            raise CommClosedError(f"{self.peer} ended the transfer while its memory was being read")
         return values
 
     def on_message(self, message: pb.FetchDataResponse) -> None:
