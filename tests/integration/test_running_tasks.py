@@ -18,8 +18,8 @@ WAIT = 60.0
 
 def spin(began: str, stopped: str) -> None:
     """Run for ever, in Python; tell by files when it begins and how it ends."""
-    Path(began).touch()
     try:
+        Path(began).touch()
         while True:
             sum(range(1000))
     except TaskInterrupted:

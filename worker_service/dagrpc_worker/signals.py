@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 
 _ECHO = 1.0
-"""A SIGTERM so soon after the first is the same one: a service manager sends it to nanny and worker, and the nanny
-passes it on."""
+"""Seconds. A SIGTERM so soon after the first is the same one: a service manager sends it to nanny and worker, and the
+nanny passes it on. One so soon after SIGINT may have been sent before it: the kernel delivers what is pending by
+number, not by time."""
 
 
 class StopSignals:
@@ -31,7 +32,7 @@ class StopSignals:
     >>> signals.take(signal.SIGTERM, now=10.1)
     >>> signals.take(signal.SIGTERM, now=15.0)
     received SIGTERM again
-    >>> signals.take(signal.SIGTERM, now=16.0)
+    >>> signals.take(signal.SIGTERM, now=16.5)
     143
     """
 
@@ -45,18 +46,19 @@ class StopSignals:
         self._close = close
         self._leave = leave
         self._draining_since: float | None = None
-        self._closing = False
+        self._closing_since: float | None = None
 
     def take(self, number: signal.Signals, now: float) -> None:
         """Take a signal that came at this time, in seconds."""
-        if self._closing:
-            self._leave(128 + number)
+        if self._closing_since is not None:
+            if number != signal.SIGTERM or now - self._closing_since > _ECHO:
+                self._leave(128 + number)
         elif self._draining_since is None and number == signal.SIGTERM:
             self._draining_since = now
             self._drain(f"received {number.name}")
         elif number == signal.SIGINT or self._draining_since is None or now - self._draining_since > _ECHO:
             again = " again" if self._draining_since is not None and number == signal.SIGTERM else ""
-            self._closing = True
+            self._closing_since = now
             self._close(f"received {number.name}{again}")
 
 

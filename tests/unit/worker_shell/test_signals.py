@@ -19,9 +19,12 @@ TERM, INT = signal.SIGTERM, signal.SIGINT
         ([(TERM, 0.0), (TERM, 0.5)], ["drain"]),
         ([(TERM, 0.0), (TERM, 2.0)], ["drain", "close"]),
         ([(TERM, 0.0), (INT, 0.1)], ["drain", "close"]),
-        ([(TERM, 0.0), (TERM, 2.0), (TERM, 2.1)], ["drain", "close", 143]),
+        ([(TERM, 0.0), (TERM, 2.0), (TERM, 2.1)], ["drain", "close"]),
+        ([(TERM, 0.0), (TERM, 2.0), (TERM, 4.0)], ["drain", "close", 143]),
         ([(INT, 0.0)], ["close"]),
         ([(INT, 0.0), (INT, 0.1)], ["close", 130]),
+        # Sent the other way round, and delivered by number.
+        ([(INT, 0.0), (TERM, 0.0)], ["close"]),
         ([(INT, 0.0), (TERM, 5.0)], ["close", 143]),
     ],
 )
