@@ -1,4 +1,4 @@
-"""Run the whole suite: what starts no clusters with several files at once, then the rest, one after the other.
+"""Run the whole suite: what needs no machine to itself with several files at once, then the rest, one after the other.
 
 The last line has the sum of both, in pytest's words.
 """
@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 # The longest first, so that no process has one of them left when the others are done.
-_ALONGSIDE = ("tests/property", "tests/unit", "tests/lint")
+_ALONGSIDE = ("tests/property", "tests/contract", "tests/parity", "tests/unit", "tests/lint")
 _SEVERAL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 

@@ -72,7 +72,7 @@ def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: s
         wait(x, timeout=200)
         assert x.nbytes >= 4 * 2 * LIMIT * 0.95
         until(lambda: spilled(client) > 2 * LIMIT)
-        total = x.rechunk((40, columns // 10)).sum()
+        total = x.rechunk((16, columns // 4)).sum()
         assert client.compute(total).result(200) == rows * columns * (rows * columns - 1) // 2
         del x, total
         until(lambda: not spill_files(client))

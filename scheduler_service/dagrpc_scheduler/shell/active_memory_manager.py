@@ -7,7 +7,7 @@ import importlib
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -326,13 +326,9 @@ class ActiveMemoryManagerExtension:
             raise failure
         return plan.is_full
 
-    def new_plan(self, exempt: Collection[str] | None = None, limit: int | None = None) -> ReplicaPlan:
-        """Return a plan in which nothing is decided yet.
-
-        `exempt` are keys of results of which no copy is dropped; by default those that somebody is copying.
-        """
-        held = self._held if exempt is None else exempt
-        return ReplicaPlan(self.service.core.state, lambda: measured(self.service, self.measure), held, limit)
+    def new_plan(self, limit: int | None = None) -> ReplicaPlan:
+        """Return a plan in which nothing is decided yet. It drops no copy of what somebody is copying."""
+        return ReplicaPlan(self.service.core.state, lambda: measured(self.service, self.measure), self._held, limit)
 
     def follow(self, plan: ReplicaPlan, word: str) -> None:
         """Have done what was decided."""

@@ -106,8 +106,8 @@ class _Copying:
         return left
 
     def drop_surplus(self, tasks: Iterable[TaskState]) -> None:
-        """Have the copies beyond those that were asked for dropped."""
-        plan = self._service.memory_manager.new_plan(exempt=())
+        """Have the copies beyond those that were asked for dropped, but for what somebody else is copying just now."""
+        plan = self._service.memory_manager.new_plan()
         workers = set(self._workers())
         for task in tasks:
             surplus = len(workers.intersection(task.holders)) - self._copies
@@ -160,8 +160,8 @@ async def replicate(
             if patience.is_over(left):
                 raise NoWorkersError(f"{left} copies of {len(tasks)} results did not arrive within {PATIENCE:g} s")
             await asyncio.sleep(_LOOK)
-        if copies and delete:
-            copying.drop_surplus(tasks)
+    if copies and delete:
+        copying.drop_surplus(tasks)
     return [key for key in dict.fromkeys(keys) if key not in found]
 
 
