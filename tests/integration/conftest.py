@@ -54,3 +54,19 @@ def process_cluster() -> Iterator[LocalCluster]:
     """A cluster of separate processes of the test's own."""
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def quiet_cluster() -> Iterator[LocalCluster]:
+    """Three workers in this process, with a memory manager that does not run by itself."""
+    with dask.config.set({"distributed.scheduler.active-memory-manager.start": False}):
+        cluster = LocalCluster(n_workers=3, threads_per_worker=1, processes=False, memory_limit=0)
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def quiet(quiet_cluster: LocalCluster) -> Iterator[Client]:
+    """A client of it."""
+    with Client(quiet_cluster) as client:
+        yield client

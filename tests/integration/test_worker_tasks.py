@@ -22,7 +22,7 @@ from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue
 from dagrpc.v1 import data_pb2, failure_pb2, graph_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
 from dagrpc_worker.core.config import WorkerCoreConfig
-from dagrpc_worker.shell import service
+from dagrpc_worker.shell import core_config
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
 WAIT = 20.0
@@ -264,7 +264,7 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(kind: 
 def test_a_peer_that_stops_sending_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: type[HangingPeer]) -> None:
     monkeypatch.setitem(config.DEFAULTS, "comm.timeouts.tcp", "0.3 s")
     # The pauses between its attempts would only be waited for.
-    monkeypatch.setattr(service, "WorkerCoreConfig", partial(WorkerCoreConfig, retry_delay_limit=0.05))
+    monkeypatch.setattr(core_config, "WorkerCoreConfig", partial(WorkerCoreConfig, retry_delay_limit=0.05))
 
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")

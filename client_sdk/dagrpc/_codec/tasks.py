@@ -29,6 +29,7 @@ import cloudpickle
 from dask._task_spec import GraphNode, Task, TaskRef
 
 from dagrpc._codec import pickle5
+from dagrpc._codec.fused import faster
 
 Digest: TypeAlias = bytes
 
@@ -363,6 +364,7 @@ def load_task(
         _context.shared, _context.results = outer
     if form == _TASK:
         function, args, kwargs, original = content
+        function = faster(function)
         values = _by_original(results, original)
         kwargs = kwargs or {}
         if any(isinstance(arg, GraphNode) for arg in args) or any(

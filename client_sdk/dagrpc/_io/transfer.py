@@ -42,8 +42,9 @@ logger = logging.getLogger("dagrpc.io")
 
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
-WHOLE = 64 * 1024
-"""Up to so many bytes come with the manifest: a message costs more time than they do."""
+WHOLE = same_host.WORTHWHILE
+"""Up to so many bytes come with the manifest: a message costs more time than they do. What has more is mostly in frames
+that are read from memory, where that is possible."""
 _FROM_MEMORY = frozenset(("GetData", "GetActorData"))
 _TO_MEMORY = frozenset(("PutData", "PutActorData"))
 """Methods of workers. What is relayed cannot be read from memory."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dagrpc._codec import payload
 from dagrpc._io.chunk_wire import encode_chunk
-from dagrpc._io.transfer import OutgoingValue, TransferReader, transfer_messages
+from dagrpc._io.transfer import WHOLE, OutgoingValue, TransferReader, transfer_messages
 from dagrpc._util.bytes_buffer import BytesBuffer
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2, worker_service_pb2
@@ -84,10 +84,10 @@ def test_values_that_are_not_sent_have_no_bytes() -> None:
 
 
 def test_few_bytes_come_with_the_manifest_and_many_do_not() -> None:
-    few = list(transfer_messages([OutgoingValue("k", "raw", [bytes(60_000), b"abc"])]))
+    few = list(transfer_messages([OutgoingValue("k", "raw", [bytes(WHOLE - 3), b"abc"])]))
     assert len(few) == 1
     assert read(few).done
-    assert len(list(transfer_messages([OutgoingValue("k", "raw", [bytes(70_000)])]))) == 3
+    assert len(list(transfer_messages([OutgoingValue("k", "raw", [bytes(WHOLE + 1)])]))) == 3
 
 
 def test_a_whole_transfer_in_chunks_is_read_alike() -> None:

@@ -89,3 +89,23 @@ def test_a_bug_is_told_and_closing_ends_all() -> None:
     asyncio.run(main())
     assert [type(error) for error in recorder.errors] == [ZeroDivisionError]
     assert recorder.done == ["fine"]
+
+
+def test_while_threads_have_enough_to_do_their_events_wait_for_more() -> None:
+    recorder = Recorder()
+
+    async def main() -> None:
+        seconds = [1.0, 0.0]
+        inbox = Inbox(recorder, recorder.dispatch, recorder.errors.append, lambda: seconds.pop(0))
+        inbox.post(event(1))
+        # It has been looked at, and waits.
+        await asyncio.sleep(0)
+        inbox.post(event(2))
+        while not recorder.batches:
+            await asyncio.sleep(0)
+        inbox.post(event(3))
+        await asyncio.sleep(0)
+        assert recorder.batches == [["1", "2"], ["3"]]
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert recorder.done == ["1", "2", "3"]

@@ -36,6 +36,14 @@ class WorkerView:
         tasks = self._state.tasks.values()
         return [(task.key, task.nbytes, task.made_by) for task in tasks if task.stored and task.announced]
 
+    def seconds_ahead(self, waiting: int) -> float:
+        """How long the threads go on with what was handed over if so many of that have not begun.
+
+        Tasks that may be long do not count: nobody knows how long they are.
+        """
+        pool = self._state.default_pool
+        return pool.short_seconds / pool.short * waiting / pool.limit if pool.short else 0.0
+
     # Counts, each at no cost.
 
     @property

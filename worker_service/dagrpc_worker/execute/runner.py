@@ -199,6 +199,11 @@ class TaskRunner:
         """The pools of threads by name."""
         return {name or "default": pool for name, pool in self._pools.items()}
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a thread of the default pool."""
+        return self._default.queue.qsize()
+
     def executing(self) -> dict[str, float]:
         """Return since when each task runs, in seconds since the epoch, by key."""
         return {context.key: context.started for context in self.contexts()}

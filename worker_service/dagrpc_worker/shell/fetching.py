@@ -63,7 +63,9 @@ class Fetcher:
         # Also says that the channel is in use.
         client = self._channels.client(address, transfer.WORKER_SERVICE, f"worker {address}")
         may_read = transfer.has_way(client.peer)
-        if (may_read or nbytes <= transfer.WHOLE) and address not in self._without:
+        # What has to be sent in pieces would be refused.
+        fits = nbytes <= transfer.WHOLE or (may_read and nbytes >= len(request.keys) * same_host.WORTHWHILE)
+        if fits and address not in self._without:
             request.host = same_host.token() if may_read else ""
             link = self._links.get(address) or self._open(address, client)
             try:

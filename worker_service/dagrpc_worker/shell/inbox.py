@@ -12,6 +12,11 @@ from dagrpc._io.session import at_once
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import Instruction
 
+_PAUSE = 0.001
+"""Seconds that events of threads wait for others while the threads have more to do anyway."""
+_ENOUGH = 2 * _PAUSE
+"""Seconds of work for which that is so: what they do next has to come in time, too."""
+
 
 class Core(Protocol):
     """What decides: events in, instructions out."""
@@ -31,6 +36,10 @@ class Inbox:
         Carries out instructions. May put events, which the next turn takes.
     on_error : callable
         Told of an exception in the core or in `dispatch`: a bug, after which the worker's state cannot be trusted.
+    ahead : callable, optional
+        Returns for how many seconds the threads have something to do without the loop. While they have, their events
+        wait a little for more of them: a message for each task that ends costs worker and scheduler more than many
+        tasks take.
     """
 
     def __init__(
@@ -38,10 +47,12 @@ class Inbox:
         core: Core,
         dispatch: Callable[[Sequence[Instruction]], None],
         on_error: Callable[[Exception], None],
+        ahead: Callable[[], float] | None = None,
     ) -> None:
         self._core = core
         self._dispatch = dispatch
         self._on_error = on_error
+        self._ahead = ahead
         self._loop = asyncio.get_running_loop()
         self._events: deque[Event] = deque()
         self._woken = False
@@ -52,7 +63,7 @@ class Inbox:
         self._events.append(event)
         if not self._woken and not self._closed:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._drain)
+            self._loop.call_soon_threadsafe(self._drain_in_time)
 
     def take(self, events: Iterable[Event]) -> None:
         """Put events and handle all there are at once. On the loop."""
@@ -63,6 +74,12 @@ class Inbox:
         """Handle nothing more."""
         self._closed = True
         self._events.clear()
+
+    def _drain_in_time(self) -> None:
+        if self._ahead is not None and self._ahead() >= _ENOUGH:
+            self._loop.call_later(_PAUSE, self._drain)
+        else:
+            self._drain()
 
     def _drain(self) -> None:
         # Before the events are looked at: whoever finds the mark set has put its event before that.

@@ -27,7 +27,6 @@ from dagrpc._util.keys import decode_key
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
-from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.data import memory
@@ -46,6 +45,7 @@ from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
 from dagrpc_worker.shell import extras
 from dagrpc_worker.shell.actors import ActorHost
 from dagrpc_worker.shell.background import carry_on
+from dagrpc_worker.shell.core_config import core_config
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.ending import End, EndKind
 from dagrpc_worker.shell.for_tasks import ForTasks
@@ -260,19 +260,17 @@ class WorkerService(ForTasks):
 
         options = self.options
         sizes = extras.pool_sizes(options)
-        core_config = WorkerCoreConfig(
-            gathers=int(config.get("worker.connections.outgoing")),
-            gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
-            gathers_nbytes=options.transfer_limit(),
-            timeout_grace=config.get_seconds("worker.timeout-grace") or 0.0,
-            abandoned_limit=int(config.get("worker.abandoned-tasks")),
-            executors=sizes,
-        )
+        settings = core_config(options, sizes)
         self._core = WorkerCore(
-            self.address, self.nthreads, self.resources, core_config, bool(config.get("worker.validate"))
+            self.address, self.nthreads, self.resources, settings, bool(config.get("worker.validate"))
         )
         self._link = SchedulerLink(self.scheduler_address, self.credentials)
-        self._inbox = Inbox(self._core, lambda orders: self._dispatcher(orders), self._on_bug)
+        self._inbox = Inbox(
+            self._core,
+            lambda orders: self._dispatcher(orders),
+            self._on_bug,
+            lambda: self._core.view.seconds_ahead(self._runner.waiting),
+        )
         self._runner = TaskRunner(
             self.nthreads,
             self.data,
