@@ -193,10 +193,10 @@ class Session(Generic[Item]):
                 self.closed = True
                 self._queue, self._writing = [], []
             self._drained.set()
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
-            self._stopped.set()
+            try:
+                await _ended(reader, writer)
+            finally:
+                self._stopped.set()
         if self._reason is not None:
             raise self._reason
 
@@ -350,3 +350,21 @@ class Session(Generic[Item]):
             piece = bytes(view[start : start + _FRAGMENT_PIECE])
             fragment = common_pb2.Fragment(data=piece, last=start + _FRAGMENT_PIECE >= len(data))
             yield message_type(fragment=fragment).SerializeToString()
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for their end, also when gRPC cancels the call that they belong to meanwhile."""
+    for task in tasks:
+        task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        if not task.cancelled():
+            # Or asyncio complains that nobody has asked.
+            task.exception()
+    if cancelled is not None:
+        raise cancelled

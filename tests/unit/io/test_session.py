@@ -1,0 +1,49 @@
+"""However a session's stream ends, another one can take its place."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dagrpc._io.session import Session
+from dagrpc.v1 import worker_session_pb2 as pb
+
+
+class SilentStream:
+    """One on which nothing comes, and that takes a moment to be cancelled, as gRPC's do."""
+
+    async def read(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_it_is_over_however_its_call_ends(turns: int) -> None:
+    """A call whose connection turns out to be dead is cancelled while its session ends: any number of turns later."""
+
+    async def main() -> None:
+        session: Session[object] = Session(
+            SilentStream(), lambda _: (), pb.ComputeRequest, "a peer", pb.ComputeResponse
+        )
+        call = asyncio.create_task(session.run(lambda _: None))
+        await asyncio.sleep(0)
+        session.abort()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        await session.detach()
+        assert not session.running
+        session.attach(SilentStream(), 0)
+        again = asyncio.create_task(session.run(lambda _: None))
+        await asyncio.sleep(0)
+        assert session.running
+        await session.detach()
+        await asyncio.gather(call, again, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
