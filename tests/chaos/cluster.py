@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 MARKER = "CHAOS_RUN"
@@ -29,13 +30,6 @@ SETTINGS = {
     "DAGRPC_SCHEDULER__SESSION_GRACE": "10",
     "DAGRPC_NANNY__MAX_RESTARTS": "1000000",
 }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Program:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = os.environ.get("DAGRPC_BASE_IMAGE", "python:3.11-slim-bookworm")
@@ -59,14 +60,6 @@ def missing() -> str:
     ):
         return f"there is a Docker engine, but the base image {BASE_IMAGE} is not here and cannot be pulled"
     return ""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

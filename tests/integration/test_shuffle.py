@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -391,14 +392,14 @@ def test_sources_of_another_run_are_noticed(client: Client, tmp_path: Path) -> N
     shuffled = dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=3).optimize()
     graph = dict(shuffled.__dask_graph__())
 
-    def lie(data: Any, spec: Any, number: int) -> int:
+    def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
         """Say once that the source was sent in another run."""
-        run_id = tasks.shuffle_transfer(data, spec, number)
+        sent = tasks.shuffle_transfer(data, spec, number)
         told = tmp_path / "told"
         if told.exists():
-            return run_id
+            return sent
         told.touch()
-        return run_id + 1_000
+        return replace(sent, run_id=sent.run_id + 1_000)
 
     key = next(key for key in graph if "transfer" in str(key))
     graph[key] = Task(key, lie, *graph[key].args)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -50,6 +52,28 @@ def cut_off_once(dask_worker: Any) -> None:
     outbox.client = through
 
 
+def take_and_forget(dask_worker: Any) -> None:
+    """Have the first parcel for the worker taken by somebody else: a process that leaves, and had its address."""
+    shuffles = dask_worker.shuffles
+    keep, taken = shuffles.keep, iter([True])
+
+    async def kept(run: Any, parcels: Any) -> None:
+        await keep(run, parcels[1:] if next(taken, False) else parcels)
+
+    shuffles.keep = kept
+
+
+def test_what_arrived_elsewhere_is_missed() -> None:
+    x = da.arange(3600, chunks=100).reshape(60, 60).rechunk((10, 10)).persist(scheduler="sync")
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(take_and_forget)
+        found = client.compute(x.rechunk((30, 5), method="p2p")).result(timeout=60)
+    np.testing.assert_array_equal(found, np.arange(3600).reshape(60, 60))
+
+
 def test_the_barrier_waits_for_a_worker_that_is_cut_off() -> None:
     expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
     with (
@@ -68,13 +92,13 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
     expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
     told = tmp_path / "told"
 
-    def lie(data: Any, spec: Any, number: int) -> int:
+    def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
         """Say once that the source was sent in another run."""
-        run_id = tasks.shuffle_transfer(data, spec, number)
+        sent = tasks.shuffle_transfer(data, spec, number)
         if told.exists():
-            return run_id
+            return sent
         told.touch()
-        return run_id + 1_000
+        return replace(sent, run_id=sent.run_id + 1_000)
 
     with LocalCluster(n_workers=1, threads_per_worker=2, silence_logs=50) as cluster, Client(cluster) as client:
         # What is to be sent is there, and needs not be computed before it is sent again.

@@ -12,6 +12,7 @@ from dagrpc.shuffle.specs import ShuffleSpec
 
 __all__ = [
     "Passed",
+    "Sent",
     "merge_transfer",
     "merge_unpack",
     "p2p_barrier",
@@ -23,12 +24,24 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Result of a task that sends: what it had is on its way to those whom it belongs to."""
+
+    run_id: int
+    """Of the run of the shuffle that it was part of."""
+    owners: tuple[int, ...]
+    """For whom there was something: their positions among the run's workers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """Result of a barrier: all that there is to one run of a shuffle has arrived where it is to be."""
 
     run_id: int
     workers: tuple[str, ...]
     """To whom the outputs belong, in order."""
+    parcels: tuple[int, ...]
+    """How many sources had something for each of them."""
 
 
 def _shuffles(spec: Any) -> Any:
@@ -44,32 +57,32 @@ def _shuffles(spec: Any) -> Any:
     return task.worker.shuffles
 
 
-def shuffle_transfer(input: Any, id: ShuffleSpec, input_partition: int) -> int:
-    """Send what a partition has to those whom it belongs to. Return the run that it was part of."""
-    run_id: int = _shuffles(id).transfer(id, input_partition, input)
-    return run_id
+def shuffle_transfer(input: Any, id: ShuffleSpec, input_partition: int) -> Sent:
+    """Send what a partition has to those whom it belongs to."""
+    sent: Sent = _shuffles(id).transfer(id, input_partition, input)
+    return sent
 
 
 merge_transfer = shuffle_transfer
 
 
-def rechunk_transfer(input: Any, id: ShuffleSpec, input_chunk: Sequence[int]) -> int:
+def rechunk_transfer(input: Any, id: ShuffleSpec, input_chunk: Sequence[int]) -> Sent:
     """Do the same for a chunk of an array."""
-    run_id: int = _shuffles(id).transfer(id, id.source_of(input_chunk), input)  # type: ignore[attr-defined]
-    return run_id
+    sent: Sent = _shuffles(id).transfer(id, id.source_of(input_chunk), input)  # type: ignore[attr-defined]
+    return sent
 
 
-def p2p_barrier(id: ShuffleSpec, outputs: Mapping[str, int], *run_ids: int) -> Passed:
+def p2p_barrier(id: ShuffleSpec, outputs: Mapping[str, int], *sent: Sent) -> Passed:
     """Wait until all has arrived.
 
     Parameters
     ----------
     outputs : mapping
         Key of the task for each output, as on the wire.
-    run_ids : tuple of int
+    sent : tuple of Sent
         Results of the tasks that sent.
     """
-    passed: Passed = _shuffles(id).pass_barrier(id, outputs, run_ids)
+    passed: Passed = _shuffles(id).pass_barrier(id, outputs, sent)
     return passed
 
 

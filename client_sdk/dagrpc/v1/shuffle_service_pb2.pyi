@@ -55,12 +55,14 @@ class FlushShuffleResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class FetchOutputRequest(_message.Message):
-    __slots__ = ("run", "output")
+    __slots__ = ("run", "output", "parcels")
     RUN_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    PARCELS_FIELD_NUMBER: _ClassVar[int]
     run: ShuffleRun
     output: int
-    def __init__(self, run: _Optional[_Union[ShuffleRun, _Mapping]] = ..., output: _Optional[int] = ...) -> None: ...
+    parcels: int
+    def __init__(self, run: _Optional[_Union[ShuffleRun, _Mapping]] = ..., output: _Optional[int] = ..., parcels: _Optional[int] = ...) -> None: ...
 
 class FetchOutputResponse(_message.Message):
     __slots__ = ("parcels",)

@@ -84,7 +84,8 @@ class ShuffleServiceServicer:
         """Sends what the called worker keeps of an output.
 
         A worker to which nothing was sent has nothing. Idempotent.
-        Errors: FAILED_PRECONDITION/SHUFFLE_CLOSED if the run is over. Deadline: the caller's.
+        Errors: FAILED_PRECONDITION/SHUFFLE_CLOSED if the run is over, or if less has arrived than was sent: whoever was
+        called by the worker's address kept it, and is not the worker. Deadline: the caller's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

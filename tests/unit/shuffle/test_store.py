@@ -25,7 +25,7 @@ def parcel(source: int, *pieces: tuple[int, bytes]) -> Parcel:
 
 
 def read(store: ShuffleStore, output: int) -> list[tuple[int, bytes]]:
-    return [(piece.source, bytes(piece.body[piece.start : piece.stop])) for piece in store.read(output)]
+    return [(piece.source, bytes(piece.body[piece.start : piece.stop])) for piece in store.read(output, 0)]
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ def test_a_source_counts_once(store: ShuffleStore) -> None:
     assert store.in_memory == 5
 
 
+def test_what_is_not_all_there_is_not_read(store: ShuffleStore) -> None:
+    store.add(parcel(1, (0, b"x")))
+    with pytest.raises(ShuffleClosedError, match="What 1 sources had has arrived, and 2 have sent something"):
+        store.read(0, 2)
+    # It has nothing for this output, but has to be there, as nobody can know.
+    store.add(parcel(2, (1, b"y")))
+    assert [piece.source for piece in store.read(0, 2)] == [1]
+
+
 def test_nothing_is_kept_or_found_after_the_end(store: ShuffleStore) -> None:
     store.add(parcel(1, (0, b"x")))
     store.close()
@@ -64,7 +73,7 @@ def test_nothing_is_kept_or_found_after_the_end(store: ShuffleStore) -> None:
     with pytest.raises(ShuffleClosedError):
         store.add(parcel(2, (0, b"x")))
     with pytest.raises(ShuffleClosedError):
-        store.read(0)
+        store.read(0, 0)
     store.write()
 
 
@@ -87,7 +96,7 @@ def test_a_full_disk_is_told_to_whoever_relies_on_it(store: ShuffleStore, monkey
     with pytest.raises(P2POutOfDiskError):
         store.add(parcel(2, (0, b"xyz")))
     with pytest.raises(P2POutOfDiskError):
-        store.read(0)
+        store.read(0, 0)
     assert (store.in_memory, store.movable) == (3, 0)
     store.close()
     assert store._budget.used == 0

@@ -157,10 +157,27 @@ class ShuffleStore:
             return P2POutOfDiskError(f"There is no room on the disk of {self._path} for shuffle {self._name}: {error}")
         return error
 
-    def read(self, output: int) -> list[Piece]:
-        """Return the pieces of an output, in the order of their sources."""
+    def read(self, output: int, parcels: int) -> list[Piece]:
+        """Return the pieces of an output, in the order of their sources.
+
+        Parameters
+        ----------
+        parcels : int
+            How many there have to be, of all outputs.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If there are fewer, or the run is over.
+        """
         self.check()
         with self._lock:
+            if self.closed:
+                raise ShuffleClosedError(f"This run of shuffle {self._name} is over")
+            if len(self._sources) < parcels:
+                raise ShuffleClosedError(
+                    f"What {len(self._sources)} sources had has arrived, and {parcels} have sent something"
+                )
             entries = sorted(self._by_output.get(output, ()), key=lambda entry: entry[0].source)
             bodies = [(stored.body, stored.offset, stored.nbytes, stored.opened) for stored, _, _ in entries]
         mapped = self._map() if any(body is None for body, *_ in bodies) else None

@@ -54,7 +54,7 @@ class ShuffleServicer:
     async def FetchOutput(self, request: pb.FetchOutputRequest, context: Any) -> None:
         """Send an output."""
         _check(request.run)
-        pieces = await self._shuffles().output(request.run, request.output)
+        pieces = await self._shuffles().output(request.run, request.output, request.parcels)
         limit = config.get_bytes("p2p.comm.message-bytes-limit")
         for parcels in parcel_messages(_parcels(pieces, request.output), limit):
             await context.write(pb.FetchOutputResponse(parcels=parcels).SerializeToString())

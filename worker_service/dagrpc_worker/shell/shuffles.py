@@ -7,8 +7,8 @@ import itertools
 import logging
 import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Coroutine, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from dagrpc._io.channels import ChannelPool, ServiceClient
 from dagrpc._io.loop import spawn
 from dagrpc.exceptions import CommClosedError, Reschedule, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel, Piece, ShuffleSpec, owner_of
-from dagrpc.shuffle.tasks import Passed
+from dagrpc.shuffle.tasks import Passed, Sent
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_worker.data.budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
@@ -168,12 +168,14 @@ class Shuffles:
 
     # --- for tasks: in their threads ------------------------------------------------------------------------------
 
-    def transfer(self, spec: ShuffleSpec, source: int, data: Any) -> int:
-        """Send what a source has to those whom it belongs to; return the run."""
+    def transfer(self, spec: ShuffleSpec, source: int, data: Any) -> Sent:
+        """Send what a source has to those whom it belongs to."""
         run = self._run_of(spec)
+        owners = []
         try:
             for position, parcel in spec.split(data, source, len(run.workers)):
                 address = run.workers[position]
+                owners.append(position)
                 if address == self._worker.address:
                     self._keep(run, parcel)
                 else:
@@ -183,24 +185,40 @@ class Shuffles:
             run.check()
         except _GIVING_UP as error:
             self._on_loop(self._after(run, error))
-        return run.run_id
+        return Sent(run.run_id, tuple(owners))
 
-    def pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], run_ids: Sequence[int]) -> Passed:
+    def pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
         """Wait until all that was sent has arrived."""
-        return self._on_loop(self._pass_barrier(spec, outputs, run_ids))
+        return self._on_loop(self._pass_barrier(spec, outputs, sent))
 
     def collect(self, spec: ShuffleSpec, output: int, passed: Passed) -> list[Piece]:
         """Return the pieces of an output."""
-        owner = passed.workers[owner_of(output, spec.count, len(passed.workers))]
+        position = owner_of(output, spec.count, len(passed.workers))
+        owner, parcels = passed.workers[position], passed.parcels[position]
         try:
             if owner == self._worker.address:
-                self._check_own(spec.id, passed.run_id)
-                run = self._known(spec.id, passed.run_id)
-                return run.store.read(output) if run is not None else []
-            return self._on_loop(self._fetch(spec.id, passed.run_id, owner, output))
+                return self._read(spec.id, passed.run_id, output, parcels)
+            run = pb.ShuffleRun(shuffle_id=spec.id, run_id=passed.run_id)
+            request = pb.FetchOutputRequest(run=run, output=output, parcels=parcels)
+            return self._on_loop(self._fetch(owner, request))
         except ShuffleClosedError as error:
             self._on_loop(self._complain(spec.id, passed.run_id, str(error)))
             raise Reschedule from None
+
+    def _read(self, shuffle_id: str, run_id: int, output: int, parcels: int) -> list[Piece]:
+        """Return the pieces of an output that belongs to this worker.
+
+        Raises
+        ------
+        ShuffleClosedError
+            If the run is over, or less is here than was sent: to the process that had the worker's address before, say.
+        """
+        run = self._known(shuffle_id, run_id)
+        if run is not None:
+            return run.store.read(output, parcels)
+        if parcels:
+            raise ShuffleClosedError(f"Nothing has arrived, and {parcels} sources have sent something")
+        return []
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -324,9 +342,9 @@ class Shuffles:
             self._outbox.end(run)
             spawn(asyncio.to_thread(run.store.close), self._tasks)
 
-    async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], run_ids: Sequence[int]) -> Passed:
+    async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
         # Those of another run may be taken for results of this one, if a run ends in the wrong moment.
-        run = await self._joined(spec, run_ids)
+        run = await self._joined(spec, {each.run_id for each in sent})
         workers = run.workers
         request = pb.PassBarrierRequest(
             run=run.message,
@@ -341,9 +359,11 @@ class Shuffles:
             await run.unless_over(self._flush_all(run, answer.members))
         except _GIVING_UP as error:
             await self._after(run, error)
-        return Passed(run.run_id, workers)
+        # What arrived in the wrong place, at a process on its way out for instance, is missed by those who read.
+        parcels = Counter(itertools.chain.from_iterable(each.owners for each in sent))
+        return Passed(run.run_id, workers, tuple(parcels[position] for position in range(len(workers))))
 
-    async def _joined(self, spec: ShuffleSpec, run_ids: Sequence[int]) -> Run:
+    async def _joined(self, spec: ShuffleSpec, run_ids: Set[int]) -> Run:
         """Return the run that all sources were sent in."""
         try:
             run = self._runs.get(spec.id)
@@ -351,8 +371,8 @@ class Shuffles:
                 run = await self._join(spec, context.get_context().key)
         except ShuffleClosedError:
             raise Reschedule from None
-        if any(run_id != run.run_id for run_id in run_ids):
-            await self._complain(spec.id, run.run_id, f"sources were sent in runs {sorted(set(run_ids))}")
+        if run_ids - {run.run_id}:
+            await self._complain(spec.id, run.run_id, f"sources were sent in runs {sorted(run_ids)}")
             raise Reschedule
         return run
 
@@ -388,19 +408,18 @@ class Shuffles:
         )
         await self._ask("RestartShuffle", request, pb.RestartShuffleResponse)
 
-    async def _fetch(self, shuffle_id: str, run_id: int, owner: str, output: int) -> list[Piece]:
+    async def _fetch(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
         """Fetch the pieces of an output from the worker that keeps it."""
-        request = pb.FetchOutputRequest(run=pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id), output=output)
         last: Exception | None = None
         for pause in itertools.chain([0.0], (0.1 * 2**attempt for attempt in range(8))):
             await asyncio.sleep(pause)
-            if run_id <= self._ended.get(shuffle_id, 0):
+            if request.run.run_id <= self._ended.get(request.run.shuffle_id, 0):
                 break
             try:
                 return await self._fetch_once(owner, request)
             except (CommClosedError, TimeoutError) as error:
                 last = error
-        raise ShuffleClosedError(f"Output {output} cannot be had from {owner}: {last}")
+        raise ShuffleClosedError(f"Output {request.output} cannot be had from {owner}: {last}")
 
     async def _fetch_once(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
         import grpc
@@ -431,13 +450,10 @@ class Shuffles:
                 await self._loop.run_in_executor(self._threads, self._make_room)
             self.run(message.shuffle_id, message.run_id).store.add(parcel)
 
-    async def output(self, message: pb.ShuffleRun, output: int) -> list[Piece]:
+    async def output(self, message: pb.ShuffleRun, output: int, parcels: int) -> list[Piece]:
         """Return the pieces of an output for another worker."""
-        self._check_own(message.shuffle_id, message.run_id)
-        run = self._known(message.shuffle_id, message.run_id)
-        if run is None:
-            return []
-        return await self._loop.run_in_executor(self._threads, run.store.read, output)
+        read = partial(self._read, message.shuffle_id, message.run_id, output, parcels)
+        return await self._loop.run_in_executor(self._threads, read)
 
     async def flush_known(self, message: pb.ShuffleRun) -> None:
         """Wait until all that this worker sends in a run has arrived.
