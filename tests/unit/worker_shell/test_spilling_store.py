@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dagrpc._codec import payload
+from dagrpc.shuffle.tasks import Passed, Sent
 from dagrpc_worker.data.memory import MemoryLimits, make_store
 from dagrpc_worker.data.spill_files import SpillFiles
 from dagrpc_worker.data.spilling_store import SpillingStore
@@ -148,6 +149,16 @@ def test_what_cannot_be_encoded_stays(tmp_path, caplog):
     store.drop([f"s{number}" for number in range(5)])
     assert store.in_memory <= 3 * SIZE
     assert "s0" not in store
+
+
+def test_what_tasks_of_shuffles_return_is_written_like_anything_else(tmp_path, caplog):
+    store = store_of(tmp_path)
+    for result in (Sent(3, (0, 1)), Passed(3, ("a:1", "b:2"), (4, 0))):
+        store.put(type(result).__name__, result, SIZE)
+    filled(store)
+    assert store["Sent"] == Sent(3, (0, 1))
+    assert store["Passed"].parcels == (4, 0)
+    assert "stays in memory" not in caplog.text
 
 
 def test_max_spill(tmp_path, caplog):

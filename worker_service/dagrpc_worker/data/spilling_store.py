@@ -29,8 +29,8 @@ _TRIM_FROM = 256 * 2**20
 _SMALL_PART = 20
 """What part of the target an array may have that only parts of it keep in memory, while there is plenty."""
 _NOTHING = -1
-# Futures and actors are of our modules. Those named here only help with pickling.
-_OURS = re.compile(rb"dagrpc\.(?!_codec\.)")
+# Futures and actors are of our modules. Those named here help with pickling, and make results of shuffles' tasks.
+_OURS = re.compile(rb"dagrpc\.(?!_codec\.|shuffle\.)")
 
 
 class SpillingStore(DataStore):
