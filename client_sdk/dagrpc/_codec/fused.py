@@ -46,24 +46,26 @@ def run_fused(
     """
     values = dict(zip(inputs, dependencies, strict=True))
     order = _in_order(tasks, result, values)
-    uses = Counter(key for node in order for key in node.dependencies)
-    for node in order:
+    uses = Counter(needed for key in order for needed in tasks[key].dependencies)
+    # A task may not know its own key: those of bags do not.
+    for key in order:
+        node = tasks[key]
         value = node(values)
-        for key in node.dependencies:
-            uses[key] -= 1
-            if not uses[key]:
+        for needed in node.dependencies:
+            uses[needed] -= 1
+            if not uses[needed]:
                 # What nobody inside needs any more may be large.
-                del values[key]
-        values[node.key] = value
+                del values[needed]
+        values[key] = value
         del value
     return values[result]
 
 
 def _in_order(
     tasks: Mapping[Hashable, GraphNode], result: Hashable, given: Mapping[Hashable, object]
-) -> list[GraphNode]:
+) -> list[Hashable]:
     """Return what the result needs of the tasks, each after all that it needs itself."""
-    order: list[GraphNode] = []
+    order: list[Hashable] = []
     placed = set(given)
     path = [result]
     while path:
@@ -75,5 +77,5 @@ def _in_order(
         path.pop()
         if key not in placed:
             placed.add(key)
-            order.append(tasks[key])
+            order.append(key)
     return order

@@ -27,7 +27,7 @@ def graphs(draw: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
     unused: set[Any] = set()
     for number in range(draw(strategies.integers(1, 12))):
         known = [*inputs, *tasks]
-        kind = draw(strategies.sampled_from(["task", "task", "task", "alias", "data"]))
+        kind = draw(strategies.sampled_from(["task", "task", "task without its key", "alias", "data"]))
         key = ("key", number)
         if kind == "data":
             tasks[key] = DataNode(key, number)
@@ -35,7 +35,9 @@ def graphs(draw: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
             count = 1 if kind == "alias" else draw(strategies.integers(0, 4))
             needed = [draw(strategies.sampled_from(known)) for _ in range(count)]
             unused.difference_update(needed)
-            tasks[key] = Alias(key, needed[0]) if kind == "alias" else Task(key, total, *map(TaskRef, needed))
+            # Tasks of bags do not have their keys.
+            own = key if kind == "task" else None
+            tasks[key] = Alias(key, needed[0]) if kind == "alias" else Task(own, total, *map(TaskRef, needed))
         unused.add(key)
     tasks["last"] = Task("last", total, *map(TaskRef, unused))
     return tasks, inputs
