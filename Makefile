@@ -15,8 +15,8 @@ ARGS ?=
 AGAINST ?= main
 CHAOS_SECONDS ?= 3600
 
-# What is checked for types, strictly; tests are free to leave them out.
-TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks
+# What is checked for types, strictly; tests are free to leave them out, but not to have them wrong.
+TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks tests
 # Clusters are many processes: where Python is told to write no bytecode, each would compile all of it anew.
 COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_service deploy tests
 # Where distributed is, which tests/parity compares with.

@@ -30,7 +30,7 @@ def optimized(collection: Any) -> Any:
     """Return a dask collection with the graph that the cluster gets."""
     if hasattr(collection, "optimize"):
         return collection.optimize()
-    (result,) = dask.optimize(collection)  # type: ignore[attr-defined,no-untyped-call]
+    (result,) = dask.optimize(collection)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -143,7 +144,7 @@ class Cluster:
         self.address = self._wait_for_address(scheduler_file)
         self.hosts: list[WorkerHost] = []
         for number in range(n_workers):
-            self.hosts.append(WorkerHost(f"worker-{number}", lambda starts, n=number: self._start_host(n, starts)))
+            self.hosts.append(WorkerHost(f"worker-{number}", partial(self._start_host, number)))
 
     def program(self, name: str, *arguments: str) -> Program:
         """Start a process."""

@@ -138,6 +138,11 @@ class Injector:
             "worker": [f"of worker-{number}", f"to worker-{number}"],
         }[fault.target]
         proxies = self._network.of(*names)
+
+        def restore() -> None:
+            for proxy in proxies:
+                proxy.restore()
+
         for proxy in proxies:
             if fault.kind == "delay":
                 proxy.delay(_DELAYS[fault.which % len(_DELAYS)])
@@ -147,7 +152,7 @@ class Injector:
                 proxy.drop()
             else:
                 proxy.cut()
-        self._mend_later(fault, lambda: [proxy.restore() for proxy in proxies])
+        self._mend_later(fault, restore)
 
     def _mend_later(self, fault: Fault, mend: Callable[[], object]) -> None:
         self._mending.append((time.monotonic() + fault.seconds, str(fault), mend))

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections import namedtuple
+from typing import Any
 
 import dask
 import pytest
@@ -270,7 +271,8 @@ def test_map_names_its_keys(client):
 
 
 def test_map_refuses_iterators_and_queues(client):
-    for iterable in (iter([1]), (x for x in [1]), queue.Queue()):
+    refused: list[Any] = [iter([1]), (x for x in [1]), queue.Queue()]
+    for iterable in refused:
         with pytest.raises(TypeError, match="iterators"):
             client.map(inc, iterable)
     with pytest.raises(TypeError):

@@ -135,17 +135,18 @@ def test_many_values_at_once(client):
 
 def test_through_the_scheduler_where_workers_are_out_of_reach(client, monkeypatch):
     from dagrpc._client import gather
+    from dagrpc._io import transfer
     from dagrpc.exceptions import CommClosedError
 
     futures = client.map(np.ones, [50_000, 50_001])
     wait(futures)
-    real, asked = gather.download, []
+    asked = []
 
     async def download(peer, method, request, timeout=None):
         asked.append(method)
         if method == "GetData":
             raise CommClosedError("no route")
-        return await real(peer, method, request, timeout)
+        return await transfer.download(peer, method, request, timeout)
 
     monkeypatch.setattr(gather, "download", download)
     assert [len(value) for value in client.gather(futures)] == [50_000, 50_001]
@@ -188,23 +189,20 @@ def test_scattered_data_is_lost_with_its_worker(process_cluster):
 # --- transfers under the microscope ------------------------------------------------------------------------------
 
 
-def test_equal_load_on_all_holders(client):
+def test_equal_load_on_all_holders(client, monkeypatch):
     """With copies everywhere, the client asks every worker for its part."""
     from dagrpc._client import gather
+    from dagrpc._io import transfer
 
     futures = client.scatter([np.full(50_000, i) for i in range(8)], broadcast=True)
     asked = []
-    real = gather.download
 
     async def download(peer, method, request, timeout=None):
         asked.append((peer.peer, len(request.keys)))
-        return await real(peer, method, request, timeout)
+        return await transfer.download(peer, method, request, timeout)
 
-    gather.download = download
-    try:
-        assert [value[0] for value in client.gather(futures)] == list(range(8))
-    finally:
-        gather.download = real
+    monkeypatch.setattr(gather, "download", download)
+    assert [value[0] for value in client.gather(futures)] == list(range(8))
     assert sorted(count for _, count in asked) == [4, 4]
 
 

@@ -2,6 +2,7 @@
 
 import operator
 import threading
+from typing import Any
 
 import dask
 import dask.array as da
@@ -68,7 +69,7 @@ def test_impossible_graphs_name_what_is_wrong(client, graph, keys, named):
 
 
 def test_tasks_that_cannot_be_pickled(client):
-    graph = {f"x{i}": (inc, i) for i in range(2_500)}
+    graph: dict[Any, Any] = {f"x{i}": (inc, i) for i in range(2_500)}
     graph["bad"] = (sum, [*graph, threading.Lock()])
     with pytest.raises(TypeError, match="'bad'"):
         client.get(graph, ["bad", *list(graph)[:10]])
@@ -83,7 +84,7 @@ def test_errors_of_tasks(client):
 
 def test_a_graph_of_several_parts(client):
     width = 1_500
-    graph = {("x", i): (inc, i) for i in range(width)}
+    graph: dict[Any, Any] = {("x", i): (inc, i) for i in range(width)}
     graph |= {("y", i): (operator.add, ("x", i), ("x", (i + 1) % width)) for i in range(width)}
     graph["total"] = (sum, [("y", i) for i in range(width)])
     assert client.get(graph, "total") == 2 * sum(range(1, width + 1))

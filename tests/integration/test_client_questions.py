@@ -7,6 +7,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -16,7 +17,7 @@ from dagrpc import Client, LocalCluster, default_client, wait
 from dagrpc.client import ensure_default_client, temp_default_client
 from dagrpc.exceptions import VersionMismatchWarning
 
-ran = []
+ran: list[Any] = []
 
 
 def inc(x):
@@ -94,11 +95,12 @@ def test_versions_that_differ(client, monkeypatch):
 
 def test_a_warning_at_the_connection(shared_cluster, monkeypatch):
     from dagrpc._client import versions
+    from dagrpc._util.versions import own_versions
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", VersionMismatchWarning)
         Client(shared_cluster, set_as_default=False).close()
-    own = {**versions.own_versions(), "dask": "1.0"}
+    own = {**own_versions(), "dask": "1.0"}
     monkeypatch.setattr(versions, "own_versions", lambda: own)
     with pytest.warns(VersionMismatchWarning, match="dask: client 1.0, scheduler") as record:
         Client(shared_cluster, set_as_default=False).close()

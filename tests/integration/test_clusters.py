@@ -5,13 +5,15 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 import pytest
 
-from dagrpc import Adaptive, Client, LocalCluster, Nanny, Scheduler, SpecCluster, Status, Worker
+from dagrpc import Client, LocalCluster, Nanny, Scheduler, SpecCluster, Status
 from dagrpc.exceptions import NoWorkersError
+from dagrpc_deploy.adaptive import Adaptive
+from dagrpc_worker.shell.facade import Worker
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -219,7 +221,7 @@ def test_a_policy_of_ones_own() -> None:
             return self.wanted
 
         async def workers_to_close(self, target: int) -> Iterable[Any]:
-            return sorted(self.plan)[target:]
+            return sorted(cast("Iterable[int]", self.plan))[target:]
 
     with LocalCluster(n_workers=0, threads_per_worker=1, processes=False) as cluster:
         adaptive = cluster.adapt(Adaptive=Mine, interval="20ms", wait_count=3)

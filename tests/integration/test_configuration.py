@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from typing import Any
 
 import dask.config
 import pytest
@@ -54,12 +55,14 @@ def test_calls_that_do_not_reach_their_peer_are_repeated_as_configured() -> None
     loop = get_loop()
     tried = []
 
+    def serialize(message: Any) -> bytes:
+        tried.append(1)
+        return message.SerializeToString()
+
     async def call(method: str) -> None:
         channel = open_channel("127.0.0.1:9", CONTROL_CHANNEL)
         client = ServiceClient(channel, WORKER_SERVICE, "nobody")
-        function = channel.unary_unary(
-            client._path("GetStatus"), request_serializer=lambda message: tried.append(1) or message.SerializeToString()
-        )
+        function = channel.unary_unary(client._path("GetStatus"), request_serializer=serialize)
         client._unary[method] = function
         try:
             await client.call(method, worker_service_pb2.GetStatusRequest(), worker_service_pb2.GetStatusResponse)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import dask
 import pytest
@@ -47,10 +48,9 @@ def in_thread(function):
 def test_without_a_client():
     made = [Lock("n"), Semaphore(1, "n"), MultiLock(["n"]), Event("n"), Queue("n"), Variable("n")]
     for thing in made:
+        use: Any = getattr(thing, "acquire", getattr(thing, "set", getattr(thing, "put", None)))
         with pytest.raises(RuntimeError, match="not properly initialized"):
-            getattr(thing, "acquire", getattr(thing, "set", getattr(thing, "put", None)))(
-                *([] if isinstance(thing, (Lock, Semaphore, MultiLock, Event)) else [1])
-            )
+            use(*([] if isinstance(thing, (Lock, Semaphore, MultiLock, Event)) else [1]))
 
 
 def test_closed_clients(shared_cluster):
@@ -216,6 +216,7 @@ def test_what_a_dead_client_held_is_released(client, shared_cluster, end):
     command = [sys.executable, "-c", HOLDER, shared_cluster.scheduler_address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
+            assert process.stdout is not None
             assert process.stdout.readline() == "held\n"
             assert Lock("d1").locked()
             assert not Semaphore(1, "d2").acquire(timeout=0)

@@ -72,7 +72,12 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
     async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
         data = lab.workers[0].data
-        values = {"small": 5, "array": np.arange(1 << 17), "large": np.arange(1 << 20), "text": "x" * 100_000}
+        values: dict[str, Any] = {
+            "small": 5,
+            "array": np.arange(1 << 17),
+            "large": np.arange(1 << 20),
+            "text": "x" * 100_000,
+        }
         for key, value in values.items():
             data.put(key, value, 16)
         for _ in range(20):

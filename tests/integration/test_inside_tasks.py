@@ -239,7 +239,7 @@ def fib_worker_client(n: int) -> int:
     return int(a + b)
 
 
-@delayed  # type: ignore[misc]
+@delayed
 def fib_delayed(n: int) -> int:
     if n < 2:
         return n

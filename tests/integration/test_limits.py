@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import dask
 import grpc
 import pytest
 
-from dagrpc import CancelledError, Client, LocalCluster, SchedulerPlugin, WorkerPlugin
+from dagrpc import CancelledError, Client, LocalCluster
 from dagrpc._io.limits import CallLimits
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import message_limit
 from dagrpc._io.roles import RUNS_CODE_ON_SCHEDULER
 from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
 from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError, TooLargeError
+from dagrpc.plugins.base import SchedulerPlugin, WorkerPlugin
 from dagrpc.v1 import client_session_pb2 as client_pb2
 from dagrpc.v1 import common_pb2, worker_session_pb2
 from tests.support.clusters import eventually
@@ -242,7 +244,7 @@ def test_what_is_out_of_place_and_does_no_harm(cluster: LocalCluster) -> None:
         await stream.write(hello())
         await stream.write(hello())
         unknown = {"keys": ["nobody-knows", "nobody-knows"]}
-        commands = [{name: unknown} for name in ("want", "release", "cancel", "retry")]
+        commands: list[dict[str, Any]] = [{name: unknown} for name in ("want", "release", "cancel", "retry")]
         commands += [{"release_shared": {"digests": [b"none"]}}, {"graph": {"graph_id": "x", "last": True}}]
         commands += [{"ping": {"token": 7}}]
         await stream.write(client_pb2.UpdateGraphRequest(commands=[client_pb2.ClientCommand(**c) for c in commands]))
@@ -260,7 +262,7 @@ def test_what_is_out_of_place_and_does_no_harm(cluster: LocalCluster) -> None:
 
 def test_a_worker_session_that_breaks_the_contract(cluster: LocalCluster) -> None:
     for messages in ([b""], [b"\xff"], [worker_session_pb2.ComputeRequest()], []):
-        code, details = ask(cluster, lambda channel, sent=messages: _worker(channel, sent))
+        code, details = ask(cluster, partial(_worker, messages=messages))
         assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION), details
 
 

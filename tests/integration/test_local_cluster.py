@@ -129,7 +129,7 @@ def test_nothing_outlives_a_killed_program(sig: signal.Signals, tmp_path: Path) 
 )
 def test_bad_arguments_are_named(arguments: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        LocalCluster(**arguments)  # type: ignore[arg-type]
+        LocalCluster(**arguments)
 
 
 @pytest.mark.parametrize("processes", [True, False])

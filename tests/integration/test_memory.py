@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -120,7 +121,7 @@ def _hold(nbytes: int) -> str:
     return str(worker.address)
 
 
-def _let_go(dask_worker: object) -> None:
+def _let_go(dask_worker: Any) -> None:
     dask_worker.held = None
 
 

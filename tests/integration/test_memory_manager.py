@@ -13,11 +13,11 @@ from dagrpc import Client, Event, LocalCluster, Scheduler, wait
 from dagrpc._io.loop import get_loop
 from dagrpc.active_memory_manager import (
     ActiveMemoryManagerExtension,
-    ActiveMemoryManagerPolicy,
     ReduceReplicas,
     RetireWorker,
     Suggestion,
 )
+from dagrpc_scheduler.shell.active_memory_manager import ActiveMemoryManagerPolicy
 
 TIMEOUT = 60
 OFF = {"distributed.scheduler.active-memory-manager.start": False}

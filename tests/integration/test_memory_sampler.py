@@ -89,8 +89,13 @@ def test_samples_are_kept_of_a_block_that_raises(client):
 
 def test_a_plot_is_what_pandas_draws(client, monkeypatch):
     drawn = []
+
+    def plot(data, kind, **options):
+        drawn.append((data, kind, options))
+        return "the axes"
+
     backend = types.ModuleType("recording_backend")
-    backend.plot = lambda data, kind, **options: drawn.append((data, kind, options)) or "the axes"
+    vars(backend)["plot"] = plot
     monkeypatch.setitem(sys.modules, "recording_backend", backend)
     sampler = MemorySampler()
     with sampler.sample("one", interval=0.01):

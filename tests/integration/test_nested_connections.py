@@ -100,10 +100,14 @@ def test_tasks_of_a_task(site: Site, tmp_path: Path, function: Any, how: str, wh
     eventually(lambda: not any(site.client.processing().values()))
 
 
+def reached(mark: int, progress: Callable[[], int]) -> Callable[[], bool]:
+    return lambda: progress() >= mark
+
+
 def break_often(proxy: TcpProxy, how: str, progress: Callable[[], int], noticed: Callable[[], None]) -> None:
     """Break a connection as things go on; the first time, it is whole again only once it was noticed."""
     for mark in (1, INNER // 3, 2 * INNER // 3):
-        eventually(lambda mark=mark: progress() >= mark)
+        eventually(reached(mark, progress))
         if how == "drop" or mark > 1:
             proxy.drop()
             continue

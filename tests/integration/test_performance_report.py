@@ -12,6 +12,7 @@ import subprocess
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -29,7 +30,9 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.open, self.references, self.titles, self.anchors, self.words = text, [], [], [], [], []
+        self.text = text
+        self.open: list[Any] = []
+        self.references, self.titles, self.anchors, self.words = [], [], [], []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -141,6 +144,7 @@ def test_what_a_report_shows(report, shared_cluster):
 @pytest.mark.skipif(NODE is None, reason="Node is not installed")
 def test_the_script_of_a_report_draws_its_figures(report):
     harness = Path(__file__).with_name("page_in_node.js")
+    assert NODE is not None
     outcome = subprocess.run([NODE, harness, report], capture_output=True, text=True, timeout=60, check=False)
     assert outcome.returncode == 0, outcome.stderr
     figures = json.loads(outcome.stdout)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dagrpc import Client, LocalCluster, NannyPlugin, Scheduler, Worker, WorkerPlugin
+from dagrpc import Client, LocalCluster, Scheduler, Worker
+from dagrpc.plugins.base import NannyPlugin, WorkerPlugin
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -29,10 +30,10 @@ class Note(WorkerPlugin):
         with self.path.open("a") as file:
             file.write(f"{what}{self.text}\n")
 
-    def setup(self, worker: Any) -> None:
+    def setup(self, worker: Any) -> Any:
         self.write("+")
 
-    def teardown(self, worker: Any) -> None:
+    def teardown(self, worker: Any) -> Any:
         self.write("-")
 
 

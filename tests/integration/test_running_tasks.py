@@ -10,8 +10,8 @@ from typing import Any
 import dask
 import pytest
 
-from dagrpc import Client, Event, FutureCancelledError, LocalCluster, TaskTimeout
-from dagrpc.exceptions import TaskInterrupted
+from dagrpc import Client, Event, FutureCancelledError, LocalCluster
+from dagrpc.exceptions import TaskInterrupted, TaskTimeout
 
 WAIT = 60.0
 

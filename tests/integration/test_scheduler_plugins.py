@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dagrpc import Client, LocalCluster, Scheduler, SchedulerPlugin, Worker
+from dagrpc import Client, LocalCluster, Scheduler, Worker
 from dagrpc.exceptions import CodeNotAllowedError
+from dagrpc.plugins.base import SchedulerPlugin
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -18,16 +18,15 @@ from dagrpc import (
     LocalCluster,
     Lock,
     Nanny,
-    NannyPlugin,
     Scheduler,
     Security,
     SpecCluster,
     Worker,
-    WorkerPlugin,
     config,
     get_client,
     get_task_stream,
 )
+from dagrpc.plugins.base import NannyPlugin, WorkerPlugin
 from tests.unit.security.certificates import Authority
 
 TIMEOUT = 60

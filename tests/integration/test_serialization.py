@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Iterator
@@ -62,15 +63,11 @@ class Refusal(Exception):
 
 
 def make_thing(value: int) -> Any:
-    import only_on_workers
-
-    return only_on_workers.Thing(value)
+    return importlib.import_module("only_on_workers").Thing(value)
 
 
 def refuse() -> None:
-    import only_on_workers
-
-    raise only_on_workers.Refusal("no", 1)
+    raise importlib.import_module("only_on_workers").Refusal("no", 1)
 
 
 def value_of(thing: Any) -> Any:

@@ -119,7 +119,12 @@ def test_a_worker_on_a_full_disk_works_and_tells_tasks(full_disk: Path) -> None:
 def test_a_slow_worker_loses_nothing(client: Client) -> None:
     slow, other = client.nthreads()
     (pid,) = client.run(os.getpid, workers=[slow]).values()
-    futures = client.map(lambda x: time.sleep(0.005) or x + 1, range(200), pure=False)
+
+    def slow_inc(x: int) -> int:
+        time.sleep(0.005)
+        return x + 1
+
+    futures = client.map(slow_inc, range(200), pure=False)
     # It gets a little of the processor now and then.
     for _ in range(10):
         os.kill(pid, signal.SIGSTOP)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections import UserDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import dask
 import pytest
 
-from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, Worker, secede
+from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, secede
+from dagrpc_worker.shell.facade import Worker
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -41,7 +42,7 @@ async def until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def in_own_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def run() -> None:
         asyncio.run(test())
 
@@ -184,7 +185,7 @@ async def test_a_nanny_starts_another_when_a_lifetime_is_over() -> None:
 @in_own_loop
 async def test_measurements_and_information_of_a_users_own() -> None:
     async def slowly(worker: Worker) -> int:
-        return len(worker.name)
+        return len(str(worker.name))
 
     async with (
         Scheduler() as scheduler,

@@ -127,7 +127,7 @@ def test_gather_refuses_queues_and_other_clients_futures(client: Any, other: Any
     ("data", "kind"),
     [([1, 2], list), ((3, 4), tuple), ({5, 6}, set), (frozenset([7, 8]), frozenset)],
 )
-def test_scatter_collections(client: Any, data: Any, kind: type) -> None:
+def test_scatter_collections(client: Any, data: Any, kind: Any) -> None:
     futures = client.scatter(data, hash=False)
     assert type(futures) is kind
     assert sorted(client.gather(list(futures))) == sorted(data)

@@ -394,6 +394,7 @@ class SimulatedCluster:
             self.transfers.remove(transfer)
             return
         trouble = self.random.random() < self.trouble
+        event: worker_events.Event
         if transfer.served is None:
             source = next((worker for worker in self.alive() if worker.address == transfer.source), None)
             if source is None or (trouble and self.random.random() < 0.3):

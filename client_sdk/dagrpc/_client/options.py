@@ -15,7 +15,7 @@ from dask.base import get_annotations
 from dagrpc import config
 from dagrpc.v1 import graph_pb2
 
-Workers: TypeAlias = str | Iterable[Any] | None
+Workers: TypeAlias = str | int | Iterable[Any] | None
 """Addresses, names or host names; one or several."""
 Duration: TypeAlias = float | str | timedelta | None
 """Seconds, ``"500 ms"`` or a timedelta."""

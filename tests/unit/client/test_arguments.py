@@ -1,8 +1,9 @@
 """Keys, options and arguments of calls."""
 
 import string
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 from datetime import timedelta
+from typing import Any
 
 import dask
 import numpy as np
@@ -69,7 +70,7 @@ def test_tokens_of_other_values():
     assert len(tokens) == 11
     assert call_token(b"f", (np.ones(2),), None) == call_token(b"f", (np.ones(2),), None)
     assert call_token(b"f", (1,), None) != call_token(b"g", (1,), None)
-    nested = [1]
+    nested: list[Any] = [1]
     for _ in range(5_000):
         nested = [nested]
     assert len(call_token(b"f", (nested,), None)) == 32
@@ -100,12 +101,14 @@ def test_options_as_messages():
     options = task_options(
         explicit_options(workers="a", allow_other_workers=True, resources={"GPU": 1}, retries=2, priority=3, actor=True)
     )
+    assert options is not None
     assert list(options.workers) == ["a"]
     assert options.allow_other_workers
     assert dict(options.resources) == {"GPU": 1.0}
     assert (options.retries, options.priority, options.actor) == (2, 3.0, True)
     assert options.annotations == ""
     options = task_options({"executor": "gpu", "purpose": "test", "size": {"a": 1}})
+    assert options is not None
     assert options.executor == "gpu"
     assert options.annotations == '{"purpose": "test", "size": {"a": 1}}'
     assert task_options({"retries": -1}) is None
@@ -129,6 +132,7 @@ def test_own_options_come_before_annotations():
     assert submission_options({}) is None
     with dask.annotate(priority=7, retries=3, purpose="x"):
         options = submission_options({"priority": 1})
+    assert options is not None
     assert (options.priority, options.retries, options.annotations) == (1.0, 3, '{"purpose": "x"}')
 
 
@@ -158,7 +162,9 @@ class StateOnly:
 
 
 def test_futures_are_found_and_the_rest_is_left_alone():
-    future = Future("k", StateOnly())
+    connection: Any = StateOnly()
+    future: Future[Any] = Future("k", connection)
+    found: dict[str, Any]
     for untouched in (1, "s", [1, (2, {3})], {"a": [1]}, Point(1, 2), np.ones(2), object()):
         found = {}
         assert replace_futures(untouched, found) is untouched
@@ -189,7 +195,7 @@ def test_warnings_point_at_the_user():
 def test_types_by_name():
     assert find_type("builtins.int") is int
     assert find_type("numpy.ndarray") is np.ndarray
-    assert find_type("collections.OrderedDict").__name__ == "OrderedDict"
+    assert find_type("collections.OrderedDict") is OrderedDict
     assert find_type("not_imported.Thing") is None
     assert find_type("numpy.NoSuchThing") is None
     assert find_type("") is None

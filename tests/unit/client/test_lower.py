@@ -150,7 +150,7 @@ def test_any_graph_without_cycles_runs(parents):
     for i, candidates in enumerate(parents):
         refs = [TaskRef(f"k{j}") for j in sorted(candidates) if j < i]
         graph[f"k{i}"] = Task(f"k{i}", lambda *values: 1 + sum(values), *refs)
-    expected = {}
+    expected: dict[str, int] = {}
     for i, candidates in enumerate(parents):
         expected[f"k{i}"] = 1 + sum(expected[f"k{j}"] for j in candidates if j < i)
     keys = list(graph)

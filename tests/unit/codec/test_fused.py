@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Hashable
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 from dask import _task_spec
-from dask._task_spec import Alias, DataNode, Task, TaskRef
+from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef
 from hypothesis import given, strategies
 
 from dagrpc._codec.fused import faster, run_fused
@@ -59,12 +60,13 @@ def test_what_is_not_needed_any_more_is_let_go() -> None:
         made.append(weakref.ref(array))
         return array
 
-    chain = {0: Task(0, make)} | {number: Task(number, make, TaskRef(number - 1)) for number in range(1, 5)}
+    chain: dict[Hashable, GraphNode] = {0: Task(0, make)}
+    chain |= {number: Task(number, make, TaskRef(number - 1)) for number in range(1, 5)}
     assert run_fused(chain, 4, []) is made[-1]()
 
 
 def test_an_error_is_the_tasks() -> None:
-    tasks = {"a": Task("a", int, "one"), "b": Task("b", total, TaskRef("a"))}
+    tasks: dict[Hashable, GraphNode] = {"a": Task("a", int, "one"), "b": Task("b", total, TaskRef("a"))}
     with pytest.raises(ValueError, match="invalid literal"):
         run_fused(tasks, "b", [])
 

@@ -92,7 +92,7 @@ def test_large_bytes_are_not_copied_into_a_pickle() -> None:
         memoryview(bytearray(b"abc")),
         memoryview(b"abcdef")[::2],
         memoryview(array("d", [1.0, 2.0])),
-        memoryview(np.arange(6).reshape(2, 3)),
+        np.arange(6).reshape(2, 3).data,
         memoryview(b""),
     ],
 )

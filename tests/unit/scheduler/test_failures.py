@@ -388,7 +388,8 @@ def test_data_that_another_client_brings_elsewhere_is_not_lost_with_a_worker() -
     scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": [A]}))
     scheduler.send(events.DataAnnounced("d", {"s": 5}, places={"s": [B]}))
     assert scheduler.lose(A) == []
-    assert [effect.client for effect in scheduler.send(events.ReplicasAdded(B, {"s": 5}))] == ["c", "d"]
+    report = type(finished("s"))
+    assert scheduler.send(events.ReplicasAdded(B, {"s": 5})) == [report(client, "s", "", 5) for client in ("c", "d")]
 
 
 def test_a_client_may_bring_data_elsewhere_for_a_while_after_its_worker_left() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 class Shared(Scheduler):
     """A scheduler with fair shares, one worker with a slot for one task, and two clients, ``c`` and ``d``."""
 
-    def __init__(self, workers: tuple[str, ...] = (A,), **config: object) -> None:
+    def __init__(self, workers: tuple[str, ...] = (A,), **config: Any) -> None:
         super().__init__(workers, fair_share=True, **{"worker_saturation": 1.0, "cover_seconds": 0.0, **config})
         self.client("d")
 

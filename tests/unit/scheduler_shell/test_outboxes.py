@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import dask
 import pytest
@@ -63,8 +63,8 @@ class Bench:
         self.connection: Any = SimpleNamespace(session=self.worker, reported_status="running", tenure=FakeTenure())
         self.handled: list[events.Event] = []
         self.sessions: Any = Sessions()
-        self.sessions.clients["c"], self.sessions.tenures["c"] = self.client, self.tenure
-        self.sessions.workers["w"] = self.connection
+        self.sessions.clients["c"], self.sessions.tenures["c"] = cast(Any, self.client), cast(Any, self.tenure)
+        self.sessions.workers["w"] = cast(Any, self.connection)
         service: Any = SimpleNamespace(sessions=self.sessions, handle=self.handled.append, stimulus=lambda word: word)
         limits = {"dagrpc.scheduler.limits.client-outbox": LIMIT, "dagrpc.scheduler.limits.worker-outbox": LIMIT}
         with dask.config.set(limits):

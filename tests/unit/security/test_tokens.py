@@ -25,7 +25,7 @@ def shown(token: str) -> list[tuple[str, str | bytes]]:
 def test_what_is_accepted() -> None:
     accepted = Accepted({"": TOKEN, "worker": "sha256:" + hashlib.sha256(OTHER.encode()).hexdigest()})
     assert accepted.roles(shown(TOKEN)) == frozenset()
-    assert accepted.roles(shown(OTHER)) == {b"worker"}
+    assert accepted.roles(shown(OTHER)) == frozenset({b"worker"})
     for metadata in ([], shown(""), shown(TOKEN + "x"), shown(TOKEN[:-1]), [("authorization", TOKEN)]):
         assert accepted.roles(metadata) is None
     assert accepted.roles([("authorization", b"Bearer " + TOKEN.encode())]) is None

@@ -68,7 +68,7 @@ def test_every_task_knows_what_the_shuffle_is_about(ours: bool) -> None:
     assert task(found, ("out", 2)).func is tasks.shuffle_unpack
     assert task(found, ("out", 2)).args[:2] == (spec, 2)
     # What was handed over is as it was.
-    assert graph["send", 0].args[1] == "id"
+    assert task(graph, ("send", 0)).args[1] == "id"
 
 
 def test_only_some_partitions_are_wanted() -> None:

@@ -27,7 +27,8 @@ class Other:
 def test_they_are_made_compared_and_shown_as_dataclasses_are() -> None:
     assert Place(1) == Place(1, 0, [])
     assert Place(1) != Place(1, notes=["here"])
-    assert Place(1) != Other(1)
+    other: Any = Other(1)
+    assert Place(1) != other
     assert repr(Place(1, notes=["here"])) == "Place(row=1, column=0, notes=['here'])"
     with pytest.raises(TypeError):
         Place()  # type: ignore[call-arg]

@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -20,8 +21,10 @@ RUNNING, PAUSED = common_pb2.WORKER_STATUS_RUNNING, common_pb2.WORKER_STATUS_PAU
 class Lab:
     def __init__(self, path, **fractions):
         data = SpillingStore(SpillFiles(path), 600)
-        self.worker = SimpleNamespace(name="alice", address="here:1", status=RUNNING, data=data)
-        self.events, self.reports, self.used = [], [], 0
+        self.worker = cast(Any, SimpleNamespace(name="alice", address="here:1", status=RUNNING, data=data))
+        self.events: list[Any] = []
+        self.reports: list[Any] = []
+        self.used = 0
         limits = MemoryLimits.of(1_000, {"target": 0.6, "spill": 0.7, "pause": 0.8, **fractions})
         take, report = self.events.extend, self.reports.extend
         self.monitor = MemoryMonitor(self.worker, limits, take, report, lambda: self.used - data.spilled)

@@ -24,7 +24,7 @@ from dagrpc_worker.nanny.core import (
     Timer,
     TimerRang,
 )
-from dagrpc_worker.nanny.ends import Cause
+from dagrpc_worker.nanny.ends import Cause, ProcessEnd
 
 
 class Nanny:
@@ -44,6 +44,9 @@ class Nanny:
                 else:
                     effects.append(effect)
         return effects
+
+    def last_end(self) -> ProcessEnd:
+        return self.core.ends[-1]
 
 
 RUNNING = Reported("running", "127.0.0.1:1", "w")
@@ -231,12 +234,12 @@ def test_what_the_nanny_did_is_no_riddle(nanny: Nanny) -> None:
     assert nanny(MemoryExceeded(96 << 20, 100 << 20, 0.95)) == [Kill()]
     assert nanny(MemoryExceeded(97 << 20, 100 << 20, 0.95)) == []
     nanny(Exited(-9, "the kernel has counted one"))
-    assert nanny.core.ends[-1].cause is Cause.MEMORY_LIMIT
-    assert "96.0 MiB, 96 % of its limit of 100.0 MiB; 95 % are allowed" in nanny.core.ends[-1].reason
+    assert nanny.last_end().cause is Cause.MEMORY_LIMIT
+    assert "96.0 MiB, 96 % of its limit of 100.0 MiB; 95 % are allowed" in nanny.last_end().reason
     nanny(TimerRang(Timer.START, 2), Exited(-9))
-    assert nanny.core.ends[-1].cause is Cause.NO_SIGN_OF_LIFE
+    assert nanny.last_end().cause is Cause.NO_SIGN_OF_LIFE
     nanny(TimerRang(Timer.SPAWN, 2), RUNNING, StopWanted(5.0, ""), Exited(0))
-    assert nanny.core.ends[-1].cause is Cause.STOPPED
+    assert nanny.last_end().cause is Cause.STOPPED
 
 
 def test_giving_up_shows_the_log() -> None:

@@ -117,7 +117,9 @@ def test_replaced_values_are_gone_from_disk_too(tmp_path):
 def test_compressed_where_it_is_worth_it(tmp_path):
     store = filled(store_of(tmp_path, compression="zlib"))
     assert store.on_disk < 7 * SIZE / 10
-    kind, encoding, frames = store.encoded("0")
+    found = store.encoded("0")
+    assert found is not None
+    kind, encoding, frames = found
     assert kind == "numpy.ndarray"
     assert (payload.decode(encoding, frames) == 0).all()
     assert (store["1"] == 1).all()
@@ -125,7 +127,9 @@ def test_compressed_where_it_is_worth_it(tmp_path):
 
 def test_frames_for_peers_without_decoding(tmp_path):
     store = filled(store_of(tmp_path))
-    kind, encoding, frames = store.encoded("0")
+    found = store.encoded("0")
+    assert found is not None
+    kind, encoding, frames = found
     assert kind == "numpy.ndarray"
     assert (payload.decode(encoding, frames) == 0).all()
     assert store.needs_disk(["0"])
