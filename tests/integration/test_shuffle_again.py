@@ -53,9 +53,9 @@ def cut_off_once(dask_worker: Any) -> None:
 
 
 def take_and_forget(dask_worker: Any) -> None:
-    """Have the first parcel for the worker taken by somebody else: a process that leaves, and had its address."""
+    """Have the first parcels for the worker taken by somebody else: a process that leaves, and had its address."""
     shuffles = dask_worker.shuffles
-    keep, taken = shuffles.keep, iter([True])
+    keep, taken = shuffles.keep, iter([True] * 3)
 
     async def kept(run: Any, parcels: Any) -> None:
         await keep(run, parcels[1:] if next(taken, False) else parcels)

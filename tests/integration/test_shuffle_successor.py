@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from dagrpc._io.channels import ServiceClient
 from dagrpc.exceptions import ShuffleClosedError
 from dagrpc.v1 import shuffle_service_pb2 as pb
-from dagrpc_worker.shell.shuffles import Run
+from dagrpc_worker.shell.shuffle_run import Run
 from tests.unit.worker_shell.lab import Lab, in_lab
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleService"]
@@ -77,18 +75,24 @@ def test_a_barrier_is_not_told_that_all_has_arrived() -> None:
     with_successor(body)
 
 
-def test_before_it_is_registered_nothing_is_its_own() -> None:
+def test_before_it_is_registered_it_cannot_know_what_is_its_own() -> None:
     async def body(lab: Lab, client: ServiceClient) -> None:
-        welcomed = asyncio.Event()
-
-        async def ask(address: str) -> None:
+        async def send(address: str) -> None:
             other = ServiceClient(lab.client(address).channel, SERVICE, address)
-            with pytest.raises(ShuffleClosedError, match="began before"):
-                await other.call("FlushShuffle", pb.FlushShuffleRequest(run=run_of(99)), pb.FlushShuffleResponse)
-            welcomed.set()
+            parcel = pb.Parcel(source=1, nbytes=1, data=b"x", format="pickle", outputs=[0], starts=[0, 1])
+            for shuffle, number in (("former", 7), ("s", 8)):
+                call = other.open_upload("SendParcels")
+                run = pb.ShuffleRun(shuffle_id=shuffle, run_id=number)
+                await call.write(pb.SendParcelsRequest(run=run, parcels=[parcel]).SerializeToString())
+                await call.done_writing()
+                await call
 
-        lab.scheduler.before_welcome = ask
-        await lab.worker("another")
-        assert welcomed.is_set()
+        lab.scheduler.before_welcome = send
+        address = (await lab.worker("another")).address
+        shuffles = lab.workers[-1].shuffles
+        # What began before is gone, but may be taken part in by those that only send.
+        assert [(run.id, run.run_id) for run in shuffles._runs.values()] == [("s", 8)]
+        assert len(await fetch(ServiceClient(lab.client(address).channel, SERVICE, "it"), 8, 1)) == 1
+        assert shuffles.run("former", 7).store.in_memory == 0
 
     with_successor(body)

@@ -22,6 +22,7 @@ BARRIER_ACTIVE: Final = frozenset(("waiting", "no-worker", "queued", "processing
 """States of a barrier whose run goes on."""
 _COMPLAINTS: Final = 10
 """How often a shuffle may begin again because a run did not hold together."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 StateOf = Callable[[str], str | None]
 """Gives the state of a task by its key; None if there is no such task."""
@@ -138,6 +139,14 @@ class Shuffles:
         run.complaints += 1
         run.complaint = reason
         return self._end(run, again=True)
+
+    def pause(self, shuffle_id: str) -> float:
+        """Return for how many seconds to put up with a run that does not hold together: longer each time.
+
+        What it lacks is often the fault of something that is about to be over, a process that leaves for instance.
+        """
+        run = self.runs.get(shuffle_id)
+        return 0.0 if run is None else min(_FIRST_PAUSE * 2**run.complaints, _LONGEST_PAUSE)
 
     def worker_gone(self, address: str, state_of: StateOf) -> list[Ended]:
         """End the runs that cannot do without a worker."""

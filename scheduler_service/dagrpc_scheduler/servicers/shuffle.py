@@ -35,5 +35,5 @@ class ShuffleServicer:
 
     async def RestartShuffle(self, request: pb.RestartShuffleRequest) -> pb.RestartShuffleResponse:
         """Begin a shuffle again."""
-        self._service.shuffles.restart(request)
+        await self._service.shuffles.restart(request)
         return pb.RestartShuffleResponse()

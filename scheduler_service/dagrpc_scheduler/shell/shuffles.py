@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -75,10 +76,16 @@ class ShuffleCoordination:
             self._service.handle(events.PlacesAdvised(advice, self._service.stimulus("shuffle-barrier")))
         return pb.PassBarrierResponse(members=list(run.members))
 
-    def restart(self, request: pb.RestartShuffleRequest) -> None:
-        """Begin a shuffle again."""
+    async def restart(self, request: pb.RestartShuffleRequest) -> None:
+        """Begin a shuffle again, after a pause."""
+        shuffle_id = request.run.shuffle_id
+        before = self._run_of(shuffle_id)
+        await asyncio.sleep(self._shuffles.pause(shuffle_id))
+        if self._run_of(shuffle_id) != before:
+            # Somebody else was faster, and this is not about the run that there is now.
+            return
         reason = f"{request.reason} (on {request.worker})"
-        ended = self._shuffles.complain(request.run.shuffle_id, request.run.run_id, self._state_of, reason)
+        ended = self._shuffles.complain(shuffle_id, request.run.run_id, self._state_of, reason)
         if ended is not None:
             logger.warning(
                 "Run %d of shuffle %s begins again: %s on %s",
@@ -88,6 +95,10 @@ class ShuffleCoordination:
                 request.worker,
             )
             self._service.handle_batch(self._consequences([ended]))
+
+    def _run_of(self, shuffle_id: str) -> int:
+        run = self.runs.get(shuffle_id)
+        return run.run_id if run is not None else 0
 
     def _current(self, run: pb.ShuffleRun) -> Run:
         try:

@@ -99,7 +99,9 @@ def test_a_worker_that_only_sent_is_missed_until_all_has_arrived(tasks: Tasks) -
 
 def test_a_run_that_does_not_hold_together_begins_again_but_not_for_ever(tasks: Tasks) -> None:
     shuffles = joined("a")
+    pauses = []
     for number in range(1, 12):
+        pauses.append(shuffles.pause("s"))
         assert shuffles.complain("s", 1_000, tasks.get) is None
         ended = shuffles.complain("s", number, tasks.get)
         assert ended is not None
@@ -108,7 +110,12 @@ def test_a_run_that_does_not_hold_together_begins_again_but_not_for_ever(tasks: 
             assert shuffles.join("s", "barrier", "t1", "a", WORKERS).run_id == number + 1
     with pytest.raises(Inconsistent, match="11 times"):
         shuffles.join("s", "barrier", "t1", "a", WORKERS)
+    # What is wrong may be over in a moment, or in half a minute.
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 0.1
+    assert 20 < sum(pauses) < 40
     assert shuffles.complain("unknown", 1, tasks.get) is None
+    assert shuffles.pause("unknown") == 0
 
 
 def test_a_barrier_of_another_run_ends_the_present_one(tasks: Tasks) -> None:

@@ -16,7 +16,7 @@ from dagrpc.shuffle.specs import Parcel
 from dagrpc_worker.data.budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
 from dagrpc_worker.shell.shuffle_outbox import Outbox
-from dagrpc_worker.shell.shuffles import Run
+from dagrpc_worker.shell.shuffle_run import Run
 
 SETTINGS = {"dagrpc.p2p.comm.retry.count": 2, "dagrpc.p2p.comm.retry.delay.min": 0.001}
 

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -19,9 +19,7 @@ from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError,
 from dagrpc.shuffle.specs import Parcel
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_worker.data.budget import ByteBudget
-
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.shuffles import Run
+from dagrpc_worker.shell.shuffle_run import Run
 
 logger = logging.getLogger("dagrpc.worker")
 

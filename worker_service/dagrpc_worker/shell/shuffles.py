@@ -27,6 +27,7 @@ from dagrpc_worker.data.budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
 from dagrpc_worker.execute import context
 from dagrpc_worker.shell.shuffle_outbox import Outbox, ParcelReader
+from dagrpc_worker.shell.shuffle_run import Run
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.link import SchedulerLink
@@ -50,84 +51,6 @@ _PART_OF_MEMORY = 10
 _THREADS = 4
 _GIVING_UP = (ShuffleClosedError, CommClosedError, TimeoutError)
 """Errors that a run which is over shows itself by, or one that will be as soon as a worker is known to be gone."""
-
-
-class Run:
-    """One run of a shuffle on this worker."""
-
-    def __init__(self, shuffle_id: str, run_id: int, store: ShuffleStore) -> None:
-        self.id = shuffle_id
-        self.run_id = run_id
-        self.store = store
-        self.workers: tuple[str, ...] = ()
-        """Whom the outputs belong to, in order. Known once a task here takes part."""
-        self.message = pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id)
-        self.error: Exception | None = None
-        """Why something could not be sent."""
-        self.sending = 0
-        """How many receivers something is being sent to."""
-        self._closed = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is over."""
-        return self._closed.is_set()
-
-    def check(self) -> None:
-        """Raise if it is over or cannot be completed."""
-        self.store.check()
-        if self.error is not None:
-            raise self.error
-
-    def fail(self, error: Exception) -> None:
-        """Take note that something could not be sent."""
-        self.error = self.error or error
-
-    def sent(self) -> None:
-        """Take note that a receiver has got everything."""
-        self.sending -= 1
-        if not self.sending:
-            self._idle.set()
-
-    async def wait_closed(self, seconds: float) -> None:
-        """Wait until it is over, so many seconds at most."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closed.wait()
-        except TimeoutError:
-            pass
-
-    async def unless_over(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns, unless the run is over before.
-
-        Raises
-        ------
-        ShuffleClosedError
-            If the run is over.
-        """
-        work, closed = asyncio.ensure_future(coroutine), asyncio.ensure_future(self._closed.wait())
-        try:
-            await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise ShuffleClosedError(f"Run {self.run_id} of shuffle {self.id} is over")
-            return work.result()
-        finally:
-            closed.cancel()
-            work.cancel()
-
-    async def flush(self) -> None:
-        """Wait until everything that was to be sent has arrived."""
-        while self.sending and not self.closed:
-            self._idle.clear()
-            await self._idle.wait()
-        self.check()
-
-    def close(self) -> None:
-        """Be over."""
-        self._closed.set()
-        self._idle.set()
 
 
 class Shuffles:
@@ -154,9 +77,8 @@ class Shuffles:
         self._disk = bool(config.get("p2p.storage.disk"))
         self._patience = 2 * (config.get_seconds("comm.timeouts.tcp") or 30.0)
         """Seconds in which the scheduler notices that a worker cannot be reached."""
-        self._before = sys.maxsize
-        """The latest run in which another process may have kept data at this address. Before this one is registered:
-        any may be."""
+        self._before = 0
+        """The latest run that began before this process was registered: outputs at this address are another's."""
         self._runs: dict[str, Run] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         """By id of the shuffle: the latest run that is over."""
@@ -337,10 +259,13 @@ class Shuffles:
             self._ended.popitem(last=False)
         run = self._runs.get(shuffle_id)
         if run is not None and run.run_id <= run_id:
-            del self._runs[shuffle_id]
-            run.close()
-            self._outbox.end(run)
-            spawn(asyncio.to_thread(run.store.close), self._tasks)
+            self._drop(run)
+
+    def _drop(self, run: Run) -> None:
+        del self._runs[run.id]
+        run.close()
+        self._outbox.end(run)
+        spawn(asyncio.to_thread(run.store.close), self._tasks)
 
     async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
         # Those of another run may be taken for results of this one, if a run ends in the wrong moment.
@@ -473,8 +398,14 @@ class Shuffles:
                 raise ShuffleClosedError(f"{self._worker.address} could not send everything: {error}") from None
 
     def registered(self, last_run: int) -> None:
-        """Take note that the worker is registered: what came of runs up to this one was another process's to keep."""
+        """Take note that the worker is registered: what came of runs up to this one was another process's to keep.
+
+        What comes before it knows is kept for the time being: the scheduler may count on the worker already.
+        """
         self._before = last_run
+        for run in list(self._runs.values()):
+            if run.run_id <= last_run:
+                self._drop(run)
 
     def _check_own(self, shuffle_id: str, run_id: int) -> None:
         """Raise if what was sent to this address in a run may have been sent to another process."""
