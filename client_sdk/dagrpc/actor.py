@@ -6,7 +6,7 @@ import abc
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from dask._task_spec import TaskRef
 
@@ -24,14 +24,12 @@ from dagrpc._io.transfer_reader import ReceivedValue
 from dagrpc._util import running
 from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import LostActorError
-from dagrpc.future import Future
+from dagrpc.future import Future, T
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
 
 __all__ = ["Actor", "ActorFuture", "BaseActorFuture"]
-
-T = TypeVar("T")
 
 _absent: Any = object()
 _GONE = frozenset((ERROR, CANCELLED, LOST))

@@ -138,20 +138,22 @@ class Client(
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
+    # Options take Any, too: for type checkers each of them may be in a dict of arguments, `client.submit(f, **given)`.
+
     def submit(
         self,
         func: Callable[..., Any],
         *args: Any,
-        key: Hashable | None = None,
-        workers: Workers = None,
-        resources: Mapping[str, float] | None = None,
-        retries: int | None = None,
-        priority: float = 0,
-        fifo_timeout: Duration = "100 ms",
-        allow_other_workers: bool = False,
-        actor: bool = False,
-        actors: bool = False,
-        pure: bool = True,
+        key: Hashable | Any = None,
+        workers: Workers | Any = None,
+        resources: Mapping[str, float] | Any = None,
+        retries: int | Any = None,
+        priority: float | Any = 0,
+        fifo_timeout: Duration | Any = "100 ms",
+        allow_other_workers: bool | Any = False,
+        actor: bool | Any = False,
+        actors: bool | Any = False,
+        pure: bool | Any = True,
         **kwargs: Any,
     ) -> Future[Any]:
         """Have the cluster call a function.
@@ -227,17 +229,17 @@ class Client(
         self,
         func: Callable[..., Any],
         *iterables: Any,
-        key: str | Iterable[Hashable] | None = None,
-        workers: Workers = None,
-        retries: int | None = None,
-        resources: Mapping[str, float] | None = None,
-        priority: float = 0,
-        allow_other_workers: bool = False,
-        fifo_timeout: Duration = "100 ms",
-        actor: bool = False,
-        actors: bool = False,
-        pure: bool = True,
-        batch_size: int | None = None,
+        key: str | Iterable[Hashable] | Any = None,
+        workers: Workers | Any = None,
+        retries: int | Any = None,
+        resources: Mapping[str, float] | Any = None,
+        priority: float | Any = 0,
+        allow_other_workers: bool | Any = False,
+        fifo_timeout: Duration | Any = "100 ms",
+        actor: bool | Any = False,
+        actors: bool | Any = False,
+        pure: bool | Any = True,
+        batch_size: int | Any = None,
         **kwargs: Any,
     ) -> list[Future[Any]]:
         """Have the cluster call a function for each element of some iterables.

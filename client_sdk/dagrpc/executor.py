@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc._client import submit
@@ -116,7 +116,7 @@ class ClientExecutor(concurrent.futures.Executor):
 
     def map(
         self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
-    ) -> Iterator[T]:
+    ) -> Generator[T, None, None]:
         """Have the cluster call a function for each element of some iterables.
 
         All calls are submitted at once; results come in the order of the elements, as they are asked for.
@@ -260,7 +260,7 @@ class ClientExecutor(concurrent.futures.Executor):
             outer.set_result(value)
 
 
-def _results(futures: list[concurrent.futures.Future[T]], deadline: Deadline) -> Iterator[T]:
+def _results(futures: list[concurrent.futures.Future[T]], deadline: Deadline) -> Generator[T, None, None]:
     """Yield results in order, and let go of each future before its result is used."""
     futures.reverse()
     try:

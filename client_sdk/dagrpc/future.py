@@ -7,8 +7,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Hashable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from dask._task_spec import TaskRef
 
@@ -22,7 +21,16 @@ if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
     from dagrpc.client import Client
 
-T = TypeVar("T")
+# For type checkers a plain `Future` is one of anything; they know of defaults in every Python, and Python itself does
+# from 3.13 on.
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 logger = logging.getLogger("dagrpc.client")
 
@@ -120,7 +128,7 @@ class Future(TaskRef, Generic[T]):
         return self._state
 
     @property
-    def client(self) -> Client | None:
+    def client(self) -> Client | Any:
         """The client that holds it; None for an unbound one.
 
         Examples
@@ -128,10 +136,10 @@ class Future(TaskRef, Generic[T]):
         >>> client.submit(inc, 1).client is client
         True
         """
-        return cast("Client | None", self._client)
+        return self._client
 
     @property
-    def executor(self) -> Client | None:
+    def executor(self) -> Client | Any:
         """The same as `client`.
 
         Examples
@@ -228,8 +236,10 @@ class Future(TaskRef, Generic[T]):
         result: T = self._bound_client()._result(self, timeout)
         return result
 
-    def exception(self, timeout: float | str | None = None) -> BaseException | None:
+    def exception(self, timeout: float | str | None = None) -> Any:
         """Wait until it is done and return the exception of the task, None if it has a result or was cancelled.
+
+        Where operations are asynchronous, return something to await.
 
         Raises
         ------
@@ -241,11 +251,12 @@ class Future(TaskRef, Generic[T]):
         >>> client.submit(int, "x").exception()
         ValueError("invalid literal for int() with base 10: 'x'")
         """
-        found: BaseException | None = self._bound_client()._failure(self, timeout, 0)
-        return found
+        return self._bound_client()._failure(self, timeout, 0)
 
-    def traceback(self, timeout: float | str | None = None) -> TracebackType | None:
+    def traceback(self, timeout: float | str | None = None) -> Any:
         r"""Wait until it is done and return the traceback of the task's exception, None if there was none.
+
+        Where operations are asynchronous, return something to await.
 
         Raises
         ------
@@ -259,8 +270,7 @@ class Future(TaskRef, Generic[T]):
         >>> traceback.format_tb(future.traceback())
         [...]
         """
-        found: TracebackType | None = self._bound_client()._failure(self, timeout, 1)
-        return found
+        return self._bound_client()._failure(self, timeout, 1)
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._bound_client()._result_async(self).__await__()

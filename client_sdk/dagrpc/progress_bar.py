@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -29,7 +29,7 @@ def progress(
     notebook: bool | None = None,
     multi: bool = True,
     complete: bool = True,
-    group_by: str | Callable[[Hashable], object] = "prefix",
+    group_by: str | Callable[[Any], object] = "prefix",
     **kwargs: Any,
 ) -> Any:
     """Show how far the cluster is with futures and with all that they depend on.
@@ -100,7 +100,7 @@ class _Request:
     """What to ask the scheduler for, which takes a question before if a user's function makes the groups."""
 
     def __init__(
-        self, wires: list[str], complete: bool, group_by: str | Callable[[Hashable], object], interval: float
+        self, wires: list[str], complete: bool, group_by: str | Callable[[Any], object], interval: float
     ) -> None:
         self.group_by = group_by
         self.message = pb.WatchProgressRequest(only_unfinished=not complete, interval_seconds=interval)

@@ -95,7 +95,17 @@ class Security:
     Security(require_encryption=True, tls_ca_file='ca.pem', tls_client_cert='me.pem')
     """
 
-    def __init__(self, require_encryption: bool | None = None, **kwargs: Any) -> None:
+    tls_client_cert: str | None
+    tls_client_key: str | None
+    tls_scheduler_cert: str | None
+    tls_scheduler_key: str | None
+    tls_worker_cert: str | None
+    tls_worker_key: str | None
+    tls_min_version: ssl.TLSVersion | None
+    tls_max_version: ssl.TLSVersion | None
+
+    # Any: for type checkers what is in `Security(**fields)` may be the first argument.
+    def __init__(self, require_encryption: bool | Any = None, **kwargs: Any) -> None:
         unknown = sorted(set(kwargs) - set(_FIELDS))
         if unknown:
             raise TypeError(f"Security got unknown arguments: {', '.join(unknown)}")

@@ -81,7 +81,7 @@ class Adaptive(AdaptiveCore):
         maximum: int | float | None = None,
         wait_count: int | None = None,
         target_duration: float | str | None = None,
-        worker_key: Callable[[Mapping[str, Any]], Hashable] | None = None,
+        worker_key: Callable[[Any], Hashable] | None = None,
         **kwargs: Any,
     ) -> None:
         if kwargs:

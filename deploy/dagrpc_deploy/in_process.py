@@ -37,7 +37,7 @@ class InProcessBackend:
         worker_class: Callable[..., Any] | None = None,
         security: Security | None = None,
     ) -> None:
-        self._of_all = {} if security is None else {"security": security}
+        self._of_all: dict[str, Any] = {} if security is None else {"security": security}
         self._host = host
         self._worker_class = worker_class or Worker
         options = {"host": host, "port": port, "allow_code": True, **self._of_all, **(scheduler_options or {})}

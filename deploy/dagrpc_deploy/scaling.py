@@ -72,7 +72,7 @@ class Scalable:
     # --- what there is ---
 
     @property
-    def plan(self) -> set[Hashable]:
+    def plan(self) -> set[Any]:
         """Names of the workers that there are to be.
 
         Examples
@@ -83,7 +83,7 @@ class Scalable:
         return set(self._planned())
 
     @property
-    def requested(self) -> set[Hashable]:
+    def requested(self) -> set[Any]:
         """Names of those that were started, whether they have come or not.
 
         Examples
@@ -94,7 +94,7 @@ class Scalable:
         return set(self._requested())
 
     @property
-    def observed(self) -> set[Hashable]:
+    def observed(self) -> set[Any]:
         """Names of those that the scheduler knows, as of a moment ago.
 
         Examples

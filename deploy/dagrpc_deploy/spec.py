@@ -74,7 +74,7 @@ class SpecCluster(Cluster):
 
     def __init__(
         self,
-        workers: Mapping[Hashable, Mapping[str, Any]] | None = None,
+        workers: Mapping[Any, Mapping[str, Any]] | None = None,
         scheduler: Mapping[str, Any] | None = None,
         worker: Mapping[str, Any] | None = None,
         asynchronous: bool = False,
@@ -94,7 +94,7 @@ class SpecCluster(Cluster):
         """What further workers are."""
         self.scheduler: Any = None
         """The object that is the scheduler."""
-        self.workers: dict[Hashable, Any] = {}
+        self.workers: dict[Any, Any] = {}
         """The objects that are the workers, by name."""
         self.shutdown_on_close = shutdown_on_close
         self.shutdown_scheduler = shutdown_scheduler
@@ -136,7 +136,7 @@ class SpecCluster(Cluster):
         """Return the name of a further worker. Subclasses may have their own."""
         return worker_number
 
-    def new_worker_spec(self) -> dict[Hashable, Mapping[str, Any]]:
+    def new_worker_spec(self) -> dict[Any, Any]:
         """Return what one further worker is, by its name.
 
         Raises

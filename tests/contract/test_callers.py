@@ -274,5 +274,5 @@ def test_exporting() -> None:
     with pytest.raises(ValueError, match="Another function is exported as 'triple'"):
         export(double, name="triple")
     with pytest.raises(TypeError, match="can be exported"):
-        export(3)
+        export(3)  # type: ignore[call-overload]
     assert exported("nothing") is None

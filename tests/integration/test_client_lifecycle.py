@@ -288,7 +288,7 @@ def test_exports():
         assert getattr(dagrpc, name) is not None
     assert dagrpc.as_completed is as_completed
     with pytest.raises(AttributeError):
-        _ = dagrpc.no_such_name
+        _ = dagrpc.no_such_name  # type: ignore[attr-defined]
 
 
 # --- asynchronous ------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def test_next_and_clear(client):
 
 def test_only_futures(client):
     with pytest.raises(TypeError, match="future"):
-        as_completed([1])
+        as_completed([1])  # type: ignore[list-item]
 
 
 def test_the_iteration_times_out(client, nap):
@@ -208,7 +208,7 @@ def test_fire_and_forget(client, tmp_path):
         time.sleep(0.2)
         path.touch()
 
-    assert fire_and_forget(client.submit(touch, pure=False)) is None
+    assert fire_and_forget(client.submit(touch, pure=False)) is None  # type: ignore[func-returns-value]
     fire_and_forget([client.submit(inc, 1)])
     end = time.monotonic() + 5
     while not path.exists():

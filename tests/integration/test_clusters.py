@@ -62,7 +62,7 @@ def test_a_cluster_of_a_specification() -> None:
         assert all(held.values())
         scheduler = cluster.scheduler
     assert scheduler.status is Status.closed
-    assert cluster.status is Status.closed
+    assert cluster.status is Status.closed  # type: ignore[comparison-overlap]
 
 
 def test_a_specification_names_classes_and_groups() -> None:

@@ -118,7 +118,7 @@ def test_all_have_to_mean_the_same_semaphore(client):
             method()
     assert wrong.get_value() == 1
     with pytest.raises(TypeError):
-        Semaphore("many")
+        Semaphore("many")  # type: ignore[arg-type]
 
 
 def test_a_closed_semaphore(client):

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -68,7 +69,7 @@ def traces(directory: Path, numbers: range) -> list[int]:
 def test_a_drained_worker_finishes_hands_over_and_leaves(client: Client, nanny: str, tmp_path: Path) -> None:
     with leaver(client, nanny) as process:
         directory = str(tmp_path)
-        options = {"workers": ["leaver"], "allow_other_workers": False, "pure": False}
+        options: dict[str, Any] = {"workers": ["leaver"], "allow_other_workers": False, "pure": False}
         held = [client.submit(count, directory, x, **options) for x in range(10)]
         wait(held, timeout=WAIT)
         scattered = client.scatter(tuple(range(5)), workers=["leaver"])

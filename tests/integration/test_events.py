@@ -75,7 +75,7 @@ def test_unsubscribing_needs_a_subscription(client: Client) -> None:
     with pytest.raises(ValueError, match="'once'"):
         client.unsubscribe_topic("once")
     with pytest.raises(TypeError, match="function"):
-        client.subscribe_topic("once", "not a function")
+        client.subscribe_topic("once", "not a function")  # type: ignore[arg-type]
 
 
 def test_a_broken_handler_is_logged_and_the_next_event_comes(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -69,7 +69,7 @@ def test_errors_are_those_of_the_function(executor: ClientExecutor) -> None:
     assert isinstance(future.exception(), ZeroDivisionError)
     assert caught.traceback[-1].name == "fail"
     with pytest.raises(TypeError, match="callable"):
-        executor.submit(1)
+        executor.submit(1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="pickle"):
         executor.submit(inc, threading.Lock())
 
@@ -149,7 +149,8 @@ def test_with_the_functions_of_concurrent_futures(executor: ClientExecutor, nap:
     done, not_done = concurrent.futures.wait(futures, timeout=WAIT)
     assert (len(done), len(not_done)) == (5, 0)
     assert sorted(future.result() for future in concurrent.futures.as_completed(futures, WAIT)) == [1, 2, 3, 4, 5]
-    slow, quick = executor.submit(nap, 5.0), executor.submit(fail, 1)
+    slow: concurrent.futures.Future[Any] = executor.submit(nap, 5.0)
+    quick: concurrent.futures.Future[Any] = executor.submit(fail, 1)
     done, not_done = concurrent.futures.wait([slow, quick], WAIT, concurrent.futures.FIRST_EXCEPTION)
     assert (done, not_done) == ({quick}, {slow})
     slow.cancel()
@@ -216,7 +217,7 @@ def test_map_is_lazy_and_ordered(executor: ClientExecutor, nap: Callable[[float]
     assert time.monotonic() - begun < 20
     results.close()
     with pytest.raises(TypeError, match="other"):
-        executor.map(inc, [1], other=1)
+        executor.map(inc, [1], other=1)  # type: ignore[call-arg]
 
 
 def test_map_raises_where_the_error_is(executor: ClientExecutor) -> None:

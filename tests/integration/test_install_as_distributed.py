@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import dagrpc
+import dagrpc.protocol
 from dagrpc import Client, LocalCluster
 from dagrpc._util.as_distributed import VARIABLE, install_if_asked
 from dagrpc.compat.install import install_as_distributed, uninstall_as_distributed

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -127,7 +128,7 @@ def test_nothing_outlives_a_killed_program(sig: signal.Signals, tmp_path: Path) 
         ({"memory_limit": -5}, ValueError, "negative"),
     ],
 )
-def test_bad_arguments_are_named(arguments: dict[str, object], error: type[Exception], message: str) -> None:
+def test_bad_arguments_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         LocalCluster(**arguments)
 

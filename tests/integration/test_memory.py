@@ -17,8 +17,14 @@ MIB = 2**20
 LIMIT = 300 * MIB
 
 
+class SpaceClient(Client):
+    """A client that knows where the workers of its cluster write to."""
+
+    directory: Path
+
+
 @pytest.fixture
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpaceClient]:
     """Two workers of 300 MiB that write to disk from 60 MiB of results on, and are not killed.
 
     Fresh ones for each test: what a process keeps for itself after much work is a good part of so small a limit.
@@ -28,13 +34,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with (
         dask.config.set(settings),
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=LIMIT, local_directory=str(directory)) as cluster,
-        Client(cluster) as client,
+        SpaceClient(cluster) as client,
     ):
         client.directory = directory
         yield client
 
 
-def spill_files(client: Client) -> list[Path]:
+def spill_files(client: SpaceClient) -> list[Path]:
     return list(client.directory.rglob("storage/*"))
 
 
@@ -65,8 +71,12 @@ def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: s
         "array.chunk-size": "16 MiB",
         "distributed.worker.memory.terminate": False,
     }
-    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": LIMIT, "local_directory": str(tmp_path)}
-    with dask.config.set(settings), LocalCluster(**options) as cluster, Client(cluster) as client:
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "local_directory": str(tmp_path)}
+    with (
+        dask.config.set(settings),
+        LocalCluster(**options, memory_limit=LIMIT) as cluster,
+        SpaceClient(cluster) as client,
+    ):
         client.directory = tmp_path
         rows, columns = 320, 960_000
         x = da.arange(rows * columns, chunks=columns, dtype="i8").reshape((rows, columns)).persist()
@@ -81,7 +91,7 @@ def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: s
 
 
 @pytest.mark.timeout(120)
-def test_spilled_results_reach_peers_and_clients(small: Client) -> None:
+def test_spilled_results_reach_peers_and_clients(small: SpaceClient) -> None:
     first, second = small.scheduler_info()["workers"]
     futures = small.map(block, range(20), workers=[first], pure=False)
     wait(futures, timeout=60)
@@ -104,7 +114,7 @@ def test_spilled_results_reach_peers_and_clients(small: Client) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_scattered_data_is_spilled_too(small: Client) -> None:
+def test_scattered_data_is_spilled_too(small: SpaceClient) -> None:
     data = [block(number) for number in range(30)]
     futures = small.scatter(data)
     until(lambda: spilled(small) > 50 * MIB)
@@ -126,7 +136,7 @@ def _let_go(dask_worker: Any) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_pause_and_go_on(small: Client) -> None:
+def test_pause_and_go_on(small: SpaceClient) -> None:
     address = small.submit(_hold, LIMIT).result(60)
 
     def status() -> str:
@@ -146,8 +156,8 @@ def test_pause_and_go_on(small: Client) -> None:
 
 @pytest.mark.timeout(120)
 def test_files_are_gone_after_closing(tmp_path: Path) -> None:
-    options = {"n_workers": 1, "threads_per_worker": 1, "memory_limit": LIMIT, "local_directory": str(tmp_path)}
-    with LocalCluster(**options, memory_target_fraction=0.1) as cluster, Client(cluster) as client:
+    options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "local_directory": str(tmp_path)}
+    with LocalCluster(**options, memory_limit=LIMIT, memory_target_fraction=0.1) as cluster, Client(cluster) as client:
         futures = client.map(block, range(10))
         wait(futures, timeout=60)
         until(lambda: spilled(client) > 20 * MIB)

@@ -1,6 +1,7 @@
 """What a task submits and waits for goes before what was submitted together with the task."""
 
 import time
+from typing import Any
 
 from dagrpc import Client, LocalCluster, worker_client
 
@@ -22,7 +23,7 @@ def parent_of_a_graph(number):
 
 
 def test_not_all_parents_begin_before_the_first_child():
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "memory_limit": 0}
+    options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "memory_limit": 0}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         for function in (parent, parent_of_a_graph):
             times = client.gather(client.map(function, range(200), pure=False))

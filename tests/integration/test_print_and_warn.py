@@ -82,7 +82,7 @@ def test_outside_of_tasks_they_are_the_built_in_ones(capsys: pytest.CaptureFixtu
     dagrpc.print("a", file=file, end="")
     assert file.getvalue() == "a"
     with pytest.raises(TypeError, match="sep"):
-        dagrpc.print("a", sep=5)
+        dagrpc.print("a", sep=5)  # type: ignore[arg-type]
     with pytest.warns(RuntimeWarning, match="careful") as caught:
         dagrpc.warn("careful", RuntimeWarning)
     assert caught[0].filename == __file__

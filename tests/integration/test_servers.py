@@ -53,7 +53,7 @@ async def test_a_cluster_of_objects() -> None:
         assert a.identity()["name"] == "a"
         assert repr(scheduler).startswith("<Scheduler '127.0.0.1:")
         assert repr(a).startswith(f"<Worker '{a.address}', name: a, status: running")
-    assert scheduler.status is Status.closed
+    assert scheduler.status is Status.closed  # type: ignore[comparison-overlap]
     assert a.status is Status.closed
 
 
@@ -322,7 +322,7 @@ async def test_a_nanny_starts_stops_and_restarts_its_worker() -> None:
         os.kill(second or 0, signal.SIGKILL)
         await until(lambda: nanny.status is Status.running and nanny.pid not in (None, second), 60.0)
         assert await client.submit(look, pure=False) == ("red", 7, nanny.pid)
-    assert nanny.status is Status.closed
+    assert nanny.status is Status.closed  # type: ignore[comparison-overlap]
     assert not nanny.is_alive()
 
 

@@ -163,7 +163,7 @@ def test_tasks_of_a_paused_worker_are_run_by_others(tmp_path: Path) -> None:
         gate, again = Event("full", client=client), Event("full again", client=client)
         address = place(client)[0]
         first = client.submit(fill_up, "full", LIMIT, workers=[address], pure=False)
-        loose = {"workers": [address], "allow_other_workers": True, "pure": False}
+        loose: dict[str, Any] = {"workers": [address], "allow_other_workers": True, "pure": False}
         futures = [client.submit(mark, str(tmp_path), number, **loose) for number in range(5)]
         gate.set()
         wait(futures, timeout=60)

@@ -63,7 +63,7 @@ async def test_tasks_choose_their_pool() -> None:
             with dask.annotate(executor="gpu"):
                 assert await client.gather(client.map(meet, range(2))) == [True, True]
                 assert (await client.submit(thread_name)).startswith("gpu")
-                assert await client.submit(lambda: (secede(), 1)[1]) == 1
+                assert await client.submit(lambda: (secede(), 1)[1]) == 1  # type: ignore[func-returns-value]
             for name, prefix in (("offload", "dagrpc-task"), ("default", "dagrpc-task")):
                 with dask.annotate(executor=name):
                     assert (await client.submit(thread_name, pure=False)).startswith(prefix)

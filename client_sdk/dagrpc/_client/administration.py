@@ -27,14 +27,16 @@ class Administration(Connection):
 
     # --- functions outside the graph -----------------------------------------------------------------------------
 
+    # Options take Any, too, as those of `Client.submit`: they may be in a dict of arguments.
+
     def run(
         self,
         function: Callable[..., Any],
         *args: Any,
-        workers: Workers = None,
-        wait: bool = True,
-        nanny: bool = False,
-        on_error: str = "raise",
+        workers: Workers | Any = None,
+        wait: bool | Any = True,
+        nanny: bool | Any = False,
+        on_error: str | Any = "raise",
         **kwargs: Any,
     ) -> Any:
         """Run a function on workers, outside the task graph.

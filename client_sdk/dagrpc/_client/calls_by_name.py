@@ -24,10 +24,11 @@ class CallingByName(Connection):
         entrypoint: str,
         /,
         *args: Any,
-        key: Hashable | None = None,
+        # Any, too, as for `Client.submit`: they may be in a dict of arguments.
+        key: Hashable | Any = None,
         workers: Any = None,
-        retries: int | None = None,
-        priority: float = 0,
+        retries: int | Any = None,
+        priority: float | Any = 0,
         **kwargs: Any,
     ) -> Future[Any]:
         """Have a worker call a function that it knows by name. No code is sent.

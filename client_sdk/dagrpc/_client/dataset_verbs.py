@@ -41,7 +41,8 @@ class DatasetVerbs(Connection):
         """
         return Datasets(self)
 
-    def publish_dataset(self, *args: Any, name: Hashable = None, override: bool = False, **kwargs: Any) -> Any:
+    # Any: for type checkers what is in `publish_dataset(**{name: dataset})` may be one of these.
+    def publish_dataset(self, *args: Any, name: Any = None, override: bool | Any = False, **kwargs: Any) -> Any:
         """Publish datasets: name them, so that every client can get them.
 
         The results that they refer to stay on the cluster until they are unpublished, whatever becomes of this client.

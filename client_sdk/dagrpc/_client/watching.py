@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -144,7 +144,7 @@ def _span_facts(info: pb.SpanInfo, threads: list[tuple[float, int]], now: float)
     return {**found, "threads": threads, "now": now, "metadata": json.loads(info.metadata) if info.metadata else {}}
 
 
-def grouped(wires: Iterable[str], name_of: Callable[[Hashable], object]) -> list[pb.TaskGrouping]:
+def grouped(wires: Iterable[str], name_of: Callable[[Any], object]) -> list[pb.TaskGrouping]:
     """Return tasks in the groups that a user's function puts them in by their keys."""
     groups: dict[str, list[str]] = {}
     for wire in wires:

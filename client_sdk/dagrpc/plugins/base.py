@@ -37,7 +37,7 @@ class WorkerPlugin:
     {'127.0.0.1:...': {'status': 'OK'}, '127.0.0.1:...': {'status': 'OK'}}
     """
 
-    name: str | None = None
+    name: str | Any = None
     idempotent: bool = False
 
     def setup(self, worker: Any) -> Any:
@@ -97,7 +97,7 @@ class NannyPlugin:
     'yes'
     """
 
-    name: str | None = None
+    name: str | Any = None
     idempotent: bool = False
     restart: bool = False
 
@@ -136,7 +136,7 @@ class SchedulerPlugin:
     >>> client.unregister_scheduler_plugin("counter")
     """
 
-    name: str | None = None
+    name: str | Any = None
     idempotent: bool = False
 
     def start(self, scheduler: Any) -> Any:

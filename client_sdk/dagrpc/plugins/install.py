@@ -47,7 +47,7 @@ class InstallPlugin:
     'a model'
     """
 
-    name: str | None = None
+    name: str | Any = None
     idempotent: bool = False
 
     def __init__(self, install_fn: Callable[[], None], restart_workers: bool) -> None:

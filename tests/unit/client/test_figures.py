@@ -110,6 +110,6 @@ def test_names_are_where_programs_for_distributed_look_for_them():
     assert diagnostics.performance_report is dagrpc.performance_report
     assert WorkerPlugin is dagrpc.WorkerPlugin
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
-        diagnostics.nothing_of_the_kind  # noqa: B018
+        diagnostics.nothing_of_the_kind  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(ImportError):
         from dagrpc.diagnostics.plugin import NothingOfTheKind  # noqa: F401
