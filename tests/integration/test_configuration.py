@@ -11,7 +11,6 @@ import dask.config
 import pytest
 
 from dagrpc import Client, LocalCluster
-from dagrpc._io import same_host
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.loop import get_loop
 from dagrpc._io.options import CONTROL_CHANNEL
@@ -81,23 +80,19 @@ def test_calls_that_do_not_reach_their_peer_are_repeated_as_configured() -> None
 def test_data_is_compressed_on_its_way_if_that_is_configured(direct: bool) -> None:
     # On one host nothing is, unless processes are not to read each other's memory.
     settings = {"distributed.comm.compression": "zlib", "dagrpc.comm.same-host": False}
-    same_host.token.cache_clear()
-    try:
-        with (
-            dask.config.set(settings),
-            LocalCluster(n_workers=2, threads_per_worker=1, processes=True) as cluster,
-            Client(cluster, direct_to_workers=direct) as client,
-        ):
-            a, b = client.nthreads()
-            zeros = client.submit(bytes, 5_000_000, workers=[a])
-            assert client.submit(len, zeros, workers=[b]).result(timeout=60) == 5_000_000
-            assert zeros.result(timeout=60) == bytes(5_000_000)
-            assert client.submit(len, client.scatter(bytes(3_000_000))).result(timeout=60) == 3_000_000
-            [value] = get_loop().run(client._fetcher._round([zeros.bound_state().wire], direct, Counter()), 60)
-            assert list(value.entry.frame_compressions) == ["zlib"]
-            assert value.entry.frame_lengths[0] < 100_000
-    finally:
-        same_host.token.cache_clear()
+    with (
+        dask.config.set(settings),
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True) as cluster,
+        Client(cluster, direct_to_workers=direct) as client,
+    ):
+        a, b = client.nthreads()
+        zeros = client.submit(bytes, 5_000_000, workers=[a])
+        assert client.submit(len, zeros, workers=[b]).result(timeout=60) == 5_000_000
+        assert zeros.result(timeout=60) == bytes(5_000_000)
+        assert client.submit(len, client.scatter(bytes(3_000_000))).result(timeout=60) == 3_000_000
+        [value] = get_loop().run(client._fetcher._round([zeros.bound_state().wire], direct, Counter()), 60)
+        assert list(value.entry.frame_compressions) == ["zlib"]
+        assert value.entry.frame_lengths[0] < 100_000
 
 
 def test_a_codec_that_is_not_there_is_told_at_the_start() -> None:

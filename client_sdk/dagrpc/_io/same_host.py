@@ -63,13 +63,17 @@ def _libc() -> ctypes.CDLL | None:
     return library
 
 
-@cache
 def token() -> str:
     """Return the name of this process's host, user and process namespace; empty where there is no short way.
 
     It cannot be guessed: it is made of a secret in a file that only this user can read.
     """
-    if _libc() is None or not config.get("comm.same-host"):
+    return _token() if config.get("comm.same-host") else ""
+
+
+@cache
+def _token() -> str:
+    if _libc() is None:
         return ""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
