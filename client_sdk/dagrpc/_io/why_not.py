@@ -29,8 +29,8 @@ async def why_not(address: str, credentials: Credentials | None) -> str:
 
 async def _without_tls(address: str) -> str:
     host, port = split_address(address)
-    # Nothing is sent over it.
-    context = ssl.create_default_context()
+    # Nothing is sent over it. The default one reads all authorities of the system, for a tenth of a second.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 _SCHEMES = ("tcp", "grpc", "grpcs", "tls")
+_HOST = re.compile(r"[\w.:%-]+")
+"""What hosts are made of: names, also in other scripts, and addresses, also with the zone of an interface."""
 
 
 def parse_address(address: str, default_port: int = 8786) -> str:
@@ -15,7 +18,7 @@ def parse_address(address: str, default_port: int = 8786) -> str:
     Raises
     ------
     ValueError
-        If the address is empty, has another scheme or an impossible port.
+        If the address is empty, has another scheme, an impossible port, or something in it that no host has.
 
     Examples
     --------
@@ -33,6 +36,8 @@ def parse_address(address: str, default_port: int = 8786) -> str:
     if not rest:
         raise ValueError(f"Address {address!r} names no host; write host:port")
     host, port = split_address(rest, default_port)
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"Address {address!r} names no host: {host!r} is none; write host:port")
     return join_address(host, port)
 
 

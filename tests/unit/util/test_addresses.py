@@ -1,0 +1,44 @@
+"""Addresses as users write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrpc._util.addresses import parse_address
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("127.0.0.1", "127.0.0.1:8786"),
+        ("node7:9000", "node7:9000"),
+        ("tcp://node_7.example-cluster.svc:9000/", "node_7.example-cluster.svc:9000"),
+        ("tls://[::1]:9000", "[::1]:9000"),
+        ("fe80::1%eth0", "[fe80::1%eth0]:8786"),
+        ("bücher.example", "bücher.example:8786"),
+    ],
+)
+def test_what_is_meant(written: str, meant: str) -> None:
+    assert parse_address(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "tcp://",
+        ":8786",
+        "http://host",
+        "host:port",
+        "host:65536",
+        "../../etc/passwd",
+        "a host",
+        "\0",
+        "{",
+        "a@b",
+        "a,b",
+    ],
+)
+def test_what_is_no_address_is_named(written: str) -> None:
+    with pytest.raises(ValueError, match=r"Address .* (names no host|has scheme|has port)"):
+        parse_address(written)
