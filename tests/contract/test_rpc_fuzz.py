@@ -110,8 +110,7 @@ async def attack(address: str, found: list[ServiceDescriptor]) -> int:
 
     async def call(service: ServiceDescriptor, method: MethodDescriptor, messages: Sequence[bytes]) -> None:
         async with turn:
-            # Some try for seconds to reach an address that means nothing, and this machine may be busy.
-            code, details = await outcome(channel, service, method, *messages, timeout=100)
+            code, details = await outcome(channel, service, method, *messages, timeout=30)
         what = f"{service.name}.{method.name} of {messages!r}: {code.name} {details}"
         assert code is not grpc.StatusCode.DEADLINE_EXCEEDED, f"{what}: it hangs"
         assert code is not grpc.StatusCode.UNKNOWN, f"{what}: an error escapes"
