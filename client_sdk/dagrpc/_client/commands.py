@@ -183,10 +183,14 @@ class _Batch:
             return
         self._calls = self._released = None
         new = self.request.commands.add()
-        if isinstance(command, Part):
-            self._add_part(new.graph, command)
+        name = _FIELDS.get(kind)
+        if name is not None:
+            getattr(new, name).CopyFrom(command)
+            self.size += command.ByteSize()  # type: ignore[union-attr]
             return
         match command:
+            case Part():
+                self._add_part(new.graph, command)
             case Want(keys, until_done):
                 new.want.keys.extend(keys)
                 new.want.until_done = until_done
@@ -202,9 +206,6 @@ class _Batch:
                 new.release_shared.digests.extend(digests)
             case Ping(token):
                 new.ping.token = token
-            case _:
-                getattr(new, _FIELDS[kind]).CopyFrom(command)
-                self.size += command.ByteSize()  # type: ignore[union-attr]
 
     def _add_call(self, call: Call) -> None:
         part = self._calls

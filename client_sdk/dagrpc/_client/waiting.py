@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from dagrpc._client.state import DONE, FINISHED, KeyState, KeyTable, lock
-from dagrpc._io.loop import LoopThread
+from dagrpc._io.loop import LoopThread, after_turn
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Gate:
             return
         self.is_open = True
         if self._latch is not None:
-            self._latch.release()
+            after_turn(self._latch.release)
         elif self._loop is not None:
             # The loop may have been closed meanwhile: then nobody waits.
             with contextlib.suppress(RuntimeError):

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 _noting = threading.local()
 
 
-@contextlib.contextmanager
-def noted() -> Iterator[list[Any]]:
-    """Collect the futures that this thread pickles within a block. One may be met several times."""
-    former = getattr(_noting, "futures", None)
-    futures: list[Any] = []
-    _noting.futures = futures
-    try:
-        yield futures
-    finally:
-        _noting.futures = former
+class noted:
+    """Collects the futures that this thread pickles within a block. One may be met several times."""
+
+    __slots__ = ("_former",)
+
+    def __enter__(self) -> list[Any]:
+        self._former: list[Any] | None = getattr(_noting, "futures", None)
+        futures: list[Any] = []
+        _noting.futures = futures
+        return futures
+
+    def __exit__(self, *_: object) -> None:
+        _noting.futures = self._former
 
 
 def note(future: Any) -> None:

@@ -104,6 +104,18 @@ def adopt_running_loop() -> LoopThread:
         return _current
 
 
+def after_turn(callback: Callable[[], object]) -> None:
+    """Call a function at the loop's next turn; at once outside the loop's thread.
+
+    For waking a thread: while the loop goes on with its turn, the two fight for the interpreter's lock, and both lose.
+    """
+    current = _current
+    if current is not None and current.inside:
+        current.loop.call_soon(callback)
+    else:
+        callback()
+
+
 def spawn(coroutine: Coroutine[Any, Any, T], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
     """Start a task on the running loop and keep it in `tasks` until it ends, so that it is not collected."""
     task = asyncio.get_running_loop().create_task(coroutine)

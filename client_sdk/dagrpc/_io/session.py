@@ -16,8 +16,8 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from dagrpc import config
-from dagrpc._io.begun import Begun
 from dagrpc._io.delivery import Delivery
+from dagrpc._io.eager import Eager
 from dagrpc._io.options import message_limit
 from dagrpc.exceptions import TooLargeError
 from dagrpc.v1 import common_pb2
@@ -34,7 +34,7 @@ class _Here(threading.local):
     """Of a loop's thread."""
 
     roused: list[Session[Any]] | None = None
-    """Sessions that have got something to write since `at_once` was called; None: it was not."""
+    """Sessions that are to begin to write at the end of `at_once`; None: it was not called."""
 
 
 _here = _Here()
@@ -91,7 +91,14 @@ class Session(Generic[Item]):
         self.running = False
         """Whether there is a stream that is read and written."""
         self._queue: list[Item] = []
-        self._wake = asyncio.Event()
+        self._due = False
+        """Whether there may be something to write that the writing has not begun with."""
+        self._writer: Eager | None = None
+        """What writes, or wrote last."""
+        self._busy = False
+        """Whether it does."""
+        self._broken: asyncio.Future[None] | None = None
+        """Fails when writing does."""
         self._drained = asyncio.Event()
         self._drained.set()
         self._fragment_size = min(config.get_bytes("comm.fragment-size"), message_limit() // 2)
@@ -105,13 +112,9 @@ class Session(Generic[Item]):
         """Set while reading goes on; None if it was never held."""
         self._unsent: Iterator[bytes] | None = None
         """What is being written, or was when the stream broke."""
-        self._idle = False
-        """Whether the writer waits for something to write."""
-        self._begun: Begun[None] | None = None
-        """The writing of a batch that did not wait for the writer."""
         self._stopped = asyncio.Event()
         self._stopped.set()
-        self.delivery = Delivery(send_type, self._wake.set) if send_type is not None else None
+        self.delivery = Delivery(send_type, self._rouse) if send_type is not None else None
         """What lets it go on with another stream; None: it ends with its stream."""
 
     @property
@@ -144,7 +147,7 @@ class Session(Generic[Item]):
         if self.closed:
             return
         self._queue.append(item)
-        if not self._wake.is_set():
+        if not self._due:
             self._rouse()
 
     def send_many(self, items: Iterable[Item]) -> None:
@@ -152,18 +155,24 @@ class Session(Generic[Item]):
         if self.closed:
             return
         self._queue.extend(items)
-        if not self._wake.is_set():
+        if not self._due:
             self._rouse()
 
     def _rouse(self) -> None:
-        self._wake.set()
+        """Have what is queued, or to be acknowledged, written."""
+        self._due = True
+        if self._busy or not self.running:
+            return
         if _here.roused is not None:
             _here.roused.append(self)
+        else:
+            asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Begin to write what is queued, if the writer only waits for it."""
-        if self._idle and self._begun is None:
-            self._begun = Begun(self._write_batch())
+        """Begin to write, unless that goes on already."""
+        if not self._busy and self.running:
+            self._busy = True
+            self._writer = Eager(self._write())
 
     async def run(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
         """Read and write until either side closes the stream.
@@ -180,21 +189,23 @@ class Session(Generic[Item]):
         """
         self.running = True
         self._stopped.clear()
-        writer = asyncio.create_task(self._write_loop())
+        broken = self._broken = asyncio.get_running_loop().create_future()
         reader = self._reader = asyncio.create_task(self._read_loop(on_message))
+        self._resume_writing()
         try:
-            done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                if not task.cancelled():
-                    task.result()
+            done, _ = await asyncio.wait({reader, broken}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                if not ended.cancelled():
+                    ended.result()
         finally:
             self.running = False
+            self._stop_writing()
             if self.delivery is None:
                 self.closed = True
                 self._queue, self._writing = [], []
             self._drained.set()
             try:
-                await _ended(reader, writer)
+                await _ended(reader)
             finally:
                 self._stopped.set()
         if self._reason is not None:
@@ -288,32 +299,40 @@ class Session(Generic[Item]):
         data, self._partial = self._partial, None
         return self._receive_type.FromString(bytes(data))
 
-    async def _write_loop(self) -> None:
-        if self.delivery is not None:
-            for piece in self.delivery.kept:
-                await self._stream.write(piece)
-        try:
-            # What was being written when the last stream broke goes on.
-            while self._unsent is not None or await self._roused():
-                begun, self._begun = self._begun, None
-                await (begun or self._write_batch())
-        finally:
-            self._idle = False
-            if self._begun is not None:
-                self._begun.close()
-                self._begun = None
+    def _resume_writing(self) -> None:
+        """Begin with a stream: with what the last one left, and what the peer may not have taken of it."""
+        if self._unsent is not None or self._due or (self.delivery is not None and self.delivery.kept):
+            self._busy = True
+            self._writer = Eager(self._write(self.delivery.kept if self.delivery is not None else ()))
 
-    async def _roused(self) -> bool:
-        """Wait for something to write."""
-        self._idle = True
-        await self._wake.wait()
-        self._idle = False
-        return True
+    def _stop_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._busy = None, False
+        if self._broken is not None and not self._broken.done():
+            self._broken.cancel()
+
+    async def _write(self, again: Iterable[bytes] = ()) -> None:
+        """Write until there is nothing to write any more; before all else what is to be sent again."""
+        try:
+            for piece in again:
+                await self._stream.write(piece)
+            while self._due or self._unsent is not None:
+                await self._write_batch()
+        except asyncio.CancelledError:
+            # So the call was.
+            if self._broken is not None:
+                self._broken.cancel()
+        except Exception as error:
+            if self._broken is not None and not self._broken.done():
+                self._broken.set_exception(error)
+        else:
+            self._busy = False
 
     async def _write_batch(self) -> None:
         write, delivery = self._stream.write, self.delivery
         if self._unsent is None:
-            self._wake.clear()
+            self._due = False
             # What is being written has not been handed over yet either.
             self._drained.clear()
             items, self._queue = self._queue, []
@@ -352,19 +371,17 @@ class Session(Generic[Item]):
             yield message_type(fragment=fragment).SerializeToString()
 
 
-async def _ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait for their end, also when gRPC cancels the call that they belong to meanwhile."""
-    for task in tasks:
-        task.cancel()
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, also when gRPC cancels the call that it belongs to meanwhile."""
+    task.cancel()
     cancelled: asyncio.CancelledError | None = None
-    while not all(task.done() for task in tasks):
+    while not task.done():
         try:
-            await asyncio.wait(tasks)
+            await asyncio.wait((task,))
         except asyncio.CancelledError as error:
             cancelled = error
-    for task in tasks:
-        if not task.cancelled():
-            # Or asyncio complains that nobody has asked.
-            task.exception()
+    if not task.cancelled():
+        # Or asyncio complains that nobody has asked.
+        task.exception()
     if cancelled is not None:
         raise cancelled

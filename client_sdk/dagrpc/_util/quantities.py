@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]+)\s*", re.ASCII)
@@ -20,6 +21,8 @@ _BYTES = {
 }
 
 
+# The same few are asked for again and again: they are the defaults of methods.
+@functools.lru_cache(maxsize=256)
 def parse_seconds(text: str) -> float:
     """Return a duration in seconds.
 

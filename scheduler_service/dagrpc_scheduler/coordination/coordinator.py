@@ -123,8 +123,10 @@ class Coordinator:
 
     def next_deadline(self) -> float | None:
         """Return when `advance` is to be called; None: not before something else happens."""
-        times = [time for time in (self.desk.next_deadline(), self.semaphores.next_expiry()) if time is not None]
-        return min(times, default=None)
+        deadline, expiry = self.desk.next_deadline(), self.semaphores.next_expiry()
+        if deadline is None or expiry is None:
+            return expiry if deadline is None else deadline
+        return min(deadline, expiry)
 
     def _outcomes(self) -> list[Outcome]:
         outcomes, self.desk.outcomes = self.desk.outcomes, []
