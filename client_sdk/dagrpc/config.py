@@ -292,6 +292,9 @@ DEFAULTS: dict[str, Any] = {
     "admin.log-format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
     # How many changes of state a story can go back, and how many events of a topic are remembered.
     "admin.low-level-log-length": 1_000,
+    # What runs the event loops of services and clients: uvloop, which takes less of the processors, or asyncio's own;
+    # auto (or tornado): uvloop where it is installed.
+    "admin.event-loop": "auto",
     # Graphs beyond this size are warned about.
     "admin.large-graph-warning-threshold": 10_000_000,
     # Levels by logger, or what `logging.config.dictConfig` takes; also by itself, outside of `distributed`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import sys
@@ -33,13 +32,14 @@ def spec(
     log_level: str,
 ) -> None:
     """Run servers of any class in this process. ARGS go to each, such as the scheduler's address."""
+    from dagrpc._io.loop import run_service
     from dagrpc_deploy import run_spec as running
 
     prepare(log_level.upper())
     try:
         specs = running.read_spec(text, spec_file)
         security = running.read_security() if read_security else None
-        asyncio.run(running.run_spec(lambda: running.make(specs, args, security), watch_stdin))
+        run_service(running.run_spec(lambda: running.make(specs, args, security), watch_stdin))
     except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from dagrpc._io.loop import adopt_running_loop
+from dagrpc._io.loop import adopt_running_loop, run_service
 from dagrpc._util.service_process import on_signals
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 
@@ -28,4 +27,4 @@ async def run_scheduler(options: SchedulerOptions, on_start: Callable[[Scheduler
 
 def serve(options: SchedulerOptions, on_start: Callable[[SchedulerService], object] = lambda service: None) -> None:
     """Run a scheduler on an event loop of its own."""
-    asyncio.run(run_scheduler(options, on_start))
+    run_service(run_scheduler(options, on_start))

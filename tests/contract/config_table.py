@@ -73,7 +73,6 @@ NOT_APPLICABLE = {
     "diagnostics.nvml": "GPUs are not watched",
     "diagnostics.cudf": "GPUs are not watched",
     "rmm.pool-size": "GPUs are not used",
-    "admin.event-loop": "it is asyncio's",
     "admin.pdb-on-err": "tasks and servers run in other processes than the terminal; "
     "`Client.recreate_error_locally` runs a failed task in this one",
 }

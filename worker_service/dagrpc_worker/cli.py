@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -301,6 +300,7 @@ def _run_nannies(settings: dict[str, Any]) -> int:
 
 def _run_worker(settings: dict[str, Any]) -> int:
     """Run one worker in this process."""
+    from dagrpc._io.loop import run_service
     from dagrpc_worker.run import SIGNALLED, prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
 
@@ -316,5 +316,5 @@ def _run_worker(settings: dict[str, Any]) -> int:
         contact_address=settings["contact_address"],
         **spec,
     )
-    code = asyncio.run(run_to_exit(options))
+    code = run_service(run_to_exit(options))
     return 0 if code == SIGNALLED else code

@@ -30,6 +30,7 @@ def main() -> None:
     import dask.config
 
     dask.config.update(dask.config.config, settings["config"])
+    from dagrpc._io.loop import run_service
     from dagrpc._util.process_options import unpickled
     from dagrpc_worker.run import prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
@@ -48,7 +49,7 @@ def main() -> None:
         parent.watch(orphaned)
 
     prepare_process(settings["log_level"])
-    sys.exit(asyncio.run(run_to_exit(WorkerOptions(**unpickled(settings["options"])), on_made, parent.report)))
+    sys.exit(run_service(run_to_exit(WorkerOptions(**unpickled(settings["options"])), on_made, parent.report)))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from dagrpc import config
 from dagrpc.exceptions import ForkedProcessError
 
 T = TypeVar("T")
@@ -69,6 +70,48 @@ class LoopThread:
         self.loop.call_soon_threadsafe(callback, *args)
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make an event loop of the kind that the setting `admin.event-loop` names.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+    ImportError
+        If it is uvloop, and that is not installed.
+    """
+    kind = config.get("admin.event-loop")
+    # distributed's default says no more than that it has one.
+    if kind not in ("auto", "tornado", "uvloop", "asyncio"):
+        raise ValueError(f"admin.event-loop must be auto, uvloop or asyncio, not {kind!r}")
+    if kind != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            if kind == "uvloop":
+                raise ImportError("admin.event-loop is uvloop, which is not installed: install it, or unset") from None
+        else:
+            return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def run_service(main: Coroutine[Any, Any, T]) -> T:
+    """Run a service process's coroutine on an event loop of its own, and return its result.
+
+    Raises
+    ------
+    SystemExit
+        If there cannot be such a loop as is configured; says why.
+    """
+    try:
+        loop = new_loop()
+    except (ValueError, ImportError) as error:
+        main.close()
+        raise SystemExit(str(error)) from None
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main)
+
+
 _lock = threading.Lock()
 _current: LoopThread | None = None
 
@@ -81,7 +124,7 @@ def get_loop() -> LoopThread:
             return _current
         if _current is not None and _current.pid != os.getpid():
             _current.check()
-        loop = asyncio.new_event_loop()
+        loop = new_loop()
         started = threading.Event()
 
         def serve() -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagrpc._io.loop import adopt_running_loop
+from dagrpc._io.loop import adopt_running_loop, run_service
 from dagrpc._util.addresses import split_address
 from dagrpc._util.child import Parent
 from dagrpc_worker.exits import exit_after
@@ -33,7 +33,7 @@ def host_nannies(early: Sequence[EarlyWorker], settings: Mapping[str, Any], pare
     parent : Parent, optional
         Told of every change; if it goes, all close.
     """
-    return asyncio.run(_Host(early, settings, parent).run())
+    return run_service(_Host(early, settings, parent).run())
 
 
 class _Host:
