@@ -118,6 +118,11 @@ class Request:
         return self._undo(self) if done and self._undo is not None else ()
 
 
+def _keys(value: pb.CoordinatedValue) -> Sequence[str]:
+    """Return the keys of the futures in a value."""
+    return (value.future,) if value.HasField("future") else value.keys
+
+
 class Coordination:
     """The requests of a client.
 
@@ -190,25 +195,26 @@ class Coordination:
         if request is None:
             return
         request.answer = answer
+        # Of the futures among the values.
+        keys = [key for value in answer.values for key in _keys(value)]
         if request.withdrawn:
             if self._session.lives:
                 self._undo(request)
         else:
-            self._hold_futures(request, answer)
+            self._hold(request, keys)
             if answer.lease_seconds and request.owner is not None:
                 self._held[request.number] = weakref.ref(request.owner)
                 self._schedule_renewal(answer.lease_seconds)
-        if any(value.HasField("future") or value.keys for value in answer.values):
+        if keys:
             self._session.send(pb.Coordinate(took=pb.TookValues(request=request.number)))
         request.settle(answer, None)
 
-    def _hold_futures(self, request: Request, answer: pb.Coordinated) -> None:
-        for value in answer.values:
-            for wire in (value.future,) if value.HasField("future") else value.keys:
-                state, is_new = self._session.table.create(decode_key(wire), wire)
-                if is_new:
-                    self._session.send(Want([wire]))
-                request.states.append(state)
+    def _hold(self, request: Request, keys: Sequence[str]) -> None:
+        for key in keys:
+            state, is_new = self._session.table.create(decode_key(key), key)
+            if is_new:
+                self._session.send(Want([key]))
+            request.states.append(state)
 
     def _schedule_renewal(self, lease_seconds: float) -> None:
         if self._renewal is None:

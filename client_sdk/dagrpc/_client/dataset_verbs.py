@@ -79,7 +79,7 @@ class DatasetVerbs(Connection):
 
     def _publish(self, entries: dict[str, Any], override: bool) -> Operation[None]:
         # Here, for it knows the client.
-        from dagrpc.coordination._values import encode
+        from dagrpc.coordination._values import encode, known
 
         self._check_open()
         client = cast("Client", self)
@@ -87,7 +87,8 @@ class DatasetVerbs(Connection):
         message.publish_datasets.override = override
         for wire, value in entries.items():
             entry = message.publish_datasets.entries.add(name=wire)
-            yield from encode(client, value, entry.value)
+            if futures := encode(value, entry.value):
+                yield from known(client, futures)
         answer = yield Request(self._session, message, timeout=_PATIENCE)
         if not answer.done:
             raise KeyError(f"Dataset {decode_key(answer.names[0])} already exists")

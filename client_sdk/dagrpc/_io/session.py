@@ -193,9 +193,9 @@ class Session(Generic[Item]):
         reader = self._reader = asyncio.create_task(self._read_loop(on_message))
         self._resume_writing()
         try:
-            done, _ = await asyncio.wait({reader, broken}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in done:
-                if not ended.cancelled():
+            await asyncio.wait((reader, broken), return_when=asyncio.FIRST_COMPLETED)
+            for ended in (reader, broken):
+                if ended.done() and not ended.cancelled():
                     ended.result()
         finally:
             self.running = False
@@ -309,7 +309,8 @@ class Session(Generic[Item]):
         if self._writer is not None:
             self._writer.close()
         self._writer, self._busy = None, False
-        if self._broken is not None and not self._broken.done():
+        if self._broken is not None:
+            # Also one that has failed, as the reading may have: else asyncio complains that nobody has asked.
             self._broken.cancel()
 
     async def _write(self, again: Iterable[bytes] = ()) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from dagrpc.client import Client
 
 
-def encode(client: Client, value: Any, target: pb.CoordinatedValue) -> Operation[None]:
-    """Write a value into its message.
+def encode(value: Any, target: pb.CoordinatedValue) -> list[Future[Any]]:
+    """Write a value into its message. Return the futures in it; see `known`.
 
     Raises
     ------
@@ -27,16 +27,15 @@ def encode(client: Client, value: Any, target: pb.CoordinatedValue) -> Operation
     """
     if isinstance(value, Future):
         target.future = value.bound_state().wire
-        yield from _sent_by(client, [value])
-        return
+        return [value]
     with pickled_futures.noted() as futures:
         target.data.CopyFrom(payloads.to_payload(value))
     if futures:
         target.keys.extend(sorted({future.bound_state().wire for future in futures}))
-        yield from _sent_by(client, futures)
+    return futures
 
 
-def _sent_by(client: Client, futures: list[Future[Any]]) -> Operation[None]:
+def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
     """Wait until the scheduler knows the futures of other clients: their sessions may be behind this one's."""
     for other in {id(future.client): future.client for future in futures}.values():
         if other is not None and other is not client and other.status == "running":

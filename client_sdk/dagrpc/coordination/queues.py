@@ -9,7 +9,7 @@ from dagrpc._client.coordinating import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import decode, encode
+from dagrpc.coordination._values import decode, encode, known
 from dagrpc.v1 import coordination_pb2 as pb
 
 __all__ = ["Queue"]
@@ -151,7 +151,8 @@ class Queue(Primitive):
     def _put(self, value: Any, timeout: float | None) -> Operation[None]:
         client = self.client
         message = self._message(timeout)
-        yield from encode(client, value, message.put_queue.value)
+        if futures := encode(value, message.put_queue.value):
+            yield from known(client, futures)
         self._open(message.put_queue)
         answer = yield Request(client._session, message)
         if not answer.done:

@@ -9,7 +9,7 @@ from dagrpc._client.coordinating import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import decode, encode
+from dagrpc.coordination._values import decode, encode, known
 
 __all__ = ["Variable"]
 
@@ -110,7 +110,8 @@ class Variable(Primitive):
     def _set(self, value: Any, timeout: float | None) -> Operation[None]:
         client = self.client
         message = self._message()
-        yield from encode(client, value, message.set_variable.value)
+        if futures := encode(value, message.set_variable.value):
+            yield from known(client, futures)
         yield Request(client._session, message, timeout=timeout)
 
     def _get(self, timeout: float | None) -> Operation[Any]:

@@ -42,6 +42,8 @@ class Coordination:
         self._last_request: dict[str, int] = {}
         """By client."""
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When it goes off. Not asked of the timer: uvloop's do not know where they go off at once."""
 
     def take(self, client: str, message: pb.Coordinate) -> None:
         """Carry out a client's operation.
@@ -99,16 +101,16 @@ class Coordination:
             return
         if self._timer is not None:
             # One that goes off too early sets the next.
-            if self._timer.when() <= deadline:
+            if self._due <= deadline:
                 return
             self._timer.cancel()
+        self._due = deadline
         self._timer = asyncio.get_running_loop().call_at(deadline, self._advance)
 
     def _advance(self) -> None:
-        loop = asyncio.get_running_loop()
-        # The loop calls up to a tick too early.
-        now = max(loop.time(), self._timer.when() if self._timer is not None else 0.0)
         self._timer = None
+        # The loop calls up to a tick too early.
+        now = max(asyncio.get_running_loop().time(), self._due)
         self._apply(self._coordinator.advance(now))
 
 

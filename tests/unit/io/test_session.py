@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -47,3 +48,36 @@ def test_it_is_over_however_its_call_ends(turns: int) -> None:
         await asyncio.gather(call, again, return_exceptions=True)
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+class BrokenStream:
+    """One that neither comes nor goes any more."""
+
+    async def read(self) -> None:
+        raise ConnectionError("gone")
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(0)
+        raise ConnectionError("cannot be written to")
+
+
+def test_the_end_of_a_broken_stream_is_told_once() -> None:
+    """Reading and writing both fail; what is not raised is nothing that nobody has asked for."""
+    complaints: list[dict[str, object]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        session: Session[object] = Session(BrokenStream(), lambda items: map(_message, items), pb.ComputeRequest, "it")
+        call = asyncio.create_task(session.run(lambda _: None))
+        session.send(1)
+        with pytest.raises(ConnectionError, match="gone"):
+            await call
+        assert not session.running
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    gc.collect()
+    assert complaints == []
+
+
+def _message(_: object) -> pb.ComputeResponse:
+    return pb.ComputeResponse()
