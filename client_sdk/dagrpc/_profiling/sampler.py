@@ -15,7 +15,9 @@ _QUIET = 10
 _SELECTORS = ("selectors.py", "select.py")
 """Files whose functions an event loop is in when it has nothing to do."""
 _HANDLES = ("asyncio/events.py", "asyncio\\events.py")
-"""The file of the loop's innermost frame when it runs something."""
+"""The file of the innermost frame of asyncio's loop when it runs something."""
+_RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_io/loop.py", "dagrpc\\_io\\loop.py")
+"""The files of those that run a loop: uvloop's has no frames of its own between theirs and those of what it runs."""
 
 
 class Subject(Protocol):
@@ -135,7 +137,10 @@ def loop_stack(frame: FrameType | None) -> list[FrameType]:
     if frame is None or frame.f_code.co_filename.endswith(_SELECTORS):
         return []
     stack = stack_of(frame)
+    running = -1
     for position, each in enumerate(stack):
         if each.f_code.co_filename.endswith(_HANDLES):
             return stack[position + 1 :] or stack[-1:]
-    return stack
+        if each.f_code.co_filename.endswith(_RUNNERS):
+            running = position
+    return stack[running + 1 :]

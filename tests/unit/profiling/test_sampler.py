@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import selectors
 import sys
 import threading
 import time
+from typing import Any
 
+import dask.config
+import pytest
+
+from dagrpc._io.loop import run_service
 from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler, stack_of
 
 WAIT = 20.0
@@ -90,3 +96,38 @@ def test_a_loop_that_waits_has_no_stack():
     assert loop_stack(None) == []
     own = sys._getframe()
     assert loop_stack(own) == stack_of(own)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_of_a_running_loop_only_what_it_runs_is_seen(kind):
+    began, go_on = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    def spin():
+        began.set()
+        assert go_on.wait(WAIT)
+
+    async def main():
+        over = asyncio.Event()
+        found.extend((threading.get_ident(), asyncio.get_running_loop(), over))
+        began.set()
+        await asyncio.wait_for(over.wait(), 2 * WAIT)
+
+    with dask.config.set({"dagrpc.admin.event-loop": kind}):
+        thread = threading.Thread(target=run_service, args=(main(),), daemon=True)
+        thread.start()
+        assert began.wait(WAIT)
+    began.clear()
+    ident, loop, over = found
+
+    def seen():
+        return [frame.f_code.co_name for frame in loop_stack(sys._current_frames()[ident])]
+
+    wait_until(lambda: seen() == [])
+    loop.call_soon_threadsafe(spin)
+    assert began.wait(WAIT)
+    assert seen()[0] == "spin"
+    go_on.set()
+    wait_until(lambda: seen() == [])
+    loop.call_soon_threadsafe(over.set)
+    thread.join(WAIT)
