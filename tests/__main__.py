@@ -1,4 +1,4 @@
-"""Run the whole suite: what needs no machine to itself with several files at once, then the rest, one after the other.
+"""Run the whole suite, several files at once: first what starts few processes of its own, then the rest.
 
 The last line has the sum of both, in pytest's words.
 """
@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 # The longest first, so that no process has one of them left when the others are done.
-_ALONGSIDE = ("tests/property", "tests/contract", "tests/parity", "tests/unit", "tests/lint")
+_LIGHT = ("tests/property", "tests/contract", "tests/parity", "tests/unit", "tests/lint")
+_HEAVY = ("tests/integration/test_docstrings.py", "tests/integration/test_memory.py", "tests/chaos", "tests")
 _SEVERAL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
@@ -33,14 +34,14 @@ def _counts(report: Path) -> Counter[str]:
 def main() -> int:
     """Run both parts, the second even if the first fails; return pytest's code for the first that fails."""
     begun = time.monotonic()
-    parts = ([*_SEVERAL, *_ALONGSIDE], [f"--ignore={path}" for path in _ALONGSIDE])
+    parts = (_LIGHT, (*_HEAVY, *(f"--ignore={path}" for path in _LIGHT)))
     counts: Counter[str] = Counter()
     codes = []
     with tempfile.TemporaryDirectory() as directory:
         for arguments in parts:
             report = Path(directory) / "report.xml"
             report.unlink(missing_ok=True)
-            command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
+            command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *_SEVERAL, *arguments]
             codes.append(subprocess.run(command).returncode)
             found = _counts(report) if report.exists() else Counter()
             if codes[-1] and not found["failed"] + found["errors"]:

@@ -116,15 +116,19 @@ def test_a_worker_with_other_versions_is_warned_about(cluster: LocalCluster) -> 
     theirs = common_pb2.Versions(**{**own, "dask": "1.0"})
     worker = worker_session_pb2.WorkerHello(address="127.0.0.1:1", nthreads=1, versions=theirs)
 
-    async def join(channel: grpc.aio.Channel) -> None:
+    async def join(channel: grpc.aio.Channel) -> list[str]:
         stream = channel.stream_stream(COMPUTE)(timeout=TIMEOUT)
         await stream.write(worker_session_pb2.ComputeRequest(hello=worker).SerializeToString())
         assert await stream.read() is not grpc.aio.EOF
-        stream.cancel()
+        # It joins after it was welcomed, if it is still there.
+        found: list[str] = []
+        while not found:
+            logs = await client.get_scheduler_logs()
+            found = [text for _, text in logs if "Mismatched versions" in text]
+        return found
 
-    ask(cluster, join)
     with Client(cluster) as client:
-        (warning,) = [text for _, text in client.get_scheduler_logs() if "Mismatched versions" in text]
+        (warning,) = ask(cluster, join)
     assert f"dask: scheduler {own['dask']}, worker 127.0.0.1:1 1.0" in warning
     assert "python" not in warning
 

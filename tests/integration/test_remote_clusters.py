@@ -167,19 +167,21 @@ async def _serve_shell(process: asyncssh.SSHServerProcess[bytes]) -> None:
         start_new_session=True,
     )
     assert child.stdin is not None
-    inward = asyncio.create_task(_pump(process.stdin, child.stdin))
+    inward = asyncio.create_task(_pump(process.stdin, child.stdin, ends=True))
+    # Neither is ended by itself: they share a channel, and what came of the other would be lost.
     await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
     code = await child.wait()
     inward.cancel()
     process.exit(code)
 
 
-async def _pump(source: Any, sink: Any) -> None:
-    """Pass on what comes, and the end of it."""
+async def _pump(source: Any, sink: Any, ends: bool = False) -> None:
+    """Pass on what comes, and the end of it if that is wanted."""
     try:
         while data := await source.read(4096):
             sink.write(data)
-        sink.write_eof()
+        if ends:
+            sink.write_eof()
     except (OSError, asyncssh.Error):
         # One of the two is gone.
         sink.close()
