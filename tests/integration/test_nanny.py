@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +53,10 @@ async def client_of(address: str) -> AsyncIterator[ServiceClient]:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(WAIT):
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.02)
+    with suppress(psutil.NoSuchProcess):
+        async with asyncio.timeout(WAIT):
+            while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                await asyncio.sleep(0.02)
 
 
 def test_a_nanny_does_what_it_is_told() -> None:
@@ -303,7 +303,7 @@ def test_a_port_that_is_taken_is_reported() -> None:
 # --- the command line ---
 
 
-@contextlib.contextmanager
+@contextmanager
 def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "dagrpc.cli", "worker", *arguments],
