@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,18 @@ def test_a_client_goes_on_where_it_was(client: Client, proxy: TcpProxy, tmp_path
     assert runs(tmp_path / "runs") == list(range(200))
     assert (done.result(timeout=30), data.result(timeout=30)) == (2, [1, 2, 3])
     assert client.status == "running"
+
+
+def test_a_connection_that_breaks_while_it_is_made_is_made_again(proxy: TcpProxy) -> None:
+    proxy.delay(0.1)
+    with ThreadPoolExecutor(1) as thread:
+        # Whatever it is at by then: connecting, or introducing itself.
+        for moment in range(1, 7):
+            connecting = thread.submit(Client, proxy.address, timeout=30, set_as_default=False)
+            time.sleep(moment * 0.06)
+            proxy.drop()
+            with connecting.result(timeout=60) as client:
+                assert client.submit(inc, 1).result(timeout=30) == 2
 
 
 def test_what_is_submitted_without_a_connection_is_done_later(client: Client, proxy: TcpProxy, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from dagrpc import config
 from dagrpc._io.reach import is_refused
 from dagrpc._util.addresses import is_loopback
@@ -58,6 +60,30 @@ class Reconnection:
         if self._outcome is None:
             return False
         return await asyncio.shield(self._outcome)
+
+    async def greet_first(self, channel: Any, timeout: float) -> tuple[Any, Any]:
+        """Introduce the client to begin with; once more whenever the connection breaks meanwhile.
+
+        Returns
+        -------
+        tuple
+            The stream and the scheduler's answer.
+
+        Raises
+        ------
+        CommClosedError
+            If the scheduler refuses, or cannot be reached again.
+        """
+        client = self._session
+        while True:
+            try:
+                return await client.greet(None)
+            except CommClosedError as error:
+                # What a scheduler itself refuses, it refuses over a connection that goes on.
+                if channel.get_state() is grpc.ChannelConnectivity.READY:
+                    raise
+                logger.debug("The connection to the scheduler at %s broke at once: %s", client.address, error)
+            await client.connected(timeout)
 
     def over(self, recovered: bool) -> None:
         """Have those go on who wait for the connection."""

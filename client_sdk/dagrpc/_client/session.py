@@ -189,10 +189,10 @@ class ClientSession:
     async def _open(self, address: str, timeout: float) -> None:
         self._channel = channels.open_channel(address, options.CONTROL_CHANNEL, self.credentials)
         self.data = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
-        await channels.wait_ready(self._channel, address, timeout, self.credentials)
         self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
+        await self.connected(timeout)
         channels.expect_recovery(self._channel, self)
-        self._call, self.welcome = await self.greet(None)
+        self._call, self.welcome = await self._reconnection.greet_first(self._channel, timeout)
         self._run_task = spawn(self._run(self.begin()), self._tasks)
 
     async def greet(self, received: int | None) -> tuple[Any, client_session_pb2.ClientWelcome]:
