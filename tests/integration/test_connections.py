@@ -14,6 +14,7 @@ import dask
 import pytest
 
 from dagrpc import Client, FutureCancelledError, LocalCluster, Lock
+from dagrpc.exceptions import CommClosedError
 from tests.support.clusters import eventually, inc, note, runs
 from tests.support.tcp_proxy import TcpProxy
 
@@ -71,6 +72,13 @@ def test_a_connection_that_breaks_while_it_is_made_is_made_again(proxy: TcpProxy
             proxy.drop()
             with connecting.result(timeout=60) as client:
                 assert client.submit(inc, 1).result(timeout=30) == 2
+
+
+def test_what_answers_but_is_no_scheduler_is_not_asked_twice(cluster: LocalCluster) -> None:
+    with Client(cluster) as client:
+        (worker, *_) = client.scheduler_info()["workers"]
+    with pytest.raises(CommClosedError, match=f"{worker} speaks gRPC but is not the service that was expected there"):
+        Client(worker, timeout=600, set_as_default=False)
 
 
 def test_what_is_submitted_without_a_connection_is_done_later(client: Client, proxy: TcpProxy, tmp_path: Path) -> None:

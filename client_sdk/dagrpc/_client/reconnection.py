@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from dagrpc import config
+from dagrpc._io import status
 from dagrpc._io.reach import is_refused
 from dagrpc._util.addresses import is_loopback
 from dagrpc.exceptions import CommClosedError, DagrpcError, NotReadyError, UnknownSessionError
@@ -61,7 +62,7 @@ class Reconnection:
             return False
         return await asyncio.shield(self._outcome)
 
-    async def greet_first(self, channel: Any, timeout: float) -> tuple[Any, Any]:
+    async def greet_first(self, timeout: float) -> tuple[Any, Any]:
         """Introduce the client to begin with; once more whenever the connection breaks meanwhile.
 
         Returns
@@ -72,17 +73,20 @@ class Reconnection:
         Raises
         ------
         CommClosedError
-            If the scheduler refuses, or cannot be reached again.
+            If what answers is no scheduler, or it cannot be reached again.
+        DagrpcError
+            As the scheduler refused it.
         """
         client = self._session
         while True:
             try:
                 return await client.greet(None)
-            except CommClosedError as error:
-                # What a scheduler itself refuses, it refuses over a connection that goes on.
-                if channel.get_state() is grpc.ChannelConnectivity.READY:
-                    raise
-                logger.debug("The connection to the scheduler at %s broke at once: %s", client.address, error)
+            except grpc.aio.AioRpcError as error:
+                if not status.is_of_connection(error):
+                    raise status.from_rpc_error(error, client.peer) from None
+                logger.debug("The connection to %s broke at once: %s", client.peer, error.details())
+            # The channel may not have noticed yet.
+            await asyncio.sleep(_FIRST_PAUSE)
             await client.connected(timeout)
 
     def over(self, recovered: bool) -> None:
@@ -144,7 +148,10 @@ class Reconnection:
         client = self._session
         await client.connected(_ATTEMPT)
         before = client.welcome.scheduler_id
-        call, welcome = await client.greet(session.delivery.taken if kept else None)
+        try:
+            call, welcome = await client.greet(session.delivery.taken if kept else None)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, client.peer) from None
         client.go_on(call, welcome)
         if kept and welcome.HasField("resumed"):
             session.attach(call, welcome.resumed.received)

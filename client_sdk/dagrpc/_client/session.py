@@ -189,10 +189,10 @@ class ClientSession:
     async def _open(self, address: str, timeout: float) -> None:
         self._channel = channels.open_channel(address, options.CONTROL_CHANNEL, self.credentials)
         self.data = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
-        self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, f"the scheduler at {address}")
+        self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, self.peer)
         await self.connected(timeout)
         channels.expect_recovery(self._channel, self)
-        self._call, self.welcome = await self._reconnection.greet_first(self._channel, timeout)
+        self._call, self.welcome = await self._reconnection.greet_first(timeout)
         self._run_task = spawn(self._run(self.begin()), self._tasks)
 
     async def greet(self, received: int | None) -> tuple[Any, client_session_pb2.ClientWelcome]:
@@ -202,6 +202,13 @@ class ClientSession:
         ----------
         received : int or None
             The last message that was taken of the session that is to go on; None: a new one is to begin.
+
+        Raises
+        ------
+        grpc.aio.AioRpcError
+            If the scheduler refuses, or the connection breaks.
+        CommClosedError
+            If what answers does not do so as a scheduler does.
         """
         assert self.scheduler is not None
         call = self.scheduler.open_session("UpdateGraph")
@@ -217,8 +224,6 @@ class ClientSession:
         try:
             await call.write(client_session_pb2.UpdateGraphRequest(hello=hello).SerializeToString())
             answer = await call.read()
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, self.scheduler.peer) from None
         except asyncio.InvalidStateError:
             raise CommClosedError(f"{self.address} ended the session before it began") from None
         except asyncio.CancelledError:
@@ -230,6 +235,11 @@ class ClientSession:
             call.cancel()
             raise CommClosedError(f"{self.address} did not answer as a dagrpc scheduler does")
         return call, answer.welcome
+
+    @property
+    def peer(self) -> str:
+        """What to call the scheduler in errors."""
+        return f"the scheduler at {self.address}"
 
     async def connected(self, timeout: float) -> None:
         """Wait until there is a connection."""

@@ -86,6 +86,11 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
     return ""
 
 
+def is_of_connection(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether it was the connection that failed, rather than the peer that refused a call."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and not reason_of(error)
+
+
 def from_rpc_error(error: grpc.aio.AioRpcError, peer: str) -> Exception:
     """Return the error to raise for a failed call to `peer`."""
     if known := _BY_REASON.get(reason_of(error)):
