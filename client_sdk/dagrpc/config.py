@@ -95,6 +95,9 @@ DEFAULTS: dict[str, Any] = {
     "deploy.cluster-repr-interval": 0.5,
     # How long a cluster manager waits for a worker that was lost before it starts another in its place.
     "deploy.lost-worker-timeout": 15.0,
+    # Whether addresses are shown with a scheme, `tcp://` or `tls://`, as distributed shows them; null: where dagrpc is
+    # installed as distributed.
+    "comm.show-scheme": None,
     # Whether to refuse to run without TLS.
     "comm.require-encryption": None,
     # TLS: the certificate authority of the cluster, and certificates and keys by role: paths of PEM files, or their
@@ -285,6 +288,8 @@ DEFAULTS: dict[str, Any] = {
     "diagnostics.computations.ignore-files": ["runpy", r".*py\.?test.*", "pycharm"],
     # Whether data goes between client and workers directly; null: where they can be reached.
     "client.direct-to-workers": None,
+    # How often an asynchronous client asks what workers there are, once its program has asked it.
+    "client.scheduler-info-interval": "2s",
     # Length of the texts of failures.
     "admin.max-error-length": 10_000,
     # How many lines of its log a process remembers, and how it formats them.

@@ -63,7 +63,6 @@ NOT_APPLICABLE = {
     "worker.multiprocessing-method": "worker processes are always spawned: gRPC does not survive a fork",
     "worker.daemon": "a worker process ends with the nanny that started it, however that ends",
     "client.heartbeat": "the session's stream tells both sides when the other is gone",
-    "client.scheduler-info-interval": "the scheduler is asked when somebody looks",
     "comm.shard": "pieces of a transfer have the size `comm.chunk-size`",
     "comm.offload": "what is larger than 1 MiB, or may run code, is never serialized on the event loop",
     "comm.default-scheme": "there is one transport, gRPC",

@@ -212,6 +212,8 @@ def test_joblib_runs_on_the_cluster() -> None:
         ("progress", ["tqdm"], "303 primes"),
         ("frames_and_arrays", ["pandas"], "mean 29999.5"),
         ("notebook", ["IPython", "ipywidgets"], "6 rich displays"),
+        ("boosting", ["lightgbm", "xgboost"], "learnt by XGBoost, LightGBM"),
+        ("tuning", ["optuna", "optuna_integration"], "20 trials"),
     ],
 )
 def test_programs_for_distributed_run_unchanged(name: str, libraries: list[str], printed: str) -> None:

@@ -13,6 +13,7 @@ from dagrpc._client.waiting import Deadline
 from dagrpc._client.worker_metrics import described
 from dagrpc._codec.calls import encode_call_request, result_of
 from dagrpc._io.channels import ServiceClient
+from dagrpc._util.addresses import without_scheme
 from dagrpc._util.keys import Key, decode_key
 from dagrpc._util.names import as_given
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
@@ -64,11 +65,15 @@ async def processing(session: ClientSession, workers: Workers) -> dict[str, list
     return {entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers}
 
 
+async def ask_cluster_info(session: ClientSession) -> scheduler_service_pb2.GetClusterInfoResponse:
+    """Return what the scheduler says of itself and its workers."""
+    request = scheduler_service_pb2.GetClusterInfoRequest()
+    return await _scheduler(session).call("GetClusterInfo", request, scheduler_service_pb2.GetClusterInfoResponse)
+
+
 async def scheduler_info(session: ClientSession, n_workers: int = -1) -> dict[str, Any]:
     """Return what there is to know of the scheduler and of at most so many of its workers."""
-    request = scheduler_service_pb2.GetClusterInfoRequest()
-    info = await _scheduler(session).call("GetClusterInfo", request, scheduler_service_pb2.GetClusterInfoResponse)
-    return describe_cluster(info, session.address, n_workers)
+    return describe_cluster(await ask_cluster_info(session), session.address, n_workers)
 
 
 def describe_cluster(
@@ -116,7 +121,7 @@ async def nthreads(session: ClientSession, workers: Workers) -> dict[str, int]:
     return {
         address: info["nthreads"]
         for address, info in known.items()
-        if workers is None or names & {address, str(info["name"]), info["host"]}
+        if workers is None or names & {without_scheme(address), str(info["name"]), info["host"]}
     }
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import admin
+from dagrpc._client.cluster_news import KnownInfo
 from dagrpc._client.connection import NO_DEFAULT, Connection
 from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
-from dagrpc._client.waiting import Deadline, OnLoop, Operation
+from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting
 from dagrpc._graph.lower import checked_key
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
@@ -214,7 +215,9 @@ class Administration(Connection):
         Returns
         -------
         dict
-            With ``address``, ``n_workers``, ``total_threads``, ``total_memory``, ``workers`` and more.
+            With ``address``, ``n_workers``, ``total_threads``, ``total_memory``, ``workers`` and more. From an
+            asynchronous client, too: what was known when it connected, or was last awaited, or is known since this was
+            called first, renewed every `client.scheduler-info-interval`. What is known now is there if it is awaited.
 
         Examples
         --------
@@ -224,7 +227,11 @@ class Administration(Connection):
         >>> sorted(worker["name"] for worker in info["workers"].values())
         [0, 1]
         """
-        return self._call(admin.scheduler_info(self._session, n_workers))
+        self._check_open()
+        if not self.asynchronous:
+            return self._call(self._news.fetch(n_workers))
+        self._news.keep()
+        return KnownInfo(self._news.latest(n_workers), lambda: run_awaiting(self._one(self._news.fetch(n_workers))))
 
     def wait_for_workers(self, n_workers: int, timeout: Duration = None) -> Any:
         """Wait until there are so many workers.
@@ -247,7 +254,12 @@ class Administration(Connection):
         """
         if not isinstance(n_workers, int) or isinstance(n_workers, bool) or n_workers < 1:
             raise ValueError(f"`n_workers` must be a positive integer. Instead got {n_workers!r}.")
-        return self._call(admin.wait_for_workers(self._session, n_workers, Deadline(config.seconds(timeout))))
+        return self._call(self._wait_for_workers(n_workers, Deadline(config.seconds(timeout))))
+
+    async def _wait_for_workers(self, n_workers: int, deadline: Deadline) -> None:
+        await admin.wait_for_workers(self._session, n_workers, deadline)
+        # Asynchronous clients look next at what they know of them.
+        await self._news.fetch()
 
     # --- orders --------------------------------------------------------------------------------------------------
 

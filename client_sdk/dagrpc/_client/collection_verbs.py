@@ -8,7 +8,7 @@ from typing import Any
 
 from dagrpc._client import collections as _collections
 from dagrpc._client.administration import Administration
-from dagrpc._client.options import Duration, explicit_options
+from dagrpc._client.options import Duration, explicit_options, worker_names
 from dagrpc._graph.lower import nested_keys
 from dagrpc._util import running
 
@@ -189,7 +189,8 @@ def _given(
 ) -> dict[str, Any]:
     return explicit_options(
         workers=workers,
-        allow_other_workers=allow_other_workers,
+        # Of collections, unlike calls, it may be said though no workers are named.
+        allow_other_workers=allow_other_workers if worker_names(workers) else False,
         resources=resources,
         retries=retries,
         priority=priority,

@@ -18,11 +18,13 @@ from typing import Any, Self, TypeVar
 import dask.config
 
 from dagrpc import config, messages
-from dagrpc._client import admin, current, html
+from dagrpc._client import current, html
+from dagrpc._client.cluster_news import ClusterNews
 from dagrpc._client.commands import Want
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
 from dagrpc._client.loops import EventLoop
 from dagrpc._client.options import Duration
+from dagrpc._client.scheduler_calls import SchedulerCalls
 from dagrpc._client.security import security_of
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
@@ -32,7 +34,7 @@ from dagrpc._client.versions import warn_of_versions
 from dagrpc._client.waiting import Away, Closing, Deadline, OnLoop, Operation, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
-from dagrpc._io.credentials import check_address, credentials_of
+from dagrpc._io.credentials import check_address, credentials_of, shown_address
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import join_address, split_address
 from dagrpc._util.logging_config import configure_once
@@ -47,25 +49,6 @@ NO_DEFAULT: Any = "__no_default__"
 """Stands for an argument that was not given where None means something."""
 
 _live: weakref.WeakSet[Connection] = weakref.WeakSet()
-
-
-class SchedulerInfo:
-    """The scheduler as a client knows it.
-
-    Attributes
-    ----------
-    address : str
-        Where it serves, ``host:port``.
-    id : str
-        Identity of its process.
-    """
-
-    def __init__(self, address: str, scheduler_id: str) -> None:
-        self.address = address
-        self.id = scheduler_id
-
-    def __repr__(self) -> str:
-        return f"<Scheduler: {self.address!r}>"
 
 
 class Ready:
@@ -112,10 +95,10 @@ class Connection:
         """The certificates that it shows and accepts."""
         self._owns_cluster = False
         self._forked = False
-        self._info: dict[str, Any] | None = None
         self._preloads = Preloads("client")
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
+        self._news = ClusterNews(self._session)
         self._session.topics.preset(self._default_handlers())
         self._serializers = checked_names(serializers, "serializers")
         """Families of encodings that data of this client travels by; None: whatever is best."""
@@ -202,7 +185,7 @@ class Connection:
             if self._owns_cluster:
                 await self.cluster.close()
             raise
-        self._info = await run_awaiting(self._one(admin.scheduler_info(self._session, 0)))
+        await run_awaiting(self._one(self._news.fetch()))
         self._started()
         await self._preloads.start(self)
         return self
@@ -236,6 +219,7 @@ class Connection:
         if self.status != "closed" and not self._forked:
             if self._connecting is not None and not self._connecting.done():
                 self._connecting.cancel()
+            self._loop.call_soon(self._news.end)
             with contextlib.suppress(TimeoutError):
                 yield OnLoop(self._loop, self._session.close(min(timeout, 10.0)), Deadline(timeout + 5))
         elif not self._table.closed:
@@ -295,12 +279,13 @@ class Connection:
         return EventLoop(self._loop.loop)
 
     @property
-    def scheduler(self) -> SchedulerInfo | Any:
-        """The scheduler; None when there is no connection."""
+    def scheduler(self) -> SchedulerCalls | Any:
+        """The scheduler, with its address, and what it can be called for; None when there is no connection."""
         # Any, and not None: who has a connection, as nearly everybody has, need not prove it to type checkers.
         if self.status != "running":
             return None
-        return SchedulerInfo(self._session.address, self._session.welcome.scheduler_id)
+        address = shown_address(self._session.address, self._session.credentials)
+        return SchedulerCalls(address, self._session.welcome.scheduler_id, lambda: self)
 
     @property
     def futures(self) -> Mapping[Any, KeyState]:
@@ -325,8 +310,8 @@ class Connection:
         """Return what is known of the cluster; asks for news where that is possible at once."""
         if self.status == "running" and not self.asynchronous:
             with contextlib.suppress(Exception):
-                self._info = self._loop.run(admin.scheduler_info(self._session, 0), timeout=2)
-        return self._info
+                return self._loop.run(self._news.fetch(0), timeout=2)
+        return self._news.latest(0) if self._news.heard else None
 
     def __repr__(self) -> str:
         if self.status != "running":

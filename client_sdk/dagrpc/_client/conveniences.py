@@ -11,7 +11,6 @@ from typing import Any
 from dask.base import is_dask_collection
 
 from dagrpc import config
-from dagrpc._client import admin
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
@@ -174,13 +173,10 @@ class Conveniences(Administration):
         """
         if self.scheduler_file:
             raise ValueError("Scheduler file already set")
-        return self._run(self._write_scheduler_file(Path(scheduler_file)))
-
-    def _write_scheduler_file(self, path: Path) -> Operation[None]:
         self._check_open()
-        identity = yield OnLoop(self._loop, admin.scheduler_info(self._session))
-        path.write_text(json.dumps(identity, indent=2))
-        self.scheduler_file = str(path)
+        Path(scheduler_file).write_text(json.dumps(self.scheduler_info(), indent=2))
+        self.scheduler_file = str(scheduler_file)
+        return self._at_once()
 
 
 def _keys(item: Any) -> list[Hashable]:

@@ -23,6 +23,7 @@ from dagrpc._io.loop import spawn
 from dagrpc._io.streams import WrittenStream
 from dagrpc._io.token_channel import TokenChannel
 from dagrpc._io.why_not import why_not
+from dagrpc._util.addresses import without_scheme
 from dagrpc.exceptions import CommClosedError
 
 M = TypeVar("M", bound=Message)
@@ -43,6 +44,7 @@ def open_channel(
     With credentials it speaks TLS, or shows a token with every call.
     """
     malloc.tune()
+    address = without_scheme(address)
     channel_options = [*options.sized(channel_options), *options.keepalive()]
     if credentials is None or credentials.channel is None:
         channel = grpc.aio.insecure_channel(address, options=channel_options)

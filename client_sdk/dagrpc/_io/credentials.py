@@ -9,8 +9,10 @@ from typing import Any
 
 import grpc
 
+from dagrpc import config
 from dagrpc._io import options
-from dagrpc._util.addresses import is_loopback, join_address
+from dagrpc._util.addresses import is_loopback, join_address, without_scheme
+from dagrpc._util.as_distributed import is_asked
 from dagrpc._util.tokens import Accepted
 from dagrpc.security import Security
 
@@ -76,6 +78,15 @@ def credentials_of(security: Any, role: str) -> Credentials | None:
         token,
         accepted,
     )
+
+
+def shown_address(address: str, credentials: Credentials | None) -> str:
+    """Return ``host:port`` as others are to know it: with a scheme, if `comm.show-scheme` says so."""
+    wanted = config.get("comm.show-scheme")
+    if not (is_asked() if wanted is None else wanted):
+        return address
+    encrypted = credentials is not None and credentials.channel is not None
+    return f"{'tls' if encrypted else 'tcp'}://{without_scheme(address)}"
 
 
 def warn_if_open(who: str, address: str, host: str, credentials: Credentials | None) -> None:

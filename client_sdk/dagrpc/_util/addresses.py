@@ -27,12 +27,10 @@ def parse_address(address: str, default_port: int = 8786) -> str:
     >>> parse_address("tcp://node7:9000")
     'node7:9000'
     """
-    rest = address
-    if "://" in address:
-        scheme, _, rest = address.partition("://")
-        if scheme not in _SCHEMES:
-            raise ValueError(f"Address {address!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
-    rest = rest.rstrip("/")
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme not in _SCHEMES:
+        raise ValueError(f"Address {address!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
+    rest = without_scheme(address).rstrip("/")
     if not rest:
         raise ValueError(f"Address {address!r} names no host; write host:port")
     host, port = split_address(rest, default_port)
@@ -41,8 +39,20 @@ def parse_address(address: str, default_port: int = 8786) -> str:
     return join_address(host, port)
 
 
+def without_scheme(address: str) -> str:
+    """Return an address without its scheme, if it has one.
+
+    Examples
+    --------
+    >>> without_scheme("tcp://node7:9000"), without_scheme("node7:9000")
+    ('node7:9000', 'node7:9000')
+    """
+    return address.rpartition("://")[2]
+
+
 def split_address(address: str, default_port: int = 0) -> tuple[str, int]:
-    """Return host and port of ``host:port``; IPv6 hosts may stand in brackets."""
+    """Return host and port of ``host:port``; IPv6 hosts may stand in brackets, and a scheme before it."""
+    address = without_scheme(address)
     host, separator, port = address.rpartition(":")
     if not separator or address.endswith("]") or (":" in host and not host.startswith("[")):
         return address.strip("[]"), default_port

@@ -6,11 +6,15 @@ not a module of dagrpc of the same name either, cannot be imported: that is an `
 
 from __future__ import annotations
 
+from dagrpc.compat import addressing
+
 VERSION = "2026.8.0"
 """Whose API dagrpc has. Libraries compare `distributed.__version__`."""
 
 _TOOLS = "dagrpc.compat.tools"
 _AMM = "dagrpc.active_memory_manager"
+
+_ADDRESSING = " ".join(f"{name}=dagrpc.compat.addressing:{name}" for name in addressing.__all__)
 
 MODULES: dict[str, str] = {
     "": "config=dask:config dask=dask: CompatibleExecutor=dagrpc.executor:ClientExecutor",
@@ -28,8 +32,11 @@ MODULES: dict[str, str] = {
         sync wait worker_client AsCompleted=dagrpc:as_completed
         _get_global_client={_TOOLS}:global_client temp_default_client={_TOOLS}:temp_default_client
         ensure_default_client=dagrpc:default_client""",
-    "comm": "CommClosedError",
+    "comm": f"CommClosedError {_ADDRESSING}",
+    "comm.addressing": _ADDRESSING,
     "comm.core": "CommClosedError",
+    # Has nothing in it, but libraries import it for their annotations.
+    "comm.tcp": "",
     "compatibility": f"asyncio_run=asyncio:run WINDOWS={_TOOLS}:WINDOWS MACOS={_TOOLS}:MACOS LINUX={_TOOLS}:LINUX",
     "config": "config=dask.config:config",
     "core": "CommClosedError Status rpc Server connect",

@@ -215,4 +215,9 @@ def resolve(state: SchedulerState, text: str) -> list[WorkerState]:
     worker = state.workers.get(text) or state.aliases.get(text)
     if worker is not None:
         return [worker]
+    bare = text.rpartition("://")[2]
+    # Whether addresses have schemes is for the workers to say, and for users to forget.
+    for address in (bare, f"tcp://{bare}", f"tls://{bare}"):
+        if address in state.workers:
+            return [state.workers[address]]
     return list(state.hosts.get(text, ()))

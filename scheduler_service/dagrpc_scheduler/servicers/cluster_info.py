@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagrpc._util.addresses import split_address
 from dagrpc._util.versions import own_versions
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
@@ -36,7 +37,7 @@ def _worker_info(service: SchedulerService, address: str, worker: WorkerConnecti
     return pb.WorkerInfo(
         address=address,
         name=worker.name,
-        host=address.rpartition(":")[0].strip("[]"),
+        host=split_address(address)[0],
         nthreads=hello.nthreads,
         memory_limit=hello.memory_limit,
         resources=dict(hello.resources),

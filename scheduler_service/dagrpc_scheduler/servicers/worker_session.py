@@ -14,6 +14,7 @@ from dagrpc import config
 from dagrpc._io.reach import is_refused
 from dagrpc._io.server import read_all
 from dagrpc._io.session import Session
+from dagrpc._util.addresses import split_address
 from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, differences, mismatch_message, own_versions
 from dagrpc.exceptions import (
     DuplicateWorkerError,
@@ -121,7 +122,7 @@ class WorkerSessionServicer:
                 hello.address,
                 connection.name,
                 hello.nthreads,
-                hello.address.rpartition(":")[0].strip("[]"),
+                split_address(hello.address)[0],
                 hello.memory_limit,
                 dict(hello.resources),
                 hello.nanny,

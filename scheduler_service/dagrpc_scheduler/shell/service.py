@@ -18,7 +18,7 @@ from dagrpc import config
 from dagrpc._io import log_servicer, options
 from dagrpc._io.access import Access
 from dagrpc._io.channels import ChannelPool
-from dagrpc._io.credentials import credentials_of, warn_if_open
+from dagrpc._io.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip
@@ -260,7 +260,7 @@ class SchedulerService:
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         contact = config.get("scheduler.contact-address", self.options.contact_address)
-        self.address = contact or join_address(self._contact_host(), port)
+        self.address = shown_address(contact or join_address(self._contact_host(), port), self.credentials)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
         await self.scheduler_plugins.preload()

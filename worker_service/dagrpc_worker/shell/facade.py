@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.credentials import check_address, check_protocol
+from dagrpc._io.credentials import check_address, check_protocol, shown_address
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc._util.classes import load_class
-from dagrpc._util.keys import Key, decode_key, encode_key
+from dagrpc._util.keys import Key
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
@@ -22,6 +21,7 @@ from dagrpc.v1 import common_pb2
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.state_view import Held, WorkerStateView
 from dagrpc_worker.where import find_scheduler, listen_host
 
 # What distributed's own servers take and has no meaning here.
@@ -372,7 +372,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     @property
     def scheduler_address(self) -> str:
         """Where the scheduler is, ``host:port``."""
-        return self._service.scheduler_address or self._service.options.scheduler_address
+        service = self._service
+        return shown_address(service.scheduler_address or service.options.scheduler_address, service.credentials)
 
     @property
     def data(self) -> Mapping[Key, Any]:
@@ -380,9 +381,9 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         return Held(self._service.data)
 
     @property
-    def state(self) -> Any:
-        """What its core knows of its tasks."""
-        return self._service.state
+    def state(self) -> WorkerStateView:
+        """What is known here of its tasks."""
+        return WorkerStateView(self._service)
 
     async def set_resources(self, **resources: float) -> None:
         """Offer other amounts of abstract resources; those that are not named stay as they are.
@@ -462,27 +463,3 @@ def make_service(options: WorkerOptions) -> WorkerService:
     # It is the service that is started.
     made._own_status = Status.running
     return made._service
-
-
-class Held(Mapping[Key, Any]):
-    """The results that a worker holds, under users' keys."""
-
-    __slots__ = ("_store",)
-
-    def __init__(self, store: Mapping[str, Any]) -> None:
-        self._store = store
-
-    def __getitem__(self, key: Key) -> Any:
-        try:
-            return self._store[encode_key(key)]
-        except KeyError:
-            raise KeyError(key) from None
-
-    def __iter__(self) -> Iterator[Key]:
-        return map(decode_key, self._store)
-
-    def __len__(self) -> int:
-        return len(self._store)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} results of a worker: {', '.join(map(repr, islice(self, 5)))}{', ...' * (len(self) > 5)}>"

@@ -18,7 +18,7 @@ from dagrpc._codec.tasks import SharedStore
 from dagrpc._io import log_servicer
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool
-from dagrpc._io.credentials import credentials_of, warn_if_open
+from dagrpc._io.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._io.transfer import WORKER_SERVICE
@@ -70,7 +70,7 @@ from dagrpc_worker.shell.workspace import Workspace
 if TYPE_CHECKING:
     import grpc
 
-    from dagrpc._client.connection import SchedulerInfo
+    from dagrpc._client.scheduler_calls import SchedulerCalls
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -249,7 +249,7 @@ class WorkerService(ForTasks):
             port = contact_port or port
         elif is_wildcard(host):
             host = local_ip(split_address(self.scheduler_address)[0])
-        self.address = join_address(host, port)
+        self.address = shown_address(join_address(host, port), self.credentials)
         warn_if_open("Worker", self.address, options.host, self.credentials)
         self.name = options.name or self.address
 
@@ -389,11 +389,12 @@ class WorkerService(ForTasks):
         return decode_key(context.get_context().key)
 
     @property
-    def scheduler(self) -> SchedulerInfo:
-        """The scheduler."""
-        from dagrpc._client.connection import SchedulerInfo
+    def scheduler(self) -> SchedulerCalls:
+        """The scheduler, and what it can be called for."""
+        from dagrpc._client.scheduler_calls import SchedulerCalls
 
-        return SchedulerInfo(self.scheduler_address, "")
+        address = shown_address(self.scheduler_address, self.credentials)
+        return SchedulerCalls(address, self._link.welcome.scheduler_id, self.get_client)
 
     @property
     def scheduler_channel(self) -> grpc.aio.Channel | None:

@@ -179,6 +179,11 @@ service_kwargs, transition_counter_max
         self._host = service.options.host
         self.extensions: dict[str, Any] = {"spans": SpanExtension(service), "amm": service.memory_manager}
         """Objects that belong to the scheduler, by name."""
+        self.handlers: dict[str, Callable[..., Any]] = {
+            name: getattr(self, name)
+            for name in ("adaptive_target", "broadcast", "check_idle", "identity", "workers_to_close")
+        }
+        """What clients can call as methods of `Client.scheduler`, by name; plugins may put their own here."""
 
     def __getattr__(self, name: str) -> Any:
         # What other parts of the service offer by a name of their own: events, plugins, ...

@@ -1,0 +1,92 @@
+"""What a client's scheduler can be called for, by the names that distributed has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from dagrpc._client.waiting import run_awaiting
+from dagrpc._util.handlers import call_handler
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    "identity": lambda client, n_workers=-1: client.scheduler_info(n_workers),
+    "who_has": lambda client, keys=None: client.who_has(keys),
+    "has_what": lambda client, workers=None: client.has_what(workers),
+    "ncores": lambda client, workers=None: client.nthreads(workers),
+    "nbytes": lambda client, keys=None, summary=False: client.nbytes(keys, summary),
+    "processing": lambda client, workers=None: client.processing(workers),
+    "call_stack": lambda client, keys=None: client.call_stack(keys=keys),
+    "profile": lambda client, **options: client.profile(**options),
+    "get_story": lambda client, keys_or_stimuli: client.story(*keys_or_stimuli),
+    "get_metadata": lambda client, keys, default=None: client.get_metadata(keys, default),
+    "set_metadata": lambda client, keys, value: client.set_metadata(keys, value),
+    "events": lambda client, topic=None: client.get_events(topic),
+    "log_event": lambda client, topic, msg: client.log_event(topic, msg),
+    "get_logs": lambda client, n=None: client.get_scheduler_logs(n),
+    "worker_logs": lambda client, n=None, workers=None, nanny=False: client.get_worker_logs(n, workers, nanny),
+    "retire_workers": lambda client, **options: client.retire_workers(**options),
+    "rebalance": lambda client, keys=None, workers=None: client.rebalance(keys, workers),
+    "replicate": lambda client, keys, **options: client.replicate(keys, **options),
+    "restart": lambda client, **options: client.restart(**options),
+}
+"""What every scheduler can be asked, by the contract. Called on dagrpc's loop, where all return awaitables."""
+
+
+class SchedulerCalls:
+    """The scheduler as a client or a worker knows it.
+
+    Its methods are coroutine functions with keyword arguments, for synchronous clients as well: ``who_has``,
+    ``identity``, ``ncores`` and more, by the names that distributed has for them. Any other name calls what the
+    scheduler has under it in `Scheduler.handlers`, where plugins and functions of `Client.run_on_scheduler` put theirs;
+    like these, that takes a scheduler that runs code of clients.
+
+    Parameters
+    ----------
+    address : str
+        Where it serves.
+    id : str
+        Identity of its process.
+    client : callable
+        Returns the client that asks.
+
+    Examples
+    --------
+    >>> future = client.submit(inc, 1, key="x")
+    >>> future.result()
+    2
+    >>> client.sync(client.scheduler.who_has, keys=["x"])
+    {'x': ['127.0.0.1:...']}
+
+    >>> def add_handler(dask_scheduler):
+    ...     dask_scheduler.handlers["count"] = lambda state: sum(
+    ...         task.state == state for task in dask_scheduler.tasks.values()
+    ...     )
+    >>> client.run_on_scheduler(add_handler)
+    >>> client.sync(client.scheduler.count, state="memory")
+    1
+    """
+
+    def __init__(self, address: str, id: str, client: Callable[[], Any]) -> None:
+        self.address = address
+        self.id = id
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<Scheduler: {self.address!r}>"
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        async def carry_out(client: Any, arguments: dict[str, Any]) -> Any:
+            if name in _CALLS:
+                return await _CALLS[name](client, **arguments)
+            return await client.run_on_scheduler(call_handler, name, arguments)
+
+        async def call(**arguments: Any) -> Any:
+            # That of a worker may be made only now.
+            client = await self._client()
+            return await run_awaiting(client._one(carry_out(client, arguments)))
+
+        call.__name__ = call.__qualname__ = name
+        return call

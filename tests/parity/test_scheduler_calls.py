@@ -1,0 +1,146 @@
+"""What libraries call of `Client.scheduler` and `Worker.scheduler`, and handlers of their own on the scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import pytest
+
+from tests.parity.conftest import PATIENCE
+from tests.parity.functions import inc
+
+
+def _add_handlers(dask_scheduler: Any) -> None:
+    class Extension:
+        def __init__(self) -> None:
+            self.noted: list[int] = []
+
+        def note(self, comm: Any, number: int) -> int:
+            self.noted.append(number)
+            return len(self.noted)
+
+        async def total(self) -> int:
+            return sum(self.noted)
+
+        def fail(self, number: int) -> None:
+            raise ValueError(f"not {number}")
+
+    extension = Extension()
+    dask_scheduler.extensions["notes"] = extension
+    dask_scheduler.handlers.update(note=extension.note, total=extension.total, fail=extension.fail)
+
+
+def test_the_scheduler_is_asked(client: Any) -> None:
+    future = client.submit(inc, 1, key="asked")
+    assert future.result(timeout=PATIENCE) == 2
+    workers = set(client.ncores())
+
+    async def ask() -> list[Any]:
+        scheduler = client.scheduler
+        return [
+            await scheduler.who_has(keys=["asked", "nobody-knows-it"]),
+            await scheduler.has_what(),
+            await scheduler.ncores(),
+            await scheduler.nbytes(keys=["asked"]),
+            (await scheduler.identity())["type"],
+            set((await scheduler.identity())["workers"]),
+            await scheduler.workers_to_close(n=1),
+        ]
+
+    who_has, has_what, ncores, nbytes, kind, known, to_close = client.sync(ask)
+    assert {key: len(holders) for key, holders in who_has.items()} == {"asked": 1, "nobody-knows-it": 0}
+    assert who_has["asked"][0] in workers
+    assert {worker for worker, keys in has_what.items() if "asked" in keys} == set(who_has["asked"])
+    assert ncores == client.ncores()
+    assert nbytes == {"asked": 28}
+    assert (kind, known) == ("Scheduler", workers)
+    assert len(to_close) <= 1
+
+
+def test_the_scheduler_is_asked_from_outside_of_the_loop(client: Any) -> None:
+    assert client.sync(client.scheduler.ncores) == client.ncores()
+    client.sync(client.scheduler.set_metadata, keys=["asked", "for"], value=3)
+    assert client.sync(client.scheduler.get_metadata, keys=["asked"], default=None) == {"for": 3}
+
+
+def test_arguments_have_names(client: Any) -> None:
+    with pytest.raises(TypeError):
+        client.sync(client.scheduler.who_has, ["asked"])
+    with pytest.raises(TypeError):
+        client.sync(client.scheduler.who_has, no_such_argument=1)
+
+
+def test_handlers_of_ones_own(client: Any) -> None:
+    client.run_on_scheduler(_add_handlers)
+    assert [client.sync(client.scheduler.note, number=number) for number in (20, 22)] == [1, 2]
+    assert client.sync(client.scheduler.total) == 42
+    with pytest.raises(ValueError, match="not 7"):
+        client.sync(client.scheduler.fail, number=7)
+
+
+def test_handlers_are_called_from_tasks(lib: Any, client: Any) -> None:
+    client.run_on_scheduler(_add_handlers)
+
+    def note(number: int) -> int:
+        client = lib.get_client()
+        return int(client.sync(client.scheduler.note, number=number))
+
+    assert sorted(client.gather(client.map(note, range(4), pure=False))) == [1, 2, 3, 4]
+    assert client.sync(client.scheduler.total) == 6
+
+
+def test_workers_ask_their_scheduler(client: Any) -> None:
+    future = client.submit(inc, 1, key="asked-by-a-worker")
+    assert future.result(timeout=PATIENCE) == 2
+
+    async def ask(dask_worker: Any) -> Any:
+        return await dask_worker.scheduler.who_has(keys=["asked-by-a-worker"])
+
+    for answer in client.run(ask).values():
+        assert {key: len(holders) for key, holders in answer.items()} == {"asked-by-a-worker": 1}
+
+
+def test_what_a_worker_knows_of_its_tasks(client: Any) -> None:
+    future = client.submit(inc, 1, key="known")
+    assert future.result(timeout=PATIENCE) == 2
+
+    def look(dask_worker: Any) -> Any:
+        state = dask_worker.state
+        task = state.tasks.get("known")
+        return state.nthreads, state.address == dask_worker.address, state.running, task and (task.key, task.state)
+
+    answers = client.run(look)
+    assert {answer[:3] for answer in answers.values()} == {(2, True, True)}
+    assert [answer[3] for answer in answers.values() if answer[3]] == [("known", "memory")]
+
+
+def test_asynchronous_clients_know_the_cluster_without_waiting(run_async: Any) -> None:
+    async def look(client: Any) -> tuple[Any, ...]:
+        await client.wait_for_workers(2, timeout=PATIENCE)
+        info = client.scheduler_info()
+        return info["type"], info["n_workers"], info["total_threads"], len(info["workers"])
+
+    assert run_async(look) == ("Scheduler", 2, 4, 2)
+
+
+def test_asynchronous_clients_write_scheduler_files(lib: Any, run_async: Any, tmp_path: Any) -> None:
+    path = tmp_path / "scheduler.json"
+
+    async def write(client: Any) -> None:
+        client.write_scheduler_file(str(path))
+        assert client.scheduler_file == str(path)
+
+    run_async(write)
+    with lib.Client(scheduler_file=str(path), set_as_default=False) as client:
+        assert client.submit(inc, 1).result(timeout=PATIENCE) == 2
+
+
+def test_other_workers_are_allowed_where_none_are_named(client: Any) -> None:
+    value = dask.delayed(inc)(1)
+    assert client.compute(value, allow_other_workers=True).result(timeout=PATIENCE) == 2
+    assert client.persist(value, allow_other_workers=True).compute() == 2
+    assert client.get({"x": (inc, 1)}, "x", allow_other_workers=True) == 2
+    for verb in (client.submit, lambda *args, **kwargs: client.map(inc, [1], **kwargs)):
+        with pytest.raises(ValueError, match="allow_other_workers"):
+            verb(inc, 1, allow_other_workers=True)

@@ -1,0 +1,177 @@
+"""What users see of a worker's tasks and data, by the names that distributed has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from dagrpc._util.keys import Key, decode_key, encode_key
+
+if TYPE_CHECKING:
+    from dagrpc_worker.core.views import WorkerView
+    from dagrpc_worker.shell.service import WorkerService
+
+
+class WorkerStateView:
+    """A worker's state: `Worker.state`. What it shows is so at the moment of asking.
+
+    Beside what is named here it has the counts of the core: ``executing_count``, ``ready_count``, ``waiting_count``,
+    ``fetch_count``, ``long_running_count``, ``in_memory_count``, and ``story(*keys)``.
+    """
+
+    def __init__(self, service: WorkerService) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._core, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in dir(self._core) if not name.startswith("_"))})
+
+    @property
+    def _core(self) -> WorkerView:
+        return self._service.state
+
+    @property
+    def address(self) -> str:
+        """The worker's."""
+        return self._service.address
+
+    @property
+    def nthreads(self) -> int:
+        """How many tasks it runs at once."""
+        return self._service.nthreads
+
+    @property
+    def running(self) -> bool:
+        """Whether it begins tasks: it does not while it is paused."""
+        return not self._core.paused
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the results that it holds, in bytes."""
+        return self._core.stored_nbytes
+
+    @property
+    def in_flight_tasks_count(self) -> int:
+        """How many results are on their way here."""
+        return self._core.in_flight_count
+
+    @property
+    def transfer_incoming_count(self) -> int:
+        """How many transfers from other workers are under way."""
+        return self._core.gathers
+
+    @property
+    def transfer_incoming_bytes(self) -> int:
+        """How many bytes they bring."""
+        return self._core.gathers_nbytes
+
+    @property
+    def total_resources(self) -> dict[str, float]:
+        """Abstract resources that there are, by name."""
+        return self._core.resources_total()
+
+    @property
+    def available_resources(self) -> dict[str, float]:
+        """What is free of them."""
+        used = self._core.resources_used()
+        return {name: amount - used.get(name, 0.0) for name, amount in self.total_resources.items()}
+
+    @property
+    def data(self) -> Mapping[Key, Any]:
+        """The results that it holds, by key."""
+        return Held(self._service.data)
+
+    @property
+    def actors(self) -> Mapping[Key, Any]:
+        """The actors that live here, by key."""
+        return self._service.actors
+
+    @property
+    def tasks(self) -> Mapping[Key, WorkerTask]:
+        """What it knows of tasks, by key."""
+        return _Tasks(self._core)
+
+
+class WorkerTask:
+    """A task as a worker knew it when it was asked.
+
+    Attributes
+    ----------
+    key : key
+        Its key.
+    state : str
+        ``"executing"``, ``"memory"``, ``"flight"``, ...
+    priority : tuple
+        Lower is earlier.
+    nbytes : int
+        Size of its result in bytes, also where that is elsewhere; 0 if it is not known.
+    who_has : set of str
+        Workers that are said to hold its result.
+    dependencies, dependents : set
+        Keys of the tasks that it uses, and of those on this worker that use it.
+    """
+
+    __slots__ = ("dependencies", "dependents", "key", "nbytes", "priority", "state", "who_has")
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.key = decode_key(description["key"])
+        self.state: str = description["state"]
+        self.priority = description["priority"]
+        self.nbytes: int = description["nbytes"]
+        self.who_has = set(description["holders"])
+        self.dependencies = set(map(decode_key, description["dependencies"]))
+        self.dependents = set(map(decode_key, description["dependents"]))
+
+    def __repr__(self) -> str:
+        return f"<WorkerTask {self.key!r} {self.state}>"
+
+
+class _Tasks(Mapping[Key, WorkerTask]):
+    __slots__ = ("_core",)
+
+    def __init__(self, core: WorkerView) -> None:
+        self._core = core
+
+    def __getitem__(self, key: Key) -> WorkerTask:
+        description = self._core.describe(encode_key(key))
+        if description is None:
+            raise KeyError(key)
+        return WorkerTask(description)
+
+    def __iter__(self) -> Iterator[Key]:
+        return map(decode_key, self._core.managed_keys())
+
+    def __len__(self) -> int:
+        return len(self._core.managed_keys())
+
+    def __repr__(self) -> str:
+        return repr(list(self.values()))
+
+
+class Held(Mapping[Key, Any]):
+    """The results that a worker holds, under users' keys."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Mapping[str, Any]) -> None:
+        self._store = store
+
+    def __getitem__(self, key: Key) -> Any:
+        try:
+            return self._store[encode_key(key)]
+        except KeyError:
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[Key]:
+        return map(decode_key, self._store)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} results of a worker: {', '.join(map(repr, islice(self, 5)))}{', ...' * (len(self) > 5)}>"
