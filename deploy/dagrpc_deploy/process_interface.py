@@ -42,8 +42,9 @@ class ProcessInterface:
     """
 
     def __init__(self, scheduler: str | None = None, name: Any | None = None) -> None:
-        self.scheduler = scheduler
-        self.name = name
+        # Subclasses may have set theirs before this is called, and call it without.
+        self.scheduler = scheduler if scheduler is not None else getattr(self, "scheduler", None)
+        self.name = name if name is not None else getattr(self, "name", None)
         self.address = getattr(self, "address", "")
         """Where a scheduler serves."""
         self.external_address: str | None = None

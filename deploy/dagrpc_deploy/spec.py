@@ -87,6 +87,8 @@ class SpecCluster(Cluster):
         shutdown_scheduler: bool = True,
     ) -> None:
         super().__init__(asynchronous=asynchronous, name=name, security=security)
+        # What cluster managers built on this (dask-jobqueue) make the names of their workers of.
+        self._name = self.name
         self.scheduler_spec = dict(scheduler) if scheduler is not None else None
         self.worker_spec: dict[Hashable, Mapping[str, Any]] = dict(workers or {})
         """What there is to be, by name."""

@@ -167,7 +167,7 @@ class TcpProxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        host, _, port = self.target.rpartition(":")
+        host, _, port = self.target.rpartition("://")[2].rpartition(":")
         try:
             if self._broken:
                 raise ConnectionError

@@ -318,11 +318,12 @@ class Connection:
             return f"<{type(self).__name__}: No scheduler connected>"
         info = self._known_info()
         rest = f" {html.totals(info)}" if info is not None else ""
-        return f"<{type(self).__name__}: {self._session.address!r}{rest}>"
+        return f"<{type(self).__name__}: {self.scheduler.address!r}{rest}>"
 
     def _repr_html_(self) -> str:
         info = self._known_info() if self.status == "running" else None
-        return html.client(self.id, self.status, self._session.address, info, self.dashboard_link)
+        address = self.scheduler.address if self.status == "running" else self._session.address
+        return html.client(self.id, self.status, address, info, self.dashboard_link)
 
     # --- being the current one -----------------------------------------------------------------------------------
 

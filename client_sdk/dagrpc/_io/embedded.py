@@ -218,7 +218,8 @@ class EmbeddedServer:
         """Where it listens, ``host:port``; empty before it has started."""
         from dagrpc._util.addresses import join_address
 
-        return join_address(self._host, self.port) if self.address else ""
+        scheme, separator, _ = self.address.rpartition("://")
+        return f"{scheme}{separator}{join_address(self._host, self.port)}" if self.address else ""
 
     def identity(self) -> dict[str, Any]:
         """Return what it is, as a plain dict.

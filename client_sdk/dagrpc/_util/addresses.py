@@ -27,10 +27,12 @@ def parse_address(address: str, default_port: int = 8786) -> str:
     >>> parse_address("tcp://node7:9000")
     'node7:9000'
     """
-    scheme, separator, _ = address.partition("://")
-    if separator and scheme not in _SCHEMES:
-        raise ValueError(f"Address {address!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
-    rest = without_scheme(address).rstrip("/")
+    rest = address
+    if "://" in address:
+        scheme, _, rest = address.partition("://")
+        if scheme not in _SCHEMES:
+            raise ValueError(f"Address {address!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
+    rest = rest.rstrip("/")
     if not rest:
         raise ValueError(f"Address {address!r} names no host; write host:port")
     host, port = split_address(rest, default_port)

@@ -81,6 +81,7 @@ MODULES: dict[str, str] = {
     "utils": f"""
         TimeoutError CancelledError sync Log=dagrpc_deploy.logs:Log Logs=dagrpc_deploy.logs:Logs
         thread_state={_TOOLS}:thread_state LoopRunner={_TOOLS}:LoopRunner
+        SyncMethodMixin={_TOOLS}:SyncMethodMixin
         iscoroutinefunction=inspect:iscoroutinefunction is_coroutine_function=inspect:iscoroutinefunction
         import_term={_TOOLS}:import_term log_errors={_TOOLS}:log_errors get_ip={_TOOLS}:get_ip
         open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_kernel nbytes={_TOOLS}:nbytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import importlib
@@ -73,6 +74,31 @@ class LoopRunner:
         from dagrpc._client.loops import sync
 
         return sync(self.loop, func, *args, **kwargs)
+
+
+class SyncMethodMixin:
+    """Has methods that block, or return awaitables to those who await: for classes with a `loop`."""
+
+    loop: Any
+    _asynchronous = False
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the caller awaits: it said so, or is on the loop."""
+        running = asyncio._get_running_loop()
+        return self._asynchronous or (running is not None and getattr(self.loop, "asyncio_loop", self.loop) is running)
+
+    def sync(
+        self, func: Any, *args: Any, asynchronous: bool | None = None, callback_timeout: Any = None, **kwargs: Any
+    ) -> Any:
+        """Run a coroutine function on the loop, and wait for its result, or return an awaitable."""
+        if not (self.asynchronous if asynchronous is None else asynchronous):
+            from dagrpc._client.loops import sync
+
+            return sync(self.loop, func, *args, callback_timeout=callback_timeout, **kwargs)
+        outcome = func(*args, **kwargs)
+        seconds = config.seconds(callback_timeout)
+        return outcome if seconds is None else asyncio.wait_for(outcome, seconds)
 
 
 def global_client() -> Any:

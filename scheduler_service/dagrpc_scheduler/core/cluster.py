@@ -32,6 +32,7 @@ class WorkerState:
         "address",
         "addresses",
         "alone",
+        "called",
         "doubted",
         "dropped",
         "has_what",
@@ -71,6 +72,8 @@ class WorkerState:
         self.address = address
         self.name = name
         self.host = host
+        self.called = frozenset((address, address.rpartition("://")[2], name, host))
+        """What restrictions may call it. Whether addresses have a scheme is for the workers to say."""
         self.nthreads = nthreads
         self.memory_limit = memory_limit
         self.resources = dict(resources)

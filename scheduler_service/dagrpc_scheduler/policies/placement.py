@@ -202,7 +202,7 @@ def could_run(worker: WorkerState, options: TaskOptions) -> bool:
     names = options.workers
     if not names or options.allow_other_workers:
         return True
-    return worker.address in names or worker.name in names or worker.host in names
+    return not worker.called.isdisjoint(names)
 
 
 def offers(worker: WorkerState, options: TaskOptions) -> bool:
@@ -215,9 +215,7 @@ def resolve(state: SchedulerState, text: str) -> list[WorkerState]:
     worker = state.workers.get(text) or state.aliases.get(text)
     if worker is not None:
         return [worker]
-    bare = text.rpartition("://")[2]
-    # Whether addresses have schemes is for the workers to say, and for users to forget.
-    for address in (bare, f"tcp://{bare}", f"tls://{bare}"):
+    for address in (f"tcp://{text}", f"tls://{text}"):
         if address in state.workers:
             return [state.workers[address]]
     return list(state.hosts.get(text, ()))
