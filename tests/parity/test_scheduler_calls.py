@@ -8,7 +8,7 @@ import dask
 import pytest
 
 from tests.parity.conftest import PATIENCE
-from tests.parity.functions import inc
+from tests.parity.functions import fail, inc
 
 
 def _add_handlers(dask_scheduler: Any) -> None:
@@ -144,3 +144,75 @@ def test_other_workers_are_allowed_where_none_are_named(client: Any) -> None:
     for verb in (client.submit, lambda *args, **kwargs: client.map(inc, [1], **kwargs)):
         with pytest.raises(ValueError, match="allow_other_workers"):
             verb(inc, 1, allow_other_workers=True)
+
+
+def test_what_functions_on_the_scheduler_ask_it(client: Any) -> None:
+    futures = client.map(inc, range(4), key=[f"on-scheduler-{number}" for number in range(4)])
+    failed = client.submit(fail, key="failed-on-scheduler")
+    client.gather(futures)
+    assert failed.exception(timeout=PATIENCE) is not None
+    workers = client.ncores()
+
+    def ask(dask_scheduler: Any) -> dict[str, Any]:
+        task = dask_scheduler.tasks["on-scheduler-0"]
+        return {
+            "who_has": dask_scheduler.get_who_has(["on-scheduler-0", "nobody"]),
+            "has_what": sorted(key for keys in dask_scheduler.get_has_what().values() for key in keys if "on-" in key),
+            "ncores": (dask_scheduler.get_ncores(), dask_scheduler.get_ncores_running(), dask_scheduler.get_ncores([])),
+            "nbytes": dask_scheduler.get_nbytes(["on-scheduler-0", "on-scheduler-1"]),
+            "nbytes_each": dask_scheduler.get_nbytes(["on-scheduler-0"], summary=False),
+            "processing": sorted(dask_scheduler.get_processing()),
+            "status": dask_scheduler.get_task_status(["on-scheduler-0", "failed-on-scheduler", "nobody"]),
+            "states": dask_scheduler.get_task_prefix_states()["on-scheduler"]["memory"],
+            "metadata": dask_scheduler.get_metadata(["not", "noted"], default=7),
+            "workers": sorted(dask_scheduler.workers_list(None)),
+            "n_tasks": dask_scheduler.n_tasks >= 5,
+            "erred": any("failed-on-scheduler" in repr(each) for each in dask_scheduler.erred_tasks),
+            "host": (dask_scheduler.host, dask_scheduler.ip),
+            "hosts": {
+                host: (len(info["addresses"]), info["nthreads"]) for host, info in dask_scheduler.host_info.items()
+            },
+            "set_up": (dask_scheduler.allowed_failures, dask_scheduler.bandwidth, dask_scheduler.contact_address),
+            "threads": dask_scheduler.total_nthreads_history[-1][1],
+            "group": (set(task.group.types), task.group.nbytes_total, set(task.prefix.types), task.prefix.suspicious),
+            "counts": [dict(worker.task_prefix_count) for worker in dask_scheduler.workers.values()],
+            "needs": [dict(worker.needs_what) for worker in dask_scheduler.workers.values()],
+        }
+
+    found = client.run_on_scheduler(ask)
+    who_has = found.pop("who_has")
+    assert who_has["nobody"] == []
+    assert set(who_has["on-scheduler-0"]) <= set(workers)
+    assert found == {
+        "has_what": [f"on-scheduler-{number}" for number in range(4)],
+        "ncores": (workers, workers, {}),
+        "nbytes": {"on-scheduler": 56},
+        "nbytes_each": {"on-scheduler-0": 28},
+        "processing": sorted(workers),
+        "status": {"on-scheduler-0": "memory", "failed-on-scheduler": "erred", "nobody": None},
+        "states": 4,
+        "metadata": 7,
+        "workers": sorted(workers),
+        "n_tasks": True,
+        "erred": True,
+        "host": ("127.0.0.1", "127.0.0.1"),
+        "hosts": {"127.0.0.1": (2, 4)},
+        "set_up": (3, 100_000_000, None),
+        "threads": 4,
+        "group": ({"int"}, 112, {"int"}, 0),
+        "counts": [{}, {}],
+        "needs": [{}, {}],
+    }
+
+
+def test_a_scheduler_that_is_told_to_restart(own_client: Any) -> None:
+    future = own_client.submit(inc, 1, key="given-up")
+    assert future.result(timeout=PATIENCE) == 2
+
+    async def restart(dask_scheduler: Any) -> None:
+        await dask_scheduler.restart(timeout=PATIENCE, stimulus_id="asked")
+
+    own_client.run_on_scheduler(restart)
+    own_client.wait_for_workers(2, timeout=PATIENCE)
+    assert own_client.submit(inc, 2, key="anew").result(timeout=PATIENCE) == 3
+    assert own_client.run_on_scheduler(lambda dask_scheduler: "given-up" in dask_scheduler.tasks) is False

@@ -16,6 +16,7 @@ from dagrpc._util.server_status import Status
 from dagrpc.security import Security
 from dagrpc_scheduler.core import cluster, views
 from dagrpc_scheduler.shell.facade import orders
+from dagrpc_scheduler.shell.facade.answers import HANDLERS, Answers
 from dagrpc_scheduler.shell.facade.data_moves import MovesData
 from dagrpc_scheduler.shell.facade.mapping import LiveMapping
 from dagrpc_scheduler.shell.facade.memory import MemoryState
@@ -27,14 +28,13 @@ from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 from dagrpc_scheduler.shell.span_extension import SpanExtension
 
 if TYPE_CHECKING:
-    from dagrpc_scheduler.core.machine import SchedulerCore
     from dagrpc_scheduler.core.story import StoryEntry
 
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
 
 
-class Scheduler(Plugged, MovesData, EmbeddedServer):
+class Scheduler(Plugged, MovesData, Answers, EmbeddedServer):
     """A scheduler as an object: in a program that runs one itself, for plugins, and for `run_on_scheduler`.
 
     It serves on dagrpc's own event loop, whatever loop it is awaited on. What it shows of tasks, workers and clients is
@@ -180,8 +180,7 @@ service_kwargs, transition_counter_max
         self.extensions: dict[str, Any] = {"spans": SpanExtension(service), "amm": service.memory_manager}
         """Objects that belong to the scheduler, by name."""
         self.handlers: dict[str, Callable[..., Any]] = {
-            name: getattr(self, name)
-            for name in ("adaptive_target", "broadcast", "check_idle", "identity", "workers_to_close")
+            name: getattr(self, method) for name, method in HANDLERS.items()
         }
         """What clients can call as methods of `Client.scheduler`, by name; plugins may put their own here."""
 
@@ -224,10 +223,6 @@ service_kwargs, transition_counter_max
     def id(self) -> str:
         """Its own, unlike that of any other scheduler."""
         return self._service.id
-
-    @property
-    def _core(self) -> SchedulerCore:
-        return self._service.core
 
     def _worker(self, worker: cluster.WorkerState) -> WorkerState:
         return WorkerState(self, worker)

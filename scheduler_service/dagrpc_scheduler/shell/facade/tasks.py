@@ -269,6 +269,19 @@ class TaskGroup(View):
         return {TaskGroup(self._scheduler, group) for group in list(self._of.dependencies or ())}
 
     @property
+    def types(self) -> set[str]:
+        """Types of the results of its tasks."""
+        return {task.type_name.removeprefix("builtins.") for task in self._tasks() if task.type_name}
+
+    @property
+    def nbytes_total(self) -> int:
+        """Sum of the sizes of the results of its tasks that somebody holds, in bytes."""
+        return sum(task.nbytes for task in self._tasks() if task.holders)
+
+    def _tasks(self) -> list[model.TaskState]:
+        return [task for task in list(self._scheduler._core.state.tasks.values()) if task.group is self._of]
+
+    @property
     def done(self) -> bool:
         """Whether none of its tasks is still to be computed."""
         return not any(count for state, count in self._of.counts.items() if state in model.ACTIVE)
@@ -305,6 +318,21 @@ class TaskPrefix(View):
         for group in self.groups:
             total.update(group.states)
         return dict(total)
+
+    @property
+    def types(self) -> set[str]:
+        """Types of the results of its tasks."""
+        return {name for group in self.groups for name in group.types}
+
+    @property
+    def nbytes_total(self) -> int:
+        """Sum of the sizes of the results of its tasks that somebody holds, in bytes."""
+        return sum(group.nbytes_total for group in self.groups)
+
+    @property
+    def suspicious(self) -> int:
+        """How often workers died while they ran one of its tasks that is not forgotten."""
+        return sum(task.suspicious for group in self.groups for task in group._tasks())
 
     @property
     def active(self) -> list[TaskGroup]:

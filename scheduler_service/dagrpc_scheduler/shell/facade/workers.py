@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec.plain import decode_plain
@@ -79,6 +80,21 @@ class WorkerState(View):
     def processing(self) -> set[TaskState]:
         """Tasks that are assigned to it and have not finished."""
         return {TaskState(self._scheduler, task) for task in list(self._of.processing)}
+
+    @property
+    def task_prefix_count(self) -> dict[str, int]:
+        """How many of them do each kind of work."""
+        return dict(Counter(task.group.prefix.name for task in list(self._of.processing)))
+
+    @property
+    def needs_what(self) -> dict[TaskState, int]:
+        """Results of others that they use, and how many of them use each."""
+        missing: Counter[TaskState] = Counter()
+        for task in list(self._of.processing):
+            for dependency in task.dependencies:
+                if self._of not in dependency.holders:
+                    missing[TaskState(self._scheduler, dependency)] += 1
+        return dict(missing)
 
     @property
     def long_running(self) -> set[TaskState]:
