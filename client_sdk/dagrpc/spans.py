@@ -340,6 +340,10 @@ class Spans:
 
         Examples
         --------
+        >>> with span("one of all"):
+        ...     future = client.submit(inc, 1)
+        >>> future.result()
+        2
         >>> client.get_spans().merge_all().done
         True
         """

@@ -18,6 +18,8 @@ CELLS = (
     "import dask.array as da; x = da.ones((100, 100), chunks=50).persist(); x",
     "bars = progress(client.map(str, range(100)), notebook=True); client.gather(client.map(str, range(100))); bars",
     "cluster.get_logs()",
+    "client.scheduler_info()",
+    "client.who_has()",
     "client.close(); cluster.close()",
 )
 

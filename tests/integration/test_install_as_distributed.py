@@ -211,7 +211,7 @@ def test_joblib_runs_on_the_cluster() -> None:
         ("weather", ["xarray", "zarr"], " 7 "),
         ("progress", ["tqdm"], "303 primes"),
         ("frames_and_arrays", ["pandas"], "mean 29999.5"),
-        ("notebook", ["IPython", "ipywidgets"], "6 rich displays"),
+        ("notebook", ["IPython", "ipywidgets"], "8 rich displays"),
         ("boosting", ["lightgbm", "xgboost"], "learnt by XGBoost, LightGBM"),
         ("tuning", ["optuna", "optuna_integration"], "20 trials"),
     ],

@@ -327,6 +327,16 @@ async def test_a_nanny_starts_stops_and_restarts_its_worker() -> None:
 
 
 @in_own_loop
+async def test_a_nanny_that_closes_restarts_nothing() -> None:
+    async with Scheduler() as scheduler:
+        for _ in range(5):
+            async with Nanny(scheduler.address, nthreads=1):
+                # It hears of that before, while or after it begins to close.
+                assert await scheduler.restart(timeout=60, wait_for_workers=False) == {}
+        assert not scheduler.workers
+
+
+@in_own_loop
 async def test_what_cannot_be_is_said() -> None:
     with pytest.raises(TypeError, match="colour"):
         Scheduler(colour="red")

@@ -17,6 +17,7 @@ from dagrpc._util.addresses import without_scheme
 from dagrpc._util.keys import Key, decode_key
 from dagrpc._util.names import as_given
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
+from dagrpc.objects import HasWhat, SchedulerInfo, WhoHas
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
 
 logger = logging.getLogger("dagrpc.client")
@@ -33,13 +34,13 @@ def _scheduler(session: ClientSession) -> ServiceClient:
 # --- questions ---------------------------------------------------------------------------------------------------
 
 
-async def who_has(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, list[str]]:
+async def who_has(session: ClientSession, wires: Sequence[str] | None) -> WhoHas:
     """Return the workers that hold results, by key. None asks about all."""
     if wires is not None and not wires:
-        return {}
+        return WhoHas()
     request = scheduler_service_pb2.WhoHasRequest(keys=wires)
     response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
-    return {decode_key(ref.key): list(ref.workers) for ref in response.data}
+    return WhoHas({decode_key(ref.key): list(ref.workers) for ref in response.data})
 
 
 async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, int]:
@@ -51,11 +52,11 @@ async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Ke
     return {decode_key(ref.key): ref.nbytes for ref in response.data if ref.workers}
 
 
-async def has_what(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
+async def has_what(session: ClientSession, workers: Workers) -> HasWhat:
     """Return the keys of the results that workers hold."""
     request = scheduler_service_pb2.HasWhatRequest(workers=worker_names(workers))
     response = await _scheduler(session).call("HasWhat", request, scheduler_service_pb2.HasWhatResponse)
-    return {entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers}
+    return HasWhat({entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers})
 
 
 async def processing(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
@@ -71,17 +72,17 @@ async def ask_cluster_info(session: ClientSession) -> scheduler_service_pb2.GetC
     return await _scheduler(session).call("GetClusterInfo", request, scheduler_service_pb2.GetClusterInfoResponse)
 
 
-async def scheduler_info(session: ClientSession, n_workers: int = -1) -> dict[str, Any]:
+async def scheduler_info(session: ClientSession, n_workers: int = -1) -> SchedulerInfo:
     """Return what there is to know of the scheduler and of at most so many of its workers."""
     return describe_cluster(await ask_cluster_info(session), session.address, n_workers)
 
 
 def describe_cluster(
     info: scheduler_service_pb2.GetClusterInfoResponse, address: str, n_workers: int = -1
-) -> dict[str, Any]:
+) -> SchedulerInfo:
     """Return as plain data what the scheduler said of itself and its workers."""
     shown = info.workers if n_workers < 0 else info.workers[:n_workers]
-    return {
+    facts = {
         "type": "Scheduler",
         "id": info.scheduler_id,
         "address": info.address or address,
@@ -92,6 +93,7 @@ def describe_cluster(
         "total_memory": sum(worker.memory_limit for worker in info.workers),
         "workers": {worker.address: _worker_info(worker) for worker in shown},
     }
+    return SchedulerInfo(facts)
 
 
 def _worker_info(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:

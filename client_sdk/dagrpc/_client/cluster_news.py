@@ -11,27 +11,28 @@ from dagrpc import config
 from dagrpc._client import admin
 from dagrpc._client.session import ClientSession
 from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.objects import SchedulerInfo
 from dagrpc.v1 import scheduler_service_pb2
 
 logger = logging.getLogger("dagrpc.client")
 
 
-class KnownInfo(dict[str, Any]):
+class KnownInfo(SchedulerInfo):
     """What was known of the cluster, for asynchronous clients. Awaited it is what is known by then.
 
     Parameters
     ----------
-    known : dict
+    known : SchedulerInfo
         What was known.
     ask : coroutine function
         Returns what there is to know now.
     """
 
-    def __init__(self, known: dict[str, Any], ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(self, known: SchedulerInfo, ask: Callable[[], Awaitable[SchedulerInfo]]) -> None:
         super().__init__(known)
         self._ask = ask
 
-    def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
+    def __await__(self) -> Generator[Any, Any, SchedulerInfo]:
         return self._ask().__await__()
 
 
@@ -52,11 +53,11 @@ class ClusterNews:
         self._keeper: asyncio.Task[None] | None = None
         self._kept = False
 
-    def latest(self, n_workers: int = -1) -> dict[str, Any]:
+    def latest(self, n_workers: int = -1) -> SchedulerInfo:
         """Return what was heard last, with at most so many workers."""
         return admin.describe_cluster(self._latest, self._session.address, n_workers)
 
-    async def fetch(self, n_workers: int = -1) -> dict[str, Any]:
+    async def fetch(self, n_workers: int = -1) -> SchedulerInfo:
         """Ask, and return the answer."""
         self._latest = await admin.ask_cluster_info(self._session)
         self.heard = True

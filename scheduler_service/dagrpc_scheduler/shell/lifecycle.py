@@ -76,7 +76,7 @@ async def restart_workers(
             await wait_ready(client.channel, worker.nanny, timeout, service.credentials)
             await client.call("RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0)
         except (DagrpcError, CommClosedError, TimeoutError) as error:
-            logger.warning("Worker %s did not restart within %g s: %s", address, timeout, error)
+            logger.warning("Worker %s did not restart: %s", address, error)
             return address, "timed out"
         return address, "OK"
 

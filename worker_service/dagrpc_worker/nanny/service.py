@@ -364,6 +364,9 @@ class NannyService:
 
     def _handle(self, event: core.Event) -> None:
         """Give the core an event and carry out what it wants."""
+        if self.closed and isinstance(event, core.StartWanted | core.RestartWanted):
+            # It would wait for that process, too, and for ever: whoever closes it wants none.
+            return
         for effect in self._core.handle(event, self._loop.time()):
             match effect:
                 case core.Spawn(generation):

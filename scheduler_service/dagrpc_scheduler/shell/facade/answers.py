@@ -37,17 +37,41 @@ class Answers:
     # --- results -------------------------------------------------------------------------------------------------
 
     def get_who_has(self, keys: Iterable[Key] | None = None) -> dict[Key, list[str]]:
-        """Return the addresses of those who hold results, by key: of some, or of all that somebody holds."""
+        """Return the addresses of those who hold results, by key: of some, or of all that somebody holds.
+
+        Examples
+        --------
+        >>> future = client.submit(inc, 1, key="x")
+        >>> future.result()
+        2
+        >>> cluster.scheduler.get_who_has(["x", "nobody"])
+        {'x': ['127.0.0.1:...'], 'nobody': []}
+        """
         found = self._home.call(views.who_has, self._core, _wires(keys))
         return {decode_key(key): list(holders) for key, _, holders in found}
 
     def get_has_what(self, workers: Iterable[str] | None = None) -> dict[str, list[Key]]:
-        """Return the keys of the results that workers hold, by address; all workers by default."""
+        """Return the keys of the results that workers hold, by address; all workers by default.
+
+        Examples
+        --------
+        >>> len(cluster.scheduler.get_has_what())
+        2
+        """
         found = self._home.call(views.has_what, self._core, workers)
         return {address: list(map(decode_key, keys)) for address, keys in found.items()}
 
     def get_nbytes(self, keys: Iterable[Key] | None = None, summary: bool = True) -> dict[Key, int]:
-        """Return the sizes of results in bytes, by key; together by the kind of work if `summary`."""
+        """Return the sizes of results in bytes, by key; together by the kind of work if `summary`.
+
+        Examples
+        --------
+        >>> futures = client.map(inc, range(2), key="y")
+        >>> client.gather(futures)
+        [1, 2]
+        >>> cluster.scheduler.get_nbytes([future.key for future in futures])
+        {'y': 56}
+        """
         sizes = self._home.call(views.nbytes, self._core, _wires(keys))
         if not summary:
             return {decode_key(key): size for key, size in sizes.items()}
@@ -70,18 +94,42 @@ class Answers:
         return [TaskState(self._of(), task) for task in list(self._core.state.tasks.values()) if task.state == ERRED]
 
     def get_processing(self, workers: Iterable[str] | None = None) -> dict[str, list[Key]]:
-        """Return the keys of the tasks that are assigned to workers, by address; all workers by default."""
+        """Return the keys of the tasks that are assigned to workers, by address; all workers by default.
+
+        Examples
+        --------
+        >>> cluster.scheduler.get_processing()
+        {'127.0.0.1:...': [], '127.0.0.1:...': []}
+        """
         found = self._home.call(views.processing, self._core, workers)
         return {address: list(map(decode_key, keys)) for address, keys in found.items()}
 
     def get_task_status(self, keys: Iterable[Key]) -> dict[Key, str | None]:
-        """Return the states of tasks by key; None for those that are not known."""
+        """Return the states of tasks by key; None for those that are not known.
+
+        Examples
+        --------
+        >>> future = client.submit(inc, 1, key="x")
+        >>> future.result()
+        2
+        >>> cluster.scheduler.get_task_status(["x", "nobody"])
+        {'x': 'memory', 'nobody': None}
+        """
         tasks = self._core.state.tasks
         found = {key: tasks.get(encode_key(key)) for key in keys}
         return {key: None if task is None else task.state for key, task in found.items()}
 
     def get_task_prefix_states(self) -> dict[str, dict[str, int]]:
-        """Return how many tasks are in each state, by the kind of work."""
+        """Return how many tasks are in each state, by the kind of work.
+
+        Examples
+        --------
+        >>> future = client.submit(inc, 1, key="z-1")
+        >>> future.result()
+        2
+        >>> cluster.scheduler.get_task_prefix_states()["z"]["memory"]
+        1
+        """
         return self._home.call(views.prefix_counts, self._core)
 
     @property
@@ -92,17 +140,35 @@ class Answers:
     # --- workers -------------------------------------------------------------------------------------------------
 
     def workers_list(self, workers: Iterable[str] | None) -> list[str]:
-        """Return the addresses of workers that are given by address, name or host; of all for None."""
+        """Return the addresses of workers that are given by address, name or host; of all for None.
+
+        Examples
+        --------
+        >>> cluster.scheduler.workers_list(["127.0.0.1"])
+        ['127.0.0.1:...', '127.0.0.1:...']
+        """
         return list(self._core.state.workers) if workers is None else self._service.resolve_workers(workers)
 
     def get_ncores(self, workers: Iterable[str] | None = None) -> dict[str, int]:
-        """Return how many tasks workers run at once, by address."""
+        """Return how many tasks workers run at once, by address.
+
+        Examples
+        --------
+        >>> sum(cluster.scheduler.get_ncores().values())
+        4
+        """
         known = self._core.state.workers
         chosen = list(known) if workers is None else [address for address in workers if address in known]
         return {address: known[address].nthreads for address in chosen}
 
     def get_ncores_running(self, workers: Iterable[str] | None = None) -> dict[str, int]:
-        """Return the same of the workers that are given tasks."""
+        """Return the same of the workers that are given tasks.
+
+        Examples
+        --------
+        >>> sum(cluster.scheduler.get_ncores_running().values())
+        4
+        """
         running = {worker.address for worker in list(self._core.state.running)}
         return {address: count for address, count in self.get_ncores(workers).items() if address in running}
 
@@ -124,7 +190,14 @@ class Answers:
     async def restart(
         self, *, timeout: float | str | None = None, wait_for_workers: bool = True, **kwargs: Any
     ) -> dict[str, str]:
-        """Give up all tasks and restart all workers. Returns what became of each."""
+        """Give up all tasks and restart all workers. Returns what became of each.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Nanny(scheduler.address, name="alice") as nanny:
+        ...     await scheduler.restart(timeout="30 s")
+        {'127.0.0.1:...': 'OK'}
+        """
         seconds = config.seconds(timeout) or _RESTART_TIMEOUT
         return await self._home.awaiting(
             lifecycle.restart_workers(
@@ -144,7 +217,14 @@ class Answers:
         wait_for_workers: bool = True,
         **kwargs: Any,
     ) -> dict[str, str]:
-        """Restart some workers, given by address or name; their tasks run elsewhere. Returns what became of each."""
+        """Restart some workers, given by address or name; their tasks run elsewhere. Returns what became of each.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Nanny(scheduler.address, name="alice") as nanny:
+        ...     await scheduler.restart_workers(["alice"], timeout="30 s")
+        {'127.0.0.1:...': 'OK'}
+        """
         seconds = config.seconds(timeout) or _RESTART_TIMEOUT
         return await self._home.awaiting(
             lifecycle.restart_workers(
@@ -159,14 +239,27 @@ class Answers:
     # --- metadata ------------------------------------------------------------------------------------------------
 
     def get_metadata(self, keys: Sequence[Hashable], default: Any = None) -> Any:
-        """Return what clients and tasks noted under a path, `default` if nobody did."""
+        """Return what clients and tasks noted under a path, `default` if nobody did.
+
+        Examples
+        --------
+        >>> cluster.scheduler.get_metadata(["nothing", "here"], default=0)
+        0
+        """
         try:
             return self._service.metadata.get(list(keys))
         except LookupError:
             return default
 
     def set_metadata(self, keys: Sequence[Hashable], value: Any = None) -> None:
-        """Note plain data under a path, for all clients and tasks to read."""
+        """Note plain data under a path, for all clients and tasks to read.
+
+        Examples
+        --------
+        >>> cluster.scheduler.set_metadata(["runs", "first"], 3)
+        >>> client.get_metadata("runs")
+        {'first': 3}
+        """
         self._service.metadata.set(list(keys), value)
 
     @property
