@@ -79,12 +79,24 @@ def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any
         function, args, kwargs, *families = in_turn(payloads.from_payload, payload)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"The function cannot be decoded: {error}") from error
-    for name, value in injected.items():
-        if name not in kwargs and _has_parameter(function, name):
-            kwargs[name] = value
+    kwargs = with_injected(function, kwargs, injected)
     accepted = families[0] if families else ()
     value = function(*args, **kwargs)
     return (value, None, accepted) if inspect.iscoroutine(value) else (None, value, accepted)
+
+
+def with_injected(
+    function: Callable[..., Any], kwargs: Mapping[str, Any], injected: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return keyword arguments with those of the injected that a function has parameters for.
+
+    Examples
+    --------
+    >>> with_injected(lambda dask_worker: 1, {}, {"dask_worker": "w", "other": 2})
+    {'dask_worker': 'w'}
+    """
+    extra = {name: value for name, value in injected.items() if name not in kwargs and _has_parameter(function, name)}
+    return {**kwargs, **extra}
 
 
 def _has_parameter(function: Callable[..., Any], name: str) -> bool:

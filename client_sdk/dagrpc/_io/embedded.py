@@ -7,9 +7,11 @@ other: they are awaited on the user's loop, and what they do is done on the serv
 from __future__ import annotations
 
 import asyncio
+import socket
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from dagrpc._io.loop import get_loop
 from dagrpc._util.addresses import split_address
@@ -78,8 +80,17 @@ class EmbeddedServer:
 
     _home: ServiceHome
     _host = ""
+    _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
+    """Those of this process: libraries look there to learn whether they run in a worker, for instance."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Of each kind of server; a user's subclasses share theirs.
+        if EmbeddedServer in cls.__bases__:
+            cls._instances = weakref.WeakSet()
 
     def __init__(self, home: ServiceHome | None = None) -> None:
+        self._instances.add(self)
         self._home = home or ServiceHome()
         self._begun: asyncio.Task[None] | None = None
         self._own_status = Status.created
@@ -207,6 +218,16 @@ class EmbeddedServer:
     def address_safe(self) -> str:
         """The address, or ``not-running``."""
         return self.address or "not-running"
+
+    @property
+    def host(self) -> str:
+        """The host under which it is reached; empty before it has started."""
+        return split_address(self.address)[0] if self.address else ""
+
+    @property
+    def ip(self) -> str:
+        """The address of that host."""
+        return str(socket.getaddrinfo(self.host, None)[0][4][0]) if self.host else ""
 
     @property
     def port(self) -> int:

@@ -337,10 +337,11 @@ def host_of(address: str) -> str:
 
 def report_state(task: TaskState) -> dict[str, Any]:
     """Describe a task for people."""
+    request = task.request
     return {
         "key": task.key,
         "state": task.state,
-        "run_id": task.request.run_id if task.request is not None else NO_RUN,
+        "run_id": request.run_id if request is not None else NO_RUN,
         "priority": task.priority,
         "nbytes": task.nbytes,
         "stored": task.stored,
@@ -352,4 +353,10 @@ def report_state(task: TaskState) -> dict[str, Any]:
         "dependencies": [dependency.key for dependency in task.dependencies or ()],
         "dependents": [dependent.key for dependent in task.dependents or ()],
         "waiting_for": task.waiting_for,
+        "waiting_for_data": [each.key for each in task.dependencies or () if each.state != MEMORY],
+        "waiters": [each.key for each in task.dependents or () if each.state == WAITING],
+        "made_by": task.made_by,
+        "type_name": task.type_name,
+        "annotations": request.annotations if request is not None else "",
+        "resources": dict(request.resources) if request is not None else {},
     }

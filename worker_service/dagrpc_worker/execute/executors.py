@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from queue import SimpleQueue
 from typing import Any
 
@@ -33,7 +34,11 @@ class PoolThread(threading.Thread):
             item = take()
             if item is None:
                 return
-            if type(item) is _Place:
+            if type(item) is _Aside:
+                if item.call is not None:
+                    item.call()
+                    del item
+                    continue
                 # Somebody comes back into the pool: this thread makes room.
                 item.free.set()
                 return
@@ -44,12 +49,13 @@ class PoolThread(threading.Thread):
                 return
 
 
-class _Place:
-    """A place in a pool that a thread waits for."""
+class _Aside:
+    """What a pool's queue has beside its items: a place that a thread waits for, or a function to call instead."""
 
-    __slots__ = ("free",)
+    __slots__ = ("call", "free")
 
-    def __init__(self) -> None:
+    def __init__(self, call: Callable[[], object] | None = None) -> None:
+        self.call = call
         self.free = threading.Event()
 
 
@@ -75,6 +81,8 @@ class ThreadPool:
         self._started = 0
         self._members = 0
         self._closed = False
+        self.executor: Executor = PoolExecutor(self)
+        """The same for code that knows the interface of `concurrent.futures`."""
 
     def submit(self, item: Any) -> None:
         """Queue an item."""
@@ -82,6 +90,18 @@ class ThreadPool:
         if self._members < self.size:
             with self._lock:
                 self._add_thread()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have a thread call a function that must not raise, in its turn.
+
+        Raises
+        ------
+        RuntimeError
+            If the pool has closed.
+        """
+        if self._closed:
+            raise RuntimeError(f"Pool {self.name!r} has closed: it takes nothing more")
+        self.submit(_Aside(function))
 
     def secede(self, announce: Callable[[], None]) -> bool:
         """Let the calling thread leave the pool; a new one takes its place. Return whether it was in the pool.
@@ -136,7 +156,7 @@ class ThreadPool:
         thread = self._calling_thread()
         if not thread.seceded:
             return
-        place = _Place()
+        place = _Aside()
         # The thread that comes upon it ends, so that the number of threads stays the same.
         self.queue.put(place)
         if not place.free.wait(REJOIN_TIMEOUT):
@@ -162,3 +182,47 @@ class ThreadPool:
         if not isinstance(thread, PoolThread) or thread.pool is not self:
             raise ValueError("This works only in the thread in which the task's function was called")
         return thread
+
+
+class PoolExecutor(Executor):
+    """A pool of threads as `concurrent.futures` has them: what is submitted takes its turn among the tasks.
+
+    Parameters
+    ----------
+    pool : ThreadPool
+        The pool. It is the worker's to close.
+    """
+
+    def __init__(self, pool: ThreadPool) -> None:
+        self._pool = pool
+
+    @property
+    def _max_workers(self) -> int:
+        return self._pool.size
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have a thread call a function, and return the future of what it returns.
+
+        Raises
+        ------
+        RuntimeError
+            If the pool has closed.
+        """
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            # SystemExit too: it must not end the thread.
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._pool.call(run)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing: the worker closes its pools itself."""

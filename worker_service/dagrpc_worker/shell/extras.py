@@ -79,7 +79,8 @@ class OwnMetrics:
 
     def __init__(self, worker: WorkerService) -> None:
         self._worker = worker
-        self._functions = dict(worker.options.metrics)
+        # Users may add to it.
+        self._functions = worker.options.metrics
 
     async def sample(self) -> dict[str, float]:
         """Return them by name. One that cannot be had is left out from then on."""
@@ -90,7 +91,7 @@ class OwnMetrics:
                 found[name] = float(await value if inspect.isawaitable(value) else value)
             except Exception:
                 logger.exception("Metric %r of worker %s is left out: it must give a number", name, self._worker.name)
-                del self._functions[name]
+                self._functions.pop(name, None)
         return found
 
 
@@ -104,11 +105,23 @@ async def startup_information(worker: WorkerService) -> bytes:
     TypeError
         If it is not plain data.
     """
+    found = await startup_facts(worker)
+    return encode_plain(found, "startup_information") if found else b""
+
+
+async def startup_facts(worker: WorkerService) -> dict[str, Any]:
+    """Return the same as it was given.
+
+    Raises
+    ------
+    Exception
+        Whatever the user's functions raise.
+    """
     found = {}
     for name, function in worker.options.startup_information.items():
         value = function(worker.facade)
         found[name] = await value if inspect.isawaitable(value) else value
-    return encode_plain(found, "startup_information") if found else b""
+    return found
 
 
 async def live_out(worker: WorkerService) -> None:

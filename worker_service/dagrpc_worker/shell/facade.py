@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from dagrpc import config
 from dagrpc._io.credentials import check_address, check_protocol, shown_address
@@ -19,6 +20,8 @@ from dagrpc.plugins.base import plugin_name
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.shell.measures import Measured
+from dagrpc_worker.shell.node import Node
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 from dagrpc_worker.shell.state_view import Held, WorkerStateView
@@ -37,7 +40,7 @@ _STATUSES = {
 }
 
 
-class Worker(EmbeddedServer):
+class Worker(Measured, Node):
     """A worker as an object: in a program that runs one itself, for tasks (`get_worker`), plugins and `Client.run`.
 
     It works on dagrpc's own event loop, whatever loop it is awaited on; its tasks run in threads. Attributes of a
@@ -112,6 +115,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     <Status.closed: 'closed'>
     """
 
+    _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
+    _part = "worker"
     _port_range: tuple[int, int] = (0, 0)
 
     def __init__(
@@ -198,6 +203,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         self._service.facade = self
         self._service.plugin_host.first = list(plugins)
         self._port_range = (0, 0) if port is None else parse_ports(str(port))
+        self.extensions.update((name, make(self)) for name, make in (extensions or {}).items())
 
     @classmethod
     def of(cls, service: WorkerService) -> Worker:
@@ -213,6 +219,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
 
     def _attach(self, service: WorkerService) -> None:
         self._service = service
+        self.extensions: dict[str, Any] = {}
+        """Objects that belong to it, by name; for users to put theirs into."""
         self._host = service.options.host
 
     def __getattr__(self, name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._codec.plain import encode_plain, topic_names
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from dagrpc._client.of_worker import WorkersClient
     from dagrpc.client import Client
     from dagrpc.security import Security
+    from dagrpc_worker.shell.heartbeat import Heartbeat
     from dagrpc_worker.shell.link import SchedulerLink
+    from dagrpc_worker.shell.monitor import ProcessMonitor
 
 
 class ForTasks:
@@ -27,6 +30,17 @@ class ForTasks:
     def __init__(self) -> None:
         self._workers_client: WorkersClient | None = None
         self._client_lock = threading.Lock()
+        self.thread_id = 0
+        """The thread of its event loop; 0 before it has started."""
+        self.heartbeat: Heartbeat | None = None
+        """What sends its measurements; None before that has begun."""
+
+    @cached_property
+    def monitor(self) -> ProcessMonitor:
+        """Measures the process."""
+        from dagrpc_worker.shell.monitor import ProcessMonitor
+
+        return ProcessMonitor()
 
     @property
     def client(self) -> Client:

@@ -51,7 +51,10 @@ class Heartbeat:
         self._client = client
         self._sample = sample
         self._interval = interval
-        self._lag = 0.0
+        self.lag = 0.0
+        """By how many seconds the loop was late of late."""
+        self.latency = 0.0
+        """Seconds that the scheduler took for its last answer."""
 
     async def run(self) -> None:
         """Send until cancelled. A stream that breaks is opened again: only the session tells that all is over."""
@@ -70,16 +73,18 @@ class Heartbeat:
         stream = self._client.open_session("Heartbeat")
         try:
             while True:
-                metrics = {**self._sample(), "loop_lag_seconds": self._lag}
+                metrics = {**self._sample(), "loop_lag_seconds": self.lag}
                 if self._own_sample is not None:
                     metrics.update(await self._own_sample())
                 message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
                 if self._recorder.waits:
                     message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))
+                sent = time.monotonic()
                 await stream.write(message.SerializeToString())
                 answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
                 if answer is grpc.aio.EOF:
                     return
+                self.latency = time.monotonic() - sent
                 self._recorder.follow(answer.recording)
                 if answer.interval_seconds > 0:
                     self._interval = answer.interval_seconds
@@ -91,4 +96,4 @@ class Heartbeat:
         """Sleep for an interval, and note by how much longer it took: how busy the loop is."""
         due = time.monotonic() + self._interval
         await asyncio.sleep(self._interval)
-        self._lag = max(time.monotonic() - due, 0.0)
+        self.lag = max(time.monotonic() - due, 0.0)

@@ -21,13 +21,8 @@ class Metrics:
     """
 
     def __init__(self, worker: WorkerService) -> None:
-        # Takes a while to import, and the first task need not wait for it.
-        import psutil
-
         self._worker = worker
-        self._error = psutil.Error
-        self._process = psutil.Process()
-        self._process.cpu_percent()
+        self._monitor = worker.monitor
 
     def sample(self) -> dict[str, float]:
         """Return measurements by name; see `WorkerInfo.metrics` in the contract."""
@@ -42,16 +37,10 @@ class Metrics:
         }
 
     def _process_sample(self) -> dict[str, float]:
-        process = self._process
         try:
-            with process.oneshot():
-                return {
-                    "cpu": process.cpu_percent(),
-                    "memory": process.memory_info().rss,
-                    "num_fds": process.num_fds() if hasattr(process, "num_fds") else 0,
-                    "num_threads": process.num_threads(),
-                }
-        except (OSError, self._error) as error:
+            found = self._monitor.update()
+        except OSError as error:
             # Out of file descriptors, for instance: the scheduler must hear of us all the same.
             logger.warning("%s: the process cannot be measured: %s", self._worker.address, error)
             return {}
+        return {name: value for name, value in found.items() if name != "time"}

@@ -64,7 +64,7 @@ class WorkerOptions:
     """What to make of it for its tasks: a subclass of `Worker`, or the name of one."""
     data: Any = None
     """Where results are kept: a mapping, or what makes one."""
-    metrics: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    metrics: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     """What to measure beside the usual: functions of the worker, by name."""
     startup_information: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     """What to tell the scheduler at the start: functions of the worker, by name."""

@@ -155,6 +155,7 @@ class WorkerService(ForTasks):
             If the scheduler does not want the worker: its name is taken, for instance.
         """
         self._loop = self.running_on = asyncio.get_running_loop()
+        self.thread_id = threading.get_ident()
         # A task of its own, so that closing can break it off.
         self._starting = self._loop.create_task(self._start())
         try:
@@ -346,9 +347,10 @@ class WorkerService(ForTasks):
         interval = self.options.heartbeat_interval
         # The first task need not wait for what measuring imports.
         await asyncio.sleep(interval / 2)
-        own = extras.OwnMetrics(self).sample if self.options.metrics else None
+        own = extras.OwnMetrics(self).sample
         sample = Metrics(self).sample
-        await Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own).run()
+        self.heartbeat = Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own)
+        await self.heartbeat.run()
 
     async def _purge(self, workspace: Workspace) -> None:
         await asyncio.sleep(_PURGE_DELAY)
@@ -414,7 +416,7 @@ class WorkerService(ForTasks):
     @property
     def executors(self) -> dict[str, Any]:
         """The pools of threads that run tasks, by name."""
-        return {name: getattr(pool, "executor", pool) for name, pool in self._runner.pools.items()}
+        return {name: pool.executor for name, pool in self._runner.pools.items()}
 
     def set_resources(self, resources: Mapping[str, float]) -> None:
         """Offer other amounts of resources. On the loop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -114,9 +116,39 @@ class WorkerTask:
         Workers that are said to hold its result.
     dependencies, dependents : set
         Keys of the tasks that it uses, and of those on this worker that use it.
+    waiting_for_data, waiters : set
+        Keys of the tasks whose results it waits for, and of those on this worker that wait for others as well.
+    coming_from : str or None
+        The worker that its result is on its way from.
+    run_id : int
+        The run that is wanted, or that its result is the end of; -1: none.
+    type : type or None
+        The type of its result, if it was computed here and the type is known here.
+    done : bool
+        Whether its result is here.
+    annotations : dict
+        What it was annotated with, until its run has ended.
+    resource_restrictions : dict of str to float
+        What it takes of abstract resources, likewise.
     """
 
-    __slots__ = ("dependencies", "dependents", "key", "nbytes", "priority", "state", "who_has")
+    __slots__ = (
+        "annotations",
+        "coming_from",
+        "dependencies",
+        "dependents",
+        "done",
+        "key",
+        "nbytes",
+        "priority",
+        "resource_restrictions",
+        "run_id",
+        "state",
+        "type",
+        "waiters",
+        "waiting_for_data",
+        "who_has",
+    )
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.key = decode_key(description["key"])
@@ -126,9 +158,33 @@ class WorkerTask:
         self.who_has = set(description["holders"])
         self.dependencies = set(map(decode_key, description["dependencies"]))
         self.dependents = set(map(decode_key, description["dependents"]))
+        self.waiting_for_data = set(map(decode_key, description["waiting_for_data"]))
+        self.waiters = set(map(decode_key, description["waiters"]))
+        self.coming_from: str | None = description["peer"] or None
+        self.run_id: int = description["run_id"] if description["run_id"] >= 0 else description["made_by"] or -1
+        self.type = _loaded_type(description["type_name"])
+        self.done = self.state == "memory"
+        self.annotations = _parsed(description["annotations"])
+        self.resource_restrictions: dict[str, float] = description["resources"]
 
     def __repr__(self) -> str:
         return f"<WorkerTask {self.key!r} {self.state}>"
+
+
+def _loaded_type(name: str) -> type | None:
+    """Return a type by its name, if its module was imported here."""
+    module, _, attribute = name.rpartition(".")
+    found = getattr(sys.modules.get(module), attribute, None)
+    return found if isinstance(found, type) else None
+
+
+def _parsed(annotations: str) -> dict[str, Any]:
+    """Return annotations, which come as JSON; those of another client may be anything."""
+    try:
+        found = json.loads(annotations or "{}")
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"annotations": annotations}
 
 
 class _Tasks(Mapping[Key, WorkerTask]):

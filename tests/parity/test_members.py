@@ -1,0 +1,245 @@
+"""What code that runs on a worker finds there: `get_worker()`, and ``dask_worker`` of `Client.run`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.parity.functions import identity, inc
+
+PATIENCE = 60.0
+
+
+def on_one(client: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run a function on one worker."""
+    one = sorted(client.nthreads())[0]
+    return client.run(function, *args, workers=[one], **kwargs)[one]
+
+
+def test_where_a_worker_is(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        return dask_worker.host, dask_worker.ip, dask_worker.port, dask_worker.contact_address == dask_worker.address
+
+    host, ip, port, same = on_one(client, look)
+    assert (host, ip, same) == ("127.0.0.1", "127.0.0.1", True)
+    assert sorted(client.nthreads())[0].endswith(f":{port}")
+
+
+def test_the_keys_of_a_worker(client: Any) -> None:
+    one = sorted(client.nthreads())[0]
+    future = client.submit(identity, 1, key="held-here", workers=[one])
+    future.result(timeout=PATIENCE)
+
+    def look(dask_worker: Any) -> Any:
+        return dask_worker.keys(), dask_worker.active_keys, dask_worker.active_threads
+
+    keys, active, threads = on_one(client, look)
+    assert type(keys) is list
+    assert "held-here" in keys
+    assert (type(active), type(threads)) == (set, dict)
+
+
+def test_a_task_finds_itself(client: Any, lib: Any) -> None:
+    def look() -> Any:
+        import threading
+
+        worker = lib.get_worker()
+        threads = worker.active_threads
+        return set(worker.active_keys), threads[threading.get_ident()], worker.thread_id != threading.get_ident()
+
+    assert client.submit(look, key="finds-itself").result(timeout=PATIENCE) == ({"finds-itself"}, "finds-itself", True)
+
+
+def test_the_executor(client: Any) -> None:
+    def submit(dask_worker: Any) -> Any:
+        from concurrent.futures import Executor
+
+        executor = dask_worker.executor
+        broken = executor.submit(lambda: 1 / 0)
+        return (
+            isinstance(executor, Executor),
+            executor is dask_worker.executors["default"],
+            executor.submit(sum, [1, 2]).result(60),
+            list(executor.map(abs, [-1, -2])),
+            type(broken.exception(60)),
+        )
+
+    assert on_one(client, submit) == (True, True, 3, [1, 2], ZeroDivisionError)
+    assert client.submit(inc, 1, pure=False).result(timeout=PATIENCE) == 2
+
+
+def test_logs_and_versions(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        import logging
+
+        for number in range(3):
+            logging.getLogger("distributed.worker").warning("line %d", number)
+        return dask_worker.get_logs(n=2), dask_worker.get_logs(start=1, n=2), dask_worker.versions()
+
+    logs, second, versions = on_one(client, look)
+    assert [level for level, _ in logs] == ["WARNING", "WARNING"]
+    assert [text.endswith(end) for (_, text), end in zip(logs, ("line 2", "line 1"), strict=True)] == [True, True]
+    assert second == logs
+    assert set(versions) == {"host", "packages"}
+    assert {"python", "OS", "python-bits"} <= set(versions["host"])
+    assert isinstance(versions["host"]["python-bits"], int)
+    assert versions["packages"]["dask"]
+
+
+def test_what_the_process_uses(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        monitor = dask_worker.monitor
+        monitor.update()
+        return monitor.recent(), monitor.count, monitor.range_query(monitor.count - 1), set(monitor.quantities)
+
+    recent, count, last, quantities = on_one(client, look)
+    assert {"cpu", "memory", "time", "num_fds"} <= set(recent)
+    assert recent["memory"] > 1_000_000
+    assert count >= 1
+    assert last["memory"] == [recent["memory"]]
+    assert set(recent) == quantities
+
+
+def test_metrics(client: Any) -> None:
+    async def look(dask_worker: Any) -> Any:
+        return await dask_worker.get_metrics()
+
+    found = on_one(client, look)
+    names = {"task_counts", "spilled_bytes", "transfer", "managed_bytes", "cpu", "memory", "event_loop_interval"}
+    assert names <= set(found)
+    assert set(found["spilled_bytes"]) == {"memory", "disk"}
+    assert {"incoming_bytes", "incoming_count", "outgoing_bytes", "outgoing_count"} <= set(found["transfer"])
+
+
+def test_a_metric_that_is_added(own_client: Any) -> None:
+    def add(dask_worker: Any) -> None:
+        dask_worker.metrics["answer"] = lambda worker: worker.nthreads if hasattr(worker, "nthreads") else 1
+
+    own_client.run(add)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        workers = own_client.scheduler_info()["workers"].values()
+        if all(worker["metrics"].get("answer") == 1 for worker in workers):
+            break
+        time.sleep(0.05)
+    assert [worker["metrics"]["answer"] for worker in workers] == [1, 1]
+
+
+def test_memory_limits(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        manager = dask_worker.memory_manager
+        return (
+            manager.memory_limit,
+            manager.memory_target_fraction,
+            manager.memory_spill_fraction,
+            manager.memory_pause_fraction,
+            manager.max_spill,
+        )
+
+    limit, *rest = on_one(client, look)
+    assert limit > 1_000_000
+    assert rest == [0.6, 0.7, 0.8, False]
+
+
+def test_what_a_worker_was_told(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        return (
+            dask_worker.lifetime,
+            dask_worker.lifetime_restart,
+            dask_worker.startup_information,
+            dask_worker.heartbeat_interval > 0,
+            type(dask_worker.extensions),
+            type(dask_worker.services),
+            type(dask_worker.security).__name__,
+            dask_worker.transfer_outgoing_count >= 0,
+            dask_worker.transfer_outgoing_bytes >= 0,
+            dask_worker.bandwidth > 0,
+            dask_worker.latency >= 0,
+        )
+
+    assert on_one(client, look) == (None, False, {}, True, dict, dict, "Security", True, True, True, True)
+
+
+def test_extensions_keep_what_is_put_into_them(client: Any) -> None:
+    def put(dask_worker: Any) -> None:
+        dask_worker.extensions["mine"] = 5
+
+    def get(dask_worker: Any) -> Any:
+        return dask_worker.extensions.pop("mine")
+
+    on_one(client, put)
+    assert on_one(client, get) == 5
+
+
+def test_the_story_of_a_task(client: Any) -> None:
+    one = sorted(client.nthreads())[0]
+    client.submit(inc, 1, key="has-a-story", workers=[one]).result(timeout=PATIENCE)
+
+    async def look(dask_worker: Any) -> Any:
+        return await dask_worker.get_story(keys_or_stimuli=["has-a-story"])
+
+    story = on_one(client, look)
+    assert any(entry[0] == "has-a-story" and "memory" in entry for entry in story)
+
+
+def test_stacks_and_profiles(client: Any) -> None:
+    one = sorted(client.nthreads())[0]
+    future = client.submit(time.sleep, 30, key="stands-still", workers=[one])
+
+    async def look(dask_worker: Any) -> Any:
+        return dask_worker.get_call_stack(keys=["stands-still"]), await dask_worker.get_profile()
+
+    deadline = time.monotonic() + PATIENCE
+    stacks: Any = {}
+    while not stacks and time.monotonic() < deadline:
+        stacks, profile = on_one(client, look)
+    assert set(stacks) == {"stands-still"}
+    assert all(isinstance(frame, str) for frame in stacks["stands-still"])
+    assert {"count", "children", "identifier", "description"} == set(profile)
+    future.cancel()
+
+
+def test_a_file_that_is_uploaded(client: Any) -> None:
+    async def upload(dask_worker: Any) -> Any:
+        answer = await dask_worker.upload_file(filename="uploaded_by_a_plugin.py", data=b"number = 7\n")
+        return answer
+
+    def use() -> Any:
+        import importlib
+
+        return importlib.import_module("uploaded_by_a_plugin").number
+
+    assert on_one(client, upload) == {"status": "OK", "nbytes": 11}
+    assert on_one(client, use) == 7
+
+
+def test_a_task_as_the_worker_knows_it(client: Any) -> None:
+    one = sorted(client.nthreads())[0]
+    client.submit(inc, 1, key="is-known", workers=[one]).result(timeout=PATIENCE)
+
+    def look(dask_worker: Any) -> Any:
+        task = dask_worker.state.tasks["is-known"]
+        return (
+            task.state,
+            task.type,
+            task.done,
+            task.run_id > -1,
+            task.waiting_for_data,
+            task.waiters,
+            task.coming_from,
+        )
+
+    future = client.submit(inc, 1, key="is-known", workers=[one])
+    future.result(timeout=PATIENCE)
+    assert on_one(client, look) == ("memory", int, True, True, set(), set(), None)
+
+
+@pytest.mark.parametrize("nanny", [False])
+def test_servers_of_this_process(client: Any, lib: Any, nanny: bool) -> None:
+    def look() -> Any:
+        return bool(lib.Worker._instances), bool(lib.Nanny._instances)
+
+    found = set(client.run(look, nanny=nanny).values())
+    assert found == ({(False, True)} if nanny else {(True, False)})
