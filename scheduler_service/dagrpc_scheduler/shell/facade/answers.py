@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._util.addresses import split_address
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.core.model import ERRED
@@ -269,13 +268,6 @@ class Answers:
         return noted
 
     # --- how it is set up ----------------------------------------------------------------------------------------
-
-    @property
-    def host(self) -> str:
-        """The host that others reach it at."""
-        return split_address(self._service.address)[0]
-
-    ip = host
 
     @property
     def time_started(self) -> float:
