@@ -47,6 +47,7 @@ INTERNAL = {
     "Future": ["bound_state"],
     "FuturesCancelledError": ["of"],
     "LocalCluster": ["start_worker"],
+    "Nanny": ["of"],
     "Scheduler": ["of"],
     "Security": ["fields", "fields_for", "of", "pem", "without_tls"],
     "Worker": ["of"],

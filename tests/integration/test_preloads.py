@@ -110,7 +110,7 @@ def test_of_nannies_and_their_workers(script: str, notes: Path) -> None:
             pass
 
     asyncio.run(main())
-    assert told(notes) == ["+NannyService 2", "+Worker none", "-Worker", "-NannyService"]
+    assert told(notes) == ["+Nanny 2", "+Worker none", "-Worker", "-Nanny"]
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_commands_take_them(script: str, notes: Path, tmp_path: Path) -> None:
     try:
         with Client(scheduler_file=str(file), timeout=60) as client:
             client.wait_for_workers(1, timeout=60)
-        assert sorted(told(notes)) == ["+NannyService 7", "+Scheduler 7", "+Worker 7"]
+        assert sorted(told(notes)) == ["+Nanny 7", "+Scheduler 7", "+Worker 7"]
     finally:
         for process in reversed(processes):
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-    assert sorted(told(notes)[3:]) == ["-NannyService", "-Scheduler", "-Worker"]
+    assert sorted(told(notes)[3:]) == ["-Nanny", "-Scheduler", "-Worker"]
 
 
 @pytest.mark.parametrize("wrong", ["--no-such-option", "unexpected"])

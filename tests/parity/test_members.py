@@ -1,4 +1,4 @@
-"""What code that runs on a worker finds there: `get_worker()`, and ``dask_worker`` of `Client.run`."""
+"""What code that runs on a worker or a nanny finds there: `get_worker()`, and ``dask_worker`` of `Client.run`."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def test_logs_and_versions(client: Any) -> None:
 def test_what_the_process_uses(client: Any) -> None:
     def look(dask_worker: Any) -> Any:
         monitor = dask_worker.monitor
-        monitor.update()
+        monitor.recent()
         return monitor.recent(), monitor.count, monitor.range_query(monitor.count - 1), set(monitor.quantities)
 
     recent, count, last, quantities = on_one(client, look)
     assert {"cpu", "memory", "time", "num_fds"} <= set(recent)
     assert recent["memory"] > 1_000_000
     assert count >= 1
-    assert last["memory"] == [recent["memory"]]
+    assert last["memory"][0] > 1_000_000
     assert set(recent) == quantities
 
 
@@ -236,10 +236,110 @@ def test_a_task_as_the_worker_knows_it(client: Any) -> None:
     assert on_one(client, look) == ("memory", int, True, True, set(), set(), None)
 
 
-@pytest.mark.parametrize("nanny", [False])
+@pytest.mark.parametrize("nanny", [False, True])
 def test_servers_of_this_process(client: Any, lib: Any, nanny: bool) -> None:
     def look() -> Any:
         return bool(lib.Worker._instances), bool(lib.Nanny._instances)
 
     found = set(client.run(look, nanny=nanny).values())
     assert found == ({(False, True)} if nanny else {(True, False)})
+
+
+# --- nannies -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_nanny_is(client: Any) -> None:
+    def look(dask_worker: Any) -> Any:
+        import os
+
+        nanny = dask_worker
+        identity = nanny.identity()
+        return {
+            "class": type(nanny).__name__,
+            "type": identity["type"],
+            "id": nanny.id == identity["id"] and nanny.id.startswith("Nanny-"),
+            "status": nanny.status.name,
+            "name": nanny.name in (0, 1),
+            "host": nanny.host,
+            "port": nanny.address.endswith(f":{nanny.port}"),
+            "listens": nanny.listen_address == nanny.address == nanny.address_safe,
+            "worker": nanny.worker_address,
+            "scheduler": nanny.scheduler_addr,
+            "alive": (nanny.is_alive(), nanny.process.is_alive(), nanny.pid == nanny.process.pid),
+            "another process": nanny.pid != os.getpid(),
+            "nthreads": nanny.nthreads,
+            "told": (nanny.resources, nanny.death_timeout, nanny.contact_address, nanny.services),
+            "directory": os.path.isdir(nanny.local_directory) and nanny.worker_dir.startswith(nanny.local_directory),
+            "limit": nanny.memory_manager.memory_limit > 1_000_000,
+            "dicts": (type(nanny.env), type(nanny.config), type(nanny.worker_kwargs), type(nanny.plugins)),
+            "preload": (nanny.preload, nanny.preload_argv),
+            "versions": set(nanny.versions()),
+            "security": type(nanny.security).__name__,
+        }
+
+    one = sorted(client.nthreads())[0]
+    assert on_one(client, look, nanny=True) == {
+        "class": "Nanny",
+        "type": "Nanny",
+        "id": True,
+        "status": "running",
+        "name": True,
+        "host": "127.0.0.1",
+        "port": True,
+        "listens": True,
+        "worker": one,
+        "scheduler": client.scheduler.address,
+        "alive": (True, True, True),
+        "another process": True,
+        "nthreads": 2,
+        "told": (None, None, None, {}),
+        "directory": True,
+        "limit": True,
+        "dicts": (dict, dict, dict, dict),
+        "preload": ([], []),
+        "versions": {"host", "packages"},
+        "security": "Security",
+    }
+
+
+def test_a_nanny_calls_the_scheduler(client: Any) -> None:
+    async def look(dask_worker: Any) -> Any:
+        dask_worker.log_event("from-a-nanny", {"pid": dask_worker.pid})
+        return await dask_worker.scheduler.ncores(), dask_worker.pid
+
+    threads, pid = on_one(client, look, nanny=True)
+    assert threads == client.nthreads()
+    deadline = time.monotonic() + PATIENCE
+    while not client.get_events("from-a-nanny") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (event,) = client.get_events("from-a-nanny")
+    assert event[1]["pid"] == pid
+
+
+def test_a_nanny_starts_and_stops_its_worker(own_client: Any) -> None:
+    def color() -> Any:
+        import os
+
+        return os.environ.get("COLOR_OF_A_TEST")
+
+    async def paint(dask_worker: Any) -> Any:
+        before = dask_worker.pid
+        dask_worker.env["COLOR_OF_A_TEST"] = "red"
+        await dask_worker.kill()
+        dead = dask_worker.is_alive()
+        status = await dask_worker.instantiate()
+        return dead, status.name, dask_worker.pid != before
+
+    assert set(own_client.run(paint, nanny=True).values()) == {(False, "running", True)}
+    own_client.wait_for_workers(2, timeout=PATIENCE)
+    assert set(own_client.run(color).values()) == {"red"}
+
+
+def test_plugins_and_functions_get_the_same_nanny(own_client: Any, lib: Any) -> None:
+    class Marks(lib.NannyPlugin):  # type: ignore[misc, name-defined, unused-ignore]
+        def setup(self, nanny: Any) -> None:
+            nanny.marked_by = type(nanny).__name__
+
+    own_client.register_plugin(Marks(), name="marks")
+    answers = own_client.run(lambda dask_worker: (dask_worker.marked_by, list(dask_worker.plugins)), nanny=True)
+    assert set(map(repr, answers.values())) == {repr(("Nanny", ["marks"]))}

@@ -112,7 +112,13 @@ async def run_worker(
         return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
     if not worker.closed:
         report(
-            {"status": "running", "address": worker.address, "name": worker.name, "directory": worker.local_directory}
+            {
+                "status": "running",
+                "address": worker.address,
+                "name": worker.name,
+                "directory": worker.local_directory,
+                "scheduler": worker.scheduler_address,
+            }
         )
     end = await worker.finished()
     report({"status": "closed", "name": worker.name, "reason": end.reason})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import dask.config
 
 from dagrpc import config as settings
 from dagrpc._io.credentials import check_address, check_protocol
-from dagrpc._io.embedded import EmbeddedServer
+from dagrpc._io.embedded import EmbeddedServer, ServiceHome
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
@@ -19,9 +21,13 @@ from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
 from dagrpc.security import Security
 from dagrpc_worker.nanny import core
-from dagrpc_worker.nanny.service import NannyOptions, NannyService
+from dagrpc_worker.nanny.members import Members
+from dagrpc_worker.nanny.service import LIVE, NannyOptions, NannyService
 from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.shell.node import Node
 from dagrpc_worker.where import find_scheduler, listen_host
+
+_making = threading.Lock()
 
 _STATUSES = {
     core.Status.STARTING: Status.starting,
@@ -32,7 +38,7 @@ _STATUSES = {
 }
 
 
-class Nanny(EmbeddedServer):
+class Nanny(Members, Node):
     """A nanny as an object: starts a worker in a process of its own, and starts it again when it dies.
 
     Parameters
@@ -83,6 +89,9 @@ listen_address, worker_class, protocol
     'OK'
     """
 
+    _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
+    _part = "nanny"
+
     def __init__(
         self,
         scheduler_ip: str | None = None,
@@ -124,10 +133,8 @@ listen_address, worker_class, protocol
         self._host = listen_host(host, interface, scheduler)
         self._ports = (0, 0) if port is None else parse_ports(str(port))
         self._worker_ports = parse_ports(str(worker_port or 0))
-        self.env = {str(key): str(value) for key, value in (env or {}).items()}
-        """Variables of the worker's process."""
-        self.config = dict(config or {})
-        """Settings of dask in the worker's process, on top of those here."""
+        self._env = {str(key): str(value) for key, value in (env or {}).items()}
+        self._config = dict(config or {})
         own_preload = [preload_nanny] if isinstance(preload_nanny, str) else preload_nanny
         self._preload = (own_preload, preload_nanny_argv)
         self._log_level = logging.WARNING if silence_logs is None else silence_logs
@@ -153,6 +160,29 @@ listen_address, worker_class, protocol
         )
         self._service: NannyService | None = None
         super().__init__()
+
+    @classmethod
+    def of(cls, service: NannyService) -> Nanny:
+        """Return the object that stands for a service that runs already."""
+        # Code that is sent to the nanny may be the first to import this, in any thread.
+        with _making:
+            if service.facade is None:
+                made = cls.__new__(cls)
+                EmbeddedServer.__init__(made, ServiceHome(service.running_on))
+                options = service.options
+                made._host, made._worker = options.host, options.worker
+                made._log_level = {"log_level": logging.WARNING, **options.settings}["log_level"]
+                made.security = Security.of(options.security)
+                made._own_status = Status.running
+                made._service = service
+                service.facade = made
+            return service.facade
+
+    def __getattr__(self, name: str) -> Any:
+        # What else the service has: restarts, last_exit_code, ...
+        if name.startswith("_") or self._service is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._service, name)
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -182,11 +212,12 @@ listen_address, worker_class, protocol
                 },
                 preload=self._preload[0],
                 preload_argv=self._preload[1],
-                environ={**settings.worker_environ(), **self.env},
+                environ={**settings.worker_environ(), **self._env},
             )
             options.security = self.security
             options.environ = {name: str(value) for name, value in options.environ.items()}
             self._service = NannyService(options)
+            self._service.facade = self
             await self._service.start()
         finally:
             if reserved[0] is not None:
@@ -209,7 +240,7 @@ listen_address, worker_class, protocol
     def _worker_config(self) -> dict[str, Any]:
         # The scheduler that dask is to use is an object of this process.
         here = {key: value for key, value in dask.config.config.items() if key not in ("scheduler", "get")}
-        return dict(dask.config.update(dask.config.merge(here), self.config)) if self.config else here
+        return dict(dask.config.update(dask.config.merge(here), self._config)) if self._config else here
 
     async def _wait_joined(self) -> None:
         assert self._service is not None
@@ -289,11 +320,6 @@ listen_address, worker_class, protocol
         """The worker's name."""
         return as_given(self._service.name if self._service is not None else str(self._worker.get("name", "")))
 
-    @property
-    def scheduler_address(self) -> str:
-        """Where the scheduler is, ``host:port``."""
-        return str(self._worker.get("scheduler_address", ""))
-
     async def close_gracefully(self, reason: str = "closed gracefully") -> None:
         """Close once the worker has left."""
         await self.close(reason=reason)
@@ -302,7 +328,8 @@ listen_address, worker_class, protocol
         """Return what it is, as a plain dict."""
         return {
             "type": "Nanny",
-            "id": self.name,
+            "id": self.id,
+            "name": self.name,
             "address": self.address,
             "worker_address": self.worker_address,
             "scheduler": self.scheduler_address,
@@ -310,7 +337,9 @@ listen_address, worker_class, protocol
         }
 
     def __repr__(self) -> str:
-        options = self._worker
-        return (
-            f"<Nanny {self.address or self.status.name!r}, threads: {options['nthreads']}, status: {self.status.name}>"
-        )
+        return f"<Nanny {self.address or self.status.name!r}, threads: {self.nthreads}, status: {self.status.name}>"
+
+
+for _service in list(LIVE):
+    # Those that no code has asked for yet: `Nanny._instances` has all of this process.
+    Nanny.of(_service)

@@ -56,6 +56,10 @@ class WorkerProcess:
             for message in unheard:
                 listener(message)
 
+    def is_alive(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._child.process.poll() is None
+
     def terminate(self, drain: bool = False) -> None:
         """Ask the process to end; if wanted, once it has finished what it runs and handed over what it holds."""
         self._signal(signal.SIGTERM if drain else signal.SIGINT)

@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
+import uuid
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._io import log_servicer
@@ -30,9 +33,15 @@ from dagrpc_worker.nanny.watching import ProcessWatch
 from dagrpc_worker.servicers.plugins import PluginHostServicer
 from dagrpc_worker.shell.plugins import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
 
+if TYPE_CHECKING:
+    from dagrpc_worker.nanny.facade import Nanny
+
 logger = logging.getLogger("dagrpc.nanny")
 
 NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
+
+LIVE: weakref.WeakSet[NannyService] = weakref.WeakSet()
+"""Those of this process."""
 
 GRACE = 5.0
 """Seconds that a worker process gets to end before it is killed."""
@@ -71,9 +80,9 @@ class _NannyPlugins(PluginHost):
         self._nanny = nanny
 
     @property
-    def owner(self) -> NannyService:
-        """The nanny."""
-        return self._nanny
+    def owner(self) -> Nanny:
+        """The nanny as users know it."""
+        return self._nanny.as_object()
 
 
 class NannyService:
@@ -104,7 +113,11 @@ class NannyService:
     ) -> None:
         self.options = options
         self.address = ""
-        self._loop = asyncio.get_running_loop()
+        self.id = f"Nanny-{uuid.uuid4()}"
+        self.facade: Nanny | None = None
+        """The `Nanny` that stands for it, once there is one."""
+        self.running_on = self._loop = asyncio.get_running_loop()
+        self.thread_id = threading.get_ident()
         self._core = NannyCore(
             config.get_seconds("nanny.start-timeout") or 60.0,
             int(config.get("nanny.max-restarts")),
@@ -117,6 +130,8 @@ class NannyService:
         self._preloads = Preloads("nanny", options.preload, options.preload_argv)
         self._process: WorkerProcess | None = None
         self._watch = ProcessWatch(int(options.worker.get("memory_limit") or 0))
+        self.scheduler_address = str(options.worker.get("scheduler_address") or "")
+        """Where the scheduler is; empty until the worker has found it, if it looks for it in a file."""
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
         self._spawned_already = process
@@ -131,11 +146,18 @@ class NannyService:
         self._server.add_service(NANNY_SERVICE, self._servicer)
         self._server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("nanny"))
         plugins = PluginHostServicer(
-            self.plugin_host, lambda: self.worker_address, self.adopt_plugins, self._restart_if_wanted
+            self.plugin_host, lambda: self.worker_address, self.adopt_plugins, self.restart_if_wanted
         )
         self._server.add_service(HOST_SERVICE, plugins)
         self._closing: asyncio.Task[None] | None = None
         self._finished = asyncio.Event()
+        LIVE.add(self)
+
+    def as_object(self) -> Nanny:
+        """Return the nanny as users' code knows it. It is made for the first who asks."""
+        from dagrpc_worker.nanny.facade import Nanny
+
+        return Nanny.of(self)
 
     def __repr__(self) -> str:
         return f"<NannyService at {self.address} of worker {self.name!r}: {self.status.value}>"
@@ -156,6 +178,11 @@ class NannyService:
     def worker_address(self) -> str:
         """Where the worker serves; empty while it is not part of the cluster."""
         return self._core.address
+
+    @property
+    def process(self) -> WorkerProcess | None:
+        """The worker's process; None if there is none."""
+        return self._process
 
     @property
     def pid(self) -> int:
@@ -214,6 +241,7 @@ class NannyService:
         channel = open_channel(address, CONTROL_CHANNEL, self.credentials)
         try:
             await wait_ready(channel, address, GRACE, self.credentials)
+            self.scheduler_address = self.scheduler_address or address
             added = await self.plugin_host.sync(ServiceClient(channel, PLUGIN_SERVICE, f"scheduler {scheduler}"))
         except (OSError, TimeoutError) as error:
             raise NotReadyError(f"The scheduler at {scheduler!r} cannot be asked for plugins: {error}") from None
@@ -224,7 +252,7 @@ class NannyService:
         self._handle(core.RestartWanted(GRACE, "a plugin of its nanny wants it"))
         return True
 
-    async def _restart_if_wanted(self, plugin: Any) -> None:
+    async def restart_if_wanted(self, plugin: Any) -> None:
         """Start the worker anew if a plugin that was set up wants that."""
         if getattr(plugin, "restart", False):
             timeout = config.get_seconds("nanny.start-timeout") or 60.0
@@ -244,7 +272,8 @@ class NannyService:
         """
         options = self.options
         try:
-            await self._preloads.start(self)
+            if self._preloads.wanted:
+                await self._preloads.start(self.as_object())
         except ValueError:
             if self._spawned_already is not None:
                 self._spawned_already.kill()
@@ -351,6 +380,8 @@ class NannyService:
         await cancel_all(self._watches)
         await self.plugin_host.close()
         await self._preloads.close()
+        if self.facade is not None:
+            await self.facade._release()
         await self._servicer.close()
         await self._server.stop(0.5)
         logger.info("Nanny at %s closed: %s", self.address, reason)
@@ -422,6 +453,7 @@ class NannyService:
             self._handle(self._watch.exited(message["exit_code"], message.get("log", ())))
             return
         self.worker_directory = message.get("directory", self.worker_directory)
+        self.scheduler_address = message.get("scheduler", self.scheduler_address)
         self._handle(
             core.Reported(
                 message["status"], message.get("address", ""), message.get("name", ""), message.get("error", "")

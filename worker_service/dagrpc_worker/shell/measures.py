@@ -3,62 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._io.embedded import ServiceHome
 from dagrpc._util.keys import Key, decode_key, encode_key
+from dagrpc_worker.shell.memory_manager import MemoryManager
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.monitor import ProcessMonitor
     from dagrpc_worker.shell.service import WorkerService
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryManager:
-    """When something is done about a worker's memory: parts of `memory_limit`, or False for never.
-
-    Attributes
-    ----------
-    memory_limit : int or None
-        Bytes that it may use; None: no limit.
-    memory_target_fraction, memory_spill_fraction, memory_pause_fraction, memory_terminate_fraction : float or False
-        From where on results are written to disk, by their own size and by that of the process; from where on no task
-        is begun; from where on the nanny ends the process.
-    memory_monitor_interval : float
-        Seconds between two looks.
-    max_spill : int or False
-        Bytes that results on disk may take; False: no limit.
-    data : mapping or None
-        The results that the worker holds; None at a nanny.
-    """
-
-    memory_limit: int | None
-    memory_target_fraction: float | bool
-    memory_spill_fraction: float | bool
-    memory_pause_fraction: float | bool
-    memory_terminate_fraction: float | bool
-    memory_monitor_interval: float
-    max_spill: int | bool = False
-    data: Mapping[Key, Any] | None = None
-
-    @classmethod
-    def of(
-        cls, limit: int, fractions: Mapping[str, float | bool | None], data: Mapping[Key, Any] | None = None
-    ) -> MemoryManager:
-        """Return that of a worker with a limit; fractions that are not given are as configured."""
-        names = ("target", "spill", "pause", "terminate")
-        chosen = {name: config.get(f"worker.memory.{name}", fractions.get(name)) for name in names}
-        return cls(
-            memory_limit=limit or None,
-            **{f"memory_{name}_fraction": value or False for name, value in chosen.items()},
-            memory_monitor_interval=config.get_seconds("worker.memory.monitor-interval") or 0.1,
-            max_spill=config.get_bytes("worker.memory.max-spill") if config.get("worker.memory.max-spill") else False,
-            data=data,
-        )
 
 
 class Measured:
@@ -297,29 +253,6 @@ class Measured:
         return await asyncio.to_thread(profile.tasks, key or "", start or 0.0, stop or 0.0)
 
     # --- what it can do ------------------------------------------------------------------------------------------
-
-    async def run(
-        self, function: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Call a function, as `Client.run` does, and return what it returns.
-
-        Parameters
-        ----------
-        function : callable
-            The function; its parameter ``dask_worker``, if it has one, is this worker. A coroutine function runs on
-            the worker's event loop, any other in a thread.
-
-        Examples
-        --------
-        >>> async with Scheduler() as scheduler, Worker(scheduler.address, name="alice") as worker:
-        ...     await worker.run(lambda number, dask_worker: f"{dask_worker.name} {number}", (1,))
-        'alice 1'
-        """
-        from dagrpc._codec.calls import with_injected
-
-        given = with_injected(function, dict(kwargs or {}), {"dask_worker": self})
-        outcome = await asyncio.to_thread(function, *args, **given)
-        return await self._home.awaiting(outcome) if asyncio.iscoroutine(outcome) else outcome
 
     async def upload_file(self, filename: str, data: str | bytes, load: bool = True) -> dict[str, Any]:
         """Write a file into its directory, and import it if it is one of Python.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._io.embedded import EmbeddedServer
@@ -56,9 +58,11 @@ class Node(EmbeddedServer):
 
         Examples
         --------
+        >>> import logging
         >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
-        ...     len(worker.get_logs(n=1))
-        1
+        ...     logging.getLogger("dagrpc.worker").warning("mind the gap")
+        ...     worker.get_logs(n=1)
+        [('WARNING', '...mind the gap')]
         """
         from dagrpc._util import log_buffer
 
@@ -80,3 +84,26 @@ class Node(EmbeddedServer):
         host: dict[str, Any] = host_facts()
         host["python-bits"] = int(host["python-bits"])
         return {"host": host, "packages": {name: version or None for name, version in found.items()}}
+
+    async def run(
+        self, function: Callable[..., Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call a function, as `Client.run` does, and return what it returns.
+
+        Parameters
+        ----------
+        function : callable
+            The function; its parameter ``dask_worker``, if it has one, is this worker or nanny. A coroutine function
+            runs on its event loop, any other in a thread.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Worker(scheduler.address, name="alice") as worker:
+        ...     await worker.run(lambda number, dask_worker: f"{dask_worker.name} {number}", (1,))
+        'alice 1'
+        """
+        from dagrpc._codec.calls import with_injected
+
+        given = with_injected(function, dict(kwargs or {}), {"dask_worker": self})
+        outcome = await asyncio.to_thread(function, *args, **given)
+        return await self._home.awaiting(outcome) if asyncio.iscoroutine(outcome) else outcome

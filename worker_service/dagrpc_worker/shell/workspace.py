@@ -19,6 +19,29 @@ _SPACE = "dagrpc-worker-space"
 _LOCK_SUFFIX = ".lock"
 
 
+def shared_directory(local_directory: str = "") -> Path:
+    """Return the directory in which those of workers lie; made if it is not there.
+
+    Parameters
+    ----------
+    local_directory : str
+        Where it is to be. Empty: as configured, else the system's directory for temporary files.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    base = local_directory or config.get("worker.local-directory") or dask.config.get("temporary-directory", None)
+    # That of the system is shared with other users of the machine, who must not be able to read what is there.
+    space = Path(base).absolute() / _SPACE if base else Path(tempfile.gettempdir()) / f"{_SPACE}-{os.getuid()}"
+    space.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not base and (space.is_symlink() or space.stat().st_uid != os.getuid()):
+        # Somebody else was here first.
+        return Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
+    return space
+
+
 class Workspace:
     """A directory of one worker.
 
@@ -37,16 +60,7 @@ class Workspace:
     """
 
     def __init__(self, local_directory: str = "") -> None:
-        base = local_directory or config.get("worker.local-directory") or dask.config.get("temporary-directory", None)
-        if base:
-            self.space = Path(base).absolute() / _SPACE
-        else:
-            # Shared with other users of the machine, who must not be able to read what is there.
-            self.space = Path(tempfile.gettempdir()) / f"{_SPACE}-{os.getuid()}"
-        self.space.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not base and (self.space.is_symlink() or self.space.stat().st_uid != os.getuid()):
-            # Somebody else was here first.
-            self.space = Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
+        self.space = shared_directory(local_directory)
         self.path = Path(tempfile.mkdtemp(prefix="worker-", dir=self.space))
         # Without locks nobody can tell what is left behind.
         self._locks = bool(config.get("worker.use-file-locking"))
