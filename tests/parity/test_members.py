@@ -102,11 +102,11 @@ def test_what_the_process_uses(client: Any) -> None:
     assert set(recent) == quantities
 
 
-def test_metrics(client: Any) -> None:
+def test_metrics(own_client: Any) -> None:
     async def look(dask_worker: Any) -> Any:
         return await dask_worker.get_metrics()
 
-    found = on_one(client, look)
+    found = on_one(own_client, look)
     names = {"task_counts", "spilled_bytes", "transfer", "managed_bytes", "cpu", "memory", "event_loop_interval"}
     assert names <= set(found)
     assert set(found["spilled_bytes"]) == {"memory", "disk"}
