@@ -64,3 +64,31 @@ def test_a_client_says_so_too() -> None:
         check=False,
     )
     assert "ValueError: admin.event-loop must be auto, uvloop or asyncio, not 'trio'" in process.stderr
+
+
+IDLE_AT_THE_END = """
+import atexit
+from dagrpc import Client
+from dagrpc._io.loop import get_loop
+loop = get_loop()
+# The functions that are registered last are called first; those before dagrpc's own find its loop at its end.
+atexit.unregister(__import__("dagrpc._io.loop", fromlist=[""]).stop_at_exit)
+atexit.register(lambda: print(loop.thread.is_alive(), loop.loop.is_running()))
+atexit.register(__import__("dagrpc._io.loop", fromlist=[""]).stop_at_exit)
+loop.loop.call_soon_threadsafe(loop.loop.call_later, 3600, print)
+"""
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_the_loop_ends_before_the_interpreter_does(kind: str) -> None:
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+    outcome = subprocess.run(
+        [sys.executable, "-c", IDLE_AT_THE_END],
+        env={**os.environ, "DAGRPC_ADMIN__EVENT_LOOP": kind},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (outcome.returncode, outcome.stdout.split(), outcome.stderr) == (0, ["False", "False"], "")

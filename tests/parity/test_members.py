@@ -47,9 +47,11 @@ def test_a_task_finds_itself(client: Any, lib: Any) -> None:
 
         worker = lib.get_worker()
         threads = worker.active_threads
-        return set(worker.active_keys), threads[threading.get_ident()], worker.thread_id != threading.get_ident()
+        thread = threading.get_ident()
+        # What others have cancelled may still run.
+        return "finds-itself" in worker.active_keys, threads[thread], worker.thread_id != thread
 
-    assert client.submit(look, key="finds-itself").result(timeout=PATIENCE) == ({"finds-itself"}, "finds-itself", True)
+    assert client.submit(look, key="finds-itself").result(timeout=PATIENCE) == (True, "finds-itself", True)
 
 
 def test_the_executor(client: Any) -> None:

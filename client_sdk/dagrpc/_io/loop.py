@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -13,6 +15,9 @@ from dagrpc import config
 from dagrpc.exceptions import ForkedProcessError
 
 T = TypeVar("T")
+
+_END_TIMEOUT = 1.0
+"""Seconds that the loop's thread has for ending with the interpreter."""
 
 
 class LoopThread:
@@ -137,6 +142,24 @@ def get_loop() -> LoopThread:
         thread.start()
         started.wait(10)
         return _current
+
+
+def stop_at_exit() -> None:
+    """End the process's loop with its interpreter.
+
+    uvloop's runs in C. An event that comes in when the interpreter is gone already, and the process not quite yet,
+    would crash it.
+    """
+    current = _current
+    if current is None or current.pid != os.getpid() or not current.thread.is_alive() or not current.thread.daemon:
+        return
+    with contextlib.suppress(RuntimeError):
+        current.loop.call_soon_threadsafe(current.loop.stop)
+    current.thread.join(_END_TIMEOUT)
+
+
+# After what closes clients and clusters, and needs the loop: those come before all functions of this kind.
+atexit.register(stop_at_exit)
 
 
 def adopt_running_loop() -> LoopThread:
