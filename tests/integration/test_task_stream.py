@@ -8,6 +8,7 @@ import time
 import pytest
 
 from dagrpc import Client, LocalCluster, get_task_metadata, get_task_stream, wait
+from tests.support.clusters import eventually
 
 
 def inc(x):
@@ -164,3 +165,17 @@ def test_nothing_is_recorded_after_a_block(fresh_cluster):
             other.get_task_stream()
             assert set(client.run(recorders).values()) == {True}
         wait_for(client, False)
+
+
+def test_records_are_complete_while_heartbeats_take_them_too():
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, heartbeat_interval="10 ms", silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        for _ in range(5):
+            with get_task_stream(client) as recorded:
+                wait(client.map(inc, range(3_000), pure=False))
+            assert len(recorded.data) == 3_000
+        assert client.run(lambda dask_worker: dask_worker.heartbeat_interval)
+        (before,) = (worker["last_seen"] for worker in client.scheduler_info()["workers"].values())
+        eventually(lambda: [w["last_seen"] for w in client.scheduler_info()["workers"].values()] > [before])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
+from typing import Any
 
+from dagrpc.v1 import diagnostics_service_pb2
 from dagrpc.v1 import records_pb2 as pb
 from dagrpc_worker.execute import recorder as module
 from dagrpc_worker.execute.recorder import Recorder
+from dagrpc_worker.servicers.diagnostics import DiagnosticsServicer
 
 
 def context(key="x", started=10.0, loaded=0.0):
@@ -95,3 +99,18 @@ def test_an_older_wish_is_ignored():
     recorder.follow(4)
     recorder.follow(3)
     assert not recorder.on
+
+
+def test_nobody_says_that_there_is_no_more_while_some_is_on_its_way() -> None:
+    async def main() -> tuple[bool, int]:
+        recorder = Recorder()
+        servicer = DiagnosticsServicer()
+        runner: Any = SimpleNamespace(recorder=recorder)
+        servicer.runner = runner
+        async with recorder.handing_over:
+            asked = asyncio.create_task(servicer.FlushRecords(diagnostics_service_pb2.FlushRecordsRequest()))
+            done, _ = await asyncio.wait((asked,), timeout=0.2)
+            recorder.transfer("10.0.0.1:1", 1.0, 2.0, {"x": 1})
+        return bool(done), len((await asked).records.transfers)
+
+    assert asyncio.run(main()) == (False, 1)

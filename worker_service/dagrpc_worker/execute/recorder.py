@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,10 +40,13 @@ class Recorder:
     ----------
     on : bool
         Whether somebody wants to know. To be looked at before it is told anything.
+    handing_over : asyncio.Lock
+        Held by whoever drains it until what was drained has arrived: nobody says meanwhile that there is no more.
     """
 
     def __init__(self) -> None:
         self.on = False
+        self.handing_over = asyncio.Lock()
         self._changes = 0
         self._runs: deque[_Run] = deque()
         self._transfers: deque[tuple[str, float, float, int, int]] = deque()
@@ -96,7 +100,10 @@ class Recorder:
         return bool(self._runs or self._transfers)
 
     def drain(self) -> pb.RecordBatch:
-        """Return what was noted and not returned before, as far as it fits into one message."""
+        """Return what was noted and not returned before, as far as it fits into one message.
+
+        By one at a time; see `handing_over`.
+        """
         batch = pb.RecordBatch(dropped=self._dropped)
         self._dropped = 0
         for _ in range(min(len(self._runs), BATCH)):

@@ -50,7 +50,8 @@ class DiagnosticsServicer:
             return pb.FlushRecordsResponse()
         recorder = self.runner.recorder
         recorder.follow(request.recording)
-        records = await asyncio.to_thread(recorder.drain)
+        async with recorder.handing_over:
+            records = await asyncio.to_thread(recorder.drain)
         return pb.FlushRecordsResponse(records=records, more=recorder.waits)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import grpc
 
@@ -67,6 +68,9 @@ class Heartbeat:
                 )
             except (asyncio.InvalidStateError, TimeoutError):
                 logger.info("%s: heartbeats interrupted", self._address)
+            # Without any more of them the scheduler would take the worker to be gone.
+            except Exception:
+                logger.exception("%s: a heartbeat failed", self._address)
             await self._pause()
 
     async def _send_all(self) -> None:
@@ -78,19 +82,26 @@ class Heartbeat:
                     metrics.update(await self._own_sample())
                 message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
                 if self._recorder.waits:
-                    message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))
-                sent = time.monotonic()
-                await stream.write(message.SerializeToString())
-                answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
+                    async with self._recorder.handing_over:
+                        message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))
+                        answer = await self._ask(stream, message)
+                else:
+                    answer = await self._ask(stream, message)
                 if answer is grpc.aio.EOF:
                     return
-                self.latency = time.monotonic() - sent
                 self._recorder.follow(answer.recording)
                 if answer.interval_seconds > 0:
                     self._interval = answer.interval_seconds
                 await self._pause()
         finally:
             stream.cancel()
+
+    async def _ask(self, stream: Any, message: worker_session_pb2.HeartbeatRequest) -> Any:
+        sent = time.monotonic()
+        await stream.write(message.SerializeToString())
+        answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
+        self.latency = time.monotonic() - sent
+        return answer
 
     async def _pause(self) -> None:
         """Sleep for an interval, and note by how much longer it took: how busy the loop is."""
