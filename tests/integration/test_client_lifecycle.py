@@ -386,3 +386,17 @@ def test_a_notebook_sees_the_workers_though_an_event_loop_runs_its_cells(shared_
     text, page = asyncio.run(cell())
     assert "processes=2 threads=4" in text
     assert "<strong>Workers</strong>" in page
+
+
+def test_an_asynchronous_client_that_was_connected_before_it_is_awaited(shared_cluster: LocalCluster) -> None:
+    async def main() -> tuple[bool, str]:
+        client = Client(shared_cluster.scheduler_address, asynchronous=True)
+        deadline = time.monotonic() + 60
+        while client.status != "running" and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        async with client:
+            return default_client() is client, repr(client)
+
+    is_default, shown = asyncio.run(main())
+    assert is_default
+    assert "threads=" in shown

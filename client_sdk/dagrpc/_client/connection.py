@@ -95,6 +95,8 @@ class Connection:
         """The certificates that it shows and accepts."""
         self._owns_cluster = False
         self._forked = False
+        self._begun = False
+        """Whether it has been made what clients are: the default one, for instance."""
         self._preloads = Preloads("client")
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
@@ -164,6 +166,7 @@ class Connection:
         hooks.provide()
         if self._set_as_default:
             current.add_default(self)
+        self._begun = True
 
     def _abandon(self) -> None:
         self._session.status = "closed"
@@ -171,7 +174,8 @@ class Connection:
             self.cluster.close()
 
     async def _start_awaiting(self) -> Self:
-        if self.status == "running":
+        # Being connected is not enough: that may have happened before anybody awaited it.
+        if self._begun and self.status in ("running", "connecting"):
             return self
         if self._connecting is None:
             await self.cluster
