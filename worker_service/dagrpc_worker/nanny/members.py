@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dagrpc.nanny")
 
 _LOG_TIMEOUT = 30.0
+_clients_lock = threading.Lock()
+"""Events may be logged by several threads at once, of which one makes the client."""
 # Of what the worker is told, what has a name of its own here.
 _NAMED = words(
     """scheduler_address scheduler_file name nthreads memory_limit resources local_directory death_timeout
@@ -221,8 +224,9 @@ class Members:
 
         if not self.scheduler_address:
             raise RuntimeError("The nanny does not know the scheduler yet: its worker looks for it")
-        if self._clients is None:
-            self._clients = WorkersClient(self.scheduler_address, self.security)
+        with _clients_lock:
+            if self._clients is None:
+                self._clients = WorkersClient(self.scheduler_address, self.security)
         return self._clients.get()
 
     def log_event(self, topic: str | Collection[str], msg: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dagrpc import config
 from dagrpc._util.keys import Key, decode_key, encode_key
@@ -90,7 +90,8 @@ class Answers:
     @property
     def erred_tasks(self) -> list[TaskState]:
         """Tasks that failed and are still wanted."""
-        return [TaskState(self._of(), task) for task in list(self._core.state.tasks.values()) if task.state == ERRED]
+        scheduler = cast("Scheduler", self)
+        return [TaskState(scheduler, task) for task in list(self._core.state.tasks.values()) if task.state == ERRED]
 
     def get_processing(self, workers: Iterable[str] | None = None) -> dict[str, list[Key]]:
         """Return the keys of the tasks that are assigned to workers, by address; all workers by default.
@@ -288,9 +289,6 @@ class Answers:
     def contact_address(self) -> str | None:
         """The address that others were to be told, if one was given."""
         return self._service.options.contact_address
-
-    def _of(self) -> Scheduler:
-        return self  # type: ignore[return-value]
 
 
 def _wires(keys: Iterable[Key] | None) -> list[str] | None:
