@@ -1,4 +1,5 @@
-# Every target sets up what it needs: a virtual environment in .venv, made once and renewed when pyproject.toml changes.
+# Every target sets up what it needs: a virtual environment in .venv, made once and renewed when pyproject.toml or the
+# locked versions change.
 #
 #   make run ARGS="--n-workers 4"      ARGS goes to the program that the target runs
 #   make install PYTHON=python3.12     PYTHON makes the environment; 3.11 is the oldest that works
@@ -11,6 +12,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The versions that every machine installs. The ranges in pyproject.toml are wider; `make test-newest` and
+# `make test-oldest` run the suite at either end of them.
+LOCK ?= constraints.txt
+OLDEST := constraints-oldest.txt
 ARGS ?=
 AGAINST ?= main
 CHAOS_SECONDS ?= 3600
@@ -37,21 +42,29 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install run test chaos parity lint format proto proto-check proto-breaking bench soak image up down clean
+.PHONY: help install lock run test test-newest test-oldest chaos parity lint format proto proto-check proto-breaking bench soak image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "dagrpc needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing dagrpc and its development tools in $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@$(COMPILE)
 	@touch $@
 
 install: $(INSTALLED)  ## Make .venv and install the project in it
+
+lock:  ## Write the locked versions anew: the newest of everything, and the oldest that are supported
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check ".[dev]" "setuptools>=77" uv
+	@build/lock/bin/python -m pip freeze --all --exclude pip --exclude uv --exclude dagrpc > $(LOCK)
+	@rm -f $(OLDEST) && build/lock/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 \
+	  --extra dev --group oldest --no-annotate --no-header --output-file $(OLDEST) pyproject.toml
 
 run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 	@$(BIN)/python -m examples.flights.main $(ARGS)
@@ -59,6 +72,12 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 test: $(INSTALLED)  ## Run the whole test suite
 	@$(COMPILE)
 	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests)
+
+test-newest:  ## Run the whole test suite with the newest versions of everything
+	@rm -rf build/newest && $(MAKE) test VENV=build/newest LOCK=
+
+test-oldest:  ## Run the whole test suite with the oldest versions that are supported, on Python 3.11
+	@$(MAKE) test VENV=build/oldest LOCK=$(OLDEST)
 
 chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)
 	$(BIN)/python -m tests.chaos --total $(CHAOS_SECONDS) --summary build/chaos.md $(ARGS)
