@@ -11,7 +11,7 @@ from dask.tokenize import tokenize
 from dask.utils import funcname
 
 from dagrpc._codec import pickle5
-from dagrpc._codec.tasks import DependencyRef
+from dagrpc._codec.tasks import DependencyRef, digest_of
 
 # Values of exactly these types have a repr that says all there is, and that no other value has.
 PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
@@ -82,7 +82,7 @@ def _opaque_token(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         token = tokenize(args, kwargs)
     except Exception:
         try:
-            return blake2b(pickle5.dumps_inband((args, kwargs))).digest()
+            return digest_of(pickle5.dumps_inband((args, kwargs)))
         except Exception:
             # The attempt to send them will tell what is wrong.
             token = uuid.uuid4().hex

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, TypeAlias
 
 import cloudpickle
 
 from dagrpc._codec.arrays import compact
+from dagrpc._codec.code_files import Places
 from dagrpc._util.buffers import Buffer
 
 _SMALL_BUFFER = 2048
@@ -48,9 +50,15 @@ class _Pickler(pickle.Pickler):
 
 
 class _ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, with registered types and those that only dagrpc knows how to pickle."""
+    """cloudpickle's, with registered types, those that only dagrpc knows how to pickle, and the places of code."""
+
+    def __init__(self, file: io.BytesIO, protocol: int, buffer_callback: Keep | None) -> None:
+        super().__init__(file, protocol, buffer_callback)
+        self.places = Places()
 
     def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is CodeType:
+            return self.places.reduce(obj, self.dispatch_table[CodeType])
         # Here, not above: it imports dask, which a scheduler does without.
         from dagrpc._codec.registry import reduce_known
 
@@ -82,8 +90,9 @@ def by_value(value: object, keep: Keep | None = None) -> bytes:
         Whatever the value's own pickling raises.
     """
     buffer = io.BytesIO()
-    _ByValuePickler(buffer, protocol=5, buffer_callback=keep).dump(value)
-    return buffer.getvalue()
+    pickler = _ByValuePickler(buffer, 5, keep)
+    pickler.dump(value)
+    return pickler.places.before(buffer.getvalue())
 
 
 def dumps(value: Any) -> list[Buffer]:

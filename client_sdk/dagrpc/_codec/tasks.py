@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 import cloudpickle
 from dask._task_spec import GraphNode, Task, TaskRef
 
-from dagrpc._codec import pickle5
+from dagrpc._codec import code_files, pickle5
 from dagrpc._codec.fused import faster
 
 Digest: TypeAlias = bytes
@@ -39,8 +39,8 @@ _SHARE_FROM = 200
 
 
 def digest_of(data: bytes) -> Digest:
-    """Return the content hash of a shared value."""
-    return blake2b(data, digest_size=16).digest()
+    """Return the content hash of a shared value: the same wherever the code in it was written."""
+    return blake2b(code_files.content(data), digest_size=16).digest()
 
 
 # --- references inside run specs ---------------------------------------------------------------------------------

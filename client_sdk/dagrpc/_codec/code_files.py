@@ -1,0 +1,170 @@
+"""Where the code of functions that travel by value was written: its file, and the lines of its source.
+
+cloudpickle leaves the file out, or puts it into the pickle itself, depending on its version. Here the names of files
+and the source go before the pickle, as instructions that `pickle.loads` follows: tracebacks, profiles and logs of the
+other process then name the real file and show the line. What comes behind, `content`, is the same wherever the code
+was written, so that equal functions have equal digests and keys.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import weakref
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from types import CodeType
+from typing import Any, TypeAlias
+
+NOWHERE = "<dynamic-code>"
+"""The file that code has while it travels, and afterwards if nobody told the real one."""
+
+_Place: TypeAlias = tuple[str, int, str]
+"""A file, the number of a line in it, and the source that begins there; that may be empty."""
+
+_LONGEST = 1 << 16
+"""Characters of source that go with one pickle."""
+_KNOWN = 10_000
+"""How many code objects' files a process remembers."""
+_FILES = 1_000
+"""How many files' lines a process remembers."""
+
+_HEAD = b"\x80\x05cdagrpc._codec.code_files\nremember\nB"
+"""PROTO 5, GLOBAL, BINBYTES: nothing that counts among the pickle's memos, whose numbers stay as they are."""
+_TAIL = b"\x85R0"
+"""TUPLE1, REDUCE, POP."""
+
+
+# --- where code travels from -------------------------------------------------------------------------------------
+
+
+class Places:
+    """The places of the code objects in one pickle."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, list[str]] = {}
+        self._lines: dict[str, dict[int, str]] = {}
+        self._length = 0
+
+    def reduce(self, code: CodeType, reduce_code: Callable[[CodeType], Any]) -> tuple[Any, ...]:
+        """Return how to pickle a code object, and note its place."""
+        key, (filename, first, source) = _described(code)
+        if filename != NOWHERE:
+            self._keys.setdefault(filename, []).append(key)
+            lines = self._lines.setdefault(filename, {})
+            inside = any(start <= first < start + text.count("\n") for start, text in lines.items())
+            if source and not inside and self._length + len(source) <= _LONGEST:
+                self._length += len(source)
+                lines[first] = source
+            code = code.replace(co_filename=NOWHERE)
+        return _code_at, (key, *reduce_code(code)[1])
+
+    def before(self, data: bytes) -> bytes:
+        """Return a pickle with the places before it."""
+        if not self._keys:
+            return data
+        told = json.dumps([[name, keys, list(self._lines[name].items())] for name, keys in self._keys.items()]).encode()
+        return b"".join((_HEAD, len(told).to_bytes(4, "little"), told, _TAIL, data))
+
+
+def content(data: bytes) -> bytes | memoryview:
+    """Return what a pickle is without the places before it."""
+    if not data.startswith(_HEAD):
+        return data
+    begin = len(_HEAD) + 4
+    length = int.from_bytes(data[len(_HEAD) : begin], "little")
+    return memoryview(data)[begin + length + len(_TAIL) :]
+
+
+_descriptions: dict[int, tuple[weakref.ref[CodeType], str, _Place]] = {}
+
+
+def _described(code: CodeType) -> tuple[str, _Place]:
+    """Return what a code object is known by, and its place. The same function is pickled again and again."""
+    known = _descriptions.get(id(code))
+    if known is not None and known[0]() is code:
+        return known[1:]
+    digest = blake2b(f"{code.co_qualname} {code.co_firstlineno}".encode("utf-8", "replace"), digest_size=8)
+    digest.update(code.co_code)
+    digest.update(code.co_linetable)
+    described = digest.hexdigest(), _place_of(code)
+    if len(_descriptions) >= _KNOWN:
+        _descriptions.clear()
+    _descriptions[id(code)] = (weakref.ref(code), *described)
+    return described
+
+
+def _place_of(code: CodeType) -> _Place:
+    first = code.co_firstlineno
+    try:
+        lines = linecache.getlines(code.co_filename)
+        source = "".join(lines[first - 1 : max(_lines_of(code))])
+    except Exception:  # a file that cannot be decoded, a cell's lines that are gone
+        source = ""
+    # A name may have lone surrogates, which JSON carries.
+    return code.co_filename, first, source
+
+
+def _lines_of(code: CodeType) -> Iterator[int]:
+    yield code.co_firstlineno
+    for _, _, line in code.co_lines():
+        if line is not None:
+            yield line
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _lines_of(constant)
+
+
+# --- where it travels to -----------------------------------------------------------------------------------------
+
+_files: dict[str, str] = {}
+"""By what a code object is known by."""
+_sources: dict[str, dict[int, str]] = {}
+"""By file, and by the number of the first line."""
+
+
+def remember(told: bytes) -> None:
+    """Take note of the places of the code that is about to be unpickled."""
+    for filename, keys, lines in json.loads(told):
+        for key in keys:
+            _files[key] = filename
+        if lines:
+            add_source(filename, dict(lines))
+    while len(_files) > _KNOWN:
+        _files.pop(next(iter(_files)), None)
+
+
+def add_source(filename: str, lines: dict[int, str]) -> None:
+    """Let tracebacks show lines of a file that is not here; of one that is here, they show the file's own."""
+    known = linecache.cache.get(filename)
+    if known is not None and len(known) > 1 and filename not in _sources:
+        return
+    _sources.setdefault(filename, {}).update(lines)
+    if filename.startswith("<"):
+        # linecache looks for no file of such a name.
+        text = _text_of(filename)
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    elif known is None or len(known) == 1 or known[1] is None:
+        # It reads the file if there is one, and asks for the text otherwise.
+        linecache.cache[filename] = (lambda: _text_of(filename),)  # type: ignore[assignment]
+    while len(_sources) > _FILES:
+        dropped = next(iter(_sources))
+        if _sources.pop(dropped, None) is not None:
+            linecache.cache.pop(dropped, None)
+
+
+def _text_of(filename: str) -> str:
+    lines: list[str] = []
+    for first, text in sorted(_sources.get(filename, {}).items()):
+        # Of an older version of the file there may be lines in the same place.
+        del lines[first - 1 :]
+        lines += ["\n"] * (first - 1 - len(lines))
+        lines += text.splitlines(keepends=True)
+    return "".join(lines)
+
+
+def _code_at(key: str, *args: Any) -> CodeType:
+    """Return a code object with its file, if that was told."""
+    code = CodeType(*args)
+    filename = _files.get(key)
+    return code if filename is None else code.replace(co_filename=filename)
