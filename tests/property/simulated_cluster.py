@@ -326,6 +326,9 @@ class SimulatedCluster:
                 worker.pool(instruction.executor).queue.append(instruction)
             case instructions.Withdraw():
                 self._withdraw(worker, instruction)
+            case instructions.Reclaim():
+                if not self._withdraw(worker, instruction):
+                    worker.inbox.append((worker_events.ExecuteKept(instruction.key, instruction.run_id), {}))
             case instructions.GatherData():
                 self.transfers.append(Transfer(instruction.worker, worker, instruction.keys))
             case instructions.DropData():
@@ -341,13 +344,15 @@ class SimulatedCluster:
                 elif report is not None:
                     self.reports[worker.address].append(report)
 
-    def _withdraw(self, worker: SimulatedWorker, instruction: instructions.Withdraw) -> None:
+    def _withdraw(self, worker: SimulatedWorker, instruction: instructions.Withdraw | instructions.Reclaim) -> bool:
+        """Take a task out of its pool's queue. Return whether it was there."""
         for pool in worker.pools.values():
             for task in pool.queue:
                 if (task.key, task.run_id) == (instruction.key, instruction.run_id):
                     pool.queue.remove(task)
                     worker.inbox.append((worker_events.ExecuteSkipped(task.key, task.run_id), {}))
-                    return
+                    return True
+        return False
 
     def _retry(self, worker: SimulatedWorker) -> None:
         peer = worker.retries.pop(self.random.randrange(len(worker.retries)))

@@ -44,6 +44,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.executions: dict[str, instructions.Execute] = {}
         self.ended: set[str] = set()
         self.withdrawn: set[str] = set()
+        self.reclaims: list[instructions.Reclaim] = []
         self.seceded: set[str] = set()
         self.told: set[str] = set()
         """Executions that were told to stop."""
@@ -207,6 +208,18 @@ class WorkerMachine(RuleBasedStateMachine):
         else:
             self._happen(events.ExecuteSkipped(key, run_id))
 
+    @precondition(lambda self: self.reclaims)
+    @rule(pick=st.integers(0, 99), begun=st.booleans())
+    def answer_reclaim(self, pick: int, begun: bool) -> None:
+        order = self.reclaims.pop(pick % len(self.reclaims))
+        key = order.key
+        execution = self.executions.get(key)
+        over = execution is None or execution.run_id != order.run_id or key in self.ended
+        if begun or over or key in self.seceded or key in self.told:
+            self._happen(events.ExecuteKept(key, order.run_id))
+        else:
+            self._end_execution(key, "skip")
+
     @precondition(lambda self: set(self.executions) - self.ended - self.seceded)
     @rule(pick=st.integers(0, 99))
     def secede(self, pick: int) -> None:
@@ -325,6 +338,8 @@ class WorkerMachine(RuleBasedStateMachine):
                 if going_on_here is not None and going_on_here.run_id == instruction.run_id:
                     assert instruction.key not in self.withdrawn
                     self.withdrawn.add(instruction.key)
+            case instructions.Reclaim():
+                self.reclaims.append(instruction)
             case instructions.Interrupt():
                 going_on_here = self.executions.get(instruction.key)
                 if (

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from dagrpc_worker.core import events
-from tests.unit.worker.harness import Worker, executed, of_type
+from dagrpc_worker.core import events, instructions
+from dagrpc_worker.core.instructions import Reclaim, ReportStealAnswer
+from tests.unit.worker.harness import Worker, executed, finished, of_type
 
 
 def batch(worker: Worker, count: int, prefix: str = "inc", **options: Any) -> list[events.ComputeRequested]:
@@ -133,3 +134,55 @@ def test_seceding_frees_what_was_reserved_for_a_short_task() -> None:
     result = worker.send(events.TaskSeceded("inc-0", worker.view.executing()["inc-0"], 0.1))
     assert len(executed(result)) == 1
     assert of_type(result, type(result[0]))
+
+
+def ahead(count: int = 3) -> Worker:
+    """Make a worker with one thread to which short tasks were handed over, as runs 1, 2, ..."""
+    worker = Worker(nthreads=1, lookahead=1.0)
+    assert len(executed(worker.send(*batch(worker, count, duration=0.001)))) == count
+    return worker
+
+
+def steal(worker: Worker, key: str, run_id: int) -> list[instructions.Instruction]:
+    return worker.send(events.StealRequested(key, run_id))
+
+
+def test_a_task_handed_over_ahead_is_given_back_if_no_thread_has_taken_it_up() -> None:
+    worker = ahead()
+    assert steal(worker, "inc-2", 3) == [Reclaim("inc-2", 3)]
+    assert worker.states()["inc-2"] == "executing"
+    assert worker.skip("inc-2") == [ReportStealAnswer("inc-2", 3, "ready")]
+    assert set(worker.states()) == {"inc-0", "inc-1"}
+
+
+def test_a_task_handed_over_ahead_stays_if_a_thread_has_taken_it_up() -> None:
+    worker = ahead()
+    steal(worker, "inc-0", 1)
+    assert worker.send(events.ExecuteKept("inc-0", 1)) == [ReportStealAnswer("inc-0", 1, "executing")]
+    assert worker.finish("inc-0")[0] == finished("inc-0", 1)
+
+
+def test_what_ends_before_it_is_reclaimed_is_reported_once() -> None:
+    worker = ahead()
+    steal(worker, "inc-0", 1)
+    assert worker.finish("inc-0")[0] == finished("inc-0", 1)
+    assert worker.send(events.ExecuteKept("inc-0", 1)) == []
+
+
+def test_what_was_freed_and_asked_for_again_is_not_given_back_for_an_earlier_request() -> None:
+    worker = ahead()
+    steal(worker, "inc-2", 3)
+    worker.free("inc-2")
+    worker.compute("inc-2", run_id=9, duration=0.001)
+    assert executed(worker.send(events.ExecuteSkipped("inc-2", 3))) == ["inc-2"]
+    assert worker.view.executing()["inc-2"] == 9
+
+
+def test_a_run_whose_task_is_still_handed_over_for_an_earlier_one_can_be_taken_back() -> None:
+    worker = ahead()
+    worker.free("inc-2")
+    worker.compute("inc-2", run_id=9, duration=0.001)
+    assert steal(worker, "inc-2", 9) == [Reclaim("inc-2", 3)]
+    assert worker.send(events.ExecuteSkipped("inc-2", 3)) == [ReportStealAnswer("inc-2", 9, "ready")]
+    assert worker.send(events.ExecuteKept("inc-2", 3)) == []
+    assert "inc-2" not in worker.states()

@@ -292,6 +292,25 @@ def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -
     assert bench.events.empty()
 
 
+def test_who_reclaims_a_task_is_told_whether_it_has_begun(bench: Bench) -> None:
+    release = threading.Event()
+    digest = b"d" * 16
+    bench.shared._loaded[digest] = release.wait
+    running = bench.submit("running", PythonTask(tasks.encode_call((WAIT,), {}), [digest]))
+    queued = bench.call("queued", len, ())
+    while not bench.runner.executing():
+        time.sleep(0.001)
+    bench.runner.reclaim("running", running)
+    bench.runner.reclaim("queued", queued)
+    bench.runner.reclaim("queued", queued)
+    assert bench.next() == events.ExecuteKept("running", running)
+    assert bench.next() == events.ExecuteSkipped("queued", queued)
+    assert bench.next() == events.ExecuteKept("queued", queued)
+    release.set()
+    assert bench.next().key == "running"
+    assert bench.events.empty()
+
+
 def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
     steps: Queue[str] = Queue()
     release = threading.Event()

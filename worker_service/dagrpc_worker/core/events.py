@@ -143,6 +143,15 @@ class ExecuteSkipped:
 
 
 @record
+class ExecuteKept:
+    """A task that was reclaimed has been taken up by a thread, or has ended (see `instructions.Reclaim`)."""
+
+    key: str
+    run_id: int
+    stimulus: str = ""
+
+
+@record
 class ExecuteStarted:
     """The function of a task whose time is limited is being called."""
 
@@ -265,6 +274,7 @@ Event: TypeAlias = (
     | ExecuteFailed
     | ExecuteRescheduled
     | ExecuteSkipped
+    | ExecuteKept
     | ExecuteStarted
     | ExecuteInterrupted
     | DeadlineReached

@@ -40,6 +40,14 @@ class Withdraw:
 
 
 @record
+class Reclaim:
+    """If no thread has taken up the task yet, do not run it: `ExecuteSkipped`. Otherwise tell so: `ExecuteKept`."""
+
+    key: str
+    run_id: int
+
+
+@record
 class Interrupt:
     """Break a running task off, as far as that can be done. It still ends with one of the ``Execute*`` events."""
 
@@ -183,6 +191,7 @@ class ReportStealAnswer:
 Instruction: TypeAlias = (
     Execute
     | Withdraw
+    | Reclaim
     | Interrupt
     | Abandon
     | WakeLater

@@ -34,6 +34,7 @@ HANDLERS: Final[Mapping[type, Handler]] = {
     events.ExecuteFailed: execution.on_execute_failed,
     events.ExecuteRescheduled: execution.on_execute_rescheduled,
     events.ExecuteSkipped: execution.on_execute_skipped,
+    events.ExecuteKept: execution.on_execute_kept,
     events.ExecuteStarted: deadlines.on_execute_started,
     events.ExecuteInterrupted: deadlines.on_execute_interrupted,
     events.DeadlineReached: deadlines.on_deadline_reached,

@@ -112,6 +112,7 @@ class TaskState:
         "outdated",
         "peer",
         "priority",
+        "reclaimed",
         "replica",
         "request",
         "seceded",
@@ -164,6 +165,8 @@ class TaskState:
         """The request that was handed over, for what it occupies."""
         self.withdrawn = False
         """Whether the execution was withdrawn: it may end without having begun."""
+        self.reclaimed = NO_RUN
+        """The run that the scheduler wants back if no thread has taken up the execution."""
         self.outdated = False
         """Whether what the execution brings was discarded before it came."""
         self.seceded = -1.0

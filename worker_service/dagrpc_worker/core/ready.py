@@ -5,8 +5,9 @@ resources start when these are free too; one that cannot start yet does not hold
 resources, but tasks that do need one of them may not overtake it, or it might never start.
 
 A task that is expected to be short is also handed over *ahead* of a free thread, so that a thread that ends one finds
-the next without a turn of the event loop. What was handed over cannot be taken back, nor overtaken by a more urgent
-task, so this is bounded to a few milliseconds of work for each thread that is not known to be busy for longer. Tasks
+the next without a turn of the event loop. What was handed over is not overtaken by a more urgent task, so this is
+bounded to a few milliseconds of work for each thread that is not known to be busy for longer. If a thread turns out
+to be busy for long all the same, the scheduler takes back what stands behind it (see `instructions.Reclaim`). Tasks
 that need resources, actors, tasks of named executors and tasks of unknown duration are never handed over ahead.
 """
 
@@ -206,5 +207,6 @@ def end_execution(state: WorkerState, task: TaskState) -> None:
     task.execution = NO_RUN
     task.executed = None
     task.withdrawn = False
+    task.reclaimed = NO_RUN
     task.outdated = False
     task.seceded = -1.0

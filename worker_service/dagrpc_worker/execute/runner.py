@@ -171,6 +171,13 @@ class TaskRunner:
         elif (context := self._executing.get((key, run_id))) is not None:
             context.withdrawn = True
 
+    def reclaim(self, key: str, run_id: int) -> None:
+        """Take a task back if no thread has begun with it, or tell that one has."""
+        if self._queued.pop((key, run_id), None) is not None:
+            self._post(events.ExecuteSkipped(key, run_id))
+        else:
+            self._post(events.ExecuteKept(key, run_id))
+
     def interrupt(self, key: str, run_id: int, limit: float, again: bool = True) -> None:
         """Break a running task off, as far as that can be done. `limit`: how long it may run; 0: it was cancelled."""
         context = self._executing.get((key, run_id))

@@ -71,6 +71,8 @@ class Dispatcher:
                 self._gatherer.start(order)
             elif isinstance(order, instructions.Withdraw):
                 self._runner.withdraw(order.key, order.run_id)
+            elif isinstance(order, instructions.Reclaim):
+                self._runner.reclaim(order.key, order.run_id)
             elif isinstance(order, instructions.Interrupt):
                 self._runner.interrupt(order.key, order.run_id, order.limit)
             elif isinstance(order, instructions.WakeLater):

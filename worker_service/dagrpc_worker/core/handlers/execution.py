@@ -9,6 +9,7 @@ from __future__ import annotations
 from dagrpc_worker.core.deadlines import abandoned_ended
 from dagrpc_worker.core.events import (
     ExecuteFailed,
+    ExecuteKept,
     ExecuteRescheduled,
     ExecuteSkipped,
     ExecuteSucceeded,
@@ -25,8 +26,9 @@ from dagrpc_worker.core.instructions import (
     ReportLongRunning,
     ReportReplicasAdded,
     ReportRescheduled,
+    ReportStealAnswer,
 )
-from dagrpc_worker.core.model import TaskState, WorkerState
+from dagrpc_worker.core.model import NO_RUN, READY, TaskState, WorkerState
 from dagrpc_worker.core.ready import end_execution, learn_duration, leave_pool
 
 
@@ -109,8 +111,22 @@ def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> Non
 def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
     """Note that a withdrawn task did not run to its end. If it was asked for again meanwhile, it is queued again."""
     task = _executing(state, event.key, event.run_id)
-    if task is not None:
-        _run_anew(state, task)
+    if task is None:
+        return
+    request = task.request
+    if request is not None and task.reclaimed == request.run_id:
+        state.reports.append(ReportStealAnswer(event.key, request.run_id, READY))
+        task.request = None
+    _run_anew(state, task)
+
+
+def on_execute_kept(state: WorkerState, event: ExecuteKept) -> None:
+    """Tell the scheduler that a run which it wants back has begun. If it has ended, its report says more than that."""
+    task = state.tasks.get(event.key)
+    if task is not None and task.execution == event.run_id:
+        if task.request is not None and task.reclaimed == task.request.run_id:
+            state.reports.append(ReportStealAnswer(event.key, task.reclaimed, task.state))
+        task.reclaimed = NO_RUN
 
 
 def _run_anew(state: WorkerState, task: TaskState) -> None:

@@ -28,6 +28,7 @@ from dagrpc_worker.core.facts import (
 )
 from dagrpc_worker.core.instructions import (
     Interrupt,
+    Reclaim,
     ReportLongRunning,
     ReportReplicasAdded,
     ReportReplicasRemoved,
@@ -36,6 +37,7 @@ from dagrpc_worker.core.instructions import (
 )
 from dagrpc_worker.core.model import (
     CONSTRAINED,
+    EXECUTING,
     FORGOTTEN,
     MEMORY,
     NO_RUN,
@@ -111,7 +113,7 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
 
 
 def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
-    """Give a task back if it was not handed over."""
+    """Give a task back if it has not begun: one that was handed over ahead of a free thread may have."""
     key = event.key
     task = state.tasks.get(key)
     # The run may be over: then its report is on its way, and says more than this answer.
@@ -119,6 +121,10 @@ def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
     if task is not None:
         if task.request is not None and task.request.run_id == event.run_id:
             answer = task.state
+            if answer == EXECUTING and task.expected >= 0.0:
+                task.reclaimed = event.run_id
+                state.reports.append(Reclaim(key, task.execution))
+                return
             if answer in _GIVEN_UP:
                 drop_request(state, task)
         elif task.state == MEMORY:
