@@ -36,6 +36,12 @@ class Task:
         return self.work.key
 
     @property
+    def may_be_fused(self) -> bool:
+        """Whether another task may do its work, too: it does nothing but compute."""
+        work = self.work
+        return not (work.failures or work.secedes or work.reschedules or work.untransferable or self.options.actor)
+
+    @property
     def may_fail(self) -> bool:
         """Whether its function may raise more often than it is tried again."""
         return self.work.failures > self.options.retries
@@ -70,6 +76,26 @@ class Scenario:
                     stack += self.by_key[key].work.dependencies
         return found
 
+    def defined(self, targets: Iterable[str], definition: int) -> list[Task]:
+        """Tasks that make targets, dependencies first. Each definition but 0 fuses some, as dask does."""
+        choose = Random(definition)
+        works: dict[str, Work] = {}
+        for task in self.graph:
+            fused = [
+                works[key]
+                for key in task.work.dependencies
+                if definition and key in works and self.by_key[key].may_be_fused and choose.random() < 0.5
+            ]
+            works[task.key] = replace(task.work, fused=tuple(fused))
+        needed: set[str] = set()
+        stack = list(targets)
+        while stack:
+            key = stack.pop()
+            if key in works and key not in needed:
+                needed.add(key)
+                stack += works[key].needs
+        return [replace(task, work=works[task.key]) for task in self.graph if task.key in needed]
+
     def value(self, key: str) -> int:
         """The result that a task must have, computed directly."""
         if key not in self.by_key:
@@ -84,7 +110,7 @@ def make_scenario(choose: Random, *, tasks: int, actions: int, data: Sequence[st
     script: list[tuple[int, Action]] = [
         (0, ("join", 2, True)),
         (0, ("join", choose.randint(1, 2), choose.random() < 0.5)),
-        (0, ("submit", "ann", keys[-3:], False)),
+        (0, ("submit", "ann", keys[-3:], False, 0)),
     ]
     for _ in range(choose.randint(0, actions)):
         script.append((choose.randint(0, choose.choice((10, 60))), _make_action(choose, keys)))
@@ -106,7 +132,7 @@ def make_moving_scenario(choose: Random) -> Scenario:
     )
     keys = [task.key for task in graph]
     script: list[tuple[int, Action]] = [(0, ("join", 2, False)) for _ in range(3)]
-    script.append((5, ("submit", "bob", keys[:2], False)))
+    script.append((5, ("submit", "bob", keys[:2], False, 0)))
     for _ in range(40):
         some = [*choose.sample(DATA, choose.randint(1, 2)), *choose.sample(keys, 1)]
         number = choose.randint(0, 9)
@@ -115,7 +141,7 @@ def make_moving_scenario(choose: Random) -> Scenario:
             ("drop", some, number),
             ("replicate", some, number),
             ("reduce",),
-            ("submit", "ann", [choose.choice(keys)], False),
+            ("submit", "ann", [choose.choice(keys)], False, 0),
             ("release", "ann", [choose.choice(keys)]),
         ]
         script.append((choose.choice((0, 1, 2, 5, 20)), choose.choice(actions)))
@@ -156,7 +182,7 @@ def _make_action(choose: Random, keys: Sequence[str]) -> Action:
     number = choose.randint(0, 9)
     either = choose.random() < 0.5
     actions: list[tuple[int, Action]] = [
-        (8, ("submit", client, some, either)),
+        (8, ("submit", client, some, either, choose.choice((0, choose.randint(1, 1000))))),
         (4, ("release", client, some)),
         (2, ("want", client, some)),
         (2, ("cancel", client, some, either)),

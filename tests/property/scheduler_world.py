@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.core.model import TaskState
 
 Report: TypeAlias = (
     effects.ReportFinished
@@ -18,10 +20,10 @@ Report: TypeAlias = (
 
 WORKERS = ("a:1", "a:2", "b:1", "c:1")
 CLIENTS = ("c", "d")
-# A task depends on letters before its own, so that there are no cycles. Each letter is defined once and for all, as
-# far as its dependencies go, but for those that submit it wrongly.
 KEYS = tuple(f"{letter}-{number}" for letter in "abc" for number in range(6))
 DATA = ("s-0", "s-1")
+DEFINITIONS = 4
+"""How many graphs define the same keys, each with dependencies of its own. No graph has a cycle; all together do."""
 DIGESTS = (b"one", b"two")
 OPTIONS = (
     *([events.NO_OPTIONS] * 6),
@@ -34,22 +36,84 @@ OPTIONS = (
 )
 
 
-def dependencies_of(index: int) -> list[str]:
-    """Return the dependencies that a key has in all graphs."""
-    row, column = divmod(index, 6)
-    if row == 0:
-        return [DATA[0]] if column == 5 else []
-    below = (row - 1) * 6
-    return sorted({KEYS[below + column], KEYS[below + (column * 5 + 1) % 6]})
+def dependencies_of(key: str, definition: int) -> list[str]:
+    """Return the dependencies that a key has in a graph."""
+    letter, column = key[0], int(key[2:])
+    if definition == 0:
+        # Letters depend on the letter before.
+        return {
+            "s": [],
+            "a": [DATA[0]] if column == 5 else [],
+            "b": _both("a", column, column * 5 + 1),
+            "c": _both("b", column, column * 5 + 1),
+        }[letter]
+    if definition == 1:
+        # As if some had been fused: a letter is skipped, others are inlined.
+        return {
+            "s": [],
+            "a": [],
+            "b": [DATA[1]] if column == 0 else _both("a", column + 1, column + 2),
+            "c": _both("a", column, column + 3),
+        }[letter]
+    if definition == 2:
+        # The other way round, and data is computed.
+        return {
+            "s": ["a-5"] if column == 0 else ["a-1"],
+            "a": _both("b", column, column + 2),
+            "b": _both("c", column + 1, column * 5),
+            "c": [],
+        }[letter]
+    # All on their own.
+    return []
 
 
-def all_below(index: int) -> set[str]:
-    """Return the dependencies of a key, and theirs."""
-    found = set(dependencies_of(index))
-    for key in list(found):
-        if key in KEYS:
-            found |= all_below(KEYS.index(key))
-    return found
+def _both(letter: str, *columns: int) -> list[str]:
+    return sorted({f"{letter}-{column % 6}" for column in columns})
+
+
+def keys_of(keys: Collection[str], definition: int) -> list[str]:
+    """Return keys and all that they depend on in a graph, dependencies first, but for data that it does not define."""
+    found: dict[str, None] = {}
+
+    def visit(key: str) -> None:
+        if key not in found:
+            for name in dependencies_of(key, definition):
+                visit(name)
+            if key in KEYS or definition >= 2:
+                found[key] = None
+
+    for key in keys:
+        visit(key)
+    return list(found)
+
+
+def graph_of(
+    keys: Collection[str],
+    definition: int,
+    wanted: Collection[str],
+    shared: tuple[bytes, ...],
+    options: events.TaskOptions,
+) -> list[events.NewTask]:
+    """Return a graph with keys and all that they depend on. What a task runs says what it needs for that."""
+    closed = keys_of(keys, definition)
+    return [
+        events.NewTask(
+            key,
+            dependencies_of(key, definition),
+            " ".join([f"work of {key} with", *dependencies_of(key, definition)]),
+            shared,
+            options,
+            order,
+            key in wanted or key == closed[-1],
+        )
+        for order, key in enumerate(closed)
+    ]
+
+
+def definitions(core: SchedulerCore) -> dict[TaskState, tuple[Any, ...]]:
+    """Return what tasks are that can be computed, which never changes."""
+    tasks = [task for task in core.tasks.values() if task.work is not None]
+    return {task: (task.work, task.dependencies, task.options) for task in tasks}
 
 
 class FakeWorker:
@@ -73,6 +137,8 @@ class FakeWorker:
         assert self.status == "running", "a worker that takes no tasks was given one"
         assert not self.away, "a worker that is away was given a task"
         assert order.key not in self.data, "a worker is to compute what it holds"
+        needs = order.work.split()[4:]
+        assert [name for name, _, _ in order.dependencies] == needs, "what is run does not fit its dependencies"
         self.runs[order.key] = order.run_id
         for digest, value in order.new_shared:
             assert value == b"value of " + digest

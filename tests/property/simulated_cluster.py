@@ -366,7 +366,7 @@ class SimulatedCluster:
         missing = [key for key in task.dependencies if key not in worker.store]
         assert not missing, f"{task.key} runs on {worker.address} without {missing}"
         values = {key: worker.store[key] for key in task.dependencies}
-        pool.running.append(Running(task, [values[key] for key in task.work.dependencies], self.now))
+        pool.running.append(Running(task, values, self.now))
 
     def _end(self, worker: SimulatedWorker, threads: list[Running]) -> None:
         """Let an execution end, or leave its pool."""
@@ -384,7 +384,7 @@ class SimulatedCluster:
         elif work.reschedules and attempt == work.failures + 1:
             event = worker_events.ExecuteRescheduled(key, run_id)
         else:
-            worker.store[key] = value_of(key, running.values)
+            worker.store[key] = work.value(running.values)
             if work.untransferable:
                 worker.untransferable.add(key)
             event = worker_events.ExecuteSucceeded(key, run_id, 10, "int", running.start, self.now)

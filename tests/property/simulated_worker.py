@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -26,6 +26,20 @@ class Work:
     """Whether it asks to be run elsewhere when it is run first."""
     untransferable: bool = False
     """Whether its result cannot be sent to another worker."""
+    fused: tuple[Work, ...] = ()
+    """Those of its dependencies that it computes itself, as when dask fuses or inlines them."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of the tasks whose results it uses."""
+        inner = {work.key for work in self.fused}
+        names = [key for key in self.dependencies if key not in inner]
+        return tuple(dict.fromkeys([*names, *(key for work in self.fused for key in work.needs)]))
+
+    def value(self, values: Mapping[str, int]) -> int:
+        """Compute its result, which is the same whatever is fused."""
+        inner = {work.key: work.value(values) for work in self.fused}
+        return value_of(self.key, [inner[key] if key in inner else values[key] for key in self.dependencies])
 
 
 def value_of(key: str, values: Sequence[int]) -> int:
@@ -38,7 +52,7 @@ class Running:
     """An execution on a thread."""
 
     task: instructions.Execute
-    values: list[int]
+    values: dict[str, int]
     """What it uses, read from the store when a thread took it up."""
     start: float
 

@@ -86,8 +86,9 @@ class Play:
         simulated.messages.append(event)
         return simulated
 
-    def _submit(self, client: str, targets: list[str], in_parts: bool) -> None:
-        needed = self.scenario.ancestors(targets)
+    def _submit(self, client: str, targets: list[str], in_parts: bool, definition: int) -> None:
+        tasks = self.scenario.defined(targets, definition)
+        needed = {key for task in tasks for key in task.work.needs}
         self._bring_data(client, [key for key in DATA if key in needed])
         self.graphs += 1
         if not needed.isdisjoint(DATA):
@@ -96,15 +97,14 @@ class Play:
         specs = [
             events.NewTask(
                 task.key,
-                task.work.dependencies,
+                task.work.needs,
                 task.work,
                 (),
                 task.options,
                 task.order,
                 wanted=task.key in targets,
             )
-            for task in self.scenario.graph
-            if task.key in needed
+            for task in tasks
         ]
         cut = len(specs) // 2 if in_parts else 0
         if cut:

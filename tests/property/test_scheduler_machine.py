@@ -27,7 +27,7 @@ from tests.property.scheduler_world import CLIENTS, DATA, KEYS, WORKERS, FakeWor
 
 keys, clients, workers = st.sampled_from((*KEYS, *DATA)), st.sampled_from(CLIENTS), st.sampled_from(WORKERS)
 some_keys = st.lists(keys, min_size=1, max_size=6, unique=True)
-subsets = st.lists(st.integers(0, len(KEYS) - 1), min_size=1, max_size=12, unique=True).map(sorted)
+many_keys = st.lists(keys, min_size=1, max_size=12, unique=True)
 
 
 class SchedulerMachine(RuleBasedStateMachine):
@@ -167,8 +167,9 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(
         client=clients,
-        indexes=subsets,
-        wanted=st.sets(st.integers(0, len(KEYS) - 1)),
+        named=many_keys,
+        definition=st.integers(0, world.DEFINITIONS - 1),
+        wanted=st.sets(keys),
         option=st.sampled_from(world.OPTIONS),
         last=st.booleans(),
         shared=st.sampled_from(((), (b"one",), world.DIGESTS)),
@@ -178,8 +179,9 @@ class SchedulerMachine(RuleBasedStateMachine):
     def submit(
         self,
         client: str,
-        indexes: list[int],
-        wanted: set[int],
+        named: list[str],
+        definition: int,
+        wanted: set[str],
         option: events.TaskOptions,
         last: bool,
         shared: tuple[bytes, ...],
@@ -188,23 +190,11 @@ class SchedulerMachine(RuleBasedStateMachine):
     ) -> None:
         if client not in self.beliefs:
             return
-        # All that is needed comes along, as in the graph of a collection; but not data.
-        closed = sorted(set(indexes) | {KEYS.index(d) for i in indexes for d in world.all_below(i) if d in KEYS})
-        tasks = [
-            events.NewTask(
-                KEYS[i],
-                world.dependencies_of(i),
-                f"work of {KEYS[i]}",
-                shared,
-                option,
-                i,
-                i in wanted or i == closed[-1],
-            )
-            for i in closed
-        ]
+        # All that is needed comes along, as in the graph of a collection; data only where the graph computes it.
+        tasks = world.graph_of(named, definition, wanted, shared, option)
         if wrong == "order":
             tasks.reverse()
-        elif wrong == "dependency":
+        elif wrong == "dependency" and tasks:
             tasks[-1].dependencies = ["nothing"]
         graph_id = self.open_graphs.get(client)
         if graph_id is None:
@@ -216,7 +206,10 @@ class SchedulerMachine(RuleBasedStateMachine):
             if task.wanted:
                 self.expect(client, task.key)
         values = {digest: b"value of " + digest for digest in shared}
+        known = world.definitions(self.core)
         self.send(events.GraphSubmitted(client, graph_id, tasks, last, values, timeout, "submit"))
+        now = world.definitions(self.core)
+        assert all(now[task] == definition for task, definition in known.items() if task in now)
 
     def expect(self, client: str, key: str) -> None:
         """Have a client wait for what it did not want so far."""

@@ -152,7 +152,7 @@ def slots(nthreads: int, saturation: float) -> int:
 class GraphRecord:
     """A graph of which a part was seen and the last part was not."""
 
-    __slots__ = ("alone", "generation", "graph_id", "reason", "refused", "shared", "tasks")
+    __slots__ = ("alone", "cautious", "generation", "graph_id", "reason", "refused", "shared", "tasks")
 
     def __init__(self, graph_id: str, generation: float) -> None:
         """Make a graph without tasks."""
@@ -161,6 +161,8 @@ class GraphRecord:
         """All its parts have the same."""
         self.tasks: list[TaskState] = []
         """Tasks that are kept, needed or not, until the last part has come; and some that were, and were cancelled."""
+        self.cautious = False
+        """Whether some of its tasks were known. What was to lead to them may be of no use: it is not begun yet."""
         self.shared: dict[bytes, None] = {}
         """Digests of shared values that are kept likewise."""
         self.refused = ""

@@ -47,6 +47,7 @@ def check(state: SchedulerState, *, filled: bool = False) -> None:
         _check_links(state, task)
         _check_needs(task, pinned)
         _check_state(state, task)
+    _check_order(state)
     _check_collections(state)
     _check_workers(state)
     _check_clients(state)
@@ -82,6 +83,20 @@ def _check_links(state: SchedulerState, task: TaskState) -> None:
         _require(task in client.wants, "a client does not know that it wants a task", task, client)
 
 
+def _check_order(state: SchedulerState) -> None:
+    """No task depends on itself, directly or not."""
+    missing = {task: len(task.dependencies) for task in state.tasks.values()}
+    ready = [task for task, count in missing.items() if not count]
+    while ready:
+        task = ready.pop()
+        del missing[task]
+        for dependent in task.dependents or ():
+            missing[dependent] -= 1
+            if not missing[dependent]:
+                ready.append(dependent)
+    _require(not missing, "tasks depend on each other", *missing)
+
+
 def _check_needs(task: TaskState, pinned: Mapping[GraphRecord, frozenset[TaskState]]) -> None:
     waiters = sum(dependent.state in ACTIVE for dependent in task.dependents or ())
     _require(task.waiters == waiters, "wrong number of waiters", task, task.waiters, waiters)
@@ -89,11 +104,16 @@ def _check_needs(task: TaskState, pinned: Mapping[GraphRecord, frozenset[TaskSta
     for record in task.pins:
         _require(record in pinned, "pinned by a graph that is complete, or gone", task, record)
         _require(task in pinned[record], "a graph does not know that it pins a task", task, record)
+    _require(len(set(task.kept)) == len(task.kept), "kept twice by one graph", task)
+    for record in task.kept:
+        _require(record in pinned, "kept by a graph that is complete, or gone", task, record)
+        _require(task in pinned[record], "a graph does not know that it keeps a task", task, record)
     needed = is_needed(task)
     if task.state in ACTIVE or task.state == MEMORY:
         _require(needed, "not needed, but not released", task)
     else:
-        _require(needed or bool(task.dependents), "not needed by anything, but not forgotten", task)
+        kept = bool(task.dependents or task.kept)
+        _require(needed or kept, "not needed by anything, but not forgotten", task)
         _require(task.state == ERRED or not needed, "needed, but released", task)
 
 
@@ -201,7 +221,7 @@ def _check_clients(state: SchedulerState) -> None:
         for record in client.graphs.values():
             for task in record.tasks:
                 live = state.tasks.get(task.key) is task
-                _require(live or record not in task.pins, "pinned, but not live", task, client)
+                _require(live or record not in (*task.pins, *task.kept), "pinned, but not live", task, client)
 
 
 def _check_groups(state: SchedulerState) -> None:

@@ -111,6 +111,7 @@ class TaskState:
         "error",
         "group",
         "holders",
+        "kept",
         "key",
         "missing",
         "nbytes",
@@ -163,7 +164,9 @@ class TaskState:
         self.waiters = 0
         """How many of its dependents are in an active state."""
         self.pins: tuple[GraphRecord, ...] = ()
-        """Graphs that have not arrived completely, of which it is a part."""
+        """Graphs that have not arrived completely, of which it is a part, and that have it computed meanwhile."""
+        self.kept: tuple[GraphRecord, ...] = ()
+        """The same, but these only keep it from being forgotten, since it may turn out that nobody needs it."""
         self.wanted_by: tuple[ClientState, ...] = ()
         self.holders: tuple[WorkerState, ...] = ()
         """Workers that hold the result, in the order in which they got it."""

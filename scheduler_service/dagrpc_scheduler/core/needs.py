@@ -2,7 +2,8 @@
 
 A task is needed by the clients that want its result, by its dependents that are to be computed, and by a graph of
 which more parts are to come. A task that is not needed is not computed and its result is not kept. It is forgotten
-once it has no dependents left either: until then, one of them may have to be computed again and need it.
+once it has no dependents left either: until then, one of them may have to be computed again and need it. A graph on
+its way may also only keep a task: then it is not forgotten, but not computed for the sake of the graph either.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def unpin(state: SchedulerState, record: GraphRecord) -> None:
         if record in pins:
             task.pins = () if len(pins) == 1 else tuple([other for other in pins if other is not record])
             release_unneeded(state, task)
+        elif record in task.kept:
+            task.kept = tuple([other for other in task.kept if other is not record])
+            release_unneeded(state, task)
     for digest in record.shared:
         state.shared.release(digest, state.effects)
     # Else only the garbage collector could remove it.
@@ -71,7 +75,7 @@ def release_unneeded(state: SchedulerState, task: TaskState) -> None:
         return
     if task.state in ACTIVE:
         state.recommendations.append((task, RELEASED))
-    elif not task.dependents:
+    elif not task.dependents and not task.kept:
         state.recommendations.append((task, FORGOTTEN))
     elif task.state == MEMORY:
         state.recommendations.append((task, RELEASED))
@@ -146,6 +150,6 @@ def _drop_wants(state: SchedulerState, doomed: dict[TaskState, TaskState], reaso
                 consequence = f"it depends on {root.key!r}: {message or reason}"
                 effects.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
         task.wanted_by = ()
-        task.pins = ()
+        task.pins = task.kept = ()
     for task in doomed:
         release_unneeded(state, task)

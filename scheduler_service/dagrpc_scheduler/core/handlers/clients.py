@@ -133,7 +133,7 @@ def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bo
 
 def _others_upload(task: TaskState, client: ClientState) -> bool:
     """Tell whether a task belongs to a graph of another client of which more parts are to come."""
-    return any(client.graphs.get(record.graph_id) is not record for record in task.pins)
+    return any(client.graphs.get(record.graph_id) is not record for record in (*task.pins, *task.kept))
 
 
 def keys_retried(state: SchedulerState, event: KeysRetried) -> None:

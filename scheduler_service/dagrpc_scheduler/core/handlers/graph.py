@@ -1,8 +1,14 @@
-"""Graphs arrive, part by part. A part is checked as a whole before anything of it is taken."""
+"""Graphs arrive, part by part. A part is checked as a whole before anything of it is taken.
+
+A key names one piece of work, but not one definition of it: dask culls, fuses and inlines each graph for itself, so
+that the same key comes with other dependencies. A task that is known stays what it is, with its own work, its own
+dependencies and its own options, whatever state it is in; what a graph says of it is passed over, and new tasks hang on
+to it. Since a task depends only on tasks that were there when it was made, no cycle can come about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from dagrpc_scheduler.core import expected
@@ -43,6 +49,8 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         state.shared.offer(digest, value)
     if record is None and not event.last:
         record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
+    if record is not None and known:
+        record.cautious = True
     tasks = _take_all(state, client, event, known, generation, None if event.last else record)
     if state.fair is not None:
         state.fair.now = state.now
@@ -105,8 +113,10 @@ def _take_all(
     """Return the tasks that a part speaks of; make the new ones. All that can be done for one is done at once.
 
     A part of a large graph does not fit into the processor's cache: to look at its tasks again costs as much as to do
-    something with them. `pinned_by` keeps them, and has them computed, until its last part says what they are for.
+    something with them. `pinned_by` keeps them, and has them computed, until its last part says what they are for. If
+    it has met tasks that were known, it may say that they are for nothing: then it keeps them only.
     """
+    eager = pinned_by is not None and not pinned_by.cautious
     taken: list[TaskState] = []
     options: TaskOptions | None = None
     rank = (0.0, generation)
@@ -121,12 +131,16 @@ def _take_all(
             _adopt(state, task, spec)
         taken.append(task)
         if pinned_by is not None and pinned_by not in task.pins:
-            task.pins = (*task.pins, pinned_by) if task.pins else pinned_by.alone
-            pinned_by.tasks.append(task)
+            if eager or task.state != RELEASED:
+                task.pins = (*task.pins, pinned_by) if task.pins else pinned_by.alone
+                pinned_by.tasks.append(task)
+            elif pinned_by not in task.kept:
+                task.kept = (*task.kept, pinned_by) if task.kept else pinned_by.alone
+                pinned_by.tasks.append(task)
         if task.state != RELEASED:
             if spec.wanted:
                 want(state, client, task)
-        elif spec.wanted or pinned_by is not None:
+        elif spec.wanted or eager:
             if spec.wanted:
                 note_want(client, task)
             _begin(state, task)
@@ -149,12 +163,7 @@ def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> Ta
     key = spec.key
     name = group_name(key)
     group = state.groups.get(name) or state.group(name)
-    names = spec.dependencies
-    dependencies: tuple[TaskState, ...] = ()
-    if names:
-        if len(names) > 1:
-            names = tuple(dict.fromkeys(names))
-        dependencies = tuple([tasks[name] for name in names])
+    dependencies = _named(state, spec.dependencies) if spec.dependencies else ()
     task = TaskState(key, group, spec.work, spec.shared, spec.options, dependencies, rank, spec.order)
     tasks[key] = task
     group.size += 1
@@ -165,6 +174,14 @@ def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> Ta
     for digest in spec.shared:
         state.shared.acquire(digest)
     return task
+
+
+def _named(state: SchedulerState, names: Sequence[str]) -> tuple[TaskState, ...]:
+    """Return the tasks of these names, each once."""
+    tasks = state.tasks
+    if len(names) > 1:
+        names = tuple(dict.fromkeys(names))
+    return tuple([tasks[name] for name in names])
 
 
 def _link(state: SchedulerState, task: TaskState) -> None:
@@ -182,13 +199,33 @@ def _link(state: SchedulerState, task: TaskState) -> None:
 
 
 def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
-    """Have lost data computed from now on: somebody says how."""
+    """Have lost data computed from now on: somebody says how. It stays lost if that takes what was made of it."""
+    dependencies = _named(state, spec.dependencies)
+    if spec.work is None or (task.dependents and _need(dependencies, task)):
+        return
+    task.dependencies = dependencies
+    if dependencies:
+        _link(state, task)
     task.work = spec.work
     task.options = spec.options
     task.retries = spec.options.retries
     task.shared = spec.shared
     for digest in spec.shared:
         state.shared.acquire(digest)
+
+
+def _need(tasks: Iterable[TaskState], wanted: TaskState) -> bool:
+    """Tell whether tasks are, or depend on, a certain one, directly or not."""
+    stack = list(tasks)
+    seen = set(stack)
+    while stack:
+        task = stack.pop()
+        if task is wanted:
+            return True
+        news = [dependency for dependency in task.dependencies if dependency not in seen]
+        seen.update(news)
+        stack += news
+    return False
 
 
 def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str, reason: str) -> None:
@@ -221,36 +258,20 @@ def _find_problem(state: SchedulerState, event: GraphSubmitted, known: Mapping[s
         key = spec.key
         if key in seen:
             return f"graph {event.graph_id!r} has two tasks with the key {key!r}", ""
+        seen.add(key)
+        if key in known and not is_lost(known[key]):
+            continue
         for name in spec.dependencies:
-            if name not in seen and name not in tasks:
+            if name == key or (name not in seen and name not in tasks):
                 missing.setdefault(name, key)
-        if key in known:
-            conflict = _conflict(known[key], spec)
-            if conflict:
-                return conflict, ""
-        elif spec.work is None:
+        if spec.work is None and key not in known:
             return f"the task {key!r} has no work", ""
         for digest in spec.shared:
             if digest not in event.shared and digest not in shared:
                 return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}", ""
-        seen.add(key)
     if missing:
         named = ", ".join(f"{name!r} (of {key!r})" for name, key in list(missing.items())[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         # That is nearly always the race of a client with the news that its data is lost, or was cancelled.
         return f"dependencies are missing, or come after the tasks that need them: {named}{more}", LOST_DEPENDENCIES
     return "", ""
-
-
-def _conflict(known: TaskState, spec: NewTask) -> str:
-    """Return how a task contradicts the known one with its key; empty: not at all, or it does not matter."""
-    if known.work is None:
-        # Data is as good as the task that would compute it. If it is lost, the task takes its place, unless it has
-        # dependencies: one of them might have been computed from the data.
-        if is_lost(known) and (spec.dependencies or spec.work is None):
-            return f"the data of {spec.key!r} is lost, and other tasks still depend on it"
-        return ""
-    names = {dependency.key for dependency in known.dependencies}
-    if names.symmetric_difference(spec.dependencies):
-        return f"there is another task with the key {spec.key!r}, which has other dependencies"
-    return ""

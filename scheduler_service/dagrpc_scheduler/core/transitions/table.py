@@ -17,12 +17,14 @@ when no recommendation is left, all that are there are placed in order of their 
 
 Rule 6. A task is needed by its active dependents (waiting, no-worker, queued, processing), by clients and by graphs
 on their way. An active task is always needed, and so is one in memory; a task that is not goes to released. Released
-and erred tasks stay as long as they are needed or have dependents; then they are forgotten.
+and erred tasks stay as long as they are needed, have dependents or are kept by a graph on its way; then they are
+forgotten.
 
 Rule 7. While a task is queued, no-worker or processing, all its dependencies are in memory. If one is lost, the task
 goes back to waiting, whoever runs it.
 
-Rule 8. All dependencies of a live task are live.
+Rule 8. All dependencies of a live task are live, and stay the same: what it runs and what it depends on came together.
+A graph that defines a known task otherwise does not change it.
 """
 
 from __future__ import annotations

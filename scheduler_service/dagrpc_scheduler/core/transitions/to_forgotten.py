@@ -10,7 +10,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 def to_forgotten(state: SchedulerState, task: TaskState) -> None:
     """Nobody needs the task, and nothing depends on it: drop it, and then perhaps what it depended on."""
-    if task.dependents or is_needed(task):
+    if task.dependents or task.kept or is_needed(task):
         return
     if task.holders:
         free_everywhere(state, task)
