@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
@@ -33,6 +34,8 @@ __all__ = ["Actor", "ActorFuture", "BaseActorFuture"]
 
 _absent: Any = object()
 _GONE = frozenset((ERROR, CANCELLED, LOST))
+_GLANCE = 1.0
+"""Seconds that an event loop may have to wait for a worker to say whether an actor has an attribute."""
 
 
 class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
@@ -268,17 +271,36 @@ class Actor(TaskRef):
         if callable(found):
             return _Method(self, name, found)
         future = self._call(name, (), {}, read=True)
-        return future if _is_asynchronous(future._client) else future.result()
+        if not _is_asynchronous(future._client):
+            return future.result()
+        if found is _absent:
+            self._check_there(name, future)
+        return future
+
+    def _check_there(self, name: str, future: ActorFuture[Any]) -> None:
+        """Wait for a moment, even where others wait for results, to learn whether there is such an attribute at all.
+
+        Only the object knows of what its class does not name. A misspelt method is to be an error where it is written.
+        """
+        worker = running.any_worker()
+        instance = worker.actor_host.instances.get(self._wire, _absent) if worker is not None else _absent
+        if instance is not _absent:
+            getattr(instance, name)
+        elif not get_loop().inside:
+            with contextlib.suppress(TimeoutError):
+                run_blocking(future._outcome(Deadline(_GLANCE)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"Attributes of an actor cannot be set from outside: have a method of {self!r} do it")
 
-    def _call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], read: bool) -> ActorFuture[Any]:
+    def _call(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], read: bool, on_loop: bool = False
+    ) -> ActorFuture[Any]:
         """Call a method, or read an attribute."""
         future = self._future
         if future is not None and future.status in _GONE:
             raise LostActorError(f"Worker holding Actor was lost.  Status: {future.status}. It was {self!r}")
-        state = CallState(f"{self._cls.__name__}.{name}", self._wire, name, read)
+        state = CallState(f"{self._cls.__name__}.{name}", self._wire, name, read, on_loop)
         worker = running.any_worker()
         if worker is not None:
             host = worker.actor_host
@@ -334,7 +356,11 @@ class Actor(TaskRef):
 
 
 class _Method:
-    """A method of an actor."""
+    """A method of an actor.
+
+    Beside its own arguments it takes ``separate_thread``: False has it run on the worker's event loop, for methods that
+    take next to no time.
+    """
 
     __slots__ = ("__wrapped__", "_actor", "_name")
 
@@ -343,8 +369,8 @@ class _Method:
         self._name = name
         self.__wrapped__ = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> ActorFuture[Any]:
-        return self._actor._call(self._name, args, kwargs, read=False)
+    def __call__(self, *args: Any, separate_thread: bool = True, **kwargs: Any) -> ActorFuture[Any]:
+        return self._actor._call(self._name, args, kwargs, read=False, on_loop=not separate_thread)
 
     @property
     def __name__(self) -> str:

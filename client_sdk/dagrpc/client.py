@@ -301,8 +301,8 @@ class Client(
         Parameters
         ----------
         **kwargs
-            For all its calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority`` and
-            ``pure``, as for `submit`; but calls are not pure unless it says so.
+            For all its calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``,
+            ``pure`` and ``timeout``, as for `submit`.
 
         Raises
         ------

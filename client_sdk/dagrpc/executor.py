@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagrpc._client import submit
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, inline_value, result
 from dagrpc._client.options import explicit_options
 from dagrpc._client.state import ERROR, FINISHED
@@ -22,8 +21,7 @@ __all__ = ["ClientExecutor"]
 
 T = TypeVar("T")
 
-_FIFO_TIMEOUT = "100 ms"
-_OPTIONS = frozenset(("allow_other_workers", "priority", "pure", "resources", "retries", "workers"))
+_OPTIONS = frozenset(("allow_other_workers", "priority", "pure", "resources", "retries", "timeout", "workers"))
 
 
 class ClientExecutor(concurrent.futures.Executor):
@@ -38,13 +36,13 @@ class ClientExecutor(concurrent.futures.Executor):
     client : Client
         The client.
     **options
-        For all calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``, ``pure``, as for
-        `Client.submit`; but calls are not pure unless it says so.
+        For all calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``, ``pure``,
+        ``timeout``, as for `Client.submit`.
 
     Raises
     ------
-    TypeError
-        If there is another option.
+    TypeError, ValueError
+        If there is another option, or one has an impossible value.
 
     Examples
     --------
@@ -59,9 +57,9 @@ class ClientExecutor(concurrent.futures.Executor):
         unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
             raise TypeError(f"unsupported arguments to ClientExecutor: {unknown}")
+        explicit_options(**{name: value for name, value in options.items() if name != "pure"})
         self._client = client
-        self._pure = bool(options.pop("pure", False))
-        self._given: Mapping[str, Any] = explicit_options(**options)
+        self._options = options
         self._lock = threading.Lock()
         self._shut = False
         # Whoever takes a future out of here is the one who settles it. A call runs even if its caller drops the future.
@@ -80,7 +78,8 @@ class ClientExecutor(concurrent.futures.Executor):
         fn : callable
             The function.
         *args, **kwargs
-            Its arguments; all of them, whatever they are called.
+            Its arguments, and those of `Client.submit`, ``pure=False`` for instance, which go before those that the
+            executor was made with. Equal calls that are pure run once, also for an executor.
 
         Raises
         ------
@@ -99,17 +98,7 @@ class ClientExecutor(concurrent.futures.Executor):
         """
         with self._lock:
             self._check_open()
-            future = submit.submit(
-                self._client,
-                fn,
-                args,
-                kwargs,
-                key=None,
-                pure=self._pure,
-                fifo_timeout=_FIFO_TIMEOUT,
-                allow_other_workers=False,
-                given=self._given,
-            )
+            future = self._client.submit(fn, *args, **{**self._options, **kwargs})
             outer = self._note(future)
         self._connect(outer, future)
         return outer
@@ -147,21 +136,7 @@ class ClientExecutor(concurrent.futures.Executor):
         columns = list(zip(*zip(*iterables, strict=False), strict=True))
         with self._lock:
             self._check_open()
-            futures = (
-                submit.map_calls(
-                    self._client,
-                    fn,
-                    columns,
-                    {},
-                    key=None,
-                    pure=self._pure,
-                    batch_size=None,
-                    fifo_timeout=_FIFO_TIMEOUT,
-                    given=self._given,
-                )
-                if columns
-                else []
-            )
+            futures = self._client.map(fn, *columns, **self._options) if columns else []
             outers = [self._note(future) for future in futures]
         for outer, future in zip(outers, futures, strict=True):
             self._connect(outer, future)
@@ -173,19 +148,22 @@ class ClientExecutor(concurrent.futures.Executor):
         Parameters
         ----------
         wait : bool
-            Whether to wait until all calls are done. If not, they go on nevertheless.
+            Whether to wait until all calls are done. If not, those that are not done are cancelled.
         cancel_futures : bool
-            Whether to cancel those that are not done.
+            Whether to cancel those that are not done, and then wait for nothing.
 
         Examples
         --------
         >>> executor = client.get_executor()
-        >>> executor.shutdown(cancel_futures=True)
+        >>> call = executor.submit(time.sleep, 600)
+        >>> executor.shutdown(wait=False)
+        >>> call.cancelled()
+        True
         """
         with self._lock:
             self._shut = True
             pending = list(self._pending)
-        if cancel_futures:
+        if cancel_futures or not wait:
             for outer in pending:
                 outer.cancel()
         if wait:

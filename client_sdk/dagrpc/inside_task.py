@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -154,4 +155,21 @@ class worker_client:
         self.__exit__(kind, error, trace)
 
 
-local_client = worker_client
+def local_client(timeout: Duration = None, separate_thread: bool = True) -> worker_client:
+    """Give a task a client: an old name of `worker_client`, and warn that it is one.
+
+    Parameters
+    ----------
+    timeout, separate_thread
+        As for `worker_client`.
+
+    Examples
+    --------
+    >>> def total(n):
+    ...     with local_client() as client:
+    ...         return sum(client.gather(client.map(inc, range(n))))
+    >>> client.submit(total, 3).result()
+    6
+    """
+    warnings.warn("local_client has moved to worker_client", UserWarning, stacklevel=2)
+    return worker_client(timeout, separate_thread)

@@ -78,7 +78,7 @@ def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any =
     # Here first: whatever is wrong with the arguments shows before any client has them.
     with _told_otherwise():
         builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
-    worker.log_event("print", {**message, "worker": worker.address})
+    worker.log_event("print", message)
 
 
 def _text(value: Any) -> str:

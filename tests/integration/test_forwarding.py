@@ -1,5 +1,6 @@
 """What workers log and print shows at clients."""
 
+import contextlib
 import io
 import logging
 import queue
@@ -175,21 +176,52 @@ def test_output_is_forwarded_line_by_line(own: Client) -> None:
         dagrpc.warn("careful")
 
     own.submit(task, pure=False).result(timeout=30)
-    found = [got.get(timeout=30)[1] for _ in range(8)]
-    assert [(message["args"], message["file"]) for message in found[:6]] == [
+    found = [got.get(timeout=30)[1] for _ in range(7)]
+    assert [(message["args"], message["file"]) for message in found[:5]] == [
         (("a 1\n",), 1),
         (("to stderr\n",), 2),
-        (("begun and done\n",), 1),
-        (("not done",), 1),
+        (("begun and done\nnot done",), 1),
         (("x\n",), 1),
         (("y\n",), 1),
     ]
-    assert found[6]["args"] == ("direct",)
-    assert "category" in found[7]
+    assert found[5]["args"] == ("direct",)
+    assert "category" in found[6]
     own.unregister_worker_plugin("forward-output")
     own.submit(print, "not forwarded", pure=False).result(timeout=30)
     own.submit(lambda: get_worker().log_event("print", "end"), pure=False).result(timeout=30)
     assert got.get(timeout=30)[1] == "end"
+
+
+def without_a_newline() -> None:
+    print(".", end="")
+
+
+async def awaited() -> None:
+    print("awaited", end="")
+
+
+def failing() -> None:
+    print("before the error", end="")
+    raise LookupError
+
+
+def many(number: int) -> None:
+    sys.stderr.write(f"{number},")
+
+
+def test_what_ends_without_a_newline_is_there_before_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalCluster(n_workers=1, processes=True) as cluster, Client(cluster) as client:
+        client.register_plugin(ForwardOutput())
+        for task, text in ((without_a_newline, "."), (awaited, "awaited"), (failing, "before the error")):
+            shown = io.StringIO()
+            monkeypatch.setattr(sys, "stdout", shown)
+            with pytest.raises(LookupError) if task is failing else contextlib.nullcontext():
+                client.submit(task, pure=False).result(timeout=30)
+            assert shown.getvalue() == text
+        shown = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", shown)
+        client.gather(client.map(many, range(50), pure=False))
+        assert sorted(shown.getvalue().split(",")) == sorted(["", *map(str, range(50))])
 
 
 PROGRAM = """

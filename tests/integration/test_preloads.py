@@ -177,3 +177,43 @@ def test_misspelt_options_are_still_refused(wrong: str) -> None:
         outcome = CliRunner().invoke(command, arguments)
         assert outcome.exit_code == 2
         assert wrong in outcome.output
+
+
+WITH_OPTIONS = """
+import click
+
+@click.command()
+@click.option("--level", type=int, default=0)
+def dask_setup(client, level):
+    LEVELS.append(level)
+
+LEVELS = __import__("tests.integration.test_preloads").integration.test_preloads.LEVELS
+"""
+LEVELS: list[int] = []
+
+
+@pytest.mark.parametrize(
+    ("preload", "argv", "levels"),
+    [
+        ([WITH_OPTIONS], ["--level", "3"], [3]),
+        ([WITH_OPTIONS], [["--level", "3"]], [3]),
+        ([WITH_OPTIONS, WITH_OPTIONS], ["--level", "3"], [3, 3]),
+        ([WITH_OPTIONS, WITH_OPTIONS], [["--level", "3"], []], [3, 0]),
+        ([WITH_OPTIONS, WITH_OPTIONS], [("--level", "3"), ("--level", "4")], [3, 4]),
+    ],
+)
+def test_each_preload_may_have_arguments_of_its_own(
+    shared_cluster: LocalCluster, preload: list[str], argv: Any, levels: list[int]
+) -> None:
+    LEVELS.clear()
+    with (
+        dask.config.set({"distributed.client.preload": preload, "distributed.client.preload-argv": argv}),
+        Client(shared_cluster, set_as_default=False),
+    ):
+        assert levels == LEVELS
+
+
+def test_arguments_for_another_number_of_preloads_are_refused(shared_cluster: LocalCluster) -> None:
+    settings = {"distributed.client.preload": [WITH_OPTIONS], "distributed.client.preload-argv": [["a"], ["b"]]}
+    with dask.config.set(settings), pytest.raises(ValueError, match="arguments for 2 preloads, of which there are 1"):
+        Client(shared_cluster, set_as_default=False)

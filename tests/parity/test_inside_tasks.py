@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -111,3 +112,46 @@ def test_print_and_warn(client: Any, lib: Any, capsys: pytest.CaptureFixture[str
             time.sleep(0.02)
     assert "hello from <> a task" in heard
     assert any(issubclass(w.category, RuntimeWarning) and "from a task" in str(w.message) for w in caught)
+
+
+def test_the_client_of_tasks_reaches_the_workers(client: Any, lib: Any) -> None:
+    get_client = lib.get_client
+    assert client.submit(lambda: get_client().direct_to_workers, pure=False).result(timeout=60) is True
+
+
+def test_the_old_name_of_worker_client_warns(client: Any, lib: Any) -> None:
+    local_client = lib.local_client
+
+    def use() -> tuple[int, list[str]]:
+        import warnings
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with local_client() as inner:
+                result = inner.submit(sum, [1, 2]).result(timeout=30)
+        return result, [str(warning.message) for warning in caught if warning.category is UserWarning]
+
+    result, said = client.submit(use, pure=False).result(timeout=60)
+    assert result == 3
+    assert len(said) == 1
+    assert "worker_client" in said[0]
+
+
+def test_events_of_workers_say_which_worker(client: Any, lib: Any) -> None:
+    get_worker = lib.get_worker
+
+    def log() -> str:
+        message = {"done": 3}
+        get_worker().log_event("parity-says-worker", message)
+        get_worker().log_event("parity-says-worker", {"worker": "me"})
+        get_worker().log_event("parity-says-worker", 5)
+        assert message == {"done": 3}
+        return str(get_worker().address)
+
+    address = client.submit(log, pure=False).result(timeout=60)
+    for _ in range(600):
+        events = client.get_events("parity-says-worker")
+        if len(events) == 3:
+            break
+        time.sleep(0.1)
+    assert [message for _, message in events] == [{"done": 3, "worker": address}, {"worker": address}, 5]

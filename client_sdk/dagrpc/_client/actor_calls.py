@@ -61,15 +61,18 @@ class CallState(KeyState):
         Its method, or attribute.
     read : bool
         Whether it is the attribute that is wanted.
+    on_loop : bool
+        Whether the method is to run on the worker's event loop rather than in a thread.
     """
 
-    __slots__ = ("actor", "arguments", "holder", "kept", "name", "read", "value")
+    __slots__ = ("actor", "arguments", "holder", "kept", "name", "on_loop", "read", "value")
 
-    def __init__(self, what: str, actor: str, name: str, read: bool) -> None:
+    def __init__(self, what: str, actor: str, name: str, read: bool, on_loop: bool = False) -> None:
         super().__init__(what, "")
         self.actor = actor
         self.name = name
         self.read = read
+        self.on_loop = on_loop
         self.arguments: tuple[str, Sequence[Buffer]] | None = None
         """Encoding and frames of the arguments until they are sent; None: there are none."""
         self.kept: Any = None
@@ -457,7 +460,12 @@ def _encode(items: Iterable[_Item]) -> Iterator[pb.CallActorRequest]:
             continue
         call_id, call, arguments_key = item
         target = message.calls.add(
-            call_id=call_id, key=call.actor, name=call.name, read=call.read, arguments_key=arguments_key
+            call_id=call_id,
+            key=call.actor,
+            name=call.name,
+            read=call.read,
+            arguments_key=arguments_key,
+            on_loop=call.on_loop,
         )
         if call.arguments is not None:
             encoding, frames = call.arguments

@@ -263,6 +263,8 @@ def values_of(
     while left:
         if not (yield Countdown(left, deadline, fail_fast=errors == "raise")):
             raise deadline.error(f"{len([s for s in left if not s.done])} of {len(states)} results were not there")
+        if client._session.topics.to_show:
+            yield Away(client._session.topics.wait_until_shown)
         remote = []
         for state in left:
             if state.status != FINISHED:

@@ -22,6 +22,11 @@ class _TasksClient(Client):
 
     _tls_role = "worker"
 
+    @property
+    def direct_to_workers(self) -> bool | None:
+        """Whether data goes to and from the workers directly: a worker reaches the others."""
+        return self._direct_to_workers is not False
+
     @staticmethod
     def _default_handlers() -> dict[str, Callable[[Any], object]]:
         return {}

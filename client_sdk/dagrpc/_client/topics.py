@@ -37,6 +37,8 @@ class Listener(Protocol):
 
 _BACKLOG = 100_000
 """Events that may wait for handlers; further ones are dropped."""
+_SHOW = 0.5
+"""Seconds that a result waits at most for what was printed before it."""
 _LOOK = 1.0
 """Seconds between two looks whether the loop that a handler runs on is still there."""
 
@@ -46,6 +48,8 @@ class _Subscription:
     handler: Handler
     loop: asyncio.AbstractEventLoop | None
     """Where to call it; None: on the thread of the handlers."""
+    shows: bool = False
+    """Whether it is quick, and shows what is to be seen before the results of tasks that come later."""
 
 
 class Topics:
@@ -62,10 +66,13 @@ class Topics:
         self._handlers: dict[str, _Subscription] = {}
         """By topic. Guarded by the lock, like all else here."""
         self._listeners: dict[str, list[Listener]] = {}
-        self._backlog: queue.SimpleQueue[tuple[str, float, bytes] | None] = queue.SimpleQueue()
+        self._backlog: queue.SimpleQueue[tuple[str, float, bytes, bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._full = False
         self._ended = False
+        self.to_show = 0
+        """How many events have come that handlers which show things have not seen yet."""
+        self._shown = threading.Event()
 
     # --- from any thread -----------------------------------------------------------------------------------------
 
@@ -77,7 +84,12 @@ class Topics:
     def preset(self, handlers: dict[str, Handler]) -> None:
         """Subscribe to topics before the session begins, which tells the scheduler of them."""
         for topic, handler in handlers.items():
-            self._handlers[topic] = _Subscription(handler, None)
+            self._handlers[topic] = _Subscription(handler, None, shows=True)
+
+    def wait_until_shown(self) -> None:
+        """Wait until what has come to be shown is shown, but not for long."""
+        if threading.current_thread() is not self._thread:
+            self._shown.wait(_SHOW)
 
     def subscribe(self, topics: Sequence[str], handler: Handler, loop: asyncio.AbstractEventLoop | None) -> None:
         """Have a handler called with the events of topics, in place of the one before."""
@@ -148,7 +160,10 @@ class Topics:
             self._full = True
             return
         self._full = False
-        self._backlog.put((topic, event.time, message))
+        if self._handlers[topic].shows:
+            self.to_show += 1
+            self._shown.clear()
+        self._backlog.put((topic, event.time, message, self._handlers[topic].shows))
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="dagrpc-events", daemon=True)
             self._thread.start()
@@ -167,15 +182,19 @@ class Topics:
 
     def _serve(self) -> None:
         while (item := self._backlog.get()) is not None:
-            topic, time, data = item
+            topic, time, data, to_show = item
             subscription = self._handlers.get(topic)
-            if subscription is None:
-                continue
             try:
-                self._call(subscription, (time, decode_plain(data)))
+                if subscription is not None:
+                    self._call(subscription, (time, decode_plain(data)))
             # SystemExit too: it is not the thread's.
             except BaseException:
                 logger.exception("The handler of an event of topic %r failed", topic)
+            if to_show:
+                with lock:
+                    self.to_show -= 1
+                    if not self.to_show:
+                        self._shown.set()
 
     def _call(self, subscription: _Subscription, event: Event) -> None:
         if subscription.loop is not None:

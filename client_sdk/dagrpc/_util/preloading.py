@@ -40,8 +40,13 @@ class Preloads:
         ``scheduler``, ``worker``, ``nanny`` or ``client``: whose settings say what to load by default.
     given : str or iterable of str, optional
         What to load: names of modules, paths of files ``.py``, addresses ``http://`` or ``https://``, or Python code.
-    argv : str or iterable of str, optional
-        Arguments for those whose ``dask_setup`` is a click command.
+    argv : str, iterable of str, or iterable of these, optional
+        Arguments for those whose ``dask_setup`` is a click command: the same for all, or a list for each.
+
+    Raises
+    ------
+    ValueError
+        If there are lists of arguments, but not one for each.
 
     Examples
     --------
@@ -49,11 +54,14 @@ class Preloads:
     """
 
     def __init__(
-        self, kind: str, given: str | Iterable[str] | None = None, argv: str | Iterable[str] | None = None
+        self,
+        kind: str,
+        given: str | Iterable[str] | None = None,
+        argv: str | Iterable[str | Iterable[str]] | None = None,
     ) -> None:
         what, arguments = _SETTINGS[kind]
         self._specs = _texts(config.get(what, given))
-        self._argv = _texts(config.get(arguments, argv or None))
+        self._argv = _for_each(config.get(arguments, argv or None), len(self._specs), arguments)
         self._loaded: list[tuple[str, ModuleType]] = []
         self._server: Any = None
 
@@ -76,12 +84,12 @@ class Preloads:
             If one cannot be loaded, or its setup fails; names it.
         """
         self._server = server
-        for spec in self._specs:
+        for spec, argv in zip(self._specs, self._argv, strict=True):
             try:
                 module = await _load(spec)
                 # Noted first: what its setup has begun is to be ended.
                 self._loaded.append((spec, module))
-                await _call(getattr(module, "dask_setup", None), server, self._argv)
+                await _call(getattr(module, "dask_setup", None), server, argv)
             except asyncio.CancelledError:
                 raise
             except (Exception, SystemExit) as error:
@@ -103,6 +111,15 @@ def _texts(given: str | Iterable[str] | None) -> list[str]:
     if given is None:
         return []
     return [given] if isinstance(given, str) else [str(each) for each in given]
+
+
+def _for_each(given: Any, count: int, setting: str) -> list[list[str]]:
+    """Return the arguments of each preload."""
+    if given is None or isinstance(given, str) or not any(isinstance(each, list | tuple) for each in given):
+        return [_texts(given)] * count
+    if len(given) != count:
+        raise ValueError(f"{setting} has arguments for {len(given)} preloads, of which there are {count}")
+    return [_texts(each) for each in given]
 
 
 def _short(spec: str) -> str:

@@ -7,13 +7,16 @@ use inside tasks look there. So neither has to import the other.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 
 class Running(Protocol):
     """Code of a user's that a worker runs: a task, or a function that was sent to the worker."""
+
+    at_end: Callable[[], object] | None
+    """What is to be called, in the same thread, when it has ended and before anybody is told."""
 
     @property
     def worker(self) -> Any:
@@ -34,6 +37,14 @@ def submitter() -> str:
     """Return the key, as on the wire, of the task that the calling code is part of; empty if it is part of none."""
     running = current.get()
     return getattr(running, "key", "") if running is not None else ""
+
+
+def at_end(function: Callable[[], object]) -> bool:
+    """Have a function called when what the calling code is part of has ended; return whether it is part of anything."""
+    running = current.get()
+    if running is not None:
+        running.at_end = function
+    return running is not None
 
 
 _process_worker: list[Any] = []

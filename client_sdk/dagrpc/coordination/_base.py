@@ -44,20 +44,32 @@ class Primitive:
                 self._bound = current.current_client()
 
     @property
-    def client(self) -> Client:
-        """The client that it belongs to."""
+    def client(self) -> Client | None:
+        """The client that it belongs to; None if there is none where it was unpickled."""
         client = self._bound
         if client is None or (not self._explicit and client.status in ("closing", "closed")):
             try:
                 client = self._bound = current.current_client()
             except ValueError:
                 client = None
-            if client is None:
-                raise RuntimeError(
-                    f"{type(self)} object not properly initialized. This can happen if the object is being "
-                    "deserialized outside of the context of a Client or Worker."
-                )
-        return cast("Client", client)
+        return cast("Client | None", client)
+
+    @property
+    def _owner(self) -> Client:
+        """The client that it belongs to.
+
+        Raises
+        ------
+        RuntimeError
+            If there is none.
+        """
+        client = self.client
+        if client is None:
+            raise RuntimeError(
+                f"{type(self)} object not properly initialized. This can happen if the object is being "
+                "deserialized outside of the context of a Client or Worker."
+            )
+        return client
 
     def _message(self, timeout: float | None = None) -> pb.Coordinate:
         """Return a request without its operation."""
@@ -93,20 +105,20 @@ class Holding(Primitive):
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        if self.client.asynchronous:
+        if self._owner.asynchronous:
             raise TypeError("Use `async with` with an asynchronous client")
-        self.client._drive(self._enter(), False)
+        self._owner._drive(self._enter(), False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client._drive(self._exit(), False)
+        self._owner._drive(self._exit(), False)
 
     async def __aenter__(self) -> Self:
-        await self.client._drive(self._enter(), True)
+        await self._owner._drive(self._enter(), True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.client._drive(self._exit(), True)
+        await self._owner._drive(self._exit(), True)
 
 
 def wire_name(name: Hashable) -> str:

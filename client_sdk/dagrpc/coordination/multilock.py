@@ -90,7 +90,7 @@ class MultiLock(Holding):
         True
         >>> lock.release()
         """
-        return self.client._run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
+        return self._owner._run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
 
     def release(self) -> Any:
         """Give the locks back.
@@ -109,7 +109,7 @@ class MultiLock(Holding):
         """
         if self._lease is None:
             raise ValueError("Lock is not yet acquired")
-        return self.client._run(self._exit())
+        return self._owner._run(self._exit())
 
     def locked(self) -> bool:
         """Return whether this object has acquired the locks.
@@ -134,7 +134,7 @@ class MultiLock(Holding):
         count = count or len(names)
         if not 0 < count <= len(names):
             raise ValueError(f"{count} of {len(names)} locks cannot be acquired")
-        session = self.client._session
+        session = self._owner._session
         message = pb.Coordinate(acquire_locks=pb.AcquireLocks(names=names, count=count))
         if timeout is not None:
             message.timeout_seconds = timeout

@@ -75,7 +75,7 @@ class Queue(Primitive):
             ...
         TimeoutError: ...
         """
-        return self.client._run(self._put(value, wait_seconds(timeout)))
+        return self._owner._run(self._put(value, wait_seconds(timeout)))
 
     def get(self, timeout: Duration = None, batch: bool | int = False, **kwargs: Any) -> Any:
         """Take a value out of the queue, as soon as there is one.
@@ -112,7 +112,7 @@ class Queue(Primitive):
             raise ValueError(f"batch must be at least 1, got {batch}")
         else:
             count = batch
-        return self.client._run(self._get(wait_seconds(timeout), count, batch is not False))
+        return self._owner._run(self._get(wait_seconds(timeout), count, batch is not False))
 
     def qsize(self, **kwargs: Any) -> Any:
         """Return how many values the queue holds.
@@ -124,7 +124,7 @@ class Queue(Primitive):
         >>> queue.qsize()
         1
         """
-        return self.client._run(self._count())
+        return self._owner._run(self._count())
 
     def close(self) -> Any:
         """Use the queue no longer. When all who used it have closed it, its values are dropped.
@@ -138,8 +138,8 @@ class Queue(Primitive):
             self._opened = False
             message = self._message()
             message.close_queue.SetInParent()
-            self.client._session.coordination.tell(message)
-        return self.client._at_once()
+            self._owner._session.coordination.tell(message)
+        return self._owner._at_once()
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ class Queue(Primitive):
         self._opened = True
 
     def _put(self, value: Any, timeout: float | None) -> Operation[None]:
-        client = self.client
+        client = self._owner
         message = self._message(timeout)
         if futures := encode(value, message.put_queue.value):
             yield from known(client, futures)
@@ -159,7 +159,7 @@ class Queue(Primitive):
             raise TimeoutError(f"There was no room in queue {self.name!r} within {timeout:g} s")
 
     def _get(self, timeout: float | None, count: int, as_list: bool) -> Operation[Any]:
-        client = self.client
+        client = self._owner
         message = self._message(timeout)
         message.get_queue.count = count
         self._open(message.get_queue)
@@ -184,5 +184,5 @@ class Queue(Primitive):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_queue.SetInParent()
-        answer = yield Request(self.client._session, message)
+        answer = yield Request(self._owner._session, message)
         return int(answer.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections import deque
 from collections.abc import Generator, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -76,6 +77,8 @@ class Semaphore(Holding):
 
     def _restore(self, name: Hashable, max_leases: int) -> None:
         self.name = name
+        self.id = uuid.uuid4().hex
+        """This object's own: others of the same name have others."""
         self.max_leases = max_leases
         self._leases: deque[tuple[ClientSession, int]] = deque()
         self._registered = False
@@ -110,7 +113,7 @@ class Semaphore(Holding):
         >>> semaphore.acquire(timeout="10 ms")
         False
         """
-        return self.client._run(self._acquire(wait_seconds(timeout)))
+        return self._owner._run(self._acquire(wait_seconds(timeout)))
 
     def release(self) -> Any:
         """Give a lease back.
@@ -135,7 +138,7 @@ class Semaphore(Holding):
         """
         if not self._leases:
             raise RuntimeError("Released too often")
-        return self.client._run(self._exit())
+        return self._owner._run(self._exit())
 
     def get_value(self) -> Any:
         """Return how many leases are held, by whomever.
@@ -147,7 +150,7 @@ class Semaphore(Holding):
         ...     semaphore.get_value()
         1
         """
-        return self.client._run(self._count())
+        return self._owner._run(self._count())
 
     def register(self, **kwargs: Any) -> Any:
         """Make the semaphore known to the scheduler, as the first `acquire` does too.
@@ -162,7 +165,7 @@ class Semaphore(Holding):
         >>> semaphore = Semaphore(2)
         >>> semaphore.register()
         """
-        return self.client._run(self._register())
+        return self._owner._run(self._register())
 
     def close(self) -> Any:
         """Forget the semaphore and all its leases. Those who wait for one get a `RuntimeError`.
@@ -172,7 +175,7 @@ class Semaphore(Holding):
         >>> semaphore = Semaphore(2)
         >>> semaphore.close()
         """
-        return self.client._run(self._close())
+        return self._owner._run(self._close())
 
     def __await__(self) -> Generator[Any, Any, Self]:
         return run_awaiting(self._made()).__await__()
@@ -184,7 +187,7 @@ class Semaphore(Holding):
         return self
 
     def _acquire(self, timeout: float | None) -> Operation[bool]:
-        session = self.client._session
+        session = self._owner._session
         message = self._message(timeout)
         operation = message.acquire_lease
         operation.max_leases = max(0, self.max_leases)
@@ -215,20 +218,20 @@ class Semaphore(Holding):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_leases.SetInParent()
-        answer = yield Request(self.client._session, message)
+        answer = yield Request(self._owner._session, message)
         return int(answer.number)
 
     def _register(self) -> Operation[None]:
         message = self._message()
         message.register_semaphore.max_leases = max(0, self.max_leases)
-        answer = yield Request(self.client._session, message)
+        answer = yield Request(self._owner._session, message)
         _raise_refusal(answer)
         self._registered = True
 
     def _close(self) -> Operation[None]:
         message = self._message()
         message.close_semaphore.SetInParent()
-        yield Request(self.client._session, message)
+        yield Request(self._owner._session, message)
 
 
 class Lock(Semaphore):
@@ -297,7 +300,7 @@ class Lock(Semaphore):
         >>> lock.release()
         True
         """
-        return self.client._run(self._acquire(acquire_timeout(blocking, timeout)))
+        return self._owner._run(self._acquire(acquire_timeout(blocking, timeout)))
 
     def locked(self) -> Any:
         """Return whether somebody holds the lock.
@@ -311,7 +314,7 @@ class Lock(Semaphore):
         ...     lock.locked()
         True
         """
-        return self.client._run(self._locked())
+        return self._owner._run(self._locked())
 
     def _locked(self) -> Operation[bool]:
         return (yield from self._count()) > 0

@@ -67,7 +67,7 @@ class Variable(Primitive):
         >>> variable.get()
         2
         """
-        return self.client._run(self._set(value, wait_seconds(timeout)))
+        return self._owner._run(self._set(value, wait_seconds(timeout)))
 
     def get(self, timeout: Duration = None, **kwargs: Any) -> Any:
         """Return the variable's value, as soon as it is set.
@@ -89,7 +89,7 @@ class Variable(Primitive):
             ...
         TimeoutError: ...
         """
-        return self.client._run(self._get(wait_seconds(timeout)))
+        return self._owner._run(self._get(wait_seconds(timeout)))
 
     def delete(self) -> Any:
         """Unset the variable and forget its value, without waiting for the scheduler.
@@ -102,20 +102,20 @@ class Variable(Primitive):
         """
         message = self._message()
         message.delete_variable.SetInParent()
-        self.client._session.coordination.tell(message)
-        return self.client._at_once()
+        self._owner._session.coordination.tell(message)
+        return self._owner._at_once()
 
     # --- operations ----------------------------------------------------------------------------------------------
 
     def _set(self, value: Any, timeout: float | None) -> Operation[None]:
-        client = self.client
+        client = self._owner
         message = self._message()
         if futures := encode(value, message.set_variable.value):
             yield from known(client, futures)
         yield Request(client._session, message, timeout=timeout)
 
     def _get(self, timeout: float | None) -> Operation[Any]:
-        client = self.client
+        client = self._owner
         message = self._message(timeout)
         message.get_variable.SetInParent()
         request = Request(client._session, message)

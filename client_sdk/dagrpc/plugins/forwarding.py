@@ -88,7 +88,7 @@ class _Forwarder(logging.Handler):
             return
         self._busy.now = True
         try:
-            self._worker.log_event(self._topic, {**_attributes(record), "worker": self._worker.address})
+            self._worker.log_event(self._topic, _attributes(record))
         except Exception:
             self.handleError(record)
         finally:
@@ -130,7 +130,8 @@ def log_again(event: tuple[float, Any]) -> None:
 class ForwardOutput(WorkerPlugin):
     """Shows at every client what workers print, to ``sys.stdout`` and ``sys.stderr``, as `dagrpc.print` would.
 
-    Texts are passed on line by line. What programs in other languages write is not among them.
+    What a task writes is shown before its result is there. A line that is written in pieces is shown in one, once it is
+    whole, flushed, or its task ends. What programs in other languages write is not among all this.
 
     Examples
     --------
@@ -197,6 +198,9 @@ class _Tee:
     def flush(self) -> None:
         """Write all that there is, also what is not a line yet."""
         self.stream.flush()
+        self._send_begun()
+
+    def _send_begun(self) -> None:
         begun, self._begun.text = getattr(self._begun, "text", ""), ""
         self._send(begun)
 
@@ -205,9 +209,9 @@ class _Tee:
         if worker is None or shown_elsewhere.get() or not _is_of(worker):
             return
         # One line is usually written in several pieces, and each thread has its own.
-        lines, newline, rest = (getattr(self._begun, "text", "") + text).rpartition("\n")
-        self._begun.text = rest
-        self._send(lines + newline)
+        self._begun.text = getattr(self._begun, "text", "") + text
+        if "\n" in text or not running.at_end(self._send_begun):
+            self._send_begun()
 
     def _send(self, text: str) -> None:
         if text and self._worker is not None:

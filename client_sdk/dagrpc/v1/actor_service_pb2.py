@@ -27,7 +27,7 @@ from dagrpc.v1 import data_pb2 as dagrpc_dot_v1_dot_data__pb2
 from dagrpc.v1 import failure_pb2 as dagrpc_dot_v1_dot_failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/actor_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\x1a\x17\x64\x61grpc/v1/failure.proto\"\x95\x01\n\x10\x43\x61llActorRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ActorHello\x12#\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.ActorCall\x12\x0f\n\x07\x66\x65tched\x18\x03 \x03(\t\x12%\n\x08\x66ragment\x18\x04 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\x8c\x01\n\x11\x43\x61llActorResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x17.dagrpc.v1.ActorWelcome\x12&\n\x07replies\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.ActorReply\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"L\n\nActorHello\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12\x1c\n\x14\x66\x65tches_large_values\x18\x03 \x01(\x08\"8\n\x0c\x41\x63torWelcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cinline_limit\x18\x02 \x01(\x04\"\x83\x01\n\tActorCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04read\x18\x04 \x01(\x08\x12%\n\targuments\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x15\n\rarguments_key\x18\x06 \x01(\t\"\xaf\x01\n\nActorReply\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x13\n\tvalue_key\x18\x03 \x01(\tH\x00\x12%\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x12.dagrpc.v1.FailureH\x00\x12\x12\n\x08no_actor\x18\x05 \x01(\tH\x00\x12\x10\n\x08kept_key\x18\x06 \x01(\tB\t\n\x07outcome\"W\n\x13GetActorDataRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tmax_bytes\x18\x02 \x01(\x04\x12\x11\n\trequester\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\"\x95\x01\n\x14GetActorDataResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"\x94\x01\n\x13PutActorDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"+\n\x14PutActorDataResponse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"E\n\x16RelayActorCallsRequest\x12\x10\n\x06worker\x18\x01 \x01(\tH\x00\x12\x11\n\x07message\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"*\n\x17RelayActorCallsResponse\x12\x0f\n\x07message\x18\x01 \x01(\x0c\x32\x80\x02\n\x0c\x41\x63torService\x12J\n\tCallActor\x12\x1b.dagrpc.v1.CallActorRequest\x1a\x1c.dagrpc.v1.CallActorResponse(\x01\x30\x01\x12Q\n\x0cGetActorData\x12\x1e.dagrpc.v1.GetActorDataRequest\x1a\x1f.dagrpc.v1.GetActorDataResponse0\x01\x12Q\n\x0cPutActorData\x12\x1e.dagrpc.v1.PutActorDataRequest\x1a\x1f.dagrpc.v1.PutActorDataResponse(\x01\x32q\n\x11\x41\x63torRelayService\x12\\\n\x0fRelayActorCalls\x12!.dagrpc.v1.RelayActorCallsRequest\x1a\".dagrpc.v1.RelayActorCallsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/actor_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\x1a\x17\x64\x61grpc/v1/failure.proto\"\x95\x01\n\x10\x43\x61llActorRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ActorHello\x12#\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.ActorCall\x12\x0f\n\x07\x66\x65tched\x18\x03 \x03(\t\x12%\n\x08\x66ragment\x18\x04 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"\x8c\x01\n\x11\x43\x61llActorResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x17.dagrpc.v1.ActorWelcome\x12&\n\x07replies\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.ActorReply\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"L\n\nActorHello\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12\x1c\n\x14\x66\x65tches_large_values\x18\x03 \x01(\x08\"8\n\x0c\x41\x63torWelcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cinline_limit\x18\x02 \x01(\x04\"\x94\x01\n\tActorCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04read\x18\x04 \x01(\x08\x12%\n\targuments\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x15\n\rarguments_key\x18\x06 \x01(\t\x12\x0f\n\x07on_loop\x18\x07 \x01(\x08\"\xaf\x01\n\nActorReply\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x13\n\tvalue_key\x18\x03 \x01(\tH\x00\x12%\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x12.dagrpc.v1.FailureH\x00\x12\x12\n\x08no_actor\x18\x05 \x01(\tH\x00\x12\x10\n\x08kept_key\x18\x06 \x01(\tB\t\n\x07outcome\"W\n\x13GetActorDataRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tmax_bytes\x18\x02 \x01(\x04\x12\x11\n\trequester\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\"\x95\x01\n\x14GetActorDataResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"\x94\x01\n\x13PutActorDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"+\n\x14PutActorDataResponse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"E\n\x16RelayActorCallsRequest\x12\x10\n\x06worker\x18\x01 \x01(\tH\x00\x12\x11\n\x07message\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"*\n\x17RelayActorCallsResponse\x12\x0f\n\x07message\x18\x01 \x01(\x0c\x32\x80\x02\n\x0c\x41\x63torService\x12J\n\tCallActor\x12\x1b.dagrpc.v1.CallActorRequest\x1a\x1c.dagrpc.v1.CallActorResponse(\x01\x30\x01\x12Q\n\x0cGetActorData\x12\x1e.dagrpc.v1.GetActorDataRequest\x1a\x1f.dagrpc.v1.GetActorDataResponse0\x01\x12Q\n\x0cPutActorData\x12\x1e.dagrpc.v1.PutActorDataRequest\x1a\x1f.dagrpc.v1.PutActorDataResponse(\x01\x32q\n\x11\x41\x63torRelayService\x12\\\n\x0fRelayActorCalls\x12!.dagrpc.v1.RelayActorCallsRequest\x1a\".dagrpc.v1.RelayActorCallsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,23 +43,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACTORWELCOME']._serialized_start=488
   _globals['_ACTORWELCOME']._serialized_end=544
   _globals['_ACTORCALL']._serialized_start=547
-  _globals['_ACTORCALL']._serialized_end=678
-  _globals['_ACTORREPLY']._serialized_start=681
-  _globals['_ACTORREPLY']._serialized_end=856
-  _globals['_GETACTORDATAREQUEST']._serialized_start=858
-  _globals['_GETACTORDATAREQUEST']._serialized_end=945
-  _globals['_GETACTORDATARESPONSE']._serialized_start=948
-  _globals['_GETACTORDATARESPONSE']._serialized_end=1097
-  _globals['_PUTACTORDATAREQUEST']._serialized_start=1100
-  _globals['_PUTACTORDATAREQUEST']._serialized_end=1248
-  _globals['_PUTACTORDATARESPONSE']._serialized_start=1250
-  _globals['_PUTACTORDATARESPONSE']._serialized_end=1293
-  _globals['_RELAYACTORCALLSREQUEST']._serialized_start=1295
-  _globals['_RELAYACTORCALLSREQUEST']._serialized_end=1364
-  _globals['_RELAYACTORCALLSRESPONSE']._serialized_start=1366
-  _globals['_RELAYACTORCALLSRESPONSE']._serialized_end=1408
-  _globals['_ACTORSERVICE']._serialized_start=1411
-  _globals['_ACTORSERVICE']._serialized_end=1667
-  _globals['_ACTORRELAYSERVICE']._serialized_start=1669
-  _globals['_ACTORRELAYSERVICE']._serialized_end=1782
+  _globals['_ACTORCALL']._serialized_end=695
+  _globals['_ACTORREPLY']._serialized_start=698
+  _globals['_ACTORREPLY']._serialized_end=873
+  _globals['_GETACTORDATAREQUEST']._serialized_start=875
+  _globals['_GETACTORDATAREQUEST']._serialized_end=962
+  _globals['_GETACTORDATARESPONSE']._serialized_start=965
+  _globals['_GETACTORDATARESPONSE']._serialized_end=1114
+  _globals['_PUTACTORDATAREQUEST']._serialized_start=1117
+  _globals['_PUTACTORDATAREQUEST']._serialized_end=1265
+  _globals['_PUTACTORDATARESPONSE']._serialized_start=1267
+  _globals['_PUTACTORDATARESPONSE']._serialized_end=1310
+  _globals['_RELAYACTORCALLSREQUEST']._serialized_start=1312
+  _globals['_RELAYACTORCALLSREQUEST']._serialized_end=1381
+  _globals['_RELAYACTORCALLSRESPONSE']._serialized_start=1383
+  _globals['_RELAYACTORCALLSRESPONSE']._serialized_end=1425
+  _globals['_ACTORSERVICE']._serialized_start=1428
+  _globals['_ACTORSERVICE']._serialized_end=1684
+  _globals['_ACTORRELAYSERVICE']._serialized_start=1686
+  _globals['_ACTORRELAYSERVICE']._serialized_end=1799
 # @@protoc_insertion_point(module_scope)

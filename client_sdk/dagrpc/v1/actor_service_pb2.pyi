@@ -50,20 +50,22 @@ class ActorWelcome(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., inline_limit: _Optional[int] = ...) -> None: ...
 
 class ActorCall(_message.Message):
-    __slots__ = ("call_id", "key", "name", "read", "arguments", "arguments_key")
+    __slots__ = ("call_id", "key", "name", "read", "arguments", "arguments_key", "on_loop")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     READ_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_KEY_FIELD_NUMBER: _ClassVar[int]
+    ON_LOOP_FIELD_NUMBER: _ClassVar[int]
     call_id: int
     key: str
     name: str
     read: bool
     arguments: _common_pb2.Payload
     arguments_key: str
-    def __init__(self, call_id: _Optional[int] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., read: _Optional[bool] = ..., arguments: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., arguments_key: _Optional[str] = ...) -> None: ...
+    on_loop: bool
+    def __init__(self, call_id: _Optional[int] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., read: _Optional[bool] = ..., arguments: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., arguments_key: _Optional[str] = ..., on_loop: _Optional[bool] = ...) -> None: ...
 
 class ActorReply(_message.Message):
     __slots__ = ("call_id", "value", "value_key", "failure", "no_actor", "kept_key")

@@ -131,3 +131,14 @@ def test_resources_that_are_offered_later_let_waiting_tasks_start() -> None:
     assert executed(worker.compute("x", resources={"GPU": 2})) == []
     assert executed(worker.send(events.ResourcesSet({"GPU": 1.0}))) == []
     assert executed(worker.send(events.ResourcesSet({"GPU": 2.0}))) == ["x"]
+
+
+def test_executors_can_be_offered_later_and_changed() -> None:
+    worker = Worker(nthreads=1)
+    worker.send(events.ExecutorOffered("io", 2))
+    assert executed(worker.send(*(worker.request(f"io{i}", executor="io") for i in range(5)))) == ["io0", "io1"]
+    assert executed(worker.send(events.ExecutorOffered("io", 4))) == ["io2", "io3"]
+    # What runs goes on, and no more begins until there is room.
+    worker.send(events.ExecutorOffered("io", 1))
+    assert executed(worker.finish("io0")) == executed(worker.finish("io1")) == executed(worker.finish("io2")) == []
+    assert executed(worker.finish("io3")) == ["io4"]

@@ -261,6 +261,15 @@ class ResourcesSet:
     stimulus: str = ""
 
 
+@record
+class ExecutorOffered:
+    """Tasks may ask for an executor of this name, which runs so many of them at once."""
+
+    executor: str
+    threads: int
+    stimulus: str = ""
+
+
 Event: TypeAlias = (
     ComputeRequested
     | KeysFreed
@@ -287,4 +296,5 @@ Event: TypeAlias = (
     | Resumed
     | Leaving
     | ResourcesSet
+    | ExecutorOffered
 )

@@ -133,9 +133,9 @@ def _validate_pools(state: WorkerState) -> None:
         _check(pool.short == len(short), "the count of short executions is wrong", pool.name, short)
         _check(abs(pool.short_seconds - sum(task.expected for task in short)) < 1e-6, "short work is wrong", pool.name)
         long = pool.handed_over - pool.short
-        _check(long <= pool.limit, "more tasks were handed over than there are threads", pool.name, occupying)
+        _check(long <= pool.most, "more tasks were handed over than there are threads", pool.name, occupying)
         ahead = state.config.lookahead_tasks * pool.limit if pool is state.default_pool else 0
-        _check(pool.handed_over <= max(pool.limit, long + ahead), "too much was handed over", pool.name, occupying)
+        _check(pool.handed_over <= max(pool.most, long + ahead), "too much was handed over", pool.name, occupying)
 
 
 def _validate_resources(state: WorkerState) -> None:

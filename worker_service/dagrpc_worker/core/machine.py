@@ -47,6 +47,7 @@ HANDLERS: Final[Mapping[type, Handler]] = {
     events.Resumed: execution.on_resumed,
     events.Leaving: execution.on_leaving,
     events.ResourcesSet: execution.on_resources_set,
+    events.ExecutorOffered: execution.on_executor_offered,
 }
 
 

@@ -196,12 +196,14 @@ class TaskState:
 class Pool:
     """One executor: its threads, what was handed over to it, and what waits for it."""
 
-    __slots__ = ("constrained", "handed_over", "limit", "name", "ready", "short", "short_seconds")
+    __slots__ = ("constrained", "handed_over", "limit", "most", "name", "ready", "short", "short_seconds")
 
     def __init__(self, name: str, limit: int) -> None:
         """Describe an executor of `limit` threads."""
         self.name = name
         self.limit = limit
+        self.most = limit
+        """The largest limit that it has had: what was handed over under it goes on."""
         self.handed_over = 0
         """Executions that were handed over and have neither ended nor seceded."""
         self.short = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from dagrpc._util import running
 if TYPE_CHECKING:
     from dagrpc_worker.execute.interrupts import Interruption
     from dagrpc_worker.execute.runner import Job, TaskRunner
+
+logger = logging.getLogger("dagrpc.worker")
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class TaskContext:
     """Why it is to be broken off, if it is."""
     escape: Callable[[], object] | None = None
     """What breaks it off, if that is not an exception in its thread."""
+    at_end: Callable[[], object] | None = None
+    """What is to be called when its function has ended, and before that is told."""
 
     @property
     def ended(self) -> bool:
@@ -62,6 +67,14 @@ class TaskContext:
     def rejoin(self) -> None:
         """Wait for a place in the pool that the task left."""
         self.runner.rejoin(self)
+
+    def call_at_end(self) -> None:
+        """Call what is to be called at the end."""
+        assert self.at_end is not None
+        try:
+            self.at_end()
+        except Exception:
+            logger.exception("What was to be done at the end of %s failed", self.key)
 
 
 current = running.current

@@ -61,6 +61,8 @@ class Job:
     annotations: str = ""
     timeout: float = 0.0
     """Seconds that it may run; 0: no limit."""
+    pool: Any = None
+    """The pool that it was given to; its name may mean another one by now."""
 
 
 class ActorHolder(Protocol):
@@ -124,6 +126,8 @@ class TaskRunner:
         self._prefix = f"dagrpc-task-{name}" if name else "dagrpc-task"
         self._default = ThreadPool(self._prefix, nthreads, self.work)
         self._pools: dict[str, Any] = {"": self._default}
+        self._former_pools: list[Any] = []
+        """Those whose names mean others by now: what they were given runs on, and they may come back."""
         # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
         self._queued: dict[tuple[str, int], Job] = {}
         self._executing: dict[tuple[str, int], TaskContext] = {}
@@ -145,6 +149,7 @@ class TaskRunner:
                 self._refuse(job)
                 return
             pool = self.add_pool(job.executor, self.work)
+        job.pool = pool
         pool.submit(job)
 
     def _refuse(self, job: Job) -> None:
@@ -156,7 +161,20 @@ class TaskRunner:
 
     def use_pool(self, name: str, pool: Any) -> None:
         """Have tasks that ask for a pool of this name, empty for those that ask for none, run in another one."""
+        former = self._pools.get(name)
+        if former is not None and former not in self._former_pools:
+            self._former_pools.append(former)
         self._pools[name] = pool
+
+    def own_pool(self, executor: Any) -> Any:
+        """Return the pool of this runner that is known under an executor; None if it is another's."""
+        pools = (*self._pools.values(), *self._former_pools)
+        return next((pool for pool in pools if pool.executor is executor), None)
+
+    def drop_pool(self, name: str) -> None:
+        """Have tasks that ask for a pool of this name fail from now on. What it was given already runs on."""
+        self._former_pools.append(self._pools.pop(name))
+        self._sizes.pop(name, None)
 
     def add_pool(self, name: str, work: Callable[[Any], None]) -> ThreadPool:
         """Return a new pool of threads. What runs in it that is a `Job` must be given to `work` of this runner."""
@@ -194,12 +212,16 @@ class TaskRunner:
         if context is None:
             return
         if replace and context.thread and not context.on_loop:
-            replace = bool(self._pools[context.job.executor].abandon(context.thread))
+            replace = bool(context.job.pool.abandon(context.thread))
         logger.warning(
             "Task %s was told that its time is up and goes on: its run is abandoned%s",
             key,
             ", and another thread takes its place" if replace else "",
         )
+
+    def pool(self, name: str) -> Any:
+        """Return the pool of a name; None if there is none."""
+        return self._pools.get(name)
 
     @property
     def pools(self) -> dict[str, ThreadPool]:
@@ -230,7 +252,7 @@ class TaskRunner:
     def close(self) -> None:
         """Take nothing more. Tasks that run are left to themselves."""
         self._queued.clear()
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._former_pools):
             pool.close()
 
     # --- in the task's thread ------------------------------------------------------------------------------------
@@ -277,6 +299,8 @@ class TaskRunner:
                 current.open = False
                 if current.interruption is not None:
                     interrupts.end(current.interruption)
+                if current.at_end is not None:
+                    current.call_at_end()
             if current.interruption is not None:
                 interrupts.check(current.interruption)
             if type(result) is CoroutineType:
@@ -339,6 +363,8 @@ class TaskRunner:
                 result = await coroutine
             finally:
                 context.open = False
+                if context.at_end is not None:
+                    context.call_at_end()
             if context.interruption is not None:
                 interrupts.check(context.interruption)
             # Measuring and encoding may take long, and may be anybody's code.
@@ -427,12 +453,12 @@ class TaskRunner:
         if context.on_loop:
             announce()
             return False
-        return bool(self._pools[context.job.executor].secede(announce))
+        return bool(context.job.pool.secede(announce))
 
     def rejoin(self, context: TaskContext) -> None:
         """Let a task's thread come back into its pool."""
         if not context.on_loop:
-            self._pools[context.job.executor].rejoin()
+            context.job.pool.rejoin()
 
 
 def _not_yet() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import CancelledError, Executor, Future, InvalidStateError, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from dagrpc.exceptions import TaskInterrupted
+from dagrpc_worker.core import events
 from dagrpc_worker.execute.context import get_context
 from dagrpc_worker.execute.executors import ThreadPool
 
@@ -20,6 +21,9 @@ DEFAULT = "default"
 """The name of the pool of tasks that ask for none."""
 OFFLOAD = "offload"
 """The name of a pool of one thread, for what shall not take a place in the default one."""
+
+ACTORS = "actor"
+"""The name of the pool of threads that runs the methods of actors; tasks can ask for it, too."""
 
 
 class ExecutorPool:
@@ -39,11 +43,11 @@ class ExecutorPool:
         self.name = name
         self.executor = executor
         self.size = size_of(executor)
-        self._work = work
+        self.work = work
 
     def submit(self, item: Any) -> None:
         """Queue an item."""
-        self.executor.submit(self._work, item)
+        self.executor.submit(self.work, item)
 
     def secede(self, announce: Callable[[], None]) -> bool:
         """Let others count on the calling thread's place. The executor's threads stay as many as they are."""
@@ -147,15 +151,68 @@ def by_name(executor: Any) -> dict[str, Executor]:
     )
 
 
+class Executors(MutableMapping[str, Executor]):
+    """The pools of a worker, by name. What a user puts in here is what tasks run in that ask for it from then on.
+
+    Parameters
+    ----------
+    runner : TaskRunner
+        Runs the tasks.
+    prefix : str
+        Begins the names of threads.
+    post : callable, optional
+        Takes an event that tells how many tasks at once runs what is put in here.
+    """
+
+    def __init__(
+        self, runner: TaskRunner, prefix: str, post: Callable[[events.ExecutorOffered], object] | None = None
+    ) -> None:
+        self._runner = runner
+        self._prefix = prefix
+        self._post = post
+
+    def __getitem__(self, name: str) -> Executor:
+        return self._runner.pools[name].executor
+
+    def __setitem__(self, name: str, executor: Executor) -> None:
+        by_name({name: executor})
+        wanted = "" if name == DEFAULT else name
+        pool = self._runner.own_pool(executor)
+        if pool is None:
+            pool = self._make(name, executor)
+        self._runner.use_pool(wanted, pool)
+        # As many tasks as the worker has threads run by default, whatever runs them.
+        if wanted and self._post is not None:
+            self._post(events.ExecutorOffered(name, pool.size))
+
+    def _make(self, name: str, executor: Executor) -> Any:
+        if isinstance(executor, ProcessPoolExecutor):
+            if name == ACTORS:
+                raise TypeError("The methods of actors need threads: they cannot run in a ProcessPoolExecutor")
+            return ProcessPool(f"{self._prefix}-{name}", executor, self._runner)
+        former = self._runner.pools.get(name)
+        # That of actors runs methods, too.
+        return ExecutorPool(name, executor, self._runner.work if former is None else former.work)
+
+    def __delitem__(self, name: str) -> None:
+        if name == DEFAULT:
+            raise ValueError("The default executor of a worker cannot be removed; put another one in its place")
+        self._runner.drop_pool(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runner.pools)
+
+    def __len__(self) -> int:
+        return len(self._runner.pools)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 def install(runner: TaskRunner, executor: Any, prefix: str) -> None:
     """Have a runner use the pools that a user brings."""
-    for name, each in by_name(executor).items():
-        pool: Any
-        if isinstance(each, ProcessPoolExecutor):
-            pool = ProcessPool(f"{prefix}-{name}", each, runner)
-        else:
-            pool = ExecutorPool(name, each, runner.work)
-        runner.use_pool("" if name == DEFAULT else name, pool)
+    executors = Executors(runner, prefix)
+    executors.update(by_name(executor))
     if OFFLOAD not in runner.pools:
         runner.add_pool(OFFLOAD, runner.work)
     if executor == OFFLOAD:

@@ -168,7 +168,7 @@ class _Caller:
                     logger.warning("The scheduler may not know what the arguments of %r refer to", name, exc_info=True)
             self._reply(self._encoded(call_id, f"{type(instance).__name__}.{name}", value, error))
 
-        host.start(instance, name, call.read, load, finish, slow_end=refers)
+        host.start(instance, name, call.read, load, finish, slow_end=refers, on_loop=call.on_loop)
 
     def _loader(self, call: pb.ActorCall) -> tuple[Callable[[], Arguments], bool]:
         """Return what decodes the arguments, where the method runs, and whether there are futures or actors in them."""

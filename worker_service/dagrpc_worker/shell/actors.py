@@ -17,15 +17,14 @@ from dagrpc._io.loop import get_loop
 from dagrpc._util.keys import decode_key
 from dagrpc_worker.execute import context as task_context
 from dagrpc_worker.execute.context import TaskContext
-from dagrpc_worker.execute.executors import PoolThread, ThreadPool
+from dagrpc_worker.execute.executors import ThreadPool
 from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.execute.users_executors import ACTORS as POOL
 
 if TYPE_CHECKING:
     from dagrpc._client.actor_calls import ActorCaller, CallState
     from dagrpc._io.channels import ChannelPool
 
-POOL = "actor"
-"""Name of the pool of threads that runs methods; tasks can be annotated with it, too."""
 NO_ACTOR: Any = object()
 """Stands for an actor that is not there."""
 _READING_THREADS = 4
@@ -42,6 +41,9 @@ Finish: TypeAlias = Callable[[Any, BaseException | None], None]
 class ActorContext(TaskContext):
     """The method of an actor that the calling code is part of."""
 
+    aside: ThreadPool | None = None
+    """Runs methods for which this one waits."""
+
     def secede(self) -> bool:
         """Do nothing: methods have threads of their own, and tasks do not wait for them."""
         return False
@@ -53,6 +55,19 @@ class ActorContext(TaskContext):
     def ended(self) -> bool:
         """Not known."""
         return False
+
+    def run_aside(self, call: ActorCall) -> None:
+        """Run another method while this one waits for it, in a thread that is there for such only."""
+        if self.aside is None:
+            self.aside = ThreadPool(f"{self.key}-aside", 1, ActorCall.run)
+        self.aside.submit(call)
+
+    def close(self) -> None:
+        """Do what is to be done at the end, and let the thread end that ran other methods."""
+        if self.at_end is not None:
+            self.call_at_end()
+        if self.aside is not None:
+            self.aside.close()
 
 
 class ActorCall:
@@ -80,8 +95,8 @@ class ActorCall:
 
     def run(self) -> None:
         """Call the method, in this thread. Never raises."""
-        context = copy_context()
-        context.run(task_context.current.set, self.host.context_of(self))
+        context, part = copy_context(), self.host.context_of(self)
+        context.run(task_context.current.set, part)
         try:
             value = context.run(self._call)
             if inspect.iscoroutine(value):
@@ -91,6 +106,8 @@ class ActorCall:
         except BaseException as error:
             context.run(self.finish, None, error)
             return
+        finally:
+            part.close()
         context.run(self.finish, value, None)
 
     def _call(self) -> Any:
@@ -101,12 +118,14 @@ class ActorCall:
         return found(*args, **kwargs)
 
     async def complete(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """Run a method that is a coroutine, or go on with the coroutine that it returned."""
+        """Run a method on the loop, or go on with the coroutine that it returned."""
         context = self.host.context_of(self)
         context.on_loop = True
         task_context.current.set(context)
         try:
-            value = await (self._call() if coroutine is None else coroutine)
+            value = self._call() if coroutine is None else coroutine
+            if inspect.isawaitable(value):
+                value = await value
         except BaseException as error:
             current = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and current is not None and current.cancelling():
@@ -115,6 +134,8 @@ class ActorCall:
             outcome: tuple[Any, BaseException | None] = (None, error)
         else:
             outcome = (value, None)
+        finally:
+            context.close()
         if type(outcome[0]) in _PLAIN_TYPES and not self.slow_end:
             self.finish(*outcome)
         else:
@@ -152,8 +173,10 @@ class ActorHost:
         """The actors by key as on the wire."""
         self.run_on_loop = run_on_loop
         self._runner = runner
-        self._pool = runner.add_pool(POOL, self._work)
-        self._reading = ThreadPool(f"{self._pool.name}-attributes", _READING_THREADS, ActorCall.run)
+        # A user may have brought one.
+        self._first_pool = runner.pool(POOL) or runner.add_pool(POOL, self._work)
+        self._first_pool.work = self._work
+        self._reading = ThreadPool(f"{self._first_pool.name}-attributes", _READING_THREADS, ActorCall.run)
         self._coroutine_functions: dict[tuple[type, str], bool] = {}
         self._channels = channels
         self._lock = threading.Lock()
@@ -165,6 +188,11 @@ class ActorHost:
             item.run()
         else:
             self._runner.work(item)
+
+    @property
+    def _pool(self) -> Any:
+        """What runs methods: the pool of that name, which users may replace."""
+        return self._runner.pool(POOL) or self._first_pool
 
     @property
     def address(self) -> str:
@@ -214,7 +242,15 @@ class ActorHost:
     # --- calling -------------------------------------------------------------------------------------------------
 
     def start(
-        self, instance: Any, name: str, read: bool, load: Load, finish: Finish, *, slow_end: bool = False
+        self,
+        instance: Any,
+        name: str,
+        read: bool,
+        load: Load,
+        finish: Finish,
+        *,
+        slow_end: bool = False,
+        on_loop: bool = False,
     ) -> None:
         """Have a method run, behind all that were started before. From any thread.
 
@@ -232,11 +268,13 @@ class ActorHost:
             Takes what comes of it.
         slow_end : bool
             Whether `finish` must not be called on the event loop.
+        on_loop : bool
+            Whether the method is to run on the event loop, be it a coroutine or not.
         """
         call = ActorCall(self, instance, name, read, load, finish, slow_end)
         if read:
             self._reading.submit(call)
-        elif self._is_coroutine_function(type(instance), name):
+        elif on_loop or self._is_coroutine_function(type(instance), name):
             self.run_on_loop(call.complete())
         else:
             self._pool.submit(call)
@@ -259,13 +297,19 @@ class ActorHost:
         def load() -> Arguments:
             return args, kwargs
 
-        thread = threading.current_thread()
-        is_coroutine = self._is_coroutine_function(type(instance), state.name)
-        if isinstance(thread, PoolThread) and thread.pool is self._pool and not state.read and not is_coroutine:
-            # One actor calls another, or itself: the thread that would run the method is this one.
-            ActorCall(self, instance, state.name, False, load, finish).run()
+        if state.read or state.on_loop or self._is_coroutine_function(type(instance), state.name):
+            self.start(instance, state.name, state.read, load, finish, on_loop=state.on_loop)
+            return
+        call = ActorCall(self, instance, state.name, False, load, finish)
+        part = task_context.current.get()
+        if not isinstance(part, ActorContext) or part.on_loop:
+            self._pool.submit(call)
+        elif get_loop().inside:
+            # A coroutine for which a method waits, in the thread that would run this one.
+            part.run_aside(call)
         else:
-            self.start(instance, state.name, state.read, load, finish)
+            # One actor calls another, or itself: the thread that would run the method is this one.
+            call.run()
 
     @property
     def caller(self) -> ActorCaller:

@@ -64,7 +64,7 @@ class ForTasks:
             if self._workers_client is None:
                 self._workers_client = WorkersClient(self.scheduler_address, self.security)
         client = self._workers_client.get(timeout)
-        self.log_event("worker-get-client", {"worker": self.address, "timeout": timeout, "client": client.id})
+        self.log_event("worker-get-client", {"timeout": timeout, "client": client.id})
         return client
 
     async def _close_client(self) -> None:
@@ -79,11 +79,14 @@ class ForTasks:
         topic : str, or a list, tuple or set of str
             The topic, or several.
         msg : plain data
-            None, booleans, numbers, text, bytes, and lists, tuples and dicts of those.
+            None, booleans, numbers, text, bytes, and lists, tuples and dicts of those. To a dict the worker's address
+            is added, as ``worker``.
 
         Raises
         ------
         TypeError
             If the message is something else.
         """
+        if isinstance(msg, dict):
+            msg = {**msg, "worker": self.address}
         self._link.post(event_service_pb2.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))

@@ -414,9 +414,9 @@ class WorkerService(ForTasks):
         return self._core.view
 
     @property
-    def executors(self) -> dict[str, Any]:
-        """The pools of threads that run tasks, by name."""
-        return {name: pool.executor for name, pool in self._runner.pools.items()}
+    def executors(self) -> users_executors.Executors:
+        """The pools of threads that run tasks, by name. Plugins may add theirs."""
+        return users_executors.Executors(self._runner, self.name, self._inbox.post)
 
     def set_resources(self, resources: Mapping[str, float]) -> None:
         """Offer other amounts of resources. On the loop."""

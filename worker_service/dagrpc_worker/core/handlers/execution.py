@@ -13,6 +13,7 @@ from dagrpc_worker.core.events import (
     ExecuteRescheduled,
     ExecuteSkipped,
     ExecuteSucceeded,
+    ExecutorOffered,
     Leaving,
     Paused,
     ResourcesSet,
@@ -29,7 +30,7 @@ from dagrpc_worker.core.instructions import (
     ReportStealAnswer,
 )
 from dagrpc_worker.core.model import NO_RUN, READY, TaskState, WorkerState
-from dagrpc_worker.core.ready import end_execution, learn_duration, leave_pool
+from dagrpc_worker.core.ready import end_execution, learn_duration, leave_pool, pool_of
 
 
 def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
@@ -169,3 +170,10 @@ def on_leaving(state: WorkerState, event: Leaving) -> None:
 def on_resources_set(state: WorkerState, event: ResourcesSet) -> None:
     """Offer other amounts of resources; what waits for them may start."""
     state.resources.offer(event.resources)
+
+
+def on_executor_offered(state: WorkerState, event: ExecutorOffered) -> None:
+    """Note how much an executor runs at once; what waits for it may start. What it runs already goes on."""
+    pool = pool_of(state, event.executor)
+    pool.limit = event.threads
+    pool.most = max(pool.most, event.threads)
