@@ -30,7 +30,7 @@ def test_output_is_there_before_the_result(forwarding: Any) -> None:
         (no_newline_at_the_end, "first\nsecond"),
     ):
         seen = Recorder(sys.stdout)
-        sys.stdout = seen  # type: ignore[assignment]
+        sys.stdout = seen
         try:
             forwarding.submit(task, pure=False).result(timeout=60)
         finally:
