@@ -261,9 +261,11 @@ DEFAULTS: dict[str, Any] = {
     "nanny.environ": {},
     # How long a worker process may take to join.
     "nanny.start-timeout": 60.0,
-    # A worker that ended by itself so many times within the window is not started again.
+    # How many times in a row a worker may end by itself before it was of any use, until its nanny gives it up: before
+    # it has joined the cluster, or less than `restart-window` after that without having been given anything to do. What
+    # tasks do to it does not count, nor do other people's signals.
     "nanny.max-restarts": 5,
-    "nanny.restart-window": 60.0,
+    "nanny.restart-window": 10.0,
     # Of each graph, how many of the functions and cells that submitted it the scheduler is told; how many graphs it
     # remembers them of; which modules (with what is in them) and files (patterns) are passed over.
     "diagnostics.computations.nframes": 0,

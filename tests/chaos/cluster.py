@@ -29,7 +29,6 @@ SETTINGS = {
     "DAGRPC_SCHEDULER__WORKER_TTL": "12",
     # Longer than any cut. What clients had that are killed stays for so long, and is waited for at the end.
     "DAGRPC_SCHEDULER__SESSION_GRACE": "10",
-    "DAGRPC_NANNY__MAX_RESTARTS": "1000000",
 }
 
 

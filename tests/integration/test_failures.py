@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import dask
 import numpy as np
 import pytest
 
@@ -44,11 +43,7 @@ def wait_until(condition: Any, seconds: float = 60.0) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    # Its workers are killed more often than by a fault that a nanny would give up for.
-    with (
-        dask.config.set({"dagrpc.nanny.max-restarts": 1_000}),
-        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50) as cluster,
-    ):
+    with LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50) as cluster:
         yield cluster
 
 

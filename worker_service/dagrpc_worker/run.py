@@ -74,7 +74,7 @@ async def run_worker(
     on_made : callable
         Called with the worker before it starts.
     report : callable
-        Told how the worker is: ``{"status": "connecting" | "running" | "failed" | "closed", ...}``.
+        Told how the worker is: ``{"status": "connecting" | "running" | "working" | "failed" | "closed", ...}``.
     """
     adopt_running_loop()
     signalled = False
@@ -85,6 +85,7 @@ async def run_worker(
         report({"status": "failed", "name": options.name, "error": str(error)})
         return ExitCode.BAD_SETTINGS
     running.own_process(Worker.of(worker))
+    worker.to_nanny.tell = report
 
     def stop(how: Callable[[str], None]) -> Callable[[str], None]:
         def begin(reason: str) -> None:
@@ -110,16 +111,6 @@ async def run_worker(
             return ExitCode.BAD_SETTINGS
         # It has an address as soon as it listens; what it lacks then is a scheduler.
         return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
-    if not worker.closed:
-        report(
-            {
-                "status": "running",
-                "address": worker.address,
-                "name": worker.name,
-                "directory": worker.local_directory,
-                "scheduler": worker.scheduler_address,
-            }
-        )
     end = await worker.finished()
     report({"status": "closed", "name": worker.name, "reason": end.reason})
     return SIGNALLED if signalled else _CODES[end.kind]

@@ -17,6 +17,7 @@ from dagrpc_worker.nanny.core import (
     RestartWanted,
     SetTimer,
     Spawn,
+    SpawnFailed,
     StartWanted,
     Status,
     StopWanted,
@@ -31,7 +32,7 @@ class Nanny:
     """A core with a clock that the test sets; keeps the effects, the logged ones apart."""
 
     def __init__(self, max_restarts: int = 3) -> None:
-        self.core = NannyCore(start_timeout=60.0, max_restarts=max_restarts, restart_window=60.0)
+        self.core = NannyCore(start_timeout=60.0, max_restarts=max_restarts, proving_time=10.0)
         self.now = 1000.0
         self.log: list[str] = []
 
@@ -50,6 +51,7 @@ class Nanny:
 
 
 RUNNING = Reported("running", "127.0.0.1:1", "w")
+WORKING = Reported("working")
 
 
 @pytest.fixture
@@ -75,29 +77,125 @@ def test_a_worker_that_dies_is_started_again_at_once(nanny: Nanny) -> None:
     assert nanny.core.address == ""
 
 
-def test_one_that_dies_again_and_again_is_given_up() -> None:
+def crash_loop(nanny: Nanny, *life: Event) -> list[float]:
+    """Have processes live like this, one after the other, until the nanny gives up; return its pauses."""
+    pauses: list[float] = []
+    for _ in range(100):
+        effects = nanny(*life)
+        if nanny.core.status is Status.FAILED:
+            return pauses
+        generation = nanny.core.generation
+        pauses += [effect.delay for effect in effects if isinstance(effect, SetTimer) and effect.timer is Timer.SPAWN]
+        nanny(TimerRang(Timer.SPAWN, generation))
+    raise AssertionError("it does not give up")
+
+
+CRASH_LOOPS: dict[str, tuple[Event, ...]] = {
+    "never joins": (Reported("connecting"), Exited(1)),
+    "never joins, by a signal of its own": (Exited(-11),),
+    "joins and ends": (RUNNING, Exited(1)),
+    "too little memory to begin with": (MemoryExceeded(2, 1), Exited(-9)),
+    "too little memory for anything": (RUNNING, MemoryExceeded(2, 1), Exited(-9)),
+    "too little memory of the machine": (Exited(-9, "the kernel has counted one"),),
+}
+
+
+@pytest.mark.parametrize("life", CRASH_LOOPS.values(), ids=CRASH_LOOPS)
+def test_one_that_ends_again_and_again_without_having_been_of_use_is_given_up(life: tuple[Event, ...]) -> None:
     nanny = Nanny(max_restarts=3)
-    nanny(StartWanted(), RUNNING)
-    assert Spawn(2) in nanny(Exited(1))
-    for pause in (0.5, 1.0):
-        assert nanny(Exited(1)) == [SetTimer(Timer.SPAWN, nanny.core.generation, pause)]
-        assert nanny.core.status is Status.STARTING
-        assert Spawn(nanny.core.generation + 1) in nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
-    assert nanny(Exited(1)) == []
-    assert nanny.core.status is Status.FAILED
-    assert "4 times within 60 s" in nanny.core.error
+    nanny(StartWanted())
+    assert crash_loop(nanny, *life) == [0.5, 1.0]
+    assert "4 times in a row" in nanny.core.error
     # Somebody who knows better can try again, from a clean slate.
     assert Spawn(5) in nanny(StartWanted())
     assert Spawn(6) in nanny(Exited(1))
 
 
-def test_deaths_far_apart_do_not_add_up() -> None:
-    nanny = Nanny(max_restarts=1)
-    nanny(StartWanted(), RUNNING)
+NOT_TO_BLAME: dict[str, tuple[Event, ...]] = {
+    "a task ends it": (RUNNING, WORKING, Exited(1)),
+    "a task ends it as soon as it joins": (WORKING, Exited(1)),
+    "a task crashes it": (RUNNING, WORKING, Exited(-11)),
+    "a task takes too much memory": (RUNNING, WORKING, MemoryExceeded(2, 1), Exited(-9)),
+    "a task takes all memory of the machine": (RUNNING, WORKING, Exited(-9, "the kernel has counted one")),
+    "a bug": (RUNNING, WORKING, Exited(ExitCode.BUG)),
+}
+
+
+@pytest.mark.parametrize("life", NOT_TO_BLAME.values(), ids=NOT_TO_BLAME)
+def test_one_that_has_worked_is_started_again_at_once_as_often_as_it_takes(life: tuple[Event, ...]) -> None:
+    nanny = Nanny(max_restarts=0)
+    nanny(StartWanted())
+    for generation in range(2, 50):
+        assert Spawn(generation) in nanny(*life)
+
+
+@pytest.mark.parametrize("code", [-9, -15, -2, 128 + 15])
+def test_what_others_do_to_it_is_no_reason_to_give_up(code: int) -> None:
+    nanny = Nanny(max_restarts=0)
+    nanny(StartWanted())
+    for generation in range(1, 50):
+        nanny(Exited(code))
+        nanny(TimerRang(Timer.SPAWN, generation))
+        assert nanny.core.status is Status.STARTING
+        assert nanny.core.generation == generation + 1
+    # Nor do these ends count once there are others.
+    nanny(RUNNING, WORKING, Exited(1))
+    assert nanny.core.status is Status.STARTING
+
+
+def test_one_that_was_there_for_a_while_has_proved_itself() -> None:
+    nanny = Nanny(max_restarts=0)
+    nanny(StartWanted())
+    for generation in range(2, 12):
+        nanny(RUNNING)
+        nanny.now += 10.0
+        assert Spawn(generation) in nanny(Exited(-11))
+    nanny(RUNNING)
+    nanny.now += 9.0
+    nanny(Exited(-11))
+    assert nanny.core.status is Status.FAILED
+
+
+def test_a_crash_loop_is_over_once_a_worker_has_worked() -> None:
+    nanny = Nanny(max_restarts=3)
+    nanny(StartWanted())
     for _ in range(10):
-        assert any(isinstance(effect, Spawn) for effect in nanny(Exited(-11)))
-        nanny.now += 61.0
-    assert nanny.core.restarts == 10
+        for _ in range(3):
+            nanny(Exited(1))
+            nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
+        generation = nanny.core.generation
+        assert Spawn(generation + 1) in nanny(RUNNING, WORKING, Exited(1))
+
+
+def test_what_comes_too_late_to_be_of_this_process_does_not_prove_the_next() -> None:
+    nanny = Nanny(max_restarts=0)
+    nanny(StartWanted(), RUNNING, WORKING, Exited(1))
+    nanny(Exited(1))
+    assert nanny.core.status is Status.FAILED
+
+
+def test_a_machine_that_cannot_start_processes_is_given_time() -> None:
+    nanny = Nanny(max_restarts=2)
+    nanny(StartWanted(), RUNNING, WORKING)
+    nanny(Exited(1))
+    for pause in (0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
+        assert nanny(SpawnFailed("no memory")) == [SetTimer(Timer.SPAWN, nanny.core.generation, pause)]
+        assert nanny.core.status is Status.STARTING
+        nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
+    assert "no memory" in nanny.log[-1]
+    nanny(RUNNING)
+    assert nanny.core.status is Status.RUNNING
+
+
+def test_a_machine_that_could_not_start_any_process_is_given_up() -> None:
+    nanny = Nanny(max_restarts=2)
+    nanny(StartWanted())
+    crash_loop(nanny, SpawnFailed("no memory"))
+    assert nanny.core.error == "no process can be started: no memory"
+    nanny(StartWanted())
+    nanny(StopWanted(5.0, ""))
+    nanny(SpawnFailed("no memory"))
+    assert nanny.core.status is Status.STOPPED
 
 
 def test_a_worker_that_closed_for_good_takes_the_nanny_with_it(nanny: Nanny) -> None:
@@ -122,8 +220,22 @@ def test_a_lost_scheduler_is_looked_for_with_patience(nanny: Nanny) -> None:
     assert any(isinstance(effect, Spawn) for effect in nanny(Exited(ExitCode.LOST_SCHEDULER)))
 
 
+@pytest.mark.parametrize("code", [ExitCode.REFUSED, ExitCode.BAD_SETTINGS])
+def test_a_name_or_port_of_one_that_worked_is_waited_for(nanny: Nanny, code: ExitCode) -> None:
+    nanny(WORKING, Exited(-9))
+    for _ in range(3):
+        nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code))
+        assert nanny.core.status is Status.STARTING
+        nanny(TimerRang(Timer.SPAWN, nanny.core.generation))
+    nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code))
+    assert nanny.core.status is Status.FAILED
+    assert "a worker named 'w' is there" in nanny.core.error
+
+
 @pytest.mark.parametrize("code", [ExitCode.REFUSED, ExitCode.NO_SCHEDULER, ExitCode.BAD_SETTINGS])
-def test_what_a_restart_cannot_mend_is_given_up_with_the_reason(nanny: Nanny, code: ExitCode) -> None:
+def test_what_a_restart_cannot_mend_is_given_up_with_the_reason(code: ExitCode) -> None:
+    nanny = Nanny()
+    nanny(StartWanted())
     assert nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code)) == []
     assert nanny.core.status is Status.FAILED
     assert "a worker named 'w' is there" in nanny.core.error

@@ -1,8 +1,13 @@
 """What a nanny decides: whether there should be a worker process, and what to do about the difference.
 
-Rule 1: a process that ends although it should run is started again, unless it says that this is no use.
+Rule 1: a process that ends although it should run is started again, at once.
 Rule 2: a process that was asked to end and does not is killed.
-Rule 3: after too many unwanted ends within a while the nanny gives up, visibly.
+Rule 3: processes that end one after the other without having been of use are a crash loop: the next one waits for
+longer and longer, and when too many of them ended by themselves the nanny gives up, visibly. So it does at once if its
+first worker says that another would fare no better. It does not give up a worker that has worked.
+
+A process was of use if it was given something to do, or was part of the cluster for a while. What a task does to its
+worker is for the scheduler to judge: it suspects the task, and gives it up in the end.
 
 Pure: what happened comes in, with the time; what is to be done goes out.
 """
@@ -15,7 +20,7 @@ from typing import TypeAlias
 
 from dagrpc._util.records import record
 from dagrpc_worker.exits import ExitCode, describe_exit
-from dagrpc_worker.nanny.ends import Cause, ProcessEnd, by_itself, memory_text
+from dagrpc_worker.nanny.ends import Cause, ProcessEnd, by_itself, memory_text, was_done_to_it
 
 
 class Status(enum.Enum):
@@ -64,7 +69,7 @@ class Reported:
     """The process said something about itself."""
 
     status: str
-    """``connecting``, ``running``, ``failed`` or ``closed``."""
+    """``connecting``, ``running``, ``failed`` or ``closed``; or ``working``: it was given something to do."""
     address: str = ""
     name: str = ""
     error: str = ""
@@ -96,6 +101,13 @@ class Exited:
 
 
 @record
+class SpawnFailed:
+    """The system could not start a process."""
+
+    error: str
+
+
+@record
 class TimerRang:
     """A timer is over."""
 
@@ -103,7 +115,9 @@ class TimerRang:
     generation: int
 
 
-Event: TypeAlias = StartWanted | StopWanted | RestartWanted | Reported | MemoryExceeded | Exited | TimerRang
+Event: TypeAlias = (
+    StartWanted | StopWanted | RestartWanted | Reported | MemoryExceeded | Exited | SpawnFailed | TimerRang
+)
 
 
 # --- what is to be done ------------------------------------------------------------------------------------------
@@ -164,7 +178,8 @@ class CloseNanny:
 
 Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny
 
-_USELESS_TO_RESTART = (ExitCode.BAD_SETTINGS, ExitCode.NO_SCHEDULER, ExitCode.REFUSED)
+_NO_BETTER_AT_FIRST = (ExitCode.BAD_SETTINGS, ExitCode.REFUSED)
+"""What another process would say, too, unless one has worked: then a port or a name is free again in a moment."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _LEAVE_TIMEOUT = 10.0
 _ENDS_KEPT = 16
@@ -178,15 +193,16 @@ class NannyCore:
     start_timeout : float
         Seconds within which a new process has to show signs of life.
     max_restarts : int
-        How many unwanted ends there may be ...
-    restart_window : float
-        ... within so many seconds.
+        How many processes in a row may end by themselves without having been of use.
+    proving_time : float
+        Seconds after which a process was of use that has been part of the cluster for so long, even if it was given
+        nothing to do.
     """
 
-    def __init__(self, start_timeout: float, max_restarts: int, restart_window: float) -> None:
+    def __init__(self, start_timeout: float, max_restarts: int, proving_time: float) -> None:
         self._start_timeout = start_timeout
         self._max_restarts = max_restarts
-        self._restart_window = restart_window
+        self._proving_time = proving_time
         self._wanted = False
         self._alive = False
         self._heard_of = False
@@ -194,7 +210,16 @@ class NannyCore:
         self._draining = False
         self._killed: tuple[Cause, str] | None = None
         """Why it was killed by us."""
-        self._unwanted_ends: deque[float] = deque()
+        self._joined_at: float | None = None
+        """When it became part of the cluster."""
+        self._worked = False
+        """Whether it was given something to do."""
+        self._proven = False
+        """Whether any process of this nanny's ever joined the cluster."""
+        self._fruitless = 0
+        """How many processes ended in a row without having been of use."""
+        self._failures = 0
+        """How many of these ended by themselves."""
         self._losses = 0
         self.status = Status.STOPPED
         self.generation = 0
@@ -222,11 +247,13 @@ class NannyCore:
                     return self._end(grace, reason)
                 return self._start()
             case Reported():
-                return self._report(event)
+                return self._report(event, now)
             case MemoryExceeded():
                 return self._kill_for_memory(event)
             case Exited():
                 return self._exit(event, now)
+            case SpawnFailed(error):
+                return self._spawn_failed(error)
             case TimerRang(timer, generation) if generation == self.generation:
                 return self._ring(timer)
             case TimerRang():
@@ -236,13 +263,14 @@ class NannyCore:
         self._wanted = True
         if self._alive or self.status is Status.STARTING:
             return []
-        self._unwanted_ends.clear()
+        self._fruitless = self._failures = 0
         return self._spawn()
 
     def _spawn(self) -> list[Effect]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
         self._alive, self._heard_of, self._leaving, self._draining, self._killed = True, False, False, False, None
+        self._joined_at, self._worked = None, False
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
     def _end(self, grace: float, reason: str, drain: bool = False) -> list[Effect]:
@@ -261,15 +289,18 @@ class NannyCore:
             SetTimer(Timer.KILL, self.generation, grace),
         ]
 
-    def _report(self, report: Reported) -> list[Effect]:
+    def _report(self, report: Reported, now: float) -> list[Effect]:
         # It lives; how long it may look for the scheduler is its own affair.
         self._heard_of = True
         if report.error:
             self.error = report.error
         if report.name:
             self.name = report.name
-        if report.status == "running" and self.status is Status.STARTING:
+        if report.status == "working":
+            self._worked = True
+        elif report.status == "running" and self.status is Status.STARTING:
             self.status, self.address, self._losses = Status.RUNNING, report.address, 0
+            self._joined_at, self._proven = now, True
         elif report.status == "closed" and not self._leaving:
             # It has nothing left to do, but threads of the user's may keep it from ending.
             self._leaving = True
@@ -322,20 +353,39 @@ class NannyCore:
         if code == ExitCode.CLOSED:
             self._wanted, self.status = False, Status.STOPPED
             return [Log("the worker closed for good"), CloseNanny()]
-        if code in _USELESS_TO_RESTART:
-            return self._give_up(f"the worker process ended: {end.reason}", end)
+        if code == ExitCode.NO_SCHEDULER or (code in _NO_BETTER_AT_FIRST and not self._proven):
+            return self._give_up(f"the worker process ended: {end.reason}", end.log_text())
         if code == ExitCode.LOST_SCHEDULER:
             self._losses += 1
             return self._spawn_later(f"restarting the worker, which lost its scheduler ({code})", self._losses)
-        ends = self._unwanted_ends
-        ends.append(now)
-        while ends[0] < now - self._restart_window:
-            ends.popleft()
-        if len(ends) > self._max_restarts:
-            times = f"{len(ends)} times within {self._restart_window:g} s"
-            return self._give_up(f"the worker process ended unexpectedly {times}, at last: {end.reason}", end)
+        return self._start_again(end, self._was_of_use(now))
+
+    def _was_of_use(self, now: float) -> bool:
+        return self._worked or (self._joined_at is not None and now - self._joined_at >= self._proving_time)
+
+    def _start_again(self, end: ProcessEnd, was_of_use: bool) -> list[Effect]:
+        """Start the next process: at once, unless this is a crash loop."""
+        if was_of_use:
+            self._fruitless = self._failures = 0
+        else:
+            self._fruitless += 1
+            self._failures += not was_done_to_it(end)
+        if self._failures > self._max_restarts:
+            times = f"{self._failures} times in a row before it was of any use"
+            return self._give_up(f"the worker process ended {times}, at last: {end.reason}", end.log_text())
         message = f"restarting the worker process, which ended unexpectedly: {end.reason}"
-        return self._spawn_later(message, len(ends))
+        return self._spawn_later(message, self._fruitless)
+
+    def _spawn_failed(self, error: str) -> list[Effect]:
+        """Try again. A machine that is short of something lets others end, and then has it."""
+        self._alive = False
+        if not self._wanted:
+            self.status = Status.STOPPED
+            return []
+        self._fruitless += 1
+        if self._fruitless > self._max_restarts and not self._proven:
+            return self._give_up(f"no process can be started: {error}")
+        return self._spawn_later(f"no process can be started: {error}; trying again", self._fruitless + 1)
 
     def _spawn_later(self, message: str, times: int) -> list[Effect]:
         """Start the next process: the first at once, those that follow closely after growing pauses."""
@@ -343,11 +393,11 @@ class NannyCore:
         if times <= 1:
             return [Log(message, bad=True), *self._spawn()]
         self.status = Status.STARTING
-        pause = min(_FIRST_PAUSE * 2 ** (times - 2), _LONGEST_PAUSE)
+        pause = min(_FIRST_PAUSE * 2.0 ** min(times - 2, 10), _LONGEST_PAUSE)
         return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
 
-    def _give_up(self, why: str, end: ProcessEnd) -> list[Effect]:
+    def _give_up(self, why: str, log: str = "") -> list[Effect]:
         self._wanted, self.status = False, Status.FAILED
         # What it said itself tells more than its log.
-        self.error = f"{why}; {self.error}" if self.error else why + end.log_text()
+        self.error = f"{why}; {self.error}" if self.error else why + log
         return [Log(f"giving up: {self.error}", bad=True)]

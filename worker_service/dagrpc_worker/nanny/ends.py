@@ -90,3 +90,26 @@ it had used 1.0 MiB')
     if oom_evidence:
         return Cause.OUT_OF_MEMORY, f"{words}, probably by the kernel for want of memory ({oom_evidence}){memory}"
     return Cause.SIGNAL, f"{words}, which its nanny did not send{memory}"
+
+
+_CRASHES = {
+    -number
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS")
+    if (number := getattr(signal, name, None)) is not None
+}
+"""Signals that a process brings upon itself."""
+_ASKED = 128 + signal.SIGTERM
+"""Exit code of a worker that somebody else than its nanny asked to leave."""
+
+
+def was_done_to_it(end: ProcessEnd) -> bool:
+    """Return whether somebody else ended the process, so that it says nothing about the next one.
+
+    Examples
+    --------
+    >>> was_done_to_it(ProcessEnd("", -9, Cause.SIGNAL, "killed by SIGKILL"))
+    True
+    >>> was_done_to_it(ProcessEnd("", -11, Cause.SIGNAL, "killed by SIGSEGV"))
+    False
+    """
+    return end.code == _ASKED or (end.cause is Cause.SIGNAL and end.code not in _CRASHES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import uuid
 import weakref
@@ -121,7 +120,7 @@ class NannyService:
         self._core = NannyCore(
             config.get_seconds("nanny.start-timeout") or 60.0,
             int(config.get("nanny.max-restarts")),
-            config.get_seconds("nanny.restart-window") or 60.0,
+            config.get_seconds("nanny.restart-window") or 0.0,
         )
         self.env = dict(options.environ)
         """Variables of the worker processes that are yet to be started."""
@@ -426,8 +425,7 @@ class NannyService:
             try:
                 process = WorkerProcess(settings, self.env)
             except OSError as error:
-                logger.error("Nanny at %s cannot start a process: %s", self.address, error)
-                self._loop.call_soon(self._heard, generation, {"exit_code": os.EX_OSERR})
+                self._loop.call_soon(self._handle, core.SpawnFailed(str(error)))
                 return
         self._process = process
         self._watch.begin(process.pid)

@@ -38,6 +38,7 @@ class ControlServicer:
 
     async def run(self, request: worker_service_pb2.RunRequest) -> worker_service_pb2.RunResponse:
         """Run a function."""
+        self._worker.to_nanny.at_work()
         injected = self._injected()
         if request.no_wait:
             spawn(self._run_detached(request.function), self._detached)

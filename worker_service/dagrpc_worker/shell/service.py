@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from dagrpc._util.keys import decode_key
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
+from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.data import memory
@@ -62,6 +63,7 @@ from dagrpc_worker.shell.plugins import HOST_SERVICE
 from dagrpc_worker.shell.scheduler_file import scheduler_address
 from dagrpc_worker.shell.shuffle_outbox import SHUFFLE_SERVICE
 from dagrpc_worker.shell.shuffles import Shuffles
+from dagrpc_worker.shell.to_nanny import ToNanny
 from dagrpc_worker.shell.translate_in import CommandReader
 from dagrpc_worker.shell.translate_out import GoodbyeReport
 from dagrpc_worker.shell.worker_plugins import WorkerPlugins
@@ -76,7 +78,6 @@ logger = logging.getLogger("dagrpc.worker")
 
 _FINISH_TIMEOUT = 2.0
 _GRACE = 0.5
-_PURGE_DELAY = 1.0
 
 
 class WorkerService(ForTasks):
@@ -135,6 +136,7 @@ class WorkerService(ForTasks):
         self._end: End | None = None
         self._finished = asyncio.Event()
         self.joined = False
+        self.to_nanny = ToNanny()
         self._starting: asyncio.Task[None] | None = None
         self._cleanup = AsyncExitStack()
         """What is to be stopped, last started first."""
@@ -193,7 +195,7 @@ class WorkerService(ForTasks):
         except BaseException:
             await self._cleanup.aclose()
             raise
-        self._background(partial(self._purge, workspace))
+        self._background(workspace.purge_later)
         self._background(partial(extras.live_out, self))
 
     def _hold_data(self) -> None:
@@ -225,9 +227,7 @@ class WorkerService(ForTasks):
     async def _serve(self) -> None:
         """Start the server, whose port is part of the worker's address."""
         options = self.options
-        self._data_servicer = DataServicer(
-            self.data, lambda found: self._inbox.take(found), options.transfer_limit() if self.memory_limit else 0
-        )
+        self._data_servicer = DataServicer(self.data, self._take, options.transfer_limit() if self.memory_limit else 0)
         control = ControlServicer(self)
         self._cleanup.push_async_callback(control.close)
         server = Server(
@@ -300,14 +300,11 @@ class WorkerService(ForTasks):
         )
         self.shuffles = Shuffles(self, channels, self._link)
         self._commands = CommandReader(self._shared, self._on_close_command, self.shuffles.end)
-        stops = (channels.close, self.actor_host.close, self._link.close, self._cancel_tasks)
+        stops = (channels.close, self.actor_host.close, self._link.close, partial(cancel_all, self._tasks))
         for stop in (*stops, gatherer.close, self.shuffles.close):
             self._cleanup.push_async_callback(stop)
         for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
             self._cleanup.callback(halt)
-
-    async def _cancel_tasks(self) -> None:
-        await cancel_all(self._tasks)
 
     async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
         """Join the cluster and begin to take commands."""
@@ -317,6 +314,7 @@ class WorkerService(ForTasks):
         self._runner.recorder.follow(welcome.recording)
         self.shuffles.registered(welcome.last_shuffle_run)
         self.joined = True
+        self.to_nanny.joined(self)
         spawn(self._hold_session(), self._tasks)
         self._background(self._heartbeats, again=True)
         self._background(self._watch_memory, again=True)
@@ -334,13 +332,19 @@ class WorkerService(ForTasks):
         """Take commands until the session ends; without it, the worker is of no use."""
         try:
             homecoming = WorkerHomecoming(self, self._link, self._shared, self._inbox.take)
-            await self._link.run(lambda message: self._inbox.take(self._commands.read(message)), homecoming)
+            await self._link.run(lambda message: self._take(self._commands.read(message)), homecoming)
         except (CommClosedError, DagrpcError, TimeoutError) as error:
             # Another process in its place may do better, but that is not to go on for ever.
             kind = EndKind.CUT_OFF if isinstance(error, LimitReachedError) else EndKind.LOST
             self._begin_close(kind, str(error))
         except Exception as error:
             self._on_bug(error)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        """Give the core what others want of the worker."""
+        if events:
+            self.to_nanny.at_work()
+        self._inbox.take(events)
 
     async def _heartbeats(self) -> None:
         assert self._link.client is not None
@@ -351,10 +355,6 @@ class WorkerService(ForTasks):
         sample = Metrics(self).sample
         self.heartbeat = Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own)
         await self.heartbeat.run()
-
-    async def _purge(self, workspace: Workspace) -> None:
-        await asyncio.sleep(_PURGE_DELAY)
-        await asyncio.to_thread(workspace.purge_stale)
 
     def _background(self, work: Callable[[], Coroutine[Any, Any, None]], again: bool = False) -> None:
         """Start what goes on beside the session."""
@@ -488,7 +488,8 @@ class WorkerService(ForTasks):
             if self._starting is not None:
                 self._starting.cancel()
                 await asyncio.wait([self._starting])
-            if self.joined and end.kind not in (EndKind.LOST, EndKind.CUT_OFF):
+            # Of a bug, as of a crash, what it has to run may be the cause: that is suspected only if it says nothing.
+            if self.joined and end.kind in (EndKind.CLOSED, EndKind.RESTART):
                 self._link.send([GoodbyeReport(end.reason)])
                 await self._link.finish(_FINISH_TIMEOUT)
             await self._cleanup.aclose()

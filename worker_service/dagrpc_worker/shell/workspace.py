@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import logging
 import os
@@ -17,6 +18,7 @@ logger = logging.getLogger("dagrpc.worker")
 
 _SPACE = "dagrpc-worker-space"
 _LOCK_SUFFIX = ".lock"
+_PURGE_DELAY = 1.0
 
 
 def shared_directory(local_directory: str = "") -> Path:
@@ -80,6 +82,11 @@ class Workspace:
             os.close(lock)
             count += 1
         return count
+
+    async def purge_later(self) -> None:
+        """Do so once there is time for it."""
+        await asyncio.sleep(_PURGE_DELAY)
+        await asyncio.to_thread(self.purge_stale)
 
     def close(self) -> None:
         """Remove the directory, and what others left behind since this one began. Blocking."""
