@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dagrpc._util.dask_config import register_defaults
+
 # These are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
 # closes. Without the second a process that is forked off may crash before dagrpc can tell it that it must not be used.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -32,6 +34,8 @@ def _grpc_is(release: str) -> bool:
 # releases are left as they are: gRPC complains on stderr about names that it does not know.
 if _grpc_is("1.85"):
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
+
+register_defaults()
 
 # Where each name comes from.
 _EXPORTS = {

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from dagrpc._util.dask_config import when_imported
 from dagrpc._util.quantities import parse_seconds, parse_size
 
 DEFAULTS: dict[str, Any] = {
@@ -24,15 +26,15 @@ DEFAULTS: dict[str, Any] = {
     # Bytes per second that a transfer between workers is assumed to make.
     "scheduler.bandwidth": 100_000_000,
     # Assumed size of a result that was not measured.
-    "scheduler.default-data-size": 1024,
+    "scheduler.default-data-size": "1kiB",
     # Assumed duration of a task of which none has run yet.
-    "scheduler.unknown-task-duration": 0.5,
+    "scheduler.unknown-task-duration": "500ms",
     # Assumed durations by prefix.
     "scheduler.default-task-durations": {
-        "rechunk-split": 1e-6,
-        "split-shuffle": 1e-6,
-        "split-taskshuffle": 1e-6,
-        "split-stage": 1e-6,
+        "rechunk-split": "1us",
+        "split-shuffle": "1us",
+        "split-taskshuffle": "1us",
+        "split-stage": "1us",
     },
     # A group of tasks that depends on so many tasks or more is not made of root tasks.
     "scheduler.rootish-taskgroup-dependencies": 5,
@@ -46,7 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.worker-saturation": 1.1,
     # Whether idle workers get tasks that busy ones have not started, and how often that is looked at.
     "scheduler.work-stealing": True,
-    "scheduler.work-stealing-interval": 1.0,
+    "scheduler.work-stealing-interval": "1s",
     # Whether clients share the cluster fairly, by the time that their tasks take, whatever their priorities are.
     "scheduler.fair-share": False,
     # How much more than others clients get, by the names that they were given; 1 for all others.
@@ -54,7 +56,7 @@ DEFAULTS: dict[str, Any] = {
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
     "scheduler.no-workers-timeout": None,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
-    "scheduler.worker-ttl": 300.0,
+    "scheduler.worker-ttl": "5 minutes",
     # A silent worker stays for longer if its nanny sees it compute, as when a call into C holds the interpreter; but no
     # longer than this; null: without end.
     "scheduler.vouched-ttl": 3600.0,
@@ -64,9 +66,9 @@ DEFAULTS: dict[str, Any] = {
     # seen to be gone it is not waited for.
     "scheduler.worker-grace": 15.0,
     # Events of workers and clients that are gone are forgotten after so long; null: never.
-    "scheduler.events-cleanup-delay": 3600.0,
+    "scheduler.events-cleanup-delay": "1h",
     # A lock or a semaphore's lease whose holder does not renew it for so long is given to the next; null: never.
-    "scheduler.locks.lease-timeout": 30.0,
+    "scheduler.locks.lease-timeout": "30s",
     # What to load before work begins, and arguments for it: modules, files, web addresses or Python code.
     "scheduler.preload": [],
     "scheduler.preload-argv": [],
@@ -79,7 +81,7 @@ DEFAULTS: dict[str, Any] = {
     # The active memory manager: whether it runs by itself, how often, what counts as a worker's memory, and what it
     # asks: classes that can be imported on the scheduler, each with its arguments.
     "scheduler.active-memory-manager.start": True,
-    "scheduler.active-memory-manager.interval": 2.0,
+    "scheduler.active-memory-manager.interval": "2s",
     "scheduler.active-memory-manager.measure": "optimistic",
     "scheduler.active-memory-manager.policies": [{"class": "dagrpc.active_memory_manager.ReduceReplicas"}],
     # The scheduler stops after so long without work; null: never.
@@ -92,9 +94,9 @@ DEFAULTS: dict[str, Any] = {
     "adaptive.wait-count": 3,
     "adaptive.target-duration": "5s",
     # How often the panel of a cluster in a notebook is renewed.
-    "deploy.cluster-repr-interval": 0.5,
+    "deploy.cluster-repr-interval": "500ms",
     # How long a cluster manager waits for a worker that was lost before it starts another in its place.
-    "deploy.lost-worker-timeout": 15.0,
+    "deploy.lost-worker-timeout": "15s",
     # Whether addresses are shown with a scheme, `tcp://` or `tls://`, as distributed shows them; null: where dagrpc is
     # installed as distributed.
     "comm.show-scheme": None,
@@ -157,14 +159,14 @@ DEFAULTS: dict[str, Any] = {
     # Session messages above this size are sent in fragments.
     "comm.fragment-size": 4 * 2**20,
     # How long to look for a peer.
-    "comm.timeouts.connect": 30.0,
+    "comm.timeouts.connect": "30s",
     # How long a transfer may go without progress.
-    "comm.timeouts.tcp": 30.0,
+    "comm.timeouts.tcp": "30s",
     # How often a unary call that did not reach its peer is repeated, and how long to wait before the first and, at
     # most, before another time. What must not be done twice (running functions) is not repeated.
     "comm.retry.count": 0,
-    "comm.retry.delay.min": 1.0,
-    "comm.retry.delay.max": 20.0,
+    "comm.retry.delay.min": "1s",
+    "comm.retry.delay.max": "20s",
     # malloc's mmap and trim thresholds of a process that moves large data (a factor of 2 to 4 in throughput);
     # 0 leaves malloc alone. MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ in the environment win.
     "comm.malloc.mmap-threshold": 64 * 2**20,
@@ -178,19 +180,19 @@ DEFAULTS: dict[str, Any] = {
     # How many transfers to peers a worker serves at once.
     "worker.connections.incoming": 10,
     # How much one transfer asks for.
-    "worker.transfer.message-bytes-limit": 50_000_000,
+    "worker.transfer.message-bytes-limit": "50MB",
     # P2P shuffles: how much a worker may have to send before its tasks wait.
-    "p2p.comm.buffer": 2**30,
+    "p2p.comm.buffer": "1 GiB",
     # How many calls it makes at once.
     "p2p.comm.concurrency": 10,
     # Size of their messages.
-    "p2p.comm.message-bytes-limit": 2 * 2**20,
+    "p2p.comm.message-bytes-limit": "2 MiB",
     # How often a call that broke is repeated, and the pauses before that, which double.
     "p2p.comm.retry.count": 10,
-    "p2p.comm.retry.delay.min": 1.0,
-    "p2p.comm.retry.delay.max": 30.0,
+    "p2p.comm.retry.delay.min": "1s",
+    "p2p.comm.retry.delay.max": "30s",
     # How much of what has arrived a worker keeps in memory before it writes it to disk.
-    "p2p.storage.buffer": 100 * 2**20,
+    "p2p.storage.buffer": "100 MiB",
     # Whether it writes to disk at all.
     "p2p.storage.disk": True,
     # How many threads serve shuffles beside those that run tasks; null: as many as the worker has for tasks, up to 4.
@@ -211,7 +213,7 @@ DEFAULTS: dict[str, Any] = {
     # How long a worker lives before it leaves in good order, by how much that is varied, and whether its nanny starts
     # another one then; null: for ever.
     "worker.lifetime.duration": None,
-    "worker.lifetime.stagger": 0.0,
+    "worker.lifetime.stagger": "0 seconds",
     "worker.lifetime.restart": False,
     # After a SIGTERM a worker takes no more tasks, finishes those that run, has others take the results that only it
     # holds, and leaves, within so long; 0: at once. Kubernetes kills after 30 s.
@@ -221,8 +223,8 @@ DEFAULTS: dict[str, Any] = {
     # Whether workers sample what their tasks spend time on: while tasks run, at this interval; kept apart by cycle for
     # as long as memory allows. With low-level, the frames of dagrpc and dask around a task's own code are kept.
     "worker.profile.enabled": True,
-    "worker.profile.interval": 0.01,
-    "worker.profile.cycle": 1.0,
+    "worker.profile.interval": "10ms",
+    "worker.profile.cycle": "1000ms",
     "worker.profile.low-level": False,
     # Parts of a worker's memory limit. Results beyond `target` are written to disk, the least recently used first; so
     # they are once its process takes more than `spill`; beyond `pause` no task is begun; beyond `terminate` its nanny
@@ -232,7 +234,7 @@ DEFAULTS: dict[str, Any] = {
     "worker.memory.pause": 0.80,
     "worker.memory.terminate": 0.95,
     # How often the memory of the process is looked at, by the worker and its nanny.
-    "worker.memory.monitor-interval": 0.1,
+    "worker.memory.monitor-interval": "100ms",
     # What results on disk may take, by worker; false: all there is.
     "worker.memory.max-spill": False,
     # How results on disk are compressed: as comm.compression.
@@ -240,7 +242,7 @@ DEFAULTS: dict[str, Any] = {
     # Part of the memory limit that transfers to a worker may have under way at once; false: 200 MB.
     "worker.memory.transfer": 0.10,
     # Memory outside of results counts as lasting once it has been in use for so long.
-    "worker.memory.recent-to-old-time": 30.0,
+    "worker.memory.recent-to-old-time": "30s",
     # For `rebalance`: what counts as a worker's memory; parts of its memory limit below which it keeps what it has and
     # above which it is given nothing; and the width of the band around the mean in which workers are left alone.
     "worker.memory.rebalance.measure": "optimistic",
@@ -303,7 +305,7 @@ DEFAULTS: dict[str, Any] = {
     # auto (or tornado): uvloop where it is installed.
     "admin.event-loop": "auto",
     # Graphs beyond this size are warned about.
-    "admin.large-graph-warning-threshold": 10_000_000,
+    "admin.large-graph-warning-threshold": "10MB",
     # Levels by logger, or what `logging.config.dictConfig` takes; also by itself, outside of `distributed`.
     "logging": None,
     # A file that `logging.config.fileConfig` reads; likewise.
@@ -379,10 +381,13 @@ _handed_over: Mapping[str, Any] | None = None
 def hand_over(settings: Mapping[str, Any]) -> None:
     """Take another process's configuration instead of reading dask's.
 
-    For services that have no other use for dask: importing it takes longer than anything else at their start.
+    For services that have no other use for dask: importing it takes longer than anything else at their start. Code of
+    users' that imports it there finds the configuration in it.
     """
     global _handed_over
     _handed_over = settings
+    if "dask" not in sys.modules:
+        when_imported(lambda module: module.update(module.config, settings))
 
 
 def _look_up_in_dask(key: str) -> Any:

@@ -24,6 +24,7 @@ from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.credentials import credentials_of
 from dagrpc._util import own_malloc
 from dagrpc._util.child import Child, inherited_sys_path
+from dagrpc._util.dask_config import set_here
 from dagrpc._util.process_options import scheduler_fields, worker_fields
 from dagrpc.security import Security
 from dagrpc.v1 import nanny_service_pb2
@@ -110,9 +111,7 @@ class ProcessBackend:
 
     def _common(self) -> dict[str, Any]:
         """Return what every child is told."""
-        # The scheduler that dask is to use is an object of this process.
-        settings = {key: value for key, value in dask.config.config.items() if key not in ("scheduler", "get")}
-        return {"sys_path": inherited_sys_path(), "config": settings, "log_level": self._log_level}
+        return {"sys_path": inherited_sys_path(), "config": set_here(), "log_level": self._log_level}
 
     def _security_fields(self) -> dict[str, Any] | None:
         return None if self._security is None else self._security.fields()

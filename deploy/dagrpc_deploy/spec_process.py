@@ -15,6 +15,7 @@ import dask.config
 
 from dagrpc import config
 from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._util.dask_config import set_here
 from dagrpc._util.server_status import Status
 from dagrpc.security import Security
 from dagrpc_deploy.process_interface import ProcessInterface
@@ -60,7 +61,7 @@ def security_for(given: Any) -> Security | None:
 
 def _settings() -> dict[str, Any]:
     """Return dask's configuration here without what is not for others' eyes: environments are no place for it."""
-    found = {key: value for key, value in dask.config.global_config.items() if key not in ("scheduler", "get")}
+    found = set_here()
     for root in ("dagrpc", "distributed"):
         comm = (found.get(root) or {}).get("comm")
         if isinstance(comm, Mapping):

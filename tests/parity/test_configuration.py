@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -61,3 +62,93 @@ def test_unknown_settings_are_left_alone(client: Any) -> None:
     with dask.config.set({"distributed.parity.nobody-knows": 5}):
         assert dask.config.get("distributed.parity.nobody-knows") == 5
         assert client.submit(inc, 5, pure=False).result(timeout=60) == 6
+
+
+DEFAULTS = {
+    "scheduler.allowed-failures": 3,
+    "scheduler.worker-saturation": 1.1,
+    "scheduler.default-data-size": "1kiB",
+    "scheduler.idle-timeout": None,
+    "scheduler.worker-ttl": "5 minutes",
+    "scheduler.locks.lease-timeout": "30s",
+    "scheduler.locks.lease-validation-interval": "10s",
+    "scheduler.work-stealing": True,
+    "scheduler.active-memory-manager.start": True,
+    "scheduler.active-memory-manager.policies": [{"class": "distributed.active_memory_manager.ReduceReplicas"}],
+    "scheduler.dashboard.tasks.task-stream-length": 100000,
+    "worker.memory.target": 0.6,
+    "worker.memory.terminate": 0.95,
+    "worker.daemon": True,
+    "worker.profile.interval": "10ms",
+    "nanny.environ": {},
+    "client.heartbeat": "5s",
+    "comm.timeouts.connect": "30s",
+    "comm.retry.count": 0,
+    "comm.default-scheme": "tcp",
+    "comm.compression": False,
+    "dashboard.link": "{scheme}://{host}:{port}/status",
+    "dashboard.prometheus.namespace": "dask",
+    "deploy.lost-worker-timeout": "15s",
+    "adaptive.wait-count": 3,
+    "p2p.storage.disk": True,
+    "diagnostics.nvml": True,
+    "admin.large-graph-warning-threshold": "10MB",
+    "admin.event-loop": "tornado",
+    "admin.tick.limit": "3s",
+    "rmm.pool-size": None,
+    "version": 2,
+}
+
+
+def test_settings_have_their_defaults_once_the_library_is_imported(lib: Any) -> None:
+    program = f"""
+import json
+import {lib.__name__}
+import dask
+print(json.dumps({{key: dask.config.get("distributed." + key) for key in {list(DEFAULTS)!r}}}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(done.stdout) == DEFAULTS
+
+
+def test_what_users_set_goes_before(lib: Any, tmp_path: Any) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "distributed:\n  nanny:\n    pre-spawn-environ: {FOO: 1}\n  comm:\n    timeouts: {connect: 7s}\n"
+    )
+    program = f"""
+import dask
+dask.config.set({{"distributed.scheduler.allowed_failures": 9}})
+import {lib.__name__}
+get = dask.config.get
+print(get("distributed.comm.timeouts.connect"), get("distributed.comm.timeouts.tcp"))
+print(get("distributed.scheduler.allowed-failures"), get("distributed.worker.memory.pause"))
+print(get("distributed.nanny.pre-spawn-environ.FOO"), get("distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS"))
+"""
+    environ = {**os.environ, "DASK_CONFIG": str(tmp_path), "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.7"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True, env=environ
+    )
+    assert done.stdout.split() == ["7s", "30s", "9", "0.7", "1", "1"]
+
+
+def test_workers_read_the_settings_of_the_program(lib: Any) -> None:
+    def read() -> tuple[Any, ...]:
+        import dask
+
+        get = dask.config.get
+        return (
+            get("distributed.scheduler.unknown-task-duration"),
+            get("distributed.worker.memory.pause"),
+            get("distributed.deploy.lost-worker-timeout"),
+            get("parity.own"),
+        )
+
+    settings = {"distributed.worker.memory.pause": 0.75, "parity.own": 3}
+    with (
+        dask.config.set(settings),
+        lib.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        lib.Client(cluster) as client,
+    ):
+        expected = ("500ms", 0.75, "15s", 3)
+        assert client.submit(read).result(timeout=60) == expected
+        assert client.run_on_scheduler(read) == expected

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import dask.config
 
 from dagrpc import config
 from dagrpc._io.credentials import check_address, check_protocol
 from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
 from dagrpc._util.child import inherited_sys_path
+from dagrpc._util.dask_config import set_here
 from dagrpc._util.ignored_options import ignored
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.preload_options import check_preload_argv
@@ -289,7 +289,7 @@ def _run_nannies(settings: dict[str, Any]) -> int:
     if is_wildcard(settings["host"]) and not settings["contact_host"]:
         settings["contact_host"] = local_ip(split_address(settings["scheduler_address"])[0] or "8.8.8.8")
     settings["sys_path"] = inherited_sys_path()
-    settings["config"] = dict(dask.config.config)
+    settings["config"] = set_here()
     settings["environ"] = config.worker_environ()
     early = spawn_workers(settings)
 

@@ -26,7 +26,8 @@ class CallingCode:
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
-        self._modules = tuple(config.get("diagnostics.computations.ignore-modules"))
+        # Those of the real distributed do not name this package.
+        self._modules = ("dagrpc", *config.get("diagnostics.computations.ignore-modules"))
         patterns = config.get("diagnostics.computations.ignore-files")
         self._files = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
 

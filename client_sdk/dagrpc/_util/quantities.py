@@ -6,7 +6,19 @@ import functools
 import re
 
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]+)\s*", re.ASCII)
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = {
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "second": 1.0,
+    "seconds": 1.0,
+    "m": 60.0,
+    "minute": 60.0,
+    "minutes": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "hours": 3600.0,
+}
 _BYTES = {
     "B": 1,
     "kB": 10**3,
@@ -44,6 +56,7 @@ def parse_seconds(text: str) -> float:
     return float(parse_timedelta(text, default="s"))
 
 
+@functools.lru_cache(maxsize=256)
 def parse_size(text: str) -> int:
     """Return a size in bytes.
 

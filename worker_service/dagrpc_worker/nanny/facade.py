@@ -15,6 +15,7 @@ from dagrpc import config as settings
 from dagrpc._io.credentials import check_address, check_protocol
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome
 from dagrpc._util.child import inherited_sys_path
+from dagrpc._util.dask_config import set_here
 from dagrpc._util.machine import cpu_count, parse_memory_limit
 from dagrpc._util.names import as_given
 from dagrpc._util.process_options import worker_fields
@@ -238,8 +239,7 @@ listen_address, worker_class, protocol
         return own, worker
 
     def _worker_config(self) -> dict[str, Any]:
-        # The scheduler that dask is to use is an object of this process.
-        here = {key: value for key, value in dask.config.config.items() if key not in ("scheduler", "get")}
+        here = set_here()
         return dict(dask.config.update(dask.config.merge(here), self._config)) if self._config else here
 
     async def _wait_joined(self) -> None:
