@@ -55,6 +55,9 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.fair-share-weights": {},
     # How long a task may wait for a worker that satisfies its restrictions; null: for ever.
     "scheduler.no-workers-timeout": None,
+    # How long tasks may wait for a worker that may run them until the clients that wait for them are told why, in their
+    # logs; then again, more and more rarely. If nannies have given up the last workers, at once. null: never.
+    "scheduler.no-workers-warning": 30.0,
     # A worker that has not been heard of for so long is taken to be gone; null: never.
     "scheduler.worker-ttl": "5 minutes",
     # A silent worker stays for longer if its nanny sees it compute, as when a call into C holds the interpreter; but no

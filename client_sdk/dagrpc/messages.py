@@ -1,9 +1,10 @@
-"""What tasks have to say to people: `print` and `warn`, which every client shows."""
+"""What tasks have to say to people: `print` and `warn`, which every client shows, as it does what concerns its work."""
 
 from __future__ import annotations
 
 import builtins
 import contextlib
+import logging
 import pickle
 import sys
 import warnings
@@ -15,6 +16,8 @@ from dagrpc._codec.pickle5 import dumps_inband
 from dagrpc._util import running
 
 __all__ = ["print", "warn"]
+
+logger = logging.getLogger("dagrpc.client")
 
 STDOUT, STDERR = 1, 2
 """How events name the files."""
@@ -158,5 +161,11 @@ def show_warning(event: tuple[float, Any]) -> None:
     warnings.warn(pickle.loads(message["message"]), category or UserWarning, stacklevel=2)
 
 
-DEFAULT_HANDLERS = {"print": show_print, "warn": show_warning}
+def show_shortage(event: tuple[float, Any]) -> None:
+    """Tell, in the client's log, that work waits for workers that there are not."""
+    message = event[1]
+    logger.warning("%s", message["message"] if isinstance(message, dict) else message)
+
+
+DEFAULT_HANDLERS = {"print": show_print, "warn": show_warning, "no-workers": show_shortage}
 """By topic."""

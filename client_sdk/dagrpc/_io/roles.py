@@ -39,7 +39,8 @@ _TABLE = {
         ActorService.CallActor ActorService.GetActorData ActorService.PutActorData
     """,
     "worker": """
-        WorkerSessionService.Compute WorkerSessionService.Heartbeat PluginService.SyncPlugins WorkerService.FetchData
+        WorkerSessionService.Compute WorkerSessionService.Heartbeat WorkerSessionService.ReportGivenUp
+        PluginService.SyncPlugins WorkerService.FetchData
         ShuffleService.SendParcels ShuffleService.FlushShuffle ShuffleService.FetchOutput
         ShuffleCoordinationService.JoinShuffle ShuffleCoordinationService.PassBarrier
         ShuffleCoordinationService.RestartShuffle

@@ -11,6 +11,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ReportGivenUpRequest(_message.Message):
+    __slots__ = ("name", "nanny", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NANNY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    nanny: str
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., nanny: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReportGivenUpResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ComputeRequest(_message.Message):
     __slots__ = ("hello", "reports", "fragment", "number", "received")
     HELLO_FIELD_NUMBER: _ClassVar[int]

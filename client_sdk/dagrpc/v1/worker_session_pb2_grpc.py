@@ -45,6 +45,11 @@ class WorkerSessionServiceStub:
                 request_serializer=dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatRequest.SerializeToString,
                 response_deserializer=dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatResponse.FromString,
                 _registered_method=True)
+        self.ReportGivenUp = channel.unary_unary(
+                '/dagrpc.v1.WorkerSessionService/ReportGivenUp',
+                request_serializer=dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpRequest.SerializeToString,
+                response_deserializer=dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerSessionServiceServicer:
@@ -73,6 +78,14 @@ class WorkerSessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportGivenUp(self, request, context):
+        """A nanny has given up its worker: no other comes in its place unless somebody starts one. Clients that wait for work
+        which no worker takes are told so. Deadline: 5 s. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerSessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -85,6 +98,11 @@ def add_WorkerSessionServiceServicer_to_server(servicer, server):
                     servicer.Heartbeat,
                     request_deserializer=dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatRequest.FromString,
                     response_serializer=dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatResponse.SerializeToString,
+            ),
+            'ReportGivenUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportGivenUp,
+                    request_deserializer=dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpRequest.FromString,
+                    response_serializer=dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -142,6 +160,33 @@ class WorkerSessionService:
             '/dagrpc.v1.WorkerSessionService/Heartbeat',
             dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatRequest.SerializeToString,
             dagrpc_dot_v1_dot_worker__session__pb2.HeartbeatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportGivenUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dagrpc.v1.WorkerSessionService/ReportGivenUp',
+            dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpRequest.SerializeToString,
+            dagrpc_dot_v1_dot_worker__session__pb2.ReportGivenUpResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,7 @@ class SchedulerState:
         "tasks",
         "total_nthreads",
         "unrunnable",
+        "workerless_since",
         "workers",
     )
 
@@ -108,6 +109,8 @@ class SchedulerState:
         """Why the last workers that were lost are gone, by address, the one that was lost first first."""
         self.running: dict[WorkerState, None] = {}
         """Those that are given tasks."""
+        self.workerless_since = 0.0
+        """When the last of those went; means nothing while there are some."""
         self.runs: dict[int, TaskState] = {}
         """Tasks in state processing by their latest assignments: reports find them here, among few, not among all."""
         self.total_nthreads = 0

@@ -27,6 +27,7 @@ from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import effects, events, views
 from dagrpc_scheduler.shell.sessions import WorkerConnection
 from dagrpc_scheduler.shell.tenure import Tenure
+from dagrpc_scheduler.shell.topics import ALL
 from dagrpc_scheduler.shell.translate_in import STATUS_NAMES, worker_events
 from dagrpc_scheduler.shell.translate_out import worker_messages
 
@@ -116,6 +117,7 @@ class WorkerSessionServicer:
         service, hello = self._service, connection.hello
         self._check_free(hello)
         service.sessions.workers[hello.address] = connection
+        service.shortage.joined(connection.name)
         stimulus = service.stimulus("worker-added")
         service.handle(
             events.WorkerAdded(
@@ -240,6 +242,17 @@ class WorkerSessionServicer:
         if connection.goodbye is None and (reason not in _ENDED or not connection.nanny):
             connection.verdict = connection.verdict or reason
         self._service.departures.session_ended(connection)
+
+    async def ReportGivenUp(
+        self, request: worker_session_pb2.ReportGivenUpRequest
+    ) -> worker_session_pb2.ReportGivenUpResponse:
+        """Take note that a nanny has given up its worker."""
+        service, name = self._service, request.name or request.nanny
+        logger.warning("The nanny at %s has given up worker %s: %s", request.nanny, name, request.reason)
+        service.shortage.given_up(name, request.reason)
+        details = {"worker": name, "nanny": request.nanny, "reason": request.reason}
+        service.events.log(ALL, {"action": "worker-given-up", **details})
+        return worker_session_pb2.ReportGivenUpResponse()
 
     async def Heartbeat(self, _: Any, context: Any) -> None:
         """Take a worker's measurements."""

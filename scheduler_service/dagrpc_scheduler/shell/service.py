@@ -47,6 +47,7 @@ from dagrpc_scheduler.shell.reports import Reports
 from dagrpc_scheduler.shell.retiring import Retirement
 from dagrpc_scheduler.shell.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions import Sessions
+from dagrpc_scheduler.shell.shortage import ShortageWatch
 from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
 from dagrpc_scheduler.shell.stealing import Stealing
 from dagrpc_scheduler.shell.timers import Timers
@@ -136,6 +137,7 @@ class SchedulerService:
         """What this scheduler spends its time on, once somebody has asked."""
         self.departures = Departures(self)
         self.events = EventLog(self)
+        self.shortage = ShortageWatch(self)
         self.metadata = Metadata()
         self.shuffles = ShuffleCoordination(self)
         self._finished = asyncio.Event()

@@ -47,6 +47,7 @@ class Timers:
             self._trimming.look()
             self._service.events.advance(now)
             self._outboxes.look()
+            self._service.shortage.look(now)
             if self._is_idle_for_long(now):
                 self._service.close_soon(f"it was idle for {self._idle_timeout:g} s")
                 return

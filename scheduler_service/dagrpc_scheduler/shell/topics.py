@@ -76,6 +76,16 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
         for topic in (topics,) if isinstance(topics, str) else topics:
             self._log(topic, now, message, True)
 
+    def tell(self, clients: Collection[str], topic: str, message: Any) -> None:
+        """Log an event of the scheduler's own that only some of those who subscribe are to be told of."""
+        now = time.time()
+        subscribers = self._topics.log(topic, now, message, True)
+        event = pb.TopicEvent(topic=topic, time=now, message=encode_plain(message))
+        for client in clients:
+            if client in subscribers:
+                self._tell(client, event)
+        self._tell_listeners(topic, message)
+
     def worker(self, address: str, action: str, **details: Any) -> None:
         """Log something that concerns a worker and the whole cluster."""
         self.log(address, {"action": action, **details})

@@ -21,6 +21,7 @@ from dagrpc_worker.nanny.core import (
     StartWanted,
     Status,
     StopWanted,
+    TellScheduler,
     Terminate,
     Timer,
     TimerRang,
@@ -236,7 +237,8 @@ def test_a_name_or_port_of_one_that_worked_is_waited_for(nanny: Nanny, code: Exi
 def test_what_a_restart_cannot_mend_is_given_up_with_the_reason(code: ExitCode) -> None:
     nanny = Nanny()
     nanny(StartWanted())
-    assert nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code)) == []
+    told = nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code))
+    assert told == ([] if code == ExitCode.NO_SCHEDULER else [TellScheduler(nanny.core.error)])
     assert nanny.core.status is Status.FAILED
     assert "a worker named 'w' is there" in nanny.core.error
     assert code.name in nanny.core.error

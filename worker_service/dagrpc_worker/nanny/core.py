@@ -176,7 +176,14 @@ class CloseNanny:
     """The worker left for good: so can the nanny."""
 
 
-Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny
+@record
+class TellScheduler:
+    """No worker comes any more: those who wait for one are to hear why."""
+
+    reason: str
+
+
+Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny | TellScheduler
 
 _NO_BETTER_AT_FIRST = (ExitCode.BAD_SETTINGS, ExitCode.REFUSED)
 """What another process would say, too, unless one has worked: then a port or a name is free again in a moment."""
@@ -354,7 +361,7 @@ class NannyCore:
             self._wanted, self.status = False, Status.STOPPED
             return [Log("the worker closed for good"), CloseNanny()]
         if code == ExitCode.NO_SCHEDULER or (code in _NO_BETTER_AT_FIRST and not self._proven):
-            return self._give_up(f"the worker process ended: {end.reason}", end.log_text())
+            return self._give_up(f"the worker process ended: {end.reason}", end.log_text(), code)
         if code == ExitCode.LOST_SCHEDULER:
             self._losses += 1
             return self._spawn_later(f"restarting the worker, which lost its scheduler ({code})", self._losses)
@@ -396,8 +403,10 @@ class NannyCore:
         pause = min(_FIRST_PAUSE * 2.0 ** min(times - 2, 10), _LONGEST_PAUSE)
         return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
 
-    def _give_up(self, why: str, log: str = "") -> list[Effect]:
+    def _give_up(self, why: str, log: str = "", code: int = 0) -> list[Effect]:
         self._wanted, self.status = False, Status.FAILED
         # What it said itself tells more than its log.
         self.error = f"{why}; {self.error}" if self.error else why + log
-        return [Log(f"giving up: {self.error}", bad=True)]
+        told: list[Effect] = [Log(f"giving up: {self.error}", bad=True)]
+        # One that found none cannot tell it.
+        return told if code == ExitCode.NO_SCHEDULER else [*told, TellScheduler(self.error)]

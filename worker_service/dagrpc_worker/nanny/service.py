@@ -22,10 +22,11 @@ from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address
 from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import InvalidRequestError, NotReadyError
-from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2
+from dagrpc.v1 import nanny_service_pb2, plugin_service_pb2, worker_session_pb2
 from dagrpc_worker.nanny import core, memory
 from dagrpc_worker.nanny.core import NannyCore, Status
 from dagrpc_worker.nanny.ends import ProcessEnd
+from dagrpc_worker.nanny.giving_up import tell_scheduler
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.nanny.servicer import NannyServicer
 from dagrpc_worker.nanny.watching import ProcessWatch
@@ -44,7 +45,8 @@ LIVE: weakref.WeakSet[NannyService] = weakref.WeakSet()
 
 GRACE = 5.0
 """Seconds that a worker process gets to end before it is killed."""
-_LAST_GRACE = 5.0
+_FAREWELL = 2.0
+"""Seconds that the scheduler may take to hear that a worker is given up when the nanny closes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,6 +140,8 @@ class NannyService:
         self._changed = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
         self._watches: set[asyncio.Task[Any]] = set()
+        self._farewells: set[asyncio.Task[Any]] = set()
+        """What the scheduler is still to be told."""
         self.credentials = credentials_of(options.security, "worker")
         """For TLS, as the worker has it; None: without."""
         self._server = Server(credentials=self.credentials)
@@ -376,7 +380,9 @@ class NannyService:
             logger.error("Nanny at %s: process %d cannot be ended", self.address, self.pid)
         for timer in self._timers:
             timer.cancel()
-        await cancel_all(self._watches)
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=_FAREWELL)
+        await cancel_all(self._farewells | self._watches)
         await self.plugin_host.close()
         await self._preloads.close()
         if self.facade is not None:
@@ -412,8 +418,15 @@ class NannyService:
                     logger.log(logging.WARNING if bad else logging.INFO, "%s: %s", who, message)
                 case core.CloseNanny():
                     self.close_soon("its worker closed")
+                case core.TellScheduler(reason):
+                    spawn(self._tell_scheduler(reason), self._farewells)
         self._changed.set()
         self._on_change(self)
+
+    async def _tell_scheduler(self, reason: str) -> None:
+        request = worker_session_pb2.ReportGivenUpRequest(name=self.name, nanny=self.address, reason=reason)
+        file = str(self.options.worker.get("scheduler_file") or "")
+        await tell_scheduler(self.scheduler_address, file, self.credentials, request)
 
     def _memory_exceeded(self, used: int, limit: int) -> None:
         self._handle(core.MemoryExceeded(used, limit, float(config.get("worker.memory.terminate"))))

@@ -11,6 +11,7 @@ from dagrpc_scheduler.core.events import RestartRequested, TimePassed
 from dagrpc_scheduler.core.handlers.workers import give_up_astray
 from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
 from dagrpc_scheduler.core.needs import release_unneeded, unpin
+from dagrpc_scheduler.core.shortage import why_nobody
 from dagrpc_scheduler.core.state import SchedulerState
 
 RESTART: Final = "scheduler-restart"
@@ -48,20 +49,14 @@ def time_passed(state: SchedulerState, event: TimePassed) -> None:
         return
     for task, since in state.unrunnable.items():
         if state.now - since < timeout:
-            return
-        task.error = ErrorRecord(CoreFailure("no-valid-worker", _why(state, task, timeout)), task.key)
-        state.recommend(task, ERRED)
+            break
+        _give_up(state, task, timeout)
+    if state.queue.size and not state.running and state.now - state.workerless_since >= timeout:
+        for task in state.queue.tasks():
+            _give_up(state, task, timeout)
 
 
-def _why(state: SchedulerState, task: TaskState, timeout: float) -> str:
-    options = task.options
-    terms = []
-    if options.workers:
-        terms.append("workers " + ", ".join(options.workers))
-    if options.resources:
-        terms.append("resources " + ", ".join(f"{name}={amount:g}" for name, amount in options.resources.items()))
-    demand = " with " + " and ".join(terms) if terms else ""
-    return (
-        f"for {timeout:g} s there was no running worker{demand} for the task {task.key!r}; "
-        f"the cluster has {len(state.workers)} workers, {len(state.running)} of them running"
-    )
+def _give_up(state: SchedulerState, task: TaskState, timeout: float) -> None:
+    failure = CoreFailure("no-valid-worker", why_nobody(state, timeout, task))
+    task.error = ErrorRecord(failure, task.key)
+    state.recommend(task, ERRED)

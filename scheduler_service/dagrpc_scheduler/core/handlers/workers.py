@@ -175,6 +175,8 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.loads.discard(worker)
     state.rooms.discard(worker)
     state.allowed_cache.clear()
+    if not state.running:
+        state.workerless_since = state.now
 
 
 def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
