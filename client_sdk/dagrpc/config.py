@@ -48,7 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.worker-saturation": 1.1,
     # Whether idle workers get tasks that busy ones have not started, and how often that is looked at.
     "scheduler.work-stealing": True,
-    "scheduler.work-stealing-interval": "1s",
+    "scheduler.work-stealing-interval": "100ms",
     # Whether clients share the cluster fairly, by the time that their tasks take, whatever their priorities are.
     "scheduler.fair-share": False,
     # How much more than others clients get, by the names that they were given; 1 for all others.

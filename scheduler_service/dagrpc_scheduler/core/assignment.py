@@ -17,6 +17,8 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     task.run_id = run_id
     state.runs[run_id] = task
     task.avoid = None
+    if len(worker.processing) - len(worker.long_running) < worker.nthreads:
+        worker.since = state.now
     cost = expected_cost(task, worker, state.config)
     worker.processing[task] = cost
     worker.occupancy += cost

@@ -51,6 +51,7 @@ class WorkerState:
         "processing",
         "refill_at",
         "resources",
+        "since",
         "slots",
         "status",
         "status_on_return",
@@ -92,6 +93,8 @@ class WorkerState:
         """Those of them that left its pool of threads."""
         self.occupancy = 0.0
         """Sum of these seconds."""
+        self.since = 0.0
+        """When a thread of its pool took up a task last, as far as can be told from here."""
         self.used_resources: dict[str, float] = {}
         """Resources of all tasks assigned to it. They may exceed `resources`: the worker runs what fits."""
         self.has_what: dict[TaskState, None] = {}

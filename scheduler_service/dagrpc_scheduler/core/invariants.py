@@ -169,7 +169,7 @@ def _check_collections(state: SchedulerState) -> None:
 
 
 def _check_workers(state: SchedulerState) -> None:
-    cover_seconds = state.config.cover_seconds
+    cover_seconds, now = state.config.cover_seconds, state.now
     running = {worker for worker in state.workers.values() if worker.status == "running"}
     _require(set(state.running) == running, "wrong collection of running workers", running)
     _require(state.total_nthreads == sum(worker.nthreads for worker in running), "wrong number of threads", running)
@@ -180,7 +180,8 @@ def _check_workers(state: SchedulerState) -> None:
         _require(away == bool(worker.status_on_return), "disconnected iff it has a status to return to", worker)
         _require(away or worker.doubted is None, "doubted, but connected", worker)
         _require(worker.identity not in state.remembered, "there and departed", worker)
-        for index, load in ((state.loads, load_of(worker)), (state.rooms, fullness_of(worker, cover_seconds))):
+        fullness = fullness_of(worker, now, cover_seconds)
+        for index, load in ((state.loads, load_of(worker, now)), (state.rooms, fullness)):
             _require((worker in index) == (worker in running), "in the index iff running", worker)
             if worker in running and worker not in index.lowered:
                 _require(index.known_load(worker) <= load, "less to do than the index says", worker, load)
@@ -284,7 +285,7 @@ def _check_filled(state: SchedulerState) -> None:
     if task is None:
         return
     for worker in state.running:
-        fullness = fullness_of(worker, state.config.cover_seconds)
+        fullness = fullness_of(worker, state.now, state.config.cover_seconds)
         idle = fullness < COVERED and room_for(worker, task, state.config) > 0
         _require(not idle, "there is room for a queued task", worker, task, fullness)
     _require(task.state != RELEASED, "the queue has a stale task", task)
@@ -296,6 +297,6 @@ def _check_filled_fairly(state: SchedulerState, queue: FairQueue) -> None:
         task = queue.head(lane)[2]
         workers = allowed_workers(state, lane.options).workers if lane.options is not None else state.running
         for worker in workers:
-            fullness = fullness_of(worker, state.config.cover_seconds)
+            fullness = fullness_of(worker, state.now, state.config.cover_seconds)
             idle = fullness < COVERED and has_room(state, worker, task)
             _require(not idle, "there is room for a queued task", worker, task, fullness)

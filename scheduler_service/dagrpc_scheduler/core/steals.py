@@ -48,13 +48,11 @@ class StealNews(NamedTuple):
 class StealBook:
     """All requests that have not ended, and counts of those that there were."""
 
-    __slots__ = ("confirmed", "news", "pending", "refused", "requested", "requested_seconds", "stalls")
+    __slots__ = ("confirmed", "news", "pending", "refused", "requested", "requested_seconds")
 
     def __init__(self) -> None:
         """Make the book of a scheduler that has not asked for anything."""
         self.pending: dict[TaskState, Steal] = {}
-        self.stalls: dict[WorkerState, tuple[tuple[int, int, int], float]] = {}
-        """What busy workers had to do when that was last looked at, and since when."""
         self.requested = 0
         self.requested_seconds = 0.0
         """Sum of what the tasks asked for were expected to take."""

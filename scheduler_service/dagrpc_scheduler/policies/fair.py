@@ -42,7 +42,7 @@ def worker_with_room(state: SchedulerState, task: TaskState) -> WorkerState | No
             return near
     rooms = state.rooms
     while True:
-        least = rooms.least_but(task.avoid)
+        least = rooms.least_but(task.avoid, state.now)
         if least is None or least[0] >= FULL:
             return None
         worker = least[2]
@@ -57,7 +57,7 @@ def worker_with_room(state: SchedulerState, task: TaskState) -> WorkerState | No
 def has_room(state: SchedulerState, worker: WorkerState, task: TaskState) -> bool:
     """Tell whether a worker may be given a queued task now."""
     return (
-        fullness_of(worker, state.config.cover_seconds) < FULL
+        fullness_of(worker, state.now, state.config.cover_seconds) < FULL
         and room_for(worker, task, state.config) > 0
         and not lacks_resources(worker, task.options)
     )

@@ -23,7 +23,24 @@ _SLACK: Final = 64
 """How many stale entries are not worth a clean-up."""
 
 
-def load_of(worker: WorkerState) -> float:
+def wait_of(worker: WorkerState, now: float) -> float:
+    """Return the seconds after which the worker is expected to have a free thread.
+
+    What its tasks were expected to take may be wrong: if all threads have been busy with the same tasks for longer
+    than that, they will be for as long again, for all that anyone can tell.
+    """
+    if len(worker.processing) - len(worker.long_running) < worker.nthreads:
+        return 0.0
+    return max(worker.occupancy, now - worker.since) / worker.nthreads
+
+
+def is_overdue(worker: WorkerState, now: float, patience: float) -> bool:
+    """Tell whether a worker without a free thread should have had one by now, `patience` seconds ago at least."""
+    elapsed = now - worker.since
+    return elapsed > patience and elapsed * worker.nthreads > worker.occupancy
+
+
+def load_of(worker: WorkerState, now: float) -> float:
     """Return how loaded a worker is.
 
     Workers with a free thread come first, by the share of threads that are busy; then the others, by the seconds for
@@ -32,14 +49,15 @@ def load_of(worker: WorkerState) -> float:
     count = len(worker.processing) - len(worker.long_running)
     if count < worker.nthreads:
         return count / worker.nthreads - 1.0
-    return worker.occupancy / worker.nthreads
+    return max(worker.occupancy, now - worker.since) / worker.nthreads
 
 
-def fullness_of(worker: WorkerState, cover_seconds: float) -> float:
+def fullness_of(worker: WorkerState, now: float, cover_seconds: float) -> float:
     """Return how little room a worker has for queued tasks.
 
     Workers with a free thread come first; then those that take another task of any kind, those that take short ones,
-    and those that take none, each by how long they are busy.
+    and those that take none, each by how long they are busy. What would stand behind a task that goes on and on waits
+    in the queue instead, from where anyone can take it.
     """
     count = len(worker.processing) - len(worker.long_running)
     nthreads = worker.nthreads
@@ -48,6 +66,8 @@ def fullness_of(worker: WorkerState, cover_seconds: float) -> float:
         return count / nthreads - 1.0
     occupancy = worker.occupancy / nthreads
     within = occupancy / (1.0 + occupancy)
+    if count >= nthreads and is_overdue(worker, now, cover_seconds):
+        return FULL + within
     if count < slots:
         return within
     if count <= worker.refill_at and occupancy < cover_seconds:
@@ -65,8 +85,8 @@ class LoadIndex:
 
     __slots__ = ("_entries", "_heap", "_measure", "_stamp", "lowered")
 
-    def __init__(self, measure: Callable[[WorkerState], float]) -> None:
-        """Make an index without workers; `measure` tells a worker's load."""
+    def __init__(self, measure: Callable[[WorkerState, float], float]) -> None:
+        """Make an index without workers; `measure` tells a worker's load at a time. It never falls by itself."""
         self._measure = measure
         self._heap: list[Entry] = []
         self._entries: dict[WorkerState, Entry] = {}
@@ -78,18 +98,18 @@ class LoadIndex:
         """Tell whether a worker is in the index."""
         return worker in self._entries
 
-    def add(self, worker: WorkerState) -> None:
+    def add(self, worker: WorkerState, now: float) -> None:
         """Add a worker."""
-        self._push(worker, self._measure(worker))
+        self._push(worker, self._measure(worker, now))
 
     def discard(self, worker: WorkerState) -> None:
         """Take a worker out, if it is in."""
         self._entries.pop(worker, None)
 
-    def least(self) -> Entry | None:
+    def least(self, now: float) -> Entry | None:
         """Return the entry of the least loaded worker."""
         if self.lowered:
-            self._push_lowered()
+            self._push_lowered(now)
         heap, entries = self._heap, self._entries
         while heap:
             entry = heap[0]
@@ -97,7 +117,7 @@ class LoadIndex:
             if entries.get(worker) is not entry:
                 heapq.heappop(heap)
                 continue
-            load = self._measure(worker)
+            load = self._measure(worker, now)
             if load <= entry[0]:
                 return entry
             self._stamp += 1
@@ -105,14 +125,14 @@ class LoadIndex:
             heapq.heapreplace(heap, entry)
         return None
 
-    def least_but(self, avoided: WorkerState | None) -> Entry | None:
+    def least_but(self, avoided: WorkerState | None, now: float) -> Entry | None:
         """Return the entry of the least loaded worker other than `avoided`, or of that one if there is no other."""
-        entry = self.least()
+        entry = self.least(now)
         if entry is None or entry[2] is not avoided:
             return entry
         self.discard(avoided)
-        other = self.least()
-        self.add(avoided)
+        other = self.least(now)
+        self.add(avoided, now)
         return other or entry
 
     def known_load(self, worker: WorkerState) -> float:
@@ -127,12 +147,12 @@ class LoadIndex:
             self._heap = list(self._entries.values())
             heapq.heapify(self._heap)
 
-    def _push_lowered(self) -> None:
+    def _push_lowered(self, now: float) -> None:
         entries = self._entries
         for worker in self.lowered:
             entry = entries.get(worker)
             if entry is not None:
-                load = self._measure(worker)
+                load = self._measure(worker, now)
                 # Also if it is the same: what has just been used is not used again before the others.
                 if load <= entry[0]:
                     self._push(worker, load)

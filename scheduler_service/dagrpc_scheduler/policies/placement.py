@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.policies.load import FULL, SATURATED
+from dagrpc_scheduler.policies.load import FULL, SATURATED, wait_of
 from dagrpc_scheduler.policies.occupancy import size_of
 from dagrpc_scheduler.policies.rootish import is_rootish, room_for
 
@@ -45,7 +45,7 @@ def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["que
         worker = _choose_near(state, task)
         if worker is not None:
             return worker
-    least = state.loads.least_but(task.avoid)
+    least = state.loads.least_but(task.avoid, state.now)
     return least[2] if least is not None else NO_WORKER
 
 
@@ -56,7 +56,7 @@ def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Li
         return _choose_beside_neighbours(state, task) or NO_WORKER
     if state.queue.size:
         return QUEUED
-    roomiest = state.rooms.least_but(task.avoid)
+    roomiest = state.rooms.least_but(task.avoid, state.now)
     if roomiest is not None and roomiest[0] < FULL and room_for(roomiest[2], task, state.config) > 0:
         return roomiest[2]
     return QUEUED
@@ -67,7 +67,7 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
     group = task.group
     worker = group.last_worker
     if worker is None or group.last_worker_room <= 0 or worker.status != RUNNING or worker is task.avoid:
-        least = state.loads.least_but(task.avoid)
+        least = state.loads.least_but(task.avoid, state.now)
         if least is None:
             return None
         group.last_worker = worker = least[2]
@@ -82,7 +82,7 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     if len(task.dependencies) == 1 and len(task.dependencies[0].holders) == 1:
         # The usual case: the holder has just computed it and has nothing else to do.
         worker = task.dependencies[0].holders[0]
-        if worker.status == RUNNING and worker is not task.avoid and not _wait(worker):
+        if worker.status == RUNNING and worker is not task.avoid and not wait_of(worker, state.now):
             return worker
     held: dict[WorkerState, int] = {}
     total = 0
@@ -96,13 +96,13 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     for worker, nbytes in held.items():
         if worker.status != RUNNING or worker is task.avoid:
             continue
-        wait = _wait(worker)
+        wait = wait_of(worker, state.now)
         cost = ((total - nbytes) / config.bandwidth + wait, wait, worker.nbytes)
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
     if best is None or best_cost[1] <= config.locality_patience:
         return best
-    least = state.loads.least_but(task.avoid)
+    least = state.loads.least_but(task.avoid, state.now)
     if least is None or least[0] >= SATURATED:
         return best
     other = least[2]
@@ -110,13 +110,6 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     if missing / config.bandwidth + config.locality_patience < best_cost[0]:
         return other
     return best
-
-
-def _wait(worker: WorkerState) -> float:
-    """Return the seconds after which the worker is expected to have a free thread."""
-    if len(worker.processing) - len(worker.long_running) < worker.nthreads:
-        return 0.0
-    return worker.occupancy / worker.nthreads
 
 
 def _choose_for_actor(state: SchedulerState, task: TaskState) -> WorkerState | None:
@@ -128,7 +121,7 @@ def _choose_for_actor(state: SchedulerState, task: TaskState) -> WorkerState | N
         missing = sum(
             size_of(dependency, config) for dependency in task.dependencies if worker not in dependency.holders
         )
-        start = missing / config.bandwidth + _wait(worker)
+        start = missing / config.bandwidth + wait_of(worker, state.now)
         cost = (worker is task.avoid, lacks_resources(worker, task.options), worker.actors, start)
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
@@ -163,7 +156,7 @@ def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | Non
         for dependency in task.dependencies:
             if dependency not in worker.has_what:
                 missing += size_of(dependency, config)
-        start = missing / config.bandwidth + _wait(worker)
+        start = missing / config.bandwidth + wait_of(worker, state.now)
         cost = (worker is task.avoid, lacks_resources(worker, task.options), start, len(worker.processing))
         if best is None or cost < best_cost:
             best, best_cost = worker, cost

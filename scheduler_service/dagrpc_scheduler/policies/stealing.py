@@ -1,74 +1,37 @@
 """Which tasks idle workers had better get from busy ones.
 
-A pass over the workers, made about once a second and only if some worker has a free thread: nothing is kept for each
-task, so that tasks cost no more for it. It looks at the most burdened workers, each from the end of what it was
-given, and takes the tasks that are the most worth it first: those that compute long for what has to be moved.
+A pass over the workers, made some times a second and only if some worker has a free thread: nothing is kept for each
+task, so that tasks cost next to nothing more for it. What waits on the most burdened workers is gone through in the
+order of its rank, the most urgent first, and whoever starts it first gets it. So a worker that joins takes part in
+what is most urgent. Among tasks of the same rank, those are taken first that are the most worth it, and of those the
+ones that would start last.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
-from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from dagrpc_scheduler.policies.backlog import Offer, Victim, find_victims
 from dagrpc_scheduler.policies.load import SATURATED
 from dagrpc_scheduler.policies.occupancy import size_of
-from dagrpc_scheduler.policies.placement import could_run
+from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+from dagrpc_scheduler.policies.rootish import is_rootish
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.model import TaskPrefix, TaskState
+    from dagrpc_scheduler.core.model import TaskState
     from dagrpc_scheduler.core.state import SchedulerState
-
-ALWAYS: Final = 3
-"""The level of tasks that compute 8 times as long as their data travels, or longer."""
-NEVER: Final = -8
-"""The level of those of which nothing is moved: a 256th, or less."""
-
-_SHORTEST: Final = 1e-6
-"""Seconds. No task takes less."""
 
 
 class Move(NamedTuple):
-    """A task that another worker is to run."""
+    """A task that its worker is to give back."""
 
     task: TaskState
-    thief: WorkerState
+    thief: WorkerState | None
+    """Who is to run it; None: it goes back to the queue."""
     seconds: float
     """How long it will occupy the thief."""
-
-
-class _Offer(NamedTuple):
-    """A task that could be taken; the best one sorts first."""
-
-    level: int
-    """Negated."""
-    place: int
-    """How many tasks its worker got after it."""
-    task: TaskState
-    seconds: float
-
-
-class _Victim:
-    """A worker with more to do than it can at the moment."""
-
-    __slots__ = ("excess", "mean", "offers", "threads", "worker")
-
-    def __init__(self, worker: WorkerState, excess: float, mean: float, threads: float, offers: list[_Offer]) -> None:
-        self.worker = worker
-        self.excess = excess
-        """How many tasks wait there."""
-        self.mean = mean
-        """Seconds that a task takes."""
-        self.threads = threads
-        """How many run at a time."""
-        self.offers = offers
-        """The best one last."""
-
-    def wait(self) -> float:
-        """Return the seconds after which the last task starts; those that run are half done, on average."""
-        return (self.excess - 0.5) * self.mean / self.threads
 
 
 class _Thief:
@@ -91,53 +54,79 @@ class _Thief:
         return 0.0 if self.count < nthreads else self.seconds / nthreads
 
 
+_Idle: TypeAlias = "list[tuple[float, int, _Thief]]"
+"""A heap: seconds after which the next task starts, a number that tells equal entries apart, and the worker."""
+
+
 def moves(state: SchedulerState) -> list[Move]:
-    """Return what had best be moved; nothing unless there are both idle and busy workers."""
-    least = state.loads.least() if len(state.running) > 1 else None
-    if least is None or least[0] >= SATURATED:
+    """Return what had best be moved; nothing unless there are busy workers and others that could do it sooner."""
+    least = state.loads.least(state.now) if len(state.running) > 1 else None
+    if least is None:
         return []
-    thieves = _find_thieves(state)
-    if not thieves:
-        return []
-    victims = [(-victim.wait(), index, victim) for index, victim in enumerate(_find_victims(state))]
-    heapq.heapify(victims)
-    idle = [(thief.wait(), index, thief) for index, thief in enumerate(thieves)]
+    if state.fair is not None:
+        return _back_to_queue(state)
+    if least[0] >= SATURATED:
+        return _back_to_queue(state) if state.queue.size else []
+    idle = [(thief.wait(), index, thief) for index, thief in enumerate(_find_thieves(state))]
     heapq.heapify(idle)
+    victims = find_victims(state) if idle else []
     found: list[Move] = []
-    config = state.config
-    while victims and len(found) < config.steals_at_once:
-        wait, index, victim = victims[0]
-        if -wait - idle[0][0] <= config.steal_latency + config.steal_gain:
-            break
-        if not victim.offers:
-            heapq.heappop(victims)
-            continue
-        move = _try_to_place(state, victim.offers.pop(), -wait, idle)
-        if move is not None:
-            found.append(move)
-            victim.excess -= 1
-            if victim.excess <= 0:
-                heapq.heappop(victims)
-            else:
-                heapq.heapreplace(victims, (-victim.wait(), index, victim))
+    for rank in sorted({rank for victim in victims for rank in victim.batches}):
+        having = [victim for victim in victims if rank in victim.batches]
+        _share_out(state, rank, having, idle, found)
+        for victim in having:
+            victim.ahead += victim.batches[rank].seconds
     return found
 
 
-def travel_seconds(task: TaskState, state: SchedulerState) -> float:
-    """Return how long it takes to have a task, and all that it depends on, moved."""
-    config = state.config
-    nbytes = sum(size_of(dependency, config) for dependency in task.dependencies)
-    return config.steal_latency + nbytes / config.bandwidth
+def _back_to_queue(state: SchedulerState) -> list[Move]:
+    """Return tasks from the queue that stand behind a task which goes on and on.
 
-
-def level_of(seconds: float, travel: float) -> int:
-    """Return how much it is worth to move a task that computes for `seconds`: the logarithm of the ratio.
-
-    >>> level_of(1.0, 0.01), level_of(1.0, 0.3), level_of(0.1, 1000.0)
-    (3, 1, -8)
+    No worker has a free thread for long as long as there are tasks in the queue: others would run all that is in there
+    before what was ahead of it.
     """
-    ratio = max(seconds, _SHORTEST) / max(travel, _SHORTEST)
-    return min(ALWAYS, max(NEVER, math.floor(math.log2(ratio))))
+    patience = state.config.steal_latency + state.config.steal_gain
+    found: list[Move] = []
+    for victim in find_victims(state):
+        if victim.late and victim.ahead / victim.threads > patience:
+            for batch in victim.batches.values():
+                found += [Move(offer.task, None, 0.0) for offer in batch.offers if _would_queue(state, offer.task)]
+    return found
+
+
+def _would_queue(state: SchedulerState, task: TaskState) -> bool:
+    """Tell whether a task that is placed anew waits in the queue for any of several workers."""
+    if state.fair is None:
+        return is_rootish(task, state.total_nthreads, state.config.rootish_dependencies)
+    options = task.options
+    return not (options.workers or options.resources) or len(allowed_workers(state, options).workers) > 1
+
+
+def _share_out(
+    state: SchedulerState, rank: tuple[float, float], victims: list[Victim], idle: _Idle, found: list[Move]
+) -> None:
+    """Find out which tasks of a rank had best be moved: of the one who needs longest for it first."""
+    config = state.config
+    burdened = [
+        (-victim.wait(victim.batches[rank]), index, victim)
+        for index, victim in enumerate(victims)
+        if victim.batches[rank].offers
+    ]
+    heapq.heapify(burdened)
+    while burdened and len(found) < config.steals_at_once:
+        wait, index, victim = burdened[0]
+        if -wait - idle[0][0] <= config.steal_latency + config.steal_gain:
+            return
+        batch = victim.batches[rank]
+        offer = batch.offers.pop()
+        move = _try_to_place(state, offer, -wait, idle)
+        if move is not None:
+            found.append(move)
+            batch.seconds -= offer.seconds
+        if batch.offers:
+            heapq.heapreplace(burdened, (-victim.wait(batch), index, victim))
+        else:
+            heapq.heappop(burdened)
 
 
 def _find_thieves(state: SchedulerState) -> list[_Thief]:
@@ -155,98 +144,27 @@ def _find_thieves(state: SchedulerState) -> list[_Thief]:
     return thieves
 
 
-def _find_victims(state: SchedulerState) -> list[_Victim]:
-    """Return the most burdened of the workers that have more tasks than they can run at a time."""
-    book, now = state.steals, state.now
-    stalls: dict[WorkerState, tuple[tuple[int, int, int], float]] = {}
-    burdened: list[tuple[float, int, WorkerState, float, float]] = []
-    for index, worker in enumerate(state.running):
-        count = len(worker.processing) - len(worker.long_running)
-        threads = _threads_in_use(worker, count)
-        if count <= threads:
-            continue
-        signature = _signature(worker)
-        before, since = book.stalls.get(worker, (None, now))
-        stalls[worker] = signature, since if before == signature else now
-        stalled = now - stalls[worker][1]
-        burden = max(worker.occupancy, stalled * count) / worker.nthreads
-        burdened.append((burden, index, worker, threads, stalled))
-    book.stalls = stalls
-    most = heapq.nlargest(state.config.victims_considered, burdened)
-    return [_examine(state, worker, threads, stalled) for _, _, worker, threads, stalled in most]
-
-
-def _threads_in_use(worker: WorkerState, count: int) -> float:
-    """Return how many of so many tasks the worker can run at a time, given its threads and resources."""
-    threads = float(worker.nthreads)
-    for name, used in worker.used_resources.items():
-        if used > worker.resources.get(name, 0.0):
-            threads = min(threads, count * worker.resources.get(name, 0.0) / used)
-    return max(threads, 1.0)
-
-
-def _signature(worker: WorkerState) -> tuple[int, int, int]:
-    """Return what stays the same as long as a worker neither gets tasks nor finishes any."""
-    processing = worker.processing
-    return len(processing), next(iter(processing)).run_id, next(reversed(processing)).run_id
-
-
-def _examine(state: SchedulerState, worker: WorkerState, threads: float, stalled: float) -> _Victim:
-    """Look at the tasks that a worker got last.
-
-    What a task was expected to take when it was assigned may be wrong by now. And if the worker has finished nothing
-    for long, the tasks that it has had longest take at least so long.
-    """
-    pending = state.steals.pending
-    slow = next(iter(worker.processing)).group.prefix
-    offers: list[_Offer] = []
-    total, count, leaving = 0.0, 0, 0
-    for place, task in enumerate(islice(reversed(worker.processing), state.config.steal_considered)):
-        if task in worker.long_running:
-            continue
-        seconds = _duration(state, task.group.prefix)
-        if task.group.prefix is slow:
-            seconds = max(seconds, stalled)
-        total += seconds
-        count += 1
-        steal = pending.get(task)
-        if steal is not None:
-            leaving += not steal.refused
-        elif not task.options.actor:
-            level = level_of(seconds, travel_seconds(task, state))
-            if level > NEVER:
-                offers.append(_Offer(-level, place, task, seconds))
-    # By place among equals, so that the tasks themselves are never compared.
-    offers.sort(reverse=True)
-    excess = len(worker.processing) - len(worker.long_running) - threads - leaving
-    return _Victim(worker, excess, total / max(count, 1), threads, offers)
-
-
-def _duration(state: SchedulerState, prefix: TaskPrefix) -> float:
-    return prefix.duration if prefix.duration >= 0 else state.config.unknown_task_duration
-
-
-def _try_to_place(
-    state: SchedulerState, offer: _Offer, wait: float, idle: list[tuple[float, int, _Thief]]
-) -> Move | None:
+def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle) -> Move | None:
     """Return the move of a task to the worker that starts it first, if that is sooner than it would start anyway."""
     config = state.config
     task = offer.task
     best: tuple[float, int, _Thief] | None = None
     best_start = wait - config.steal_gain
+    best_travel = 0.0
     seen = [heapq.heappop(idle) for _ in range(min(len(idle), config.thieves_considered))]
     for entry in seen:
         thief = entry[2]
         if not _may_take(thief, task):
             continue
-        start = entry[0] + config.steal_latency + _missing(state, thief, task) / config.bandwidth
+        travel = _missing(state, thief, task) / config.bandwidth
+        start = entry[0] + config.steal_latency + travel
         if start < best_start:
-            best, best_start = entry, start
+            best, best_start, best_travel = entry, start, travel
     move = None
     for entry in seen:
         if entry is best:
             thief = entry[2]
-            seconds = offer.seconds * _share(thief.worker, task)
+            seconds = offer.seconds * _share(thief.worker, task) + best_travel
             thief.arriving.update(task.dependencies)
             thief.count += 1
             thief.seconds += seconds

@@ -30,8 +30,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         default_task_durations={prefix: config.seconds(value) or 0.0 for prefix, value in durations.items()},
         bandwidth=float(config.get_bytes("scheduler.bandwidth")),
         rootish_dependencies=int(config.get("scheduler.rootish-taskgroup-dependencies")),
-        # With fair shares, workers have no more than covers a round trip: there is nothing to steal.
-        work_stealing=bool(config.get("scheduler.work-stealing")) and not fair_share,
+        work_stealing=bool(config.get("scheduler.work-stealing")),
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
         announced_patience=_ANNOUNCED_PATIENCE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from dagrpc import config
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 TOPIC: Final = "stealing"
 """Under which steps of steals are logged as events."""
 
-_DEFAULT_INTERVAL: Final = 1.0
+_DEFAULT_INTERVAL: Final = 0.1
 _SHORTEST_INTERVAL: Final = 0.01
+_SHARE: Final = 0.02
+"""How much of its time the scheduler spends on looking at most."""
 
 
 class Stealing:
@@ -35,11 +38,14 @@ class Stealing:
     async def run(self) -> None:
         """Balance until cancelled. Without stealing, only paused workers are relieved of their tasks."""
         service = self._service
+        pause = self._interval
         while True:
-            await asyncio.sleep(self._interval)
-            if service.core.tasks:
+            await asyncio.sleep(pause)
+            start = perf_counter()
+            if service.core.state.runs:
                 service.handle(events.BalanceDue("balance"))
             self.log_news()
+            pause = max(self._interval, (perf_counter() - start) / _SHARE)
 
     def log_news(self) -> None:
         """Log the steps since the last time, those of one look together, as one event."""

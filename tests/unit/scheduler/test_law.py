@@ -172,7 +172,7 @@ def test_the_least_loaded_worker_is_found_after_any_change() -> None:
     index = LoadIndex(load_of)
     workers = [make_worker(f"w{number}") for number in range(4)]
     for worker in workers:
-        index.add(worker)
+        index.add(worker, 0.0)
     for step in range(200):
         worker = workers[step * 7 % 4]
         if step % 3 == 2:
@@ -181,41 +181,41 @@ def test_the_least_loaded_worker_is_found_after_any_change() -> None:
             index.lowered[worker] = None
         else:
             give(worker, 1 + step % 5, 0.5)
-        entry = index.least()
+        entry = index.least(0.0)
         assert entry is not None
-        assert load_of(entry[2]) == min(map(load_of, workers)) == entry[0]
+        assert load_of(entry[2], 0.0) == min(load_of(worker, 0.0) for worker in workers) == entry[0]
     assert len(index._heap) < 100
 
 
 def test_a_discarded_worker_is_not_found() -> None:
     index = LoadIndex(load_of)
     first, second = make_worker("first"), make_worker("second")
-    index.add(first)
-    index.add(second)
+    index.add(first, 0.0)
+    index.add(second, 0.0)
     index.discard(first)
     index.lowered[first] = None
-    entry = index.least()
+    entry = index.least(0.0)
     assert entry is not None
     assert entry[2] is second
     assert first not in index
     index.discard(second)
-    assert index.least() is None
-    assert index.least_but(first) is None
+    assert index.least(0.0) is None
+    assert index.least_but(first, 0.0) is None
 
 
 def test_an_avoided_worker_is_found_if_there_is_no_other() -> None:
     index = LoadIndex(load_of)
     first, second = make_worker("first"), make_worker("second")
-    index.add(first)
-    entry = index.least_but(first)
+    index.add(first, 0.0)
+    entry = index.least_but(first, 0.0)
     assert entry is not None
     assert entry[2] is first
-    index.add(second)
+    index.add(second, 0.0)
     give(second, 9)
-    entry = index.least_but(first)
+    entry = index.least_but(first, 0.0)
     assert entry is not None
     assert entry[2] is second
     # It is still there.
-    entry = index.least()
+    entry = index.least(0.0)
     assert entry is not None
     assert entry[2] is first

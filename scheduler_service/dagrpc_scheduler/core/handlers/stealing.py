@@ -72,6 +72,8 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
         return
     book.confirmed += 1
     tell(state, "confirm", task, worker, thief, event.state)
+    if state.fair is not None:
+        state.fair.settle(event.run_id, 0.0)
     leave_worker(state, task, worker)
     transition(state, task, WAITING)
     if thief is not None and _may_get(state, thief, task):

@@ -25,9 +25,11 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     prefix = task.group.prefix
     nbytes = task.nbytes = event.nbytes
     task.type_name = intern(event.type_name)
-    # A worker that had the result already reports no times.
-    if event.start and (not worker.long_running or task not in worker.long_running):
-        observe_duration(prefix, event.stop - event.start, state.config)
+    if not worker.long_running or task not in worker.long_running:
+        worker.since = state.now
+        # A worker that had the result already reports no times.
+        if event.start:
+            observe_duration(prefix, event.stop - event.start, state.config)
     observe_size(prefix, nbytes, state.config)
     if task.options.span is not None:
         state.spans.finished(task, event.start, event.stop)
@@ -49,7 +51,7 @@ def _stale_result(state: SchedulerState, task: TaskState | None, worker: WorkerS
 
 def task_erred(state: SchedulerState, event: TaskErred) -> None:
     """A task failed on a worker: run it again if it may be, or else give it up."""
-    task = _running(state, event)
+    task = _leaving(state, event)
     if task is None:
         return
     if task.retries > 0:
@@ -62,7 +64,7 @@ def task_erred(state: SchedulerState, event: TaskErred) -> None:
 
 def task_rescheduled(state: SchedulerState, event: TaskRescheduled) -> None:
     """A task asked to be run again, preferably elsewhere."""
-    task = _running(state, event)
+    task = _leaving(state, event)
     if task is not None:
         task.avoid = task.processing_on
         _run_again(state, task)
@@ -70,19 +72,24 @@ def task_rescheduled(state: SchedulerState, event: TaskRescheduled) -> None:
 
 def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
     """A task left its worker's pool of threads."""
-    task = _running(state, event)
+    task = _leaving(state, event)
     if task is not None and task.processing_on is not None:
         if task not in task.processing_on.long_running:
             observe_duration(task.group.prefix, event.duration, state.config)
         becomes_long_running(state, task, task.processing_on)
 
 
-def _running(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
-    """Return the task that a report is about, unless it is about a run that was given up."""
+def _leaving(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
+    """Return the task that leaves its thread with a report, unless that is about a run that was given up."""
     task = state.runs.get(event.run_id)
     if task is None or task.key != event.key or task.processing_on is None:
         return None
-    return task if task.processing_on.address == event.worker else None
+    worker = task.processing_on
+    if worker.address != event.worker:
+        return None
+    if task not in worker.long_running:
+        worker.since = state.now
+    return task
 
 
 def _run_again(state: SchedulerState, task: TaskState) -> None:

@@ -132,8 +132,8 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
-    state.loads.add(worker)
-    state.rooms.add(worker)
+    state.loads.add(worker, state.now)
+    state.rooms.add(worker, state.now)
     state.allowed_cache.clear()
     _offer_unrunnable(state, worker)
     state.balance_due = True

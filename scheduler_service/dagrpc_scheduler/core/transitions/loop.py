@@ -87,12 +87,12 @@ def fill(state: SchedulerState) -> None:
     queue = state.queue
     while queue.size:
         task = queue.first()
-        least = state.rooms.least()
+        least = state.rooms.least(state.now)
         if task is None or least is None or least[0] >= FULL:
             return
         worker = least[2]
         if task.avoid is worker:
-            other = state.rooms.least_but(worker)
+            other = state.rooms.least_but(worker, state.now)
             if other is not None and other[0] < FULL and room_for(other[2], task, state.config) > 0:
                 worker = other[2]
         room = room_for(worker, task, state.config)
