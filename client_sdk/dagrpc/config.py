@@ -98,7 +98,7 @@ DEFAULTS: dict[str, Any] = {
     "adaptive.target-duration": "5s",
     # How often the panel of a cluster in a notebook is renewed.
     "deploy.cluster-repr-interval": "500ms",
-    # How long a cluster manager waits for a worker that was lost before it starts another in its place.
+    # How long a worker may be away from its scheduler before its cluster manager does without it.
     "deploy.lost-worker-timeout": "15s",
     # Whether addresses are shown with a scheme, `tcp://` or `tls://`, as distributed shows them; null: where dagrpc is
     # installed as distributed.

@@ -39,7 +39,12 @@ class Adaptive(AdaptiveCore):
     target_duration : number or str, optional
         Within which time all that is known is to be done; 5 seconds by default.
     worker_key : callable, optional
-        Takes what `Cluster.scheduler_info` says of a worker; workers for which it returns the same go together.
+        Takes a worker, with attributes of `WorkerState` (``address``, ``name``, ``host``, ``metrics``, ...);
+        workers for which it returns the same go together.
+    memory_ratio : float, optional
+        How many times the size of all results must be left as memory by the workers that stay; 2 by default.
+    n : int, optional
+        How many workers are to go when there are too many, idle or not.
 
     Raises
     ------
@@ -82,6 +87,8 @@ class Adaptive(AdaptiveCore):
         wait_count: int | None = None,
         target_duration: float | str | None = None,
         worker_key: Callable[[Any], Hashable] | None = None,
+        memory_ratio: float | None = None,
+        n: int | None = None,
         **kwargs: Any,
     ) -> None:
         if kwargs:
@@ -95,6 +102,8 @@ class Adaptive(AdaptiveCore):
         self.interval = config.get_seconds("adaptive.interval", interval) or 0.0
         self.target_duration = config.get_seconds("adaptive.target-duration", target_duration) or 5.0
         self.worker_key = worker_key
+        self.memory_ratio = memory_ratio
+        self.n = n
         self._task: asyncio.Task[None] | None = None
         self._loop = cluster._loop
         if self.interval > 0:
@@ -156,17 +165,18 @@ class Adaptive(AdaptiveCore):
         """Return what to do to have `target` workers; see `AdaptiveCore.recommendations`."""
         await self.cluster._refresh()
         if len(self.plan) != len(self.requested):
-            # Workers are being started or closed: one step after the other.
-            return {"status": "same"}
+            # Workers are being started or closed, or were lost: one step after the other.
+            await settled(self.cluster)
         return await super().recommendations(target)
 
     async def workers_to_close(self, target: int) -> Iterable[Hashable]:
         """Return names of workers that may go so that `target` are left, as the scheduler says."""
         groups: dict[str, str] = {}
         if self.worker_key is not None:
-            workers = self.cluster._described_workers()
-            groups = {address: repr(self.worker_key(worker)) for address, worker in workers.items()}
-        request = pb.ChooseWorkersToCloseRequest(minimum=target, groups=groups)
+            groups = {worker.address: repr(self.worker_key(worker)) for worker in self.cluster._worker_views()}
+        request = pb.ChooseWorkersToCloseRequest(
+            count=self.n, minimum=target, memory_ratio=self.memory_ratio or 0.0, groups=groups
+        )
         response = await self.scheduler.call("ChooseWorkersToClose", request, pb.ChooseWorkersToCloseResponse)
         return self.cluster._plan_names(worker.name for worker in response.workers)
 

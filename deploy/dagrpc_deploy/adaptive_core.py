@@ -7,6 +7,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Collection, Hashable, Iterable
+from contextvars import ContextVar
 from itertools import islice
 from time import time
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 logger = logging.getLogger("dagrpc.adaptive")
 
 _LOG_LENGTH = 1_000
+
+acting: ContextVar[bool] = ContextVar("acting", default=False)
+"""Whether it is adaptive scaling by which the calling code runs, and not the user."""
 
 
 async def settled(value: Any) -> Any:
@@ -146,6 +150,7 @@ class AdaptiveCore:
             # The last look has not come to its end.
             return
         self._adapting = True
+        token = acting.set(True)
         try:
             decision = await settled(self.recommendations(await settled(self.safe_target())))
             if decision["status"] == "same":
@@ -160,6 +165,7 @@ class AdaptiveCore:
             logger.warning("%s cannot reach the scheduler and tries again later: %s", type(self).__name__, error)
         finally:
             self._adapting = False
+            acting.reset(token)
 
     def stop(self, reason: str = "unknown") -> None:
         """Look no more."""

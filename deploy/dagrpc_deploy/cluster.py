@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
+from collections.abc import Callable, Collection, Coroutine, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc import config
+from dagrpc._client import current
 from dagrpc._io import options
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.credentials import credentials_of
 from dagrpc._io.loop import get_loop
 from dagrpc._util.server_status import Status
-from dagrpc.exceptions import WorkerStartTimeoutError
+from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.security import Security
 from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
 
     from dagrpc.client import Client
 
+logger = logging.getLogger("dagrpc.deploy")
+
 T = TypeVar("T")
+
+NOT_CONNECTED = "<Not Connected>"
+"""The scheduler's address while there is none."""
+_PATIENCE_AFTER_FAILURE = 5.0
 
 _SCHEDULER_SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
 _LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
@@ -37,9 +45,11 @@ _CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
 
 
 class Cluster(Scalable):
-    """A scheduler with its workers, started and stopped together.
+    """A scheduler with its workers, started and stopped together. Base of all cluster managers.
 
-    Subclasses say how in `_start`, `_close` and what `Scalable` names, which run on dagrpc's event loop.
+    Subclasses start a scheduler in the coroutine function `_start`, or know one, and set `scheduler_address`; they stop
+    it in `_close`. Both run on dagrpc's event loop, and call these here, too. `scale` and `scale_down` say how the
+    number of workers changes; `adapt` calls them. `SpecCluster` does all of that for whatever classes one names.
 
     Parameters
     ----------
@@ -54,6 +64,25 @@ class Cluster(Scalable):
     --------
     >>> isinstance(cluster, Cluster)  # a LocalCluster, for instance
     True
+
+    One of which somebody else runs the scheduler:
+
+    >>> class Machines(Cluster):
+    ...     wanted = 0
+    ...
+    ...     def __init__(self, address):
+    ...         super().__init__()
+    ...         self.scheduler_address = address
+    ...
+    ...     def scale(self, n):
+    ...         self.wanted = n
+    ...
+    ...     def scale_down(self, workers):
+    ...         self.wanted -= len(workers)
+    >>> with Machines(cluster.scheduler_address) as machines:
+    ...     machines.scale(5)
+    ...     machines.wanted, sorted(machines.observed)
+    (5, [0, 1])
     """
 
     def __init__(self, asynchronous: bool = False, name: str | None = None, security: Any = None) -> None:
@@ -64,22 +93,28 @@ class Cluster(Scalable):
         self.status = Status.created
         self.called_from_running_loop = asyncio._get_running_loop() is not None
         """Whether it was made by code that runs on an event loop."""
-        self.scheduler_address = ""
+        self.scheduler_address = NOT_CONNECTED
         self._asynchronous = asynchronous
         self._loop = get_loop()
+        self._starting = asyncio.Lock()
+        self._beginner: asyncio.Task[Any] | None = None
+        """The one that starts it."""
+        self._patience = 10.0
+        """Seconds for what is closed to finish before it is ended."""
         self._control: ServiceClient | None = None
         self._log: deque[str] = deque(maxlen=1_000)
         """What happened to the cluster as a whole."""
 
     # --- what subclasses fill in ---
 
-    async def _start(self) -> str:
-        """Start scheduler and workers, and return the scheduler's address."""
-        raise NotImplementedError
+    async def _start(self) -> None:
+        """Start scheduler and workers, and set `scheduler_address`."""
 
-    async def _close(self, timeout: float) -> None:
+    async def _close(self) -> None:
         """Stop everything."""
-        raise NotImplementedError
+
+    async def _settle(self) -> None:
+        """Wait until there are the workers that there are to be."""
 
     # --- sync and async ---
 
@@ -118,35 +153,55 @@ class Cluster(Scalable):
         >>> cluster.sync(asyncio.sleep, 0, result="slept")
         'slept'
         """
+
+        async def call() -> T:
+            # Not before: what it does first is done on the loop, too.
+            return await func(*args, **kwargs)
+
         if asynchronous and not self.asynchronous:
-            return asyncio.wrap_future(self._loop.submit(func(*args, **kwargs)))
-        return self._run(func(*args, **kwargs), config.seconds(callback_timeout))
+            return asyncio.wrap_future(self._loop.submit(call()))
+        return self._run(call(), config.seconds(callback_timeout))
 
     # --- life ---
 
-    async def _begin(self) -> Any:
-        if self.status == "created":
-            self.status = Status.starting
-            try:
-                self.scheduler_address = await self._start()
-            except BaseException:
-                self.status = Status.failed
-                await self._close(5.0)
-                raise
-            self.status = Status.running
-            self._note(f"Started, with its scheduler at {self.scheduler_address}")
+    async def _begin(self) -> Self:
+        """Start, or wait until what was planned since has come."""
+        # One start, however many await it.
+        async with self._starting:
+            if self.status is Status.created:
+                self._beginner = asyncio.current_task()
+                await self._begin_once()
+            elif self.status is Status.failed:
+                raise RuntimeError(f"{self.name} has failed, and is not started again: make another one")
+        if self.status is Status.running:
+            await self._settle()
         return self
 
+    async def _begin_once(self) -> None:
+        self.status = Status.starting
+        try:
+            await self._start()
+        except BaseException:
+            self._patience = _PATIENCE_AFTER_FAILURE
+            await self._close()
+            self.status = Status.failed
+            raise
+        self.status = Status.running
+        self._note(f"Started, with its scheduler at {self.scheduler_address}")
+
     async def _end(self, timeout: float) -> None:
-        if self.status in ("closing", "closed"):
-            return
-        self.status = Status.closing
-        if self._adaptive is not None:
-            self._adaptive.stop("the cluster closes")
+        if self._beginner is not None and self.status is Status.starting:
+            self._beginner.cancel()
+        async with self._starting:
+            if self.status in (Status.closing, Status.closed):
+                return
+            self.status, self._patience = Status.closing, timeout
+        self._stop_adapting("the cluster closes")
+        await self._close()
         if self._control is not None:
             await self._control.channel.close()
             self._control = None
-        await self._close(timeout)
+        self._info = None
         self.status = Status.closed
 
     def close(self, timeout: float | None = None) -> Any:
@@ -169,6 +224,9 @@ class Cluster(Scalable):
         return self._run(self._end(timeout if timeout is not None else 10.0))
 
     def __enter__(self) -> Self:
+        if self._asynchronous:
+            raise TypeError("This cluster is asynchronous: use `async with` instead of `with`")
+        self._run(self._begin())
         return self
 
     def __exit__(
@@ -177,8 +235,12 @@ class Cluster(Scalable):
         self.close()
 
     def __await__(self) -> Generator[Any, None, Self]:
-        awaitable: Awaitable[Self] = self._run(self._begin())
-        return awaitable.__await__()
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Self:
+        if self._loop.inside:
+            return await self._begin()
+        return await asyncio.wrap_future(self._loop.submit(self._begin()))
 
     async def __aenter__(self) -> Self:
         return await self
@@ -214,7 +276,7 @@ class Cluster(Scalable):
         return self._loop.loop
 
     def get_client(self) -> Client:
-        """Return a client of this cluster.
+        """Return a client of this cluster: the current one if it is that, else a new one.
 
         Examples
         --------
@@ -224,6 +286,9 @@ class Cluster(Scalable):
         """
         from dagrpc.client import Client
 
+        for found in (current.current_client(allow_global=False), current.default_for(self.scheduler_address)):
+            if isinstance(found, Client) and found.cluster is self:
+                return found
         return Client(self, asynchronous=self._asynchronous)
 
     def wait_for_workers(self, n_workers: int, timeout: float | str | None = None) -> Any:
@@ -258,10 +323,20 @@ class Cluster(Scalable):
             await asyncio.sleep(0.02)
 
     async def _cluster_info(self) -> pb.GetClusterInfoResponse:
+        if self.scheduler_address == NOT_CONNECTED:
+            return pb.GetClusterInfoResponse(address=NOT_CONNECTED)
         return await self._scheduler().call("GetClusterInfo", pb.GetClusterInfoRequest(), pb.GetClusterInfoResponse)
 
     def _scheduler(self) -> ServiceClient:
-        """Return a client of the scheduler's service. On the loop only."""
+        """Return a client of the scheduler's service. On the loop only.
+
+        Raises
+        ------
+        CommClosedError
+            If there is no scheduler yet.
+        """
+        if self.scheduler_address == NOT_CONNECTED:
+            raise CommClosedError(f"{self.name} has no scheduler: its `scheduler_address` is not set")
         if self._control is None:
             channel = open_channel(
                 self.scheduler_address, options.CONTROL_CHANNEL, credentials_of(self.security, "client")
@@ -295,6 +370,8 @@ class Cluster(Scalable):
         found = Logs()
         if cluster:
             found["Cluster"] = Log("\n".join(reversed(self._log)))
+        if self.scheduler_address == NOT_CONNECTED:
+            return found
         channel, peer = self._scheduler().channel, f"scheduler {self.scheduler_address}"
         if scheduler:
             service = ServiceClient(channel, _LOG_SERVICE, peer)
@@ -324,33 +401,28 @@ class Cluster(Scalable):
         """
         return ""
 
-    def _summary(self) -> tuple[int, int, int] | None:
-        """Return numbers of workers and threads and bytes of memory, or None if they cannot be had at once."""
-        if self.status != "running" or self._loop.inside:
-            return None
+    def _summary(self) -> tuple[int, int, int]:
+        """Return numbers of workers and threads and bytes of memory, as far as they can be had at once."""
+        if self.status is not Status.running or self._loop.inside:
+            return _sums(self._info)
         return self._loop.run(self._ask_summary())
 
-    async def _ask_summary(self) -> tuple[int, int, int] | None:
+    async def _ask_summary(self) -> tuple[int, int, int]:
         try:
             async with asyncio.timeout(2.0):
-                info = await self._cluster_info()
-        except Exception:  # a repr never raises
-            return None
-        return (
-            len(info.workers),
-            sum(worker.nthreads for worker in info.workers),
-            sum(worker.memory_limit for worker in info.workers),
-        )
+                self._info = await self._cluster_info()
+        except Exception as error:  # a repr never raises
+            logger.debug("%s cannot ask its scheduler: %s", self.name, error)
+        return _sums(self._info)
 
     def __repr__(self) -> str:
         from dask.utils import format_bytes
 
-        summary = self._summary()
-        text = f"{type(self).__name__}({self.name}, {self.scheduler_address or 'not started'!r}"
-        if summary is None:
-            return f"{text}, status={self.status})"
-        workers, threads, memory = summary
-        return f"{text}, workers={workers}, threads={threads}, memory={format_bytes(memory)})"
+        workers, threads, memory = self._summary()
+        # Workers without a limit have no figure.
+        limit = f", memory={format_bytes(memory)}" if memory or not workers else ""
+        size = f"workers={workers}, threads={threads}{limit}"
+        return f"{type(self).__name__}({self.name}, {self.scheduler_address!r}, {size})"
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         panel.show(self)
@@ -358,17 +430,25 @@ class Cluster(Scalable):
     def _repr_html_(self) -> str:
         return self._html(self._summary())
 
-    def _html(self, summary: tuple[int, int, int] | None) -> str:
+    def _html(self, summary: tuple[int, int, int]) -> str:
         from html import escape
 
         from dask.utils import format_bytes
 
-        rows = [("Scheduler", self.scheduler_address), ("Status", self.status)]
-        if summary is not None:
-            workers, threads, memory = summary
-            rows += [("Workers", str(workers)), ("Threads", str(threads)), ("Memory", format_bytes(memory))]
+        workers, threads, memory = summary
+        rows = [("Scheduler", self.scheduler_address), ("Status", self.status), ("Workers", str(workers))]
+        rows += [("Threads", str(threads)), ("Memory", format_bytes(memory))]
         body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
         return f"<h4>{escape(type(self).__name__)} {escape(self.name)}</h4><table>{body}</table>"
+
+
+def _sums(info: pb.GetClusterInfoResponse | None) -> tuple[int, int, int]:
+    workers = info.workers if info is not None else ()
+    return (
+        len(workers),
+        sum(worker.nthreads for worker in workers),
+        sum(worker.memory_limit for worker in workers),
+    )
 
 
 async def _nothing() -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Protocol
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 from dagrpc._io.credentials import check_protocol
+from dagrpc._io.loop import spawn
 from dagrpc._util.addresses import interface_ip
 from dagrpc._util.classes import load_class
+from dagrpc._util.logging_config import level_number
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.process_options import words
-from dagrpc.exceptions import NoWorkersError
 from dagrpc.security import ROLES, Security
-from dagrpc.v1 import scheduler_service_pb2 as pb
-from dagrpc_deploy import at_exit
-from dagrpc_deploy.cluster import Cluster
-
-logger = logging.getLogger("dagrpc.deploy")
-
-_RETIRE_LIMIT = 600.0
+from dagrpc_deploy.scheduler_process import SchedulerProcess
+from dagrpc_deploy.spec import SpecCluster
 
 _WORKER_OPTIONS = words(
     """resources local_directory death_timeout heartbeat_interval contact_address executor data lifetime
@@ -30,23 +27,7 @@ _WORKER_OPTIONS = words(
 _OF_NANNY = words("env config")
 
 
-class Backend(Protocol):
-    """How a local cluster runs its services."""
-
-    async def start(self, workers: list[dict[str, Any]]) -> str:
-        """Start the scheduler and workers, and return the scheduler's address."""
-
-    async def add_workers(self, workers: list[dict[str, Any]]) -> None:
-        """Start more workers."""
-
-    async def drop(self, workers: Sequence[pb.WorkerInfo]) -> None:
-        """Close workers, whatever they hold."""
-
-    async def close(self, timeout: float) -> None:
-        """Stop everything."""
-
-
-class LocalCluster(Cluster):
+class LocalCluster(SpecCluster):
     """A scheduler and workers on this machine.
 
     Parameters
@@ -58,18 +39,18 @@ class LocalCluster(Cluster):
     threads_per_worker : int, optional
         How many threads each.
     processes : bool, optional
-        Whether scheduler, nannies and workers are processes of their own (the default), or run in this one.
+        Whether scheduler and workers are processes of their own (the default), which nannies in this one look after,
+        or run in this one.
     host : str, optional
         Where to listen; the loopback address by default. ``ip`` is another name for it, ``interface`` another way.
     scheduler_port : int
         The scheduler's port; 0: a free one.
-    silence_logs : int or bool
-        Level of the services' logs; False for ``INFO``.
+    silence_logs : int, str or bool, optional
+        Level of the services' logs, or its name; None or False for ``INFO``.
     asynchronous : bool
         Whether to be used with ``await``.
     worker_class : type or str, optional
-        `Nanny` (workers in processes), `Worker` (in this process), or a subclass of one of them; then the scheduler
-        runs in this process, too.
+        `Nanny` (workers in processes), `Worker` (in this process), or a subclass of one of them.
     scheduler_kwargs : mapping, optional
         For the scheduler: ``allowed_failures``, ``idle_timeout``, ``validate``, ``worker_ttl``, ...
     memory_limit : str, number or None
@@ -79,8 +60,11 @@ class LocalCluster(Cluster):
     security : Security, dict or bool, optional
         Certificates for TLS between all of them, or the arguments of a `Security`; True: temporary ones. By default
         those that the configuration names.
-    loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, protocol, \
-blocked_handlers, scheduler_sync_interval
+    blocked_handlers : list of str, optional
+        What the scheduler does not carry out, by dagrpc's names or distributed's: ``["run_function"]``.
+    scheduler_sync_interval : number or str
+        How often to ask the scheduler who is there.
+    loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, protocol
         As in distributed, as far as dagrpc has what they are about.
 
     Raises
@@ -119,7 +103,7 @@ blocked_handlers, scheduler_sync_interval
         host: str | None = None,
         ip: str | None = None,
         scheduler_port: int = 0,
-        silence_logs: int | bool = logging.WARNING,
+        silence_logs: int | str | bool | None = logging.WARNING,
         dashboard_address: str | None = ":8787",
         worker_dashboard_address: str | None = None,
         services: Any = None,
@@ -136,129 +120,75 @@ blocked_handlers, scheduler_sync_interval
         memory_limit: str | float | int | None = "auto",
         **worker_kwargs: Any,
     ) -> None:
-        unknown = sorted(set(worker_kwargs) - _WORKER_OPTIONS)
-        if unknown:
-            raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
-        for what, value in (
-            ("blocked_handlers", blocked_handlers),
-            ("services", services),
-            ("worker_services", worker_services),
-        ):
+        for what, value in (("services", services), ("worker_services", worker_services)):
             if value:
                 raise NotImplementedError(f"{what}= has nothing to do here: the services of dagrpc are its protos")
-        super().__init__(asynchronous=asynchronous, name=name, security=_security_of(security, protocol))
+        security = _security_of(security, protocol)
         kind = _class_of(worker_class)
-        processes = kind is not None if processes is None and kind is not None else processes
-        self.processes = processes if processes is not None else protocol not in ("inproc", "inproc://")
+        self.processes = _wants_processes(processes, kind, protocol)
         n_workers, threads = _divide(n_workers, threads_per_worker, self.processes)
-        self._worker_options = {
-            **worker_kwargs,
-            "nthreads": threads,
-            "memory_limit": parse_memory_limit(memory_limit, threads, max(n_workers, 1)),
-        }
-        self._next = 0
-        self._plan: dict[Hashable, tuple[str, ...]] = {}
-        self._initial = n_workers
-        log_level = logging.INFO if silence_logs is False else int(silence_logs)
         if interface and (host or ip):
             raise ValueError("host and interface both say where to listen; give one of them")
         listen = interface_ip(interface) if interface else (host or ip or "127.0.0.1").rpartition("://")[2]
-        self._backend = self._make_backend(kind, listen, scheduler_port, log_level, dict(scheduler_kwargs or {}))
-        if not self.asynchronous:
-            self._run(self._begin())
+        if kind is None:
+            _check_options(worker_kwargs, self.processes)
+        limit: Any = parse_memory_limit(memory_limit, threads, max(n_workers, 1))
+        if isinstance(memory_limit, str) and memory_limit != "auto":
+            # Right as it is, and shown as it was given.
+            limit = memory_limit
+        level = level_number(silence_logs)
+        common = {"host": listen, "security": security, "protocol": protocol}
+        worker = {
+            "cls": kind or load_class("dagrpc.Nanny" if self.processes else "dagrpc.Worker"),
+            "options": {
+                **common,
+                **({"dashboard_address": worker_dashboard_address} if worker_dashboard_address else {}),
+                "silence_logs": level,
+                "nthreads": threads,
+                "memory_limit": limit,
+                **worker_kwargs,
+            },
+        }
+        scheduler = {
+            "cls": SchedulerProcess if self.processes else load_class("dagrpc.Scheduler"),
+            "options": {
+                **common,
+                **({"silence_logs": level} if self.processes else {}),
+                "port": scheduler_port,
+                # It belongs to the user who runs this process.
+                "allow_code": True,
+                "dashboard": dashboard_address is not None,
+                "dashboard_address": dashboard_address,
+                "blocked_handlers": blocked_handlers,
+                "service_kwargs": service_kwargs,
+                **(scheduler_kwargs or {}),
+            },
+        }
+        super().__init__(
+            name=name,
+            workers=dict.fromkeys(range(n_workers), worker),
+            worker=worker,
+            scheduler=scheduler,
+            security=security,
+            asynchronous=asynchronous,
+            silence_logs=silence_logs,
+            scheduler_sync_interval=scheduler_sync_interval,
+        )
 
-    def _make_backend(
-        self, worker_class: Any, host: str, port: int, log_level: int, scheduler_options: dict[str, Any]
-    ) -> Backend:
-        port = scheduler_options.pop("port", port)
-        host = scheduler_options.pop("host", None) or host
-        if self.processes and worker_class is None:
-            from dagrpc_deploy.processes import ProcessBackend
-
-            return ProcessBackend(host, port, log_level, scheduler_options, self.security)
-        from dagrpc_deploy.in_process import InProcessBackend
-
-        if worker_class is None:
-            for option in _OF_NANNY & set(self._worker_options):
-                raise ValueError(f"{option}= is for worker processes; it has no meaning with processes=False")
-        return InProcessBackend(host, port, scheduler_options, worker_class, self.security)
-
-    # --- its size ---
-
-    def _planned(self) -> dict[Hashable, tuple[str, ...]]:
-        return self._plan
-
-    def _requested(self) -> set[Hashable]:
-        return set(self._plan)
-
-    def _worker_size(self) -> dict[str, float | None]:
-        return {"cores": self._worker_options["nthreads"], "memory": self._worker_options["memory_limit"] or None}
-
-    def _new_workers(self, count: int) -> tuple[list[Hashable], list[dict[str, Any]]]:
-        """Plan more workers. Returns their names, and what they are told."""
-        names: list[Hashable] = list(range(self._next, self._next + count))
-        self._next += count
-        self._plan.update({name: (str(name),) for name in names})
-        return names, [{**self._worker_options, "name": str(name)} for name in names]
-
-    async def _start(self) -> str:
-        at_exit.track(self)
-        return await self._backend.start(self._new_workers(self._initial)[1])
-
-    async def _scale_up(self, n: int) -> None:
-        if n <= len(self._plan):
+    async def _start_servers(self) -> None:
+        if not isinstance(self.scheduler, SchedulerProcess):
+            await super()._start_servers()
             return
-        names, specs = self._new_workers(n - len(self._plan))
+        # Where its process will serve is known before it does: the workers start meanwhile.
+        self.scheduler.spawn()
+        self.scheduler_address = str(self.scheduler.address)
+        workers = spawn(self._members.align(), self._tasks)
         try:
-            await self._backend.add_workers(specs)
+            await self._start_scheduler()
         except BaseException:
-            for name in names:
-                self._plan.pop(name, None)
+            workers.cancel()
             raise
-
-    async def _scale_down(self, names: set[Hashable], give_up: bool = False) -> None:
-        await self._refresh()
-        there = [text for name in names & self._observed() for text in self._plan[name]]
-        if there:
-            request = pb.RetireWorkersRequest(workers=there)
-            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
-            await self._refresh()
-            if staying := names & self._observed():
-                if not give_up:
-                    raise NoWorkersError(f"Workers {staying} stay: what they hold cannot be moved to another worker")
-                logger.warning("%s closes its last workers, and what only they hold goes with them", self.name)
-                assert self._info is not None
-                await self._backend.drop([worker for worker in self._info.workers if worker.name in there])
-        for name in names:
-            self._plan.pop(name, None)
-
-    async def _lost(self, names: set[Hashable]) -> None:
-        # Their nannies have given them up, or somebody retired them.
-        for name in names:
-            self._plan.pop(name, None)
-
-    async def _close(self, timeout: float) -> None:
-        at_exit.untrack(self)
-        await self._backend.close(timeout)
-
-    @property
-    def scheduler(self) -> Any:
-        """The scheduler, if it runs in this process (``processes=False``)."""
-        return self._own("scheduler")
-
-    @property
-    def workers(self) -> dict[Any, Any]:
-        """The workers by name, if they run in this process (``processes=False``)."""
-        return {int(name): worker for name, worker in self._own("workers").items()}
-
-    def _own(self, what: str) -> Any:
-        found = getattr(self._backend, what, None)
-        if found is None:
-            raise AttributeError(
-                f"The {what} of this cluster is in other processes: use a client, Client.run and run_on_scheduler, "
-                "or LocalCluster(processes=False)"
-            )
-        return found
+        await workers
 
     def start_worker(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: workers are started by `scale`.
@@ -285,22 +215,41 @@ def _security_of(given: Any, protocol: str | None) -> Security:
 
 
 def _class_of(worker_class: Any) -> Any:
-    """Return a class of workers, None for those that a cluster of processes starts by itself."""
+    """Return the class of the workers; None for what a cluster has by itself."""
     if isinstance(worker_class, str):
-        worker_class = load_class(worker_class)
-    if worker_class is None:
-        return None
-    from dagrpc import Nanny
+        return load_class(worker_class)
+    return worker_class
 
-    return None if worker_class is Nanny else worker_class
+
+def _wants_processes(given: bool | None, kind: Any, protocol: str | None) -> bool:
+    if given is not None:
+        return given
+    if kind is not None:
+        from dagrpc import Nanny
+
+        return isinstance(kind, type) and issubclass(kind, Nanny)
+    return protocol not in ("inproc", "inproc://")
+
+
+def _check_options(given: Mapping[str, Any], processes: bool) -> None:
+    """Raise for what the workers of a cluster cannot be told, before there are any."""
+    unknown = sorted(set(given) - _WORKER_OPTIONS)
+    if unknown:
+        raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
+    for option in _OF_NANNY & set(given):
+        if not processes:
+            raise ValueError(f"{option}= is for worker processes; it has no meaning with processes=False")
 
 
 def _divide(n_workers: int | None, threads: int | None, processes: bool) -> tuple[int, int]:
     """Return numbers of workers and threads each, where the user gave neither, one, or both."""
     for what, value in (("n_workers", n_workers), ("threads_per_worker", threads)):
-        if value is not None and value < (0 if what == "n_workers" else 1):
-            raise ValueError(f"{what} is {value}; it must be at least {0 if what == 'n_workers' else 1}")
+        if value is not None and value < 0:
+            raise ValueError(f"{what} is {value}; it must be at least 0")
     cores = cpu_count()
+    if threads == 0:
+        warnings.warn("threads_per_worker=0 gives each worker as many threads as there are processors", stacklevel=3)
+        return (1 if n_workers is None else n_workers), cores
     if n_workers is None and threads is None:
         return processes_and_threads(cores) if processes else (1, cores)
     if n_workers is None:

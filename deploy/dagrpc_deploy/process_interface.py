@@ -45,8 +45,8 @@ class ProcessInterface:
         # Subclasses may have set theirs before this is called, and call it without.
         self.scheduler = scheduler if scheduler is not None else getattr(self, "scheduler", None)
         self.name = name if name is not None else getattr(self, "name", None)
-        self.address = getattr(self, "address", "")
-        """Where a scheduler serves."""
+        self.address: str | None = getattr(self, "address", None)
+        """Where a scheduler serves; None before it does."""
         self.external_address: str | None = None
         """Where clients elsewhere reach it, if not under `address`."""
         self.lock = asyncio.Lock()

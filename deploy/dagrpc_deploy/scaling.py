@@ -1,8 +1,7 @@
-"""What clusters of all kinds share about their size: what is planned and there, scaling by hand and by itself."""
+"""What clusters of all kinds share about their size: who is there, and scaling by itself."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Coroutine, Hashable, Iterable, Mapping
 from typing import Any
@@ -10,17 +9,19 @@ from typing import Any
 from dagrpc import config
 from dagrpc._client.admin import describe_cluster
 from dagrpc._io.loop import LoopThread
+from dagrpc._util.names import as_given
 from dagrpc._util.server_status import Status
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.adaptive import Adaptive, within
+from dagrpc_deploy.worker_view import WorkerView
 
 
 class Scalable:
     """The part of a cluster that is about its size.
 
     Workers have names: those of the plan, which are the subclass's own, and those on the scheduler, which are text.
-    Subclasses keep `_planned` and `_requested`, and say in `_scale_up` and `_scale_down` how to get from one to the
-    other. All of it happens on dagrpc's event loop.
+    Here the plan is what there is; subclasses that start workers themselves have one of their own in `_planned` and
+    `_requested`.
     """
 
     name: str
@@ -39,31 +40,21 @@ class Scalable:
 
     def _planned(self) -> dict[Hashable, tuple[str, ...]]:
         """Return the names of the workers that there are to be, each with the names that it has on the scheduler."""
-        raise NotImplementedError
+        workers = self._info.workers if self._info is not None else ()
+        return {as_given(worker.name): (worker.name,) for worker in workers}
 
     def _requested(self) -> set[Hashable]:
         """Return the names of those that were started."""
-        raise NotImplementedError
-
-    async def _scale_up(self, n: int) -> None:
-        """Have at least `n` workers."""
-        raise NotImplementedError
-
-    async def _scale_down(self, names: set[Hashable], give_up: bool = False) -> None:
-        """Take workers out; with `give_up` also if results that only they hold cannot be moved."""
-        raise NotImplementedError
+        return set(self._planned())
 
     async def _lost(self, names: set[Hashable]) -> None:
-        """Do something about workers that are gone and do not come back."""
+        """Do something about workers that are gone and do not come back by themselves."""
 
     def _worker_size(self) -> dict[str, float | None]:
         """Return what one worker has: ``cores`` and bytes of ``memory``; None for what is not known."""
         return {"cores": None, "memory": None}
 
     def _run(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None = None) -> Any:
-        raise NotImplementedError
-
-    def _note(self, text: str) -> None:
         raise NotImplementedError
 
     async def _cluster_info(self) -> pb.GetClusterInfoResponse:
@@ -132,23 +123,22 @@ class Scalable:
     async def _refresh(self) -> None:
         """Ask the scheduler who is there, and notice who is not any more."""
         self._info = await self._cluster_info()
-        observed = self._observed()
+        observed, requested = self._observed(), self._requested()
         now = time.monotonic()
         timeout = config.get_seconds("deploy.lost-worker-timeout") or 0.0
         for name in list(self._missing_since):
-            if name in observed or name not in self._requested():
+            if name in observed or name not in requested:
                 del self._missing_since[name]
-        for name in (self._seen & self._requested()) - observed:
+        for name in (self._seen & requested) - observed:
             self._missing_since.setdefault(name, now)
-        self._seen |= observed
-        lost = {name for name, since in self._missing_since.items() if now - since > timeout}
+        self._seen = (self._seen & requested) | observed
+        lost = {name for name, since in self._missing_since.items() if now - since >= timeout}
         if lost:
-            self._seen -= lost
             await self._lost(lost)
 
-    def _described_workers(self) -> dict[str, dict[str, Any]]:
-        workers: dict[str, dict[str, Any]] = self._describe()["workers"]
-        return workers
+    def _worker_views(self) -> list[WorkerView]:
+        """Return what was last heard of the workers."""
+        return [WorkerView(worker) for worker in self._info.workers] if self._info is not None else []
 
     def _describe(self) -> dict[str, Any]:
         info = self._info if self._info is not None else pb.GetClusterInfoResponse(address=self.scheduler_address)
@@ -162,99 +152,36 @@ class Scalable:
 
     # --- scaling ---
 
-    def scale(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
-        """Have so many workers: start new ones, or retire some, whose results move to the others.
-
-        Ends adaptive scaling.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        memory : number or str, optional
-            How much memory all of them are to have together; as many workers as that takes.
-        cores : int, optional
-            How many threads all of them are to have together.
+    def scale(self, n: int) -> Any:
+        """Have so many workers. Subclasses say how.
 
         Raises
         ------
-        ValueError
-            If `n` is negative, or it is not known how much memory or how many threads a worker has.
+        NotImplementedError
+            If none does.
 
         Examples
         --------
-        >>> with LocalCluster(n_workers=1, processes=False) as cluster:
-        ...     cluster.scale(2)
-        ...     cluster.wait_for_workers(2)
-        ...     len(cluster.observed)
-        2
+        >>> cluster.scale(2)
         """
-        if n < 0:
-            raise ValueError(f"A cluster cannot have {n} workers")
-        count = max(n, self._workers_for("memory", _nbytes(memory)), self._workers_for("cores", cores))
-        if self._adaptive is not None:
-            self._adaptive.stop("the cluster was scaled by hand")
-            self._adaptive = None
-        self._note(f"Scales to {count} workers")
-        return self._run(self._scale(count))
-
-    def _workers_for(self, what: str, amount: float | None) -> int:
-        if amount is None:
-            return 0
-        each = self._worker_size()[what]
-        if not each:
-            raise ValueError(f"How much {what} a worker has is not known: scale to a number of workers instead")
-        return math.ceil(amount / each)
-
-    async def _scale(self, n: int) -> None:
-        # Some may have been retired by others.
-        await self._refresh()
-        planned = len(self._planned())
-        if n > planned:
-            await self._scale_up(n)
-        elif n < planned:
-            # Whoever wants no workers at all wants no results of theirs.
-            await self._scale_down(await self._superfluous(planned - n), give_up=n == 0)
-
-    async def _superfluous(self, count: int) -> set[Hashable]:
-        """Return names of workers to take out: those that have not come yet, then those with least to move."""
-        await self._refresh()
-        assert self._info is not None
-        ranked = sorted(self._info.workers, key=lambda worker: worker.metrics.get("managed_bytes", 0.0))
-        there = self._plan_names(worker.name for worker in ranked)
-        # Of equals, the latest go first.
-        order = {name: index for index, name in enumerate(self._planned())}
-        weight = {worker.name: worker.metrics.get("managed_bytes", 0.0) for worker in self._info.workers}
-        texts = self._planned()
-        there.sort(key=lambda name: (sum(weight[text] for text in texts[name]), -order[name]))
-        absent = [name for name in self._planned() if name not in there]
-        return set([*absent, *there][:count])
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is scaled: it has no method scale")
 
     def scale_up(self, n: int) -> Any:
-        """Have at least `n` workers. Adaptive scaling goes on.
+        """Have so many workers; the same as `scale`.
 
         Examples
         --------
-        >>> with LocalCluster(n_workers=0, processes=False) as cluster:
-        ...     cluster.scale_up(1)
-        ...     cluster.wait_for_workers(1)
-        ...     len(cluster.workers)
-        1
+        >>> cluster.scale_up(2)
         """
-        return self._run(self._scale_up(n))
+        return self.scale(n)
 
     def scale_down(self, workers: Iterable[Hashable]) -> Any:
-        """Take workers out, by their names; what only they hold moves to the others. Adaptive scaling goes on.
-
-        Parameters
-        ----------
-        workers : iterable
-            Names, as in `plan`.
+        """Take workers out, by their names. Subclasses say how.
 
         Raises
         ------
-        NoWorkersError
-            If what they hold cannot be moved; they stay.
+        NotImplementedError
+            If none does.
 
         Examples
         --------
@@ -263,12 +190,14 @@ class Scalable:
         ...     sorted(cluster.plan)
         [1]
         """
-        return self._run(self._scale_down(set(workers)))
+        raise NotImplementedError(f"{type(self).__name__} does not say how it shrinks: it has no method scale_down")
 
     def adapt(
         self,
         Adaptive: type[Adaptive] = Adaptive,
         *,
+        minimum: int | None = None,
+        maximum: int | float | None = None,
         minimum_cores: int | None = None,
         maximum_cores: int | None = None,
         minimum_memory: float | str | None = None,
@@ -278,7 +207,7 @@ class Scalable:
         """Have the cluster be as large as its work is.
 
         The scheduler says how many workers what it knows takes; each that is idle for a while is retired. Calling this
-        again replaces the former; options that are not given stay as they were. `scale` ends it.
+        again replaces the former: bounds hold for one call, other options stay as they were. `scale` ends it.
 
         Parameters
         ----------
@@ -313,19 +242,23 @@ class Scalable:
         options = {**self._adaptive_options, **kwargs}
         bounds: Mapping[str, tuple[float | None, float | None]] = {
             "cores": (minimum_cores, maximum_cores),
-            "memory": (_nbytes(minimum_memory), _nbytes(maximum_memory)),
+            "memory": (nbytes_of(minimum_memory), nbytes_of(maximum_memory)),
         }
-        minimum, maximum = within(options.get("minimum"), options.get("maximum"), self._worker_size(), bounds)
-        options.update(minimum=minimum, maximum=maximum)
+        minimum, maximum = within(minimum, maximum, self._worker_size(), bounds)
         # Made first: bad bounds change nothing.
-        adaptive = Adaptive(self, **options)  # type: ignore[arg-type]
-        if self._adaptive is not None:
-            self._adaptive.stop("another one takes its place")
+        adaptive = Adaptive(self, minimum=minimum, maximum=maximum, **options)  # type: ignore[arg-type]
+        self._stop_adapting("another one takes its place")
         self._adaptive, self._adaptive_options = adaptive, options
         return adaptive
 
+    def _stop_adapting(self, why: str) -> None:
+        adaptive, self._adaptive = self._adaptive, None
+        if adaptive is not None:
+            adaptive.stop(why)
 
-def _nbytes(amount: float | str | None) -> float | None:
+
+def nbytes_of(amount: float | str | None) -> float | None:
+    """Return an amount of memory in bytes."""
     if isinstance(amount, str):
         from dask.utils import parse_bytes
 

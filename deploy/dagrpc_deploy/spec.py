@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Awaitable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.loop import spawn
+from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._util.classes import load_class
 from dagrpc._util.server_status import Status
-from dagrpc.exceptions import DagrpcError, NoWorkersError
-from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy import at_exit
+from dagrpc_deploy.adaptive_core import acting
 from dagrpc_deploy.cluster import Cluster
+from dagrpc_deploy.members import OVER, Members, close_quietly, names_on_scheduler
+from dagrpc_deploy.scaling import nbytes_of
 
 logger = logging.getLogger("dagrpc.deploy")
-
-_RETIRE_LIMIT = 600.0
-_OVER = (Status.closing, Status.closed, Status.failed, Status.stopped)
 
 
 class SpecCluster(Cluster):
     """A cluster of whatever classes a specification names: workers of several kinds, or on several machines.
 
-    Base of cluster managers. Objects of the classes are awaitable, have a ``close`` coroutine function and a
-    ``status``; those of schedulers an ``address``. `Scheduler`, `Worker`, `Nanny` and subclasses of `ProcessInterface`
-    are such classes.
+    Base of cluster managers. `worker_spec` says what workers there are to be, `workers` has the objects that there are.
+    Awaiting the cluster has the second follow the first; so does `scale`, after it has changed `worker_spec`. A worker
+    that is lost leaves `workers` only; one whose object says that it has failed is replaced.
+
+    Objects of the classes are awaitable, have a ``close`` coroutine function and a ``status``; those of schedulers an
+    ``address``. `Scheduler`, `Worker`, `Nanny` and subclasses of `ProcessInterface` are such classes.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class SpecCluster(Cluster):
         What further workers are, when the cluster is scaled.
     asynchronous : bool
         Whether to be used with ``await``.
-    silence_logs : int or bool
+    silence_logs : int, str or bool
         Accepted.
     name : str, optional
         What to call the cluster.
@@ -57,7 +59,9 @@ class SpecCluster(Cluster):
     Raises
     ------
     RuntimeError
-        If the scheduler or a worker does not start.
+        If the scheduler does not start.
+    Exception
+        If a worker does not start: what it raised.
 
     Examples
     --------
@@ -70,6 +74,18 @@ class SpecCluster(Cluster):
     ...     cluster.scale(3)
     ...     sorted(client.nthreads().values())
     [1, 1, 2]
+
+    On an event loop:
+
+    >>> async with SpecCluster(worker=workers["small"], asynchronous=True) as cluster:
+    ...     cluster.scale(2)
+    ...     list(cluster.worker_spec), list(cluster.workers)
+    ...     cluster.worker_spec["large"] = workers["large"]
+    ...     await cluster
+    ...     list(cluster.workers)
+    ([0, 1], [])
+    <...>
+    [0, 1, 'large']
     """
 
     def __init__(
@@ -80,7 +96,7 @@ class SpecCluster(Cluster):
         asynchronous: bool = False,
         loop: Any = None,
         security: Any = None,
-        silence_logs: int | bool = False,
+        silence_logs: int | str | bool | None = False,
         name: str | None = None,
         shutdown_on_close: bool = True,
         scheduler_sync_interval: float | str = 1,
@@ -90,49 +106,45 @@ class SpecCluster(Cluster):
         # What cluster managers built on this (dask-jobqueue) make the names of their workers of.
         self._name = self.name
         self.scheduler_spec = dict(scheduler) if scheduler is not None else None
-        self.worker_spec: dict[Hashable, Mapping[str, Any]] = dict(workers or {})
-        """What there is to be, by name."""
+        """What the scheduler is."""
+        self.worker_spec: dict[Any, Mapping[str, Any]] = dict(workers or {})
+        """What workers there are to be, by name."""
         self.new_spec = worker
         """What further workers are."""
         self.scheduler: Any = None
         """The object that is the scheduler."""
-        self.workers: dict[Any, Any] = {}
-        """The objects that are the workers, by name."""
+        self._members = Members(self)
         self.shutdown_on_close = shutdown_on_close
         self.shutdown_scheduler = shutdown_scheduler
         self._sync_interval = config.seconds(scheduler_sync_interval) or 1.0
         self._next = 0
-        self._correcting = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         if not self.asynchronous:
             self._run(self._begin())
 
     # --- what there is ---
 
+    @property
+    def workers(self) -> dict[Any, Any]:
+        """The objects that are the workers, by name."""
+        return self._members.workers
+
     def _planned(self) -> dict[Hashable, tuple[str, ...]]:
-        return {
-            name: tuple(f"{name}{suffix}" for suffix in spec["group"]) if "group" in spec else (str(name),)
-            for name, spec in self.worker_spec.items()
-        }
+        return {name: names_on_scheduler(name, spec) for name, spec in list(self.worker_spec.items())}
 
     def _requested(self) -> set[Hashable]:
-        return {name for name in self.workers if name in self.worker_spec}
+        return {name for name in list(self.workers) if name in self.worker_spec}
 
     def _worker_size(self) -> dict[str, float | None]:
         options = (self.new_spec or {}).get("options", {})
         memory = options.get("memory_limit")
         if isinstance(memory, str):
-            from dask.utils import parse_bytes
-
             with contextlib.suppress(ValueError):
-                memory = float(parse_bytes(memory))
+                memory = nbytes_of(memory)
         return {
             "cores": options.get("nthreads") or options.get("ncores") or options.get("threads"),
             "memory": memory if isinstance(memory, (int, float)) and memory > 1 else None,
         }
-
-    def _default_options(self) -> dict[str, Any]:
-        return {"security": self.security} if self.security.given else {}
 
     def _new_worker_name(self, worker_number: int) -> Hashable:
         """Return the name of a further worker. Subclasses may have their own."""
@@ -160,124 +172,197 @@ class SpecCluster(Cluster):
 
     # --- life ---
 
-    async def _start(self) -> str:
+    async def _start(self) -> None:
         if self.shutdown_on_close:
             at_exit.track(self)
-        spec = self.scheduler_spec or {"cls": "dagrpc.Scheduler", "options": self._default_options()}
+        spec = self.scheduler_spec or {
+            "cls": "dagrpc.Scheduler",
+            "options": {"security": self.security} if self.security.given else {},
+        }
         try:
-            self.scheduler = await load_class(spec["cls"])(**spec.get("options", {}))
-            address = getattr(self.scheduler, "external_address", None) or self.scheduler.address
-            self.scheduler_address = address
-            await self._correct_state()
+            self.scheduler = load_class(spec["cls"])(**spec.get("options", {}))
+        except Exception as error:
+            raise RuntimeError(f"Cluster failed to start: {error}") from error
+        await self._start_servers()
+        spawn(self._keep(), self._tasks)
+
+    async def _start_servers(self) -> None:
+        await self._start_scheduler()
+        await self._members.align()
+
+    async def _start_scheduler(self) -> None:
+        try:
+            await self.scheduler
         except OSError:
             raise
         except Exception as error:
             raise RuntimeError(f"Cluster failed to start: {error}") from error
-        spawn(self._keep(), self._tasks)
-        return str(address)
+        self.scheduler_address = str(getattr(self.scheduler, "external_address", None) or self.scheduler.address)
 
     async def _keep(self) -> None:
-        """Ask the scheduler again and again who is there, and see to it that those are there who are to be."""
+        """Ask the scheduler again and again who is there, and see to it that what has failed is replaced."""
         while True:
             await asyncio.sleep(self._sync_interval)
+            if getattr(self.scheduler, "status", None) in OVER:
+                logger.warning("The scheduler of %s is gone: the cluster closes", self.name)
+                await self._end(self._patience)
+                return
             try:
                 await self._refresh()
-                if any(getattr(worker, "status", None) in _OVER for worker in list(self.workers.values())):
-                    await self._correct_state()
-            except (DagrpcError, OSError, RuntimeError) as error:
+                if await self._members.drop_those_over():
+                    await self._members.align()
+            except Exception as error:  # the next look may do better
                 logger.warning("%s: %s", self.name, error)
 
     async def _lost(self, names: set[Hashable]) -> None:
-        """Close what stands for workers that are gone, and start others in their place."""
-        logger.warning("%s has lost workers %s: others take their place", self.name, ", ".join(map(str, names)))
-        gone = [self.workers.pop(name) for name in names if name in self.workers]
-        await asyncio.gather(*(_close(worker) for worker in gone))
-        await self._correct_state()
+        await self._members.drop(names)
 
-    async def _close(self, timeout: float) -> None:
+    async def _close(self) -> None:
         at_exit.untrack(self)
-        for task in list(self._tasks):
-            if task is not asyncio.current_task():
-                task.cancel()
+        await cancel_all(self._tasks)
         self.worker_spec.clear()
-        workers, self.workers = list(self.workers.values()), {}
-        await asyncio.gather(*(_close(worker, timeout) for worker in workers))
+        closing = [self._members.close(self._patience)]
         if self.scheduler is not None and self.shutdown_scheduler:
-            await _close(self.scheduler, timeout)
+            # First: a scheduler that closes has no use for what workers were to do, and tells them to close.
+            closing.insert(0, close_quietly(self.scheduler, self._patience))
+        await asyncio.gather(*closing)
 
     # --- from what is to be to what is ---
 
-    async def _correct_state(self) -> None:
-        """Start and stop workers until those are there that are to be.
+    async def _settle(self) -> None:
+        await self._members.align()
+
+    def _correct_state(self) -> Awaitable[None] | None:
+        """Have `workers` follow `worker_spec`: wait for it, or return an awaitable.
 
         Raises
         ------
-        RuntimeError
-            If one does not start. It is not tried again.
+        Exception
+            If a worker does not start: what it raised. It is not tried again.
         """
-        async with self._correcting:
-            for name, worker in list(self.workers.items()):
-                if getattr(worker, "status", None) in _OVER:
-                    del self.workers[name]
-            extra = {name: worker for name, worker in self.workers.items() if name not in self.worker_spec}
-            if extra:
-                for name in extra:
-                    del self.workers[name]
-                await asyncio.gather(*(_close(worker) for worker in extra.values()))
-            missing = {name: spec for name, spec in self.worker_spec.items() if name not in self.workers}
-            if missing:
-                await self._start_workers(missing)
+        outcome: Awaitable[None] | None = self._run(self._until_closed(self._members.align()))
+        return outcome
 
-    async def _start_workers(self, specs: Mapping[Hashable, Mapping[str, Any]]) -> None:
-        started = {}
-        for name, spec in specs.items():
-            options = dict(spec.get("options", {}))
-            options.setdefault("name", str(name))
-            started[name] = load_class(spec["cls"])(self._address_for_workers(), **options)
-        self.workers.update(started)
-        outcomes = await asyncio.gather(*(_await(worker) for worker in started.values()), return_exceptions=True)
-        failed = {}
-        for (name, worker), outcome in zip(started.items(), outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                failed[name] = outcome
-                self.workers.pop(name, None)
+    async def _until_closed(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Do something that ends when the cluster is closed."""
+        await spawn(coroutine, self._tasks)
+
+    def scale(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
+        """Have so many workers: start new ones, or retire some, whose results move to the others.
+
+        `worker_spec` changes at once. Then the workers follow, for which a synchronous cluster waits, and an
+        asynchronous one can be awaited. Ends adaptive scaling.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        memory : number or str, optional
+            How much memory all of them are to have together; as many workers as that takes.
+        cores : int, optional
+            How many threads all of them are to have together.
+
+        Raises
+        ------
+        ValueError
+            If `n` is negative, or it is not known how much memory or how many threads a worker has.
+        NoWorkersError
+            If what workers hold cannot be moved elsewhere; they stay.
+        Exception
+            If a worker does not start: what it raised.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=1, processes=False) as cluster:
+        ...     cluster.scale(2)
+        ...     cluster.wait_for_workers(2)
+        ...     len(cluster.observed)
+        2
+        """
+        if n < 0:
+            raise ValueError(f"A cluster cannot have {n} workers")
+        count = max(n, self._workers_for("memory", nbytes_of(memory)), self._workers_for("cores", cores))
+        if not acting.get():
+            self._stop_adapting("the cluster was scaled by hand")
+        if self.status not in (Status.closing, Status.closed, Status.failed):
+            self._plan_for(count)
+            self._note(f"Scales to {count} workers")
+        return self._follow()
+
+    def scale_up(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
+        """Have so many workers; the same as `scale`.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=0, processes=False) as cluster:
+        ...     cluster.scale_up(1)
+        ...     cluster.wait_for_workers(1)
+        ...     len(cluster.workers)
+        1
+        """
+        return self.scale(n, memory=memory, cores=cores)
+
+    def scale_down(self, workers: Iterable[Hashable]) -> Any:
+        """Take workers out, by their names; what only they hold moves to the others. Adaptive scaling goes on.
+
+        Parameters
+        ----------
+        workers : iterable
+            Names, as in `plan`.
+
+        Raises
+        ------
+        NoWorkersError
+            If what they hold cannot be moved; they stay.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=2, processes=False) as cluster:
+        ...     cluster.scale_down([0])
+        ...     sorted(cluster.plan)
+        [1]
+        """
+
+        async def take_out() -> None:
+            for name in set(workers):
                 self.worker_spec.pop(name, None)
-                await _close(worker)
-        if failed:
-            why = "; ".join(f"worker {name}: {error}" for name, error in failed.items())
-            raise RuntimeError(f"{len(failed)} of {len(started)} workers did not start: {why}")
+            await self._members.align()
 
-    def _address_for_workers(self) -> str:
-        return str(self.scheduler.address)
+        return self._run(self._until_closed(take_out()))
 
-    async def _scale_up(self, n: int) -> None:
-        while len(self.worker_spec) < n:
+    def _workers_for(self, what: str, amount: float | None) -> int:
+        if amount is None:
+            return 0
+        each = self._worker_size()[what]
+        if not each:
+            raise ValueError(f"How much {what} a worker has is not known: scale to a number of workers instead")
+        return math.ceil(amount / each)
+
+    def _plan_for(self, count: int) -> None:
+        """Have `worker_spec` name so many workers."""
+        if len(self.worker_spec) > count:
+            if not self.asynchronous:
+                self._look()
+            superfluous = self._members.superfluous(len(self.worker_spec) - count)
+            for name in superfluous:
+                self.worker_spec.pop(name, None)
+            if count == 0:
+                # Whoever wants no workers at all wants no results of theirs.
+                self._members.given_up |= superfluous
+        while len(self.worker_spec) < count:
             self.worker_spec.update(self.new_worker_spec())
-        await self._correct_state()
 
-    async def _scale_down(self, names: set[Hashable], give_up: bool = False) -> None:
-        await self._refresh()
-        there = [text for name in names & self._observed() for text in self._planned()[name]]
-        if there:
-            request = pb.RetireWorkersRequest(workers=there)
-            await self._scheduler().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_LIMIT)
-            await self._refresh()
-            if staying := names & self._observed():
-                if not give_up:
-                    raise NoWorkersError(f"Workers {staying} stay: what they hold cannot be moved to another worker")
-                logger.warning("%s closes its last workers, and what only they hold goes with them", self.name)
-        for name in names:
-            self.worker_spec.pop(name, None)
-        await self._correct_state()
+    def _follow(self) -> Any:
+        """Have the workers follow the plan: wait for it, or return what may be awaited, but need not be."""
 
+        async def follow() -> None:
+            try:
+                await self._members.align()
+            except Exception as error:
+                logger.warning("%s: %s", self.name, error)
+                raise
 
-async def _await(thing: Any) -> Any:
-    return await thing
-
-
-async def _close(thing: Any, timeout: float = 10.0) -> None:
-    """Close what stands for a worker or scheduler, whatever state it is in."""
-    try:
-        await asyncio.wait_for(thing.close(), timeout + 5.0)
-    except (DagrpcError, OSError, RuntimeError, TimeoutError) as error:
-        logger.warning("%r did not close cleanly: %s", thing, error)
+        outcome = self._run(self._until_closed(follow()))
+        if outcome is not None:
+            outcome.add_done_callback(lambda future: future.cancelled() or future.exception())
+        return outcome

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, cast
 import dask
 import pytest
 
-from dagrpc import Client, LocalCluster, Nanny, Scheduler, SpecCluster, Status
+from dagrpc import Client, LocalCluster, Nanny, ProcessInterface, Scheduler, SpecCluster, Status
 from dagrpc.exceptions import NoWorkersError
 from dagrpc_deploy.adaptive import Adaptive
 from dagrpc_worker.shell.facade import Worker
@@ -114,25 +115,58 @@ def test_by_cores_and_memory() -> None:
             cluster.scale(-1)
 
 
-def test_a_worker_that_is_lost_is_replaced() -> None:
+def test_a_worker_that_is_lost_is_brought_back_when_it_is_wanted() -> None:
     with dask.config.set({"dagrpc.deploy.lost-worker-timeout": 0.1}):
         spec = {"a": {"cls": Nanny, "options": {"nthreads": 1}}}
         with SpecCluster(workers=spec, scheduler_sync_interval=0.05) as cluster, Client(cluster) as client:
             before = cluster.workers["a"]
             cluster._loop.run(before.close())
-            wait_until(lambda: cluster.workers.get("a") not in (None, before) and cluster.observed == {"a"})
+            wait_until(lambda: not cluster.workers)
+            assert (cluster.plan, cluster.requested, cluster.observed) == ({"a"}, set(), set())
+            cluster.scale(1)
+            assert cluster.workers["a"] is not before
             assert client.submit(inc, 1).result(timeout=60) == 2
 
 
+class Failing(ProcessInterface):
+    """Stands for a worker in this process; can be told to have failed."""
+
+    async def start(self) -> None:
+        self.worker = await Worker(self.scheduler, name=self.name, nthreads=1)
+        await super().start()
+
+    async def close(self, timeout: float | None = None) -> None:
+        await self.worker.close()
+        await super().close()
+
+
+def test_a_worker_that_has_failed_is_replaced() -> None:
+    with SpecCluster(workers={"a": {"cls": Failing}}, scheduler_sync_interval=0.05) as cluster:
+        before = cluster.workers["a"]
+        before.status = Status.failed
+        wait_until(lambda: cluster.workers.get("a") not in (None, before) and cluster.observed == {"a"})
+        assert before.worker.status is Status.closed
+
+
+def test_a_cluster_closes_with_its_scheduler() -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, scheduler_sync_interval=0.05) as cluster:
+        nanny = cluster.workers[0]
+        os.kill(cluster.scheduler.pid, signal.SIGKILL)
+        wait_until(lambda: cluster.status is Status.closed)
+        assert (cluster.scheduler.status, nanny.status) == (Status.closed, Status.closed)
+        assert not nanny.is_alive()
+
+
 def test_what_does_not_start_is_said() -> None:
-    with pytest.raises(RuntimeError, match=r"worker bad: .*no-such-host"):
+    with pytest.raises(OSError, match=r"no-such-host") as caught:
         SpecCluster(workers={"bad": {"cls": Worker, "options": {"host": "no-such-host", "death_timeout": 1}}})
+    assert any("kept worker 'bad' of" in note for note in caught.value.__notes__)
     with pytest.raises(RuntimeError, match=r"no.such\.Class"):
         SpecCluster(scheduler={"cls": "no.such.Class", "options": {}})
     with pytest.raises(NotImplementedError, match="by its name"):
         SpecCluster.from_name("mine")
     with SpecCluster(worker={"cls": Worker, "options": {"host": "no-such-host"}}) as cluster:
-        with pytest.raises(RuntimeError, match="1 of 1 workers did not start"):
+        with pytest.raises(OSError, match="no-such-host"):
             cluster.scale(1)
         assert cluster.plan == set()
 
@@ -197,7 +231,8 @@ def test_a_minimum_is_kept_and_scaling_by_hand_ends_it() -> None:
         wait_until(lambda: len(cluster.plan) == 1)
         second = cluster.adapt(maximum=3)
         assert (first.state, second.state) == ("stopped", "running")
-        assert (second.minimum, second.maximum, second.interval) == (1, 3, 0.02)
+        # Bounds are those of the last call, other options stay.
+        assert (second.minimum, second.maximum, second.interval) == (0, 3, 0.02)
         cluster.scale(2)
         assert second.state == "stopped"
         assert len(cluster.plan) == 2
@@ -260,8 +295,9 @@ def test_names_and_classes() -> None:
     with LocalCluster(n_workers=1, worker_class=MyWorker) as cluster, Client(cluster) as client:
         assert client.run(lambda dask_worker: dask_worker.color) == {cluster.workers[0].address: "red"}
     with LocalCluster(n_workers=1, worker_class="distributed.Nanny") as cluster:
-        with pytest.raises(AttributeError, match="in other processes"):
-            _ = cluster.workers
+        assert [type(worker) for worker in cluster.workers.values()] == [Nanny]
+        with pytest.raises(AttributeError, match="in another process"):
+            _ = cluster.scheduler.tasks
         assert cluster.plan == cluster.observed == {0}
 
 
@@ -288,10 +324,10 @@ def test_options_of_scheduler_and_workers() -> None:
     [
         ({"protocol": "ucx"}, ValueError, "ucx"),
         ({"security": object()}, TypeError, "security"),
-        ({"blocked_handlers": ["feed"]}, NotImplementedError, "blocked_handlers"),
         ({"interface": "nowhere0"}, ValueError, "nowhere0"),
         ({"interface": "lo", "host": "127.0.0.1"}, ValueError, "one of them"),
-        ({"scheduler_kwargs": {"colour": 1}}, TypeError, "colour"),
+        ({"scheduler_kwargs": {"colour": 1}}, RuntimeError, "colour"),
+        ({"silence_logs": "loud"}, ValueError, "loud"),
         ({"processes": False, "env": {"A": "b"}}, ValueError, "env="),
         ({"worker_class": "no.such.Class"}, ValueError, r"no\.such\.Class"),
     ],

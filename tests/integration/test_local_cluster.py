@@ -47,8 +47,8 @@ def test_scheduler_and_workers_are_processes_of_their_own() -> None:
         pids = set(client.run(os.getpid).values())
         scheduler = client.run_on_scheduler(os.getpid)
         nannies = set(client.run(os.getpid, nanny=True).values())
-        assert len(pids) == 2
-        assert len(pids | nannies | {scheduler, os.getpid()}) == 5
+        assert len(pids | {scheduler, os.getpid()}) == 4
+        assert nannies == {os.getpid()}
 
 
 def test_its_processes_start_lean() -> None:
@@ -65,7 +65,7 @@ def test_everything_ends_with_the_cluster() -> None:
     before = {process.pid for process in me.children(recursive=True)}
     with LocalCluster(n_workers=2, threads_per_worker=1):
         started = [process for process in me.children(recursive=True) if process.pid not in before]
-        assert len(started) >= 4
+        assert len(started) >= 3
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
 
@@ -108,7 +108,7 @@ def test_nothing_outlives_a_killed_program(sig: signal.Signals, tmp_path: Path) 
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 3
         children = psutil.Process(parent.pid).children(recursive=True)
-        assert len(children) >= 4
+        assert len(children) >= 3
         parent.send_signal(sig)
         parent.wait(30)
         _, alive = psutil.wait_procs(children, timeout=30)
@@ -122,7 +122,7 @@ def test_nothing_outlives_a_killed_program(sig: signal.Signals, tmp_path: Path) 
     ("arguments", "error", "message"),
     [
         ({"n_workers": -1}, ValueError, "n_workers is -1"),
-        ({"threads_per_worker": 0}, ValueError, "threads_per_worker is 0"),
+        ({"threads_per_worker": -1}, ValueError, "threads_per_worker is -1"),
         ({"n_wokers": 2}, TypeError, "n_wokers"),
         ({"memory_limit": "many"}, ValueError, "many"),
         ({"memory_limit": -5}, ValueError, "negative"),

@@ -91,12 +91,13 @@ def describe_cluster(
         "n_workers": len(info.workers),
         "total_threads": sum(worker.nthreads for worker in info.workers),
         "total_memory": sum(worker.memory_limit for worker in info.workers),
-        "workers": {worker.address: _worker_info(worker) for worker in shown},
+        "workers": {worker.address: describe_worker(worker) for worker in shown},
     }
     return SchedulerInfo(facts)
 
 
-def _worker_info(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:
+def describe_worker(worker: scheduler_service_pb2.WorkerInfo) -> dict[str, Any]:
+    """Return as plain data what the scheduler said of one worker."""
     status = common_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
     return {
         "type": "Worker",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dagrpc import config
@@ -11,8 +11,10 @@ from dagrpc.exceptions import CodeNotAllowedError
 
 logger = logging.getLogger("dagrpc.io")
 
-_OF_DISTRIBUTED = {
+_OF_DISTRIBUTED: dict[str, tuple[str, ...]] = {
     "broadcast": ("RunOnWorkers",),
+    # There is no such thing here.
+    "feed": (),
     "gather": ("Gather",),
     "register_nanny_plugin": ("RegisterPlugin",),
     "register_scheduler_plugin": ("RegisterPlugin",),
@@ -39,11 +41,14 @@ class Blocked:
     ----------
     key : str
         The setting, a list of names: dagrpc's or distributed's. Empty: nothing is blocked.
+    names : iterable of str, optional
+        Such names, instead of what the setting has.
     """
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-        names = (config.get(key) or ()) if key else ()
+    def __init__(self, key: str, names: Iterable[str] | None = None) -> None:
+        self._by = f"the setting {key}" if names is None else "blocked_handlers="
+        if names is None:
+            names = (config.get(key) or ()) if key else ()
         self._methods = {name: _OF_DISTRIBUTED.get(name, (name,)) for name in names}
         self._met: set[str] = set()
 
@@ -54,12 +59,12 @@ class Blocked:
         self._met.add(method)
 
         async def refuse(request: Any, context: Any) -> Any:
-            raise CodeNotAllowedError(f"{method} is blocked here by the setting {self._key}")
+            raise CodeNotAllowedError(f"{method} is blocked here by {self._by}")
 
         return refuse
 
     def warn_of_unknown(self) -> None:
         """Warn about names that mean no method of the service: what they were to block is not blocked."""
         for name, methods in self._methods.items():
-            if self._met.isdisjoint(methods):
-                logger.warning("The setting %s blocks %r, which is no method here", self._key, name)
+            if methods and self._met.isdisjoint(methods):
+                logger.warning("%r, named by %s, is no method here", name, self._by)

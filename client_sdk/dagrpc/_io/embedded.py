@@ -126,6 +126,8 @@ class EmbeddedServer:
         # One start, however many await it.
         if self._begun is None:
             self._begun = asyncio.get_running_loop().create_task(self._start_once())
+            # Whoever awaits it may have gone away meanwhile, with nobody left to be told that it failed.
+            self._begun.add_done_callback(lambda begun: begun.cancelled() or begun.exception())
         await asyncio.shield(self._begun)
 
     async def _start_once(self) -> None:

@@ -40,6 +40,8 @@ class Server:
         Names of the methods whose messages come or go as bytes.
     blocked_by : str
         Setting that lists methods which are not to be carried out.
+    blocked : collection of str, optional
+        Such methods, instead of what the setting lists.
     credentials : Credentials, optional
         For TLS, which all callers have to speak then, and for tokens, of which they have to show one.
     """
@@ -50,6 +52,7 @@ class Server:
         raw_responses: Collection[str] = (),
         blocked_by: str = "",
         credentials: Credentials | None = None,
+        blocked: Collection[str] | None = None,
     ) -> None:
         self._credentials = credentials
         malloc.tune()
@@ -62,7 +65,7 @@ class Server:
         self._names = [health.SERVICE_NAME, _REFLECTION]
         self._raw_requests = raw_requests
         self._raw_responses = raw_responses
-        self._blocked = Blocked(blocked_by)
+        self._blocked = Blocked(blocked_by, blocked)
         self._calls: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self.port = 0

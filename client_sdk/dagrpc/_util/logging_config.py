@@ -41,6 +41,36 @@ def is_shown(record: logging.LogRecord, otherwise: int) -> bool:
     return record.levelno >= otherwise
 
 
+def level_number(given: int | str | bool | None) -> int:
+    """Return the level from which on a service logs, as the user gave it.
+
+    Parameters
+    ----------
+    given : int, str or bool, optional
+        A level or its name. None or False: nothing is silenced. True: less than warnings.
+
+    Raises
+    ------
+    ValueError
+        If there is no such level.
+
+    Examples
+    --------
+    >>> level_number("error"), level_number(None), level_number(30)
+    (40, 20, 30)
+    """
+    if not given:
+        return logging.INFO
+    if given is True:
+        return logging.WARNING
+    if isinstance(given, str) and not given.isdecimal():
+        levels = logging.getLevelNamesMapping()
+        if given.upper() not in levels:
+            raise ValueError(f"silence_logs is {given!r}; it must be a level: {', '.join(levels)}, a number, or False")
+        return levels[given.upper()]
+    return int(given)
+
+
 def configure_logging() -> bool:
     """Set up logging as configured. Returns whether anything was.
 

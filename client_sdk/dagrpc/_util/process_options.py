@@ -23,7 +23,8 @@ _WORKER_PLAIN = words(
     memory_target_fraction memory_spill_fraction memory_pause_fraction"""
 )
 _SCHEDULER_PLAIN = words(
-    "allow_code allowed_failures contact_address validate scheduler_file preload preload_argv security"
+    """allow_code allowed_failures blocked_handlers contact_address host port validate scheduler_file preload
+    preload_argv security"""
 )
 _IGNORED = words(
     """loop services service_kwargs silence_logs validate dashboard dashboard_address http_prefix security protocol

@@ -82,6 +82,8 @@ class SchedulerOptions:
     """What to load before it works; None: as configured."""
     preload_argv: Sequence[str] | None = None
     """Arguments for that; None: as configured."""
+    blocked_handlers: Sequence[str] | None = None
+    """Methods that it does not carry out, by dagrpc's names or distributed's; None: as configured."""
     security: Any = field(default=None, repr=False)
     """A `Security`, or what makes one; None: as configured."""
 
@@ -236,7 +238,12 @@ class SchedulerService:
         from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
 
         self.loop = asyncio.get_running_loop()
-        server = Server(("RelayData",), blocked_by="scheduler.blocked-handlers", credentials=self.credentials)
+        server = Server(
+            ("RelayData",),
+            blocked_by="scheduler.blocked-handlers",
+            credentials=self.credentials,
+            blocked=self.options.blocked_handlers,
+        )
         server.add_service(
             scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)
         )

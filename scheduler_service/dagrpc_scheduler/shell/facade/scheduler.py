@@ -62,6 +62,8 @@ class Scheduler(Plugged, MovesData, Answers, EmbeddedServer):
         Classes by name; each is called with the scheduler when it starts, the objects are in `extensions`.
     plugins : iterable
         Scheduler plugins to begin with.
+    blocked_handlers : list of str, optional
+        Methods that it does not carry out, by dagrpc's names or distributed's; by default those that are configured.
     allow_code : bool, optional
         Whether clients may run code on it; by default, if it listens on the loopback address.
     security, protocol, dashboard, dashboard_address, http_prefix, jupyter, preload, preload_argv, services, \
@@ -132,6 +134,7 @@ service_kwargs, transition_counter_max
         transition_counter_max: Any = False,
         jupyter: bool = False,
         allow_code: bool | None = None,
+        blocked_handlers: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         refuse_unknown("Scheduler", kwargs, _IGNORED)
@@ -155,6 +158,7 @@ service_kwargs, transition_counter_max
             preload=[preload] if isinstance(preload, str) else preload,
             preload_argv=preload_argv or None,
             security=security,
+            blocked_handlers=blocked_handlers,
         )
         super().__init__()
         self._attach(SchedulerService(options))

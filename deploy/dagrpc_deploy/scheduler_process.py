@@ -1,0 +1,238 @@
+"""The scheduler of a local cluster in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from typing import Any, NoReturn
+
+from dagrpc import config
+from dagrpc._client.admin import describe_cluster
+from dagrpc._io import options
+from dagrpc._io.channels import ServiceClient, open_channel
+from dagrpc._io.credentials import credentials_of, shown_address
+from dagrpc._io.loop import get_loop
+from dagrpc._util import own_malloc
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip
+from dagrpc._util.child import Child, inherited_sys_path
+from dagrpc._util.dask_config import set_here
+from dagrpc._util.logging_config import level_number
+from dagrpc._util.process_options import scheduler_fields
+from dagrpc._util.server_status import Status
+from dagrpc.security import Security
+from dagrpc.v1 import scheduler_service_pb2 as pb
+from dagrpc_deploy.process_interface import ProcessInterface
+from dagrpc_deploy.worker_view import WorkerView
+from dagrpc_worker.ports import ReservedPort
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
+_ASK_LIMIT = 5.0
+
+
+class SchedulerProcess(ProcessInterface):
+    """A scheduler in a process of its own: what the program that started it can know of it, and do with it.
+
+    `address`, `status`, `workers`, `identity` and `close` are there; what else `Scheduler` has is in the other process,
+    where `Client.run_on_scheduler` gets at it. The process watches its parent: however that ends, it ends, too.
+
+    Parameters
+    ----------
+    host : str
+        Where it listens.
+    port : int
+        On which port; 0: a free one.
+    security : Security, optional
+        Of its process, which gets it through a pipe.
+    silence_logs : int, str or bool, optional
+        From which level on it logs.
+    **scheduler_options
+        As for `Scheduler`.
+
+    Raises
+    ------
+    TypeError
+        For what such a process cannot be told.
+
+    Examples
+    --------
+    >>> with LocalCluster(n_workers=1, threads_per_worker=1) as cluster:
+    ...     scheduler = cluster.scheduler
+    ...     scheduler.address == cluster.scheduler_address
+    ...     [(worker.name, worker.nthreads) for worker in scheduler.workers.values()]
+    True
+    [(0, 1)]
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        security: Any = None,
+        silence_logs: int | str | bool | None = None,
+        **scheduler_options: Any,
+    ) -> None:
+        super().__init__(name="scheduler")
+        self.security = None if security is None else Security.of(security)
+        self._host, self._port = host, port
+        self._log_level = level_number(silence_logs)
+        self._options = scheduler_fields(scheduler_options)
+        self._reserved: ReservedPort | None = None
+        self._child: Child | None = None
+        self._reports: asyncio.Queue[Any] = asyncio.Queue()
+        self._exited = asyncio.Event()
+
+    # --- life ---
+
+    def spawn(self) -> None:
+        """Start the process, which takes its time until it serves. Where it will is known at once. On the loop.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had.
+        """
+        self._reserved = ReservedPort(self._host, (self._port,))
+        told = {
+            # It belongs to the user who runs this process.
+            "allow_code": True,
+            **self._options,
+            "host": self._host,
+            "port": self._reserved.port,
+            "security": None if self.security is None else self.security.fields(),
+        }
+        settings = {
+            "sys_path": inherited_sys_path(),
+            "config": set_here(),
+            "log_level": self._log_level,
+            "options": told,
+        }
+        child = self._child = Child("dagrpc_scheduler.process", settings, own_malloc.environment())
+        contact = config.get("scheduler.contact-address", self._options.get("contact_address"))
+        host = local_ip() if is_wildcard(self._host) else self._host
+        self.address = shown_address(contact or join_address(host, self._reserved.port), self._credentials("scheduler"))
+        loop = asyncio.get_running_loop()
+        watch = threading.Thread(
+            target=self._watch, args=(child, loop), name=f"dagrpc-watch-{child.process.pid}", daemon=True
+        )
+        watch.start()
+
+    def _watch(self, child: Child, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what the process reports, and that it has ended. On a thread of its own."""
+        # The loop may be gone when the program ends.
+        with contextlib.suppress(RuntimeError):
+            while (report := child.read_report()) is not None:
+                loop.call_soon_threadsafe(self._reports.put_nowait, report)
+            child.process.wait()
+            loop.call_soon_threadsafe(self._has_ended)
+
+    def _has_ended(self) -> None:
+        self._reports.put_nowait(None)
+        self._exited.set()
+        if self.status is Status.running:
+            assert self._child is not None
+            self.status = Status.failed if self._child.process.returncode else Status.closed
+            self._event_finished.set()
+
+    async def start(self) -> None:
+        """Start the process unless that is done, and wait until it serves.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had.
+        RuntimeError
+            If it does not serve.
+        """
+        if self._child is None:
+            self.spawn()
+        timeout = config.get_seconds("nanny.start-timeout") or 60.0
+        try:
+            report = await asyncio.wait_for(self._reports.get(), timeout)
+        except TimeoutError:
+            raise RuntimeError(f"The scheduler did not start within {timeout:g} s") from None
+        finally:
+            assert self._reserved is not None
+            self._reserved.release()
+        assert self._child is not None
+        if report is None:
+            raise RuntimeError(f"The scheduler ended with exit code {self._child.process.returncode} while it started")
+        if report["status"] != "running":
+            raise OSError(f"The scheduler did not start: {report['error']}")
+        self.address = report["address"]
+        await super().start()
+
+    async def close(self, timeout: float = 10.0) -> None:
+        """Tell it to close, which tells the workers, and see to it that its process ends."""
+        deadline = time.monotonic() + timeout
+        if self.status is Status.running:
+            self.status = Status.closing
+            # One that is gone already cannot be told.
+            with contextlib.suppress(OSError, TimeoutError):
+                await self._call("Shutdown", pb.ShutdownRequest(reason="its cluster closes"), timeout)
+        if self._child is not None:
+            await self._end(self._child, max(0.1, deadline - time.monotonic()))
+        await super().close()
+
+    async def _end(self, child: Child, timeout: float) -> None:
+        """Wait for the process to end by itself; ask it to, then make it."""
+        for patience, action in (
+            # Seeing its parent let go, it closes as orderly as when it is told to.
+            (min(timeout, 1.0), child.release),
+            (timeout, child.process.terminate),
+            (2.0, child.process.kill),
+        ):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exited.wait(), patience)
+            if self._exited.is_set():
+                break
+            action()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._exited.wait(), 5.0)
+        child.close_pipes()
+
+    # --- what there is to know ---
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None before it has started."""
+        return self._child.pid if self._child is not None else None
+
+    @property
+    def workers(self) -> dict[str, WorkerView]:
+        """The workers by address, as the scheduler describes them when it is asked: now."""
+        return {worker.address: WorkerView(worker) for worker in self._ask().workers}
+
+    def identity(self, n_workers: int = -1) -> dict[str, Any]:
+        """Return what the scheduler and its workers are, as a plain dict."""
+        return describe_cluster(self._ask(), self.address or "", n_workers)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(
+            f"The scheduler of this cluster is in another process, where its {name!r} is: "
+            f"use Client.run_on_scheduler(lambda dask_scheduler: ...), or LocalCluster(processes=False)"
+        )
+
+    def _ask(self) -> pb.GetClusterInfoResponse:
+        if self.status is not Status.running:
+            return pb.GetClusterInfoResponse(address=self.address or "")
+        answer: pb.GetClusterInfoResponse = get_loop().run(
+            self._call("GetClusterInfo", pb.GetClusterInfoRequest(), _ASK_LIMIT), 2 * _ASK_LIMIT
+        )
+        return answer
+
+    async def _call(self, method: str, request: Any, timeout: float) -> Any:
+        channel = open_channel(self.address or "", options.CONTROL_CHANNEL, self._credentials("client"))
+        try:
+            response: type[Any] = getattr(pb, f"{method}Response")
+            return await ServiceClient(channel, _SERVICE, f"scheduler {self.address}").call(
+                method, request, response, timeout=timeout
+            )
+        finally:
+            await channel.close()
+
+    def _credentials(self, role: str) -> Any:
+        return credentials_of(self.security, role)
