@@ -29,6 +29,7 @@ from dagrpc_worker.ports import ReservedPort
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
 _ASK_LIMIT = 5.0
+_CLOSE_LIMIT = 10.0
 
 
 class SchedulerProcess(ProcessInterface):
@@ -163,8 +164,9 @@ class SchedulerProcess(ProcessInterface):
         self.address = report["address"]
         await super().start()
 
-    async def close(self, timeout: float = 10.0) -> None:
+    async def close(self, timeout: float | None = None) -> None:
         """Tell it to close, which tells the workers, and see to it that its process ends."""
+        timeout = _CLOSE_LIMIT if timeout is None else timeout
         deadline = time.monotonic() + timeout
         if self.status is Status.running:
             self.status = Status.closing

@@ -78,13 +78,11 @@ class SpecCluster(Cluster):
     On an event loop:
 
     >>> async with SpecCluster(worker=workers["small"], asynchronous=True) as cluster:
-    ...     cluster.scale(2)
+    ...     following = cluster.scale(2)
     ...     list(cluster.worker_spec), list(cluster.workers)
     ...     cluster.worker_spec["large"] = workers["large"]
-    ...     await cluster
-    ...     list(cluster.workers)
+    ...     list((await cluster).workers)
     ([0, 1], [])
-    <...>
     [0, 1, 'large']
     """
 
