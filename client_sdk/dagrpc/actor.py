@@ -24,6 +24,7 @@ from dagrpc._io.loop import get_loop
 from dagrpc._io.transfer_reader import ReceivedValue
 from dagrpc._util import running
 from dagrpc._util.keys import encode_key
+from dagrpc._util.raising import at_surface
 from dagrpc.exceptions import LostActorError
 from dagrpc.future import Future, T
 
@@ -55,6 +56,7 @@ class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
     __slots__ = ("__weakref__",)
 
     @abc.abstractmethod
+    @at_surface
     def result(self, timeout: float | str | None = None) -> T:
         """Wait for what the method returns.
 
@@ -270,10 +272,15 @@ class Actor(TaskRef):
             raise AttributeError(f"type object {self._cls.__name__!r} has no attribute {name!r}")
         if callable(found):
             return _Method(self, name, found)
+        return self._read(name, found is not _absent)
+
+    @at_surface
+    def _read(self, name: str, known: bool) -> Any:
+        """Return an attribute, or something to await."""
         future = self._call(name, (), {}, read=True)
         if not _is_asynchronous(future._client):
             return future.result()
-        if found is _absent:
+        if not known:
             self._check_there(name, future)
         return future
 

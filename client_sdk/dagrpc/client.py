@@ -21,6 +21,7 @@ from dagrpc._client.options import Duration, Workers, explicit_options, without_
 from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
 from dagrpc._client.state import KeyState, lock
+from dagrpc._util.raising import at_surface
 from dagrpc.executor import ClientExecutor
 from dagrpc.future import Future
 
@@ -319,6 +320,7 @@ class Client(
 
     # --- data ----------------------------------------------------------------------------------------------------
 
+    @at_surface
     def gather(
         self, futures: Any, errors: str = "raise", direct: bool | None = None, asynchronous: bool | None = None
     ) -> Any:

@@ -14,6 +14,7 @@ from dagrpc._client.commands import Want
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
 from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
+from dagrpc._util.raising import at_surface, raise_from_elsewhere
 from dagrpc.actor import ActorFuture
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
@@ -416,13 +417,14 @@ class as_completed:
         if state.status == ERROR:
             error, traceback = failure_of(state)
             if self.raise_errors:
-                raise error.with_traceback(traceback)
+                raise_from_elsewhere(error, traceback)
             return future, (type(error), error, traceback)
         return future, cancelled_error(state)
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
+    @at_surface
     def __next__(self) -> Any:
         if self.is_empty():
             raise StopIteration
@@ -438,6 +440,7 @@ class as_completed:
             raise StopAsyncIteration
         return await run_awaiting(self._with_result(await self._take_async()))
 
+    @at_surface
     def next_batch(self, block: bool = True) -> list[Any]:
         """Return all futures that are done and have not been yielded.
 

@@ -16,6 +16,7 @@ from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
 from dagrpc._codec import pickled_futures
 from dagrpc._codec import tasks as task_codec
 from dagrpc._util import running
+from dagrpc._util.raising import at_surface
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -211,6 +212,7 @@ class Future(TaskRef, Generic[T]):
 
     # --- what comes of it ----------------------------------------------------------------------------------------
 
+    @at_surface
     def result(self, timeout: float | str | None = None) -> T:
         """Wait for the result and fetch it.
 

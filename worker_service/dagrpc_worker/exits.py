@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import signal
+import sys
 import threading
 import time
 from enum import IntEnum
@@ -22,6 +25,8 @@ class ExitCode(IntEnum):
     """It met a bug and closed."""
     CUT_OFF = 71
     """The scheduler cut it off several times, since it could not keep up."""
+    TASK = 72
+    """A task, or what runs on its event loop, ended it: with `sys.exit`, for instance. The code was the task's."""
     RESTART = 75
     """The scheduler wants another in its place."""
     LOST_SCHEDULER = 76
@@ -49,6 +54,15 @@ def describe_exit(code: int) -> str:
         return f"exit code {code} ({ExitCode(code).name})"
     except ValueError:
         return f"exit code {code}"
+
+
+def end_at_once(code: int) -> None:
+    """End this process as a crash would: nobody takes leave, so that whoever waits for it knows that it is lost."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def exit_after(seconds: float, code: int) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import gc
+import logging
 import signal
 import sys
 
 from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc_worker.exits import exit_after
+from dagrpc_worker.exits import ExitCode, end_at_once, exit_after
+
+logger = logging.getLogger("dagrpc.worker")
 
 _CLOSE_TIMEOUT = 5.0
 
@@ -48,8 +51,13 @@ def main() -> None:
 
         parent.watch(orphaned)
 
+    def on_exit(error: BaseException) -> None:
+        logger.error("What a task started on the event loop raised %r: the worker ends", error, exc_info=error)
+        end_at_once(ExitCode.TASK)
+
     prepare_process(settings["log_level"])
-    sys.exit(run_service(run_to_exit(WorkerOptions(**unpickled(settings["options"])), on_made, parent.report)))
+    options = WorkerOptions(**unpickled(settings["options"]))
+    sys.exit(run_service(run_to_exit(options, on_made, parent.report), on_exit))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dagrpc._io.channels import ServiceClient
 from dagrpc._util.addresses import without_scheme
 from dagrpc._util.keys import Key, decode_key
 from dagrpc._util.names import as_given
+from dagrpc._util.raising import uncarried
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.objects import HasWhat, SchedulerInfo, WhoHas
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
@@ -158,11 +159,10 @@ async def run(
     workers: Workers,
     wait: bool,
     nanny: bool,
-    on_error: str,
-) -> dict[str, Any] | None:
-    """Run a function on workers and return what it returned on each."""
+) -> Sequence[scheduler_service_pb2.RunResult] | None:
+    """Run a function on workers and return what came of it on each; None if nobody waits."""
     if workers is not None and not worker_names(workers):
-        return {}
+        return ()
     request = scheduler_service_pb2.RunOnWorkersRequest(
         function=encode_call_request(function, args, kwargs, session.families),
         workers=worker_names(workers),
@@ -172,30 +172,35 @@ async def run(
     response = await _scheduler(session).call(
         "RunOnWorkers", request, scheduler_service_pb2.RunOnWorkersResponse, timeout=None
     )
-    if not wait:
-        return None
+    return response.results if wait else None
+
+
+def answers(
+    session: ClientSession, results: Sequence[scheduler_service_pb2.RunResult], on_error: str
+) -> dict[str, Any]:
+    """Return what a function returned on each worker."""
     values: dict[str, Any] = {}
-    for result in response.results:
+    for result in results:
         try:
             values[result.worker] = result_of(result, session.families)
         except BaseException as error:
             if on_error == "raise":
                 raise
             if on_error == "return":
-                values[result.worker] = error
+                values[result.worker] = uncarried(error)
     return values
 
 
 async def run_on_scheduler(
     session: ClientSession, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
+) -> scheduler_service_pb2.RunResult:
     """Run a function on the scheduler."""
     called = encode_call_request(function, args, kwargs, session.families)
     request = scheduler_service_pb2.RunOnSchedulerRequest(function=called)
     response = await _scheduler(session).call(
         "RunOnScheduler", request, scheduler_service_pb2.RunOnSchedulerResponse, timeout=None
     )
-    return result_of(response.result, session.families)
+    return response.result
 
 
 # --- orders ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from dagrpc import config
@@ -14,9 +14,12 @@ from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting
+from dagrpc._codec.calls import result_of
 from dagrpc._graph.lower import checked_key
+from dagrpc._util.raising import at_surface
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
+from dagrpc.v1 import scheduler_service_pb2
 
 logger = logging.getLogger("dagrpc.client")
 
@@ -30,6 +33,7 @@ class Administration(Connection):
 
     # Options take Any, too, as those of `Client.submit`: they may be in a dict of arguments.
 
+    @at_surface
     def run(
         self,
         function: Callable[..., Any],
@@ -73,10 +77,16 @@ class Administration(Connection):
         """
         if on_error not in ("raise", "return", "ignore"):
             raise ValueError(f"on_error must be 'raise', 'return' or 'ignore', not {on_error!r}")
-        return self._call(
-            admin.run(self._session, function, args, kwargs, workers=workers, wait=wait, nanny=nanny, on_error=on_error)
-        )
+        calling = admin.run(self._session, function, args, kwargs, workers=workers, wait=wait, nanny=nanny)
+        return self._run(self._answers(calling, on_error))
 
+    def _answers(
+        self, calling: Coroutine[Any, Any, Sequence[scheduler_service_pb2.RunResult] | None], on_error: str
+    ) -> Operation[dict[str, Any] | None]:
+        results = yield from self._one(calling)
+        return None if results is None else admin.answers(self._session, results, on_error)
+
+    @at_surface
     def run_on_scheduler(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function on the scheduler, if that was started with user code allowed.
 
@@ -99,7 +109,10 @@ class Administration(Connection):
         >>> client.run_on_scheduler(count)
         2
         """
-        return self._call(admin.run_on_scheduler(self._session, function, args, kwargs))
+        return self._run(self._answer(admin.run_on_scheduler(self._session, function, args, kwargs)))
+
+    def _answer(self, calling: Coroutine[Any, Any, scheduler_service_pb2.RunResult]) -> Operation[Any]:
+        return result_of((yield from self._one(calling)), self._session.families)
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dagrpc._client.administration import Administration
 from dagrpc._client.options import Duration, explicit_options, worker_names
 from dagrpc._graph.lower import nested_keys
 from dagrpc._util import running
+from dagrpc._util.raising import at_surface
 
 
 class CollectionVerbs(Administration):
@@ -24,6 +25,7 @@ class CollectionVerbs(Administration):
 
     # --- dask collections ----------------------------------------------------------------------------------------
 
+    @at_surface
     def compute(
         self,
         collections: Any,
@@ -120,6 +122,7 @@ class CollectionVerbs(Administration):
             fifo_timeout=fifo_timeout,
         )
 
+    @at_surface
     def get(
         self,
         dsk: Any,

@@ -21,6 +21,7 @@ from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
 from dagrpc._io.transfer import WORKER_SERVICE, ReceivedValue, download
+from dagrpc._util.raising import raise_from_elsewhere
 from dagrpc.exceptions import (
     CodeNotAllowedError,
     CommClosedError,
@@ -98,10 +99,9 @@ def cancelled_error(state: KeyState) -> FutureCancelledError:
 def raise_unless_finished(state: KeyState) -> None:
     """Raise what a key that is done and has no result stands for."""
     if state.status == ERROR:
-        error, traceback = failure_of(state)
-        raise error.with_traceback(traceback)
+        raise_from_elsewhere(*failure_of(state))
     if state.status == CANCELLED:
-        raise cancelled_error(state)
+        raise_from_elsewhere(cancelled_error(state), None)
 
 
 # --- fetching ----------------------------------------------------------------------------------------------------

@@ -102,9 +102,9 @@ def benchmark(client: Connection) -> Operation[dict[str, Speeds]]:
 
 
 def _on_workers(client: Connection, function: Any, *args: Any, workers: Any = None) -> Operation[dict[str, Speeds]]:
-    running = admin.run(client._session, function, args, {}, workers=workers, wait=True, nanny=False, on_error="raise")
-    found: dict[str, Speeds] = yield OnLoop(client._loop, running)
-    return found
+    running = admin.run(client._session, function, args, {}, workers=workers, wait=True, nanny=False)
+    results = yield OnLoop(client._loop, running)
+    return admin.answers(client._session, results, "raise")
 
 
 def _mean(measured: Iterable[Speeds]) -> Speeds:

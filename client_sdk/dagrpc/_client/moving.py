@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from dagrpc._client import admin
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
+from dagrpc._codec.calls import result_of
 from dagrpc._io.channels import ServiceClient
 from dagrpc.v1 import memory_service_pb2, scaling_service_pb2, scheduler_service_pb2
 
@@ -85,7 +86,7 @@ async def _groups(session: ClientSession, key: Callable[[Any], Hashable]) -> dic
     def tell(dask_scheduler: Any) -> dict[str, str]:
         return {address: repr(key(worker)) for address, worker in dask_scheduler.workers.items()}
 
-    found: dict[str, str] = await admin.run_on_scheduler(session, tell, (), {})
+    found: dict[str, str] = result_of(await admin.run_on_scheduler(session, tell, (), {}), session.families)
     return found
 
 

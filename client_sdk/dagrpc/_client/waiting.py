@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from dagrpc._client.state import DONE, FINISHED, KeyState, KeyTable, lock
 from dagrpc._io.loop import LoopThread, after_turn
+from dagrpc._util.raising import as_raised
 
 T = TypeVar("T")
 
@@ -53,6 +54,17 @@ def run_blocking(operation: Operation[T]) -> T:
 
 async def run_awaiting(operation: Operation[T]) -> T:
     """Run an operation to its end on the running event loop."""
+    try:
+        return await _awaiting(operation)
+    except BaseException as error:
+        raised, trace = as_raised(error)
+    try:
+        raise raised.with_traceback(trace)
+    finally:
+        del raised, trace
+
+
+async def _awaiting(operation: Operation[T]) -> T:
     try:
         pause = next(operation)
         while True:

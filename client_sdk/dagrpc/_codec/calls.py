@@ -12,6 +12,7 @@ from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure, encode_failure, type_name
 from dagrpc._codec.unpickling import in_turn
 from dagrpc._util.as_distributed import install_if_asked
+from dagrpc._util.raising import raise_from_elsewhere
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
 from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
 
@@ -59,7 +60,10 @@ async def run_payload(
     """
     loop = asyncio.get_running_loop()
     try:
-        awaitable, value, families = await loop.run_in_executor(executor, _call, payload, injected)
+        outcome = await loop.run_in_executor(executor, _call_caught, payload, injected)
+        if isinstance(outcome, _Raised):
+            return scheduler_service_pb2.RunResult(exception=encode_exception(outcome.error))
+        awaitable, value, families = outcome
         if awaitable is not None:
             value = await awaitable
         encoded = await loop.run_in_executor(executor, payloads.to_payload, value, families)
@@ -69,6 +73,20 @@ async def run_payload(
     except BaseException as error:
         return scheduler_service_pb2.RunResult(exception=encode_exception(error))
     return scheduler_service_pb2.RunResult(value=encoded)
+
+
+class _Raised:
+    """An exception of a user's function. Futures cannot have all kinds: not a `StopIteration`, for instance."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _call_caught(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any, Sequence[str]] | _Raised:
+    try:
+        return _call(payload, injected)
+    except BaseException as error:
+        return _Raised(error)
 
 
 def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any, Sequence[str]]:
@@ -110,6 +128,7 @@ def encode_exception(error: BaseException) -> common_pb2.Payload:
     """Return an exception with its traceback as a payload; told in words if it cannot be pickled."""
     failure = encode_failure(error, skip_frames=_own_frames(error))
     if not failure.HasField("exception"):
+        # Too large.
         told = RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)
         failure = encode_failure(told)
     return failure.exception
@@ -146,7 +165,8 @@ def result_of(result: scheduler_service_pb2.RunResult, families: Sequence[str] |
     if outcome == "value":
         return payloads.from_payload(result.value, families)
     if outcome == "exception":
-        raise decode_failure(failure_pb2.Failure(type_name=type_name(Exception), exception=result.exception))
+        error = decode_failure(failure_pb2.Failure(type_name=type_name(Exception), exception=result.exception))
+        raise_from_elsewhere(error, error.__traceback__)
     if outcome == "unreachable":
         raise CommClosedError(f"{result.worker}: {result.unreachable}")
     return None

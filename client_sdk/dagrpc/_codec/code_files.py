@@ -146,7 +146,7 @@ def add_source(filename: str, lines: dict[int, str]) -> None:
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     elif known is None or len(known) == 1 or known[1] is None:
         # It reads the file if there is one, and asks for the text otherwise.
-        linecache.cache[filename] = (lambda: _text_of(filename),)  # type: ignore[assignment]
+        linecache.cache[filename] = (lambda: _text_of(filename),)
     while len(_sources) > _FILES:
         dropped = next(iter(_sources))
         if _sources.pop(dropped, None) is not None:

@@ -6,11 +6,8 @@ import pickle
 import traceback
 from types import TracebackType
 
-import cloudpickle
-from tblib import Traceback
-
 from dagrpc import config
-from dagrpc._codec import pickle5
+from dagrpc._codec.exception_chains import ChainEncoder, Link, decode_chain
 from dagrpc.exceptions import (
     KilledWorker,
     LostActorError,
@@ -29,18 +26,43 @@ def type_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _limit() -> int:
+    return int(config.get("admin.max-error-length"))
+
+
+def _portable(text: str) -> str:
+    """Return text that UTF-8 can carry: names of files may have lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _shorten(text: str) -> str:
-    """Return text that is short enough, and that UTF-8 can carry: names of files may have lone surrogates."""
-    limit = int(config.get("admin.max-error-length"))
-    shortened = text if len(text) <= limit else text[:limit] + "…"
-    return shortened.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return text that is short enough."""
+    limit = _limit()
+    return _portable(text if len(text) <= limit else text[:limit] + "…")
+
+
+def _shorten_within(text: str) -> str:
+    """Return text that is short enough, with its end, which in a traceback tells most."""
+    limit = _limit()
+    return _portable(text if len(text) <= limit else f"{text[: limit // 4]}\n  …\n{text[-(limit - limit // 4) :]}")
 
 
 def _message(error: BaseException) -> str:
     try:
         return _shorten(str(error))
-    except Exception as broken:
+    except BaseException as broken:  # whatever the exception's own code raises
         return f"<its message cannot be made: {type_name(type(broken))}>"
+
+
+def _words(error: BaseException) -> tuple[str, str]:
+    return _shorten(type_name(type(error))), _message(error)
+
+
+def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
+    try:
+        return _shorten_within("".join(traceback.format_exception(type(error), error, trace)))
+    except BaseException:  # again
+        return "".join(traceback.format_tb(trace, -20)) + ": ".join(_words(error))
 
 
 def encode_failure(
@@ -53,62 +75,44 @@ def encode_failure(
     skip_frames : int
         How many of the outermost frames are dagrpc's own and left out of the traceback.
     """
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        error, skip_frames = _harmless(error, skip_frames), 0
     trace: TracebackType | None = error.__traceback__
     for _ in range(skip_frames):
         if trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
+    name, message = _words(error)
+    text = _traceback_text(error, trace)
     return failure_pb2.Failure(
         kind=kind,
-        type_name=_shorten(type_name(type(error))),
-        message=_message(error),
-        traceback_text=_shorten("".join(traceback.format_exception(type(error), error, trace))),
-        exception=_encode_exception(error, trace),
+        type_name=name,
+        message=message,
+        traceback_text=text,
+        exception=_encode_exception(error, trace, text),
     )
 
 
-def _encode_exception(error: BaseException, trace: TracebackType | None) -> common_pb2.Payload | None:
-    """Return exception and traceback as a payload, or None if they cannot survive the way."""
-    try:
-        portable = Traceback(trace).as_dict() if trace is not None else None
-        data = pickle5.dumps_inband((error, portable))
-        # An exception whose constructor wants other arguments than it kept breaks only when it is unpickled.
-        restored, _ = pickle.loads(data)
-        if type(restored) is not type(error) and type_name(type(restored)) != type_name(type(error)):
-            return None
-    except Exception:
-        return _encode_by_parts(error, trace)
-    if len(data) > _EXCEPTION_LIMIT:
-        return None
-    return common_pb2.Payload(encoding="pickle", data=data)
+def _harmless(error: BaseException, skip_frames: int) -> BaseException:
+    """Return what is to be raised for an exit, which would end the program that asked for the call."""
+    trace = error.__traceback__
+    for _ in range(skip_frames):
+        trace = trace.tb_next if trace is not None else None
+    told = RuntimeError(
+        f"{error!r} was raised on the cluster; it is only the cause of this error, since it would end the program"
+    )
+    told.__cause__ = error.with_traceback(trace)
+    return told.with_traceback(trace)
 
 
-def _encode_by_parts(error: BaseException, trace: TracebackType | None) -> common_pb2.Payload | None:
-    """Return an exception that its own pickling breaks as type, arguments and attributes."""
-    try:
-        portable = Traceback(trace).as_dict() if trace is not None else None
-        parts = _Parts(type(error), error.args, dict(error.__dict__))
-        data: bytes = cloudpickle.dumps((parts, portable), protocol=5)
-        pickle.loads(data)
-    except Exception:
-        return None
-    return common_pb2.Payload(encoding="pickle", data=data)
-
-
-class _Parts:
-    """An exception in parts; unpickles as the exception."""
-
-    def __init__(self, kind: type[BaseException], args: tuple[object, ...], attributes: dict[str, object]) -> None:
-        self.parts = (kind, args, attributes)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, self.parts
-
-
-def _rebuild(kind: type[BaseException], args: tuple[object, ...], attributes: dict[str, object]) -> BaseException:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(attributes)
-    return error
+def _encode_exception(error: BaseException, trace: TracebackType | None, text: str) -> common_pb2.Payload | None:
+    """Return exception and tracebacks as a payload, or None if they are too large."""
+    links = ChainEncoder(_words, _limit(), _EXCEPTION_LIMIT // 4).encode(error, trace)
+    if sum(len(link.data or b"") for link in links) > _EXCEPTION_LIMIT:
+        for link in links[1:]:
+            link.data = None
+    # Who gets the payload alone has the text for want of an exception.
+    data = pickle.dumps(([link.plain() for link in links], "" if links[0].data else text), protocol=5)
+    return common_pb2.Payload(encoding="pickle", data=data) if len(data) <= _EXCEPTION_LIMIT else None
 
 
 def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException:
@@ -130,12 +134,21 @@ def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException
     if failure.kind == _KINDS.FAILURE_KIND_LOST_ACTOR:
         return LostActorError(failure.message)
     if failure.HasField("exception"):
-        try:
-            error, portable = pickle.loads(failure.exception.data)
-            trace = Traceback.from_dict(portable).as_traceback() if portable is not None else None
-            restored: BaseException = error.with_traceback(trace)
-        except Exception:
-            # Its type cannot be imported here, or its state not be rebuilt: tell it in words.
-            return RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)
-        return restored
+        return _decode_exception(failure)
     return RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)
+
+
+def _decode_exception(failure: failure_pb2.Failure) -> BaseException:
+    """Return the exception; in words if its class is not here, or its state cannot be rebuilt."""
+    links: list[Link] = []
+
+    def in_words(link: Link) -> RemoteTaskError:
+        text = failure.traceback_text or kept if link is links[0] else ""
+        return RemoteTaskError(link.type_name, link.message, text)
+
+    try:
+        plain, kept = pickle.loads(failure.exception.data)
+        links += (Link(*values) for values in plain)
+        return decode_chain(links, in_words)
+    except Exception:
+        return RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)

@@ -49,7 +49,7 @@ class _Pickler(pickle.Pickler):
         return reduce_registered(obj)
 
 
-class _ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's, with registered types, those that only dagrpc knows how to pickle, and the places of code."""
 
     def __init__(self, file: io.BytesIO, protocol: int, buffer_callback: Keep | None) -> None:
@@ -90,7 +90,7 @@ def by_value(value: object, keep: Keep | None = None) -> bytes:
         Whatever the value's own pickling raises.
     """
     buffer = io.BytesIO()
-    pickler = _ByValuePickler(buffer, 5, keep)
+    pickler = ByValuePickler(buffer, 5, keep)
     pickler.dump(value)
     return pickler.places.before(buffer.getvalue())
 

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,8 @@ from dagrpc import config
 from dagrpc.exceptions import ForkedProcessError
 
 T = TypeVar("T")
+
+logger = logging.getLogger("dagrpc.io")
 
 _END_TIMEOUT = 1.0
 """Seconds that the loop's thread has for ending with the interpreter."""
@@ -100,8 +103,13 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def run_service(main: Coroutine[Any, Any, T]) -> T:
+def run_service(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseException], None] | None = None) -> T:
     """Run a service process's coroutine on an event loop of its own, and return its result.
+
+    Parameters
+    ----------
+    on_exit : callable, optional
+        Takes a `SystemExit` or `KeyboardInterrupt` that something on the loop raised, which is raised here then.
 
     Raises
     ------
@@ -114,7 +122,12 @@ def run_service(main: Coroutine[Any, Any, T]) -> T:
         main.close()
         raise SystemExit(str(error)) from None
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(main)
+        try:
+            return runner.run(main)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if on_exit is not None:
+                on_exit(error)
+            raise
 
 
 _lock = threading.Lock()
@@ -135,7 +148,12 @@ def get_loop() -> LoopThread:
         def serve() -> None:
             asyncio.set_event_loop(loop)
             loop.call_soon(started.set)
-            loop.run_forever()
+            while True:
+                try:
+                    return loop.run_forever()
+                except (SystemExit, KeyboardInterrupt):
+                    # A user's coroutine started another one, which raised it. The loop is not theirs alone.
+                    logger.exception("Something on dagrpc's event loop raised an exit, which ends nothing there")
 
         thread = threading.Thread(target=serve, name="dagrpc-io", daemon=True)
         _current = LoopThread(loop, thread)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+import subprocess
 import traceback
 from typing import Any
 
 import pytest
 
 from dagrpc._codec.failures import decode_failure, encode_failure
-from dagrpc.exceptions import KilledWorker, RemoteTaskError
+from dagrpc.exceptions import KilledWorker, RemoteTaskError, TaskTimeout
 from dagrpc.v1 import failure_pb2
 
 
@@ -60,12 +62,12 @@ def test_constructor_with_other_arguments() -> None:
     assert str(restored) == "7: seven"
 
 
-def test_what_cannot_be_pickled_is_told_in_words() -> None:
+def test_what_cannot_be_pickled_is_left_behind() -> None:
     failure = encode_failure(caught(Stuck()))
     restored = decode_failure(failure)
-    assert isinstance(restored, RemoteTaskError)
-    assert "Stuck" in str(restored)
-    assert "stuck" in str(restored)
+    assert isinstance(restored, Stuck)
+    assert str(restored) == "stuck"
+    assert "lock object" in repr(restored.lock)
     assert "caught" in failure.traceback_text
 
 
@@ -76,15 +78,48 @@ def test_message_that_cannot_be_made() -> None:
 
 def test_type_that_is_not_here() -> None:
     failure = encode_failure(caught(ValueError("x")))
-    failure.exception.data = failure.exception.data.replace(b"ValueError", b"NopeErrorr")
-    assert isinstance(decode_failure(failure), RemoteTaskError)
+    failure.exception.data = failure.exception.data.replace(
+        b"builtins\x94\x8c\nValueError", b"builtins\x94\x8c\nNopeErrorr"
+    )
+    restored = decode_failure(failure)
+    assert isinstance(restored, RemoteTaskError)
+    assert (restored.type_name, restored.message) == ("builtins.ValueError", "x")
+    assert "caught" in restored.traceback_text
+    assert "caught" in [frame.name for frame in traceback.extract_tb(restored.__traceback__)]
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), OSError(2, "gone", "file")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(2, "gone", "file"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        SyntaxError("no", ("f.py", 1, 2, "a b", 1, 3)),
+        ImportError("none", name="m", path="p"),
+        StopIteration(5),
+        StopAsyncIteration(6),
+        GeneratorExit("g"),
+        asyncio.CancelledError("c"),
+        KeyError(("a", 1)),
+        subprocess.CalledProcessError(3, ["false"], "out", "err"),
+        TaskTimeout("x", 1.0, "w:1"),
+    ],
+)
 def test_other_kinds(error: Any) -> None:
     restored = round_trip(error)
     assert type(restored) is type(error)
     assert restored.args == error.args
+    assert str(restored) == str(error)
+    assert vars(restored) == vars(error)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("k")])
+def test_exits_are_causes_only(error: BaseException) -> None:
+    restored = round_trip(error)
+    assert type(restored) is RuntimeError
+    assert repr(error) in str(restored)
+    assert restored.__cause__ is not None
+    assert repr(restored.__cause__) == repr(error)
+    assert "caught" in [frame.name for frame in traceback.extract_tb(restored.__cause__.__traceback__)]
 
 
 def test_killed_worker() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dagrpc._codec import calls
-from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
+from dagrpc.exceptions import CommClosedError, InvalidRequestError
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
 
 
@@ -86,8 +86,9 @@ def test_exits_are_answers(error: BaseException) -> None:
     def leave() -> None:
         raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(RuntimeError, match=type(error).__name__) as caught:
         run(leave)
+    assert repr(caught.value.__cause__) == repr(error)
 
 
 def test_what_cannot_be_pickled() -> None:
@@ -102,7 +103,7 @@ def test_what_cannot_be_pickled() -> None:
     def fail() -> None:
         raise Cursed("spell")
 
-    with pytest.raises(RemoteTaskError, match="spell"):
+    with pytest.raises(Cursed, match="spell"):
         run(fail)
 
 

@@ -9,16 +9,17 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from threading import get_ident
 from time import time
-from types import CoroutineType
+from types import CoroutineType, TracebackType
 from typing import Any, Protocol
 
 import dask._task_spec
 
-from dagrpc._codec import payload
+from dagrpc._codec import payload, unpickling
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.unpickling import in_turn
 from dagrpc._profiling.sampler import Sampler
+from dagrpc._util import running
 from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import Reschedule, TaskTimeout
 from dagrpc.v1 import failure_pb2
@@ -32,6 +33,7 @@ from dagrpc_worker.execute.functions import load_call
 from dagrpc_worker.execute.measure import measure
 from dagrpc_worker.execute.recorder import Recorder
 from dagrpc_worker.execute.work import PythonTask, Work
+from dagrpc_worker.exits import ExitCode, end_at_once
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -41,7 +43,9 @@ _LOGGED = 200
 _Callee = tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
 
 # Tracebacks begin where the user's code does: frames of these files come before it.
-_OWN_FILES = frozenset((__file__, interrupts.__file__, task_codec.__file__, dask._task_spec.__file__))
+_OWN_FILES = frozenset(
+    (__file__, interrupts.__file__, task_codec.__file__, unpickling.__file__, dask._task_spec.__file__)
+)
 _TIMEOUT = failure_pb2.FAILURE_KIND_TIMEOUT
 _AGAIN = 0.05
 """Seconds: much longer than a thread needs to begin with a task that it took up."""
@@ -311,7 +315,7 @@ class TaskRunner:
             # They may be large, and storing the result may wait until there is room.
             del function, args, kwargs
             event = self._succeeded(job, result, start)
-        # SystemExit and KeyboardInterrupt too: a task must not end the worker.
+        # SystemExit and KeyboardInterrupt too: nothing else would tell of the task.
         except BaseException as error:
             event = self._ended(job, current, error, start)
         self._executing.pop(identity, None)
@@ -335,6 +339,10 @@ class TaskRunner:
         """Tell of a task that did not come to a result: it failed, or was broken off."""
         interruption = context.interruption
         if interruption is None or not interruption.sent:
+            if isinstance(error, (SystemExit, KeyboardInterrupt)) and running.is_workers_own():
+                # As anywhere else: the process ends, with all that it does. The scheduler counts who died of the task.
+                logger.error("Task %s raised %r: the worker ends", job.key, error, exc_info=error)
+                end_at_once(ExitCode.TASK)
             return self._failed(job, error, start)
         if not interruption.limit:
             logger.info("Task %s was broken off: it was cancelled", job.key)
@@ -389,8 +397,22 @@ class TaskRunner:
             results = {key: self.actors.as_argument(value, job.actor) for key, value in results.items()}
         work = job.work
         if type(work) is PythonTask:
-            return in_turn(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
+            try:
+                return in_turn(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
+            except task_codec.SharedValueGone:
+                raise
+            except BaseException as error:
+                raise self._not_loaded(job, error) from error
         return in_turn(load_call, work, results)  # type: ignore[arg-type]
+
+    def _not_loaded(self, job: Job, error: BaseException) -> RuntimeError:
+        """Return what tells of a function or an argument that cannot be unpickled."""
+        error.__traceback__ = _without_own(error)
+        return RuntimeError(
+            f"Deserialization of task {job.key!r} failed on worker {self.address}: {type(error).__name__}: {error}\n"
+            "Its function or an argument cannot be unpickled there. Often the environment of the workers differs "
+            "from the client's."
+        )
 
     def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
         """Store a result and tell of it."""
@@ -473,3 +495,11 @@ def _own_frames(error: BaseException) -> int:
         count += 1
         trace = trace.tb_next
     return count
+
+
+def _without_own(error: BaseException) -> TracebackType | None:
+    """Return an error's traceback without the worker's own outermost frames."""
+    trace = error.__traceback__
+    for _ in range(_own_frames(error)):
+        trace = trace.tb_next if trace is not None else None
+    return trace
