@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dagrpc._util.addresses import interface_ip
-from dagrpc._util.ignored_options import ignored
+from dagrpc._util.addresses import interface_ip, listening_place
+from dagrpc._util.ignored_options import ignored, tell_of_ignored
 from dagrpc._util.own_malloc import begin_anew_with_malloc
 from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
@@ -14,6 +14,7 @@ from dagrpc._util.versions import installed_version
 from dagrpc.security import Security
 
 DEFAULT_PORT = 8786
+_NO_PAGES = "the scheduler has no pages yet"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -25,6 +26,8 @@ DEFAULT_PORT = 8786
 @click.option("--scheduler-file", default=None, type=click.Path(dir_okay=False), help="File to write the address to.")
 @click.option("--protocol", default=None, help="Accepted: 'tcp', 'grpc' or 'tls'.")
 @tls_options
+@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why=_NO_PAGES)
+@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why=_NO_PAGES)
 @ignored("--jupyter/--no-jupyter", why="start Jupyter by itself")
 @ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
 @click.option("--allow-code/--no-allow-code", default=False, help="Let clients run code on the scheduler.")
@@ -61,6 +64,7 @@ def scheduler(
     if click.get_current_context().parent is not None:
         # Not if a program has called this.
         begin_anew_with_malloc()
+    tell_of_ignored()
     prepare(log_level.upper())
     apply_settings()
 
@@ -72,7 +76,7 @@ def scheduler(
     try:
         security = security_from("scheduler", tls_ca_file, tls_cert, tls_key, token_file)
         check_protocol(protocol, Security(**security), "scheduler")
-        listen = interface_ip(interface) if interface else host or "127.0.0.1"
+        listen, port = listening_place(interface_ip(interface) if interface else host or "127.0.0.1", port)
         idle = config.seconds(idle_timeout)
     except (ValueError, TypeError, RuntimeError) as error:
         raise click.UsageError(str(error)) from None

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 
-from dagrpc import config
 from dagrpc._codec import calls
 from dagrpc._io.channels import ServiceClient, open_channel
 from dagrpc._io.options import CONTROL_CHANNEL
@@ -121,9 +121,7 @@ def test_a_worker_that_dies_is_replaced() -> None:
     in_lab(body)
 
 
-def test_a_worker_that_dies_too_often_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "nanny.max-restarts", 1)
-
+def test_a_worker_that_dies_too_often_is_given_up() -> None:
     async def body(lab: Lab) -> None:
         async with nanny_of(lab) as nanny:
             for count in (1, 2):
@@ -133,12 +131,18 @@ def test_a_worker_that_dies_too_often_is_given_up(monkeypatch: pytest.MonkeyPatc
                 while nanny.status is not Status.FAILED:
                     await asyncio.sleep(0.02)
             assert "killed by SIGSEGV" in nanny.error
+            async with asyncio.timeout(WAIT):
+                while not lab.scheduler.given_up:
+                    await asyncio.sleep(0.02)
+            (told,) = lab.scheduler.given_up
+            assert (told.name, told.nanny, told.reason) == ("kid", nanny.address, nanny.error)
             with pytest.raises(RuntimeError, match="SIGSEGV"):
                 await nanny.wait_joined(WAIT)
             await nanny.start_worker()
             await lab.scheduler.wait_for(3)
 
-    in_lab(body)
+    with dask.config.set({"dagrpc.nanny.max-restarts": 1}):
+        in_lab(body)
 
 
 def test_a_refused_worker_is_not_started_again_and_again() -> None:

@@ -14,10 +14,18 @@ import click
 
 from dagrpc import config
 from dagrpc._io.credentials import check_address, check_protocol
-from dagrpc._util.addresses import interface_ip, is_loopback, is_wildcard, local_ip, parse_address, split_address
+from dagrpc._util.addresses import (
+    interface_ip,
+    is_loopback,
+    is_wildcard,
+    listening_place,
+    local_ip,
+    parse_address,
+    split_address,
+)
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.dask_config import set_here
-from dagrpc._util.ignored_options import ignored
+from dagrpc._util.ignored_options import ignored, tell_of_ignored
 from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._util.preload_options import check_preload_argv
 from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
@@ -26,6 +34,8 @@ from dagrpc._util.versions import installed_version
 from dagrpc.security import Security
 from dagrpc_worker.nanny.host import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
+
+_NO_PAGES = "a worker has no pages of its own"
 
 
 def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -96,8 +106,9 @@ def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict
 @tls_options
 @click.option("--allow-call", multiple=True, help="Function that callers may name, or a pattern: package.module:*.")
 @click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
-@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why="a worker has no pages of its own")
-@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why="a worker has no pages of its own")
+@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why=_NO_PAGES)
+@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why=_NO_PAGES)
+@ignored("--scheduler-sni", why="comm.tls.server-name says which name certificates have to have")
 @ignored("--reconnect/--no-reconnect", why="a worker whose scheduler is gone closes; its nanny starts another")
 @click.option("--nanny/--no-nanny", default=True, show_default=True, help="Start each worker in a watched process.")
 @click.option("--pid-file", type=click.Path(dir_okay=False), help="File to write the process id to.")
@@ -117,11 +128,17 @@ def worker(
     allow_call: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file."""
+    """Run workers for the scheduler at the address SCHEDULER, or named in --scheduler-file.
+
+    Where neither is given, the setting `scheduler-address` counts, also as DASK_SCHEDULER_ADDRESS.
+    """
+    tell_of_ignored()
     if scheduler and given["scheduler_file"] and (preload or preload_nanny):
         # Only one of the two says where the scheduler is, so this is an argument of theirs.
         preload_argv = (scheduler, *preload_argv)
         scheduler = None
+    if not scheduler and not given["scheduler_file"]:
+        scheduler = config.look_up("scheduler-address")
     check_preload_argv(preload + preload_nanny, preload_argv, "worker")
     prepare(_checked_level(log_level))
     apply_settings()
@@ -190,18 +207,22 @@ def _where(
 ) -> dict[str, Any]:
     """Return where the scheduler is and where to listen."""
     if bool(scheduler) == bool(scheduler_file):
-        raise click.UsageError("Name the scheduler by its address or by --scheduler-file, one of the two")
+        raise click.UsageError(
+            "Name the scheduler by its address or by --scheduler-file, one of the two; or by the setting "
+            "scheduler-address, as in DASK_SCHEDULER_ADDRESS=host:8786"
+        )
     if listen_address:
         if host or interface or worker_port:
             raise click.UsageError("--listen-address stands for --host and --worker-port; leave them out")
-        try:
-            host, port = split_address(listen_address.rpartition("://")[2])
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--listen-address") from None
-        worker_port = (port, port)
+        host = listen_address
     if host and interface:
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     try:
+        if host:
+            host, port = listening_place(host)
+            if port is not None and worker_port:
+                raise ValueError(f"The worker's port is named twice: in --host, and as --worker-port {worker_port[0]}")
+            worker_port = worker_port or (None if port is None else (port, port))
         address = parse_address(scheduler) if scheduler else ""
         listen = interface_ip(interface) if interface else host or _default_host(address, scheduler_file)
         contact_host = split_address(contact_address)[0] if contact_address else ""

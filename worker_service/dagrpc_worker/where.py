@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc import config
-from dagrpc._util.addresses import interface_ip, is_loopback, join_address, local_ip, parse_address, split_address
+from dagrpc._util.addresses import (
+    interface_ip,
+    is_loopback,
+    join_address,
+    listening_place,
+    local_ip,
+    parse_address,
+    split_address,
+)
+from dagrpc_worker.ports import parse_ports
 
 
 def find_scheduler(host: Any, port: int | None, scheduler_file: str | None) -> str:
@@ -30,20 +39,30 @@ def find_scheduler(host: Any, port: int | None, scheduler_file: str | None) -> s
     return parse_address(join_address(split_address(str(host).rpartition("://")[2])[0], port))
 
 
-def listen_host(host: str | None, interface: str | None, scheduler: str) -> str:
-    """Return where to listen: as told, else on the loopback address if the scheduler is there, else on the way to it.
+def listen_on(
+    host: str | None, interface: str | None, port: int | str | None, scheduler: str
+) -> tuple[str, tuple[int, int]]:
+    """Return where to listen, and the first and the last of the ports to try; 0: any.
+
+    As told, else on the loopback address if the scheduler is there, else on the way to it.
 
     Raises
     ------
     ValueError
-        If both a host and an interface are given, or there is no such interface.
+        If both a host and an interface are given, there is no such interface, or the port is named twice.
     """
     if host and interface:
         raise ValueError("host and interface both say where to listen; give one of them")
-    if interface:
-        return interface_ip(interface)
+    ports = None if port is None else parse_ports(str(port))
     if host:
-        return host.rpartition("://")[2]
-    if not scheduler or is_loopback(scheduler):
-        return "127.0.0.1"
-    return local_ip(split_address(scheduler)[0])
+        host, named = listening_place(host)
+        if named is not None and ports not in (None, (0, 0)):
+            raise ValueError(f"The port is named twice: as {port}, and with the host, as {named}")
+        return host, (named, named) if named is not None else ports or (0, 0)
+    if interface:
+        host = interface_ip(interface)
+    elif not scheduler or is_loopback(scheduler):
+        host = "127.0.0.1"
+    else:
+        host = local_ip(split_address(scheduler)[0])
+    return host, ports or (0, 0)

@@ -68,6 +68,32 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def listening_place(host: str, port: int | None = None) -> tuple[str, int | None]:
+    """Return host and port of where a server is told to listen: both may be in the host, with a scheme before it.
+
+    Raises
+    ------
+    ValueError
+        If the port is named twice, the scheme is another one, or the host is none.
+
+    Examples
+    --------
+    >>> listening_place("tcp://127.0.0.1"), listening_place("tcp://127.0.0.1:9000")
+    (('127.0.0.1', None), ('127.0.0.1', 9000))
+    >>> listening_place("::1", 9000), listening_place("tcp://:9000")
+    (('::1', 9000), ('0.0.0.0', 9000))
+    """
+    scheme, separator, rest = host.rpartition("://")
+    if separator and scheme not in _SCHEMES:
+        raise ValueError(f"Host {host!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
+    found, named = split_address(rest.rstrip("/"), -1)
+    if found and not _HOST.fullmatch(found):
+        raise ValueError(f"{host!r} names no host to listen on: {found!r} is none")
+    if named >= 0 and port is not None:
+        raise ValueError(f"The port is named twice: in the host {host!r}, and as {port}")
+    return found or "0.0.0.0", (named if named >= 0 else port)
+
+
 def is_loopback(address: str) -> bool:
     """Return whether an address is on this machine's loopback."""
     host, _ = split_address(address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc._util.addresses import parse_address
+from dagrpc._util.addresses import listening_place, parse_address
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,29 @@ def test_what_is_meant(written: str, meant: str) -> None:
 def test_what_is_no_address_is_named(written: str) -> None:
     with pytest.raises(ValueError, match=r"Address .* (names no host|has scheme|has port)"):
         parse_address(written)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "place"),
+    [
+        ("127.0.0.1", None, ("127.0.0.1", None)),
+        ("node7", 9000, ("node7", 9000)),
+        ("tcp://127.0.0.1", None, ("127.0.0.1", None)),
+        ("tls://127.0.0.1:9000", None, ("127.0.0.1", 9000)),
+        ("127.0.0.1:9000", None, ("127.0.0.1", 9000)),
+        ("::1", 9000, ("::1", 9000)),
+        ("[::1]:9000", None, ("::1", 9000)),
+        ("tcp://:9000", None, ("0.0.0.0", 9000)),
+        ("0.0.0.0", 0, ("0.0.0.0", 0)),
+    ],
+)
+def test_where_to_listen(host: str, port: int | None, place: tuple[str, int | None]) -> None:
+    assert listening_place(host, port) == place
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("tcp://127.0.0.1:9000", 9001), ("http://127.0.0.1", None), ("a host", None), ("a:b", None)]
+)
+def test_what_is_no_place_to_listen(host: str, port: int | None) -> None:
+    with pytest.raises(ValueError, match=r"named twice|scheme 'http'|is none|a port is a number"):
+        listening_place(host, port)

@@ -143,6 +143,7 @@ class StandIn:
     def __init__(self, inline_limit: int = 8192, heartbeat_interval: float = 0.05) -> None:
         self.workers: dict[str, JoinedWorker] = {}
         self.joined: list[JoinedWorker] = []
+        self.given_up: list[worker_session_pb2.ReportGivenUpRequest] = []
         self.heartbeats: list[worker_session_pb2.HeartbeatRequest] = []
         self.address = ""
         self.before_welcome: Callable[[str], Awaitable[None]] | None = None
@@ -207,6 +208,13 @@ class StandIn:
         finally:
             del self.workers[hello.address]
             worker.gone.set()
+
+    async def ReportGivenUp(
+        self, request: worker_session_pb2.ReportGivenUpRequest
+    ) -> worker_session_pb2.ReportGivenUpResponse:
+        """Take note that a nanny has given up its worker."""
+        self.given_up.append(request)
+        return worker_session_pb2.ReportGivenUpResponse()
 
     async def Heartbeat(self, _: Any, context: Any) -> None:
         """Take measurements."""

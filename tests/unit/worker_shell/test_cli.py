@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from click.testing import CliRunner
 
@@ -152,3 +153,47 @@ def test_options_that_change_nothing_say_so(started: list[dict[str, Any]]) -> No
     outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", "--no-dashboard", "--dashboard-address", ":0"])
     assert outcome.exit_code == 0
     assert "--dashboard-address changes nothing" in outcome.output
+
+
+def test_the_setting_says_where_the_scheduler_is(started: list[dict[str, Any]]) -> None:
+    with dask.config.set({"scheduler-address": "tcp://node7:9000"}):
+        assert settings_of(started, "--host", "127.0.0.1")["scheduler_address"] == "node7:9000"
+
+
+def test_without_any_scheduler_it_is_said_how_to_name_one(started: list[dict[str, Any]]) -> None:
+    with dask.config.set({"scheduler-address": None}):
+        outcome = CliRunner().invoke(cli.worker, [])
+    assert outcome.exit_code == 2
+    assert "DASK_SCHEDULER_ADDRESS" in outcome.output
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "host", "ports"),
+    [
+        (["--host", "tcp://127.0.0.1"], "127.0.0.1", None),
+        (["--host", "tcp://127.0.0.1:9000"], "127.0.0.1", (9000, 9000)),
+        (["--host", "127.0.0.1", "--worker-port", "9000:9010"], "127.0.0.1", (9000, 9010)),
+        (["--listen-address", "tcp://:9000"], "0.0.0.0", (9000, 9000)),
+    ],
+)
+def test_a_host_may_be_an_address(
+    started: list[dict[str, Any]], arguments: list[str], host: str, ports: tuple[int, int] | None
+) -> None:
+    settings = settings_of(started, "127.0.0.1", *arguments)
+    assert (settings["host"], settings["worker_ports"]) == (host, ports)
+
+
+def test_a_port_that_is_named_twice_is_refused(started: list[dict[str, Any]]) -> None:
+    outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", "--host", "tcp://127.0.0.1:9000", "--worker-port", "9001"])
+    assert outcome.exit_code == 2
+    assert "named twice" in outcome.output
+    assert started == []
+
+
+def test_options_that_change_nothing_are_said_to(started: list[dict[str, Any]]) -> None:
+    arguments = ["127.0.0.1", "--no-dashboard", "--dashboard-address", ":8787", "--scheduler-sni", "x", "--bokeh"]
+    outcome = CliRunner().invoke(cli.worker, arguments)
+    assert outcome.exit_code == 0
+    for option in ("--no-dashboard", "--dashboard-address", "--scheduler-sni", "--bokeh"):
+        assert outcome.output.count(f"{option} changes nothing") == 1

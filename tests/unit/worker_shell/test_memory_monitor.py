@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+import dask
 import pytest
 
 from dagrpc.v1 import common_pb2
@@ -76,15 +77,15 @@ def test_a_nanny_kills_once():
     assert core.handle(MemoryExceeded(2 * 2**20, 2**20), 1.1) == []
 
 
-def test_when_a_nanny_kills(monkeypatch):
-    from dagrpc import config
-
+def test_when_a_nanny_kills():
     assert most_allowed(1_000) == 950
     assert most_allowed(0) == 0
-    monkeypatch.setitem(config.DEFAULTS, "worker.memory.terminate", False)
-    assert most_allowed(1_000) == 0
-    monkeypatch.setitem(config.DEFAULTS, "worker.memory.terminate", 7)
-    with pytest.raises(ValueError, match=r"terminate is 7"):
+    with dask.config.set({"distributed.worker.memory.terminate": False}):
+        assert most_allowed(1_000) == 0
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": 7}),
+        pytest.raises(ValueError, match=r"terminate is 7"),
+    ):
         most_allowed(1_000)
 
 

@@ -26,7 +26,7 @@ from dagrpc_worker.nanny.members import Members
 from dagrpc_worker.nanny.service import LIVE, NannyOptions, NannyService
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.node import Node
-from dagrpc_worker.where import find_scheduler, listen_host
+from dagrpc_worker.where import find_scheduler, listen_on
 
 _making = threading.Lock()
 
@@ -131,8 +131,7 @@ listen_address, worker_class, protocol
         check_address(scheduler_ip, self.security, "worker")
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
-        self._host = listen_host(host, interface, scheduler)
-        self._ports = (0, 0) if port is None else parse_ports(str(port))
+        self._host, self._ports = listen_on(host, interface, port, scheduler)
         self._worker_ports = parse_ports(str(worker_port or 0))
         self._env = {str(key): str(value) for key, value in (env or {}).items()}
         self._config = dict(config or {})

@@ -19,13 +19,13 @@ from dagrpc._util.server_status import Status
 from dagrpc.plugins.base import plugin_name
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
-from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.ports import ReservedPort
 from dagrpc_worker.shell.measures import Measured
 from dagrpc_worker.shell.node import Node
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 from dagrpc_worker.shell.state_view import Held, WorkerStateView
-from dagrpc_worker.where import find_scheduler, listen_host
+from dagrpc_worker.where import find_scheduler, listen_on
 
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
@@ -170,7 +170,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         threads = nthreads or cpu_count()
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._reserved: ReservedPort | None = None
-        listen = listen_host(host, interface, scheduler)
+        listen, ports = listen_on(host, interface, port, scheduler)
         options = WorkerOptions(
             scheduler_address=scheduler,
             scheduler_file=scheduler_file or "",
@@ -202,7 +202,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         self._attach(WorkerService(options))
         self._service.facade = self
         self._service.plugin_host.first = list(plugins)
-        self._port_range = (0, 0) if port is None else parse_ports(str(port))
+        self._port_range = ports
         self.extensions.update((name, make(self)) for name, make in (extensions or {}).items())
 
     @classmethod

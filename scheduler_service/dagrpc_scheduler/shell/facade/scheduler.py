@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dagrpc import config
 from dagrpc._io.credentials import check_protocol
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome, refuse_unknown
-from dagrpc._util.addresses import interface_ip, is_loopback
+from dagrpc._util.addresses import interface_ip, is_loopback, listening_place
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc._util.server_status import Status
 from dagrpc.security import Security
@@ -144,10 +144,10 @@ service_kwargs, transition_counter_max
             raise NotImplementedError("jupyter=True is not there: start Jupyter by itself")
         if host and interface:
             raise ValueError("host and interface both say where to listen; give one of them")
-        listen = interface_ip(interface) if interface else host or "127.0.0.1"
+        listen, named = listening_place(interface_ip(interface) if interface else host or "127.0.0.1", port or None)
         options = SchedulerOptions(
-            host=listen.partition("://")[2] or listen,
-            port=port,
+            host=listen,
+            port=named or 0,
             contact_address=contact_address,
             scheduler_file=scheduler_file,
             allow_code=is_loopback(listen) if allow_code is None else allow_code,
