@@ -14,9 +14,11 @@ from dask.utils import key_split
 from dagrpc._client.html import short_type
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
+from dagrpc._codec.plain import decode_plain
 from dagrpc._io import status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._profiling.trees import Profile, from_message, new_profile
+from dagrpc._util.activities import startstop
 from dagrpc._util.keys import Key, decode_key
 from dagrpc.exceptions import CommClosedError, UnknownKeyError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
@@ -89,13 +91,6 @@ async def profile(
     return found
 
 
-_ACTIONS = {
-    records_pb2.ACTIVITY_KIND_COMPUTE: "compute",
-    records_pb2.ACTIVITY_KIND_TRANSFER: "transfer",
-    records_pb2.ACTIVITY_KIND_DESERIALIZE: "deserialize",
-}
-
-
 @dataclass(slots=True)
 class TaskStream:
     """What ran where, and what was fetched."""
@@ -152,21 +147,16 @@ def _task(worker: str, record: records_pb2.TaskRecord) -> dict[str, Any]:
         "name": key_split(key),
         "worker": worker,
         "thread": record.thread,
-        "startstops": tuple(map(_activity, record.activities)),
+        "startstops": tuple(startstop(each.kind, each.start, each.stop, each.source) for each in record.activities),
         "status": "error" if record.error else "OK",
         "nbytes": record.nbytes,
         "type": record.type_name,
         "typename": short_type(record.type_name),
-        "metadata": {},
+        "metadata": decode_plain(record.metadata) if record.metadata else {},
     }
     if record.error:
         task["exception_text"] = record.error
     return task
-
-
-def _activity(activity: records_pb2.Activity) -> dict[str, Any]:
-    known = {"action": _ACTIONS.get(activity.kind, "other"), "start": activity.start, "stop": activity.stop}
-    return {**known, "source": activity.source} if activity.source else known
 
 
 def _transfer(worker: str, record: records_pb2.TransferRecord) -> dict[str, Any]:

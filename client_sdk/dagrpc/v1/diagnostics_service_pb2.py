@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import records_pb2 as dagrpc_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dagrpc/v1/diagnostics_service.proto\x12\tdagrpc.v1\x1a\x17\x64\x61grpc/v1/records.proto\"$\n\x14GetCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"Z\n\x15GetCallStacksResponse\x12,\n\x07workers\x18\x01 \x03(\x0b\x32\x1b.dagrpc.v1.WorkerCallStacks\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"H\n\x10WorkerCallStacks\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12$\n\x06stacks\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"(\n\tCallStack\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x03(\t\"\'\n\x17SampleCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"@\n\x18SampleCallStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"\x90\x01\n\x11GetProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x11\n\tby_worker\x18\x06 \x01(\x08\"U\n\x12GetProfileResponse\x12*\n\x08profiles\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.WorkerProfile\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"D\n\rWorkerProfile\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x07profile\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"T\n\x07Profile\x12%\n\x05nodes\x18\x01 \x03(\x0b\x32\x16.dagrpc.v1.ProfileNode\x12\"\n\x05lines\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.CodeLine\":\n\x0bProfileNode\x12\x0e\n\x06parent\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"g\n\x08\x43odeLine\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x12\n\nfirst_line\x18\x03 \x01(\r\x12\x13\n\x0bline_number\x18\x04 \x01(\r\x12\x0e\n\x06source\x18\x05 \x01(\t\"p\n\x15\x43ollectProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\"=\n\x16\x43ollectProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"\xa8\x01\n\x14GetTaskStreamRequest\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0c\n\x04stop\x18\x02 \x01(\x01\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x04\x12\x13\n\x0b\x63ursor_only\x18\x05 \x01(\x08\x12\x11\n\ttransfers\x18\x06 \x01(\x08\x12\x11\n\tclient_id\x18\x07 \x01(\t\x12\r\n\x05\x62\x65gin\x18\x08 \x01(\x08\x12\x0b\n\x03\x65nd\x18\t \x01(\x08\"\x86\x01\n\x15GetTaskStreamResponse\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\'\n\x07records\x18\x02 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x04\x12\x13\n\x0bunreachable\x18\x04 \x03(\t\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x04\"(\n\x13\x46lushRecordsRequest\x12\x11\n\trecording\x18\x01 \x01(\x04\"M\n\x14\x46lushRecordsResponse\x12\'\n\x07records\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\'\n\x12\x42\x65ginReportRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\"6\n\x13\x42\x65ginReportResponse\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\"%\n\x10\x45ndReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\"p\n\x11\x45ndReportResponse\x12-\n\x0cmeasurements\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.Measurements\x12,\n\x0c\x63omputations\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.Computation\"n\n\x0cMeasurements\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05times\x18\x02 \x03(\x01\x12\x0b\n\x03\x63pu\x18\x03 \x03(\x01\x12\x0e\n\x06memory\x18\x04 \x03(\x01\x12\x0f\n\x07managed\x18\x05 \x03(\x01\x12\x11\n\texecuting\x18\x06 \x03(\x01\"L\n\x0b\x43omputation\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\r\n\x05tasks\x18\x03 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x04 \x03(\t\"\x12\n\x10GetMemoryRequest\"=\n\x11GetMemoryResponse\x12(\n\x07workers\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.WorkerMemory\"Q\n\x0cWorkerMemory\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0f\n\x07process\x18\x02 \x01(\x01\x12\x0f\n\x07managed\x18\x03 \x01(\x01\x12\x0f\n\x07spilled\x18\x04 \x01(\x01*\x8d\x01\n\x0eProfileSubject\x12\x1f\n\x1bPROFILE_SUBJECT_UNSPECIFIED\x10\x00\x12\x19\n\x15PROFILE_SUBJECT_TASKS\x10\x01\x12 \n\x1cPROFILE_SUBJECT_WORKER_LOOPS\x10\x02\x12\x1d\n\x19PROFILE_SUBJECT_SCHEDULER\x10\x03\x32\xe7\x03\n\x12\x44iagnosticsService\x12R\n\rGetCallStacks\x12\x1f.dagrpc.v1.GetCallStacksRequest\x1a .dagrpc.v1.GetCallStacksResponse\x12I\n\nGetProfile\x12\x1c.dagrpc.v1.GetProfileRequest\x1a\x1d.dagrpc.v1.GetProfileResponse\x12T\n\rGetTaskStream\x12\x1f.dagrpc.v1.GetTaskStreamRequest\x1a .dagrpc.v1.GetTaskStreamResponse0\x01\x12L\n\x0b\x42\x65ginReport\x12\x1d.dagrpc.v1.BeginReportRequest\x1a\x1e.dagrpc.v1.BeginReportResponse\x12\x46\n\tEndReport\x12\x1b.dagrpc.v1.EndReportRequest\x1a\x1c.dagrpc.v1.EndReportResponse\x12\x46\n\tGetMemory\x12\x1b.dagrpc.v1.GetMemoryRequest\x1a\x1c.dagrpc.v1.GetMemoryResponse2\x9f\x02\n\x18WorkerDiagnosticsService\x12[\n\x10SampleCallStacks\x12\".dagrpc.v1.SampleCallStacksRequest\x1a#.dagrpc.v1.SampleCallStacksResponse\x12U\n\x0e\x43ollectProfile\x12 .dagrpc.v1.CollectProfileRequest\x1a!.dagrpc.v1.CollectProfileResponse\x12O\n\x0c\x46lushRecords\x12\x1e.dagrpc.v1.FlushRecordsRequest\x1a\x1f.dagrpc.v1.FlushRecordsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dagrpc/v1/diagnostics_service.proto\x12\tdagrpc.v1\x1a\x17\x64\x61grpc/v1/records.proto\"$\n\x14GetCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"Z\n\x15GetCallStacksResponse\x12,\n\x07workers\x18\x01 \x03(\x0b\x32\x1b.dagrpc.v1.WorkerCallStacks\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"H\n\x10WorkerCallStacks\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12$\n\x06stacks\x18\x02 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"(\n\tCallStack\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x03(\t\"\'\n\x17SampleCallStacksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"@\n\x18SampleCallStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.CallStack\"\x90\x01\n\x11GetProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x11\n\tby_worker\x18\x06 \x01(\x08\"U\n\x12GetProfileResponse\x12*\n\x08profiles\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.WorkerProfile\x12\x13\n\x0bunreachable\x18\x02 \x03(\t\"D\n\rWorkerProfile\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x07profile\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"T\n\x07Profile\x12%\n\x05nodes\x18\x01 \x03(\x0b\x32\x16.dagrpc.v1.ProfileNode\x12\"\n\x05lines\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.CodeLine\":\n\x0bProfileNode\x12\x0e\n\x06parent\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"g\n\x08\x43odeLine\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x12\n\nfirst_line\x18\x03 \x01(\r\x12\x13\n\x0bline_number\x18\x04 \x01(\r\x12\x0e\n\x06source\x18\x05 \x01(\t\"p\n\x15\x43ollectProfileRequest\x12*\n\x07subject\x18\x01 \x01(\x0e\x32\x19.dagrpc.v1.ProfileSubject\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x01\x12\x0c\n\x04stop\x18\x04 \x01(\x01\"=\n\x16\x43ollectProfileResponse\x12#\n\x07profile\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Profile\"\xa8\x01\n\x14GetTaskStreamRequest\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0c\n\x04stop\x18\x02 \x01(\x01\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x04\x12\x13\n\x0b\x63ursor_only\x18\x05 \x01(\x08\x12\x11\n\ttransfers\x18\x06 \x01(\x08\x12\x11\n\tclient_id\x18\x07 \x01(\t\x12\r\n\x05\x62\x65gin\x18\x08 \x01(\x08\x12\x0b\n\x03\x65nd\x18\t \x01(\x08\"\x86\x01\n\x15GetTaskStreamResponse\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\'\n\x07records\x18\x02 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x04\x12\x13\n\x0bunreachable\x18\x04 \x03(\t\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x04\"9\n\x13\x46lushRecordsRequest\x12\x11\n\trecording\x18\x01 \x01(\x04\x12\x0f\n\x07\x64\x65tails\x18\x02 \x01(\x04\"M\n\x14\x46lushRecordsResponse\x12\'\n\x07records\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.RecordBatch\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\'\n\x12\x42\x65ginReportRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\"6\n\x13\x42\x65ginReportResponse\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\"%\n\x10\x45ndReportRequest\x12\x11\n\treport_id\x18\x01 \x01(\t\"p\n\x11\x45ndReportResponse\x12-\n\x0cmeasurements\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.Measurements\x12,\n\x0c\x63omputations\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.Computation\"n\n\x0cMeasurements\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05times\x18\x02 \x03(\x01\x12\x0b\n\x03\x63pu\x18\x03 \x03(\x01\x12\x0e\n\x06memory\x18\x04 \x03(\x01\x12\x0f\n\x07managed\x18\x05 \x03(\x01\x12\x11\n\texecuting\x18\x06 \x03(\x01\"L\n\x0b\x43omputation\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\r\n\x05tasks\x18\x03 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x04 \x03(\t\"\x12\n\x10GetMemoryRequest\"=\n\x11GetMemoryResponse\x12(\n\x07workers\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.WorkerMemory\"Q\n\x0cWorkerMemory\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0f\n\x07process\x18\x02 \x01(\x01\x12\x0f\n\x07managed\x18\x03 \x01(\x01\x12\x0f\n\x07spilled\x18\x04 \x01(\x01*\x8d\x01\n\x0eProfileSubject\x12\x1f\n\x1bPROFILE_SUBJECT_UNSPECIFIED\x10\x00\x12\x19\n\x15PROFILE_SUBJECT_TASKS\x10\x01\x12 \n\x1cPROFILE_SUBJECT_WORKER_LOOPS\x10\x02\x12\x1d\n\x19PROFILE_SUBJECT_SCHEDULER\x10\x03\x32\xe7\x03\n\x12\x44iagnosticsService\x12R\n\rGetCallStacks\x12\x1f.dagrpc.v1.GetCallStacksRequest\x1a .dagrpc.v1.GetCallStacksResponse\x12I\n\nGetProfile\x12\x1c.dagrpc.v1.GetProfileRequest\x1a\x1d.dagrpc.v1.GetProfileResponse\x12T\n\rGetTaskStream\x12\x1f.dagrpc.v1.GetTaskStreamRequest\x1a .dagrpc.v1.GetTaskStreamResponse0\x01\x12L\n\x0b\x42\x65ginReport\x12\x1d.dagrpc.v1.BeginReportRequest\x1a\x1e.dagrpc.v1.BeginReportResponse\x12\x46\n\tEndReport\x12\x1b.dagrpc.v1.EndReportRequest\x1a\x1c.dagrpc.v1.EndReportResponse\x12\x46\n\tGetMemory\x12\x1b.dagrpc.v1.GetMemoryRequest\x1a\x1c.dagrpc.v1.GetMemoryResponse2\x9f\x02\n\x18WorkerDiagnosticsService\x12[\n\x10SampleCallStacks\x12\".dagrpc.v1.SampleCallStacksRequest\x1a#.dagrpc.v1.SampleCallStacksResponse\x12U\n\x0e\x43ollectProfile\x12 .dagrpc.v1.CollectProfileRequest\x1a!.dagrpc.v1.CollectProfileResponse\x12O\n\x0c\x46lushRecords\x12\x1e.dagrpc.v1.FlushRecordsRequest\x1a\x1f.dagrpc.v1.FlushRecordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.diagnostics_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROFILESUBJECT']._serialized_start=2196
-  _globals['_PROFILESUBJECT']._serialized_end=2337
+  _globals['_PROFILESUBJECT']._serialized_start=2213
+  _globals['_PROFILESUBJECT']._serialized_end=2354
   _globals['_GETCALLSTACKSREQUEST']._serialized_start=75
   _globals['_GETCALLSTACKSREQUEST']._serialized_end=111
   _globals['_GETCALLSTACKSRESPONSE']._serialized_start=113
@@ -67,29 +67,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTASKSTREAMRESPONSE']._serialized_start=1332
   _globals['_GETTASKSTREAMRESPONSE']._serialized_end=1466
   _globals['_FLUSHRECORDSREQUEST']._serialized_start=1468
-  _globals['_FLUSHRECORDSREQUEST']._serialized_end=1508
-  _globals['_FLUSHRECORDSRESPONSE']._serialized_start=1510
-  _globals['_FLUSHRECORDSRESPONSE']._serialized_end=1587
-  _globals['_BEGINREPORTREQUEST']._serialized_start=1589
-  _globals['_BEGINREPORTREQUEST']._serialized_end=1628
-  _globals['_BEGINREPORTRESPONSE']._serialized_start=1630
-  _globals['_BEGINREPORTRESPONSE']._serialized_end=1684
-  _globals['_ENDREPORTREQUEST']._serialized_start=1686
-  _globals['_ENDREPORTREQUEST']._serialized_end=1723
-  _globals['_ENDREPORTRESPONSE']._serialized_start=1725
-  _globals['_ENDREPORTRESPONSE']._serialized_end=1837
-  _globals['_MEASUREMENTS']._serialized_start=1839
-  _globals['_MEASUREMENTS']._serialized_end=1949
-  _globals['_COMPUTATION']._serialized_start=1951
-  _globals['_COMPUTATION']._serialized_end=2027
-  _globals['_GETMEMORYREQUEST']._serialized_start=2029
-  _globals['_GETMEMORYREQUEST']._serialized_end=2047
-  _globals['_GETMEMORYRESPONSE']._serialized_start=2049
-  _globals['_GETMEMORYRESPONSE']._serialized_end=2110
-  _globals['_WORKERMEMORY']._serialized_start=2112
-  _globals['_WORKERMEMORY']._serialized_end=2193
-  _globals['_DIAGNOSTICSSERVICE']._serialized_start=2340
-  _globals['_DIAGNOSTICSSERVICE']._serialized_end=2827
-  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_start=2830
-  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_end=3117
+  _globals['_FLUSHRECORDSREQUEST']._serialized_end=1525
+  _globals['_FLUSHRECORDSRESPONSE']._serialized_start=1527
+  _globals['_FLUSHRECORDSRESPONSE']._serialized_end=1604
+  _globals['_BEGINREPORTREQUEST']._serialized_start=1606
+  _globals['_BEGINREPORTREQUEST']._serialized_end=1645
+  _globals['_BEGINREPORTRESPONSE']._serialized_start=1647
+  _globals['_BEGINREPORTRESPONSE']._serialized_end=1701
+  _globals['_ENDREPORTREQUEST']._serialized_start=1703
+  _globals['_ENDREPORTREQUEST']._serialized_end=1740
+  _globals['_ENDREPORTRESPONSE']._serialized_start=1742
+  _globals['_ENDREPORTRESPONSE']._serialized_end=1854
+  _globals['_MEASUREMENTS']._serialized_start=1856
+  _globals['_MEASUREMENTS']._serialized_end=1966
+  _globals['_COMPUTATION']._serialized_start=1968
+  _globals['_COMPUTATION']._serialized_end=2044
+  _globals['_GETMEMORYREQUEST']._serialized_start=2046
+  _globals['_GETMEMORYREQUEST']._serialized_end=2064
+  _globals['_GETMEMORYRESPONSE']._serialized_start=2066
+  _globals['_GETMEMORYRESPONSE']._serialized_end=2127
+  _globals['_WORKERMEMORY']._serialized_start=2129
+  _globals['_WORKERMEMORY']._serialized_end=2210
+  _globals['_DIAGNOSTICSSERVICE']._serialized_start=2357
+  _globals['_DIAGNOSTICSSERVICE']._serialized_end=2844
+  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_start=2847
+  _globals['_WORKERDIAGNOSTICSSERVICE']._serialized_end=3134
 # @@protoc_insertion_point(module_scope)

@@ -180,10 +180,12 @@ class GetTaskStreamResponse(_message.Message):
     def __init__(self, worker: _Optional[str] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., cursor: _Optional[int] = ..., unreachable: _Optional[_Iterable[str]] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class FlushRecordsRequest(_message.Message):
-    __slots__ = ("recording",)
+    __slots__ = ("recording", "details")
     RECORDING_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
     recording: int
-    def __init__(self, recording: _Optional[int] = ...) -> None: ...
+    details: int
+    def __init__(self, recording: _Optional[int] = ..., details: _Optional[int] = ...) -> None: ...
 
 class FlushRecordsResponse(_message.Message):
     __slots__ = ("records", "more")

@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x61grpc/v1/records.proto\x12\tdagrpc.v1\"r\n\x0bRecordBatch\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskRecord\x12,\n\ttransfers\x18\x02 \x03(\x0b\x32\x19.dagrpc.v1.TransferRecord\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"\x84\x01\n\nTaskRecord\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06thread\x18\x02 \x01(\x04\x12\'\n\nactivities\x18\x03 \x03(\x0b\x32\x13.dagrpc.v1.Activity\x12\x0e\n\x06nbytes\x18\x04 \x01(\x04\x12\x11\n\ttype_name\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"^\n\x08\x41\x63tivity\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.dagrpc.v1.ActivityKind\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0c\n\x04stop\x18\x03 \x01(\x01\x12\x0e\n\x06source\x18\x04 \x01(\t\"[\n\x0eTransferRecord\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0c\n\x04stop\x18\x03 \x01(\x01\x12\x0c\n\x04keys\x18\x04 \x01(\x04\x12\x0e\n\x06nbytes\x18\x05 \x01(\x04*\x83\x01\n\x0c\x41\x63tivityKind\x12\x1d\n\x19\x41\x43TIVITY_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43TIVITY_KIND_COMPUTE\x10\x01\x12\x1a\n\x16\x41\x43TIVITY_KIND_TRANSFER\x10\x02\x12\x1d\n\x19\x41\x43TIVITY_KIND_DESERIALIZE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x61grpc/v1/records.proto\x12\tdagrpc.v1\"r\n\x0bRecordBatch\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskRecord\x12,\n\ttransfers\x18\x02 \x03(\x0b\x32\x19.dagrpc.v1.TransferRecord\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"\x96\x01\n\nTaskRecord\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06thread\x18\x02 \x01(\x04\x12\'\n\nactivities\x18\x03 \x03(\x0b\x32\x13.dagrpc.v1.Activity\x12\x0e\n\x06nbytes\x18\x04 \x01(\x04\x12\x11\n\ttype_name\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08metadata\x18\x07 \x01(\x0c\"^\n\x08\x41\x63tivity\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.dagrpc.v1.ActivityKind\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0c\n\x04stop\x18\x03 \x01(\x01\x12\x0e\n\x06source\x18\x04 \x01(\t\"[\n\x0eTransferRecord\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0c\n\x04stop\x18\x03 \x01(\x01\x12\x0c\n\x04keys\x18\x04 \x01(\x04\x12\x0e\n\x06nbytes\x18\x05 \x01(\x04*\x83\x01\n\x0c\x41\x63tivityKind\x12\x1d\n\x19\x41\x43TIVITY_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43TIVITY_KIND_COMPUTE\x10\x01\x12\x1a\n\x16\x41\x43TIVITY_KIND_TRANSFER\x10\x02\x12\x1d\n\x19\x41\x43TIVITY_KIND_DESERIALIZE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.records_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACTIVITYKIND']._serialized_start=479
-  _globals['_ACTIVITYKIND']._serialized_end=610
+  _globals['_ACTIVITYKIND']._serialized_start=497
+  _globals['_ACTIVITYKIND']._serialized_end=628
   _globals['_RECORDBATCH']._serialized_start=38
   _globals['_RECORDBATCH']._serialized_end=152
   _globals['_TASKRECORD']._serialized_start=155
-  _globals['_TASKRECORD']._serialized_end=287
-  _globals['_ACTIVITY']._serialized_start=289
-  _globals['_ACTIVITY']._serialized_end=383
-  _globals['_TRANSFERRECORD']._serialized_start=385
-  _globals['_TRANSFERRECORD']._serialized_end=476
+  _globals['_TASKRECORD']._serialized_end=305
+  _globals['_ACTIVITY']._serialized_start=307
+  _globals['_ACTIVITY']._serialized_end=401
+  _globals['_TRANSFERRECORD']._serialized_start=403
+  _globals['_TRANSFERRECORD']._serialized_end=494
 # @@protoc_insertion_point(module_scope)

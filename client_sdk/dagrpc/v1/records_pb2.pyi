@@ -29,20 +29,22 @@ class RecordBatch(_message.Message):
     def __init__(self, tasks: _Optional[_Iterable[_Union[TaskRecord, _Mapping]]] = ..., transfers: _Optional[_Iterable[_Union[TransferRecord, _Mapping]]] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class TaskRecord(_message.Message):
-    __slots__ = ("key", "thread", "activities", "nbytes", "type_name", "error")
+    __slots__ = ("key", "thread", "activities", "nbytes", "type_name", "error", "metadata")
     KEY_FIELD_NUMBER: _ClassVar[int]
     THREAD_FIELD_NUMBER: _ClassVar[int]
     ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
     NBYTES_FIELD_NUMBER: _ClassVar[int]
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     key: str
     thread: int
     activities: _containers.RepeatedCompositeFieldContainer[Activity]
     nbytes: int
     type_name: str
     error: str
-    def __init__(self, key: _Optional[str] = ..., thread: _Optional[int] = ..., activities: _Optional[_Iterable[_Union[Activity, _Mapping]]] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+    metadata: bytes
+    def __init__(self, key: _Optional[str] = ..., thread: _Optional[int] = ..., activities: _Optional[_Iterable[_Union[Activity, _Mapping]]] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., error: _Optional[str] = ..., metadata: _Optional[bytes] = ...) -> None: ...
 
 class Activity(_message.Message):
     __slots__ = ("kind", "start", "stop", "source")

@@ -106,12 +106,13 @@ class WorkerHello(_message.Message):
     def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., returning: _Optional[bool] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
-    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "resumed", "grace_seconds", "last_shuffle_run")
+    __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "details", "resumed", "grace_seconds", "last_shuffle_run")
     SCHEDULER_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     RECORDING_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LAST_SHUFFLE_RUN_FIELD_NUMBER: _ClassVar[int]
@@ -120,13 +121,14 @@ class WorkerWelcome(_message.Message):
     inline_limit: int
     versions: _common_pb2.Versions
     recording: int
+    details: int
     resumed: _common_pb2.Resumption
     grace_seconds: float
     last_shuffle_run: int
-    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ..., last_shuffle_run: _Optional[int] = ...) -> None: ...
+    def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., details: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ..., last_shuffle_run: _Optional[int] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
-    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event", "holdings")
+    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event", "holdings", "run_details")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     RESCHEDULED_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +142,7 @@ class WorkerReport(_message.Message):
     RESOURCES_CHANGED_FIELD_NUMBER: _ClassVar[int]
     LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
     HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    RUN_DETAILS_FIELD_NUMBER: _ClassVar[int]
     finished: TaskFinished
     erred: TaskErred
     rescheduled: TaskRescheduled
@@ -153,7 +156,24 @@ class WorkerReport(_message.Message):
     resources_changed: ResourcesChanged
     log_event: _event_service_pb2.LogEvent
     holdings: WorkerHoldings
-    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., holdings: _Optional[_Union[WorkerHoldings, _Mapping]] = ...) -> None: ...
+    run_details: RunDetails
+    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., holdings: _Optional[_Union[WorkerHoldings, _Mapping]] = ..., run_details: _Optional[_Union[RunDetails, _Mapping]] = ...) -> None: ...
+
+class RunDetails(_message.Message):
+    __slots__ = ("key", "run_id", "thread", "activities", "type", "metadata")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    THREAD_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    run_id: int
+    thread: int
+    activities: _containers.RepeatedCompositeFieldContainer[_records_pb2.Activity]
+    type: bytes
+    metadata: bytes
+    def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., thread: _Optional[int] = ..., activities: _Optional[_Iterable[_Union[_records_pb2.Activity, _Mapping]]] = ..., type: _Optional[bytes] = ..., metadata: _Optional[bytes] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
     __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload")
@@ -427,11 +447,13 @@ class HeartbeatRequest(_message.Message):
     def __init__(self, address: _Optional[str] = ..., time: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("time", "interval_seconds", "recording")
+    __slots__ = ("time", "interval_seconds", "recording", "details")
     TIME_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RECORDING_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
     time: float
     interval_seconds: float
     recording: int
-    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ..., recording: _Optional[int] = ...) -> None: ...
+    details: int
+    def __init__(self, time: _Optional[float] = ..., interval_seconds: _Optional[float] = ..., recording: _Optional[int] = ..., details: _Optional[int] = ...) -> None: ...

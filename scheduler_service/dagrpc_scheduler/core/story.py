@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from dagrpc_scheduler.core.model import StateName
+from dagrpc_scheduler.core.model import StateName, TaskState
 
 _Entry: TypeAlias = tuple[float, str, StateName, StateName, str, str]
 
@@ -27,13 +27,17 @@ class StoryEntry(NamedTuple):
 class Story:
     """The latest transitions. They are kept as plain tuples, because there are several for each task."""
 
-    __slots__ = ("_entries", "tell")
+    __slots__ = ("_entries", "forgotten", "tell", "watched")
 
     def __init__(self, length: int) -> None:
         """Make a story that remembers `length` transitions."""
         self._entries: deque[_Entry] = deque(maxlen=length)
         self.tell: Callable[[_Entry], None] = self._entries.append
         """Adds an entry, with the fields of a `StoryEntry`."""
+        self.watched = False
+        """Whether somebody is told of each entry."""
+        self.forgotten: TaskState | None = None
+        """While watched: the task that was forgotten last. Who watches lets go of what it depends on."""
 
     def watch(self, watcher: Callable[[_Entry], object] | None) -> None:
         """Have a function called with each entry from now on; as long as nobody watches, this costs nothing.
@@ -41,6 +45,8 @@ class Story:
         It is called in the middle of things: it must not change anything, and not raise. None: no more.
         """
         remember = self._entries.append
+        self.watched = watcher is not None
+        self.forgotten = None
         if watcher is None:
             self.tell = remember
             return

@@ -100,6 +100,7 @@ class DiagnosticsServicer:
                 transfers=request.transfers,
             )
             for worker, batch in chosen:
+                records.add_metadata(batch)
                 await context.write(pb.GetTaskStreamResponse(worker=worker, records=batch).SerializeToString())
         if request.end:
             records.end(request.client_id)
@@ -132,7 +133,9 @@ class DiagnosticsServicer:
         """Have all that workers have recorded; return the addresses of those that did not answer."""
         silent: list[str] = []
         asked = list(self._service.sessions.workers)
-        question = pb.FlushRecordsRequest(recording=self._service.records.recording)
+        question = pb.FlushRecordsRequest(
+            recording=self._service.records.recording, details=self._service.scheduler_plugins.notes.wanted
+        )
         while asked:
             answers = await self._ask("FlushRecords", dict.fromkeys(asked, question), pb.FlushRecordsResponse)
             for worker, answer in answers.found.items():

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dagrpc.scheduler")
 
-_FOR_SHELL = frozenset(("goodbye", "log_event", "status_changed"))
+_FOR_SHELL = frozenset(("goodbye", "log_event", "run_details", "status_changed"))
 _HOLDINGS_TIMEOUT = 60.0
 _GONE = "its process is gone: nobody listens at its address any more"
 _ADDRESS_TAKEN = "another process has its address"
@@ -186,6 +186,7 @@ class WorkerSessionServicer:
                 inline_limit=config.get_bytes("comm.inline-limit"),
                 versions=common_pb2.Versions(**own_versions()),
                 recording=self._service.records.recording,
+                details=self._service.scheduler_plugins.notes.wanted,
                 resumed=resumed,
                 grace_seconds=connection.tenure.grace,
                 last_shuffle_run=self._service.shuffles.last_run if resumed is None else 0,
@@ -211,6 +212,8 @@ class WorkerSessionServicer:
         match report.WhichOneof("report"):
             case "log_event":
                 log.take(report.log_event)
+            case "run_details":
+                self._service.scheduler_plugins.take_details(report.run_details)
             case "goodbye":
                 connection.goodbye = connection.tenure.leaving = report.goodbye.reason or "no reason given"
                 log.log(address, {"action": "closing-worker", "reason": connection.goodbye})
@@ -268,7 +271,10 @@ class WorkerSessionServicer:
             if message.HasField("records"):
                 records.add(message.address, message.records)
             answer = worker_session_pb2.HeartbeatResponse(
-                time=now, interval_seconds=interval, recording=records.recording
+                time=now,
+                interval_seconds=interval,
+                recording=records.recording,
+                details=self._service.scheduler_plugins.notes.wanted,
             )
             await context.write(answer.SerializeToString())
 

@@ -52,6 +52,8 @@ class Records:
         """How many blocks of code clients have recorded."""
         self._readers: set[str] = set()
         """Clients that have asked and are here: what was recorded is kept for them."""
+        self._metadata: dict[str, bytes] = {}
+        """What plugins of workers noted about tasks, by key."""
 
     def want(self, client: str, *, block: bool = False, more: bool = False) -> None:
         """Note that a client asks: for a block of code, one more or one that it has, or for good."""
@@ -77,6 +79,7 @@ class Records:
         self._decide()
         if not self._readers:
             self._entries.clear()
+            self._metadata.clear()
             self._held = self.dropped = 0
 
     def _decide(self) -> None:
@@ -101,6 +104,18 @@ class Records:
             oldest = self._entries.popleft().batch
             self._held -= _size(oldest)
             self.dropped += len(oldest.tasks)
+
+    def note_metadata(self, key: str, metadata: bytes) -> None:
+        """Keep what plugins of a worker noted about a task, for the record of its run."""
+        if self._readers:
+            if len(self._metadata) >= self._limit:
+                del self._metadata[next(iter(self._metadata))]
+            self._metadata[key] = metadata
+
+    def add_metadata(self, batch: records_pb2.RecordBatch) -> None:
+        """Add it to records."""
+        for record in batch.tasks if self._metadata else ():
+            record.metadata = self._metadata.get(record.key, b"")
 
     def batches(self, after: int = 0) -> list[Entry]:
         """Return what came after a cursor, in order."""

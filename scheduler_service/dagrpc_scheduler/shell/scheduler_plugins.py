@@ -16,11 +16,13 @@ from dagrpc._util.preloading import Preloads
 from dagrpc.exceptions import CodeNotAllowedError, UnknownPluginError
 from dagrpc.plugins.base import SchedulerPlugin, overrides, plugin_name
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
-from dagrpc_scheduler.core.events import Event, GraphSubmitted, TaskFinished
-from dagrpc_scheduler.core.story import StoryEntry
+from dagrpc_scheduler.core.events import Event, GraphSubmitted
+from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, TaskState
 from dagrpc_scheduler.shell.annotations import annotations_by_name
+from dagrpc_scheduler.shell.run_notes import RunNotes
 
 if TYPE_CHECKING:
+    from dagrpc.v1.worker_session_pb2 import RunDetails
     from dagrpc_scheduler.shell.service import SchedulerService
 
 logger = logging.getLogger("dagrpc.scheduler")
@@ -60,10 +62,10 @@ class SchedulerPlugins:
         self._with: dict[str, list[Any]] = {hook: [] for hook in _HOOKS}
         options = service.options
         self._preloads = Preloads("scheduler", options.preload, options.preload_argv)
-        self._held: list[StoryEntry] | None = None
+        self._held: list[tuple[Any, TaskState | None]] | None = None
         """Transitions that are to be told later; None: they are told at once."""
-        self._finished: dict[str, TaskFinished] = {}
-        """What workers have just reported, by key."""
+        self.notes = RunNotes(service)
+        """What workers report beside the ends of runs."""
 
     @property
     def _scheduler(self) -> Any:
@@ -104,6 +106,7 @@ class SchedulerPlugins:
             loop = asyncio.get_running_loop()
             plugin = await loop.run_in_executor(self._service.user_threads, payloads.from_payload, payload)
             await self.begin(plugin, name)
+            await self.notes.settle()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -178,7 +181,8 @@ class SchedulerPlugins:
     def _changed(self) -> None:
         for hook in _HOOKS:
             self._with[hook] = [p for p in self.plugins.values() if overrides(p, SchedulerPlugin, hook)]
-        self._service.core.watch(self._note if self._with["transition"] else None)
+        self._watch()
+        self.notes.want(bool(self._with["transition"]))
         listeners = self._service.events.listeners
         if self._with["log_event"]:
             if self._event not in listeners:
@@ -263,8 +267,8 @@ class SchedulerPlugins:
             self._tell("update_graph", self._scheduler, **self._described(event))
         finally:
             held, self._held = self._held, None
-            for entry in held:
-                self._note(entry)
+            for entry, gone in held:
+                self._tell_transition(entry, gone)
 
     def _described(self, event: GraphSubmitted) -> dict[str, Any]:
         known = self._service.core.tasks
@@ -281,24 +285,64 @@ class SchedulerPlugins:
     def reported(self, reports: Iterable[Event]) -> None:
         """Take note of what a worker reports, to be told with the transitions that follow from it."""
         if self._with["transition"]:
-            self._finished = {event.key: event for event in reports if type(event) is TaskFinished}
+            self.notes.reported(reports)
+
+    def _watch(self) -> None:
+        """Have the core tell of transitions, if there is somebody who wants to know."""
+        wanted = bool(self._with["transition"] or self.notes.metadata)
+        if wanted != self._service.core.state.story.watched:
+            self._service.core.watch(self._note if wanted else None)
 
     def _note(self, entry: Any) -> None:
         """Tell of a transition, or keep it until the graph is known."""
+        gone = self._service.core.state.story.forgotten if entry[3] == FORGOTTEN else None
         if self._held is not None:
-            self._held.append(entry)
-            return
+            self._held.append((entry, gone))
+        else:
+            self._tell_transition(entry, gone)
+
+    def _tell_transition(self, entry: Any, gone: TaskState | None) -> None:
         _, key, start, finish, worker, stimulus = entry
         details: dict[str, Any] = {"worker": worker} if worker else {}
-        if start == "processing" and finish == "memory" and key in self._finished:
-            report = self._finished.pop(key)
-            times = {"action": "compute", "start": report.start, "stop": report.stop}
-            details |= {
-                "nbytes": report.nbytes,
-                "typename": report.type_name.removeprefix("builtins."),
-                "startstops": (times,),
-            }
-        self._tell("transition", decode_key(key), start, finish, stimulus_id=stimulus, **details)
+        if start == PROCESSING:
+            details |= self.notes.details(key, finish)
+        tasks = self._service.core.state.tasks
+        back = gone is not None and key not in tasks
+        if gone is not None and back:
+            # As it was, for those who look at it when they are told that it is gone.
+            tasks[key] = gone
+        try:
+            self._tell("transition", decode_key(key), start, finish, stimulus_id=stimulus, **details)
+        finally:
+            if back:
+                del tasks[key]
+            if gone is not None:
+                gone.dependencies = ()
+                self.forget_metadata(key)
+
+    # --- metadata of tasks ---------------------------------------------------------------------------------------
+
+    def take_details(self, report: RunDetails) -> None:
+        """Take what a worker tells of a run before its end."""
+        self.notes.take(report)
+        self._watch()
+
+    def metadata_of(self, key: str) -> dict[str, Any] | None:
+        """Return what was noted of a task; None if nothing was."""
+        return self.notes.metadata.get(key)
+
+    def set_metadata(self, key: str, metadata: dict[str, Any] | None) -> None:
+        """Note something of a task, for as long as it is known."""
+        if metadata is None:
+            self.notes.metadata.pop(key, None)
+        elif key in self._service.core.state.tasks:
+            self.notes.metadata[key] = metadata
+        self._watch()
+
+    def forget_metadata(self, key: str) -> None:
+        """Forget what was noted of a task that is forgotten."""
+        if self.notes.metadata.pop(key, None) is not None and not self.notes.metadata:
+            self._watch()
 
     # --- the end -------------------------------------------------------------------------------------------------
 

@@ -109,3 +109,22 @@ def test_while_threads_have_enough_to_do_their_events_wait_for_more() -> None:
 
     asyncio.run(asyncio.wait_for(main(), 20))
     assert recorder.done == ["1", "2", "3"]
+
+
+def test_what_is_put_while_orders_are_carried_out_comes_after_them() -> None:
+    recorder = Recorder()
+
+    async def main() -> None:
+        def dispatch(orders: Sequence[Instruction]) -> None:
+            if recorder.batches[-1] == ["a"]:
+                # As a plugin does that is told of a transition.
+                inbox.take((event("b"),))
+                inbox.take((event("c"),))
+            recorder.dispatch(orders)
+
+        inbox = Inbox(recorder, dispatch, recorder.errors.append)
+        inbox.take((event("a"),))
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert recorder.done == ["a", "b", "c"]
+    assert not recorder.errors

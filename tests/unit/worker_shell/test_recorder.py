@@ -21,8 +21,14 @@ def kinds(record):
     return [(each.kind, each.start, each.stop) for each in record.activities]
 
 
-def test_a_task():
+def recording() -> Recorder:
     recorder = Recorder()
+    recorder.follow(1, 0)
+    return recorder
+
+
+def test_a_task():
+    recorder = recording()
     recorder.task(context(loaded=10.0001), (), 11.0, 28, "builtins.int")
     (record,) = recorder.drain().tasks
     assert (record.key, record.thread, record.nbytes, record.type_name, record.error) == (
@@ -38,14 +44,14 @@ def test_a_task():
 
 
 def test_a_task_that_takes_long_to_load():
-    recorder = Recorder()
+    recorder = recording()
     recorder.task(context(loaded=10.5), (), 11.0)
     (record,) = recorder.drain().tasks
     assert kinds(record) == [(pb.ACTIVITY_KIND_DESERIALIZE, 10.0, 10.5), (pb.ACTIVITY_KIND_COMPUTE, 10.5, 11.0)]
 
 
 def test_a_task_that_cannot_be_loaded():
-    recorder = Recorder()
+    recorder = recording()
     recorder.task(context(), (), 11.0, error="ImportError: no")
     (record,) = recorder.drain().tasks
     assert kinds(record) == [(pb.ACTIVITY_KIND_DESERIALIZE, 10.0, 11.0)]
@@ -53,7 +59,7 @@ def test_a_task_that_cannot_be_loaded():
 
 
 def test_a_task_that_began_before_anything_was_noted():
-    recorder = Recorder()
+    recorder = recording()
     recorder.task(context(), (), 11.0)
     recorder.task(None, (), 11.0)
     (record,) = recorder.drain().tasks
@@ -61,7 +67,7 @@ def test_a_task_that_began_before_anything_was_noted():
 
 
 def test_transfers_are_of_the_first_task_that_uses_what_they_brought():
-    recorder = Recorder()
+    recorder = recording()
     recorder.transfer("a:1", 8.0, 9.0, {"p": 100, "q": 200})
     recorder.task(context("x"), ("p", "q", "own"), 11.0)
     recorder.task(context("y"), ("p",), 12.0)
@@ -79,7 +85,7 @@ def test_transfers_are_of_the_first_task_that_uses_what_they_brought():
 def test_what_is_not_told_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "_PENDING", 10)
     monkeypatch.setattr(module, "BATCH", 4)
-    recorder = Recorder()
+    recorder = recording()
     for number in range(25):
         recorder.task(context(f"x-{number}"), (), 11.0)
     batches = []
@@ -93,17 +99,35 @@ def test_what_is_not_told_is_bounded(monkeypatch):
 def test_an_older_wish_is_ignored():
     recorder = Recorder()
     assert not recorder.on
-    recorder.follow(1)
-    recorder.follow(0)
+    recorder.follow(1, 0)
+    recorder.follow(0, 0)
     assert recorder.on
-    recorder.follow(4)
-    recorder.follow(3)
+    recorder.follow(4, 0)
+    recorder.follow(3, 0)
     assert not recorder.on
+
+
+def test_last_runs_are_kept_for_those_who_want_details():
+    recorder = Recorder()
+    recorder.follow(0, 1)
+    assert recorder.on
+    recorder.transfer("other", 8.0, 9.0, {"a": 1})
+    recorder.task(context("x"), ("a",), 11.0, 28, "builtins.int", result_type=int)
+    # Nobody wants the records themselves.
+    assert not recorder.waits
+    run = recorder.runs["x"]
+    assert [each["action"] for each in run.startstops()] == ["transfer", "compute"]
+    assert run.startstops()[0]["source"] == "other"
+    assert run.result_type is int
+    recorder.follow(1, 2)
+    recorder.task(context("y"), (), 11.0)
+    assert "y" not in recorder.runs
+    assert recorder.waits
 
 
 def test_nobody_says_that_there_is_no_more_while_some_is_on_its_way() -> None:
     async def main() -> tuple[bool, int]:
-        recorder = Recorder()
+        recorder = recording()
         servicer = DiagnosticsServicer()
         runner: Any = SimpleNamespace(recorder=recorder)
         servicer.runner = runner

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dagrpc._util.activities import startstop
 from dagrpc.v1 import records_pb2 as pb
 
 if TYPE_CHECKING:
+    from dagrpc.v1.worker_session_pb2 import RunDetails
     from dagrpc_worker.execute.context import TaskContext
 
 BATCH = 20_000
@@ -21,7 +23,9 @@ _FETCHED = 10_000
 _SHORTEST_LOAD = 0.001
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
+    """A run of a task that has ended."""
+
     key: str
     thread: int
     begun: float
@@ -31,6 +35,26 @@ class _Run(NamedTuple):
     nbytes: int
     type_name: str
     error: str
+    result_type: type | None
+
+    def activities(self) -> list[tuple[pb.ActivityKind, float, float, str]]:
+        """Return what was done for it, in order of time: what, from when to when, and where data came from."""
+        # Results that came together share a transfer.
+        transfers = dict.fromkeys(self.fetched)
+        found = [(pb.ACTIVITY_KIND_TRANSFER, start, stop, source) for source, start, stop in transfers]
+        begun = self.begun
+        if self.loaded - begun >= _SHORTEST_LOAD:
+            found.append((pb.ACTIVITY_KIND_DESERIALIZE, begun, self.loaded, ""))
+            begun = self.loaded
+        if self.stop > begun:
+            found.append((pb.ACTIVITY_KIND_COMPUTE, begun, self.stop, ""))
+        elif not found:
+            found.append((pb.ACTIVITY_KIND_COMPUTE, self.begun, max(self.stop, self.begun), ""))
+        return found
+
+    def startstops(self) -> list[dict[str, Any]]:
+        """Return the same as users see it."""
+        return [startstop(*each) for each in self.activities()]
 
 
 class Recorder:
@@ -40,24 +64,27 @@ class Recorder:
     ----------
     on : bool
         Whether somebody wants to know. To be looked at before it is told anything.
+    runs : dict
+        The last runs by key, while plugins of the scheduler want to know more of each when it has ended.
     handing_over : asyncio.Lock
         Held by whoever drains it until what was drained has arrived: nobody says meanwhile that there is no more.
     """
 
     def __init__(self) -> None:
         self.on = False
+        self.runs: dict[str, Run] = {}
         self.handing_over = asyncio.Lock()
-        self._changes = 0
-        self._runs: deque[_Run] = deque()
+        self._recording = self._details = 0
+        self._runs: deque[Run] = deque()
         self._transfers: deque[tuple[str, float, float, int, int]] = deque()
         self._fetched: dict[str, tuple[str, float, float]] = {}
         self._dropped = 0
 
-    def follow(self, recording: int) -> None:
-        """Begin or end to note things as the scheduler wants it; see `FlushRecordsRequest.recording`."""
-        if recording > self._changes:
-            self._changes = recording
-            self.on = recording % 2 == 1
+    def follow(self, recording: int, details: int) -> None:
+        """Begin or end to note things as the scheduler wants it; see `FlushRecordsRequest`."""
+        self._recording = max(self._recording, recording)
+        self._details = max(self._details, details)
+        self.on = self._recording % 2 == 1 or self._details % 2 == 1
 
     def task(
         self,
@@ -67,6 +94,7 @@ class Recorder:
         nbytes: int = 0,
         type_name: str = "",
         error: str = "",
+        result_type: type | None = None,
     ) -> None:
         """Note that a task has ended."""
         if context is None:
@@ -76,19 +104,27 @@ class Recorder:
         if not loaded:
             # It began before anything was noted, or its arguments could not be had.
             loaded = stop if error else context.started
-        self._runs.append(
-            _Run(context.key, context.thread, context.started, loaded, stop, fetched, nbytes, type_name, error)
-        )
+        thread = context.thread
+        run = Run(context.key, thread, context.started, loaded, stop, fetched, nbytes, type_name, error, result_type)
+        if self._details % 2:
+            if len(self.runs) > _PENDING:
+                # Nobody takes them: they are of runs that nobody wants any more.
+                self.runs.clear()
+            self.runs[context.key] = run
+        if not self._recording % 2:
+            return
+        self._runs.append(run)
         if len(self._runs) > _PENDING:
             self._runs.popleft()
             self._dropped += 1
 
     def transfer(self, source: str, start: float, stop: float, sizes: dict[str, int]) -> None:
         """Note that results came from another worker: their sizes in bytes by key."""
-        self._transfers.append((source, start, stop, len(sizes), sum(sizes.values())))
-        if len(self._transfers) > _PENDING:
-            self._transfers.popleft()
-            self._dropped += 1
+        if self._recording % 2:
+            self._transfers.append((source, start, stop, len(sizes), sum(sizes.values())))
+            if len(self._transfers) > _PENDING:
+                self._transfers.popleft()
+                self._dropped += 1
         if len(self._fetched) > _FETCHED:
             self._fetched.clear()
         for key in sizes:
@@ -114,21 +150,16 @@ class Recorder:
         return batch
 
 
-def _fill(record: pb.TaskRecord, run: _Run) -> None:
+def _fill(record: pb.TaskRecord, run: Run) -> None:
     record.key = run.key
     record.thread = run.thread
     record.nbytes = run.nbytes
     record.type_name = run.type_name
     record.error = run.error
-    add = record.activities.add
-    # Results that came together share a transfer.
-    for source, start, stop in dict.fromkeys(run.fetched):
-        add(kind=pb.ACTIVITY_KIND_TRANSFER, start=start, stop=stop, source=source)
-    begun = run.begun
-    if run.loaded - begun >= _SHORTEST_LOAD:
-        add(kind=pb.ACTIVITY_KIND_DESERIALIZE, start=begun, stop=run.loaded)
-        begun = run.loaded
-    if run.stop > begun:
-        add(kind=pb.ACTIVITY_KIND_COMPUTE, start=begun, stop=run.stop)
-    elif not record.activities:
-        add(kind=pb.ACTIVITY_KIND_COMPUTE, start=run.begun, stop=max(run.stop, run.begun))
+    fill_activities(record, run)
+
+
+def fill_activities(record: pb.TaskRecord | RunDetails, run: Run) -> None:
+    """Tell what was done for a run."""
+    for kind, start, stop, source in run.activities():
+        record.activities.add(kind=kind, start=start, stop=stop, source=source)

@@ -417,7 +417,8 @@ class TaskRunner:
     def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
         """Store a result and tell of it."""
         stop = time()
-        nbytes, kind = measure(result), type_name(type(result))
+        result_type = type(result)
+        nbytes, kind = measure(result), type_name(result_type)
         if job.actor and self.actors is not None:
             result = self.actors.adopt(job.key, result)
             encoded = self._encode_small(result)
@@ -428,7 +429,7 @@ class TaskRunner:
             # Here, so that results do not come faster than they can be written.
             self._store.make_room()
         if self.recorder.on:
-            self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind)
+            self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind, result_type=result_type)
         return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)
 
     def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
@@ -452,7 +453,7 @@ class TaskRunner:
         if isinstance(error, Reschedule):
             return events.ExecuteRescheduled(job.key, job.run_id)
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
-        failure.origin_key = job.key
+        failure.origin_key, failure.worker = job.key, self.address
         logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message[:_LOGGED])
         stop = time()
         if self.recorder.on:

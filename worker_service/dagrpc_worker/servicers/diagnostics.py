@@ -49,7 +49,7 @@ class DiagnosticsServicer:
         if self.runner is None:
             return pb.FlushRecordsResponse()
         recorder = self.runner.recorder
-        recorder.follow(request.recording)
+        recorder.follow(request.recording, request.details)
         async with recorder.handing_over:
             records = await asyncio.to_thread(recorder.drain)
         return pb.FlushRecordsResponse(records=records, more=recorder.waits)

@@ -11,7 +11,7 @@ from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.data.store import DataStore
 from dagrpc_worker.execute.runner import Job, TaskRunner
 from dagrpc_worker.shell.gather import Gatherer
-from dagrpc_worker.shell.translate_out import REPORTS, Report
+from dagrpc_worker.shell.translate_out import REPORTS, Report, RunReport
 
 
 class Dispatcher:
@@ -43,7 +43,7 @@ class Dispatcher:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
-    def __call__(self, orders: Sequence[Instruction]) -> None:
+    def __call__(self, orders: Sequence[Instruction | RunReport]) -> None:
         """Carry out instructions in order."""
         reports: list[Report] = []
         for order in orders:

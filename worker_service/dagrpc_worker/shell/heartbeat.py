@@ -89,7 +89,7 @@ class Heartbeat:
                     answer = await self._ask(stream, message)
                 if answer is grpc.aio.EOF:
                     return
-                self._recorder.follow(answer.recording)
+                self._recorder.follow(answer.recording, answer.details)
                 if answer.interval_seconds > 0:
                     self._interval = answer.interval_seconds
                 await self._pause()

@@ -56,6 +56,8 @@ class Inbox:
         self._loop = asyncio.get_running_loop()
         self._events: deque[Event] = deque()
         self._woken = False
+        self._handling = False
+        self._again = False
         self._closed = False
 
     def post(self, event: Event) -> None:
@@ -84,6 +86,20 @@ class Inbox:
     def _drain(self) -> None:
         # Before the events are looked at: whoever finds the mark set has put its event before that.
         self._woken = False
+        if self._handling:
+            # Something that is called meanwhile, a plugin for instance, has put events: they come after this.
+            self._again = True
+            return
+        self._handling = True
+        try:
+            self._handle()
+            while self._again:
+                self._again = False
+                self._handle()
+        finally:
+            self._handling = False
+
+    def _handle(self) -> None:
         events = self._events
         if not events or self._closed:
             return

@@ -189,7 +189,7 @@ class WorkerService(ForTasks):
             self._cleanup.callback(current.end_tasks)
             self._cleanup.push_async_callback(self._close_client)
             self._cleanup.push_async_callback(self.plugin_host.close)
-            await self.plugin_host.begin(self._core)
+            await self.plugin_host.begin(self._core, self._runner.recorder)
             self.startup_information = await extras.startup_information(self)
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
@@ -268,7 +268,7 @@ class WorkerService(ForTasks):
         self._link = SchedulerLink(self.scheduler_address, self.credentials)
         self._inbox = Inbox(
             self._core,
-            lambda orders: self._dispatcher(orders),
+            lambda orders: self._dispatcher(self.plugin_host.before(orders)),
             self._on_bug,
             lambda: self._core.view.seconds_ahead(self._runner.waiting),
         )
@@ -311,7 +311,7 @@ class WorkerService(ForTasks):
         welcome = await self._link.connect(self.plugin_host.introduce, deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
-        self._runner.recorder.follow(welcome.recording)
+        self._runner.recorder.follow(welcome.recording, welcome.details)
         self.shuffles.registered(welcome.last_shuffle_run)
         self.joined = True
         self.to_nanny.joined(self)

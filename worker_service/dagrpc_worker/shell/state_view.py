@@ -6,13 +6,21 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from dask.utils import key_split
+
+from dagrpc._codec.failure_text import exception_text
+from dagrpc._codec.failures import decode_failure
 from dagrpc._util.keys import Key, decode_key, encode_key
+from dagrpc_worker.shell.translate_out import failure_of
 
 if TYPE_CHECKING:
+    from dagrpc.v1 import failure_pb2
     from dagrpc_worker.core.views import WorkerView
     from dagrpc_worker.shell.service import WorkerService
+    from dagrpc_worker.shell.transition_watch import Noted, TransitionWatch
 
 
 class WorkerStateView:
@@ -96,11 +104,14 @@ class WorkerStateView:
     @property
     def tasks(self) -> Mapping[Key, WorkerTask]:
         """What it knows of tasks, by key."""
-        return _Tasks(self._core)
+        return _Tasks(self._service)
 
 
 class WorkerTask:
     """A task as a worker knew it when it was asked.
+
+    What needs to be noted on purpose is there while a plugin of the worker watches transitions: when its execution
+    began and ended, and why it failed.
 
     Attributes
     ----------
@@ -130,9 +141,20 @@ class WorkerTask:
         What it was annotated with, until its run has ended.
     resource_restrictions : dict of str to float
         What it takes of abstract resources, likewise.
+    start_time, stop_time : float or None
+        When its execution began and ended, in seconds since the epoch.
+    startstops : list of dict
+        What was done for it: dicts of ``action``, ``start`` and ``stop``.
+    suspicious_count : int
+        How many workers died while they ran it: only the scheduler knows, so 0.
+    prefix : str
+        The kind of work that it is.
     """
 
     __slots__ = (
+        "_end",
+        "_watch",
+        "_wire",
         "annotations",
         "coming_from",
         "dependencies",
@@ -140,19 +162,33 @@ class WorkerTask:
         "done",
         "key",
         "nbytes",
+        "prefix",
         "priority",
         "resource_restrictions",
         "run_id",
+        "start_time",
+        "startstops",
         "state",
+        "stop_time",
+        "suspicious_count",
         "type",
         "waiters",
         "waiting_for_data",
         "who_has",
     )
 
-    def __init__(self, description: Mapping[str, Any]) -> None:
-        self.key = decode_key(description["key"])
-        self.state: str = description["state"]
+    def __init__(
+        self,
+        description: Mapping[str, Any],
+        state: str,
+        noted: Noted | None = None,
+        watch: TransitionWatch | None = None,
+    ) -> None:
+        self._wire: str = description["key"]
+        self._watch = watch
+        self.key = decode_key(self._wire)
+        self.prefix = key_split(self.key)
+        self.state = state
         self.priority = description["priority"]
         self.nbytes: int = description["nbytes"]
         self.who_has = set(description["holders"])
@@ -163,9 +199,49 @@ class WorkerTask:
         self.coming_from: str | None = description["peer"] or None
         self.run_id: int = description["run_id"] if description["run_id"] >= 0 else description["made_by"] or -1
         self.type = _loaded_type(description["type_name"])
-        self.done = self.state == "memory"
+        self.done = self.state in ("memory", "error")
+        self.start_time = noted.start_time if noted is not None else None
+        self.stop_time = noted.stop_time if noted is not None else None
+        self.startstops = list(noted.startstops) if noted is not None else []
+        self.suspicious_count = 0
+        self._end = noted.end if noted is not None else None
         self.annotations = _parsed(description["annotations"])
         self.resource_restrictions: dict[str, float] = description["resources"]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What plugins and tasks note about it. When it has been run, the scheduler is told, if it is plain data.
+
+        It is forgotten with the task. There it is ``TaskState.metadata``, and `get_task_metadata` returns it.
+        """
+        return {} if self._watch is None else self._watch.note(self._wire).metadata
+
+    @property
+    def exception(self) -> BaseException | None:
+        """Why it failed."""
+        failure = self._failure()
+        return None if failure is None else decode_failure(failure, str(self.key))
+
+    @property
+    def traceback(self) -> TracebackType | None:
+        """Where it failed."""
+        error = self.exception
+        return None if error is None else error.__traceback__
+
+    @property
+    def exception_text(self) -> str:
+        """Why it failed, in words."""
+        failure = self._failure()
+        return "" if failure is None else exception_text(failure)
+
+    @property
+    def traceback_text(self) -> str:
+        """Where it failed, as text."""
+        failure = self._failure()
+        return "" if failure is None else failure.traceback_text
+
+    def _failure(self) -> failure_pb2.Failure | None:
+        return None if self._end is None else failure_of(self._end)
 
     def __repr__(self) -> str:
         return f"<WorkerTask {self.key!r} {self.state}>"
@@ -188,16 +264,24 @@ def _parsed(annotations: str) -> dict[str, Any]:
 
 
 class _Tasks(Mapping[Key, WorkerTask]):
-    __slots__ = ("_core",)
+    __slots__ = ("_core", "_watch")
 
-    def __init__(self, core: WorkerView) -> None:
-        self._core = core
+    def __init__(self, service: WorkerService) -> None:
+        self._core = service.state
+        self._watch = service.plugin_host.watch
 
     def __getitem__(self, key: Key) -> WorkerTask:
-        description = self._core.describe(encode_key(key))
+        wire = encode_key(key)
+        description = self._core.describe(wire)
+        noted = self._watch.noted(wire) if self._watch is not None else None
+        state = description["state"] if description is not None else ""
+        if self._watch is not None and self._watch.told is not None and self._watch.told[0] == wire:
+            # A plugin is being told that it got there, and it may have got further, or be gone.
+            state = self._watch.told[1]
+            description = description or (noted.description if noted is not None else None)
         if description is None:
             raise KeyError(key)
-        return WorkerTask(description)
+        return WorkerTask(description, state, noted, self._watch)
 
     def __iter__(self) -> Iterator[Key]:
         return map(decode_key, self._core.managed_keys())

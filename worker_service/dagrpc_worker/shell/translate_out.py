@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from dagrpc._codec.failures import encode_failure
+from dagrpc._codec.plain import encode_plain
 from dagrpc.exceptions import TaskTimeout
 from dagrpc.v1 import common_pb2, event_service_pb2, failure_pb2, worker_session_pb2
 from dagrpc_worker.core import instructions
+from dagrpc_worker.execute.recorder import Run, fill_activities
+
+logger = logging.getLogger("dagrpc.worker")
 
 WorkerReport = worker_session_pb2.WorkerReport
 
@@ -26,6 +33,17 @@ class ResourcesReport:
     """The worker offers other amounts of resources."""
 
     resources: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class RunReport:
+    """More about a run that has ended."""
+
+    key: str
+    run_id: int
+    run: Run | None
+    metadata: Mapping[str, Any]
+    """What plugins noted about the task."""
 
 
 @dataclass(slots=True)
@@ -47,6 +65,7 @@ Report: TypeAlias = (
     | instructions.ReportStealAnswer
     | StatusReport
     | ResourcesReport
+    | RunReport
     | GoodbyeReport
     | event_service_pb2.LogEvent
 )
@@ -77,6 +96,17 @@ def _finished(report: instructions.ReportFinished, out: WorkerReport) -> None:
             payload.data = b"".join(frames)
 
 
+def failure_of(report: instructions.ReportErred | instructions.ReportTimedOut) -> failure_pb2.Failure:
+    """Return why a task failed."""
+    if isinstance(report, instructions.ReportErred):
+        failure: failure_pb2.Failure = report.failure
+        return failure
+    error = TaskTimeout(report.key, report.limit, report.worker)
+    failure = encode_failure(error, failure_pb2.FAILURE_KIND_TIMEOUT)
+    failure.origin_key, failure.worker = report.key, report.worker
+    return failure
+
+
 def _erred(report: instructions.ReportErred, out: WorkerReport) -> None:
     erred = out.erred
     erred.key = report.key
@@ -87,9 +117,7 @@ def _erred(report: instructions.ReportErred, out: WorkerReport) -> None:
 
 
 def _timed_out(report: instructions.ReportTimedOut, out: WorkerReport) -> None:
-    error = TaskTimeout(report.key, report.limit, report.worker)
-    failure = encode_failure(error, failure_pb2.FAILURE_KIND_TIMEOUT)
-    failure.origin_key, failure.worker = report.key, report.worker
+    failure = failure_of(report)
     _erred(instructions.ReportErred(report.key, report.run_id, failure, report.start, report.stop), out)
 
 
@@ -134,6 +162,32 @@ def _resources(report: ResourcesReport, out: WorkerReport) -> None:
     out.resources_changed.resources.update(report.resources)
 
 
+def _run(report: RunReport, out: WorkerReport) -> None:
+    details = out.run_details
+    details.key = report.key
+    details.run_id = report.run_id
+    if report.run is not None:
+        details.thread = report.run.thread
+        fill_activities(details, report.run)
+        details.type = _pickled_type(report.run.result_type)
+    if report.metadata:
+        try:
+            details.metadata = encode_plain(dict(report.metadata), "metadata")
+        except TypeError as error:
+            logger.warning("The metadata of %s stays here: %s", report.key, error)
+
+
+@lru_cache(256)
+def _pickled_type(kind: type | None) -> bytes:
+    """Return a type by reference; nothing for one that cannot be imported elsewhere."""
+    if kind is None or kind.__module__ == "__main__":
+        return b""
+    try:
+        return pickle.dumps(kind)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return b""
+
+
 def _goodbye(report: GoodbyeReport, out: WorkerReport) -> None:
     out.goodbye.SetInParent()
     out.goodbye.reason = report.reason
@@ -155,6 +209,7 @@ _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportStealAnswer: _steal_answer,
     StatusReport: _status,
     ResourcesReport: _resources,
+    RunReport: _run,
     GoodbyeReport: _goodbye,
     event_service_pb2.LogEvent: _log_event,
 }

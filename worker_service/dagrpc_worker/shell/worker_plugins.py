@@ -16,11 +16,14 @@ from dagrpc.exceptions import CommClosedError, NotReadyError
 from dagrpc.plugins.base import plugin_name
 from dagrpc.v1 import plugin_service_pb2 as pb
 from dagrpc.v1 import worker_session_pb2
+from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.core.machine import WorkerCore
+from dagrpc_worker.execute.recorder import Recorder
 from dagrpc_worker.servicers.plugins import PluginHostServicer
 from dagrpc_worker.shell.describing import introduce
 from dagrpc_worker.shell.plugins import HOST_SERVICE, PLUGIN_SERVICE, SETUP_LIMIT, PluginHost
 from dagrpc_worker.shell.transition_watch import TransitionWatch
+from dagrpc_worker.shell.translate_out import RunReport
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.service import WorkerService
@@ -42,7 +45,8 @@ class WorkerPlugins(PluginHost):
     def __init__(self, worker: WorkerService) -> None:
         super().__init__(pb.PLUGIN_KIND_WORKER, logger)
         self._worker = worker
-        self._watch: TransitionWatch | None = None
+        self.watch: TransitionWatch | None = None
+        """Tells them of transitions; None before the worker has been put together."""
         self._preloads = Preloads("worker", worker.options.preload, worker.options.preload_argv)
         self.first: Sequence[Any] = ()
         """Those that it was made with."""
@@ -57,14 +61,18 @@ class WorkerPlugins(PluginHost):
 
     def changed(self) -> None:
         """Take note that plugins have come or gone."""
-        if self._watch is not None:
-            self._watch.choose(self.plugins.values())
+        if self.watch is not None:
+            self.watch.choose(self.plugins.values())
+
+    def before(self, orders: Sequence[Instruction]) -> Sequence[Instruction | RunReport]:
+        """Tell of transitions before what follows from them is carried out. Return that, and what there is to it."""
+        return orders if self.watch is None or not self.watch.busy else self.watch.tell(orders)
 
     def servicer(self) -> PluginHostServicer:
         """Return what answers the scheduler."""
         return PluginHostServicer(self, lambda: self._worker.address, self._adopt)
 
-    async def begin(self, core: WorkerCore) -> None:
+    async def begin(self, core: WorkerCore, recorder: Recorder) -> None:
         """Run what the operator wants to be run first, and set up the plugins that the worker was made with.
 
         Raises
@@ -74,7 +82,7 @@ class WorkerPlugins(PluginHost):
         BaseException
             Whatever the setup of one raises.
         """
-        self._watch = TransitionWatch(core, logger)
+        self.watch = TransitionWatch(core, recorder, logger)
         await self._preloads.start(self.owner)
         for plugin in self.first:
             await self.add(plugin_name(plugin), plugin)

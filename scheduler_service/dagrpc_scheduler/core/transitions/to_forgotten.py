@@ -21,6 +21,8 @@ def to_forgotten(state: SchedulerState, task: TaskState) -> None:
     group.live -= 1
     if not group.live:
         state.drop_group(group)
+    if state.story.watched:
+        state.story.forgotten = task
     if task.dependencies:
         _detach(state, task)
     for digest in task.shared:
@@ -36,4 +38,5 @@ def _detach(state: SchedulerState, task: TaskState) -> None:
                 dependency.dependents = None
                 release_unneeded(state, dependency)
     # Tasks refer to each other: without this only the garbage collector could remove them.
-    task.dependencies = ()
+    if not state.story.watched:
+        task.dependencies = ()

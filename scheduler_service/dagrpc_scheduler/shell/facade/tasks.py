@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dagrpc._codec.failure_text import exception_text
 from dagrpc._codec.failures import decode_failure
 from dagrpc._util.keys import Key, decode_key
 from dagrpc_scheduler.core import model
@@ -169,7 +170,7 @@ class TaskState(View):
     def exception_text(self) -> str | None:
         """Why it failed, in words."""
         failure = self._failure()
-        return f"{failure.type_name.rpartition('.')[2]}({failure.message!r})" if failure is not None else None
+        return exception_text(failure) if failure is not None else None
 
     @property
     def traceback(self) -> Any:
@@ -195,6 +196,17 @@ class TaskState(View):
         """Address of the worker on which it failed."""
         failure = self._failure()
         return {failure.worker} if failure is not None and failure.worker else None
+
+    # --- what was noted ---
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """What plugins noted about it: those of its worker until it had run, those of the scheduler since then."""
+        return self._scheduler._service.scheduler_plugins.metadata_of(self._of.key)
+
+    @metadata.setter
+    def metadata(self, metadata: dict[str, Any] | None) -> None:
+        self._scheduler._service.scheduler_plugins.set_metadata(self._of.key, metadata)
 
     # --- what was asked for ---
 

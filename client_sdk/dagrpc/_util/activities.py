@@ -1,0 +1,25 @@
+"""What was done for a task, as users see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagrpc.v1 import records_pb2
+
+_ACTIONS = {
+    records_pb2.ACTIVITY_KIND_COMPUTE: "compute",
+    records_pb2.ACTIVITY_KIND_TRANSFER: "transfer",
+    records_pb2.ACTIVITY_KIND_DESERIALIZE: "deserialize",
+}
+
+
+def startstop(kind: records_pb2.ActivityKind, start: float, stop: float, source: str = "") -> dict[str, Any]:
+    """Return something that was done for a task: what, from when to when, and where data came from, if any did.
+
+    Examples
+    --------
+    >>> startstop(records_pb2.ACTIVITY_KIND_COMPUTE, 1.0, 2.5)
+    {'action': 'compute', 'start': 1.0, 'stop': 2.5}
+    """
+    known = {"action": _ACTIONS.get(kind, "other"), "start": start, "stop": stop}
+    return {**known, "source": source} if source else known
