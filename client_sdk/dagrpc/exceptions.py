@@ -45,7 +45,7 @@ Other time-outs are the builtin `TimeoutError`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
@@ -339,6 +339,8 @@ class FuturesCancelledError(CancelledError):
     ----------
     error_groups : list of (keys, reason)
         The cancelled keys, by reason.
+    messages : dict
+        What else is known, by reason.
 
     Examples
     --------
@@ -350,23 +352,31 @@ class FuturesCancelledError(CancelledError):
     dagrpc.exceptions.FuturesCancelledError: ...
     """
 
-    def __init__(self, error_groups: Sequence[tuple[Sequence[Any], str]]) -> None:
+    def __init__(
+        self, error_groups: Sequence[tuple[Sequence[Any], str]], messages: Mapping[str, str] | None = None
+    ) -> None:
         self.error_groups = error_groups
+        self.messages = dict(messages or {})
         super().__init__(error_groups)
 
     @classmethod
     def of(cls, errors: Iterable[FutureCancelledError]) -> FuturesCancelledError:
         """Group the errors of single futures by reason."""
         groups: dict[str, list[str]] = {}
+        messages: dict[str, str] = {}
         for error in errors:
             groups.setdefault(error.reason, []).append(error.key)
-        return cls([(keys, reason) for reason, keys in groups.items()])
+            if error.msg:
+                messages[error.reason] = error.msg
+        return cls([(keys, reason) for reason, keys in groups.items()], messages)
 
     def __str__(self) -> str:
         count = sum(len(keys) for keys, _ in self.error_groups)
         lines = [f"{count} Future{'s' if count > 1 else ''} cancelled:"]
         for keys, reason in self.error_groups:
             lines.append(f"\tReason: {reason}: {', '.join(map(str, keys[:5]))}{', ...' if len(keys) > 5 else ''}")
+            if reason in self.messages:
+                lines.append(f"\tMessage: {self.messages[reason]}")
         return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from dagrpc import config
 from dagrpc._client import admin
 from dagrpc._client.cluster_news import KnownInfo
 from dagrpc._client.connection import NO_DEFAULT, Connection
-from dagrpc._client.gather import futures_in
+from dagrpc._client.gather import cancelled_error, futures_in
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting
@@ -144,7 +144,7 @@ class Administration(Connection):
         found = futures_in(futures)
         cancelled = [future for future in found if future.status == CANCELLED]
         if cancelled:
-            raise FuturesCancelledError([([str(future.key) for future in cancelled], "unknown")])
+            raise FuturesCancelledError.of(cancelled_error(future.bound_state()) for future in cancelled)
         wires = [future.bound_state().wire for future in found]
         if isinstance(futures, (list, tuple, set)):
             for item in futures:

@@ -18,7 +18,7 @@ from dagrpc._client.code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
 from dagrpc._client.reconnection import Reconnection
-from dagrpc._client.state import KeyState, KeyTable, lock
+from dagrpc._client.state import LOST_REASON, KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ChannelPool, ServiceClient
@@ -39,8 +39,7 @@ logger = logging.getLogger("dagrpc.client")
 
 SCHEDULER_SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
 
-LOST_REASON = "scheduler-connection-lost"
-LOST_MESSAGE = "The connection to the scheduler was lost."
+LOST_MESSAGE = "The connection to the scheduler was lost: look whether it runs and can be reached, then submit again."
 
 
 class ClientSession:
@@ -280,7 +279,7 @@ class ClientSession:
         if self.status in ("running", "connecting"):
             self.status = "closed"
             self._reconnection.over(False)
-            self._end(LOST_REASON, message or LOST_MESSAGE)
+            self._end(LOST_REASON, f"{message}. {LOST_MESSAGE}" if message else LOST_MESSAGE)
             self.on_lost()
             await self._close_channels()
 

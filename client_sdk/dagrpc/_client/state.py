@@ -19,6 +19,9 @@ ERROR: Final = "error"
 CANCELLED: Final = "cancelled"
 LOST: Final = "lost"
 
+LOST_REASON: Final = "scheduler-connection-lost"
+"""Why all keys are cancelled when the connection to the scheduler is lost for good."""
+
 DONE: Final = frozenset((FINISHED, ERROR, CANCELLED))
 """Statuses in which nothing more is awaited."""
 
@@ -91,6 +94,8 @@ class KeyTable:
     def __init__(self) -> None:
         self.states: dict[str, KeyState] = {}
         self.closed = False
+        self.cut_off = False
+        """Whether it was closed since the connection was lost: nobody closed the client."""
         self._end = ("", "")
         """Why, as a reason and in words."""
         self.last_pong = 0
@@ -260,6 +265,7 @@ class KeyTable:
         """Give up all keys, and take no new ones."""
         with lock:
             self.closed, self._end = True, (reason, message)
+            self.cut_off = reason == LOST_REASON
             self.give_up(reason, message)
 
     def give_up(self, reason: str, message: str) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from dagrpc import config
 from dagrpc._codec.exception_chains import ChainEncoder, Link, decode_chain
+from dagrpc._codec.tracebacks import without_first
 from dagrpc.exceptions import (
     KilledWorker,
     LostActorError,
@@ -94,9 +95,7 @@ def encode_failure(
 
 def _harmless(error: BaseException, skip_frames: int) -> BaseException:
     """Return what is to be raised for an exit, which would end the program that asked for the call."""
-    trace = error.__traceback__
-    for _ in range(skip_frames):
-        trace = trace.tb_next if trace is not None else None
+    trace = without_first(error.__traceback__, skip_frames)
     told = RuntimeError(
         f"{error!r} was raised on the cluster; it is only the cause of this error, since it would end the program"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -66,6 +66,33 @@ def _source(filename: str, position: _Position, trace: TracebackType) -> str:
         return "".join(linecache.getline(filename, line) for line in range(first, last + 1))
     except Exception:  # a loader may raise anything
         return ""
+
+
+def frames_in(trace: TracebackType | None, files: Collection[str]) -> int:
+    """Return how many of the outermost frames are of some files."""
+    count = 0
+    while trace is not None and trace.tb_frame.f_code.co_filename in files:
+        count += 1
+        trace = trace.tb_next
+    return count
+
+
+def without_first(trace: TracebackType | None, count: int) -> TracebackType | None:
+    """Return a traceback without so many of the outermost frames."""
+    for _ in range(count):
+        trace = trace.tb_next if trace is not None else None
+    return trace
+
+
+def innermost_line(trace: TracebackType | None) -> str:
+    """Return the place where something was raised, in words to put behind others; empty if that is not known."""
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    line = linecache.getline(code.co_filename, trace.tb_lineno).strip()
+    return f" (line {trace.tb_lineno} of {code.co_filename}, in {code.co_name}{': ' if line else ''}{line})"
 
 
 def traceback_of(steps: Sequence[Step]) -> TracebackType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Iterator
 
@@ -33,9 +34,21 @@ class LogBuffer(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
         try:
-            self._lines.append((record.name, record.levelname, self.format(record)))
+            text = self.format(record)
+            self._lines.append((record.name, record.levelname, text))
+            if record.levelno >= logging.WARNING and not self._is_shown(record.name):
+                sys.stderr.write(f"{text}\n")
         except Exception:
             self.handleError(record)
+
+    def _is_shown(self, name: str) -> bool:
+        """Return whether another handler shows lines; without this one Python itself would show warnings."""
+        logger: logging.Logger | None = logging.getLogger(name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return True
+            logger = logger.parent if logger.propagate else None
+        return False
 
     def latest(self, part: str) -> Iterator[tuple[str, str]]:
         """Yield level and text of each line that is not another part's, the latest first.

@@ -17,6 +17,7 @@ from dagrpc.exceptions import DagrpcError
 from dagrpc.v1 import failure_pb2
 from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.core.effects import CoreFailure
 from dagrpc_scheduler.shell.lifecycle import NANNY_SERVICE
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ logger = logging.getLogger("dagrpc.scheduler")
 
 PATIENCE = 2.0
 """Seconds to wait for a nanny's answer."""
+_SHOWN = 5
+"""Keys that a line of the log names."""
 _TOLD = 1_000
 """How many keys an event names at most."""
 
@@ -90,9 +93,25 @@ class Departures:
         stimulus = service.stimulus("worker-removed")
         lost = self._what_is_lost(address)
         removed = events.WorkerRemoved(address, expected, reason, stimulus, exit)
+        processing = views.processing(service.core, [address]).get(address, ())
         service.handle_batch([removed, *service.shuffles.without(address)])
+        if not service.closing:
+            self._log_losses(address, processing, lost, expected)
         service.events.worker_removed(address, **lost, stimulus_id=stimulus, expected=expected, reason=reason)
         service.scheduler_plugins.worker_removed(address, stimulus, expected=expected, reason=reason)
+
+    def _log_losses(self, address: str, processing: Sequence[str], lost: dict[str, Any], expected: bool) -> None:
+        """Tell what became of what a worker held and ran."""
+        for wire in processing:
+            task = self._service.core.state.tasks.get(wire)
+            failure = task.error.failure if task is not None and task.error is not None else None
+            if isinstance(failure, CoreFailure) and failure.kind == "killed-worker" and failure.worker == address:
+                logger.error("Task %s is given up: %s", wire, failure.message)
+        computed, scattered = lost["lost-computed-tasks"], lost["lost-scattered-tasks"]
+        if computed and not expected:
+            logger.warning("%d results were only on worker %s: %s computed again", *_some(computed, address))
+        if scattered:
+            logger.error("%d scattered values were only on worker %s: %s lost for good", *_some(scattered, address))
 
     async def _remove_explained(self, connection: WorkerConnection) -> None:
         exit = await self._ask(connection)
@@ -131,6 +150,12 @@ class Departures:
             "lost-computed-tasks": _told(computed),
             "lost-scattered-tasks": _told(scattered),
         }
+
+
+def _some(keys: Sequence[Key], address: str) -> tuple[int, str, str]:
+    """Return how many keys there are, an address, and the first few keys with their verb."""
+    shown = ", ".join(map(repr, keys[:_SHOWN])) + (", ..." if len(keys) > _SHOWN else "")
+    return len(keys), address, f"{shown} {'is' if len(keys) == 1 else 'are'}"
 
 
 def _told(wires: Sequence[str]) -> tuple[Key, ...]:

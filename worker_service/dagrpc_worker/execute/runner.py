@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from threading import get_ident
 from time import time
-from types import CoroutineType, TracebackType
+from types import CoroutineType
 from typing import Any, Protocol
 
 import dask._task_spec
@@ -17,6 +17,7 @@ import dask._task_spec
 from dagrpc._codec import payload, unpickling
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._codec.tracebacks import frames_in, innermost_line, without_first
 from dagrpc._codec.unpickling import in_turn
 from dagrpc._profiling.sampler import Sampler
 from dagrpc._util import running
@@ -407,7 +408,7 @@ class TaskRunner:
 
     def _not_loaded(self, job: Job, error: BaseException) -> RuntimeError:
         """Return what tells of a function or an argument that cannot be unpickled."""
-        error.__traceback__ = _without_own(error)
+        error.__traceback__ = without_first(error.__traceback__, _own_frames(error))
         return RuntimeError(
             f"Deserialization of task {job.key!r} failed on worker {self.address}: {type(error).__name__}: {error}\n"
             "Its function or an argument cannot be unpickled there. Often the environment of the workers differs "
@@ -454,11 +455,11 @@ class TaskRunner:
             return events.ExecuteRescheduled(job.key, job.run_id)
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
         failure.origin_key, failure.worker = job.key, self.address
-        logger.warning("Task %s failed: %s: %s", job.key, failure.type_name, failure.message[:_LOGGED])
+        told = f"{failure.type_name}: {failure.message[:_LOGGED]}"
+        logger.warning("Task %s failed: %s%s", job.key, told, innermost_line(error.__traceback__))
         stop = time()
         if self.recorder.on:
-            text = f"{failure.type_name}: {failure.message[:_LOGGED]}"
-            self.recorder.task(self.context(job), job.dependencies, stop, error=text)
+            self.recorder.task(self.context(job), job.dependencies, stop, error=told)
         return events.ExecuteFailed(job.key, job.run_id, failure, start, stop)
 
     # --- called by tasks -----------------------------------------------------------------------------------------
@@ -490,17 +491,4 @@ def _not_yet() -> None:
 
 def _own_frames(error: BaseException) -> int:
     """Return how many of the outermost frames of a traceback are the worker's own."""
-    count = 0
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
-        count += 1
-        trace = trace.tb_next
-    return count
-
-
-def _without_own(error: BaseException) -> TracebackType | None:
-    """Return an error's traceback without the worker's own outermost frames."""
-    trace = error.__traceback__
-    for _ in range(_own_frames(error)):
-        trace = trace.tb_next if trace is not None else None
-    return trace
+    return frames_in(error.__traceback__, _OWN_FILES)

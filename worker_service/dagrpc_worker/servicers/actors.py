@@ -18,6 +18,7 @@ import grpc
 from dagrpc import config
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._codec.tracebacks import frames_in
 from dagrpc._io import transfer
 from dagrpc._io.session import Session
 from dagrpc._util.buffers import Buffer
@@ -290,9 +291,4 @@ def _length(frame: Buffer) -> int:
 
 def _own_frames(error: BaseException) -> int:
     """Return how many of the outermost frames of a traceback are the worker's own."""
-    count = 0
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
-        count += 1
-        trace = trace.tb_next
-    return count
+    return frames_in(error.__traceback__, _OWN_FILES)
