@@ -7,15 +7,17 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from typing import TYPE_CHECKING, Any
 
 from dask._expr import FinalizeCompute, HLGExpr
-from dask.base import collections_to_expr, is_dask_collection
+from dask.base import collections_to_expr, get_annotations, is_dask_collection
 from dask.delayed import delayed
 
 from dagrpc._client.arguments import check_size, excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
+from dagrpc._client.connection import live_clients
 from dagrpc._client.options import fifo_seconds, task_options
 from dagrpc._client.state import lock
+from dagrpc._client.submit import adopt
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
-from dagrpc._graph.materialize import Annotations
+from dagrpc._graph.materialize import Annotations, annotation_for
 from dagrpc.future import Future
 from dagrpc.v1.graph_pb2 import TaskOptions
 
@@ -56,16 +58,42 @@ def graph_to_futures(
         known[wire] = Future._of(state, client)
         return True
 
-    lowered, annotations = lower(graph, wanted, is_known)
+    foreign: dict[str, Future[Any]] = {}
+
+    def is_elsewhere(wire: str) -> bool:
+        future = _held_by_others(client, wire)
+        if future is not None:
+            foreign[wire] = future
+        return future is not None
+
+    lowered, annotations = lower(graph, wanted, is_known, is_elsewhere)
+    adopt(client, [foreign])
+    known.update(foreign)
     upload = _Upload(client, lowered, _merge(annotations, given, lowered.nodes), fifo_seconds(fifo_timeout))
     return upload.run(wanted, known)
 
 
-def _merge(annotations: Annotations, given: Mapping[str, Any], nodes: Iterable[Hashable]) -> Annotations:
-    """Return annotations with the arguments of the submission on top of them."""
-    if not given:
+def _held_by_others(client: Connection, wire: str) -> Future[Any] | None:
+    """Return a future of a key that another client of this program holds, on the same cluster; None if none does.
+
+    dask has keys only in the place of futures in what it has optimized.
+    """
+    for other in live_clients():
+        if other is not client and other._session.welcome.scheduler_id == client._session.welcome.scheduler_id:
+            state = other._table.acquire(wire)
+            if state is not None:
+                return Future._of(state, other)
+    return None
+
+
+def _merge(annotations: Annotations, given: Mapping[str, Any], nodes: Collection[Hashable]) -> Annotations:
+    """Return annotations on top of those that are active, and the arguments of the submission on top of both."""
+    active = get_annotations()
+    if not given and not active:
         return annotations
     merged: dict[str, Mapping[Hashable, Any]] = dict(annotations)
+    for name, value in active.items():
+        merged[name] = {key: annotation_for(value, key) for key in nodes} | dict(annotations.get(name, {}))
     for name, value in given.items():
         by_key = _by_key(name, value)
         if by_key is None:
@@ -115,6 +143,8 @@ class _Upload:
         self._held: list[Digest] = []
         self._futures: dict[str, Future[Any]] = {}
         self._nbytes = 0
+        self._sent = False
+        """Whether there was a part already."""
 
     def run(self, wanted: Sequence[Hashable], known: Mapping[str, Future[Any]]) -> dict[Hashable, Future[Any]]:
         """Send the graph and return futures of the wanted keys, in their order."""
@@ -138,6 +168,8 @@ class _Upload:
         part = _GraphPart(self._graph_id, self._fifo_timeout)
         for task in self._graph.encode():
             if part.full:
+                if not self._sent:
+                    part.groups = self._graph.groups()
                 self._send(part)
                 part = _GraphPart(self._graph_id, self._fifo_timeout)
             check_size(len(task.run_spec), f"task {task.key!r}")
@@ -148,6 +180,7 @@ class _Upload:
 
     def _send(self, part: _GraphPart) -> None:
         """Queue a part, with the shared values that it is the first to refer to."""
+        self._sent = True
         values = self._graph.encoder.shared
         for position, (digest, _) in enumerate(part.shared):
             if digest in self._held:

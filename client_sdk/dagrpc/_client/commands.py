@@ -68,6 +68,8 @@ class Part:
     """What submitted the graph, if that is to be told."""
     submitter: str = field(default_factory=submitter)
     """The task that submits the graph."""
+    groups: Iterable[str] = ()
+    """See `GraphPart.groups`."""
 
     def add(self, task: TaskRecord) -> None:
         """Add a task."""
@@ -243,6 +245,7 @@ class _Batch:
         target.fifo_timeout_seconds = part.fifo_timeout
         target.submitter = part.submitter
         target.code.extend(part.code)
+        target.groups.extend(part.groups)
         for digest, data in part.shared:
             target.shared.add(digest=digest, data=data)
             self.size += len(data)

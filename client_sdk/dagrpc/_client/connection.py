@@ -459,20 +459,20 @@ def _lost(reference: weakref.ref[Connection]) -> None:
         current.remove_default(client)
 
 
-def _live_clients() -> Iterator[Connection]:
+def live_clients() -> Iterator[Connection]:
     yield from list(_live)
 
 
 def close_all() -> None:
     """Close all clients of this process, when it ends."""
-    for client in _live_clients():
+    for client in live_clients():
         if client.status in ("connecting", "running") and not client._forked:
             with contextlib.suppress(Exception):
                 run_blocking(client._close(2.0))
 
 
 def _mark_forked() -> None:
-    for client in _live_clients():
+    for client in live_clients():
         client._forked = True
 
 

@@ -62,6 +62,13 @@ class LoweredGraph:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def groups(self) -> set[str]:
+        """Return names in keys that are the graph's own, or those of others that have the same tasks.
+
+        A tuple begins with a name that dask makes of what is computed; other keys may be those of anything.
+        """
+        return {key[0] for key in self.nodes if type(key) is tuple and key and type(key[0]) is str}
+
     def encode(self) -> Iterator[EncodedTask]:
         """Yield the tasks in the order in which they are to run, dependencies first.
 
@@ -97,7 +104,10 @@ def _is(first: object, second: object) -> bool:
 
 
 def lower(
-    graph: Any, keys: Iterable[Hashable], is_known: Callable[[str], bool] = lambda wire: False
+    graph: Any,
+    keys: Iterable[Hashable],
+    is_known: Callable[[str], bool] = lambda wire: False,
+    is_elsewhere: Callable[[str], bool] = lambda wire: False,
 ) -> tuple[LoweredGraph, dict[str, dict[Hashable, Any]]]:
     """Return a graph ready to be encoded, and its annotations by name and key.
 
@@ -109,6 +119,8 @@ def lower(
         The keys that are wanted.
     is_known : callable
         Says of a key as on the wire whether the cluster has it already: such a task is not sent again.
+    is_elsewhere : callable
+        The same, but asked only about keys that the graph has no task for.
 
     Raises
     ------
@@ -122,10 +134,10 @@ def lower(
         nodes = prepare_shuffles(nodes)
     wires: dict[Hashable, str] = {}
     wanted = list(dict.fromkeys(keys))
-    nodes, external = _cull(nodes, wanted, wires, is_known)
+    nodes, external = _cull(nodes, wanted, wires, is_known, is_elsewhere)
     if any(type(node) is Alias for node in nodes.values()):
         nodes = _without_aliases(nodes, wanted)
-        nodes, external = _cull(nodes, wanted, wires, is_known)
+        nodes, external = _cull(nodes, wanted, wires, is_known, is_elsewhere)
     return LoweredGraph(nodes, _order(nodes), wires, external), annotations
 
 
@@ -153,7 +165,11 @@ def checked_key(key: Any) -> str:
 
 
 def _cull(
-    nodes: Nodes, wanted: Iterable[Hashable], wires: dict[Hashable, str], is_known: Callable[[str], bool]
+    nodes: Nodes,
+    wanted: Iterable[Hashable],
+    wires: dict[Hashable, str],
+    is_known: Callable[[str], bool],
+    is_elsewhere: Callable[[str], bool],
 ) -> tuple[Nodes, set[Hashable]]:
     """Return the nodes that the wanted keys need, and the keys outside of the graph that they need."""
     needed: Nodes = {}
@@ -172,7 +188,10 @@ def _cull(
             continue
         node = nodes.get(key)
         if node is None:
-            missing.setdefault(key, dependent)
+            if is_elsewhere(wire):
+                external.add(key)
+            else:
+                missing.setdefault(key, dependent)
             continue
         needed[key] = node
         stack.extend((dependency, key) for dependency in node.dependencies)

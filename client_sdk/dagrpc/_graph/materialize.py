@@ -1,4 +1,7 @@
-"""What dask hands over, as a dict of tasks, and what its layers say of how to run them."""
+"""What dask hands over, as a dict of tasks, and what its layers say of how to run them.
+
+What is annotated around the submission of a graph is not among that; see `_client.collections`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any, TypeAlias
 from dask import config
 from dask._expr import Expr, HLGExpr
 from dask._task_spec import GraphNode, convert_legacy_graph
-from dask.base import get_annotations
 from dask.delayed import optimize as optimize_delayed
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.utils import ensure_dict
@@ -43,9 +45,8 @@ def materialize(graph: Any) -> tuple[Nodes, dict[str, dict[Hashable, Any]]]:
         return _nodes(graph), _from_layers(graph.layers.values())
     if not isinstance(graph, Mapping):
         raise TypeError(f"A graph is a mapping or a dask expression, not a {type(graph).__name__}")
-    # A graph that was written down has no layers: what is active holds for all of it.
-    active = {name: {key: _value(value, key) for key in graph} for name, value in get_annotations().items()}
-    return _nodes(graph), active
+    # A graph that was written down has no layers.
+    return _nodes(graph), {}
 
 
 def _nodes(tasks: Any) -> Nodes:
@@ -83,12 +84,12 @@ def _from_layers(layers: Iterable[Any]) -> dict[str, dict[Hashable, Any]]:
         for name, given in (layer.annotations or {}).items():
             values = found.setdefault(name, {})
             for key in layer:
-                value = _value(given, key)
+                value = annotation_for(given, key)
                 if type(value).__name__ != _TOMBSTONE:
                     values[key] = value
     return found
 
 
-def _value(given: Any, key: Hashable) -> Any:
+def annotation_for(given: Any, key: Hashable) -> Any:
     """Return an annotation's value for a key."""
     return given(key) if callable(given) else given

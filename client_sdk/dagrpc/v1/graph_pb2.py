@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64\x61grpc/v1/graph.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\"\xe1\x01\n\tGraphPart\x12\x10\n\x08graph_id\x18\x01 \x01(\t\x12\x0c\n\x04last\x18\x02 \x01(\x08\x12(\n\x06shared\x18\x03 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12\'\n\x07options\x18\x04 \x03(\x0b\x32\x16.dagrpc.v1.TaskOptions\x12\"\n\x05tasks\x18\x05 \x03(\x0b\x32\x13.dagrpc.v1.TaskSpec\x12\x1c\n\x14\x66ifo_timeout_seconds\x18\x06 \x01(\x01\x12\x11\n\tsubmitter\x18\x07 \x01(\t\x12\x0c\n\x04\x63ode\x18( \x03(\t\"\xaa\x01\n\x08TaskSpec\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x02 \x03(\t\x12\x12\n\x08run_spec\x18\x03 \x01(\x0cH\x00\x12\x1f\n\x04\x63\x61ll\x18\x04 \x01(\x0b\x32\x0f.dagrpc.v1.CallH\x00\x12\x0e\n\x06shared\x18\x05 \x03(\r\x12\x0f\n\x07options\x18\x06 \x01(\r\x12\r\n\x05order\x18\x07 \x01(\x03\x12\x0e\n\x06wanted\x18\x08 \x01(\x08\x42\x06\n\x04work\"\xd2\x01\n\x04\x43\x61ll\x12\x12\n\nentrypoint\x18\x01 \x01(\t\x12&\n\targuments\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.Argument\x12@\n\x11keyword_arguments\x18\x03 \x03(\x0b\x32%.dagrpc.v1.Call.KeywordArgumentsEntry\x1aL\n\x15KeywordArgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Argument:\x02\x38\x01\"I\n\x08\x41rgument\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x0e\n\x04task\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\x99\x02\n\x0bTaskOptions\x12\x0f\n\x07workers\x18\x01 \x03(\t\x12\x1b\n\x13\x61llow_other_workers\x18\x02 \x01(\x08\x12\x38\n\tresources\x18\x03 \x03(\x0b\x32%.dagrpc.v1.TaskOptions.ResourcesEntry\x12\x0f\n\x07retries\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\x01\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\x08\x12\x10\n\x08\x65xecutor\x18\x07 \x01(\t\x12\x13\n\x0b\x61nnotations\x18\x08 \x01(\t\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64\x61grpc/v1/graph.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\"\xf1\x01\n\tGraphPart\x12\x10\n\x08graph_id\x18\x01 \x01(\t\x12\x0c\n\x04last\x18\x02 \x01(\x08\x12(\n\x06shared\x18\x03 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\x12\'\n\x07options\x18\x04 \x03(\x0b\x32\x16.dagrpc.v1.TaskOptions\x12\"\n\x05tasks\x18\x05 \x03(\x0b\x32\x13.dagrpc.v1.TaskSpec\x12\x1c\n\x14\x66ifo_timeout_seconds\x18\x06 \x01(\x01\x12\x11\n\tsubmitter\x18\x07 \x01(\t\x12\x0e\n\x06groups\x18\x08 \x03(\t\x12\x0c\n\x04\x63ode\x18( \x03(\t\"\xaa\x01\n\x08TaskSpec\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x02 \x03(\t\x12\x12\n\x08run_spec\x18\x03 \x01(\x0cH\x00\x12\x1f\n\x04\x63\x61ll\x18\x04 \x01(\x0b\x32\x0f.dagrpc.v1.CallH\x00\x12\x0e\n\x06shared\x18\x05 \x03(\r\x12\x0f\n\x07options\x18\x06 \x01(\r\x12\r\n\x05order\x18\x07 \x01(\x03\x12\x0e\n\x06wanted\x18\x08 \x01(\x08\x42\x06\n\x04work\"\xd2\x01\n\x04\x43\x61ll\x12\x12\n\nentrypoint\x18\x01 \x01(\t\x12&\n\targuments\x18\x02 \x03(\x0b\x32\x13.dagrpc.v1.Argument\x12@\n\x11keyword_arguments\x18\x03 \x03(\x0b\x32%.dagrpc.v1.Call.KeywordArgumentsEntry\x1aL\n\x15KeywordArgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Argument:\x02\x38\x01\"I\n\x08\x41rgument\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x0e\n\x04task\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\x99\x02\n\x0bTaskOptions\x12\x0f\n\x07workers\x18\x01 \x03(\t\x12\x1b\n\x13\x61llow_other_workers\x18\x02 \x01(\x08\x12\x38\n\tresources\x18\x03 \x03(\x0b\x32%.dagrpc.v1.TaskOptions.ResourcesEntry\x12\x0f\n\x07retries\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\x01\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\x08\x12\x10\n\x08\x65xecutor\x18\x07 \x01(\t\x12\x13\n\x0b\x61nnotations\x18\x08 \x01(\t\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKOPTIONS_RESOURCESENTRY']._loaded_options = None
   _globals['_TASKOPTIONS_RESOURCESENTRY']._serialized_options = b'8\001'
   _globals['_GRAPHPART']._serialized_start=61
-  _globals['_GRAPHPART']._serialized_end=286
-  _globals['_TASKSPEC']._serialized_start=289
-  _globals['_TASKSPEC']._serialized_end=459
-  _globals['_CALL']._serialized_start=462
-  _globals['_CALL']._serialized_end=672
-  _globals['_CALL_KEYWORDARGUMENTSENTRY']._serialized_start=596
-  _globals['_CALL_KEYWORDARGUMENTSENTRY']._serialized_end=672
-  _globals['_ARGUMENT']._serialized_start=674
-  _globals['_ARGUMENT']._serialized_end=747
-  _globals['_TASKOPTIONS']._serialized_start=750
-  _globals['_TASKOPTIONS']._serialized_end=1031
-  _globals['_TASKOPTIONS_RESOURCESENTRY']._serialized_start=983
-  _globals['_TASKOPTIONS_RESOURCESENTRY']._serialized_end=1031
+  _globals['_GRAPHPART']._serialized_end=302
+  _globals['_TASKSPEC']._serialized_start=305
+  _globals['_TASKSPEC']._serialized_end=475
+  _globals['_CALL']._serialized_start=478
+  _globals['_CALL']._serialized_end=688
+  _globals['_CALL_KEYWORDARGUMENTSENTRY']._serialized_start=612
+  _globals['_CALL_KEYWORDARGUMENTSENTRY']._serialized_end=688
+  _globals['_ARGUMENT']._serialized_start=690
+  _globals['_ARGUMENT']._serialized_end=763
+  _globals['_TASKOPTIONS']._serialized_start=766
+  _globals['_TASKOPTIONS']._serialized_end=1047
+  _globals['_TASKOPTIONS_RESOURCESENTRY']._serialized_start=999
+  _globals['_TASKOPTIONS_RESOURCESENTRY']._serialized_end=1047
 # @@protoc_insertion_point(module_scope)

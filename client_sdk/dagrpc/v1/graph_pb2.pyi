@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GraphPart(_message.Message):
-    __slots__ = ("graph_id", "last", "shared", "options", "tasks", "fifo_timeout_seconds", "submitter", "code")
+    __slots__ = ("graph_id", "last", "shared", "options", "tasks", "fifo_timeout_seconds", "submitter", "groups", "code")
     GRAPH_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class GraphPart(_message.Message):
     TASKS_FIELD_NUMBER: _ClassVar[int]
     FIFO_TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SUBMITTER_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     graph_id: str
     last: bool
@@ -24,8 +25,9 @@ class GraphPart(_message.Message):
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
     fifo_timeout_seconds: float
     submitter: str
+    groups: _containers.RepeatedScalarFieldContainer[str]
     code: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, graph_id: _Optional[str] = ..., last: _Optional[bool] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[TaskOptions, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., fifo_timeout_seconds: _Optional[float] = ..., submitter: _Optional[str] = ..., code: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, graph_id: _Optional[str] = ..., last: _Optional[bool] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[TaskOptions, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., fifo_timeout_seconds: _Optional[float] = ..., submitter: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ..., code: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
     __slots__ = ("key", "dependencies", "run_spec", "call", "shared", "options", "order", "wanted")

@@ -165,7 +165,7 @@ class GraphRecord:
         self.tasks: list[TaskState] = []
         """Tasks that are kept, needed or not, until the last part has come; and some that were, and were cancelled."""
         self.cautious = False
-        """Whether some of its tasks were known. What was to lead to them may be of no use: it is not begun yet."""
+        """Whether some of its tasks are known. What is to lead to them may be of no use: it is not begun yet."""
         self.shared: dict[bytes, None] = {}
         """Digests of shared values that are kept likewise."""
         self.refused = ""

@@ -88,6 +88,8 @@ class GraphSubmitted:
     """Whether some of the tasks may be in a span."""
     submitter: str = ""
     """The task that submits the graph while it runs; empty: none."""
+    groups: Sequence[str] = ()
+    """Groups of tasks that the whole graph has, as far as their names are not those of other graphs, too."""
 
 
 @record

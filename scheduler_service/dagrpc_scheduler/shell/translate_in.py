@@ -67,6 +67,7 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
         stimulus,
         any(options.span is not None for options in option_table),
         part.submitter,
+        part.groups,
     )
 
 

@@ -127,6 +127,17 @@ def test_nor_is_it_while_the_rest_of_the_graph_is_on_its_way() -> None:
     assert scheduler.is_empty()
 
 
+def test_a_graph_says_first_what_it_is_about() -> None:
+    scheduler = Scheduler([A])
+    _memory(scheduler)
+    effects = scheduler.submit({"new": ""}, wanted=[], graph_id="g", last=False, groups=["none", "known"])
+    assert computed(effects) == []
+    assert computed(scheduler.submit({"known": "new", "other": "known"}, graph_id="g")) == ["other"]
+    assert scheduler.state("new") == "forgotten"
+    effects = scheduler.submit({"first": ""}, wanted=[], graph_id="h", last=False, groups=["first"])
+    assert computed(effects) == ["first"]
+
+
 def test_a_kept_task_goes_with_its_graph() -> None:
     scheduler = Scheduler([A])
     _memory(scheduler)

@@ -49,7 +49,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         state.shared.offer(digest, value)
     if record is None and not event.last:
         record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
-    if record is not None and known:
+    if record is not None and (known or any(group in state.groups for group in event.groups)):
         record.cautious = True
     tasks = _take_all(state, client, event, known, generation, None if event.last else record)
     if state.fair is not None:

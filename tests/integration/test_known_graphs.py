@@ -1,0 +1,70 @@
+"""Graphs that share keys with others, while workers die and data goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import dask
+import dask.array as da
+import numpy as np
+
+from dagrpc import Client, LocalCluster
+
+NUMBERS = np.arange(144.0).reshape(12, 12)
+
+
+def close(found: object, expected: object) -> None:
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_results_that_are_lost_are_computed_again_as_they_were_before(process_cluster: LocalCluster) -> None:
+    x = da.from_array(NUMBERS, chunks=4)
+    y = (x - x.mean(axis=0)) / x.std(axis=0)
+    expected = y.compute(scheduler="sync")
+    with Client(process_cluster) as client:
+        kept = client.persist(y)
+        client.compute(kept.sum()).result(timeout=60)
+        rows = client.persist([y[0], (y * 2)[3:5], y.cumsum(axis=0)])
+        for pid in client.run(os.getpid).values():
+            close(client.compute(rows[1], sync=True), expected[3:5] * 2)
+            os.kill(pid, signal.SIGKILL)
+            close(client.compute(y[:, 3], sync=True), expected[:, 3])
+        close(client.compute(kept, sync=True), expected)
+        close(client.compute(rows[0], sync=True), expected[0])
+        close(client.compute(rows[2], sync=True), expected.cumsum(axis=0))
+
+
+def _ran(name: str, value: int, *needs: int) -> int:
+    with open(name, "a") as file:
+        file.write("x")
+    return value + len(needs)
+
+
+def test_what_only_another_definition_needs_is_not_computed(client: Client, tmp_path: object) -> None:
+    def task(name: str, *needs: object) -> tuple[object, ...]:
+        return (_ran, f"{tmp_path}/{name}", len(name), *needs)
+
+    first = client.get({"a": task("a"), ("b-0a1b2c3d", 0): task("b", "a")}, ("b-0a1b2c3d", 0), sync=False)
+    assert first.result(timeout=60) == 2
+    # In many parts, so that the first ones come long before those that the scheduler knows the tasks of.
+    many = {("many-0a1b2c3d", number): task("many") for number in range(5_000)}
+    graph = {**many, ("b-0a1b2c3d", 0): task("b", *many), "end": task("end", ("b-0a1b2c3d", 0))}
+    with Client(client.scheduler_info()["address"], set_as_default=False) as other:
+        assert other.get(graph, "end") == 4
+    assert sorted(os.listdir(str(tmp_path))) == ["a", "b", "end"]
+    assert os.path.getsize(f"{tmp_path}/b") == 1
+
+
+def test_nothing_is_left_of_graphs_that_share_keys(client: Client) -> None:
+    x = da.from_array(NUMBERS, chunks=4)
+    y = x - x.mean(axis=0)
+    kept = [client.persist(y), client.compute(y.sum()), client.compute(y[0]), client.persist(y.cumsum(axis=1))]
+    assert dask.compute(y[3, 4])[0] == NUMBERS[3, 4] - NUMBERS.mean(axis=0)[4]
+    del kept
+    deadline = time.monotonic() + 60
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, "tasks are left"
+        time.sleep(0.05)
+    assert not any(client.has_what().values())

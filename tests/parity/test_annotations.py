@@ -1,0 +1,105 @@
+"""Annotations around computations: which tasks they hold for, and what goes before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import dask.array as da
+import dask.bag as db
+import dask.dataframe as dd
+import pandas as pd
+import pytest
+
+from tests.parity.functions import inc
+
+COLLECTIONS: dict[str, Callable[[], Any]] = {
+    "array": lambda: (da.ones(6, chunks=3) + 1).sum(),
+    "delayed": lambda: dask.delayed(inc)(dask.delayed(inc)(1)),
+    "frame": lambda: dd.from_pandas(pd.DataFrame({"a": range(6)}), npartitions=2).a.sum(),
+    "bag": lambda: db.from_sequence(range(6), npartitions=2).map(inc).sum(),
+}
+
+
+def _look(dask_scheduler: Any) -> list[tuple[Any, ...]]:
+    return [
+        (
+            task.retries,
+            float(task.priority[0]),
+            len(task.worker_restrictions or ()),
+            bool(task.loose_restrictions),
+            dict(task.resource_restrictions or {}),
+            (task.annotations or {}).get("mine"),
+        )
+        for task in dask_scheduler.tasks.values()
+    ]
+
+
+def options(client: Any) -> set[str]:
+    """How the tasks that there are are to be run: retries, priority, workers, others, resources, annotation."""
+    return set(map(repr, client.run_on_scheduler(_look)))
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+@pytest.mark.parametrize("how", ["compute", "persist", "its own persist", "get"])
+def test_annotations_around_a_computation_hold_for_all_of_it(kind: str, how: str, client: Any) -> None:
+    worker = sorted(client.nthreads())[0]
+    lazy = COLLECTIONS[kind]()
+    annotations = {"workers": [worker], "allow_other_workers": True, "retries": 5, "priority": 7, "mine": "yes"}
+    with dask.annotate(**annotations):
+        if how == "compute":
+            held: Any = client.compute(lazy)
+        elif how == "persist":
+            held = client.persist(lazy)
+        elif how == "its own persist":
+            held = lazy.persist()
+        else:
+            held = client.get(lazy.__dask_graph__(), lazy.__dask_keys__(), sync=False)
+    assert options(client) == {repr((5, -7.0, 1, True, {}, "yes"))}
+    del held
+
+
+def test_layers_go_before_what_is_around_and_arguments_before_both(client: Any) -> None:
+    with dask.annotate(priority=3, mine="inner"):
+        lazy = dask.delayed(inc)(1)
+    with dask.annotate(priority=9, retries=4):
+        held = client.compute(lazy)
+    assert options(client) == {repr((4, -3.0, 0, False, {}, "inner"))}
+    del held
+    with dask.annotate(priority=9, retries=4, mine="around"):
+        held = client.compute(dask.delayed(inc)(1), priority=1)
+    assert options(client) == {repr((4, -1.0, 0, False, {}, "around"))}
+    del held
+    with dask.annotate(priority=lambda key: 5, retries=lambda key: len(key)):
+        held = client.get({"abc": (inc, 1)}, "abc", sync=False)
+    assert options(client) == {repr((3, -5.0, 0, False, {}, None))}
+    del held
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+def test_tasks_of_an_annotated_computation_run_where_they_are_told_to(kind: str, client: Any) -> None:
+    for worker in client.nthreads():
+        with dask.annotate(workers=[worker]):
+            kept = client.persist(COLLECTIONS[kind]())
+        assert client.compute(kept, sync=True) is not None
+        holders = {holder for holders in client.who_has(kept).values() for holder in holders}
+        assert holders == {worker}
+        del kept
+
+
+def test_retries_around_the_computation_of_a_frame(client: Any, tmp_path: Any) -> None:
+    mark = tmp_path / "failed"
+
+    def fail_once(part: Any, mark: str) -> Any:
+        import os
+
+        if not os.path.exists(mark) and len(part):
+            with open(mark, "w"):
+                raise ValueError("once")
+        return part
+
+    frame = dd.from_pandas(pd.DataFrame({"a": range(6)}), npartitions=1)
+    lazy = frame.map_partitions(fail_once, str(mark), meta=frame)
+    with dask.annotate(retries=1):
+        assert len(lazy.compute()) == 6
