@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Any
 
 import dask
 import dask.array as da
@@ -15,7 +16,7 @@ from dagrpc import Client, LocalCluster
 NUMBERS = np.arange(144.0).reshape(12, 12)
 
 
-def close(found: object, expected: object) -> None:
+def close(found: Any, expected: Any) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -49,8 +50,8 @@ def test_what_only_another_definition_needs_is_not_computed(client: Client, tmp_
     first = client.get({"a": task("a"), ("b-0a1b2c3d", 0): task("b", "a")}, ("b-0a1b2c3d", 0), sync=False)
     assert first.result(timeout=60) == 2
     # In many parts, so that the first ones come long before those that the scheduler knows the tasks of.
-    many = {("many-0a1b2c3d", number): task("many") for number in range(5_000)}
-    graph = {**many, ("b-0a1b2c3d", 0): task("b", *many), "end": task("end", ("b-0a1b2c3d", 0))}
+    many: dict[object, object] = {("many-0a1b2c3d", number): task("many") for number in range(5_000)}
+    graph: dict[object, object] = {**many, ("b-0a1b2c3d", 0): task("b", *many), "end": task("end", ("b-0a1b2c3d", 0))}
     with Client(client.scheduler_info()["address"], set_as_default=False) as other:
         assert other.get(graph, "end") == 4
     assert sorted(os.listdir(str(tmp_path))) == ["a", "b", "end"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.parity.functions import inc
 
+PATIENCE = 60
 COLLECTIONS: dict[str, Callable[[], Any]] = {
     "array": lambda: (da.ones(6, chunks=3) + 1).sum(),
     "delayed": lambda: dask.delayed(inc)(dask.delayed(inc)(1)),
@@ -36,9 +38,24 @@ def _look(dask_scheduler: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def options(client: Any) -> set[str]:
-    """How the tasks that there are are to be run: retries, priority, workers, others, resources, annotation."""
-    return set(map(repr, client.run_on_scheduler(_look)))
+def wait_for_options(client: Any, *expected: Any) -> None:
+    """Wait until tasks are run like that: retries, priority, workers, others, resources, annotation."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = set(map(repr, client.run_on_scheduler(_look)))
+        if found == {repr(expected)}:
+            return
+        # Graphs arrive when they do, and so does the news that nobody wants the tasks of the test before.
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+def wait_for_nothing(client: Any) -> None:
+    """Wait until there are no tasks."""
+    deadline = time.monotonic() + PATIENCE
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, "tasks are left"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("kind", COLLECTIONS)
@@ -56,7 +73,7 @@ def test_annotations_around_a_computation_hold_for_all_of_it(kind: str, how: str
             held = lazy.persist()
         else:
             held = client.get(lazy.__dask_graph__(), lazy.__dask_keys__(), sync=False)
-    assert options(client) == {repr((5, -7.0, 1, True, {}, "yes"))}
+    wait_for_options(client, 5, -7.0, 1, True, {}, "yes")
     del held
 
 
@@ -65,20 +82,21 @@ def test_layers_go_before_what_is_around_and_arguments_before_both(client: Any) 
         lazy = dask.delayed(inc)(1)
     with dask.annotate(priority=9, retries=4):
         held = client.compute(lazy)
-    assert options(client) == {repr((4, -3.0, 0, False, {}, "inner"))}
+    wait_for_options(client, 4, -3.0, 0, False, {}, "inner")
     del held
     with dask.annotate(priority=9, retries=4, mine="around"):
         held = client.compute(dask.delayed(inc)(1), priority=1)
-    assert options(client) == {repr((4, -1.0, 0, False, {}, "around"))}
+    wait_for_options(client, 4, -1.0, 0, False, {}, "around")
     del held
     with dask.annotate(priority=lambda key: 5, retries=lambda key: len(key)):
         held = client.get({"abc": (inc, 1)}, "abc", sync=False)
-    assert options(client) == {repr((3, -5.0, 0, False, {}, None))}
+    wait_for_options(client, 3, -5.0, 0, False, {}, None)
     del held
 
 
 @pytest.mark.parametrize("kind", COLLECTIONS)
 def test_tasks_of_an_annotated_computation_run_where_they_are_told_to(kind: str, client: Any) -> None:
+    wait_for_nothing(client)
     for worker in client.nthreads():
         with dask.annotate(workers=[worker]):
             kept = client.persist(COLLECTIONS[kind]())
@@ -86,6 +104,7 @@ def test_tasks_of_an_annotated_computation_run_where_they_are_told_to(kind: str,
         holders = {holder for holders in client.who_has(kept).values() for holder in holders}
         assert holders == {worker}
         del kept
+        wait_for_nothing(client)
 
 
 def test_retries_around_the_computation_of_a_frame(client: Any, tmp_path: Any) -> None:
