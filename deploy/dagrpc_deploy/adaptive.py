@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._io.channels import ServiceClient
+from dagrpc._util.server_status import Status
 from dagrpc.exceptions import NoWorkersError
 from dagrpc.v1 import scaling_service_pb2 as pb
 from dagrpc_deploy.adaptive_core import AdaptiveCore, logger, settled
@@ -116,7 +117,8 @@ class Adaptive(AdaptiveCore):
     async def _look(self) -> None:
         while self.state != "stopped":
             try:
-                if self.cluster.status == "running":
+                # One whose workers have all been given up needs others.
+                if self.cluster.status in (Status.running, Status.failed):
                     await settled(self.adapt())
             except Exception:
                 # What a user overrides may fail; the next look may not.

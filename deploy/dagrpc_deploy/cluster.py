@@ -90,7 +90,7 @@ class Cluster(Scalable):
         """The certificates by which clients talk to it."""
         self.name = name or f"{type(self).__name__}-{uuid.uuid4().hex[:8]}"
         super().__init__()
-        self.status = Status.created
+        self._life = Status.created
         self.called_from_running_loop = asyncio._get_running_loop() is not None
         """Whether it was made by code that runs on an event loop."""
         self.scheduler_address = NOT_CONNECTED
@@ -115,6 +115,25 @@ class Cluster(Scalable):
 
     async def _settle(self) -> None:
         """Wait until there are the workers that there are to be."""
+
+    def _has_lost_all(self) -> bool:
+        """Return whether all workers have been given up, so that none comes unless the cluster is scaled."""
+        return False
+
+    @property
+    def status(self) -> Status:
+        """What it is doing; `Status.failed` also while all its workers have been given up, until others come.
+
+        Examples
+        --------
+        >>> cluster.status
+        <Status.running: 'running'>
+        """
+        return Status.failed if self._life is Status.running and self._has_lost_all() else self._life
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        self._life = status
 
     # --- sync and async ---
 
@@ -168,12 +187,12 @@ class Cluster(Scalable):
         """Start, or wait until what was planned since has come."""
         # One start, however many await it.
         async with self._starting:
-            if self.status is Status.created:
+            if self._life is Status.created:
                 self._beginner = asyncio.current_task()
                 await self._begin_once()
-            elif self.status is Status.failed:
+            elif self._life is Status.failed:
                 raise RuntimeError(f"{self.name} has failed, and is not started again: make another one")
-        if self.status is Status.running:
+        if self._life is Status.running:
             await self._settle()
         return self
 
@@ -403,7 +422,7 @@ class Cluster(Scalable):
 
     def _summary(self) -> tuple[int, int, int]:
         """Return numbers of workers and threads and bytes of memory, as far as they can be had at once."""
-        if self.status is not Status.running or self._loop.inside:
+        if self._life is not Status.running or self._loop.inside:
             return _sums(self._info)
         return self._loop.run(self._ask_summary())
 

@@ -38,12 +38,15 @@ class Members:
         The objects by name. It is the same one for ever.
     given_up : set
         Names of those whose results may get lost with them.
+    failed : bool
+        Whether those that were to be there last did not start.
     """
 
     def __init__(self, cluster: SpecCluster) -> None:
         self._cluster = cluster
         self.workers: dict[Any, Any] = {}
         self.given_up: set[Hashable] = set()
+        self.failed = False
         self._specs: dict[Hashable, Mapping[str, Any]] = {}
         """What those in `workers` were made of."""
         self._aligning = asyncio.Lock()
@@ -61,7 +64,7 @@ class Members:
             If one does not start: what it raised. It is in the specification no more.
         """
         async with self._aligning:
-            if self._cluster.scheduler_address == NOT_CONNECTED or self._cluster.status in OVER:
+            if self._cluster.scheduler_address == NOT_CONNECTED or self._cluster._life in OVER:
                 return
             await self.drop_those_over()
             await self._start_missing()
@@ -77,6 +80,7 @@ class Members:
             *(self._start(name, each) for name, each in missing.items()), return_exceptions=True
         )
         failed = {name: each for name, each in zip(missing, outcomes, strict=True) if isinstance(each, BaseException)}
+        self.failed = len(failed) == len(missing)
         for name, error in failed.items():
             spec.pop(name, None)
             worker = self.workers.pop(name, None)
@@ -85,6 +89,8 @@ class Members:
             error.add_note(f"This kept worker {name!r} of {self._cluster.name} from starting.")
         for name, error in list(failed.items())[1:]:
             logger.warning("%s: worker %r did not start: %s", self._cluster.name, name, error)
+        if self.failed and not self.workers:
+            self._cluster._note("Has no workers: none that was started lives, and no others come unless it is scaled")
         for error in failed.values():
             raise error
 

@@ -68,7 +68,7 @@ class Panel:
     async def _follow(self) -> None:
         """Renew what is shown until the cluster closes."""
         interval = config.get_seconds("deploy.cluster-repr-interval") or 0.5
-        while self._cluster.status == "running":
+        while self._cluster._life == "running":
             await asyncio.sleep(interval)
             await self._renew()
 

@@ -25,7 +25,8 @@ class Scalable:
     """
 
     name: str
-    status: Status
+    _life: Status
+    """What it is doing, whatever has become of its workers."""
     scheduler_address: str
     _loop: LoopThread
 
@@ -113,7 +114,7 @@ class Scalable:
 
     def _look(self) -> None:
         """Have fresh information, where one can wait for it."""
-        if self.status == Status.running and not self._loop.inside:
+        if self._life is Status.running and not self._loop.inside:
             try:
                 self._loop.run(self._refresh(), 5.0)
             except (OSError, TimeoutError):

@@ -215,6 +215,9 @@ class SpecCluster(Cluster):
     async def _lost(self, names: set[Hashable]) -> None:
         await self._members.drop(names)
 
+    def _has_lost_all(self) -> bool:
+        return self._members.failed and not self.workers
+
     async def _close(self) -> None:
         at_exit.untrack(self)
         await cancel_all(self._tasks)
@@ -282,7 +285,7 @@ class SpecCluster(Cluster):
         count = max(n, self._workers_for("memory", nbytes_of(memory)), self._workers_for("cores", cores))
         if not acting.get():
             self._stop_adapting("the cluster was scaled by hand")
-        if self.status not in (Status.closing, Status.closed, Status.failed):
+        if self._life not in (Status.closing, Status.closed, Status.failed):
             self._plan_for(count)
             self._note(f"Scales to {count} workers")
         return self._follow()

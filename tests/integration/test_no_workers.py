@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -115,3 +118,28 @@ def test_a_nanny_that_gives_up_tells_who_waits(caplog: pytest.LogCaptureFixture)
     # The first notice, which does not know it yet, is to come after this one.
     with dask.config.set({"dagrpc.scheduler.no-workers-warning": "1 hour"}):
         asyncio.run(body())
+
+
+@pytest.mark.parametrize("how", ["scale", "adapt"])
+def test_a_cluster_whose_workers_are_given_up_says_so_and_gets_others(how: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    preload = f"import os\nif os.path.exists({str(broken)!r}):\n    os._exit(5)"
+    with (
+        dask.config.set({"dagrpc.nanny.max-restarts": 1, "distributed.adaptive.interval": "100 ms"}),
+        LocalCluster(n_workers=1, threads_per_worker=1, preload=preload, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        (pid,) = client.run(os.getpid).values()
+        broken.touch()
+        os.kill(pid, signal.SIGKILL)
+        future = client.submit(inc, 1)
+        eventually(lambda: cluster.status == "failed", WAIT)
+        assert "Has no workers" in cluster.get_logs(scheduler=False, workers=False)["Cluster"]
+        assert future.status == "pending"
+        broken.unlink()
+        if how == "scale":
+            cluster.scale(1)
+        else:
+            cluster.adapt(minimum=1, maximum=1)
+        assert future.result(timeout=WAIT) == 2
+        eventually(lambda: cluster.status == "running", WAIT)
