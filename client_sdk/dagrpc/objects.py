@@ -27,7 +27,7 @@ class WhoHas(dict[Any, Any]):
     >>> future.result()
     2
     >>> client.who_has(future)
-    {'x': ['127.0.0.1:...']}
+    {'x': ('127.0.0.1:...',)}
     """
 
     def _repr_html_(self) -> str:

@@ -287,7 +287,7 @@ def test_actors_in_tasks(process_cluster: LocalCluster) -> None:
         nested = client.submit(lambda found: found["all"][0].add().result(), {"all": [counter]}, workers=[there])
         assert nested.result(timeout=TIMEOUT) == 5
         # A copy of the proxy is no copy of the actor.
-        assert client.who_has(future)[future.key] == [here]
+        assert client.who_has(future)[future.key] == (here,)
 
         second = client.submit(Counter, actor=True, workers=[there]).result(timeout=TIMEOUT)
         third = client.submit(Counter, actor=True, workers=[here]).result(timeout=TIMEOUT)

@@ -61,7 +61,7 @@ def test_workers_are_named_with_and_without(client: Client, bare: bool) -> None:
         assert client.nthreads(workers=[named]) == {address: 1}
         assert list(client.run(inc, 1, workers=[named])) == [address]
         (data,) = client.scatter([bytes(10)], workers=[named], hash=False)
-        assert client.who_has(data) == {data.key: [address]}
+        assert client.who_has(data) == {data.key: (address,)}
         client.replicate(data, workers=[named])
         with dask.annotate(workers=named):
             where = dask.delayed(lambda: get_worker().address, pure=False)()

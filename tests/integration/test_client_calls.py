@@ -172,7 +172,7 @@ def test_workers_are_honoured(client):
         for name in (address, f"tcp://{address}", info["name"], [info["name"]]):
             future = client.submit(inc, 1, workers=name, pure=False)
             wait(future)
-            assert client.who_has(future) == {future.key: [address]}
+            assert client.who_has(future) == {future.key: (address,)}
 
 
 def test_unknown_workers_wait_unless_others_are_allowed(client):

@@ -78,7 +78,7 @@ def test_to_chosen_workers(client):
     for address, info in client.scheduler_info()["workers"].items():
         for workers in (address, [info["name"]], f"tcp://{address}"):
             future = client.scatter(os.urandom(8), workers=workers)
-            assert client.who_has(future) == {future.key: [address]}
+            assert client.who_has(future) == {future.key: (address,)}
     with pytest.raises(UnknownWorkerError, match="nowhere"):
         client.scatter(1, workers="nowhere")
     assert issubclass(UnknownWorkerError, ValueError)

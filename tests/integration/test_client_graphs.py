@@ -250,7 +250,7 @@ def test_annotations_are_honoured(client):
     assert x.sum().compute(optimize_graph=False) == 8
     y = client.persist(x, optimize_graph=False)
     wait(y)
-    assert all(holders == [address] for holders in client.who_has(y).values())
+    assert all(holders == (address,) for holders in client.who_has(y).values())
 
 
 def test_annotations_that_are_active_hold_for_raw_graphs(client):
@@ -274,8 +274,8 @@ def test_options_by_collection(client):
     x, y = delayed(inc)(1), delayed(inc)(2)
     futures = client.compute([x, y], workers={x: first, (y,): [second]})
     wait(futures)
-    assert client.who_has(futures[0]) == {futures[0].key: [first]}
-    assert client.who_has(futures[1]) == {futures[1].key: [second]}
+    assert client.who_has(futures[0]) == {futures[0].key: (first,)}
+    assert client.who_has(futures[1]) == {futures[1].key: (second,)}
 
 
 # --- the default client ------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ async def who_has(session: ClientSession, wires: Sequence[str] | None) -> WhoHas
         return WhoHas()
     request = scheduler_service_pb2.WhoHasRequest(keys=wires)
     response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
-    return WhoHas({decode_key(ref.key): list(ref.workers) for ref in response.data})
+    return WhoHas({decode_key(ref.key): tuple(ref.workers) for ref in response.data})
 
 
 async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, int]:
@@ -57,14 +57,14 @@ async def has_what(session: ClientSession, workers: Workers) -> HasWhat:
     """Return the keys of the results that workers hold."""
     request = scheduler_service_pb2.HasWhatRequest(workers=worker_names(workers))
     response = await _scheduler(session).call("HasWhat", request, scheduler_service_pb2.HasWhatResponse)
-    return HasWhat({entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers})
+    return HasWhat({entry.worker: tuple(map(decode_key, entry.keys)) for entry in response.workers})
 
 
-async def processing(session: ClientSession, workers: Workers) -> dict[str, list[Key]]:
+async def processing(session: ClientSession, workers: Workers) -> dict[str, tuple[Key, ...]]:
     """Return the keys of the tasks that workers are busy with."""
     request = scheduler_service_pb2.ProcessingRequest(workers=worker_names(workers))
     response = await _scheduler(session).call("Processing", request, scheduler_service_pb2.ProcessingResponse)
-    return {entry.worker: [decode_key(key) for key in entry.keys] for entry in response.workers}
+    return {entry.worker: tuple(map(decode_key, entry.keys)) for entry in response.workers}
 
 
 async def ask_cluster_info(session: ClientSession) -> scheduler_service_pb2.GetClusterInfoResponse:
@@ -192,11 +192,15 @@ def answers(
 
 
 async def run_on_scheduler(
-    session: ClientSession, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    session: ClientSession,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    wait: bool = True,
 ) -> scheduler_service_pb2.RunResult:
-    """Run a function on the scheduler."""
+    """Run a function on the scheduler. What it returned is empty if it is not waited for."""
     called = encode_call_request(function, args, kwargs, session.families)
-    request = scheduler_service_pb2.RunOnSchedulerRequest(function=called)
+    request = scheduler_service_pb2.RunOnSchedulerRequest(function=called, no_wait=not wait)
     response = await _scheduler(session).call(
         "RunOnScheduler", request, scheduler_service_pb2.RunOnSchedulerResponse, timeout=None
     )

@@ -87,7 +87,7 @@ class Administration(Connection):
         return None if results is None else admin.answers(self._session, results, on_error)
 
     @at_surface
-    def run_on_scheduler(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run_on_scheduler(self, function: Callable[..., Any], *args: Any, wait: bool = True, **kwargs: Any) -> Any:
         """Run a function on the scheduler, if that was started with user code allowed.
 
         Parameters
@@ -96,6 +96,13 @@ class Administration(Connection):
             A function or coroutine function. If it has a parameter ``dask_scheduler``, that gets the scheduler.
         *args, **kwargs
             Its arguments.
+        wait : bool
+            Whether to wait for the function to return. What it raises is in the scheduler's log otherwise.
+
+        Returns
+        -------
+        object
+            What the function returned. None if nobody waited.
 
         Raises
         ------
@@ -109,7 +116,7 @@ class Administration(Connection):
         >>> client.run_on_scheduler(count)
         2
         """
-        return self._run(self._answer(admin.run_on_scheduler(self._session, function, args, kwargs)))
+        return self._run(self._answer(admin.run_on_scheduler(self._session, function, args, kwargs, wait)))
 
     def _answer(self, calling: Coroutine[Any, Any, scheduler_service_pb2.RunResult]) -> Operation[Any]:
         return result_of((yield from self._one(calling)), self._session.families)
@@ -135,7 +142,7 @@ class Administration(Connection):
         >>> future.result()
         2
         >>> client.who_has(future)
-        {'x': ['127.0.0.1:...']}
+        {'x': ('127.0.0.1:...',)}
         """
         return self._call(admin.who_has(self._session, None if futures is None else self._wires(futures)))
 
@@ -171,7 +178,7 @@ class Administration(Connection):
         >>> client.gather(futures)
         [1, 2]
         >>> client.has_what()
-        {'127.0.0.1:...': [...], '127.0.0.1:...': [...]}
+        {'127.0.0.1:...': (...), '127.0.0.1:...': (...)}
         """
         return self._call(admin.has_what(self._session, workers))
 
@@ -191,7 +198,7 @@ class Administration(Connection):
         Examples
         --------
         >>> client.processing()
-        {'127.0.0.1:...': [], '127.0.0.1:...': []}
+        {'127.0.0.1:...': (), '127.0.0.1:...': ()}
         """
         return self._call(admin.processing(self._session, workers))
 

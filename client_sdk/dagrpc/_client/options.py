@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from dask.base import get_annotations
 
 from dagrpc import config
+from dagrpc._util.addresses import join_address
 from dagrpc.v1 import graph_pb2
 
 Workers: TypeAlias = str | int | Iterable[Any] | None
@@ -27,18 +28,29 @@ _KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", 
 def worker_names(workers: Workers) -> list[str]:
     """Return what a user gives as workers as strings, addresses without a scheme.
 
+    Among several, an address may be a pair of host and port.
+
     Examples
     --------
     >>> worker_names("alice")
     ['alice']
     >>> worker_names(["tcp://10.0.0.1:9000", 3])
     ['10.0.0.1:9000', '3']
+    >>> worker_names([("10.0.0.1", 9000), "alice"])
+    ['10.0.0.1:9000', 'alice']
     """
     if workers is None:
         return []
     if isinstance(workers, str) or not isinstance(workers, Iterable):
         workers = [workers]
-    return [str(worker).partition("://")[2] or str(worker) for worker in workers]
+    return [_worker_name(worker) for worker in workers]
+
+
+def _worker_name(worker: Any) -> str:
+    if isinstance(worker, tuple | list) and len(worker) == 2 and isinstance(worker[1], int):
+        worker = join_address(*worker)
+    text = str(worker)
+    return text.partition("://")[2] or text
 
 
 @lru_cache(256)

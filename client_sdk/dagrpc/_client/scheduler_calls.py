@@ -55,7 +55,7 @@ class SchedulerCalls:
     >>> future.result()
     2
     >>> client.sync(client.scheduler.who_has, keys=["x"])
-    {'x': ['127.0.0.1:...']}
+    {'x': ('127.0.0.1:...',)}
 
     >>> def add_handler(dask_scheduler):
     ...     dask_scheduler.handlers["count"] = lambda state: sum(

@@ -67,4 +67,4 @@ class Blocked:
         """Warn about names that mean no method of the service: what they were to block is not blocked."""
         for name, methods in self._methods.items():
             if methods and self._met.isdisjoint(methods):
-                logger.warning("%r, named by %s, is no method here", name, self._by)
+                logger.warning("%s blocks %r, which is no method here", self._by, name)

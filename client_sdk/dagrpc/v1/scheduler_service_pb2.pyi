@@ -279,10 +279,12 @@ class RunResult(_message.Message):
     def __init__(self, worker: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., exception: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., unreachable: _Optional[str] = ...) -> None: ...
 
 class RunOnSchedulerRequest(_message.Message):
-    __slots__ = ("function",)
+    __slots__ = ("function", "no_wait")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    NO_WAIT_FIELD_NUMBER: _ClassVar[int]
     function: _common_pb2.Payload
-    def __init__(self, function: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+    no_wait: bool
+    def __init__(self, function: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., no_wait: _Optional[bool] = ...) -> None: ...
 
 class RunOnSchedulerResponse(_message.Message):
     __slots__ = ("result",)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._codec.calls import run_payload
-from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError
+from dagrpc._codec.calls import result_of, run_payload
+from dagrpc._io.loop import spawn
+from dagrpc.exceptions import CodeNotAllowedError, NoWorkersError, UnknownSessionError, UnknownWorkerError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc.v1.common_pb2 import DataRef
 from dagrpc_scheduler.core import events, views
@@ -16,6 +19,8 @@ from dagrpc_scheduler.shell.retiring import retire_workers
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
+
+logger = logging.getLogger("dagrpc.scheduler")
 
 DEFAULT_TASK_LIMIT = 1_000
 
@@ -34,6 +39,19 @@ class SchedulerServicer:
 
     def _resolve(self, workers: Any) -> list[str]:
         return self._service.resolve_workers(workers)
+
+    def _resolve_or_keep(self, workers: Any) -> list[str]:
+        """Return addresses, also of workers that are not there, but were given by their address."""
+        found: dict[str, None] = {}
+        for text in workers:
+            try:
+                found.update(dict.fromkeys(self._resolve([text])))
+            except UnknownWorkerError:
+                # Others are names, or hosts.
+                if not text.rpartition(":")[2].isdecimal() or ":" not in text:
+                    raise
+                found[text] = None
+        return list(found) if workers else self._resolve(())
 
     # --- sessions and data ---
 
@@ -73,7 +91,7 @@ class SchedulerServicer:
         )
 
     async def HasWhat(self, request: pb.HasWhatRequest) -> pb.HasWhatResponse:
-        held = views.has_what(self._service.core, self._resolve(request.workers))
+        held = views.has_what(self._service.core, self._resolve_or_keep(request.workers))
         return pb.HasWhatResponse(workers=[pb.WorkerKeys(worker=w, keys=keys) for w, keys in held.items()])
 
     async def Processing(self, request: pb.ProcessingRequest) -> pb.ProcessingResponse:
@@ -104,8 +122,11 @@ class SchedulerServicer:
         from dagrpc_scheduler.shell.facade.scheduler import Scheduler
 
         facade = Scheduler.of(self._service)
-        result = await run_payload(request.function, {"dask_scheduler": facade}, self._service.user_threads)
-        return pb.RunOnSchedulerResponse(result=result)
+        running = run_payload(request.function, {"dask_scheduler": facade}, self._service.user_threads)
+        if request.no_wait:
+            spawn(_unattended(running), self._service.tasks)
+            return pb.RunOnSchedulerResponse()
+        return pb.RunOnSchedulerResponse(result=await running)
 
     # --- workers' lives ---
 
@@ -129,3 +150,12 @@ class SchedulerServicer:
     async def Shutdown(self, request: pb.ShutdownRequest) -> pb.ShutdownResponse:
         self._service.close_soon(request.reason or "a client asked for it")
         return pb.ShutdownResponse()
+
+
+async def _unattended(running: Coroutine[Any, Any, Any]) -> None:
+    """Run a function whose result nobody waits for; an exception goes to the log."""
+    result = await running
+    try:
+        result_of(result)
+    except BaseException:
+        logger.warning("A function that was run without waiting failed", exc_info=True)
