@@ -84,7 +84,7 @@ class SchedulerUploadFile(SchedulerPlugin):
 
     def start(self, scheduler: Any) -> None:
         """Write and import it."""
-        _files.place(_files.own_directory(), self.filename, self.data, self.load)
+        _files.place(scheduler.local_directory, self.filename, self.data, self.load)
 
 
 def is_compiled(path: str) -> bool:
@@ -204,7 +204,7 @@ class _WorkerDirectory(_Directory, WorkerPlugin):
 
 class _SchedulerDirectory(_Directory, SchedulerPlugin):
     def start(self, scheduler: Any) -> None:
-        self.place(_files.own_directory())
+        self.place(scheduler.local_directory)
 
 
 class _Restart(NannyPlugin):

@@ -11,6 +11,7 @@ from dagrpc import config
 from dagrpc._io.embedded import ServiceHome
 from dagrpc._util.keys import Key, decode_key, encode_key
 from dagrpc_worker.shell.memory_manager import MemoryManager
+from dagrpc_worker.shell.state_view import told_as
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.monitor import ProcessMonitor
@@ -177,6 +178,11 @@ class Measured:
         return {context.thread: decode_key(context.key) for context in contexts if not context.on_loop}
 
     @property
+    def threads(self) -> dict[Key, int]:
+        """The threads of the tasks that run, by key. Coroutines have none."""
+        return {key: thread for thread, key in self.active_threads.items()}
+
+    @property
     def executor(self) -> Executor:
         """The pool of threads that runs tasks. What is submitted to it takes its turn among them.
 
@@ -221,9 +227,7 @@ class Measured:
         """
         wanted = [encode_key(each) for each in keys_or_stimuli]
         found = self._home.call(self._service.state.story_of, wanted)
-        return [
-            (decode_key(key), start, finish, finish, {}, stimulus, when) for key, start, finish, stimulus, when in found
-        ]
+        return [told_as(entry) for entry in found]
 
     async def get_profile(
         self, start: float | None = None, stop: float | None = None, key: str | None = None, server: bool = False

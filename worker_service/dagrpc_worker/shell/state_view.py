@@ -18,6 +18,7 @@ from dagrpc_worker.shell.translate_out import failure_of
 
 if TYPE_CHECKING:
     from dagrpc.v1 import failure_pb2
+    from dagrpc_worker.core.story import Entry
     from dagrpc_worker.core.views import WorkerView
     from dagrpc_worker.shell.service import WorkerService
     from dagrpc_worker.shell.transition_watch import Noted, TransitionWatch
@@ -91,6 +92,11 @@ class WorkerStateView:
         used = self._core.resources_used()
         return {name: amount - used.get(name, 0.0) for name, amount in self.total_resources.items()}
 
+    def story(self, *keys_or_stimuli: Any) -> list[tuple[Any, ...]]:
+        """Return what happened to tasks, or on account of something: key, states, stimulus and time of each."""
+        found = self._core.story_of([encode_key(each) for each in keys_or_stimuli])
+        return [told_as(entry) for entry in found]
+
     @property
     def data(self) -> Mapping[Key, Any]:
         """The results that it holds, by key."""
@@ -105,6 +111,12 @@ class WorkerStateView:
     def tasks(self) -> Mapping[Key, WorkerTask]:
         """What it knows of tasks, by key."""
         return _Tasks(self._service)
+
+
+def told_as(entry: Entry) -> tuple[Any, ...]:
+    """Return a transition as users know it: key, state, the one wanted, the one reached, none, stimulus and time."""
+    key, start, finish, stimulus, when = entry
+    return decode_key(key), start, finish, finish, {}, stimulus, when
 
 
 class WorkerTask:

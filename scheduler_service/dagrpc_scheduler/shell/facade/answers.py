@@ -16,7 +16,6 @@ from dagrpc_scheduler.shell.facade.tasks import TaskState
 if TYPE_CHECKING:
     from dagrpc._io.embedded import ServiceHome
     from dagrpc_scheduler.core.machine import SchedulerCore
-    from dagrpc_scheduler.core.story import StoryEntry
     from dagrpc_scheduler.shell.facade.scheduler import Scheduler
     from dagrpc_scheduler.shell.service import SchedulerService
 
@@ -131,11 +130,6 @@ class Answers:
         1
         """
         return self._home.call(views.prefix_counts, self._core)
-
-    @property
-    def transition_log(self) -> list[StoryEntry]:
-        """The last transitions of all tasks, oldest first."""
-        return self._home.call(views.story, self._core)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
 from dagrpc._io.credentials import check_protocol
@@ -21,20 +21,18 @@ from dagrpc_scheduler.shell.facade.data_moves import MovesData
 from dagrpc_scheduler.shell.facade.mapping import LiveMapping
 from dagrpc_scheduler.shell.facade.memory import MemoryState
 from dagrpc_scheduler.shell.facade.plugging import Plugged
+from dagrpc_scheduler.shell.facade.standing import Standing
 from dagrpc_scheduler.shell.facade.tasks import TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.shell.facade.workers import ClientState, WorkerState
 from dagrpc_scheduler.shell.scaling import adaptive_target, workers_to_close
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 from dagrpc_scheduler.shell.span_extension import SpanExtension
 
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.story import StoryEntry
-
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
 
 
-class Scheduler(Plugged, MovesData, Answers, EmbeddedServer):
+class Scheduler(Plugged, MovesData, Answers, Standing, EmbeddedServer):
     """A scheduler as an object: in a program that runs one itself, for plugins, and for `run_on_scheduler`.
 
     It serves on dagrpc's own event loop, whatever loop it is awaited on. What it shows of tasks, workers and clients is
@@ -298,14 +296,6 @@ service_kwargs, transition_counter_max
     def memory(self) -> MemoryState:
         """What the workers' memory is used for, all together."""
         return MemoryState.sum(worker.memory for worker in self.workers.values())
-
-    def story(self, *keys_or_tasks: Any) -> list[StoryEntry]:
-        """Return what is remembered of tasks, or of what these causes led to, oldest first."""
-        names = [
-            each._of.key if isinstance(each, TaskState) else each if isinstance(each, str) else encode_key(each)
-            for each in keys_or_tasks
-        ]
-        return self._home.call(views.story, self._core, names)
 
     def identity(self, n_workers: int = -1) -> dict[str, Any]:
         """Return what the scheduler and its workers are, as a plain dict."""

@@ -152,6 +152,11 @@ class WorkerState(View):
         return dict(connection.hello.services) if connection is not None else {}
 
     @property
+    def bandwidth(self) -> float:
+        """Bytes per second that a transfer from it is assumed to make."""
+        return float(self._scheduler._core.state.config.bandwidth)
+
+    @property
     def extra(self) -> dict[str, Any]:
         """What its user wanted to be known of it: ``startup_information``."""
         connection = self._connection
