@@ -143,6 +143,8 @@ class SchedulerProcess(ProcessInterface):
         ------
         OSError
             If the port cannot be had.
+        ValueError
+            If a setting is wrong.
         RuntimeError
             If it does not serve.
         """
@@ -160,7 +162,8 @@ class SchedulerProcess(ProcessInterface):
         if report is None:
             raise RuntimeError(f"The scheduler ended with exit code {self._child.process.returncode} while it started")
         if report["status"] != "running":
-            raise OSError(f"The scheduler did not start: {report['error']}")
+            kind = ValueError if report.get("setting") else OSError
+            raise kind(f"The scheduler did not start: {report['error']}")
         self.address = report["address"]
         await super().start()
 

@@ -36,8 +36,9 @@ def main() -> None:
 
     try:
         serve(SchedulerOptions(**settings["options"]), on_start)
-    except OSError as error:
-        parent.report({"status": "failed", "error": str(error)})
+    except (OSError, ValueError, TypeError) as error:
+        setting = not isinstance(error, OSError)
+        parent.report({"status": "failed", "error": str(error), "setting": setting})
         raise SystemExit(1) from None
 
 

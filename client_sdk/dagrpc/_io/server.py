@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
@@ -151,6 +153,9 @@ class Server:
         """
         self._blocked.warn_of_unknown()
         self._add_reflection()
+        if port and not await _can_listen(host, port):
+            # Told before gRPC itself writes to stderr that it cannot.
+            raise OSError(f"Cannot listen on {join_address(host, port)}: the port is taken or the host is not here")
         try:
             self.port = self._bind(join_address(host, port))
         except RuntimeError:
@@ -210,6 +215,21 @@ class Server:
     async def wait_for_termination(self) -> None:
         """Wait until the server has stopped."""
         await self._server.wait_for_termination()
+
+
+async def _can_listen(host: str, port: int) -> bool:
+    """Return whether there is an address of a host that a port can be had of."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        # gRPC has its own ways of looking up names.
+        return True
+    for family, kind, protocol, _, address in found:
+        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return True
+    return not found
 
 
 def _reader(request_type: type[Any], streams: bool) -> Callable[[bytes], Any]:

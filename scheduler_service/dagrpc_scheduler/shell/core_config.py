@@ -14,6 +14,15 @@ _ANNOUNCED_PATIENCE = 30.0
 """Seconds: as long as a client that scatters data tries to reach its worker, before it asks for another one."""
 
 
+def _whole(name: str, given: int | None) -> int:
+    """Return a setting that is a whole number."""
+    value = config.get(name, given)
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"The setting {name} must be a whole number, not {value!r}") from None
+
+
 def core_config(allowed_failures: int | None = None) -> CoreConfig:
     """Return the core's settings as configured at this moment."""
     fair_share = bool(config.get("scheduler.fair-share"))
@@ -23,7 +32,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         saturation = 1.1
     durations = config.get("scheduler.default-task-durations") or {}
     return CoreConfig(
-        allowed_failures=int(config.get("scheduler.allowed-failures", allowed_failures)),
+        allowed_failures=_whole("scheduler.allowed-failures", allowed_failures),
         worker_saturation=saturation,
         default_data_size=config.get_bytes("scheduler.default-data-size"),
         unknown_task_duration=config.get_seconds("scheduler.unknown-task-duration") or 0.5,

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from dagrpc._codec.calls import encode_exception
 from dagrpc._io.channels import wait_ready
 from dagrpc._io.transfer import WORKER_SERVICE
-from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc.exceptions import CodeNotAllowedError, CommClosedError, DagrpcError
 from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_scheduler.core import events
@@ -46,6 +47,8 @@ async def run_on_workers(
             else:
                 client = service.control_channels.client(address, WORKER_SERVICE, f"worker {address}")
                 result = (await client.call("Run", run, worker_service_pb2.RunResponse, timeout=RUN_LIMIT)).result
+        except CodeNotAllowedError as error:
+            return pb.RunResult(worker=address, exception=encode_exception(error))
         except (DagrpcError, OSError, TimeoutError) as error:
             return pb.RunResult(worker=address, unreachable=str(error))
         result.worker = address

@@ -272,7 +272,12 @@ class SchedulerService:
         self.address = shown_address(contact or join_address(self._contact_host(), port), self.credentials)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
-        await self.scheduler_plugins.preload()
+        try:
+            await self.scheduler_plugins.preload()
+        except BaseException:
+            # Nobody closes what has not started; left to the garbage collection, gRPC would miss its event loop.
+            await server.stop(0)
+            raise
         FireAndForget(self).begin()
         spawn(self._timers.run(), self.tasks)
         spawn(Stealing(self).run(), self.tasks)
