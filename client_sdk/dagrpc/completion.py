@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import queue
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.commands import Want
+from dagrpc._client.done_queue import DoneQueue
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
 from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
@@ -220,9 +218,7 @@ class as_completed:
         self.raise_errors = raise_errors
         self._waiting: dict[int, list[AnyFuture]] = {}
         """Futures that are not done, by the id of their state."""
-        self._count = 0
-        self._ready: queue.SimpleQueue[AnyFuture] = queue.SimpleQueue()
-        self._sleeper: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._done: DoneQueue[AnyFuture] = DoneQueue()
         self._deadline = Deadline(config.seconds(timeout))
         if futures is not None:
             self.update(futures)
@@ -242,7 +238,7 @@ class as_completed:
     @property
     def queue(self) -> Any:
         """The futures that are done and were not yielded."""
-        return self._ready
+        return self._done
 
     # --- putting futures in --------------------------------------------------------------------------------------
 
@@ -276,33 +272,28 @@ class as_completed:
             if not isinstance(future, (Future, ActorFuture)):
                 raise TypeError(f"Input must be a future, got {future!r}")
         with lock:
-            self._count += len(futures)
+            self._done.expect(len(futures))
             fresh: list[KeyState] = []
             for future in futures:
                 state = future.bound_state()
                 if state.status in DONE:
-                    self._ready.put(future)
+                    self._done.put(future)
                 elif id(state) in self._waiting:
                     self._waiting[id(state)].append(future)
                 else:
                     self._waiting[id(state)] = [future]
                     fresh.append(state)
             KeyTable.watch(fresh, self)
-        self._alarm()
 
     def wake(self, state: KeyState) -> None:
         """Take note that a key is done. Called by dagrpc itself."""
         for future in self._waiting.pop(id(state), ()):
-            self._ready.put(future)
-        self._alarm()
+            self._done.put(future)
 
-    def _alarm(self) -> None:
-        sleeper = self._sleeper
-        if sleeper is not None:
-            self._sleeper = None
-            loop, waiter = sleeper
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_set, waiter)
+    def __repr__(self) -> str:
+        with lock:
+            waiting = sum(map(len, self._waiting.values()))
+            return f"<as_completed: waiting={waiting} done={self._done.count - waiting}>"
 
     # --- looking in ----------------------------------------------------------------------------------------------
 
@@ -314,7 +305,7 @@ class as_completed:
         >>> as_completed(client.map(inc, [1, 2])).count()
         2
         """
-        return self._count
+        return self._done.count
 
     def is_empty(self) -> bool:
         """Return whether all futures have been yielded.
@@ -327,7 +318,7 @@ class as_completed:
         >>> next(completed).result(), completed.is_empty()
         (2, True)
         """
-        return self._count == 0
+        return self._done.count == 0
 
     def has_ready(self) -> bool:
         """Return whether there is a future that can be yielded without waiting.
@@ -340,7 +331,7 @@ class as_completed:
         >>> as_completed(futures).has_ready()
         True
         """
-        return not self._ready.empty()
+        return not self._done.empty()
 
     def clear(self) -> None:
         """Take all futures out.
@@ -356,45 +347,9 @@ class as_completed:
             states = [futures[0].bound_state() for futures in self._waiting.values()]
             KeyTable.unwatch(states, self)
             self._waiting.clear()
-            self._count = 0
-            self._ready = queue.SimpleQueue()
+            self._done.clear()
 
     # --- taking futures out --------------------------------------------------------------------------------------
-
-    def _take(self, block: bool) -> AnyFuture:
-        """Return the next future that is done.
-
-        Raises
-        ------
-        queue.Empty
-            If there is none and `block` is false.
-        """
-        if not block:
-            future = self._ready.get_nowait()
-        else:
-            try:
-                future = self._ready.get(timeout=self._deadline.left())
-            except queue.Empty:
-                raise self._deadline.error(f"{self._count} futures were not done") from None
-        self._count -= 1
-        return future
-
-    async def _take_async(self) -> AnyFuture:
-        while True:
-            try:
-                return self._take(block=False)
-            except queue.Empty:
-                pass
-            loop = asyncio.get_running_loop()
-            waiter = loop.create_future()
-            self._sleeper = (loop, waiter)
-            if self.has_ready():
-                continue
-            await asyncio.wait((waiter,), timeout=self._deadline.left())
-            if not waiter.done():
-                raise self._deadline.error(f"{self._count} futures were not done")
-            if self.is_empty():
-                raise StopAsyncIteration
 
     def _with_result(self, future: AnyFuture) -> Operation[Any]:
         """Return what the iteration yields for a future."""
@@ -426,9 +381,11 @@ class as_completed:
 
     @at_surface
     def __next__(self) -> Any:
-        if self.is_empty():
+        # Others may take from here, too: there may be none left although there was.
+        future = self._done.take(self._deadline)
+        if future is None:
             raise StopIteration
-        return run_blocking(self._with_result(self._take(block=True)))
+        return run_blocking(self._with_result(future))
 
     next = __next__
 
@@ -436,9 +393,10 @@ class as_completed:
         return self
 
     async def __anext__(self) -> Any:
-        if self.is_empty():
+        future = await self._done.take_async(self._deadline)
+        if future is None:
             raise StopAsyncIteration
-        return await run_awaiting(self._with_result(await self._take_async()))
+        return await run_awaiting(self._with_result(future))
 
     @at_surface
     def next_batch(self, block: bool = True) -> list[Any]:
@@ -460,12 +418,11 @@ class as_completed:
         return run_blocking(self._batch(block))
 
     def _batch(self, block: bool) -> Generator[Any, Any, list[Any]]:
+        future = self._done.take(self._deadline) if block else self._done.poll()
         futures = []
-        if block and not self.is_empty():
-            futures.append(self._take(block=True))
-        with contextlib.suppress(queue.Empty):
-            while True:
-                futures.append(self._take(block=False))
+        while future is not None:
+            futures.append(future)
+            future = self._done.poll()
         batch = []
         for future in futures:
             batch.append((yield from self._with_result(future)))
@@ -481,9 +438,6 @@ class as_completed:
         4
         """
         while not self.is_empty():
-            yield self.next_batch(block=True)
-
-
-def _set(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+            batch = self.next_batch(block=True)
+            if batch:
+                yield batch

@@ -77,16 +77,20 @@ def test_annotations_around_a_computation_hold_for_all_of_it(kind: str, how: str
     del held
 
 
-def test_layers_go_before_what_is_around_and_arguments_before_both(client: Any) -> None:
+def test_layers_go_before_arguments_and_those_before_what_is_around(client: Any) -> None:
     with dask.annotate(priority=3, mine="inner"):
         lazy = dask.delayed(inc)(1)
     with dask.annotate(priority=9, retries=4):
         held = client.compute(lazy)
     wait_for_options(client, 4, -3.0, 0, False, {}, "inner")
     del held
+    plain = dask.delayed(inc)(2)
     with dask.annotate(priority=9, retries=4, mine="around"):
-        held = client.compute(dask.delayed(inc)(1), priority=1)
+        held = client.compute(plain, priority=1)
     wait_for_options(client, 4, -1.0, 0, False, {}, "around")
+    del held
+    held = client.compute(lazy, priority=1, retries=2)
+    wait_for_options(client, 2, -3.0, 0, False, {}, "inner")
     del held
     with dask.annotate(priority=lambda key: 5, retries=lambda key: len(key)):
         held = client.get({"abc": (inc, 1)}, "abc", sync=False)

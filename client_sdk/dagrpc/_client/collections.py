@@ -87,19 +87,22 @@ def _held_by_others(client: Connection, wire: str) -> Future[Any] | None:
 
 
 def _merge(annotations: Annotations, given: Mapping[str, Any], nodes: Collection[Hashable]) -> Annotations:
-    """Return annotations on top of those that are active, and the arguments of the submission on top of both."""
+    """Return what holds for each key: what is active, over that the arguments of the submission, over both the layers.
+
+    Arguments that name keys go before all.
+    """
     active = get_annotations()
     if not given and not active:
         return annotations
+    by_key = {name: named for name, value in given.items() if (named := _by_key(name, value)) is not None}
     merged: dict[str, Mapping[Hashable, Any]] = dict(annotations)
-    for name, value in active.items():
-        merged[name] = {key: annotation_for(value, key) for key in nodes} | dict(annotations.get(name, {}))
-    for name, value in given.items():
-        by_key = _by_key(name, value)
-        if by_key is None:
-            merged[name] = dict.fromkeys(nodes, value)
-        else:
-            merged[name] = {**merged.get(name, {}), **by_key}
+    for name, value in {**active, **given}.items():
+        found: dict[Hashable, Any] = {}
+        if name not in by_key:
+            found = {key: annotation_for(value, key) for key in nodes}
+        elif name in active:
+            found = {key: annotation_for(active[name], key) for key in nodes}
+        merged[name] = {**found, **annotations.get(name, {}), **by_key.get(name, {})}
     return merged
 
 
