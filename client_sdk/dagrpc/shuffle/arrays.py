@@ -1,10 +1,9 @@
-"""Arrays in shuffles: chunks split along the borders of the new ones, as raw bytes."""
+"""Arrays in shuffles: chunks split along the borders of the new ones."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +11,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dagrpc.shuffle.blocks import join_blocks, pack, unpack
 from dagrpc.shuffle.specs import Parcel, Piece, owner_of
 
 Chunks: TypeAlias = tuple[tuple[int, ...], ...]
+Position: TypeAlias = tuple[int, ...]
 
-_PICKLE = "pickle"
+_SHAPE = " of "
+"""Between the format of values and the shape of the chunk that they are of, if that was not announced."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class ArraySpec:
     id, barrier : str
         See `ShuffleSpec`.
     old, new : tuple of tuple of int
-        Sizes of the chunks along each axis, before and after.
+        Sizes of the chunks along each axis, before and after. Where they are the same, they need not be known (NaN),
+        and play no part.
     """
 
     id: str
@@ -43,91 +46,146 @@ class ArraySpec:
 
     @cached_property
     def _borders(self) -> tuple[list[Any], list[Any]]:
-        """Where the chunks begin along each axis, and where the last one ends, before and after."""
-        old, new = ([np.concatenate(([0], np.cumsum(axis))) for axis in chunks] for chunks in (self.old, self.new))
+        """Where the chunks begin along each axis, and where the last one ends, before and after; None if unchanged."""
+        changed = [not is_unchanged(old, new) for old, new in zip(self.old, self.new, strict=True)]
+        old, new = (
+            [np.concatenate(([0], np.cumsum(axis))) if cut else None for axis, cut in zip(chunks, changed, strict=True)]
+            for chunks in (self.old, self.new)
+        )
         return old, new
 
     def source_of(self, position: Sequence[int]) -> int:
         """Return the number of an old chunk."""
-        return int(np.ravel_multi_index(tuple(position), tuple(map(len, self.old))))
+        return _number_of(position, self.old)
 
     def output_of(self, position: Sequence[int]) -> int:
         """Return the number of a new chunk."""
-        return int(np.ravel_multi_index(tuple(position), tuple(map(len, self.new))))
+        return _number_of(position, self.new)
 
-    def _overlaps(self, source: Sequence[int]) -> list[list[tuple[int, int, int]]]:
-        """Return, for each axis, the new chunks that an old one has something for, and from where to where."""
-        old, new = self._borders
+    def _overlaps(self, axis: int, position: int) -> list[tuple[int, slice]]:
+        """Return the new chunks that an old one has something for along an axis, and what.
+
+        A new chunk without values gets a part without values of one that touches its place: so it is of the right kind.
+        """
+        old, borders = self._borders[0][axis], self._borders[1][axis]
+        if old is None or borders is None:
+            return [(position, slice(None))]
+        begin, end = int(old[position]), int(old[position + 1])
+        if begin == end and (position or old[-1]):
+            return []
         found = []
-        for axis, position in enumerate(source):
-            begin, end = int(old[axis][position]), int(old[axis][position + 1])
-            borders = new[axis]
-            first = max(int(np.searchsorted(borders, begin, "right")) - 1, 0)
-            overlaps = []
-            for chunk in range(first, len(borders) - 1):
-                low, high = max(begin, int(borders[chunk])), min(end, int(borders[chunk + 1]))
-                if int(borders[chunk]) >= end:
-                    break
-                if low < high:
-                    overlaps.append((chunk, low, high))
-            found.append(overlaps)
+        first = max(int(np.searchsorted(borders, begin, "right")) - 1, 0) if begin else 0
+        for chunk in range(first, len(borders) - 1):
+            first_value, last_value = int(borders[chunk]), int(borders[chunk + 1])
+            low, high = max(begin, first_value), min(end, last_value)
+            if first_value > end:
+                break
+            touches = first_value == last_value and (begin < first_value <= end or begin == first_value == 0)
+            if low < high or touches:
+                found.append((chunk, slice(low - begin, high - begin)))
         return found
 
     def split(self, data: Any, source: int, workers: int) -> Iterator[tuple[int, Parcel]]:
-        """Yield what a chunk has for each worker."""
-        position = [int(i) for i in np.unravel_index(source, tuple(map(len, self.old)))]
-        begins = [int(borders[i]) for borders, i in zip(self._borders[0], position, strict=True)]
+        """Yield what a chunk has for each worker.
+
+        Raises
+        ------
+        ValueError
+            If its shape is not the one that was announced.
+        """
+        position = _position_of(source, self.old)
+        self._check(data, position)
         by_worker: dict[int, list[tuple[int, Any]]] = {}
-        for parts in itertools.product(*self._overlaps(position)):
-            output = self.output_of([chunk for chunk, _, _ in parts])
-            where = tuple(slice(low - begin, high - begin) for (_, low, high), begin in zip(parts, begins, strict=True))
-            by_worker.setdefault(owner_of(output, self.count, workers), []).append((output, data[where]))
+        for parts in itertools.product(*(self._overlaps(axis, place) for axis, place in enumerate(position))):
+            output = self.output_of([chunk for chunk, _ in parts])
+            values = data[tuple(where for _, where in parts)]
+            by_worker.setdefault(owner_of(output, self.count, workers), []).append((output, values))
         for worker, pieces in by_worker.items():
             pieces.sort(key=lambda piece: piece[0])
-            yield worker, _pack(source, pieces)
+            format, starts, body = pack([values for _, values in pieces])
+            if tuple(data.shape) != self._announced(position):
+                format += _SHAPE + ",".join(map(str, data.shape))
+            yield worker, Parcel(source, [output for output, _ in pieces], starts, format, body)
 
-    def assemble(self, output: int, pieces: Sequence[Piece]) -> Any:
-        """Return a new chunk."""
-        position = [int(i) for i in np.unravel_index(output, tuple(map(len, self.new)))]
-        begins = [int(borders[i]) for borders, i in zip(self._borders[1], position, strict=True)]
-        shape = [axis[i] for axis, i in zip(self.new, position, strict=True)]
-        result: Any = None
+    def _announced(self, position: Position) -> tuple[int, ...]:
+        """Return the shape of an old chunk, as announced."""
+        return tuple(axis[place] for axis, place in zip(self.old, position, strict=True))
+
+    def _check(self, data: Any, position: Position) -> None:
+        announced = self._announced(position)
+        cut = [borders is not None for borders in self._borders[0]]
+        check_shape(data.shape, announced, cut, f"Chunk {position}")
+
+    def template(self, data: Any) -> bytes | None:
+        """Return None: every output has pieces."""
+        return None
+
+    def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> Any:
+        """Return a new chunk.
+
+        Raises
+        ------
+        ValueError
+            If its pieces do not fit together.
+        """
+        position = _position_of(output, self.new)
+        blocks = {}
         for piece in pieces:
-            source = [int(i) for i in np.unravel_index(piece.source, tuple(map(len, self.old)))]
-            where, extent = [], []
-            for axis, (begin, chunk) in enumerate(zip(begins, position, strict=True)):
-                low, high = next((a, b) for c, a, b in self._overlaps(source)[axis] if c == chunk)
-                where.append(slice(low - begin, high - begin))
-                extent.append(high - low)
-            values = _unpack(piece, extent)
-            if len(pieces) == 1:
-                return values.copy() if isinstance(values, np.ndarray) else values
-            if result is None:
-                result = np.empty_like(values, shape=tuple(shape))
-            result[tuple(where)] = values
-        return result
+            source = _position_of(piece.source, self.old)
+            format, _, chunk = piece.format.partition(_SHAPE)
+            known = [int(size) for size in chunk.split(",")] if chunk else self._announced(source)
+            shape = [
+                len(range(*self._part(axis, place, position[axis]).indices(int(size))))
+                for axis, (place, size) in enumerate(zip(source, known, strict=True))
+            ]
+            blocks[source] = unpack(format, memoryview(piece.body)[piece.start : piece.stop], shape)
+        return join_blocks(_nested(blocks))
+
+    def _part(self, axis: int, position: int, chunk: int) -> slice:
+        """Return what an old chunk has for a new one along an axis."""
+        return next(where for number, where in self._overlaps(axis, position) if number == chunk)
 
 
-def _pack(source: int, pieces: Sequence[tuple[int, Any]]) -> Parcel:
-    outputs = [output for output, _ in pieces]
-    first = pieces[0][1]
-    starts = [0]
-    if type(first) is np.ndarray and not first.dtype.hasobject and first.dtype.names is None:
-        for _, values in pieces:
-            starts.append(starts[-1] + values.nbytes)
-        body = np.empty(starts[-1], dtype=np.uint8)
-        for start, (_, values) in zip(starts, pieces, strict=False):
-            target = body[start : start + values.nbytes].view(first.dtype).reshape(values.shape)
-            np.copyto(target, values)
-        return Parcel(source, outputs, starts, first.dtype.str, memoryview(body.data))
-    pickles = [pickle.dumps(values, protocol=5) for _, values in pieces]
-    for data in pickles:
-        starts.append(starts[-1] + len(data))
-    return Parcel(source, outputs, starts, _PICKLE, b"".join(pickles))
+def is_unchanged(old: Sequence[int], new: Sequence[int]) -> bool:
+    """Tell whether an axis has the same chunks before and after."""
+    return tuple(old) == tuple(new) or any(map(math.isnan, (*old, *new)))
 
 
-def _unpack(piece: Piece, shape: Sequence[int]) -> Any:
-    data = memoryview(piece.body)[piece.start : piece.stop]
-    if piece.format == _PICKLE:
-        return pickle.loads(data)
-    return np.frombuffer(data, dtype=np.dtype(piece.format)).reshape(shape)
+def check_shape(found: Sequence[int], announced: Sequence[int], cut: Sequence[bool], name: str) -> None:
+    """Raise if a chunk has not the size that was announced along an axis where it is to be cut.
+
+    Raises
+    ------
+    ValueError
+        If so.
+    """
+    axes = zip(found, announced, cut, strict=False)
+    if len(found) != len(announced) or any(cut and size != wanted for size, wanted, cut in axes):
+        raise ValueError(f"{name} has the shape {tuple(found)}, and {tuple(announced)} was announced")
+
+
+def _number_of(position: Sequence[int], chunks: Chunks) -> int:
+    number = 0
+    for place, axis in zip(position, chunks, strict=True):
+        number = number * len(axis) + int(place)
+    return number
+
+
+def _position_of(number: int, chunks: Chunks) -> Position:
+    places = []
+    for axis in reversed(chunks):
+        number, place = divmod(number, len(axis))
+        places.append(place)
+    return tuple(reversed(places))
+
+
+def _nested(blocks: dict[Position, Any]) -> Any:
+    """Return blocks as nested lists, in the order of their positions."""
+    places = [sorted(set(axis)) for axis in zip(*blocks, strict=True)]
+
+    def nested(position: Position) -> Any:
+        if len(position) == len(places):
+            return blocks[position]
+        return [nested((*position, place)) for place in places[len(position)]]
+
+    return nested(())

@@ -1,187 +1,220 @@
-"""Columns of dataframes as Arrow arrays, and back to what they were.
+"""Columns of dataframes as Arrow arrays, and back to what they were, value by value.
 
 Arrow's own conversion of dataframes turns missing values into nulls, and what it does not know into something else.
-Here a column comes back with the type and the values that it had.
+Here a column travels by one of five kinds, of which each gives back exactly what it was given:
+
+- the bits of its values, if these have a fixed size: NumPy's types, dates, periods, and the codes of categories;
+- Arrow's form, for what pandas itself keeps in such or similar arrays;
+- text, for objects that are strings or None;
+- pickles, one for each piece that travels, for all other objects and for other libraries' arrays;
+- what a library has registered with dask for its dataframes (`dagrpc.shuffle.registered`).
 """
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import infer_dtype, is_object_dtype
+from pandas.api.types import is_object_dtype
 
-_PICKLED = {b"dagrpc": b"pickle"}
-"""Marks columns whose values are pickles."""
+from dagrpc._codec.pickle5 import dumps_inband
 
+BITS: Final = b"bits"
+ARROW: Final = b"arrow"
+TEXT: Final = b"text"
+PICKLES: Final = b"pickles"
+REGISTERED: Final = b"registered"
 
-def check_meta(meta: pd.DataFrame) -> None:
-    """Raise if a dataframe cannot be shuffled.
-
-    Raises
-    ------
-    TypeError
-        Naming the column.
-    ValueError
-        If two columns have the same name.
-    """
-    if isinstance(meta.index, pd.MultiIndex):
-        raise TypeError("p2p does not support dataframes with a MultiIndex; use shuffle_method='tasks'")
-    if not meta.columns.is_unique:
-        twice = meta.columns[meta.columns.duplicated()][0]
-        raise ValueError(f"p2p wants columns of different names, and there are several named {twice!r}")
-    for name, dtype in meta.dtypes.items():
-        if isinstance(dtype, pd.SparseDtype):
-            raise TypeError(f"p2p does not support sparse data found in column {name!r}; use shuffle_method='tasks'")
-        if getattr(dtype, "kind", "") == "c":
-            raise TypeError(
-                f"p2p does not support data of type '{dtype}' found in column {name!r}; use shuffle_method='tasks'"
-            )
+_UNSIGNED: Final = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_STRINGS: Final = {str, type(None)}
 
 
-def encode_column(values: Any, name: str) -> tuple[Any, dict[bytes, bytes] | None]:
-    """Return a column or index as an Arrow array, and what is to be noted with it.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """In which order the rows of a partition travel, and where the pieces begin that they are cut into."""
 
-    Raises
-    ------
-    TypeError
-        If it cannot be one; names the column.
-    """
-    import pyarrow as pa
-
-    dtype = values.dtype
-    if is_object_dtype(dtype):
-        return _encode_objects(values.to_numpy(), name)
-    try:
-        # NaN is a number, not a missing one.
-        array = pa.array(values.to_numpy()) if isinstance(dtype, np.dtype) else pa.array(values.array)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
-        raise TypeError(
-            f"p2p does not support column {name!r} of type '{dtype}': {error}; use shuffle_method='tasks'"
-        ) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array, None
+    rows: Any
+    """Their positions in the partition."""
+    starts: Any
+    """Where each piece begins among them; the last one ends with the rows."""
 
 
-def _encode_objects(values: Any, name: str) -> tuple[Any, dict[bytes, bytes] | None]:
-    """Return strings and None as strings, and anything else as pickles."""
-    import pyarrow as pa
-
-    try:
-        if infer_dtype(values, skipna=True) in ("string", "empty"):
-            # NaN is not the same as None: it makes this fail.
-            return pa.array(values, type=pa.large_string(), from_pandas=False), None
-    except (pa.ArrowException, TypeError, ValueError):
-        pass
-    try:
-        pickles = [pickle.dumps(value, protocol=5) for value in values]
-    except Exception as error:
-        raise TypeError(f"p2p cannot send the objects in column {name!r}: {type(error).__name__}: {error}") from error
-    return pa.array(pickles, type=pa.large_binary()), _PICKLED
-
-
-def decode_columns(parts: Sequence[tuple[Any, Any]], dtype: Any) -> Any:
-    """Return a column that came in parts, each with its field, as a pandas or NumPy array.
+def encode_column(values: Any, order: Order, name: object) -> tuple[Any, bytes]:
+    """Return a column or index as an Arrow array in another order, and the kind that says how it is to be read.
 
     Parameters
     ----------
-    dtype : dtype
-        What it should be. Values that do not fit in there decide for themselves, as with any other way of shuffling.
+    values : pandas.Series or pandas.Index
+        The column.
+    order : Order
+        The order.
+    name : object
+        What to call the column in errors.
+
+    Raises
+    ------
+    TypeError
+        If its values cannot be pickled; names the column.
     """
     import pyarrow as pa
 
-    first = parts[0][0]
-    if all(field.type == first.type and field.metadata == first.metadata for field, _ in parts):
-        return _decode(first, pa.chunked_array([c for _, part in parts for c in part.chunks], type=first.type), dtype)
-    series = [pd.Series(_decode(field, part, dtype)) for field, part in parts]
-    return _as(pd.concat(series, ignore_index=True).array, dtype)
-
-
-def _decode(field: Any, values: Any, dtype: Any) -> Any:
-    import pyarrow as pa
-
-    if field.metadata == _PICKLED:
-        found = np.empty(len(values), dtype=object)
-        found[:] = [pickle.loads(value) for value in values.to_pylist()]
-        return _as(found, dtype)
-    if pa.types.is_dictionary(field.type):
-        return _decode_categories(values, dtype)
-    if isinstance(dtype, np.dtype) and not is_object_dtype(dtype):
-        return _as(_to_numpy(values), dtype)
-    if hasattr(dtype, "__from_arrow__"):
+    bits = bits_of(values)
+    if bits is not None:
+        return _from_bits(bits.take(order.rows)), BITS
+    if is_arrow_kind(values.dtype):
         try:
-            return dtype.__from_arrow__(_copied(values))
-        except (TypeError, ValueError, NotImplementedError, pa.ArrowException):
-            # The values are not what they should be.
-            return _as(values.to_pandas().array, dtype)
-    if is_object_dtype(dtype):
-        found = np.empty(len(values), dtype=object)
-        found[:] = values.to_pylist()
-        return found
-    return _as(values.to_pandas().array, dtype)
+            return _in_order(pa.array(values.array), order), ARROW
+        except (pa.ArrowException, UnicodeError):
+            # Text that is not UTF-8, or what Arrow cannot take from.
+            return _pickled(values.array, order, name), PICKLES
+    if not is_object_dtype(values.dtype):
+        return _pickled(values.array, order, name), PICKLES
+    objects = values.to_numpy().take(order.rows)
+    if set(map(type, objects.tolist())) <= _STRINGS:
+        try:
+            return pa.array(objects, type=pa.large_string(), from_pandas=False), TEXT
+        except (pa.ArrowException, UnicodeError):
+            pass
+    return _pickled(objects, Order(np.arange(len(objects)), order.starts), name), PICKLES
 
 
-def _to_numpy(values: Any) -> Any:
-    """Return a copy in one piece, which can be written to and keeps nothing else alive."""
-    chunks = [chunk.to_numpy(zero_copy_only=False) for chunk in values.chunks]
-    return np.concatenate(chunks)
+def bits_of(values: Any) -> Any:
+    """Return the values of a column as a NumPy array if they are of a fixed size, else None."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return None if dtype.hasobject else values.to_numpy()
+    if isinstance(dtype, pd.CategoricalDtype):
+        return values.array.codes
+    if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
+        return values.array.asi8
+    return None
 
 
-def _copied(values: Any) -> Any:
-    """Return a chunked array as one chunk that keeps nothing else alive."""
+def is_arrow_kind(dtype: Any) -> bool:
+    """Tell whether a type is one of pandas' own whose arrays Arrow can hold: strings, Arrow's types, nullable ones."""
+    own = not is_foreign(dtype) and hasattr(dtype, "__from_arrow__")
+    return own and not isinstance(dtype, pd.IntervalDtype | pd.SparseDtype)
+
+
+def is_foreign(dtype: Any) -> bool:
+    """Tell whether a type is another library's."""
+    return not isinstance(dtype, np.dtype) and type(dtype).__module__.partition(".")[0] != "pandas"
+
+
+def _from_bits(bits: Any) -> Any:
+    """Return values as unsigned numbers of the same size, or as bytes if there are none of that size."""
     import pyarrow as pa
 
-    chunks = values.chunks
-    # A single one would be handed back as it is.
-    return pa.chunked_array([pa.concat_arrays([*chunks, chunks[0].slice(0, 0)])])
+    size = bits.dtype.itemsize
+    if size in _UNSIGNED:
+        return pa.array(bits.view(_UNSIGNED[size]))
+    return pa.Array.from_buffers(pa.binary(size), len(bits), [None, pa.py_buffer(bits.view(np.uint8))])
 
 
-def _decode_categories(values: Any, dtype: Any) -> Any:
-    chunks = [
-        pd.Categorical.from_codes(_codes(chunk), _categories(chunk), ordered=chunk.type.ordered)
-        for chunk in values.chunks
-    ]
-    if len(chunks) > 1:
-        from dask.dataframe import methods
+def _in_order(array: Any, order: Order) -> Any:
+    """Return an array in another order, in one chunk."""
+    import pyarrow as pa
 
-        same = all(chunk.categories.equals(chunks[0].categories) for chunk in chunks)
-        found = (
-            pd.Categorical.from_codes(
-                np.concatenate([chunk.codes for chunk in chunks]), chunks[0].categories, ordered=chunks[0].ordered
-            )
-            if same
-            else methods.union_categoricals(chunks, ignore_order=True)  # type: ignore[attr-defined, no-untyped-call]
-        )
-    else:
-        found = chunks[0].copy()
-    if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is not None:
-        if found.categories.isin(dtype.categories).all():
-            return found.set_categories(dtype.categories, ordered=dtype.ordered)
-        return found
-    return found if isinstance(dtype, pd.CategoricalDtype) else _as(found, dtype)
+    array = array.take(pa.array(order.rows))
+    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
-def _codes(chunk: Any) -> Any:
-    return chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+def _pickled(values: Any, order: Order, name: object) -> Any:
+    """Return an array whose pieces have a pickle of all their values at their first place, and nothing at others."""
+    import pyarrow as pa
 
-
-def _categories(chunk: Any) -> Any:
-    return pd.Index(chunk.dictionary.to_pandas())
-
-
-def _as(values: Any, dtype: Any) -> Any:
-    """Return values as a type if they fit in there."""
-    if values.dtype == dtype:
-        return values
-    to_integers = (
-        isinstance(values.dtype, np.dtype) and values.dtype.kind == "f" and getattr(dtype, "kind", "") in "iub"
-    )
-    if to_integers and not np.isfinite(values).all():
-        return values
+    stops = [*order.starts[1:], len(order.rows)]
     try:
-        converted = values.astype(dtype)
-    except (TypeError, ValueError):
-        return values
-    return values if to_integers and not np.array_equal(converted, values) else converted
+        pickles = [
+            dumps_inband(values.take(order.rows[start:stop])) for start, stop in zip(order.starts, stops, strict=True)
+        ]
+    except Exception as error:
+        raise TypeError(
+            f"p2p cannot send column {name!r} of type '{values.dtype}': {type(error).__name__}: {error}"
+        ) from error
+    sizes = np.zeros(len(order.rows) + 1, dtype=np.int64)
+    sizes[np.asarray(order.starts, dtype=np.int64) + 1] = list(map(len, pickles))
+    buffers = [None, pa.py_buffer(np.cumsum(sizes)), pa.py_buffer(b"".join(pickles))]
+    return pa.Array.from_buffers(pa.large_binary(), len(order.rows), buffers)
+
+
+# --- back --------------------------------------------------------------------------------------------------------
+
+
+def decode_column(pieces: Sequence[tuple[bytes, Any]], dtype: Any) -> list[Any]:
+    """Return a column that came in pieces as one array, or as several in a row if it is none yet.
+
+    Parameters
+    ----------
+    pieces : sequence of (bytes, pyarrow.ChunkedArray)
+        Each with its kind.
+    dtype : dtype
+        What they were, all of them.
+    """
+    if all(kind == BITS for kind, _ in pieces):
+        return [
+            _from_numbers(np.concatenate([_to_numbers(c, dtype) for _, part in pieces for c in part.chunks]), dtype)
+        ]
+    if all(kind == ARROW for kind, _ in pieces):
+        return _from_arrow([part for _, part in pieces], dtype)
+    if is_object_dtype(dtype):
+        return [np.concatenate([_objects(kind, part) for kind, part in pieces])]
+    # Not all of them could be had as Arrow arrays.
+    return [
+        array
+        for kind, part in pieces
+        for array in (_from_arrow([part], dtype) if kind == ARROW else map(_unpickled, part.chunks))
+    ]
+
+
+def _to_numbers(chunk: Any, dtype: Any) -> Any:
+    import pyarrow as pa
+
+    if not pa.types.is_fixed_size_binary(chunk.type):
+        return chunk.to_numpy()
+    size = chunk.type.byte_width
+    data = np.frombuffer(chunk.buffers()[1], dtype=np.uint8)
+    return data[chunk.offset * size : (chunk.offset + len(chunk)) * size].view(dtype)
+
+
+def _from_numbers(numbers: Any, dtype: Any) -> Any:
+    """Return values of a type whose bits have come as numbers."""
+    if isinstance(dtype, np.dtype):
+        return numbers.view(dtype)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return pd.Categorical.from_codes(numbers.view(f"i{numbers.itemsize}"), dtype=dtype)
+    if isinstance(dtype, pd.PeriodDtype):
+        return pd.arrays.PeriodArray(numbers.view("i8"), dtype=dtype)
+    import pyarrow as pa
+
+    # What Arrow hands over cannot be written to.
+    return dtype.__from_arrow__(pa.chunked_array([pa.array(numbers.view("i8")).view(pa.timestamp(dtype.unit))])).copy()
+
+
+def _from_arrow(parts: Sequence[Any], dtype: Any) -> list[Any]:
+    import pyarrow as pa
+
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    try:
+        # One that is alone would be handed back as it is, and keep alive what it is a part of.
+        joined = pa.concat_arrays([*chunks, chunks[0].slice(0, 0)])
+    except pa.ArrowException:
+        # Nested dictionaries that differ.
+        return [dtype.__from_arrow__(pa.chunked_array([pa.concat_arrays([c, c.slice(0, 0)])])) for c in chunks]
+    return [dtype.__from_arrow__(pa.chunked_array([joined]))]
+
+
+def _objects(kind: bytes, part: Any) -> Any:
+    if kind == PICKLES:
+        return np.concatenate([_unpickled(chunk) for chunk in part.chunks])
+    found = np.empty(len(part), dtype=object)
+    found[:] = part.to_pylist()
+    return found
+
+
+def _unpickled(piece: Any) -> Any:
+    return pickle.loads(piece[0].as_buffer())

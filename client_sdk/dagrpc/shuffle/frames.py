@@ -1,16 +1,22 @@
-"""Dataframes in shuffles: split by the numbers in a column, as Arrow IPC streams."""
+"""Dataframes in shuffles: split by the numbers in a column, and put together of the pieces as they came."""
 
 from __future__ import annotations
 
+import pickle
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dagrpc.shuffle.columns import check_meta, decode_columns, encode_column
+from dagrpc._codec.pickle5 import dumps_inband
+from dagrpc.shuffle.columns import Order
+from dagrpc.shuffle.layouts import Layout, without_rows
 from dagrpc.shuffle.specs import Parcel, Piece, first_output
+from dagrpc.shuffle.tables import decode_frame, encode_frame, from_ipc, layout_of, to_ipc
 
 FORMAT = "arrow"
 
@@ -28,7 +34,7 @@ class FrameSpec:
     column : str
         The column that says to which partition a row goes.
     meta : pandas.DataFrame
-        An empty dataframe like the sources.
+        An empty dataframe like the sources, as announced. It decides about no value.
     drop_column : bool
         Whether the outputs are to be without the column.
     """
@@ -49,30 +55,31 @@ class FrameSpec:
         """Return the number of the output that is a partition."""
         return partition if isinstance(self.partitions, int) else self.partitions.index(partition)
 
-    @property
-    def result_meta(self) -> pd.DataFrame:
-        """An empty dataframe like the outputs."""
-        return self.meta.drop(columns=[self.column]) if self.drop_column else self.meta
+    @cached_property
+    def _announced(self) -> Layout:
+        """Of the outputs."""
+        return Layout.of(self.meta, self._dropped(self.meta))
 
     def split(self, data: pd.DataFrame, source: int, workers: int) -> Iterator[tuple[int, Parcel]]:
-        """Yield what a partition has for each worker."""
-        import pyarrow as pa
+        """Yield what a partition has for each worker.
 
-        check_meta(data)
-        numbers = self._outputs_of_rows(data)
-        if self.drop_column:
-            data = data.drop(columns=[self.column])
-        table = _encode(data)
-        if numbers is None:
+        Raises
+        ------
+        ValueError
+            If its columns are not those that were announced.
+        """
+        self._check(data, source)
+        if not len(data):
             return
-        if numbers.min(initial=0) < 0:
-            wanted = np.flatnonzero(numbers >= 0)
-            order = wanted[np.argsort(_narrow(numbers[wanted], self.count), kind="stable")]
-        else:
-            order = np.argsort(_narrow(numbers, self.count), kind="stable")
+        numbers = self._outputs_of_rows(data)
+        order = np.argsort(_narrow(numbers, self.count), kind="stable")
+        if numbers.min() < 0:
+            order = order[np.searchsorted(numbers[order], 0) :]
+            if not len(order):
+                return
         counts = np.bincount(numbers[order], minlength=self.count)
         ends = np.concatenate(([0], np.cumsum(counts)))
-        table = table.take(pa.array(order))
+        table = encode_frame(data, Order(order, ends[:-1][counts > 0]), self._dropped(data))
         for worker in range(workers):
             first, last = (first_output(w, self.count, workers) for w in (worker, worker + 1))
             start, stop = int(ends[first]), int(ends[last])
@@ -83,78 +90,74 @@ class FrameSpec:
             body = to_ipc(table.slice(start, stop - start))
             yield worker, Parcel(source, present.tolist(), starts, FORMAT, body)
 
-    def _outputs_of_rows(self, data: pd.DataFrame) -> Any:
-        """Return the number of the output for each row; negative: none. None if there are no rows."""
+    def template(self, data: pd.DataFrame) -> bytes | None:
+        """Return what an output without rows is to be like, as far as a source knows: see `ShuffleSpec`."""
         if not len(data):
             return None
-        partitions = np.asarray(data[self.column])
-        if partitions.dtype.kind not in "iu":
-            partitions = partitions.astype("int64")
-        if isinstance(self.partitions, int):
-            return partitions
-        table = np.full(max(int(partitions.max()), *self.partitions, 0) + 1, -1)
-        table[list(self.partitions)] = np.arange(len(self.partitions))
-        return table[partitions]
+        dropped = self._dropped(data)
+        if Layout.of(data, dropped).same_as(self._announced):
+            return b""
+        return dumps_inband(without_rows(data, dropped))
 
-    def assemble(self, output: int, pieces: Sequence[Piece]) -> pd.DataFrame:
-        """Return a partition."""
-        meta = self.result_meta
-        if not pieces:
-            return meta.iloc[:0].copy()
-        return _decode([_table(piece).slice(piece.start, piece.stop - piece.start) for piece in pieces], meta)
+    def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> pd.DataFrame:
+        """Return a partition.
+
+        Raises
+        ------
+        ValueError
+            If its pieces do not fit together.
+        """
+        if pieces:
+            return decode_frame([_opened(piece) for piece in pieces], self._announced)
+        if template:
+            found: pd.DataFrame = pickle.loads(template)
+            return found
+        return without_rows(self.meta, self._dropped(self.meta)).copy()
+
+    def _check(self, data: Any, source: int) -> None:
+        if not isinstance(data, pd.DataFrame):
+            raise TypeError(f"p2p shuffles dataframes of pandas; partition {source} is of {type(data)}")
+        announced, found = self.meta.columns, data.columns
+        if not found.equals(announced) and Counter(found) != Counter(announced):
+            raise ValueError(
+                f"The columns of partition {source} are not those of the dataframe's meta. "
+                f"Meta: {Layout.of(self.meta)}. Partition: {Layout.of(data)}"
+            )
+
+    def _place(self, data: pd.DataFrame) -> int:
+        """Return where the column with the numbers is."""
+        place = data.columns.get_loc(self.column)
+        # Of labels with levels, the column is the only one that begins like this.
+        return int(place) if isinstance(place, int) else int(np.arange(len(data.columns))[place][0])
+
+    def _dropped(self, data: pd.DataFrame) -> int | None:
+        return self._place(data) if self.drop_column else None
+
+    def _outputs_of_rows(self, data: pd.DataFrame) -> Any:
+        """Return the number of the output for each row; negative: none."""
+        numbers = np.asarray(data.iloc[:, self._place(data)])
+        if numbers.dtype.kind not in "iu":
+            numbers = numbers.astype("int64")
+        low, high = int(numbers.min()), int(numbers.max())
+        if isinstance(self.partitions, int):
+            if low < 0 or high >= self.partitions:
+                raise ValueError(f"There are {self.partitions} partitions, and rows are to go to {low} to {high}")
+            return numbers
+        table = np.full(max(high, *self.partitions) + 1, -1)
+        table[list(self.partitions)] = np.arange(len(self.partitions))
+        return table[numbers]
 
 
 def _narrow(numbers: Any, count: int) -> Any:
     """Return numbers in the smallest type that they fit in: those of up to 16 bits are sorted in linear time."""
-    return numbers.astype(np.uint16) if count < 1 << 16 else numbers
+    return numbers.astype(np.int16) if count < 1 << 15 else numbers
 
 
-def _encode(data: pd.DataFrame) -> Any:
-    """Return a dataframe as an Arrow table whose columns are named by their position; the index comes last."""
-    import pyarrow as pa
-
-    columns = [encode_column(data.iloc[:, position], str(name)) for position, name in enumerate(data.columns)]
-    columns.append(encode_column(data.index, "index"))
-    fields = [pa.field(str(position), array.type, metadata=kind) for position, (array, kind) in enumerate(columns)]
-    return pa.Table.from_arrays([array for array, _ in columns], schema=pa.schema(fields))
-
-
-def _decode(tables: Sequence[Any], meta: pd.DataFrame) -> pd.DataFrame:
-    width = len(meta.columns)
-    values = [
-        decode_columns([(table.field(position), table.column(position)) for table in tables], dtype)
-        for position, dtype in enumerate([*meta.dtypes, meta.index.dtype])
-    ]
-    # With their types: pandas would make something else of some objects.
-    index = pd.Index(values[width], dtype=values[width].dtype, name=meta.index.name)
-    columns = {
-        position: pd.Series(column, dtype=column.dtype, index=index, copy=False)
-        for position, column in enumerate(values[:width])
-    }
-    frame = pd.DataFrame(columns, index=index, copy=False)
-    frame.columns = meta.columns
-    return frame
-
-
-def _table(piece: Piece) -> Any:
+def _opened(piece: Piece) -> tuple[Any, Layout]:
+    """Return the table and the layout of a piece. Other pieces of its parcel share what is read of the whole."""
     opened = piece.opened
     if not opened:
-        opened.append(from_ipc(piece.body))
-    return opened[0]
-
-
-def to_ipc(table: Any) -> Any:
-    """Return a table as an Arrow IPC stream."""
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-def from_ipc(body: Any) -> Any:
-    """Return the table of an Arrow IPC stream, without copying it."""
-    import pyarrow as pa
-
-    return pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        table = from_ipc(piece.body)
+        opened.append((table, layout_of(table)))
+    table, layout = opened[0]
+    return table.slice(piece.start, piece.stop - piece.start), layout

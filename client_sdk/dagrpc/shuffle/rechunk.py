@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 from dagrpc._util.keys import encode_key
 from dagrpc.shuffle import tasks
-from dagrpc.shuffle.arrays import ArraySpec, Chunks
+from dagrpc.shuffle.arrays import ArraySpec, Chunks, check_shape, is_unchanged
+from dagrpc.shuffle.blocks import join_blocks
 from dagrpc.shuffle.graph import P2PBarrierTask, UnpackTask, barrier_key
 from dagrpc.shuffle.hooks import PREFERRED
 
@@ -51,7 +52,7 @@ def rechunk_p2p(
 
     # By reference: dask hands over what it found in the configuration, and nobody else has that very object.
     chosen = sys._getframe(1).f_locals.get("method") is PREFERRED
-    if _is_for_tasks(x.chunks, chunks) or (chosen and _needs_few_tasks(x.chunks, chunks, threshold)):
+    if chosen and _needs_few_tasks(x.chunks, chunks, threshold):
         return x.rechunk(chunks, method="tasks", threshold=threshold, block_size_limit=block_size_limit)
     token = tokenize(x, chunks)
     name = f"rechunk-p2p-{token}"
@@ -61,11 +62,6 @@ def rechunk_p2p(
         _add_part(graph, x, chunks, name, f"{token}-{number}", part)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=[x])
     return Array(layers, name, chunks, meta=x)  # type: ignore[no-untyped-call]
-
-
-def _is_for_tasks(old: Chunks, new: Chunks) -> bool:
-    """Tell whether there are chunks of unknown size, or empty ones."""
-    return any(math.isnan(size) or not size for axis in (*old, *new) for size in axis)
 
 
 def _needs_few_tasks(old: Chunks, new: Chunks, threshold: int | None) -> bool:
@@ -81,18 +77,36 @@ def _needs_few_tasks(old: Chunks, new: Chunks, threshold: int | None) -> bool:
 
 
 def _segments(old: Sequence[int], new: Sequence[int]) -> Iterator[Segment]:
-    """Yield the smallest runs of chunks that begin and end at common borders."""
+    """Yield the smallest runs of chunks that begin and end at common borders.
+
+    Chunks without values belong to the run before them, or to the first. Along an axis where nothing changes, each
+    chunk is one, whatever its size.
+    """
+    if is_unchanged(old, new):
+        yield from ((range(place, place + 1), range(place, place + 1)) for place in range(len(old)))
+        return
     first_old = first_new = position_old = position_new = 0
     end_old = end_new = 0
     while position_old < len(old):
         end_old += old[position_old]
         position_old += 1
-        while end_new < end_old:
+        while position_new < len(new) and end_new < end_old:
             end_new += new[position_new]
             position_new += 1
-        if end_old == end_new:
-            yield range(first_old, position_old), range(first_new, position_new)
-            first_old, first_new = position_old, position_new
+        if end_old != end_new or position_new == first_new:
+            continue
+        position_old, position_new = _after_empty(old, position_old), _after_empty(new, position_new)
+        yield range(first_old, position_old), range(first_new, position_new)
+        first_old, first_new = position_old, position_new
+    if first_old < len(old):
+        # There are no values at all.
+        yield range(first_old, len(old)), range(first_new, len(new))
+
+
+def _after_empty(sizes: Sequence[int], position: int) -> int:
+    while position < len(sizes) and not sizes[position]:
+        position += 1
+    return position
 
 
 def _add_part(graph: dict[Any, Any], x: Any, chunks: Chunks, name: str, token: str, part: Sequence[Segment]) -> None:
@@ -102,7 +116,7 @@ def _add_part(graph: dict[Any, Any], x: Any, chunks: Chunks, name: str, token: s
     old = tuple(tuple(axis[i] for i in segment) for axis, (segment, _) in zip(x.chunks, part, strict=True))
     new = tuple(tuple(axis[i] for i in segment) for axis, (_, segment) in zip(chunks, part, strict=True))
     if len(sources) == 1:
-        _add_slices(graph, (x.name, *sources[0]), [(name, *output) for output in outputs], new)
+        _add_slices(graph, (x.name, *sources[0]), [(name, *output) for output in outputs], old, new)
         return
     if len(outputs) == 1:
         _add_concatenation(graph, x.name, [segment for segment, _ in part], (name, *outputs[0]))
@@ -133,30 +147,37 @@ def _within(position: Sequence[int], part: Sequence[range]) -> tuple[int, ...]:
     return tuple(index - segment.start for index, segment in zip(position, part, strict=True))
 
 
-def _add_slices(graph: dict[Any, Any], source: Any, outputs: Sequence[Any], new: Chunks) -> None:
+def _add_slices(graph: dict[Any, Any], source: Any, outputs: Sequence[Any], old: Chunks, new: Chunks) -> None:
     """Cut one chunk into several; or hand it on as it is."""
-    from operator import getitem
-
     from dask._task_spec import Alias, Task, TaskRef
 
     if len(outputs) == 1:
         graph[outputs[0]] = Alias(outputs[0], source)
         return
     cuts = [
-        [slice(end - size, end) for size, end in zip(axis, itertools.accumulate(axis), strict=True)] for axis in new
+        [slice(end - size, end) for size, end in zip(axis, itertools.accumulate(axis), strict=True)]
+        if len(axis) > 1
+        else [slice(None)]
+        for axis in new
     ]
+    announced = tuple(axis[0] for axis in old)
     for output, where in zip(outputs, itertools.product(*cuts), strict=True):
-        graph[output] = Task(output, getitem, TaskRef(source), where)
+        graph[output] = Task(output, _cut, TaskRef(source), where, announced)
+
+
+def _cut(chunk: Any, where: tuple[slice, ...], announced: Sequence[int]) -> Any:
+    """Return a part of a chunk."""
+    check_shape(chunk.shape, announced, [part != slice(None) for part in where], "A chunk")
+    return chunk[where]
 
 
 def _add_concatenation(graph: dict[Any, Any], source: str, part: Sequence[range], output: Any) -> None:
     """Put all chunks of a part together."""
     from dask._task_spec import Task, TaskRef, parse_input
-    from dask.array.core import concatenate3
 
     def nested(position: tuple[int, ...]) -> Any:
         if len(position) == len(part):
             return TaskRef((source, *position))
         return [nested((*position, index)) for index in part[len(position)]]
 
-    graph[output] = Task(output, concatenate3, parse_input(nested(())))
+    graph[output] = Task(output, join_blocks, parse_input(nested(())))

@@ -65,8 +65,14 @@ class ShuffleSpec(Protocol):
     def split(self, data: Any, source: int, workers: int) -> Iterable[tuple[int, Parcel]]:
         """Yield what a source has for each of so many workers, by their numbers; nothing for those without."""
 
-    def assemble(self, output: int, pieces: Sequence[Piece]) -> Any:
-        """Return an output, put together from pieces in the order of their sources."""
+    def template(self, data: Any) -> bytes | None:
+        """Return what an output without pieces is to be like, as far as one source knows.
+
+        None: it does not know. Empty: like what was announced.
+        """
+
+    def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> Any:
+        """Return an output, put together from pieces in the order of their sources; without pieces, like a template."""
 
 
 def owner_of(output: int, count: int, workers: int) -> int:

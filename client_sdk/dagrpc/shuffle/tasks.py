@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dagrpc._util import running
-from dagrpc.exceptions import P2PIllegalStateError
+from dagrpc.exceptions import (
+    P2PConsistencyError,
+    P2PIllegalStateError,
+    P2POutOfDiskError,
+    Reschedule,
+    ShuffleClosedError,
+)
 from dagrpc.shuffle.specs import ShuffleSpec
 
 __all__ = [
@@ -31,6 +38,8 @@ class Sent:
     """Of the run of the shuffle that it was part of."""
     owners: tuple[int, ...]
     """For whom there was something: their positions among the run's workers."""
+    template: bytes | None = None
+    """What an output without pieces is to be like: see `ShuffleSpec`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class Passed:
     """To whom the outputs belong, in order."""
     parcels: tuple[int, ...]
     """How many sources had something for each of them."""
+    template: bytes | None = None
+    """The first that a source gave."""
 
 
 def _shuffles(spec: Any) -> Any:
@@ -57,10 +68,26 @@ def _shuffles(spec: Any) -> Any:
     return task.worker.shuffles
 
 
+@contextmanager
+def _phase(shuffle: ShuffleSpec, name: str) -> Iterator[None]:
+    """Say of an error in which shuffle it occurred. Those of the cluster say it themselves."""
+    try:
+        yield
+    except (Reschedule, ShuffleClosedError, P2PIllegalStateError, P2PConsistencyError, P2POutOfDiskError):
+        raise
+    except Exception as error:
+        raise RuntimeError(f"P2P {shuffle.id} failed during {name} phase: {error}") from error
+
+
+def _transfer(spec: ShuffleSpec, source: int, data: Any) -> Sent:
+    with _phase(spec, "transfer"):
+        sent: Sent = _shuffles(spec).transfer(spec, source, data)
+        return sent
+
+
 def shuffle_transfer(input: Any, id: ShuffleSpec, input_partition: int) -> Sent:
     """Send what a partition has to those whom it belongs to."""
-    sent: Sent = _shuffles(id).transfer(id, input_partition, input)
-    return sent
+    return _transfer(id, input_partition, input)
 
 
 merge_transfer = shuffle_transfer
@@ -68,8 +95,7 @@ merge_transfer = shuffle_transfer
 
 def rechunk_transfer(input: Any, id: ShuffleSpec, input_chunk: Sequence[int]) -> Sent:
     """Do the same for a chunk of an array."""
-    sent: Sent = _shuffles(id).transfer(id, id.source_of(input_chunk), input)  # type: ignore[attr-defined]
-    return sent
+    return _transfer(id, id.source_of(input_chunk), input)  # type: ignore[attr-defined]
 
 
 def p2p_barrier(id: ShuffleSpec, outputs: Mapping[str, int], *sent: Sent) -> Passed:
@@ -88,8 +114,9 @@ def p2p_barrier(id: ShuffleSpec, outputs: Mapping[str, int], *sent: Sent) -> Pas
 
 def shuffle_unpack(id: ShuffleSpec, output_partition: int, barrier: Passed) -> Any:
     """Return a partition."""
-    output = id.output_of(output_partition)  # type: ignore[attr-defined]
-    return id.assemble(output, _shuffles(id).collect(id, output, barrier))
+    with _phase(id, "unpack"):
+        output = id.output_of(output_partition)  # type: ignore[attr-defined]
+        return id.assemble(output, _shuffles(id).collect(id, output, barrier), barrier.template)
 
 
 rechunk_unpack = shuffle_unpack

@@ -107,7 +107,7 @@ class Shuffles:
             run.check()
         except _GIVING_UP as error:
             self._on_loop(self._after(run, error))
-        return Sent(run.run_id, tuple(owners))
+        return Sent(run.run_id, tuple(owners), spec.template(data))
 
     def pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
         """Wait until all that was sent has arrived."""
@@ -286,7 +286,9 @@ class Shuffles:
             await self._after(run, error)
         # What arrived in the wrong place, at a process on its way out for instance, is missed by those who read.
         parcels = Counter(itertools.chain.from_iterable(each.owners for each in sent))
-        return Passed(run.run_id, workers, tuple(parcels[position] for position in range(len(workers))))
+        counts = tuple(parcels[position] for position in range(len(workers)))
+        template = next((each.template for each in sent if each.template is not None), None)
+        return Passed(run.run_id, workers, counts, template)
 
     async def _joined(self, spec: ShuffleSpec, run_ids: Set[int]) -> Run:
         """Return the run that all sources were sent in."""

@@ -1,0 +1,59 @@
+"""Columns that only another library knows, by what it has registered with dask for its class of dataframes.
+
+dask's dispatches `to_pyarrow_table_dispatch` and `from_pyarrow_table_dispatch` are for whole dataframes. Only columns
+of the library's own types are taken through them, a dataframe of these alone: all others travel as they always do, and
+come back as they were.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dagrpc.shuffle.columns import is_foreign
+from dagrpc.shuffle.layouts import without_rows
+
+logger = logging.getLogger("dagrpc.shuffle")
+
+
+def to_table(frame: pd.DataFrame) -> tuple[list[int], Any]:
+    """Return the columns for which something is registered, by their places, and a table of them; [], None if none.
+
+    A table that does not come back as what it was made of is none.
+    """
+    if type(frame) is pd.DataFrame or not len(frame):
+        return [], None
+    places = [place for place, dtype in enumerate(frame.dtypes) if is_foreign(dtype)]
+    if not places:
+        return [], None
+    from dask.dataframe.dispatch import to_pyarrow_table_dispatch
+
+    dispatch: Any = to_pyarrow_table_dispatch
+    convert = dispatch.dispatch(type(frame))
+    if convert is dispatch.dispatch(pd.DataFrame):
+        return [], None
+    part = frame.iloc[:, places]
+    try:
+        table = convert(part, preserve_index=False)
+        if table.num_rows == len(part) and _is_like(from_table(table.slice(0, 1), part), part):
+            return places, table
+    except Exception as error:
+        logger.debug("What is registered for %s cannot be used: %r", type(frame), error)
+    return [], None
+
+
+def from_table(table: Any, like: pd.DataFrame) -> pd.DataFrame:
+    """Return the dataframe of a table."""
+    from dask.dataframe.dispatch import from_pyarrow_table_dispatch
+
+    dispatch: Any = from_pyarrow_table_dispatch
+    found: pd.DataFrame = dispatch.dispatch(type(like))(without_rows(like), table)
+    return found
+
+
+def _is_like(found: Any, frame: pd.DataFrame) -> bool:
+    types: Sequence[Any] = list(getattr(found, "dtypes", ()))
+    return type(found) is type(frame) and list(found.columns) == list(frame.columns) and types == list(frame.dtypes)
