@@ -51,7 +51,7 @@ def test_objects_of_classes_that_cannot_be_imported(client: Client) -> None:
 
 
 def test_a_class_of_dataframes_with_attributes(client: Client) -> None:
-    class Table(pd.DataFrame):
+    class Table(pd.DataFrame):  # type: ignore[misc]
         _metadata = ["unit"]  # noqa: RUF012
 
         @property
@@ -60,7 +60,7 @@ def test_a_class_of_dataframes_with_attributes(client: Client) -> None:
 
     parts = [Table({"k": [1, 2, 3], "x": [1.0, 2.0, 3.0]}) for _ in range(2)]
     for part in parts:
-        part.unit, part.attrs["source"] = "m", "here"  # type: ignore[attr-defined]
+        part.unit, part.attrs["source"] = "m", "here"
     shuffled = frame_of(*parts).shuffle("k", npartitions=1)
     found = shuffled.map_partitions(lambda part: part.assign(t=type(part).__name__, u=getattr(part, "unit", "")))
     found = found.compute()

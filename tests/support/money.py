@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from dask.dataframe.backends import make_array_nonempty
 from dask.dataframe.dispatch import (
     from_pyarrow_table_dispatch,
     get_parallel_type,
     make_meta_dispatch,
     to_pyarrow_table_dispatch,
 )
-from dask.dataframe.extensions import make_scalar
+from dask.dataframe.extensions import make_array_nonempty, make_scalar
 from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype, take
 
 
 @register_extension_dtype
-class MoneyDtype(ExtensionDtype):
+class MoneyDtype(ExtensionDtype):  # type: ignore[misc]
     """Amounts of money in cents."""
 
     name = "money"
@@ -35,7 +34,7 @@ class MoneyDtype(ExtensionDtype):
         return MoneyArray
 
 
-class MoneyArray(ExtensionArray):
+class MoneyArray(ExtensionArray):  # type: ignore[misc]
     """Amounts of money."""
 
     def __init__(self, cents: Any) -> None:
@@ -62,7 +61,7 @@ class MoneyArray(ExtensionArray):
 
     def __getitem__(self, item: Any) -> Any:
         found = self.cents[item]
-        return int(found) if np.isscalar(found) else MoneyArray(found)
+        return MoneyArray(found) if isinstance(found, np.ndarray) else int(found)
 
     def isna(self) -> Any:
         return self.cents == -1
@@ -74,7 +73,7 @@ class MoneyArray(ExtensionArray):
         return MoneyArray(take(self.cents, indices, allow_fill=allow_fill, fill_value=-1))
 
 
-class MoneyFrame(pd.DataFrame):
+class MoneyFrame(pd.DataFrame):  # type: ignore[misc]
     """A dataframe in a currency."""
 
     _metadata = ["currency"]  # noqa: RUF012

@@ -87,7 +87,11 @@ def _names(types: Sequence[Any]) -> str:
 
 def _keeps(array: Any, dtype: Any) -> bool:
     """Tell whether integers stay the same as values of a type: as floating-point numbers the large ones may not."""
-    values = array.categories if isinstance(array.dtype, pd.CategoricalDtype) else array
+    values = array.remove_unused_categories().categories if isinstance(array.dtype, pd.CategoricalDtype) else array
+    if isinstance(values.dtype, pd.SparseDtype):
+        values = np.asarray(values)
+    if isinstance(dtype, pd.SparseDtype):
+        dtype = dtype.subtype
     if getattr(values.dtype, "kind", "") not in "iu" or getattr(dtype, "kind", "") not in "fc":
         return True
     size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
