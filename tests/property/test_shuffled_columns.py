@@ -185,7 +185,7 @@ MAKERS: list[Any] = [
     lambda a: a.astype(object),
     lambda a: np.asfortranarray(a),
     lambda a: np.ma.masked_array(a, mask=a % 3 == 0, fill_value=7),
-    lambda a: np.rec.fromarrays([a, a / 2], names="x,y")  # type: ignore[call-overload],
+    lambda a: np.rec.fromarrays([a, a / 2], names="x,y"),  # type: ignore[call-overload]
     lambda a: np.stack([a, a / 2], axis=-1).astype("f4").view("f4,f4")[..., 0],
     lambda a: np.broadcast_to(np.array(1.5), a.shape),
 ]
