@@ -286,7 +286,8 @@ class Administration(Connection):
     def restart(self, timeout: Duration = NO_DEFAULT, wait_for_workers: bool = True) -> Any:
         """Restart all workers and forget all tasks.
 
-        Futures are cancelled with reason ``scheduler-restart``. Workers without a nanny are closed.
+        Futures are cancelled with reason ``scheduler-restart``. Workers without a nanny are only closed: without
+        something else that starts workers, they do not come back.
 
         Parameters
         ----------
@@ -327,7 +328,14 @@ class Administration(Connection):
         Returns
         -------
         dict
-            ``"OK"``, ``"removed"`` or ``"timed out"`` by worker, as it was named.
+            ``"OK"`` or ``"timed out"`` by worker, as it was named; ``"removed"`` if it has just left.
+
+        Raises
+        ------
+        ValueError
+            If one of them has no nanny, or there is none of that name. No worker is restarted then.
+        TimeoutError
+            If one is not back in time.
 
         Examples
         --------
@@ -356,12 +364,10 @@ class Administration(Connection):
         outcomes: dict[str, str] = yield OnLoop(
             self._loop, admin.restart(self._session, workers, seconds, wait), Deadline(seconds + 60)
         )
-        late = sorted(worker for worker, outcome in outcomes.items() if outcome == "timed out")
-        if late and wait and raise_for_error:
-            raise TimeoutError(f"Workers {', '.join(late)} were not back within {seconds:g} s after their restart")
-        removed = sorted(worker for worker, outcome in outcomes.items() if outcome == "removed")
-        if removed:
-            logger.warning("Workers %s have no nanny to restart them: they were closed", ", ".join(removed))
+        away = [worker for worker, outcome in outcomes.items() if outcome != "OK"]
+        if away and wait and raise_for_error:
+            removed = [worker for worker in away if outcomes[worker] == "removed"]
+            raise TimeoutError(_late(sorted(away), removed, seconds))
         return outcomes if answer else None
 
     def shutdown(self) -> Any:
@@ -384,3 +390,14 @@ class Administration(Connection):
         if not self._owns_cluster:
             yield OnLoop(self._loop, admin.shutdown(self._session), Deadline(60))
         yield from self._close(self._timeout)
+
+
+def _late(away: Sequence[str], removed: Sequence[str], seconds: float) -> str:
+    """Return the message about workers that are not back in time after a restart."""
+    text = f"Workers {', '.join(away)} were not back within {seconds:g} s after their restart"
+    if removed:
+        text += (
+            f". {len(removed)} of them have no nanny that could start them again, and were only closed. Unless "
+            "something else starts others they will not come back, and every restart will time out: do not use it there"
+        )
+    return text

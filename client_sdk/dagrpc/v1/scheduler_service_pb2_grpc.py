@@ -212,7 +212,8 @@ class SchedulerServiceServicer:
 
     def RestartWorkers(self, request, context):
         """Restarts all workers and forgets all tasks. Clients see their futures cancelled with reason
-        `scheduler-restart`. Workers without a nanny are closed. Deadline: the caller's.
+        `scheduler-restart`. Workers without a nanny are closed, and as many others are awaited. Deadline: the caller's.
+        Errors: INVALID_ARGUMENT if some workers only are named, and one of them has no nanny; none is restarted then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from dagrpc._codec.calls import encode_exception
 from dagrpc._io.channels import wait_ready
 from dagrpc._io.transfer import WORKER_SERVICE
-from dagrpc.exceptions import CodeNotAllowedError, CommClosedError, DagrpcError
+from dagrpc.exceptions import CodeNotAllowedError, CommClosedError, DagrpcError, InvalidRequestError
 from dagrpc.v1 import common_pb2, nanny_service_pb2, worker_service_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_scheduler.core import events
@@ -24,6 +25,7 @@ NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
 
 RUN_LIMIT = 24 * 3600.0
 """No call waits longer than a day, whatever its caller wants."""
+_LOOK_AGAIN = 0.05
 
 
 async def run_on_workers(
@@ -60,7 +62,19 @@ async def run_on_workers(
 async def restart_workers(
     service: SchedulerService, addresses: list[str], *, forget_tasks: bool, timeout: float, wait: bool
 ) -> dict[str, str]:
-    """Restart workers through their nannies. Returns what became of each."""
+    """Restart workers through their nannies. Returns what became of each.
+
+    Of all workers, those without a nanny are closed, and others awaited: whatever started them may do so again.
+
+    Raises
+    ------
+    InvalidRequestError
+        If some only are to be restarted, and one of them has no nanny. Then nothing is done.
+    """
+    if not forget_tasks:
+        _check_nannies(service, addresses)
+    deadline = time.monotonic() + timeout
+    before = [service.sessions.workers.get(address) for address in addresses]
     if forget_tasks:
         service.handle(events.RestartRequested(service.stimulus("restart")))
         service.metadata.clear()
@@ -88,4 +102,19 @@ async def restart_workers(
         service.tasks.add(task := asyncio.ensure_future(restarts))  # type: ignore[arg-type]
         task.add_done_callback(service.tasks.discard)
         return {}
-    return dict(await restarts)
+    outcomes = dict(await restarts)
+    while "removed" in outcomes.values() and time.monotonic() < deadline:
+        if sum(worker not in before for worker in service.sessions.workers.values()) >= len(addresses):
+            return dict.fromkeys(addresses, "OK")
+        await asyncio.sleep(_LOOK_AGAIN)
+    return outcomes
+
+
+def _check_nannies(service: SchedulerService, addresses: list[str]) -> None:
+    for address in addresses:
+        worker = service.sessions.workers.get(address)
+        if worker is not None and not worker.nanny:
+            raise InvalidRequestError(
+                f"Restarting workers requires a nanny to be used. Worker {address} has none: nobody would start "
+                "another one in its place. No worker was restarted."
+            )
