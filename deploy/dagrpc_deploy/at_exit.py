@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -37,3 +38,5 @@ def _close_all() -> None:
 
 # Before the interpreter shuts its pools of threads down, on which closing depends.
 getattr(threading, "_register_atexit", atexit.register)(_close_all)
+# A forked process has no part in its parent's clusters, nor the loop on which they could be closed.
+os.register_at_fork(after_in_child=_OPEN.clear)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,6 +58,13 @@ def error_of(function: Callable[[], Any]) -> BaseException:
     raise AssertionError("nothing was raised")
 
 
+THE_ONE = ValueError("always the same instance")
+
+
+def raise_the_one() -> None:
+    raise THE_ONE
+
+
 KINDS = [StopIteration(5), StopAsyncIteration(6), GeneratorExit("g"), BaseException("b"), asyncio.CancelledError("c")]
 
 
@@ -72,6 +80,12 @@ def test_all_kinds_arrive(client: Client, error: BaseException) -> None:
         raised = error_of(way)
         assert (type(raised), raised.args) == (type(error), error.args)
         assert raised.__context__ is None
+
+
+def test_an_instance_that_is_raised_again_has_the_traceback_of_one_run(client_of_processes: Client) -> None:
+    for _ in range(4):
+        error = client_of_processes.submit(raise_the_one, pure=False).exception(timeout=WAIT)
+        assert [frame.name for frame in traceback.extract_tb(error.__traceback__)] == ["raise_the_one"]
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("k")])

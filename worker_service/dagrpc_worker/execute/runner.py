@@ -457,6 +457,8 @@ class TaskRunner:
         failure.origin_key, failure.worker = job.key, self.address
         told = f"{failure.type_name}: {failure.message[:_LOGGED]}"
         logger.warning("Task %s failed: %s%s", job.key, told, innermost_line(error.__traceback__))
+        # An instance that is raised again, by another task, would bring this run's frames along.
+        error.__traceback__ = None
         stop = time()
         if self.recorder.on:
             self.recorder.task(self.context(job), job.dependencies, stop, error=told)
