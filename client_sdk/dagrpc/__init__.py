@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dagrpc._util import familiar
 from dagrpc._util.dask_config import register_defaults
 
 # These are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
@@ -36,6 +37,7 @@ if _grpc_is("1.85"):
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
 register_defaults()
+familiar.install()
 
 # Where each name comes from.
 _EXPORTS = {

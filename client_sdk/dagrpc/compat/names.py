@@ -30,8 +30,8 @@ MODULES: dict[str, str] = {
         FuturesCancelledError KilledWorker LocalCluster TimeoutError as_completed default_client fire_and_forget
         futures_of get_client get_task_metadata get_task_stream get_worker performance_report progress rejoin secede
         sync wait worker_client AsCompleted=dagrpc:as_completed
-        _get_global_client={_TOOLS}:global_client temp_default_client={_TOOLS}:temp_default_client
-        ensure_default_client=dagrpc:default_client""",
+        _get_global_client={_TOOLS}:global_client temp_default_client=dagrpc._client.current:temp_default_client
+        ensure_default_client=dagrpc._client.current:ensure_default_client""",
     "comm": f"CommClosedError {_ADDRESSING}",
     "comm.addressing": _ADDRESSING,
     "comm.core": "CommClosedError",
@@ -50,7 +50,7 @@ MODULES: dict[str, str] = {
     "deploy.spec": "SpecCluster ProcessInterface Cluster=dagrpc_deploy.cluster:Cluster Status",
     "deploy.ssh": "SSHCluster",
     "deploy.subprocess": "SubprocessCluster",
-    "diagnostics": "SchedulerPlugin MemorySampler=dagrpc.diagnostics:MemorySampler",
+    "diagnostics": "SchedulerPlugin progress MemorySampler=dagrpc.diagnostics:MemorySampler",
     "diagnostics.memory_sampler": "MemorySampler=dagrpc.diagnostics:MemorySampler",
     "diagnostics.plugin": """
         SchedulerPlugin WorkerPlugin NannyPlugin PipInstall CondaInstall InstallPlugin Environ UploadFile
@@ -75,7 +75,7 @@ MODULES: dict[str, str] = {
         MemoryState=dagrpc_scheduler.shell.facade.memory:MemoryState""",
     "security": "Security",
     "semaphore": "Semaphore",
-    "spans": "Span span",
+    "spans": "Span=dagrpc.spans:Span span",
     "system": f"CPU_COUNT=dask.system:CPU_COUNT MEMORY_LIMIT={_TOOLS}:MEMORY_LIMIT memory_limit={_TOOLS}:memory_limit",
     "threadpoolexecutor": "secede rejoin",
     "utils": f"""
@@ -84,7 +84,8 @@ MODULES: dict[str, str] = {
         SyncMethodMixin={_TOOLS}:SyncMethodMixin
         iscoroutinefunction=inspect:iscoroutinefunction is_coroutine_function=inspect:iscoroutinefunction
         import_term={_TOOLS}:import_term log_errors={_TOOLS}:log_errors get_ip={_TOOLS}:get_ip
-        open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_kernel nbytes={_TOOLS}:nbytes
+        get_ip_interface=dagrpc._util.addresses:interface_ip
+        open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_here nbytes={_TOOLS}:nbytes
         funcname=dask.utils:funcname format_bytes=dask.utils:format_bytes format_time=dask.utils:format_time
         key_split=dask.utils:key_split parse_bytes=dask.utils:parse_bytes parse_timedelta=dask.utils:parse_timedelta
         tmpfile=dask.utils:tmpfile tmpdir=dask.utils:tmpdir typename=dask.utils:typename itemgetter=operator:itemgetter
@@ -96,7 +97,7 @@ MODULES: dict[str, str] = {
     "versions": "VersionMismatchWarning",
     "worker": f"""
         Worker Reschedule Status WorkerPlugin get_client get_worker print secede rejoin warn
-        thread_state={_TOOLS}:thread_state TaskState=dagrpc:TaskState""",
+        thread_state={_TOOLS}:thread_state TaskState=dagrpc_worker.shell.state_view:WorkerTask""",
     "worker_client": "worker_client local_client get_client get_worker secede rejoin",
 }
 

@@ -106,13 +106,6 @@ def global_client() -> Any:
     return current.current_client()
 
 
-@contextlib.contextmanager
-def temp_default_client(c: Any) -> Iterator[None]:
-    """Make a client the current one within a block."""
-    with current.as_current(c):
-        yield
-
-
 def import_term(name: str) -> Any:
     """Return what a dotted name names.
 

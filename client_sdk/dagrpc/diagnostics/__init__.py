@@ -11,6 +11,8 @@ _EXPORTS = {
     "get_task_metadata": "dagrpc.diagnostics.recording",
     "get_task_stream": "dagrpc.diagnostics.recording",
     "performance_report": "dagrpc.diagnostics.report",
+    "progress": "dagrpc.progress_bar",
+    "SchedulerPlugin": "dagrpc.plugins",
 }
 
 __all__ = sorted(_EXPORTS)

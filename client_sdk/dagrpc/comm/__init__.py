@@ -1,0 +1,36 @@
+"""Functions of addresses, which take them apart and put them together, and the error of a connection that is lost.
+
+Connections themselves are gRPC's: ``protos/`` has what goes over them.
+"""
+
+from __future__ import annotations
+
+from dagrpc.comm.addressing import (
+    address_from_user_args,
+    get_address_host,
+    get_address_host_port,
+    get_local_address_for,
+    normalize_address,
+    parse_address,
+    parse_host_port,
+    resolve_address,
+    unparse_address,
+    unparse_host_port,
+    uri_from_host_port,
+)
+from dagrpc.exceptions import CommClosedError
+
+__all__ = [
+    "CommClosedError",
+    "address_from_user_args",
+    "get_address_host",
+    "get_address_host_port",
+    "get_local_address_for",
+    "normalize_address",
+    "parse_address",
+    "parse_host_port",
+    "resolve_address",
+    "unparse_address",
+    "unparse_host_port",
+    "uri_from_host_port",
+]
