@@ -64,7 +64,8 @@ class Future(TaskRef, Generic[T]):
     3
     """
 
-    __slots__ = ("__weakref__", "_client", "_released", "_state")
+    # Users may put attributes on it, as on distributed's.
+    __slots__ = ("__dict__", "__weakref__", "_client", "_released", "_state")
 
     key: Any
     """Name of the task and of its result."""

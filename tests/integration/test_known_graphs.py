@@ -10,6 +10,7 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
+import pytest
 
 from dagrpc import Client, LocalCluster
 
@@ -58,14 +59,29 @@ def test_what_only_another_definition_needs_is_not_computed(client: Client, tmp_
     assert os.path.getsize(f"{tmp_path}/b") == 1
 
 
+def _fail() -> None:
+    raise ZeroDivisionError
+
+
+def _wait_for_nothing(client: Client) -> None:
+    deadline = time.monotonic() + 60
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, "tasks are left"
+        time.sleep(0.05)
+    assert not any(client.has_what().values())
+
+
+def test_nothing_is_left_of_a_computation_that_failed(client: Client) -> None:
+    with pytest.raises(ZeroDivisionError) as kept:
+        client.compute([dask.delayed(_fail)(), dask.delayed(abs)(-1)], sync=True)
+    _wait_for_nothing(client)
+    assert kept.value.__traceback__ is not None
+
+
 def test_nothing_is_left_of_graphs_that_share_keys(client: Client) -> None:
     x = da.from_array(NUMBERS, chunks=4)
     y = x - x.mean(axis=0)
     kept = [client.persist(y), client.compute(y.sum()), client.compute(y[0]), client.persist(y.cumsum(axis=1))]
     assert dask.compute(y[3, 4])[0] == NUMBERS[3, 4] - NUMBERS.mean(axis=0)[4]
     del kept
-    deadline = time.monotonic() + 60
-    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
-        assert time.monotonic() < deadline, "tasks are left"
-        time.sleep(0.05)
-    assert not any(client.has_what().values())
+    _wait_for_nothing(client)

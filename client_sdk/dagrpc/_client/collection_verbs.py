@@ -8,6 +8,7 @@ from typing import Any
 
 from dagrpc._client import collections as _collections
 from dagrpc._client.administration import Administration
+from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Duration, explicit_options, worker_names
 from dagrpc._graph.lower import nested_keys
 from dagrpc._util import running
@@ -83,7 +84,9 @@ class CollectionVerbs(Administration):
             given=_given(workers, allow_other_workers, resources, retries, priority, actors, kwargs),
             fifo_timeout=fifo_timeout,
         )
-        return self.gather(futures) if sync else futures
+        if not sync:
+            return futures
+        return self._run(_collections.results(self, futures, futures_in(futures)))
 
     def persist(
         self,
@@ -178,7 +181,8 @@ class CollectionVerbs(Administration):
             return nested
         # dask.compute in a task comes here: what it waits for may need the task's own thread.
         with running.stepped_aside():
-            return self.gather(nested, direct=direct, asynchronous=asynchronous)
+            operation = _collections.results(self, nested, futures.values(), direct)
+            return self._drive(operation, asynchronous)
 
 
 def _given(

@@ -13,9 +13,11 @@ from dask.delayed import delayed
 from dagrpc._client.arguments import check_size, excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
 from dagrpc._client.connection import live_clients
+from dagrpc._client.gather import gather
 from dagrpc._client.options import fifo_seconds, task_options
 from dagrpc._client.state import lock
 from dagrpc._client.submit import adopt
+from dagrpc._client.waiting import Operation
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
 from dagrpc._graph.materialize import Annotations, annotation_for
 from dagrpc.future import Future
@@ -66,8 +68,12 @@ def graph_to_futures(
             foreign[wire] = future
         return future is not None
 
-    lowered, annotations = lower(graph, wanted, is_known, is_elsewhere)
-    adopt(client, [foreign])
+    try:
+        lowered, annotations = lower(graph, wanted, is_known, is_elsewhere)
+        adopt(client, [foreign])
+    except BaseException:
+        release((*known.values(), *foreign.values()))
+        raise
     known.update(foreign)
     upload = _Upload(client, lowered, _merge(annotations, given, lowered.nodes), fifo_seconds(fifo_timeout))
     return upload.run(wanted, known)
@@ -325,6 +331,22 @@ def _rebuild_composite(collection: Any, expression: Any, graph: dict[Hashable, A
     from dask.base import _rebuild_composite_collection
 
     return _rebuild_composite_collection(collection, expression, graph, cull_to_child_keys=True)
+
+
+def results(
+    client: Connection, futures: Any, owned: Iterable[Future[Any]], direct: bool | None = None
+) -> Operation[Any]:
+    """Fetch the results of a computation, and let go of all that belongs to it, whether there are results or not."""
+    try:
+        return (yield from gather(client, futures, "raise", direct))
+    finally:
+        release(owned)
+
+
+def release(futures: Iterable[Future[Any]]) -> None:
+    """Let go of futures now: an exception keeps the frames that it came through, and these keep futures."""
+    for future in futures:
+        future.release()
 
 
 def nest(keys: Any, values: Mapping[Hashable, Any]) -> Any:

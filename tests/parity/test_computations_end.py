@@ -1,0 +1,55 @@
+"""What is left of computations that failed or were broken off: nothing, though the exceptions live on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import pytest
+
+from tests.parity.functions import fail, inc, nap
+
+PATIENCE = 60
+
+
+def wait_for_nothing(client: Any) -> None:
+    """Wait until there are no tasks."""
+    deadline = time.monotonic() + PATIENCE
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, "tasks are left"
+        time.sleep(0.05)
+
+
+COMPUTATIONS: dict[str, Callable[[Any], Any]] = {
+    "dask.compute": lambda client: dask.compute(dask.delayed(fail)(), dask.delayed(inc)(1), dask.delayed(nap)(1)),
+    "get": lambda client: client.get({"a": (fail,), "b": (inc, 1), "c": (nap, 1)}, ["a", "b", "c"]),
+}
+
+
+@pytest.mark.parametrize("how", COMPUTATIONS)
+def test_a_computation_that_fails_leaves_nothing(client: Any, how: str) -> None:
+    with pytest.raises(ZeroDivisionError) as kept:
+        COMPUTATIONS[how](client)
+    wait_for_nothing(client)
+    assert kept.value.__traceback__ is not None
+
+
+def test_a_computation_that_is_interrupted_leaves_nothing(client: Any) -> None:
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt) as kept:
+        dask.compute(*[dask.delayed(nap)(3 + number / 10) for number in range(8)])
+    wait_for_nothing(client)
+    assert kept.value.__traceback__ is not None
+
+
+def test_futures_take_attributes(client: Any) -> None:
+    future = client.submit(inc, 1)
+    future.task_run_id = "a name"
+    assert future.task_run_id == "a name"
+    assert future.result(timeout=PATIENCE) == 2
