@@ -12,6 +12,7 @@ import pytest
 
 from dagrpc import Client, KilledWorker, LocalCluster, get_worker
 from dagrpc_worker.exits import ExitCode
+from tests.support.clusters import eventually
 
 PATIENCE = 120.0
 
@@ -46,6 +47,11 @@ def test_tasks_that_take_more_memory_than_there_is_fail_and_the_workers_come_bac
         failure = lonely.submit(hoard, pure=False).exception(timeout=PATIENCE)
         assert isinstance(failure, KilledWorker)
     assert lonely.submit(sum, [1, 2]).result(timeout=PATIENCE) == 3
+    eventually(lambda: len(lonely.get_events("worker-restart-memory")) >= 8)
+    _, event = lonely.get_events("worker-restart-memory")[0]
+    assert event["pid"] > 0
+    assert event["worker"].startswith("127.0.0.1:")
+    assert event["rss"] > 0.95 * 300 * 2**20
 
 
 def test_a_worker_that_is_killed_again_and_again_comes_back_each_time(lonely: Client) -> None:

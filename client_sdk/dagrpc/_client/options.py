@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import re
+import socket
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -22,6 +24,8 @@ Duration: TypeAlias = float | str | timedelta | None
 """Seconds, ``"500 ms"`` or a timedelta."""
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_NAMED_HOST = re.compile(r"(?![\d.]+:)[\w.-]+:\d{1,5}")
+"""The name of a host, not its address, with a port."""
 _KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor", "timeout")
 
 
@@ -51,6 +55,23 @@ def _worker_name(worker: Any) -> str:
         worker = join_address(*worker)
     text = str(worker)
     return text.partition("://")[2] or text
+
+
+def _with_addresses(names: list[str]) -> list[str]:
+    """Return names of workers, and beside those that are a host's name and a port the addresses that they stand for."""
+    found = [address for name in names if _NAMED_HOST.fullmatch(name) for address in _addresses(name)]
+    return list(dict.fromkeys([*names, *found])) if found else names
+
+
+@lru_cache(256)
+def _addresses(name: str) -> list[str]:
+    host, _, port = name.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    except (OSError, ValueError, OverflowError):
+        # It may be what a worker is called.
+        return []
+    return [join_address(str(address[0]), int(port)) for *_, address in found]
 
 
 @lru_cache(256)
@@ -112,7 +133,7 @@ def task_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
         If a value cannot be what its name asks for.
     """
     options = graph_pb2.TaskOptions()
-    options.workers.extend(worker_names(given.get("workers")))
+    options.workers.extend(_with_addresses(worker_names(given.get("workers"))))
     options.allow_other_workers = bool(given.get("allow_other_workers"))
     for name, amount in (given.get("resources") or {}).items():
         options.resources[str(name)] = _number("resources", amount)

@@ -138,7 +138,12 @@ class Departures:
         except (DagrpcError, OSError, TimeoutError) as error:
             logger.info("The nanny %s does not say how its worker ended: %s", nanny, error)
             return None
-        return answer.exit if answer.HasField("exit") else None
+        if not answer.HasField("exit"):
+            return None
+        if answer.exit.cause == failure_pb2.EXIT_CAUSE_MEMORY_LIMIT:
+            worker = {"worker": connection.hello.address, "pid": connection.hello.pid, "rss": answer.exit.memory_used}
+            self._service.events.log("worker-restart-memory", worker)
+        return answer.exit
 
     def _what_is_lost(self, address: str) -> dict[str, Any]:
         """Return the keys that a worker's leaving takes away, for the log."""

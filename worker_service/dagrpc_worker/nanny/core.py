@@ -217,6 +217,8 @@ class NannyCore:
         self._draining = False
         self._killed: tuple[Cause, str] | None = None
         """Why it was killed by us."""
+        self._exceeded = 0
+        """Bytes that it used when it was, for that."""
         self._joined_at: float | None = None
         """When it became part of the cluster."""
         self._worked = False
@@ -277,7 +279,7 @@ class NannyCore:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
         self._alive, self._heard_of, self._leaving, self._draining, self._killed = True, False, False, False, None
-        self._joined_at, self._worked = None, False
+        self._joined_at, self._worked, self._exceeded = None, False, 0
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
     def _end(self, grace: float, reason: str, drain: bool = False) -> list[Effect]:
@@ -320,7 +322,7 @@ class NannyCore:
             return []
         figures = memory_text(event.used, event.limit)
         reason = f"its nanny killed it, for it used {figures}; {100 * event.part:g} % are allowed"
-        self._killed = Cause.MEMORY_LIMIT, reason
+        self._killed, self._exceeded = (Cause.MEMORY_LIMIT, reason), event.used
         return [Log(f"the worker process uses {figures}: killing it", bad=True), Kill()]
 
     def _ring(self, timer: Timer) -> list[Effect]:
@@ -343,7 +345,9 @@ class NannyCore:
             cause, reason = Cause.STOPPED, f"its nanny was told to stop it ({describe_exit(event.code)})"
         else:
             cause, reason = by_itself(event.code, event.oom_evidence, event.used, event.limit)
-        end = ProcessEnd(self.address, event.code, cause, reason, event.used, event.limit, event.log)
+        # Of one that was killed for it, what was seen then is more recent.
+        used = self._exceeded or event.used
+        end = ProcessEnd(self.address, event.code, cause, reason, used, event.limit, event.log)
         self.ends.append(end)
         return end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Nanny(Members, Node):
     env : mapping, optional
         Variables of the worker's process.
     config : mapping, optional
-        Settings of dask in the worker's process, on top of those here.
+        Settings of dask in the worker's process, on top of those here; keys may have dots, as for `dask.config.set`.
     silence_logs : int, optional
         Level of the worker's log.
     services, reconnect, validate, quiet, preload, preload_argv, preload_nanny, preload_nanny_argv, security, \
@@ -212,7 +213,7 @@ listen_address, worker_class, protocol
                 },
                 preload=self._preload[0],
                 preload_argv=self._preload[1],
-                environ={**settings.worker_environ(), **self._env},
+                environ={**_unless_set(settings.worker_environ()), **self._env},
             )
             options.security = self.security
             options.environ = {name: str(value) for name, value in options.environ.items()}
@@ -239,7 +240,14 @@ listen_address, worker_class, protocol
 
     def _worker_config(self) -> dict[str, Any]:
         here = set_here()
-        return dict(dask.config.update(dask.config.merge(here), self._config)) if self._config else here
+        if not self._config:
+            return here
+        laid_over: dict[str, Any] = dask.config.merge(here)
+        for key, value in self._config.items():
+            for part in reversed(key.split(".")):
+                value = {part: value}
+            dask.config.update(laid_over, value)
+        return laid_over
 
     async def _wait_joined(self) -> None:
         assert self._service is not None
@@ -337,6 +345,11 @@ listen_address, worker_class, protocol
 
     def __repr__(self) -> str:
         return f"<Nanny {self.address or self.status.name!r}, threads: {self.nthreads}, status: {self.status.name}>"
+
+
+def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of variables that are not set here: what is set goes before what is configured."""
+    return {name: value for name, value in variables.items() if name not in os.environ}
 
 
 for _service in list(LIVE):

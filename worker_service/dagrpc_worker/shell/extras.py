@@ -96,31 +96,23 @@ class OwnMetrics:
 
 
 async def startup_information(worker: WorkerService) -> bytes:
-    """Return what a user wants the scheduler to be told of a worker; empty if nothing.
-
-    Raises
-    ------
-    Exception
-        Whatever the user's functions raise.
-    TypeError
-        If it is not plain data.
-    """
+    """Return what a user wants the scheduler to be told of a worker; empty if nothing."""
     found = await startup_facts(worker)
     return encode_plain(found, "startup_information") if found else b""
 
 
 async def startup_facts(worker: WorkerService) -> dict[str, Any]:
-    """Return the same as it was given.
-
-    Raises
-    ------
-    Exception
-        Whatever the user's functions raise.
-    """
+    """Return the same as it was given. What cannot be had, or sent, is left out: the worker works without it."""
     found = {}
     for name, function in worker.options.startup_information.items():
-        value = function(worker.facade)
-        found[name] = await value if inspect.isawaitable(value) else value
+        try:
+            value = function(worker.facade)
+            value = await value if inspect.isawaitable(value) else value
+            encode_plain(value, name)
+        except Exception:
+            logger.exception("Startup information %r of worker %s is left out", name, worker.name)
+        else:
+            found[name] = value
     return found
 
 
