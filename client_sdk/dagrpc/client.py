@@ -356,9 +356,7 @@ class Client(
             return (self.gather(future, errors=errors, direct=direct) for future in futures)
         if hasattr(futures, "get_nowait"):
             raise TypeError("Gathering a queue is not supported: make a list of its futures first")
-        if not self._table.cut_off:
-            # If it is, all futures say why they are cancelled.
-            self._check_open()
+        self._check_process()
         return self._drive(gather.gather(self, futures, errors, direct), asynchronous)
 
     def scatter(

@@ -20,7 +20,7 @@ async def run_scheduler(options: SchedulerOptions, on_start: Callable[[Scheduler
     adopt_running_loop()
     service = SchedulerService(options)
     await service.start()
-    on_signals(service.close_soon)
+    on_signals(lambda reason: service.close_soon(reason, may_return=True))
     on_start(service)
     await service.finished()
 

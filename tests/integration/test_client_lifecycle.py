@@ -160,12 +160,12 @@ def test_after_closing(shared_cluster, nap):
     client.close()
     assert client.status == "closed"
     assert done.status == pending.status == "cancelled"
-    with pytest.raises(FutureCancelledError, match="client-closed"):
-        done.result()
+    for get in (done.result, lambda: client.gather([done])):
+        with pytest.raises(FutureCancelledError, match="client-closed"):
+            get()
     calls = [
         lambda: client.submit(inc, 1),
         lambda: client.map(inc, [1]),
-        lambda: client.gather([done]),
         lambda: client.scatter(1),
         lambda: client.get({"x": 1}, "x"),
         lambda: client.compute(dask.delayed(inc)(1)),

@@ -372,9 +372,12 @@ class Connection:
 
     # --- for the other parts of the SDK --------------------------------------------------------------------------
 
-    def _check_open(self) -> None:
+    def _check_process(self) -> None:
         if self._forked:
             raise ForkedProcessError("The client belongs to the parent process: make one of this process's own")
+
+    def _check_open(self) -> None:
+        self._check_process()
         self._session.check_open()
 
     def _run(self, operation: Operation[T]) -> Any:

@@ -98,8 +98,9 @@ class Reconnection:
     async def reopen(self, session: Any) -> Any | None:
         """Open another stream.
 
-        Within the grace period the session goes on. After it, what it stood for is given up, and another session may
-        begin for as long as it may take to connect to a scheduler.
+        Within the grace period the session goes on. After it, or as soon as it is known that the scheduler's process is
+        gone, what it stood for is given up, and another session may begin for as long as it may take to connect to a
+        scheduler.
 
         Returns
         -------
@@ -112,15 +113,21 @@ class Reconnection:
         self._outcome = asyncio.get_running_loop().create_future()
         begun = time.monotonic()
         grace = client.welcome.grace_seconds
-        patience = grace + (config.get_seconds("comm.timeouts.connect") or 30.0)
+        more = config.get_seconds("comm.timeouts.connect") or 30.0
+        patience = grace + more
         logger.info("Trying to reach the scheduler at %s again", client.address)
         kept, pause = True, _FIRST_PAUSE
         while client.status == "connecting":
+            end = await self._end_of_scheduler() if kept else ""
             away = time.monotonic() - begun
-            if kept and away > grace:
+            if end:
+                kept, patience = False, away + more
+                self._give_up(end)
+            elif kept and away > grace:
                 kept = False
                 self._give_up(f"for more than {grace:g} s, for which it keeps what a client wants")
-            if away > patience or await self._is_gone():
+            if away > patience:
+                self.refusal = client.lost(f"and none has answered there for {patience:g} s")
                 return None
             # None lasts much longer than what it is made within: that is over, too, while one is under way.
             left = (grace if kept else patience) - (time.monotonic() - begun)
@@ -139,10 +146,12 @@ class Reconnection:
             pause = min(pause * 2, _LONGEST_PAUSE)
         return None
 
-    async def _is_gone(self) -> bool:
-        """Tell whether the scheduler's process is gone. On another host that is for its supervisor to say."""
-        address = self._session.address
-        return is_loopback(address) and await is_refused(address)
+    async def _end_of_scheduler(self) -> str:
+        """Tell how the scheduler ended; empty if it may be there. On another host nobody knows that it was killed."""
+        farewell, address = self._session.farewell, self._session.address
+        if farewell is not None:
+            return f"since it has stopped ({farewell.reason})"
+        return "since its process is gone" if is_loopback(address) and await is_refused(address) else ""
 
     async def _attempt(self, session: Any, kept: bool) -> Any:
         client = self._session
@@ -152,6 +161,9 @@ class Reconnection:
             call, welcome = await client.greet(session.delivery.taken if kept else None)
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, client.peer) from None
+        if client.farewell is not None and welcome.scheduler_id == before:
+            call.cancel()
+            raise NotReadyError("It is the one that stops, still")
         client.go_on(call, welcome)
         if kept and welcome.HasField("resumed"):
             session.attach(call, welcome.resumed.received)
@@ -161,11 +173,11 @@ class Reconnection:
         if kept:
             restarted = welcome.scheduler_id != before
             self._give_up("and it was started anew meanwhile" if restarted else "for longer than it keeps a session")
-        logger.warning("A new session with the scheduler at %s begins", client.address)
+        logger.info("A new session with the scheduler at %s begins", client.address)
         return client.begin()
 
     def _give_up(self, how: str) -> None:
-        address = self._session.address
-        message = f"The connection to the scheduler at {address} was lost, {how}: what the client wanted is given up."
-        logger.warning("%s", message)
+        message = self._session.lost(f"{how}: what the client wanted is given up, and has to be submitted again")
+        if self._session.table.states:
+            logger.warning("%s", message)
         self._session.renew(message)

@@ -17,6 +17,7 @@ from dagrpc._client.actor_calls import ActorCaller
 from dagrpc._client.code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
 from dagrpc._client.coordinating import Coordination
+from dagrpc._client.inline import inline_payload, no_payload
 from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.state import LOST_REASON, KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
@@ -38,8 +39,6 @@ from dagrpc.v1 import client_session_pb2, common_pb2, scheduler_service_pb2
 logger = logging.getLogger("dagrpc.client")
 
 SCHEDULER_SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
-
-LOST_MESSAGE = "The connection to the scheduler was lost: look whether it runs and can be reached, then submit again."
 
 
 class ClientSession:
@@ -95,8 +94,10 @@ class ClientSession:
         self._pongs: dict[int, asyncio.Future[None]] = {}
         self._token = secrets.token_bytes(16)
         """Shows the scheduler that it is this client which comes back."""
-        self._farewell = ""
-        """Why the scheduler stopped, if it said that it does."""
+        self.farewell: client_session_pb2.SchedulerGoodbye | None = None
+        """What the scheduler said if it stopped."""
+        self._end_message = ""
+        """Why the session ended if nobody had asked for it."""
         self._reconnection = Reconnection(self)
         self._rescinded = False
         """Whether keys were given up since the last fence."""
@@ -258,12 +259,13 @@ class ClientSession:
 
     async def _abandon(self) -> None:
         self.status = "closed"
-        self.coordination.end(CommClosedError(LOST_MESSAGE))
+        self.coordination.end(CommClosedError(self.lost("")))
         await self._close_channels()
 
     async def _run(self, session: Session[Command]) -> None:
         """Hold the session, on one stream after the other."""
         while True:
+            self.farewell = None
             message = await self._hold(session)
             if self.status != "running":
                 return
@@ -279,7 +281,8 @@ class ClientSession:
         if self.status in ("running", "connecting"):
             self.status = "closed"
             self._reconnection.over(False)
-            self._end(LOST_REASON, f"{message}. {LOST_MESSAGE}" if message else LOST_MESSAGE)
+            self._end_message = message or self.lost("")
+            self._end(LOST_REASON, self._end_message)
             self.on_lost()
             await self._close_channels()
 
@@ -290,7 +293,7 @@ class ClientSession:
         except grpc.aio.AioRpcError as error:
             failure = status.from_rpc_error(error, self.address)
             if self.status == "running":
-                logger.warning("Connection to the scheduler at %s lost: %s", self.address, error.details())
+                logger.info("Connection to the scheduler at %s lost: %s", self.address, error.details())
             # Who was cut off for a limit would only reach it again.
             if isinstance(failure, DagrpcError) and not isinstance(failure, NotReadyError):
                 return f"The scheduler ended the session: {failure}"
@@ -301,7 +304,13 @@ class ClientSession:
         except Exception as error:
             logger.exception("The session with the scheduler at %s failed", self.address)
             return f"The session with the scheduler failed: {error}"
-        return self._farewell
+        if self.farewell is not None and not self.farewell.may_return:
+            return self.lost(f"since it has stopped ({self.farewell.reason})")
+        return ""
+
+    def lost(self, how: str) -> str:
+        """Return the sentence that says that there is no connection any more."""
+        return f"The connection to the scheduler at {self.address} was lost{', ' if how else ''}{how}."
 
     @property
     def lives(self) -> bool:
@@ -387,7 +396,7 @@ class ClientSession:
     # --- receiving -----------------------------------------------------------------------------------------------
 
     def _on_message(self, message: client_session_pb2.UpdateGraphResponse) -> None:
-        finished, payload_of = self.table.finished, _payload if self.families is None else _nothing
+        finished, payload_of = self.table.finished, inline_payload if self.families is None else no_payload
         with lock:
             for event in message.events:
                 kind = event.WhichOneof("event")
@@ -425,7 +434,8 @@ class ClientSession:
             case "topic_event":
                 self.topics.received(event)
             case "goodbye":
-                self._farewell = f"The scheduler has stopped: {event.reason}"
+                self.farewell = client_session_pb2.SchedulerGoodbye()
+                self.farewell.CopyFrom(event)
             case "pong":
                 table.pong(event.token)
                 future = self._pongs.pop(event.token, None)
@@ -437,7 +447,8 @@ class ClientSession:
     def check_open(self) -> None:
         """Raise if the client is closed. May be called from any thread."""
         if self.status in ("closing", "closed"):
-            raise ClosedClientError("The client is closed")
+            why = f": {self._end_message} Make a new one." if self._end_message else ""
+            raise ClosedClientError(f"The client is closed{why}")
 
     def track(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start a task on the loop and keep it until it ends."""
@@ -481,19 +492,3 @@ class ClientSession:
             await self.data.close()
         if self._channel is not None:
             await self._channel.close()
-
-
-def _nothing(finished: client_session_pb2.KeyFinished) -> None:
-    """Leave a result that came with an event alone: it will be fetched in an encoding that the client accepts."""
-
-
-def _payload(finished: client_session_pb2.KeyFinished) -> Any:
-    """Return the encoded result that came with an event: pickle's bytes, another payload, or None."""
-    if not finished.HasField("payload"):
-        return None
-    payload = finished.payload
-    if payload.encoding == "pickle" and not payload.frame_lengths:
-        return payload.data
-    copy = common_pb2.Payload()
-    copy.CopyFrom(payload)
-    return copy

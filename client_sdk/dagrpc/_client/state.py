@@ -94,8 +94,6 @@ class KeyTable:
     def __init__(self) -> None:
         self.states: dict[str, KeyState] = {}
         self.closed = False
-        self.cut_off = False
-        """Whether it was closed since the connection was lost: nobody closed the client."""
         self._end = ("", "")
         """Why, as a reason and in words."""
         self.last_pong = 0
@@ -265,7 +263,6 @@ class KeyTable:
         """Give up all keys, and take no new ones."""
         with lock:
             self.closed, self._end = True, (reason, message)
-            self.cut_off = reason == LOST_REASON
             self.give_up(reason, message)
 
     def give_up(self, reason: str, message: str) -> None:

@@ -240,7 +240,9 @@ class GraphRejected(_message.Message):
     def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SchedulerGoodbye(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "may_return")
     REASON_FIELD_NUMBER: _ClassVar[int]
+    MAY_RETURN_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    may_return: bool
+    def __init__(self, reason: _Optional[str] = ..., may_return: _Optional[bool] = ...) -> None: ...

@@ -300,8 +300,8 @@ class SchedulerService:
         # At once, so that nobody reads half of it.
         partial.replace(path)
 
-    async def close(self, reason: str = "scheduler closes") -> None:
-        """Tell all workers to leave, end all sessions, stop serving."""
+    async def close(self, reason: str = "scheduler closes", may_return: bool = False) -> None:
+        """Tell all workers to leave, end all sessions, stop serving; `may_return` if another one may take its place."""
         if self._closing:
             await self._finished.wait()
             return
@@ -310,7 +310,7 @@ class SchedulerService:
         await self.scheduler_plugins.before_close()
         if self._server is not None:
             await self._server.set_not_serving()
-        self.sessions.last_words(reason)
+        self.sessions.last_words(reason, may_return)
         for address in list(self.sessions.workers):
             self.send(CloseWorker(address, reason))
         sessions = [*(w.session for w in self.sessions.workers.values()), *self.sessions.clients.values()]
@@ -344,6 +344,6 @@ class SchedulerService:
         """Whether it is closing or closed."""
         return self._closing
 
-    def close_soon(self, reason: str) -> None:
+    def close_soon(self, reason: str, may_return: bool = False) -> None:
         """Start closing, from within a handler."""
-        self._close_task = asyncio.get_running_loop().create_task(self.close(reason))
+        self._close_task = asyncio.get_running_loop().create_task(self.close(reason, may_return))

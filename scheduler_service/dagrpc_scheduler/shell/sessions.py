@@ -135,14 +135,14 @@ class Sessions:
         if reason is not None:
             raise type(reason)(str(reason))
 
-    def last_words(self, reason: str) -> None:
-        """Wait for nobody any more who is away, and tell the clients: the scheduler stops."""
+    def last_words(self, reason: str, may_return: bool) -> None:
+        """Wait for nobody any more who is away, and tell the clients: the scheduler stops, perhaps to be restarted."""
         for tenure in [*self.tenures.values(), *(worker.tenure for worker in self.workers.values())]:
             tenure.leaving = reason
             if tenure.away:
                 tenure.end(reason)
         for session in self.clients.values():
-            session.send(client_session_pb2.SchedulerGoodbye(reason=reason))
+            session.send(client_session_pb2.SchedulerGoodbye(reason=reason, may_return=may_return))
 
     def dispatch(self, batch: list[effects.Effect]) -> None:
         """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""
