@@ -13,6 +13,7 @@ from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.shell.ask_workers import Answers, ask_workers
 from dagrpc_scheduler.shell.records import select
+from dagrpc_scheduler.shell.worker_memory import memory_of
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
@@ -117,17 +118,13 @@ class DiagnosticsServicer:
         return self._service.reports.end(request.report_id)
 
     async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.GetMemoryResponse:
-        return pb.GetMemoryResponse(
-            workers=[
-                pb.WorkerMemory(
-                    worker=address,
-                    process=worker.metrics.get("memory", 0.0),
-                    managed=worker.metrics.get("managed_bytes", 0.0),
-                    spilled=worker.metrics.get("spilled_bytes", 0.0),
-                )
-                for address, worker in self._service.sessions.workers.items()
-            ]
-        )
+        response = pb.GetMemoryResponse()
+        for address, worker in self._service.core.state.workers.items():
+            memory = memory_of(self._service, worker)
+            response.workers.add(
+                worker=address, process=memory.process, managed=memory.managed_total, spilled=memory.spilled
+            )
+        return response
 
     async def _flush(self) -> list[str]:
         """Have all that workers have recorded; return the addresses of those that did not answer."""

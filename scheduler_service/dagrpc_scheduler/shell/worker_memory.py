@@ -1,4 +1,4 @@
-"""What the memory of workers is used for, from what they measured last."""
+"""What the memory of workers is used for, from what they hold now and what they measured last."""
 
 from __future__ import annotations
 
@@ -19,27 +19,24 @@ MEASURES = frozenset(
 """The figures that there are of a worker's memory."""
 
 
-def memory_of(service: SchedulerService, worker: WorkerState, *, at_least: bool = False) -> MemoryState:
+def memory_of(service: SchedulerService, worker: WorkerState) -> MemoryState:
     """Return what a worker's memory is used for.
 
-    `at_least` says that its process takes no less than the results that it holds, whatever it measured.
+    What it holds is known as of now, what it measured is up to a second old: its process takes no less than the results
+    in it, and no more is on disk than there is.
     """
     connection = service.sessions.workers.get(worker.address)
     metrics = connection.metrics if connection is not None else {}
-    process, spilled = int(metrics.get("memory", 0)), int(metrics.get("spilled_bytes", 0))
-    if at_least:
-        process = max(process, worker.nbytes - spilled)
+    spilled = min(int(metrics.get("spilled_bytes", 0)), worker.nbytes)
+    process = max(int(metrics.get("memory", 0)), worker.nbytes - spilled)
     old = connection.unmanaged.value if connection is not None else None
     return MemoryState.measured(process, worker.nbytes, spilled, old)
 
 
 def measured(service: SchedulerService, measure: str) -> dict[WorkerState, int]:
-    """Return one figure of all workers' memory.
-
-    What workers hold is known as of now, what they measured is a second old: their processes take as much at least.
-    """
+    """Return one figure of all workers' memory."""
     workers = service.core.state.workers.values()
-    return {worker: getattr(memory_of(service, worker, at_least=True), measure) for worker in workers}
+    return {worker: getattr(memory_of(service, worker), measure) for worker in workers}
 
 
 def checked_measure(measure: str, setting: str) -> str:
