@@ -18,14 +18,15 @@ WAIT = 60.0
 def test_what_a_process_with_several_nannies_has(process_cluster: LocalCluster) -> None:
     def instances() -> Any:
         nannies: Any = Nanny._instances
-        return sorted(nanny.name for nanny in nannies)
+        return [nanny.name for nanny in nannies]
 
     def same(dask_worker: Any) -> bool:
         return dask_worker in Nanny._instances and Nanny.of(dask_worker._service) is dask_worker
 
     with Client(process_cluster) as client:
         names = sorted(worker["name"] for worker in client.scheduler_info()["workers"].values())
-        assert set(map(tuple, client.run(instances, nanny=True).values())) == {tuple(names)}
+        # Those of other clusters of this program are among them.
+        assert all(set(names) <= set(found) for found in client.run(instances, nanny=True).values())
         assert set(client.run(same, nanny=True).values()) == {True}
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dask.config
 
 from dagrpc import config as settings
 from dagrpc._io.credentials import check_address, check_protocol
 from dagrpc._io.embedded import EmbeddedServer, ServiceHome
+from dagrpc._util.addresses import is_wildcard, join_address, local_ip
 from dagrpc._util.child import inherited_sys_path
 from dagrpc._util.dask_config import set_here
 from dagrpc._util.machine import cpu_count, parse_memory_limit
@@ -22,22 +24,16 @@ from dagrpc._util.names import as_given
 from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
 from dagrpc.security import Security
-from dagrpc_worker.nanny import core
 from dagrpc_worker.nanny.members import Members
-from dagrpc_worker.nanny.service import LIVE, NannyOptions, NannyService
+from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.node import Node
 from dagrpc_worker.where import find_scheduler, listen_on
 
-_making = threading.Lock()
+if TYPE_CHECKING:
+    from dagrpc_worker.nanny.service import NannyService
 
-_STATUSES = {
-    core.Status.STARTING: Status.starting,
-    core.Status.RUNNING: Status.running,
-    core.Status.STOPPING: Status.stopping,
-    core.Status.STOPPED: Status.stopped,
-    core.Status.FAILED: Status.failed,
-}
+_making = threading.Lock()
 
 
 class Nanny(Members, Node):
@@ -197,46 +193,58 @@ listen_address, worker_class, protocol
         """What it sees of its worker, or what it is doing itself."""
         if self._own_status is not Status.running or self._service is None:
             return self._own_status
-        return Status.closing if self._service.closed else _STATUSES[self._service.status]
+        return Status.closing if self._service.closed else Status(self._service.status.value)
 
     async def _start_service(self) -> None:
         reserved = await asyncio.to_thread(self._reserve)
+        process = None
         try:
-            options = NannyOptions(
-                worker=self._worker,
-                host=self._host,
-                port=reserved[0].port if reserved[0] else self._ports[0],
-                settings={
-                    "sys_path": inherited_sys_path(),
-                    "config": self._worker_config(),
-                    "log_level": self._log_level,
-                },
-                preload=self._preload[0],
-                preload_argv=self._preload[1],
-                environ={**_unless_set(settings.worker_environ()), **self._env},
+            told = {
+                "sys_path": inherited_sys_path(),
+                "config": self._worker_config(),
+                "log_level": self._log_level,
+            }
+            given = {**_unless_set(settings.worker_environ()), **self._env}
+            environ = {name: str(value) for name, value in given.items()}
+            if not settings.get("nanny.preload", self._preload[0]):
+                # Before anything is imported that takes its time: what the worker needs is what everybody waits for.
+                host = local_ip() if is_wildcard(self._host) else self._host
+                options = {**self._worker, "nanny": join_address(host, reserved.port)}
+                process = WorkerProcess({**told, "options": options}, environ)
+            from dagrpc_worker.nanny.service import NannyOptions, NannyService
+
+            self._service = NannyService(
+                NannyOptions(
+                    worker=self._worker,
+                    host=self._host,
+                    port=reserved.port,
+                    settings=told,
+                    preload=self._preload[0],
+                    preload_argv=self._preload[1],
+                    environ=environ,
+                    security=self.security,
+                ),
+                process,
             )
-            options.security = self.security
-            options.environ = {name: str(value) for name, value in options.environ.items()}
-            self._service = NannyService(options)
             self._service.facade = self
             await self._service.start()
+        except BaseException:
+            if self._service is None and process is not None:
+                process.kill()
+            raise
         finally:
-            if reserved[0] is not None:
-                reserved[0].release()
+            reserved.release()
         await self._wait_joined()
 
-    def _reserve(self) -> tuple[ReservedPort | None, ReservedPort | None]:
-        """Find free ports in the ranges that were given."""
-        own = worker = None
-        first, last = self._ports
-        if first != last:
-            own = ReservedPort(self._host, range(first, last + 1))
+    def _reserve(self) -> ReservedPort:
+        """Find free ports in the ranges that were given, and hold the nanny's own."""
+        own = ReservedPort(self._host, range(self._ports[0], self._ports[1] + 1))
         first, last = self._worker_ports
         if first:
             worker = ReservedPort(self._host, range(first, last + 1))
             self._worker["port"] = worker.port
             worker.release()
-        return own, worker
+        return own
 
     def _worker_config(self) -> dict[str, Any]:
         here = set_here()
@@ -352,6 +360,7 @@ def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in variables.items() if name not in os.environ}
 
 
-for _service in list(LIVE):
+if (_services := sys.modules.get("dagrpc_worker.nanny.service")) is not None:
     # Those that no code has asked for yet: `Nanny._instances` has all of this process.
-    Nanny.of(_service)
+    for _service in list(_services.LIVE):
+        Nanny.of(_service)

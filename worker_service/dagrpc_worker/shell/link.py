@@ -18,7 +18,9 @@ from dagrpc import config
 from dagrpc._io import channels, options, status
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.credentials import Credentials
+from dagrpc._io.reach import is_refused
 from dagrpc._io.session import Session
+from dagrpc._util.addresses import is_loopback
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError, LimitReachedError, NotReadyError
 from dagrpc.v1 import worker_session_pb2
 from dagrpc_worker.shell.translate_out import Report, encode_reports
@@ -28,6 +30,8 @@ logger = logging.getLogger("dagrpc.worker")
 WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_STARTING, _GLANCE = 5.0, 0.01
+"""Seconds that a scheduler on this host may take to start before pauses grow; and between two looks until then."""
 _NOTICE = 0.5
 """Seconds within which it is noticed that the session's stream broke, once calls fail."""
 _LOG_EVERY = 30.0
@@ -144,6 +148,7 @@ class SchedulerLink:
             If the scheduler does not want the worker.
         """
         logger.info("Looking for the scheduler at %s", self.address)
+        await self._await_listening(deadline)
         pause, told = _FIRST_PAUSE, time.monotonic()
         while True:
             try:
@@ -162,6 +167,20 @@ class SchedulerLink:
                 logger.info("Waiting for the scheduler at %s: %s", self.address, failure)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _await_listening(self, deadline: float | None) -> None:
+        """Wait a moment for a scheduler on this host that is started together with the worker.
+
+        It is there as soon as it listens; gRPC would try again after growing pauses.
+        """
+        if not is_loopback(self.address):
+            return
+        until = time.monotonic() + _STARTING
+        while await is_refused(self.address):
+            now = time.monotonic()
+            if now > until or (deadline is not None and now > deadline):
+                return
+            await asyncio.sleep(_GLANCE)
 
     async def _try(self, introduce: Introduction, deadline: float | None) -> worker_session_pb2.WorkerWelcome:
         """Open the session or leave nothing behind."""
