@@ -48,6 +48,8 @@ class Future(TaskRef, Generic[T]):
         Name of the task and of its result.
     client : Client, optional
         The client that holds it; the current one by default.
+    state, inform
+        Accepted for compatibility: a client knows the states of its keys itself.
 
     Examples
     --------
@@ -73,7 +75,9 @@ class Future(TaskRef, Generic[T]):
     __dask_future__ = True
     """By this dask knows it in graphs."""
 
-    def __init__(self, key: Hashable, client: Connection | None = None) -> None:
+    def __init__(
+        self, key: Hashable, client: Connection | None = None, state: object = None, inform: bool = True
+    ) -> None:
         self.key = key
         self._client: Connection | None = None
         self._state: KeyState | None = None

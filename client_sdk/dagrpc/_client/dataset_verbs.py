@@ -87,7 +87,7 @@ class DatasetVerbs(Connection):
         message.publish_datasets.override = override
         for wire, value in entries.items():
             entry = message.publish_datasets.entries.add(name=wire)
-            if futures := encode(value, entry.value):
+            if futures := encode(value, entry.value, client._serializers or ()):
                 yield from known(client, futures)
         answer = yield Request(self._session, message, timeout=_PATIENCE)
         if not answer.done:
@@ -133,7 +133,7 @@ class DatasetVerbs(Connection):
             if default is NO_DEFAULT:
                 raise KeyError(f"Dataset '{name}' not found")
             return default
-        found = dict(zip(different, decode(cast("Client", self), request), strict=True))
+        found = dict(zip(different, decode(cast("Client", self), request, self._session.families), strict=True))
         values = [found[wire] for wire in wires]
         return values if isinstance(name, list) else values[0]
 

@@ -131,16 +131,39 @@ def _msgpack() -> Any:
     return msgpack
 
 
+_TUPLE = 1
+"""The type of msgpack's extensions that stands for tuples: msgpack itself takes them for lists."""
+
+
+def _packed(value: object) -> bytes:
+    packed: bytes = _msgpack().packb(value, use_bin_type=True, strict_types=True, default=_extended)
+    return packed
+
+
+def _extended(value: object) -> Any:
+    if type(value) is tuple:
+        return _msgpack().ExtType(_TUPLE, _packed(list(value)))
+    raise TypeError(type(value))
+
+
+def _unpacked(data: bytes) -> Any:
+    return _msgpack().unpackb(data, raw=False, strict_map_key=False, ext_hook=_from_extension)
+
+
+def _from_extension(code: int, data: bytes) -> Any:
+    return tuple(_unpacked(data)) if code == _TUPLE else _msgpack().ExtType(code, data)
+
+
 def _msgpack_dumps(value: object) -> tuple[Header, list[Any]]:
-    msgpack = _msgpack()
+    _msgpack()
     try:
-        return {}, [msgpack.packb(value, use_bin_type=True, strict_types=False)]
+        return {}, [_packed(value)]
     except Exception:
         raise NotImplementedError(type(value)) from None
 
 
 def _msgpack_loads(header: Header, frames: list[Any]) -> Any:
-    return _msgpack().unpackb(b"".join(frames), use_list=False, raw=False, strict_map_key=False)
+    return _unpacked(b"".join(frames))
 
 
 def _error_loads(header: Header, frames: list[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.coordinating import Request
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
     from dagrpc.client import Client
 
 
-def encode(value: Any, target: pb.CoordinatedValue) -> list[Future[Any]]:
+def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()) -> list[Future[Any]]:
     """Write a value into its message. Return the futures in it; see `known`.
+
+    Parameters
+    ----------
+    families : sequence of str
+        Families of encodings that are allowed, best first. Empty: any.
 
     Raises
     ------
@@ -29,7 +35,7 @@ def encode(value: Any, target: pb.CoordinatedValue) -> list[Future[Any]]:
         target.future = value.bound_state().wire
         return [value]
     with pickled_futures.noted() as futures:
-        target.data.CopyFrom(payloads.to_payload(value))
+        target.data.CopyFrom(payloads.to_payload(value, families))
     if futures:
         target.keys.extend(sorted({future.bound_state().wire for future in futures}))
     return futures
@@ -42,8 +48,14 @@ def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
             yield OnLoop(other._loop, other._session.ping())
 
 
-def decode(client: Client, request: Request) -> list[Any]:
-    """Return the values of an answer."""
+def decode(client: Client, request: Request, families: Sequence[str] | None = None) -> list[Any]:
+    """Return the values of an answer.
+
+    Raises
+    ------
+    TypeError
+        If the family of one is none of `families`; by default all are accepted.
+    """
     assert request.answer is not None
     states = iter(request.states)
     values: list[Any] = []
@@ -54,9 +66,9 @@ def decode(client: Client, request: Request) -> list[Any]:
             # Held until the futures among the data hold them.
             held = [next(states) for _ in value.keys]
             with client.as_current():
-                values.append(payloads.from_payload(value.data))
+                values.append(payloads.from_payload(value.data, families))
             for state in held:
                 client._session.send(state)
         else:
-            values.append(payloads.from_payload(value.data))
+            values.append(payloads.from_payload(value.data, families))
     return values
