@@ -18,7 +18,7 @@ from dagrpc._client.gather import inline_value, raise_unless_finished
 from dagrpc._client.state import CANCELLED, DONE, ERROR, LOST, KeyState
 from dagrpc._client.waiting import Away, Countdown, Deadline, Operation, run_awaiting, run_blocking
 from dagrpc._codec import payload as payloads
-from dagrpc._codec import tasks as task_codec
+from dagrpc._codec import references
 from dagrpc._codec.failures import type_name
 from dagrpc._io.loop import get_loop
 from dagrpc._io.transfer_reader import ReceivedValue
@@ -348,7 +348,7 @@ class Actor(TaskRef):
         return sorted(name for name in names if not name.startswith("_") or name.endswith("__"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        reference = task_codec.reference(self._wire)
+        reference = references.reference(self._wire)
         if reference is not None:
             return reference
         if self._future is None and running.current.get() is not None:

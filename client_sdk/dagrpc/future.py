@@ -13,8 +13,7 @@ from dask._task_spec import TaskRef
 
 from dagrpc._client import current, html
 from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
-from dagrpc._codec import pickled_futures
-from dagrpc._codec import tasks as task_codec
+from dagrpc._codec import pickled_futures, references
 from dagrpc._util import running
 from dagrpc._util.raising import at_surface
 
@@ -370,7 +369,7 @@ class Future(TaskRef, Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._state is not None:
-            reference = task_codec.reference(self._state.wire)
+            reference = references.reference(self._state.wire)
             if reference is not None:
                 return reference
             pickled_futures.note(self)

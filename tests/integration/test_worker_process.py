@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dagrpc import config
-from dagrpc._codec.tasks import DependencyRef
+from dagrpc._codec.references import DependencyRef
 from dagrpc._util.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
 from dagrpc_worker.exits import ExitCode

@@ -14,7 +14,7 @@ import pytest
 
 from dagrpc import config
 from dagrpc._codec import payload
-from dagrpc._codec.tasks import DependencyRef
+from dagrpc._codec.references import DependencyRef
 from dagrpc._io import transfer
 from dagrpc._io.channels import ServiceClient
 from dagrpc._io.server import Server

@@ -1,61 +1,23 @@
-"""Arguments of calls: futures in them become references, and what cannot be pickled is told by name."""
+"""Arguments of calls as bytes: what cannot be pickled is told by name, what is too large is refused or warned of."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from dask.utils import format_bytes, is_namedtuple_instance
+from dask.utils import format_bytes
 
 from dagrpc import config
-from dagrpc._client.tokens import PLAIN
 from dagrpc._codec import pickle5
-from dagrpc._codec.tasks import DependencyRef, encode_call
-from dagrpc.actor import Actor, future_of
-from dagrpc.future import Future
-
-
-def replace_futures(value: Any, found: dict[str, Future[Any]]) -> Any:
-    """Return a value with references in place of the futures in it.
-
-    Looks into lists, tuples, sets and dicts, and returns them as they are if there is none.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-    found : dict
-        Gets the futures by their keys as on the wire.
-    """
-    kind = type(value)
-    if kind in PLAIN:
-        return value
-    if isinstance(value, (Future, Actor)):
-        future = value if isinstance(value, Future) else future_of(value)
-        wire = future.bound_state().wire
-        found[wire] = future
-        return DependencyRef(wire)
-    if kind is list or kind is tuple or kind is set or kind is frozenset:
-        items = [replace_futures(item, found) for item in value]
-        if any(new is not old for new, old in zip(items, value, strict=True)):
-            return kind(items)
-    elif kind is dict:
-        items = [(name, replace_futures(item, found)) for name, item in value.items()]
-        if any(new is not value[name] for name, new in items):
-            return dict(items)
-    elif is_namedtuple_instance(value):
-        items = [replace_futures(item, found) for item in value]
-        if any(new is not old for new, old in zip(items, value, strict=True)):
-            return kind(*items)
-    return value
+from dagrpc._codec.functions import PickledFunction, encode_call
 
 
 def encode_arguments(
-    name: Hashable, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> bytes:
-    """Return the run spec of a call.
+    name: Hashable, function: PickledFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[bytes, bool]:
+    """Return the run spec of a call, and whether its function is to be the task's first shared value.
 
     Raises
     ------
@@ -63,12 +25,12 @@ def encode_arguments(
         If an argument cannot be pickled; names the task and the argument.
     """
     try:
-        run_spec = encode_call(args, kwargs)
+        run_spec, apart = encode_call(function, args, kwargs)
     except Exception as error:
         culprit = _culprit(args, kwargs)
         raise TypeError(f"Could not pickle {culprit} of task {name!r}: {type(error).__name__}: {error}") from error
     check_size(len(run_spec), f"task {name!r}")
-    return run_spec
+    return run_spec, apart
 
 
 def _culprit(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ class Call:
         self,
         wire: str,
         run_spec: bytes,
-        digest: Digest,
+        digest: Digest | None,
         dependencies: Sequence[str],
         options: graph_pb2.TaskOptions | None,
         fifo_timeout: float,
@@ -42,6 +42,7 @@ class Call:
         self.wire = wire
         self.run_spec = run_spec
         self.digest = digest
+        """That of its function; None if that is in the run spec."""
         self.dependencies = dependencies
         self.options = options
         self.fifo_timeout = fifo_timeout
@@ -219,10 +220,13 @@ class _Batch:
             part.submitter = self._call_submitter = call.submitter
             part.code.extend(call.code)
             self._digests, self._options = {}, {}
-        position = self._digests.get(call.digest)
-        if position is None:
-            position = self._digests[call.digest] = len(self._digests)
-            part.shared.add(digest=call.digest)
+        positions: tuple[int, ...] = ()
+        if call.digest is not None:
+            position = self._digests.get(call.digest)
+            if position is None:
+                position = self._digests[call.digest] = len(self._digests)
+                part.shared.add(digest=call.digest)
+            positions = (position,)
         options = 0
         if call.options is not None:
             options = self._options.get(id(call.options), 0)
@@ -233,7 +237,7 @@ class _Batch:
             key=call.wire,
             dependencies=call.dependencies,
             run_spec=call.run_spec,
-            shared=(position,),
+            shared=positions,
             options=options,
             wanted=True,
         )

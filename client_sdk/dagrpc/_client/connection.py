@@ -27,8 +27,8 @@ from dagrpc._client.options import Duration
 from dagrpc._client.scheduler_calls import SchedulerCalls
 from dagrpc._client.security import security_of
 from dagrpc._client.session import ClientSession
+from dagrpc._client.shared import SharedValues
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
-from dagrpc._client.submit import SharedValues
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
 from dagrpc._client.waiting import Away, Closing, Deadline, OnLoop, Operation, run_awaiting, run_blocking

@@ -3,104 +3,28 @@
 from __future__ import annotations
 
 import queue
-import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from types import BuiltinFunctionType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dagrpc._client.arguments import check_size, encode_arguments, excess, replace_futures, warn_if_large
-from dagrpc._client.commands import PART_TASKS, Call, Digest, Hold, LetGo, Part
+from dagrpc._client.arguments import encode_arguments, excess, warn_if_large
+from dagrpc._client.commands import PART_TASKS, Call, Part
 from dagrpc._client.options import fifo_seconds, submission_options
+from dagrpc._client.replacing import replace_futures
 from dagrpc._client.state import CANCELLED, KeyState, lock
 from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
-from dagrpc._codec.tasks import FunctionCache
 from dagrpc._graph.lower import checked_key
 from dagrpc._util.keys import encode_key
 from dagrpc.future import Future
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
-    from dagrpc._client.session import ClientSession
     from dagrpc.v1 import graph_pb2
 
-# What cannot change between two calls; other callables are pickled anew each time.
 _LOOK_AT = 100_000
 """Smaller tasks are not looked at."""
-_STABLE = frozenset((FunctionType, BuiltinFunctionType, type))
-
-
-class SharedValues:
-    """The shared values that the client has the scheduler hold, counted: functions of calls, parts of graphs."""
-
-    def __init__(self, session: ClientSession) -> None:
-        self.lock = threading.RLock()
-        """Held from asking for a digest until what refers to it is queued."""
-        self._session = session
-        self._held: Counter[Digest] = Counter()
-        self._functions = FunctionCache()
-        self._names: dict[Digest, str] = {}
-        session.on_renewal = self.renew
-
-    def renew(self, action: Callable[[], None]) -> None:
-        """Begin anew with a scheduler that holds nothing, while nobody refers to anything; and do something else."""
-        with self.lock:
-            self._held.clear()
-            self._functions = FunctionCache()
-            self._names.clear()
-            action()
-
-    def hold(self, digest: Digest, data: bytes) -> None:
-        """Have the scheduler hold a value."""
-        with self.lock:
-            self._held[digest] += 1
-            if self._held[digest] == 1:
-                self._session.send(Hold(digest, data))
-
-    def let_go(self, digests: Iterable[Digest]) -> None:
-        """Undo `hold`."""
-        with self.lock:
-            gone = []
-            for digest in digests:
-                if digest not in self._held:
-                    continue
-                self._held[digest] -= 1
-                if not self._held[digest]:
-                    del self._held[digest]
-                    gone.append(digest)
-            if gone:
-                self._session.send(LetGo(gone))
-
-    def function(self, function: Callable[..., Any]) -> tuple[Digest, str]:
-        """Return digest and name of a function, which the scheduler holds from now on. Wants the lock to be held.
-
-        Raises
-        ------
-        TypeError
-            If it cannot be pickled.
-        """
-        digest = self._functions.get(function) if type(function) in _STABLE else None
-        if digest is None:
-            try:
-                digest, data, evicted = self._functions.add(function)
-            except Exception as error:
-                raise TypeError(
-                    f"Could not pickle the function {function_name(function)!r}, "
-                    f"a {type(function).__module__}.{type(function).__qualname__}: {type(error).__name__}: {error}"
-                ) from error
-            if data is not None:
-                check_size(len(data), f"the function {function_name(function)!r}")
-                warn_if_large(len(data), f"the function {function_name(function)!r} with what it refers to")
-                self._names[digest] = function_name(function)
-                self.hold(digest, data)
-            if evicted:
-                self.let_go(evicted)
-                for old in evicted:
-                    self._names.pop(old, None)
-        return digest, self._names[digest]
 
 
 def submit(
@@ -134,10 +58,10 @@ def submit(
     if dependencies:
         adopt(client, (dependencies,))
     shared = client._shared
+    pickled = shared.pickled(function)
     if key is None:
-        with shared.lock:
-            digest, name = shared.function(function)
-        key = f"{name}-{call_token(digest, args, kwargs)}" if pure else unique_key(name)
+        name = function_name(function)
+        key = f"{name}-{call_token(pickled.digest, args, kwargs)}" if pure else unique_key(name)
         wire = encode_key(key)
         known = client._table.acquire(wire)
         if known is not None:
@@ -148,12 +72,11 @@ def submit(
     if allow_other_workers and not given.get("workers"):
         raise ValueError("Only use allow_other_workers= if using workers=")
     options = submission_options(given)
-    run_spec = encode_arguments(key, function, args, kwargs)
+    run_spec, apart = encode_arguments(key, pickled, args, kwargs)
     if len(run_spec) > _LOOK_AT:
         warn_if_large(len(run_spec), f"task {key!r}")
     with shared.lock:
-        # Again, for it may have left the cache meanwhile.
-        digest, _ = shared.function(function)
+        digest = shared.hold_function(pickled) if apart else None
         state, is_new = client._table.create(key, wire)
         future = Future._of(state, client)
         if is_new and not _cancelled_with(client, state, dependencies):
@@ -210,6 +133,10 @@ def check_iterables(iterables: Sequence[Any]) -> None:
             raise TypeError(f"Cannot map over {iterable!r}, a {type(iterable).__name__}")
 
 
+_Encoded: TypeAlias = tuple[Hashable, str, dict[str, Future[Any]], bytes, bool]
+"""A call: its key as users see it and as on the wire, dependencies, run spec, whether its function is not in that."""
+
+
 class Mapper:
     """One `map`: the same function for each of several arguments; one graph, sent while it is being made.
 
@@ -250,7 +177,9 @@ class Mapper:
         if kwargs and not self._common:
             # Sent once with the function rather than with each call.
             function, self._kwargs = partial(function, **kwargs), {}
-        self._function = function
+        # What it is at this moment, whatever happens to it while the calls are being submitted.
+        self._function = client._shared.pickled(function)
+        self._name = function_name(function)
         self._keys = iter(key) if key is not None and not isinstance(key, str) else None
         self._prefix = key if isinstance(key, str) else None
         self._pure = pure
@@ -269,14 +198,12 @@ class Mapper:
             following = list(islice(arguments, size))
             self._submit(chunk, last=not following)
             chunk = following
-        warn_if_large(self._excess, f"the tasks of a map of {function_name(self._function)!r}")
+        warn_if_large(self._excess, f"the tasks of a map of {self._name!r}")
 
     def _submit(self, chunk: Sequence[tuple[Any, ...]], last: bool) -> None:
-        shared, kwargs, keys = self._client._shared, self._kwargs, self._keys
-        with shared.lock:
-            digest, name = shared.function(self._function)
-        prefix = self._prefix or name
-        encoded: list[tuple[Hashable, str, dict[str, Future[Any]], bytes]] = []
+        function, kwargs, keys = self._function, self._kwargs, self._keys
+        prefix = self._prefix or self._name
+        encoded: list[_Encoded] = []
         for args in chunk:
             dependencies = self._common
             values: Sequence[Any] = args
@@ -289,31 +216,29 @@ class Mapper:
                 key = next(keys)
                 checked_key(key)
             elif self._pure:
-                key = f"{prefix}-{call_token(digest, values, kwargs)}"
+                key = f"{prefix}-{call_token(function.digest, values, kwargs)}"
             else:
                 key = f"{prefix}{self._unique}-{self._count + len(encoded)}"
-            encoded.append((key, encode_key(key), dependencies, encode_arguments(key, self._function, values, kwargs)))
-        adopt(self._client, (dependencies for _, _, dependencies, _ in encoded if dependencies))
+            encoded.append((key, encode_key(key), dependencies, *encode_arguments(key, function, values, kwargs)))
+        adopt(self._client, (dependencies for _, _, dependencies, _, _ in encoded if dependencies))
         self._queue(encoded, last)
 
-    def _queue(self, encoded: Sequence[tuple[Hashable, str, dict[str, Future[Any]], bytes]], last: bool) -> None:
+    def _queue(self, encoded: Sequence[_Encoded], last: bool) -> None:
         client, shared = self._client, self._client._shared
         part = Part(self._graph_id, self._fifo_timeout, last)
         if self._options is not None:
             part.options.append(self._options)
-        position, options, first = (0,), len(part.options), len(self.futures)
+        options, first = len(part.options), len(self.futures)
         with shared.lock:
-            digest, _ = shared.function(self._function)
-            part.shared.append((digest, b""))
+            part.shared.append((shared.hold_function(self._function), b""))
             create = client._table.create
             with lock:
-                for order, (key, wire, dependencies, run_spec) in enumerate(encoded, first):
+                for order, (key, wire, dependencies, run_spec, apart) in enumerate(encoded, first):
                     state, is_new = create(key, wire)
                     self.futures.append(Future._of(state, client))
                     if is_new and not (dependencies and _cancelled_with(client, state, dependencies)):
-                        part.add(
-                            (wire, list(dependencies) if dependencies else (), run_spec, position, options, order, True)
-                        )
+                        others, position = list(dependencies) if dependencies else (), (0,) if apart else ()
+                        part.add((wire, others, run_spec, position, options, order, True))
             self._count += len(encoded)
             self._excess += sum(excess(entry[3]) for entry in encoded)
             if part.tasks or last:
@@ -361,4 +286,4 @@ def map_calls(
     return mapper.futures
 
 
-__all__ = ["SharedValues", "map_calls", "submit"]
+__all__ = ["map_calls", "submit"]

@@ -11,7 +11,7 @@ from dask.tokenize import tokenize
 from dask.utils import funcname
 
 from dagrpc._codec import pickle5
-from dagrpc._codec.tasks import DependencyRef, digest_of
+from dagrpc._codec.references import DependencyRef, digest_of
 
 # Values of exactly these types have a repr that says all there is, and that no other value has.
 PLAIN = frozenset((int, float, str, bytes, bool, type(None)))

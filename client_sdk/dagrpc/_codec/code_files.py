@@ -67,9 +67,9 @@ class Places:
         return b"".join((_HEAD, len(told).to_bytes(4, "little"), told, _TAIL, data))
 
 
-def content(data: bytes) -> bytes | memoryview:
+def content(data: bytes | memoryview) -> bytes | memoryview:
     """Return what a pickle is without the places before it."""
-    if not data.startswith(_HEAD):
+    if data[: len(_HEAD)] != _HEAD:
         return data
     begin = len(_HEAD) + 4
     length = int.from_bytes(data[len(_HEAD) : begin], "little")

@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 import cloudpickle
 
 from dagrpc._codec.arrays import compact
+from dagrpc._codec.cached_functions import CachedFunction, reduce_cached
 from dagrpc._codec.code_files import Places
+from dagrpc._codec.importing import importable
 from dagrpc._util.buffers import Buffer
 
 _SMALL_BUFFER = 2048
@@ -25,6 +27,8 @@ _PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 """Whose pickles name no module."""
 
 Keep: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+Refer: TypeAlias = Callable[[Any], Any]
+"""Returns what stands for an object in a pickle, None if it is pickled itself."""
 
 reduce_registered: Callable[[Any], Any] | None = None
 """Returns how to pickle an object of a registered type, NotImplemented for another. None: no type is registered."""
@@ -59,6 +63,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is CodeType:
             return self.places.reduce(obj, self.dispatch_table[CodeType])
+        if type(obj) is CachedFunction and not importable(obj):
+            return reduce_cached(obj)
         # Here, not above: it imports dask, which a scheduler does without.
         from dagrpc._codec.registry import reduce_known
 
@@ -93,6 +99,66 @@ def by_value(value: object, keep: Keep | None = None) -> bytes:
     pickler = ByValuePickler(buffer, 5, keep)
     pickler.dump(value)
     return pickler.places.before(buffer.getvalue())
+
+
+class Pickled:
+    """A pickle in one piece.
+
+    Parameters
+    ----------
+    pickler : pickle.Pickler
+        Has pickled it.
+    data : bytes
+        The pickle.
+    by_value : bool
+        Whether functions and classes in it travel by value.
+    """
+
+    __slots__ = ("_pickler", "by_value", "data")
+
+    def __init__(self, pickler: pickle.Pickler, data: bytes, by_value: bool) -> None:
+        self._pickler = pickler
+        self.data = data
+        self.by_value = by_value
+
+    def memo(self) -> dict[int, tuple[int, Any]]:
+        """Return the objects that are in it, but for constants, by their ids, each with its place."""
+        objects: dict[int, tuple[int, Any]] = self._pickler.memo.copy()
+        return objects
+
+
+def dumps_noting(value: object, refer: Refer | None = None) -> Pickled:
+    """Return a pickle in one piece that knows what is in it.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    refer : callable, optional
+        Asked for each object what is to stand for it: `pickle.Pickler.persistent_id`.
+
+    Raises
+    ------
+    Exception
+        Whatever the value's own pickling raises.
+    """
+    buffer = io.BytesIO()
+    try:
+        pickler = pickle.Pickler(buffer, 5) if reduce_registered is None else _Pickler(buffer, 5)
+        if refer is not None:
+            pickler.persistent_id = refer  # type: ignore[method-assign]
+        pickler.dump(value)
+        data = buffer.getvalue()
+        if not names_local_module(data):
+            return Pickled(pickler, data, False)
+    except Exception:  # cloudpickle's error is the one that tells
+        pass
+    buffer = io.BytesIO()
+    by_value = ByValuePickler(buffer, 5, None)
+    if refer is not None:
+        by_value.persistent_id = refer
+    by_value.dump(value)
+    return Pickled(by_value, by_value.places.before(buffer.getvalue()), True)
 
 
 def dumps(value: Any) -> list[Buffer]:
@@ -131,15 +197,19 @@ def dumps(value: Any) -> list[Buffer]:
     return [data, *buffers]
 
 
-def dumps_inband(value: object) -> bytes:
-    """Return a pickle in one piece."""
+def by_reference_only(value: object) -> bytes | None:
+    """Return a pickle in which all functions and classes are names, None if there is none."""
     try:
         data = by_reference(value)
-        if not names_local_module(data):
-            return data
     except Exception:  # cloudpickle's error is the one that tells
-        pass
-    return by_value(value)
+        return None
+    return None if names_local_module(data) else data
+
+
+def dumps_inband(value: object) -> bytes:
+    """Return a pickle in one piece."""
+    data = by_reference_only(value)
+    return by_value(value) if data is None else data
 
 
 def loads(frames: Sequence[Buffer]) -> Any:

@@ -13,7 +13,8 @@ from typing import Any, cast
 from dask._task_spec import Alias, resolve_aliases
 from dask.order import order as dask_order
 
-from dagrpc._codec.tasks import Digest, GraphEncoder
+from dagrpc._codec.graphs import GraphEncoder
+from dagrpc._codec.references import Digest
 from dagrpc._graph.materialize import Nodes, materialize
 from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import GraphError

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrpc._client.arguments import encode_arguments, replace_futures, warn_if_large
+from dagrpc._client.arguments import encode_arguments, warn_if_large
 from dagrpc._client.options import explicit_options, fifo_seconds, submission_options, task_options, worker_names
+from dagrpc._client.replacing import replace_futures
 from dagrpc._client.tokens import call_token, data_key, function_name, unique_key
-from dagrpc._codec.tasks import DependencyRef
+from dagrpc._codec.functions import PickledFunction
+from dagrpc._codec.references import DependencyRef
 from dagrpc.future import Future, find_type
 
 PLAIN = st.recursive(
@@ -174,16 +176,18 @@ def test_futures_are_found_and_the_rest_is_left_alone():
     assert found == {"k": future}
     assert isinstance(replaced["a"][0], DependencyRef)
     assert replaced["a"][0].key == "k"
-    assert type(replaced["b"]) is Point
+    point = replaced["b"]
+    assert (point.cls, point.args[1]) == (Point, 2)
+    assert isinstance(point.args[0], DependencyRef)
     assert replaced["c"] == (3,)
 
 
 def test_the_culprit_is_named():
     unpicklable = (x for x in "ab")
     with pytest.raises(TypeError, match=r"argument 1, a builtins\.generator, of task 'key'"):
-        encode_arguments("key", print, (1, unpicklable), {})
+        encode_arguments("key", PickledFunction(print), (1, unpicklable), {})
     with pytest.raises(TypeError, match="argument 'end'"):
-        encode_arguments("key", print, (1,), {"end": unpicklable})
+        encode_arguments("key", PickledFunction(print), (1,), {"end": unpicklable})
 
 
 def test_warnings_point_at_the_user():

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dagrpc._codec import code_files, pickle5
-from dagrpc._codec.tasks import digest_of
+from dagrpc._codec.references import digest_of
 
 SOURCE = """
 def divide(x):

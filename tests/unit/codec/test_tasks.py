@@ -12,15 +12,11 @@ import numpy as np
 import pytest
 from dask._task_spec import Alias, DataNode, List, Task, TaskRef, convert_legacy_graph
 
-from dagrpc._codec.tasks import (
-    DependencyRef,
-    FunctionCache,
-    GraphEncoder,
-    SharedStore,
-    digest_of,
-    encode_call,
-    load_task,
-)
+from dagrpc._codec.functions import FunctionCache, PickledFunction, encode_call
+from dagrpc._codec.graphs import GraphEncoder
+from dagrpc._codec.references import DependencyRef, digest_of
+from dagrpc._codec.shared_store import SharedStore
+from dagrpc._codec.tasks import load_task
 
 
 def add(x: int, y: int = 1) -> int:
@@ -29,10 +25,10 @@ def add(x: int, y: int = 1) -> int:
 
 def run_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: dict[str, Any]) -> Any:
     store = SharedStore()
-    digest, data, _ = FunctionCache().add(function)
-    assert data is not None
-    store.put(digest, data)
-    loaded, loaded_args, loaded_kwargs = load_task(encode_call(args, kwargs), [digest], store, results)
+    pickled = FunctionCache().pickled(function)
+    store.put(pickled.digest, pickled.data)
+    run_spec, _ = encode_call(pickled, args, kwargs)
+    loaded, loaded_args, loaded_kwargs = load_task(run_spec, [pickled.digest], store, results)
     return loaded(*loaded_args, **loaded_kwargs)
 
 
@@ -51,24 +47,20 @@ def test_dependencies_are_filled_in_at_any_depth() -> None:
     assert run_call(lambda x: x, args, {}, {"a": 5}) == [5, {"deep": (5, 1)}]
 
 
-def test_functions_are_encoded_once() -> None:
-    cache = FunctionCache(limit=2)
-    assert cache.get(add) is None
-    digest, data, evicted = cache.add(add)
-    assert cache.get(add) == digest
-    assert digest == digest_of(data or b"")
-    assert evicted == []
+def test_functions_are_pickled_once() -> None:
+    cache = FunctionCache()
+    first = cache.pickled(add)
+    assert cache.pickled(add) is first
+    assert first.digest == digest_of(first.data)
 
 
 def test_least_recently_used_function_is_evicted() -> None:
     cache = FunctionCache(limit=2)
-    first, _, _ = cache.add(add)
-    cache.add(operator.mul)
-    cache.get(add)
-    _, _, evicted = cache.add(operator.sub)
-    assert first not in evicted
-    assert cache.get(operator.mul) is None
-    assert len(evicted) == 1
+    first, second = cache.pickled(add), cache.pickled(operator.mul)
+    cache.pickled(add)
+    cache.pickled(operator.sub)
+    assert cache.pickled(add) is first
+    assert cache.pickled(operator.mul) is not second
 
 
 def run_node(node: Any, results: dict[Any, Any]) -> Any:
@@ -151,6 +143,6 @@ def test_unpicklable_argument_raises() -> None:
     import threading
 
     with pytest.raises(TypeError, match="lock"):
-        encode_call((threading.Lock(),), {})
+        encode_call(PickledFunction(add), (threading.Lock(),), {})
     with pytest.raises(TypeError, match="lock"):
         GraphEncoder().encode(Task("k", add, threading.Lock()), None)

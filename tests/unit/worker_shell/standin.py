@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from dagrpc._codec import payload, tasks
+from dagrpc._codec import payload
+from dagrpc._codec.functions import PickledFunction, encode_call
 from dagrpc._io.server import Server, read_all
 from dagrpc._io.session import Session
 from dagrpc.exceptions import DuplicateWorkerError
@@ -63,20 +64,21 @@ class JoinedWorker:
         dependencies: Mapping[str, tuple[int, Iterable[str]]] | None = None,
         **options: Any,
     ) -> int:
-        """Have a function called. Arguments that are `tasks.DependencyRef`s stand for results; returns the run id."""
-        cache = tasks.FunctionCache()
-        digest, data, _ = cache.add(function)
+        """Have a function called. Arguments that are `DependencyRef`s stand for results; returns the run id."""
+        pickled = PickledFunction(function)
         addresses: list[str] = []
         used = []
         for name, (nbytes, holders) in (dependencies or {}).items():
             positions = range(len(addresses), len(addresses) + len(list(holders)))
             addresses.extend(holders)
             used.append(worker_session_pb2.Dependency(key=name, nbytes=nbytes, holders=positions))
-        work = {"run_spec": tasks.encode_call(args, {}), "shared": [0], **options}
+        work = {"run_spec": encode_call(pickled, args, {})[0], "shared": [0], **options}
         compute = self._compute(key, dependencies=used, **work)
         self.send(
             worker_session_pb2.ComputeResponse(
-                shared=[{"digest": digest, "data": data}], addresses=addresses, commands=[Command(compute=compute)]
+                shared=[{"digest": pickled.digest, "data": pickled.data}],
+                addresses=addresses,
+                commands=[Command(compute=compute)],
             )
         )
         return compute.run_id

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc._codec import tasks
+from dagrpc._codec.functions import PickledFunction, encode_call
 from dagrpc.exceptions import TaskInterrupted, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
@@ -201,10 +201,10 @@ def test_no_exception_goes_astray(bench: Bench, hurried_interpreter: None) -> No
     """Thousands of tasks that are told to stop at about the time at which they end: each ends once, in one of two ways,
     and no other task, nor the thread between two, gets anything."""
     count = 5_000
-    digest, data, _ = tasks.FunctionCache().add(_short)
-    assert data is not None
-    bench.shared.put(digest, data)
-    spec = tasks.encode_call((), {})
+    pickled = PickledFunction(_short)
+    digest = pickled.digest
+    bench.shared.put(digest, pickled.data)
+    spec, _ = encode_call(pickled, (), {})
     stop = threading.Event()
     told = [0]
 

@@ -15,8 +15,12 @@ import pytest
 from dask._task_spec import Task, TaskRef
 
 from dagrpc import config
-from dagrpc._codec import payload, tasks
+from dagrpc._codec import payload
 from dagrpc._codec.failures import decode_failure
+from dagrpc._codec.functions import PickledFunction, encode_call
+from dagrpc._codec.graphs import GraphEncoder
+from dagrpc._codec.references import DependencyRef
+from dagrpc._codec.shared_store import SharedStore
 from dagrpc.exceptions import Reschedule
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
@@ -28,12 +32,28 @@ from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf,
 WAIT = 10.0
 
 
+class OpenStore(SharedStore):
+    """Has values that tasks get as they are, for tests that look into their own process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uncopied: dict[bytes, Any] = {}
+
+    def load(self, digest: bytes, refers: bool = False) -> Any:
+        return self.uncopied[digest] if digest in self.uncopied else super().load(digest, refers)
+
+
+def call_of(*args: Any) -> bytes:
+    """Return the run spec of a call of a shared function."""
+    return encode_call(PickledFunction(len), args, {})[0]
+
+
 class Bench:
     """A runner without a worker around it."""
 
     def __init__(self, nthreads: int = 1, executors: dict[str, int] | None = None) -> None:
         self.store = DataStore()
-        self.shared = tasks.SharedStore()
+        self.shared = OpenStore()
         self.events: Queue[Any] = Queue()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -55,10 +75,9 @@ class Bench:
 
     def call(self, key: str, function: Callable[..., Any], *args: Any, **options: Any) -> int:
         """Queue a call and return its run id."""
-        digest, data, _ = tasks.FunctionCache().add(function)
-        assert data is not None
-        self.shared.put(digest, data)
-        return self.submit(key, PythonTask(tasks.encode_call(args, {}), [digest]), **options)
+        pickled = PickledFunction(function)
+        self.shared.put(pickled.digest, pickled.data)
+        return self.submit(key, PythonTask(encode_call(pickled, args, {})[0], [pickled.digest]), **options)
 
     def submit(self, key: str, work: Work, **options: Any) -> int:
         run_id = next(self.run_ids)
@@ -113,7 +132,7 @@ def test_a_result_that_cannot_be_pickled_stays_usable(bench: Bench) -> None:
     event = bench.outcome(lambda: (i for i in range(3)))
     assert isinstance(event, events.ExecuteSucceeded)
     assert event.payload is None
-    bench.call("y", list, tasks.DependencyRef("x"), dependencies=["x"])
+    bench.call("y", list, DependencyRef("x"), dependencies=["x"])
     assert payload.decode(*bench.next().payload) == [0, 1, 2]
 
 
@@ -189,14 +208,14 @@ def test_what_cannot_be_unpickled_is_told_as_such(bench: Bench) -> None:
 
 
 def test_a_missing_dependency_fails_the_task(bench: Bench) -> None:
-    bench.call("x", abs, tasks.DependencyRef("gone"), dependencies=["gone"])
+    bench.call("x", abs, DependencyRef("gone"), dependencies=["gone"])
     told = raised(bench.next())
     assert KeyError in (type(told), type(told.__cause__))
 
 
 def test_an_error_nested_in_a_dask_task_is_the_users(bench: Bench) -> None:
     node = Task("x", abs, Task(None, raise_, ValueError("deep down")))
-    run_spec, used = tasks.GraphEncoder().encode(node, None)
+    run_spec, used = GraphEncoder().encode(node, None)
     bench.submit("x", PythonTask(run_spec, used))
     event = bench.next()
     assert event.failure.kind == failure_pb2.FAILURE_KIND_APPLICATION
@@ -207,7 +226,7 @@ def test_an_error_nested_in_a_dask_task_is_the_users(bench: Bench) -> None:
 def test_dask_tasks_see_their_dependencies_under_their_own_keys(bench: Bench) -> None:
     bench.store.put("('a', 0)", 40, 1)
     node = Task("x", lambda a, b: a + b, TaskRef(("a", 0)), b=Task(None, int, "2"))
-    encoder = tasks.GraphEncoder()
+    encoder = GraphEncoder()
     run_spec, used = encoder.encode(node, (("a", 0),))
     for digest, data in encoder.shared.items():
         bench.shared.put(digest, data)
@@ -226,8 +245,8 @@ def test_a_coroutine_function_runs_on_the_loop_and_leaves_the_thread_free(bench:
 
     # By reference: the test looks into its own process.
     digest = b"d" * 16
-    bench.shared._loaded[digest] = wait
-    bench.submit("slow", PythonTask(tasks.encode_call((), {}), [digest]))
+    bench.shared.uncopied[digest] = wait
+    bench.submit("slow", PythonTask(call_of(), [digest]))
     bench.call("quick", len, ())
     assert bench.next().key == "quick"
     assert list(bench.runner.executing()) == ["slow"]
@@ -246,18 +265,18 @@ def test_a_coroutine_that_fails_does_not_end_the_loop(bench: Bench, error: BaseE
     assert bench.thread.is_alive()
 
 
-class FreedMeanwhile(tasks.SharedStore):
+class FreedMeanwhile(OpenStore):
     """Its values are freed, after the tasks that use them were withdrawn, while one of these is being loaded."""
 
     bench: Bench
 
-    def load(self, digest: bytes) -> Any:
+    def load(self, digest: bytes, refers: bool = False) -> Any:
         async def withdraw() -> None:
             self.bench.runner.withdraw("x", 1)
 
         asyncio.run_coroutine_threadsafe(withdraw(), self.bench.loop).result(WAIT)
         self.discard(digest)
-        return super().load(digest)
+        return super().load(digest, refers)
 
 
 def test_a_task_that_was_withdrawn_while_it_was_loaded_does_not_fail(
@@ -272,7 +291,7 @@ def test_a_task_that_was_withdrawn_while_it_was_loaded_does_not_fail(
 
 
 def test_a_task_fails_whose_function_is_missing(bench: Bench) -> None:
-    bench.submit("x", PythonTask(tasks.encode_call((), {}), [b"unknown"]))
+    bench.submit("x", PythonTask(call_of(), [b"unknown"]))
     event = bench.next()
     assert isinstance(event, events.ExecuteFailed)
     assert "unknown" in event.failure.message
@@ -281,8 +300,8 @@ def test_a_task_fails_whose_function_is_missing(bench: Bench) -> None:
 def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -> None:
     release = threading.Event()
     digest = b"d" * 16
-    bench.shared._loaded[digest] = release.wait
-    running = bench.submit("running", PythonTask(tasks.encode_call((WAIT,), {}), [digest]))
+    bench.shared.uncopied[digest] = release.wait
+    running = bench.submit("running", PythonTask(call_of(WAIT), [digest]))
     queued = bench.call("queued", len, ())
     while not bench.runner.executing():
         time.sleep(0.001)
@@ -299,8 +318,8 @@ def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -
 def test_who_reclaims_a_task_is_told_whether_it_has_begun(bench: Bench) -> None:
     release = threading.Event()
     digest = b"d" * 16
-    bench.shared._loaded[digest] = release.wait
-    running = bench.submit("running", PythonTask(tasks.encode_call((WAIT,), {}), [digest]))
+    bench.shared.uncopied[digest] = release.wait
+    running = bench.submit("running", PythonTask(call_of(WAIT), [digest]))
     queued = bench.call("queued", len, ())
     while not bench.runner.executing():
         time.sleep(0.001)
@@ -335,8 +354,8 @@ def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
 
     for name, function in (("leave", leave), ("other", other)):
         digest = name.encode().ljust(16)
-        bench.shared._loaded[digest] = function
-        bench.submit(name, PythonTask(tasks.encode_call((), {}), [digest]))
+        bench.shared.uncopied[digest] = function
+        bench.submit(name, PythonTask(call_of(), [digest]))
     seceded = bench.next()
     assert isinstance(seceded, events.TaskSeceded)
     assert (seceded.key, steps.get(timeout=WAIT)) == ("leave", "left")
@@ -347,7 +366,7 @@ def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
     assert bench.next().key == "leave"
     # One thread again, the one that came back.
     digest = b"other".ljust(16)
-    bench.submit("last", PythonTask(tasks.encode_call((), {}), [digest]))
+    bench.submit("last", PythonTask(call_of(), [digest]))
     assert bench.next().key == "last"
     assert thread_names[2] == thread_names[0]
 
@@ -364,8 +383,8 @@ def test_what_a_task_sets_in_its_context_is_its_own(bench: Bench) -> None:
     variable: ContextVar[str] = ContextVar("variable", default="nothing")
     for name, function in (("set", lambda: variable.set("something") and None), ("get", variable.get)):
         digest = name.encode().ljust(16)
-        bench.shared._loaded[digest] = function
-        bench.submit(name, PythonTask(tasks.encode_call((), {}), [digest]))
+        bench.shared.uncopied[digest] = function
+        bench.submit(name, PythonTask(call_of(), [digest]))
     assert [payload.decode(*bench.next().payload) for _ in range(2)] == [None, "nothing"]
 
 
@@ -382,9 +401,9 @@ def test_pools_have_their_sizes() -> None:
     bench = Bench(2, {"wide": 3})
     barrier = threading.Barrier(3)
     digest = b"d" * 16
-    bench.shared._loaded[digest] = barrier.wait
+    bench.shared.uncopied[digest] = barrier.wait
     for index in range(3):
-        bench.submit(f"w{index}", PythonTask(tasks.encode_call((WAIT,), {}), [digest]), executor="wide")
+        bench.submit(f"w{index}", PythonTask(call_of(WAIT), [digest]), executor="wide")
     assert {bench.next().key for _ in range(3)} == {"w0", "w1", "w2"}
     name = bench.outcome(lambda: threading.current_thread().name, executor="wide")
     assert payload.decode(*name.payload).startswith("dagrpc-task-wide")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc._codec.tasks import SharedStore
+from dagrpc._codec.shared_store import SharedStore
 from dagrpc.v1 import common_pb2, failure_pb2, worker_session_pb2
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf

@@ -17,6 +17,7 @@ import dask._task_spec
 from dagrpc._codec import payload, unpickling
 from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
+from dagrpc._codec.shared_store import SharedStore, SharedValueGone
 from dagrpc._codec.tracebacks import frames_in, innermost_line, without_first
 from dagrpc._codec.unpickling import in_turn
 from dagrpc._profiling.sampler import Sampler
@@ -111,7 +112,7 @@ class TaskRunner:
         self,
         nthreads: int,
         store: DataStore,
-        shared: task_codec.SharedStore,
+        shared: SharedStore,
         post: Callable[[events.Event], None],
         run_on_loop: Callable[[Coroutine[Any, Any, None]], None],
         executors: Mapping[str, int] | None = None,
@@ -277,7 +278,7 @@ class TaskRunner:
         try:
             # In it, too: futures among the arguments find the client by it.
             function, args, kwargs = context.run(self._load, job)
-        except task_codec.SharedValueGone as error:
+        except SharedValueGone as error:
             self._run_on_loop(self._end_without_value(job, current, error))
             return
         except BaseException as error:
@@ -400,7 +401,7 @@ class TaskRunner:
         if type(work) is PythonTask:
             try:
                 return in_turn(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
-            except task_codec.SharedValueGone:
+            except SharedValueGone:
                 raise
             except BaseException as error:
                 raise self._not_loaded(job, error) from error

@@ -11,7 +11,7 @@ from dagrpc._util.buffers import Buffer
 
 @dataclass(slots=True)
 class PythonTask:
-    """A pickled task; see `dagrpc._codec.tasks`."""
+    """A pickled task; see `dagrpc._codec.forms`."""
 
     run_spec: bytes
     shared: Sequence[bytes] = ()

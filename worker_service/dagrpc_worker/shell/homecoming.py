@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dagrpc._codec.tasks import SharedStore
+from dagrpc._codec.shared_store import SharedStore
 from dagrpc._io import channels
 from dagrpc._io.reach import is_refused
 from dagrpc._io.session import Session

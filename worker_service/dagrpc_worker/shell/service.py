@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._client import current
-from dagrpc._codec.tasks import SharedStore
+from dagrpc._codec.shared_store import SharedStore
 from dagrpc._io import log_servicer
 from dagrpc._io import options as grpc_options
 from dagrpc._io.channels import ChannelPool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from dagrpc._codec.tasks import SharedStore
+from dagrpc._codec.shared_store import SharedStore
 from dagrpc.v1 import common_pb2, graph_pb2, worker_session_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.execute.work import CallArgument, Literal, NamedCall, PythonTask, ResultOf, Work

@@ -1,0 +1,25 @@
+"""Functions with a cache (`functools.lru_cache`) that cannot be imported elsewhere: they travel with their function."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+CachedFunction: Any = type(functools.lru_cache(len))
+"""What `functools.lru_cache` makes of a function."""
+_SET_BY_CACHE = frozenset((*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"))
+
+
+def attributes_by_users(function: Any) -> dict[str, Any]:
+    """Return what somebody has set on a function with a cache."""
+    return {name: value for name, value in vars(function).items() if name not in _SET_BY_CACHE}
+
+
+def reduce_cached(function: Any) -> tuple[Any, ...]:
+    """Return how to pickle a function with a cache by value: without what is in the cache."""
+    return _cached, (function.__wrapped__, function.cache_parameters()), attributes_by_users(function) or None
+
+
+def _cached(function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)

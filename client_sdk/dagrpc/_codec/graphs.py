@@ -1,0 +1,288 @@
+"""The tasks of a dask graph as bytes, what they have in common stored once.
+
+An object that two tasks refer to is pickled by itself, as a shared value, from its second appearance on. A task then
+consists of several pickles: of its own and of the shared values in it. What is in two of them would become two objects
+(see `contents`), so it becomes a shared value itself, to which both refer. If that cannot be, since the two refer to
+each other for instance, the task is one pickle with all that it needs.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Sequence
+from itertools import combinations
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+from dask._task_spec import GraphNode, Task, TaskRef
+
+from dagrpc._codec import forms, pickle5
+from dagrpc._codec.cached_functions import CachedFunction
+from dagrpc._codec.contents import Contents, noted_contents, proven_contents
+from dagrpc._codec.importing import importable
+from dagrpc._codec.proofs import prove
+from dagrpc._codec.references import Digest, digest_of, noting_references, shared_value
+
+_SHARE_FROM = 200
+"""Pickles shorter than this are repeated rather than shared: the reference alone takes 60 bytes."""
+_ATTEMPTS = 6
+"""How often a task is pickled to find out what has to be a shared value of its own."""
+_ONE_BY_ONE = 3
+"""In so many of them, what is found first: what is found behind it may be a part of it."""
+_FUNCTIONS = (FunctionType, CachedFunction)
+
+
+class _Unit:
+    """An object that is pickled by itself.
+
+    Parameters
+    ----------
+    root : object
+        The object.
+    digest : bytes
+        Content hash of its pickle.
+    number : int
+        Tells it from other objects that have an equal pickle.
+    contents : Contents
+        What is in its pickle.
+    units : tuple of _Unit
+        What its pickle refers to, and what that refers to.
+    """
+
+    __slots__ = ("contents", "digest", "number", "root", "units")
+
+    def __init__(self, root: Any, digest: Digest, number: int, contents: Contents, units: tuple[_Unit, ...]) -> None:
+        self.root = root
+        self.digest = digest
+        self.number = number
+        self.contents = contents
+        self.units = units
+
+    @property
+    def name(self) -> tuple[Any, ...]:
+        """What `shared_value` is called with."""
+        if self.units:
+            return self.digest, self.number, True
+        return (self.digest, self.number) if self.number else (self.digest,)
+
+
+class _Inseparable(BaseException):
+    """Two objects that are to be shared values refer to each other."""
+
+
+class GraphEncoder:
+    """Encodes the nodes of one dask graph."""
+
+    def __init__(self) -> None:
+        self.shared: dict[Digest, bytes] = {}
+        """All shared values so far."""
+        self.references: list[str] = []
+        """Keys of the futures in the node that was encoded last; its dependencies beside those of the graph."""
+        self._seen: dict[int, Any] = {}
+        """Objects that appeared, kept so that their ids stay theirs."""
+        self._names: dict[int, bool] = {}
+        """By id of a function or class whether it travels as a name."""
+        self._units: dict[int, _Unit | None] = {}
+        """By id of an object that appeared twice; None if it is too small to be shared."""
+        self._roots: dict[Digest, list[int]] = {}
+        """The ids of the objects that have the same pickle."""
+        self._used: dict[_Unit, None] = {}
+        """What the pickle in the making refers to."""
+        self._making: list[int] = []
+        """Ids of the objects that are being pickled by themselves, one inside of the other."""
+        self._apart: set[int] = set()
+        """Ids of the objects that have to be shared values, wherever they are."""
+        self._together: set[int] = set()
+        """Ids of the objects that cannot be that."""
+        self._checked: set[tuple[_Unit, ...]] = set()
+        """Shared values that are known to have nothing in common."""
+
+    def encode(self, node: GraphNode, original: tuple[Any, ...] | None) -> tuple[bytes, tuple[Digest, ...]]:
+        """Return the run spec of a node and the digests that it refers to.
+
+        Parameters
+        ----------
+        node : dask._task_spec.GraphNode
+            The node.
+        original : tuple or None
+            The keys of its dependencies as they stand in it; None if they are equal to those on the wire.
+
+        Raises
+        ------
+        Exception
+            Whatever pickling the node raises.
+        """
+        form: bytes
+        content: tuple[Any, ...]
+        if type(node) is Task:
+            form, content = forms.TASK, (node.func, node.args, node.kwargs or None, original)
+        else:
+            form, content = forms.NODE, (node, original)
+        self.references = []
+        with noting_references(self.references):
+            encoded = self._in_pieces(form, content)
+            if encoded is None:
+                encoded = form + pickle5.by_value(content), ()
+        return encoded
+
+    def _in_pieces(self, form: bytes, content: tuple[Any, ...]) -> tuple[bytes, tuple[Digest, ...]] | None:
+        """Return a run spec that refers to shared values; None if it must not."""
+        for attempt in range(_ATTEMPTS):
+            buffer = io.BytesIO(form)
+            buffer.seek(len(form))
+            pickler = _TaskPickler(buffer, self)
+            self._used = {}
+            try:
+                pickler.dump(content)
+            except _Inseparable:
+                return None
+            # Where this pickler fails, cloudpickle may not, and its error is the one that tells.
+            except Exception:
+                self._making.clear()
+                return None
+            units = self._all_used()
+            common = self._in_common(pickler, units) if units else ()
+            if common is None:
+                return None
+            if not common:
+                if self._apart:
+                    buffer.getbuffer()[: len(form)] = forms.REFERRING[form]
+                return buffer.getvalue(), tuple(dict.fromkeys(unit.digest for unit in units))
+            if not self._take_apart(common, all_of_them=attempt >= _ONE_BY_ONE):
+                return None
+        return None
+
+    # --- called by picklers --------------------------------------------------------------------------------------
+
+    def reduce(self, obj: Any) -> Any:
+        """Return how to pickle an object that is not of a built-in type, in a task."""
+        kind = type(obj)
+        if pickle5.reduce_registered is not None:
+            reduced = pickle5.reduce_registered(obj)
+            if reduced is not NotImplemented:
+                return reduced
+        if kind in _FUNCTIONS or isinstance(obj, type):
+            if self._by_name(obj):
+                return NotImplemented
+        elif kind is BuiltinFunctionType or kind is TaskRef:
+            return NotImplemented
+        else:
+            identity = id(obj)
+            if identity not in self._seen:
+                self._seen[identity] = obj
+                return NotImplemented
+        unit = self._unit(obj)
+        if unit is None:
+            return NotImplemented
+        self._used[unit] = None
+        return shared_value, unit.name
+
+    def _by_name(self, obj: Any) -> bool:
+        known = self._names.get(id(obj))
+        if known is None:
+            self._seen[id(obj)] = obj
+            known = self._names[id(obj)] = importable(obj)
+        return known
+
+    def refer(self, obj: Any) -> tuple[Any, ...] | None:
+        """Return what stands for an object that has to be a shared value; None for others."""
+        identity = id(obj)
+        if identity not in self._apart or (self._making and self._making[-1] == identity):
+            return None
+        if identity in self._making:
+            self._together.update(self._making)
+            self._apart.difference_update(self._making)
+            self._making.clear()
+            raise _Inseparable
+        unit = self._unit(obj)
+        if unit is None:
+            return None
+        self._used[unit] = None
+        return unit.name
+
+    # --- shared values -------------------------------------------------------------------------------------------
+
+    def _unit(self, obj: Any) -> _Unit | None:
+        identity = id(obj)
+        if identity not in self._units:
+            self._seen[identity] = obj
+            self._units[identity] = self._make_unit(obj)
+        return self._units[identity]
+
+    def _make_unit(self, obj: Any) -> _Unit | None:
+        references = len(self.references)
+        used, self._used = self._used, {}
+        self._making.append(id(obj))
+        # Before it is pickled: what changes meanwhile must not be taken for what was pickled.
+        proof = prove(obj) if callable(obj) and not isinstance(obj, type) else None
+        pickled = pickle5.dumps_noting(obj, self.refer if self._apart else None)
+        data = pickled.data
+        self._making.pop()
+        self._used, inner = used, self._used
+        if len(self.references) > references:
+            # With a future inside, it is another value in each run.
+            return None
+        small = len(data) < _SHARE_FROM and not isinstance(obj, (*_FUNCTIONS, type))
+        if small and id(obj) not in self._apart:
+            return None
+        units = tuple(dict.fromkeys(part for unit in inner for part in (unit, *unit.units)))
+        contents = noted_contents(pickled.memo()) if proof is None else proven_contents(proof)
+        digest = digest_of(data)
+        self.shared[digest] = data
+        roots = self._roots.setdefault(digest, [])
+        roots.append(id(obj))
+        return _Unit(obj, digest, len(roots) - 1, contents, units)
+
+    def _all_used(self) -> tuple[_Unit, ...]:
+        """Return what the pickle in the making refers to, and what that refers to."""
+        if not self._apart:
+            return tuple(self._used)
+        return tuple(dict.fromkeys(part for unit in self._used for part in (unit, *unit.units)))
+
+    def _in_common(self, pickler: pickle.Pickler, units: tuple[_Unit, ...]) -> Sequence[Any] | None:
+        """Return the objects that are in several pieces of a task; None if nothing can be done about that."""
+        found: list[Any] = []
+        if any(unit.contents.has_data for unit in units):
+            own = pickler.memo.copy()
+            for unit in self._used:
+                # It is only referred to.
+                own.pop(id(unit.root), None)
+            for unit in units:
+                found += unit.contents.among(own.keys())
+        if len(units) > 1 and units not in self._checked:
+            for first, second in combinations(units, 2):
+                if first.contents.shares_variables(second.contents):
+                    return None
+                found += first.contents.common(second.contents)
+            if not found:
+                self._checked.add(units)
+        return found
+
+    def _take_apart(self, common: Sequence[Any], all_of_them: bool) -> bool:
+        """Have objects be shared values from now on. Return whether that can be."""
+        able = [obj for obj in common if id(obj) not in self._together and type(obj) not in _FUNCTIONS]
+        if not able:
+            return False
+        apart = able if all_of_them else able[:1]
+        for obj in apart:
+            self._seen[id(obj)] = obj
+        self._apart.update(map(id, apart))
+        stale = {
+            unit
+            for unit in self._units.values()
+            if unit is not None and any(unit.contents.has(obj) and unit.root is not obj for obj in apart)
+        }
+        for identity, unit in list(self._units.items()):
+            if unit is None or unit in stale or not stale.isdisjoint(unit.units):
+                del self._units[identity]
+        return True
+
+
+class _TaskPickler(pickle.Pickler):
+    def __init__(self, buffer: io.BytesIO, encoder: GraphEncoder) -> None:
+        super().__init__(buffer, protocol=5)
+        # Looked up by the pickler for each object of a type that it does not know.
+        self.reducer_override = encoder.reduce  # type: ignore[method-assign]
+        if encoder._apart:
+            self.persistent_id = encoder.refer  # type: ignore[method-assign]

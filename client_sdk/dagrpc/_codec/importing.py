@@ -1,0 +1,45 @@
+"""What travels as a name that the other side imports, and what travels by value."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+_MISSING: Any = object()
+
+
+def defined_here(module_name: str | None) -> bool:
+    """Return whether what a module defines travels by value: it cannot be imported elsewhere, or must not be."""
+    if module_name is None or module_name == "__main__":
+        return True
+    registered = cloudpickle.list_registry_pickle_by_value()
+    while registered and module_name:
+        if module_name in registered:
+            return True
+        module_name = module_name.rpartition(".")[0]
+    return False
+
+
+def steps_to(obj: Any) -> Iterator[tuple[Mapping[str, Any], str, Any]]:
+    """Yield the steps from a module to a function or class in it: where to look, for which name, and what is there."""
+    name = getattr(obj, "__module__", None)
+    found: Any = sys.modules.get(name, _MISSING)  # type: ignore[arg-type]
+    yield sys.modules, str(name), found
+    for part in obj.__qualname__.split("."):
+        namespace: Mapping[str, Any] = vars(found) if isinstance(found, (ModuleType, type)) else {}
+        found = namespace.get(part, _MISSING)
+        yield namespace, part, found
+
+
+def importable(obj: Any) -> bool:
+    """Return whether a function or class travels as a name."""
+    if defined_here(getattr(obj, "__module__", None)):
+        return False
+    found: Any = sys.modules.get(obj.__module__)
+    for part in obj.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is obj

@@ -1,0 +1,320 @@
+"""Proofs that a value is still what it was when it was pickled, or loaded.
+
+There is a proof only of what can change nowhere but in known places: constants, what is imported by its name, and
+functions that travel by value all of whose references (code, defaults, closure, the global variables that they name,
+attributes, annotations) are such values again. The proof is a list of those places and of the objects that were in
+them. It holds while they are the same objects, which costs a look at each.
+
+A client reuses the pickle of a function while its proof holds; a worker reuses what it loaded. Everything else is
+pickled and loaded each time.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import logging
+import pathlib
+import re
+import sys
+import types
+import uuid
+import zoneinfo
+from collections.abc import Iterable, Mapping
+from operator import attrgetter, is_
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any, TypeAlias
+
+import cloudpickle
+
+from dagrpc._codec import pickle5
+from dagrpc._codec.bytecode import CodeFacts, facts_of
+from dagrpc._codec.cached_functions import CachedFunction, attributes_by_users
+from dagrpc._codec.importing import defined_here, steps_to
+
+_MISSING: Any = object()
+_EMPTY: Any = object()
+
+CONSTANTS: frozenset[type] = frozenset(
+    (
+        *(int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range),
+        *(datetime.date, datetime.timedelta, datetime.timezone, zoneinfo.ZoneInfo, decimal.Decimal),
+        *(fractions.Fraction, uuid.UUID, re.Pattern, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+        *(pathlib.PosixPath, pathlib.WindowsPath),
+    )
+)
+"""Types whose objects do not change, and refer to nothing that does."""
+
+_DESCRIPTORS = frozenset((types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType))
+_ONLY_CALL = {"curry": ("_partial",), "Compose": ("first", "funcs")}
+"""Classes of toolz whose objects call what they have in these attributes, and do nothing else; dask uses them much."""
+_FUNCTION_ATTRIBUTES = (
+    *("__code__", "__defaults__", "__kwdefaults__", "__dict__", "__annotations__", "__doc__"),
+    *("__name__", "__qualname__", "__module__"),
+)
+_attributes_of = attrgetter(*_FUNCTION_ATTRIBUTES)
+_MODULE_VARIABLES = ("__package__", "__name__", "__path__", "__file__")
+"""What cloudpickle takes along of the module of each function."""
+
+_Binding: TypeAlias = tuple[Mapping[Any, Any], Any, Any]
+"""A mapping, a name, and the object that was there."""
+
+
+class Proof:
+    """The places in which a value could change, and what was in them.
+
+    Parameters
+    ----------
+    prover : Prover
+        Has looked at the value.
+    """
+
+    __slots__ = (
+        *("_attributes", "_bindings", "_cells", "_modules", "_reducers", "_registered", "_sizes"),
+        *("functions", "leaves_traces", "own"),
+    )
+
+    def __init__(self, prover: Prover) -> None:
+        self._modules, self._registered, self._reducers = prover.pickling
+        self._bindings = tuple(prover.bindings.values())
+        self._cells = tuple(prover.cells)
+        self._attributes = tuple(prover.attributes)
+        self._sizes = tuple(prover.sizes)
+        self.functions: tuple[tuple[FunctionType, CodeFacts], ...] = tuple(prover.functions)
+        """The functions in it that travel by value, with what there is to know of their code."""
+        self.own = prover.own
+        """The same and what is made of them, partials for instance, by their ids: what has an identity in it."""
+        sets_attributes = any(facts.sets_attributes for _, facts in self.functions)
+        self.leaves_traces = (sets_attributes and prover.refers_to_functions) or any(
+            facts.leaves_traces for _, facts in self.functions
+        )
+        """Whether calls could change it, so that nobody else must use the same one."""
+
+    def holds_for_pickles(self) -> bool:
+        """Return whether a pickle of the value would still be the same."""
+        return (
+            self.holds()
+            and self._registered is pickle5.reduce_registered
+            and self._reducers == len(copyreg.dispatch_table)
+            and self._modules == cloudpickle.list_registry_pickle_by_value()
+        )
+
+    def holds(self) -> bool:
+        """Return whether the value is still the same."""
+        for mapping, name, value in self._bindings:
+            if mapping.get(name, _MISSING) is not value:
+                return False
+        for function, attributes in self._attributes:
+            if not all(map(is_, _attributes_of(function), attributes)):
+                return False
+        for cell, value in self._cells:
+            if _content(cell) is not value:
+                return False
+        return all(len(mapping) == size for mapping, size in self._sizes)
+
+
+def prove(value: Any) -> Proof | None:
+    """Return the proof that a value is what it is now, None if it may change unseen."""
+    prover = Prover()
+    try:
+        return Proof(prover) if prover.takes(value) else None
+    # The attributes of a user's objects can raise anything; pickling them will tell.
+    except Exception:
+        return None
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _EMPTY
+
+
+class Prover:
+    """Looks at a value and all that it refers to, and collects what `Proof` is to look at again."""
+
+    def __init__(self) -> None:
+        self.pickling = (
+            cloudpickle.list_registry_pickle_by_value(),
+            pickle5.reduce_registered,
+            len(copyreg.dispatch_table),
+        )
+        """What else decides how values are pickled: modules and types that users have registered."""
+        self.bindings: dict[tuple[int, Any], _Binding] = {}
+        self.cells: list[tuple[CellType, Any]] = []
+        self.attributes: list[tuple[FunctionType, tuple[Any, ...]]] = []
+        self.sizes: list[tuple[Mapping[Any, Any], int]] = []
+        self.functions: list[tuple[FunctionType, CodeFacts]] = []
+        self.own: dict[int, Any] = {}
+        """Functions that travel by value and what is made of them, by their ids."""
+        self.refers_to_functions = False
+        """Whether code can get at a function that travels by value, other than by being it."""
+        self._seen: dict[int, Any] = {}
+        self._inside = 0
+
+    def takes(self, value: Any) -> bool:
+        """Return whether there is a proof of a value."""
+        kind = type(value)
+        if kind in CONSTANTS:
+            return True
+        if id(value) in self._seen:
+            self.refers_to_functions |= self._inside > 0 and id(value) in self.own
+            return True
+        # Kept, so that its id stays its own.
+        self._seen[id(value)] = value
+        if pickle5.reduce_registered is not None and kind is not type and _is_registered(kind):
+            return False
+        if kind is tuple or kind is frozenset:
+            return self._all(value)
+        if kind is FunctionType:
+            return self._imported(value) or self._function(value)
+        if kind is ModuleType:
+            return self._module(value)
+        if issubclass(kind, type):
+            return value in _BUILT_IN_TYPES or (kind not in copyreg.dispatch_table and self._imported(value))
+        if kind is types.BuiltinFunctionType:
+            owner = value.__self__
+            return self._imported(value) if owner is None or isinstance(owner, ModuleType) else self.takes(owner)
+        return self._rarer(value, kind)
+
+    def _rarer(self, value: Any, kind: type) -> bool:
+        if kind is functools.partial:
+            self.own[id(value)] = value
+            return self._all((value.func, value.args)) and self._mapping(value.keywords) and self._mapping(vars(value))
+        if kind is CachedFunction:
+            return self._imported(value) or self._cached(value)
+        if kind.__name__ in _ONLY_CALL and kind.__module__ == "toolz.functoolz":
+            self.own[id(value)] = value
+            return all(self.takes(getattr(value, name)) for name in _ONLY_CALL[kind.__name__])
+        if kind is CodeType:
+            return self._all(value.co_consts)
+        if kind in _DESCRIPTORS:
+            return self.takes(value.__objclass__)
+        if kind is slice:
+            return self._all((value.start, value.stop, value.step))
+        if kind is datetime.datetime or kind is datetime.time:
+            return self.takes(value.tzinfo)
+        if kind is types.UnionType or issubclass(kind, types.GenericAlias) or kind.__module__ == "typing":
+            parts = (getattr(value, name, None) for name in ("__origin__", "__args__", "__metadata__"))
+            return self._all(parts)
+        if kind is logging.Logger or kind is logging.RootLogger:
+            # The other side has one of the same name.
+            return kind is logging.RootLogger or self._bind(value.manager.loggerDict, value.name, value)
+        if isinstance(value, enum.Enum):
+            return self.takes(kind) and self.takes(value.value)
+        return kind.__module__.partition(".")[0] == "numpy" and _is_constant_of_numpy(value)
+
+    def _all(self, values: Iterable[Any]) -> bool:
+        return all(map(self.takes, values))
+
+    def _mapping(self, mapping: Mapping[Any, Any]) -> bool:
+        """Look at a dictionary that somebody could get at, such as a function's attributes."""
+        self.sizes.append((mapping, len(mapping)))
+        return all(self._bind(mapping, name, value) and self.takes(value) for name, value in list(mapping.items()))
+
+    def _bind(self, mapping: Mapping[Any, Any], name: Any, value: Any) -> bool:
+        self.bindings[id(mapping), name] = (mapping, name, value)
+        return value is mapping.get(name, _MISSING)
+
+    def _imported(self, value: Any) -> bool:
+        """Look at what may be found by its name, in a module."""
+        if defined_here(getattr(value, "__module__", None)):
+            return False
+        steps = list(steps_to(value))
+        if steps[-1][2] is not value:
+            return False
+        return all(self._bind(*step) for step in steps)
+
+    def _module(self, module: ModuleType) -> bool:
+        name = module.__name__
+        return not (name != "__main__" and defined_here(name)) and self._bind(sys.modules, name, module)
+
+    # --- functions that travel by value --------------------------------------------------------------------------
+
+    def _function(self, function: FunctionType) -> bool:
+        attributes = _attributes_of(function)
+        code, defaults, keyword_defaults, own, annotations, *texts = attributes
+        facts = facts_of(code)
+        self.own[id(function)] = function
+        self.attributes.append((function, attributes))
+        self.functions.append((function, facts))
+        self.refers_to_functions |= self._inside > 0
+        self._inside += 1
+        taken = (
+            self._all(texts)
+            and self._all(defaults or ())
+            and self._all(code.co_consts)
+            and self._mapping(own)
+            and self._mapping(annotations)
+            and (keyword_defaults is None or self._mapping(keyword_defaults))
+            and self._closure(function, facts)
+            and self._globals(function, facts)
+        )
+        self._inside -= 1
+        return taken
+
+    def _cached(self, function: Any) -> bool:
+        self.own[id(function)] = function
+        self.sizes.append((vars(function), len(vars(function))))
+        return self.takes(function.__wrapped__) and not attributes_by_users(function)
+
+    def _closure(self, function: FunctionType, facts: CodeFacts) -> bool:
+        for cell in function.__closure__ or ():
+            content = _content(cell)
+            self.cells.append((cell, content))
+            if content is not _EMPTY and not self._reference(content, facts):
+                return False
+        return True
+
+    def _globals(self, function: FunctionType, facts: CodeFacts) -> bool:
+        variables = function.__globals__
+        for name in (*facts.global_names, *_MODULE_VARIABLES):
+            value = variables.get(name, _MISSING)
+            self.bindings[id(variables), name] = (variables, name, value)
+            if value is _MISSING or name == "__path__":
+                continue
+            if not self._reference(value, facts):
+                return False
+        return True
+
+    def _reference(self, value: Any, facts: CodeFacts) -> bool:
+        """Look at the value of a variable; of a package, with the modules inside that the code may mean."""
+        if type(value) is ModuleType and getattr(value, "__package__", None):
+            self._submodules(value.__name__, facts)
+        return self.takes(value)
+
+    def _submodules(self, package: str, facts: CodeFacts) -> None:
+        for name in facts.names:
+            path = f"{package}.{name}"
+            module = sys.modules.get(path, _MISSING)
+            self.bindings[id(sys.modules), path] = (sys.modules, path, module)
+            if module is not _MISSING:
+                self._submodules(path, facts)
+
+
+_BUILT_IN_TYPES = frozenset(
+    kind
+    for module in (sys.modules["builtins"], types)
+    for kind in vars(module).values()
+    if type(kind) is type and kind.__module__ == "builtins"
+)
+"""Types that are everywhere, and that nobody can change."""
+
+
+def _is_registered(kind: type) -> bool:
+    from dagrpc._codec.registry import dask_serialize
+
+    return dask_serialize.find(kind) is not None
+
+
+def _is_constant_of_numpy(value: Any) -> bool:
+    numpy = sys.modules["numpy"]
+    if isinstance(value, numpy.dtype):
+        return value.fields is None
+    if isinstance(value, numpy.ufunc):
+        return True
+    return isinstance(value, (numpy.number, numpy.bool_, numpy.str_, numpy.bytes_, numpy.datetime64))
