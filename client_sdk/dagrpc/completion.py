@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagrpc import config
@@ -69,6 +70,8 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise NotImplementedError("Only return_when='ALL_COMPLETED' and 'FIRST_COMPLETED' are supported")
+    if timeout is not None and not isinstance(timeout, (int, float, str, timedelta)):
+        raise TypeError(f"timeout= must be a number of seconds, not {timeout!r}; wait takes one list: wait([x, y])")
     futures: list[AnyFuture] = [*futures_in(fs), *_calls_in(fs)]
     operation = _wait(futures, config.seconds(timeout), return_when == "FIRST_COMPLETED")
     client = futures[0]._client if futures else current.current_client()

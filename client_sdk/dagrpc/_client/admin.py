@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Deadline
 from dagrpc._client.worker_metrics import described
@@ -55,6 +55,8 @@ async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Ke
 
 async def has_what(session: ClientSession, workers: Workers) -> HasWhat:
     """Return the keys of the results that workers hold."""
+    if names_nobody(workers):
+        return HasWhat({})
     request = scheduler_service_pb2.HasWhatRequest(workers=worker_names(workers))
     response = await _scheduler(session).call("HasWhat", request, scheduler_service_pb2.HasWhatResponse)
     return HasWhat({entry.worker: tuple(map(decode_key, entry.keys)) for entry in response.workers})
@@ -62,6 +64,8 @@ async def has_what(session: ClientSession, workers: Workers) -> HasWhat:
 
 async def processing(session: ClientSession, workers: Workers) -> dict[str, tuple[Key, ...]]:
     """Return the keys of the tasks that workers are busy with."""
+    if names_nobody(workers):
+        return {}
     request = scheduler_service_pb2.ProcessingRequest(workers=worker_names(workers))
     response = await _scheduler(session).call("Processing", request, scheduler_service_pb2.ProcessingResponse)
     return {entry.worker: tuple(map(decode_key, entry.keys)) for entry in response.workers}

@@ -68,8 +68,9 @@ def warn_if_large(nbytes: int, what: str) -> None:
     """Warn if what is about to be sent is larger than it should be."""
     if nbytes > config.get_bytes("admin.large-graph-warning-threshold"):
         warnings.warn(
-            f"Sending {what} takes {format_bytes(nbytes)}. That is slow, and the scheduler has to hold it. Scatter "
-            "large data first and pass the future on, or have the tasks load it.",
+            # Programs filter by how this begins.
+            f"Sending large graph of size {format_bytes(nbytes)}: {what}. That is slow, and the scheduler has to hold "
+            "it. Scatter large data first and pass the future on, or have the tasks load it.",
             stacklevel=_levels_to_user(),
         )
 

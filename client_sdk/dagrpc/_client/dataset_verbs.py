@@ -133,7 +133,8 @@ class DatasetVerbs(Connection):
             if default is NO_DEFAULT:
                 raise KeyError(f"Dataset '{name}' not found")
             return default
-        found = dict(zip(different, decode(cast("Client", self), request, self._session.families), strict=True))
+        datasets = yield from decode(cast("Client", self), request, self._session.families)
+        found = dict(zip(different, datasets, strict=True))
         values = [found[wire] for wire in wires]
         return values if isinstance(name, list) else values[0]
 

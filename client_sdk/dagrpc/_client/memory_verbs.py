@@ -8,7 +8,7 @@ from typing import Any
 from dagrpc._client import moving
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
-from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.state import FINISHED
 from dagrpc._client.waiting import Countdown, Deadline, OnLoop, Operation
 from dagrpc._util.keys import decode_key
@@ -141,6 +141,8 @@ class MemoryVerbs(Administration):
             raise ValueError("Can not use replicate to delete data")
         if branching < 1:
             raise ValueError(f"branching_factor is {branching}; it must be at least 1")
+        if names_nobody(workers):
+            raise ValueError("Can not use replicate to delete data: workers= names nobody")
         wires = yield from self._settled_wires(futures, only_finished=True)
         if not wires:
             return
@@ -177,6 +179,8 @@ class MemoryVerbs(Administration):
 
     def _rebalance(self, futures: Any, workers: Workers) -> Operation[None]:
         self._check_open()
+        if names_nobody(workers):
+            return
         wires = None
         if futures is not None:
             wires = yield from self._settled_wires(futures, only_finished=False)

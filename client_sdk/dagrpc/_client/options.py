@@ -74,6 +74,17 @@ def _addresses(name: str) -> list[str]:
     return [join_address(str(address[0]), int(port)) for *_, address in found]
 
 
+def names_nobody(workers: Workers) -> bool:
+    """Return whether somebody says which workers, and that it is none of them.
+
+    Examples
+    --------
+    >>> names_nobody([]), names_nobody(None), names_nobody("alice")
+    (True, False, False)
+    """
+    return workers is not None and not worker_names(workers)
+
+
 @lru_cache(256)
 def _seconds(value: float | str | timedelta) -> float:
     return config.seconds(value) or 0.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dask.sizeof import sizeof
 
 from dagrpc._client.gather import raise_unless_finished
-from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.state import FINISHED
 from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
@@ -113,6 +113,8 @@ def scatter(
     """Put data on workers and return futures in its shape."""
     client._check_open()
     client._session.settle()
+    if names_nobody(workers):
+        raise TimeoutError("No valid workers found: workers= names nobody")
     items: _Items = yield Away(lambda: _plan(data, hash_data))
     if not items.values:
         return _fill(items.shape, {}, data)

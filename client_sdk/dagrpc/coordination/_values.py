@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.coordinating import Request
+from dagrpc._client.state import CANCELLED
 from dagrpc._client.waiting import OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import pickled_futures
@@ -41,6 +42,13 @@ def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()
     return futures
 
 
+def check_alive(futures: list[Future[Any]]) -> None:
+    """Raise `TimeoutError` if a future was cancelled: whoever got it would wait for ever."""
+    for future in futures:
+        if future.status == CANCELLED:
+            raise TimeoutError(f"Task {future.key!r} unknown to scheduler: it was cancelled")
+
+
 def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
     """Wait until the scheduler knows the futures of other clients: their sessions may be behind this one's."""
     for other in {id(future.client): future.client for future in futures}.values():
@@ -48,8 +56,8 @@ def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
             yield OnLoop(other._loop, other._session.ping())
 
 
-def decode(client: Client, request: Request, families: Sequence[str] | None = None) -> list[Any]:
-    """Return the values of an answer.
+def decode(client: Client, request: Request, families: Sequence[str] | None = None) -> Operation[list[Any]]:
+    """Return the values of an answer, with futures that know at once whether they are done.
 
     Raises
     ------
@@ -57,6 +65,13 @@ def decode(client: Client, request: Request, families: Sequence[str] | None = No
         If the family of one is none of `families`; by default all are accepted.
     """
     assert request.answer is not None
+    if any(not state.done for state in request.states):
+        # What is known of them comes after the answer.
+        try:
+            yield OnLoop(client._loop, client._session.ping())
+        except BaseException:
+            client._session.coordination.withdraw(request)
+            raise
     states = iter(request.states)
     values: list[Any] = []
     for value in request.answer.values:

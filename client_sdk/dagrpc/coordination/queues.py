@@ -9,7 +9,7 @@ from dagrpc._client.coordinating import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import decode, encode, known
+from dagrpc.coordination._values import check_alive, decode, encode, known
 from dagrpc.v1 import coordination_pb2 as pb
 
 __all__ = ["Queue"]
@@ -64,7 +64,7 @@ class Queue(Primitive):
         Raises
         ------
         TimeoutError
-            If there was no room in time.
+            If there was no room in time, or a future was cancelled.
 
         Examples
         --------
@@ -152,6 +152,7 @@ class Queue(Primitive):
         client = self._owner
         message = self._message(timeout)
         if futures := encode(value, message.put_queue.value):
+            check_alive(futures)
             yield from known(client, futures)
         self._open(message.put_queue)
         answer = yield Request(client._session, message)
@@ -167,7 +168,7 @@ class Queue(Primitive):
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"There was nothing in queue {self.name!r} within {timeout:g} s")
-        values = decode(client, request)
+        values = yield from decode(client, request)
         return values if as_list else values[0]
 
     def _put_back(self, request: Request) -> Sequence[pb.Coordinate]:

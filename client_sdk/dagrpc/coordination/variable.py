@@ -9,7 +9,7 @@ from dagrpc._client.coordinating import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import decode, encode, known
+from dagrpc.coordination._values import check_alive, decode, encode, known
 
 __all__ = ["Variable"]
 
@@ -57,7 +57,7 @@ class Variable(Primitive):
         Raises
         ------
         TimeoutError
-            If the scheduler did not answer in time.
+            If the scheduler did not answer in time, or a future was cancelled.
 
         Examples
         --------
@@ -111,6 +111,7 @@ class Variable(Primitive):
         client = self._owner
         message = self._message()
         if futures := encode(value, message.set_variable.value):
+            check_alive(futures)
             yield from known(client, futures)
         yield Request(client._session, message, timeout=timeout)
 
@@ -122,5 +123,5 @@ class Variable(Primitive):
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"Variable {self.name!r} was not set within {timeout:g} s")
-        (value,) = decode(client, request)
+        (value,) = yield from decode(client, request)
         return value
