@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
+from dask._task_spec import convert_legacy_graph
 from dask.base import is_dask_collection
+from dask.utils import ensure_dict
 
 from dagrpc import config
 from dagrpc._client.administration import Administration
@@ -123,7 +125,7 @@ class Conveniences(Administration):
         """
         if not is_dask_collection(collection):
             raise TypeError(f"normalize_collection wants a dask collection, not {collection!r}")
-        graph = dict(collection.__dask_graph__())
+        graph = ensure_dict(collection.__dask_graph__())
         known: dict[Hashable, Any] = {}
         for key in graph:
             state = self._table.acquire(encode_key(key))
@@ -132,7 +134,7 @@ class Conveniences(Administration):
         if not known:
             return collection
         rebuild, arguments = collection.__dask_postpersist__()
-        return rebuild(_culled({**graph, **known}, list(nested_keys(collection.__dask_keys__()))), *arguments)
+        return rebuild(_culled(graph, known, nested_keys(collection.__dask_keys__())), *arguments)
 
     @classmethod
     def get_restrictions(
@@ -187,15 +189,23 @@ def _keys(item: Any) -> list[Hashable]:
     return [item]
 
 
-def _culled(graph: dict[Hashable, Any], keys: list[Hashable]) -> dict[Hashable, Any]:
-    """Return the part of a graph that leads to some keys."""
+def _culled(
+    graph: dict[Hashable, Any], known: dict[Hashable, Future[Any]], keys: Iterable[Hashable]
+) -> dict[Hashable, Any]:
+    """Return the part of a graph that leads to some keys, with futures for what is known."""
+    # Tasks in dask's older form, tuples, do not tell what they depend on.
+    nodes = convert_legacy_graph(graph)
     needed: dict[Hashable, Any] = {}
     left = list(keys)
     while left:
         key = left.pop()
         if key in needed or key not in graph:
             continue
-        node = needed[key] = graph[key]
-        if not isinstance(node, Future):
-            left.extend(getattr(node, "dependencies", ()))
+        if key in known:
+            needed[key] = known[key]
+        else:
+            # One that stands for itself is a future already.
+            node = nodes.get(key)
+            needed[key] = graph[key] if node is None else node
+            left.extend(() if node is None else node.dependencies)
     return needed
