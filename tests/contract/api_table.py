@@ -82,7 +82,7 @@ def comparison() -> list[str]:
         f"Of the {len(signatures.items())} names and signatures in `tests/contract/distributed_api.pyi`, these are not",
         "there yet: " + (", ".join(f"`{name}`" for name in signatures.missing()) or "none") + ".",
         "",
-        "These are there, with other parameters:",
+        "These are there, with other parameters: " + ("" if signatures.differences() else "none."),
         "",
         *(f"- `{name}`: {'; '.join(wrong)}" for name, wrong in signatures.differences().items()),
         "",
