@@ -267,7 +267,7 @@ class CommClosedError(OSError):
     >>> Client("127.0.0.1:1", timeout="100 ms")
     Traceback (most recent call last):
         ...
-    dagrpc.exceptions.CommClosedError: ... answers there
+    dagrpc.exceptions.CommClosedError: ... nothing listens at this port
     """
 
 

@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
+from dagrpc._io.credentials import credentials_of
 from dagrpc._io.loop import cancel_all, spawn
+from dagrpc._io.why_not import why_not
 from dagrpc._util.classes import load_class
 from dagrpc._util.server_status import Status
+from dagrpc.exceptions import CommClosedError
 from dagrpc_deploy import at_exit
 from dagrpc_deploy.adaptive_core import acting
 from dagrpc_deploy.cluster import Cluster
@@ -196,6 +199,17 @@ class SpecCluster(Cluster):
         except Exception as error:
             raise RuntimeError(f"Cluster failed to start: {error}") from error
         self.scheduler_address = str(getattr(self.scheduler, "external_address", None) or self.scheduler.address)
+        await self._check_certificates()
+
+    async def _check_certificates(self) -> None:
+        """Raise if clients or workers cannot agree on TLS with the scheduler: they would try again and again."""
+        for role in ("client", "worker"):
+            if not self.security.has_tls(role):
+                continue
+            if reason := await why_not(self.scheduler_address, credentials_of(self.security, role)):
+                raise CommClosedError(
+                    f"Cluster failed to start: a {role} cannot connect to {self.scheduler_address}: {reason}"
+                )
 
     async def _keep(self) -> None:
         """Ask the scheduler again and again who is there, and see to it that what has failed is replaced."""

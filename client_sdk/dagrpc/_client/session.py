@@ -177,9 +177,7 @@ class ClientSession:
                 await self._open(address, timeout)
         except TimeoutError:
             await self._abandon()
-            raise CommClosedError(
-                f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc scheduler answers there"
-            ) from None
+            raise await channels.unanswered(address, timeout, "scheduler") from None
         except BaseException:
             await self._abandon()
             raise

@@ -22,7 +22,7 @@ from dagrpc._io.credentials import Credentials
 from dagrpc._io.loop import spawn
 from dagrpc._io.streams import WrittenStream
 from dagrpc._io.token_channel import TokenChannel
-from dagrpc._io.why_not import why_not
+from dagrpc._io.why_not import what_answers, why_not
 from dagrpc._util.addresses import without_scheme
 from dagrpc.exceptions import CommClosedError
 
@@ -91,6 +91,10 @@ def expect_recovery(channel: grpc.aio.Channel, recovery: Recovery) -> None:
     _recoveries[channel] = recovery
 
 
+class DisagreementError(CommClosedError):
+    """The two sides cannot agree on TLS: to try again does not help."""
+
+
 async def wait_ready(
     channel: grpc.aio.Channel, address: str, timeout: float, credentials: Credentials | None = None
 ) -> None:
@@ -99,8 +103,9 @@ async def wait_ready(
     Raises
     ------
     CommClosedError
-        If it is not within `timeout` seconds, or as soon as it is plain that the two sides cannot agree on TLS; the
-        message names the address.
+        If it is not within `timeout` seconds; the message names the address.
+    DisagreementError
+        As soon as it is plain that the two sides cannot agree on TLS.
     """
     deadline = time.monotonic() + timeout
     ready = asyncio.ensure_future(channel.channel_ready())
@@ -108,14 +113,18 @@ async def wait_ready(
         # Then something is wrong, or nobody is there yet.
         await asyncio.wait((ready,), timeout=min(timeout / 2, _SUSPICIOUS))
         if not ready.done() and (reason := await why_not(address, credentials)) and not ready.done():
-            raise CommClosedError(f"Cannot connect to {address}: {reason}")
+            raise DisagreementError(f"Cannot connect to {address}: {reason}")
         await asyncio.wait_for(ready, max(deadline - time.monotonic(), 0.01))
     except TimeoutError:
-        raise CommClosedError(
-            f"Timed out after {timeout:g} s trying to connect to {address}: no dagrpc service answers there"
-        ) from None
+        raise await unanswered(address, timeout, "service") from None
     finally:
         ready.cancel()
+
+
+async def unanswered(address: str, timeout: float, service: str) -> CommClosedError:
+    """Return the error that says that a service was looked for in vain, and what is there instead."""
+    what = await what_answers(address, service)
+    return CommClosedError(f"Timed out after {timeout:g} s trying to connect to {address}: {what}")
 
 
 def serialize(message: Message) -> bytes:

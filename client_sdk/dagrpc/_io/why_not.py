@@ -1,15 +1,28 @@
-"""Why there is no connection: looks at what answers at an address, to tell a wrong certificate from a dead host."""
+"""Why there is no connection: looks at what answers at an address, to tell a wrong certificate from a dead host.
+
+`why_not` finds what cannot get better, so that nobody waits for it; `what_answers` finds what may, to be told by those
+who have waited in vain.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 from dagrpc._io.credentials import Credentials
 from dagrpc._util.addresses import split_address
 
 _PATIENCE = 2.0
+_SETTINGS = b"\x04"
+"""The type of the first frame that a server of HTTP/2 sends."""
+_OTHER_NAME = (62, 64)
+"""Codes of OpenSSL: a certificate is for another host name or IP address."""
+_REMEDY = (
+    "; if it belongs to this cluster all the same, say what name it has: "
+    "Security(..., extra_conn_args={'server_hostname': name}), or the setting comm.tls.server-name"
+)
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
@@ -25,6 +38,33 @@ async def why_not(address: str, credentials: Credentials | None) -> str:
             return await _with_tls(address, credentials)
     except (OSError, TimeoutError, ValueError):
         return ""
+
+
+async def what_answers(address: str, service: str) -> str:
+    """Return what is at an address where a service was looked for in vain. Takes two seconds at most."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            host, port = split_address(address)
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(_HELLO)
+                found = await reader.read(16)
+            finally:
+                writer.close()
+    except socket.gaierror as error:
+        return f"the name {host!r} does not resolve ({error.strerror})"
+    except ConnectionRefusedError:
+        return f"no dagrpc {service} answers there: nothing listens at this port"
+    except TimeoutError:
+        return f"no dagrpc {service} answers there: it stays silent"
+    except (OSError, ValueError) as error:
+        return f"no dagrpc {service} answers there ({error})"
+    if found[3:4] == _SETTINGS:
+        return f"no dagrpc {service} answers there, but another server that speaks HTTP/2, or one that wants TLS"
+    if found:
+        kind = "HTTP, " if found.startswith(b"HTTP/") else ""
+        return f"no dagrpc {service} answers there, but a server of another kind ({kind}no gRPC)"
+    return f"no dagrpc {service} answers there: whatever listens at this port hangs up"
 
 
 async def _without_tls(address: str) -> str:
@@ -53,7 +93,8 @@ async def _with_tls(address: str, credentials: Credentials) -> str:
             host, port, ssl=context, server_hostname=security.server_name or host
         )
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not accepted: {error.verify_message}"
+        remedy = _REMEDY if error.verify_code in _OTHER_NAME else ""
+        return f"its certificate is not accepted: {error.verify_message.rstrip('.')}{remedy}"
     except ssl.SSLEOFError:
         return ""
     except ssl.SSLError as error:

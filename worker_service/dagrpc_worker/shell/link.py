@@ -16,7 +16,7 @@ import grpc
 
 from dagrpc import config
 from dagrpc._io import channels, options, status
-from dagrpc._io.channels import ServiceClient
+from dagrpc._io.channels import DisagreementError, ServiceClient
 from dagrpc._io.credentials import Credentials
 from dagrpc._io.reach import is_refused
 from dagrpc._io.session import Session
@@ -32,6 +32,8 @@ WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerS
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _STARTING, _GLANCE = 5.0, 0.01
 """Seconds that a scheduler on this host may take to start before pauses grow; and between two looks until then."""
+_DISAGREEMENTS = 3
+"""So often in a row it has to be plain that the two sides cannot agree on TLS: one that ends may look like it."""
 _NOTICE = 0.5
 """Seconds within which it is noticed that the session's stream broke, once calls fail."""
 _LOG_EVERY = 30.0
@@ -143,19 +145,23 @@ class SchedulerLink:
         Raises
         ------
         CommClosedError
-            If there is no scheduler by the deadline.
+            If there is no scheduler by the deadline, or the two sides cannot agree on TLS.
         DagrpcError
             If the scheduler does not want the worker.
         """
         logger.info("Looking for the scheduler at %s", self.address)
         await self._await_listening(deadline)
         pause, told = _FIRST_PAUSE, time.monotonic()
+        disagreements = 0
         while True:
             try:
                 return await self._try(introduce, deadline)
             except (CommClosedError, NotReadyError, TimeoutError) as error:
                 failure: Exception = error
                 give_up = deadline
+                disagreements = disagreements + 1 if isinstance(error, DisagreementError) else 0
+                if disagreements == _DISAGREEMENTS:
+                    raise
             except DuplicateWorkerError as error:
                 failure = error
                 give_up = duplicate_deadline
