@@ -21,7 +21,7 @@ from dagrpc_deploy.spec import SpecCluster
 _WORKER_OPTIONS = words(
     """resources local_directory death_timeout heartbeat_interval contact_address executor data lifetime
     lifetime_stagger lifetime_restart metrics startup_information validate extensions env config name preload
-    preload_argv memory_target_fraction memory_spill_fraction memory_pause_fraction"""
+    preload_argv memory_target_fraction memory_spill_fraction memory_pause_fraction plugins"""
 )
 """What workers can be told beside their size."""
 _OF_NANNY = words("env config")

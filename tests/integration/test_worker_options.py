@@ -83,7 +83,7 @@ async def test_a_pool_takes_the_place_of_the_default_one() -> None:
             with pytest.raises(ZeroDivisionError):
                 await client.submit(lambda: 1 / 0)
             assert worker.executors["default"] is pool
-    with pytest.raises(TypeError, match="executor is a int"):
+    with pytest.raises(RuntimeError, match="executor is a int"):
         await Worker("127.0.0.1:1", executor=3, death_timeout=1)
 
 
@@ -136,7 +136,7 @@ async def test_results_are_kept_where_the_user_wants() -> None:
         assert await client.submit(sum, futures) == 6
         del futures
         await until(lambda: not mine and not made[0].data)
-        with pytest.raises(TypeError, match="data is a int"):
+        with pytest.raises(RuntimeError, match="data is a int"):
             await Worker(scheduler.address, data=3)
 
 

@@ -13,13 +13,14 @@ from dagrpc._io.loop import adopt_running_loop
 from dagrpc._util import running
 from dagrpc._util.as_distributed import install_if_asked
 from dagrpc._util.service_process import apply_settings, prepare
-from dagrpc.exceptions import DagrpcError
+from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.shell.ending import EndKind
 from dagrpc_worker.shell.facade import Worker, make_service
 from dagrpc_worker.shell.leaving import drain_soon
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.start_failures import pickled
 from dagrpc_worker.signals import on_stop_signals
 
 logger = logging.getLogger("dagrpc.worker")
@@ -100,17 +101,16 @@ async def run_worker(
     report({"status": "connecting", "name": options.name})
     try:
         await worker.start()
-    except (DagrpcError, OSError, ValueError, TypeError) as error:
+    except Exception as error:
         if signalled:
             return SIGNALLED
         logger.error("Worker %s cannot start: %s", worker.name or "without a name", error)
-        report({"status": "failed", "name": worker.name, "error": str(error)})
+        report({"status": "failed", "name": worker.name, "error": str(error), "exception": pickled(error)})
         if isinstance(error, DagrpcError):
             return ExitCode.REFUSED
-        if isinstance(error, TypeError):
-            return ExitCode.BAD_SETTINGS
         # It has an address as soon as it listens; what it lacks then is a scheduler.
-        return ExitCode.NO_SCHEDULER if worker.address else ExitCode.BAD_SETTINGS
+        lonely = worker.address and isinstance(error, (CommClosedError, TimeoutError))
+        return ExitCode.NO_SCHEDULER if lonely else ExitCode.BAD_SETTINGS
     end = await worker.finished()
     report({"status": "closed", "name": worker.name, "reason": end.reason})
     return SIGNALLED if signalled else _CODES[end.kind]

@@ -115,6 +115,10 @@ class EmbeddedServer:
         """Wait until the service has closed, by whomever."""
         raise NotImplementedError
 
+    def _failure(self, error: Exception) -> Exception:
+        """Return what to raise for what kept it from starting."""
+        return error
+
     # --- life ---
 
     @property
@@ -136,6 +140,10 @@ class EmbeddedServer:
         self._own_status = Status.starting
         try:
             await self._start_service()
+        except Exception as error:
+            self._own_status = Status.failed
+            failure = self._failure(error)
+            raise failure from (error.__cause__ if failure is error else error)
         except BaseException:
             self._own_status = Status.failed
             raise

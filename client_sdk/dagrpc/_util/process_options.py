@@ -16,7 +16,7 @@ def words(text: str) -> frozenset[str]:
 _DURATIONS = words(
     "death_timeout heartbeat_interval lifetime lifetime_stagger idle_timeout worker_ttl profile_cycle_interval"
 )
-_OBJECTS = words("executor data metrics startup_information worker_class")
+_OBJECTS = words("executor data metrics startup_information worker_class plugins")
 _WORKER_PLAIN = words(
     """scheduler_address scheduler_file host contact_address name nthreads memory_limit resources local_directory
     lifetime_restart low_level_profiler preload preload_argv security

@@ -340,6 +340,11 @@ class SchedulerService:
         await self._finished.wait()
 
     @property
+    def over(self) -> bool:
+        """Whether it has closed."""
+        return self._finished.is_set()
+
+    @property
     def closing(self) -> bool:
         """Whether it is closing or closed."""
         return self._closing

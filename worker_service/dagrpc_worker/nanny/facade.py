@@ -24,10 +24,12 @@ from dagrpc._util.names import as_given
 from dagrpc._util.process_options import worker_fields
 from dagrpc._util.server_status import Status
 from dagrpc.security import Security
+from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.nanny.members import Members
 from dagrpc_worker.nanny.process import WorkerProcess
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.node import Node
+from dagrpc_worker.shell.start_failures import start_failure, unpickled
 from dagrpc_worker.where import find_scheduler, listen_on
 
 if TYPE_CHECKING:
@@ -59,16 +61,16 @@ class Nanny(Members, Node):
 listen_address, worker_class, protocol
         As in distributed, as far as dagrpc has what they are about.
     **worker_kwargs
-        For the worker: ``heartbeat_interval``, ...
+        For the worker: ``heartbeat_interval``, ``plugins``, ...
 
     Raises
     ------
     ValueError, TypeError
         If an argument has an impossible value, or is not known.
-    OSError
-        When it starts: if the port cannot be had.
     RuntimeError
-        When it starts: if the worker does not join the cluster.
+        When it starts: if it cannot, or its worker does not join the cluster; from what kept it from that.
+    TimeoutError
+        When it starts: if its worker finds no scheduler within `death_timeout`.
 
     Examples
     --------
@@ -87,6 +89,8 @@ listen_address, worker_class, protocol
     'OK'
     """
 
+    _kept: ReservedPort | None = None
+    """The port of the worker, if it has to have a certain one."""
     _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
     _part = "nanny"
 
@@ -191,9 +195,14 @@ listen_address, worker_class, protocol
     @property
     def status(self) -> Status:
         """What it sees of its worker, or what it is doing itself."""
+        if self._service is not None and self._service.over and self._own_status in (Status.running, Status.closing):
+            return Status.closed
         if self._own_status is not Status.running or self._service is None:
             return self._own_status
         return Status.closing if self._service.closed else Status(self._service.status.value)
+
+    def _failure(self, error: Exception) -> Exception:
+        return start_failure("Nanny", error, self._worker.get("death_timeout"))
 
     async def _start_service(self) -> None:
         reserved = await asyncio.to_thread(self._reserve)
@@ -238,12 +247,15 @@ listen_address, worker_class, protocol
 
     def _reserve(self) -> ReservedPort:
         """Find free ports in the ranges that were given, and hold the nanny's own."""
-        own = ReservedPort(self._host, range(self._ports[0], self._ports[1] + 1))
+        own = _reserved("Nanny", self._host, *self._ports)
         first, last = self._worker_ports
         if first:
-            worker = ReservedPort(self._host, range(first, last + 1))
-            self._worker["port"] = worker.port
-            worker.release()
+            try:
+                self._kept = _reserved("Worker", self._host, first, last)
+            except ValueError as error:
+                own.release()
+                raise start_failure("Worker", error, None) from error
+            self._worker["port"] = self._kept.port
         return own
 
     def _worker_config(self) -> dict[str, Any]:
@@ -265,15 +277,28 @@ listen_address, worker_class, protocol
         except (TimeoutError, RuntimeError) as error:
             await self._service.close("its worker did not start")
             why = str(error) or f"it did not join the cluster within {timeout:g} s"
-            raise RuntimeError(f"Nanny failed to start its worker: {why}") from None
+            if self._service.last_exit_code == ExitCode.NO_SCHEDULER:
+                raise TimeoutError(why) from None
+            if not self._service.failure:
+                raise RuntimeError(why) from None
+            failure = unpickled(self._service.failure, why)
+            raise start_failure("Worker", failure, None) from failure
 
     async def _close_service(self, reason: str) -> None:
         if self._service is not None:
             await self._service.close(reason)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of the worker's port, which was kept for those that come after it."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.release()
 
     async def _service_finished(self) -> None:
         if self._service is not None:
             await self._service.finished()
+        self._let_go()
 
     def _running_service(self) -> NannyService:
         if self._service is None:
@@ -353,6 +378,14 @@ listen_address, worker_class, protocol
 
     def __repr__(self) -> str:
         return f"<Nanny {self.address or self.status.name!r}, threads: {self.nthreads}, status: {self.status.name}>"
+
+
+def _reserved(who: str, host: str, first: int, last: int) -> ReservedPort:
+    try:
+        return ReservedPort(host, range(first, last + 1))
+    except OSError as error:
+        ports = str(first) if first == last else f"{first}:{last}"
+        raise ValueError(f"Could not start {who} on host {host} with port {ports}: {error}") from None
 
 
 def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,6 +133,8 @@ class NannyService:
         self._watch = ProcessWatch(int(options.worker.get("memory_limit") or 0))
         self.scheduler_address = str(options.worker.get("scheduler_address") or "")
         """Where the scheduler is; empty until the worker has found it, if it looks for it in a file."""
+        self.failure = b""
+        """The pickled exception that kept the worker from starting last."""
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
         self._spawned_already = process
@@ -354,6 +356,11 @@ class NannyService:
         await self.wait_joined(timeout, before)
 
     @property
+    def over(self) -> bool:
+        """Whether the nanny has closed."""
+        return self._finished.is_set()
+
+    @property
     def closed(self) -> bool:
         """Whether the nanny has closed or is about to."""
         return self._closing is not None
@@ -463,6 +470,7 @@ class NannyService:
             self._process, self.worker_directory = None, ""
             self._handle(self._watch.exited(message["exit_code"], message.get("log", ())))
             return
+        self.failure = message.get("exception", self.failure)
         self.worker_directory = message.get("directory", self.worker_directory)
         self.scheduler_address = message.get("scheduler", self.scheduler_address)
         self._handle(

@@ -24,6 +24,7 @@ from dagrpc_worker.shell.measures import Measured
 from dagrpc_worker.shell.node import Node
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.start_failures import start_failure
 from dagrpc_worker.shell.state_view import Held, WorkerStateView
 from dagrpc_worker.where import find_scheduler, listen_on
 
@@ -100,8 +101,10 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     ------
     ValueError, TypeError
         If an argument has an impossible value, or is not known.
-    OSError
-        When it starts: if a port cannot be had, or no scheduler is there in time.
+    RuntimeError
+        When it starts: if it cannot; from what kept it from that.
+    TimeoutError
+        When it starts: if no scheduler is there within `death_timeout`.
 
     Examples
     --------
@@ -239,9 +242,14 @@ http_prefix, validate, transition_counter_max, scheduler_sni
     @property
     def status(self) -> Status:
         """What it is doing."""
+        if self._service._finished.is_set() and self._own_status in (Status.running, Status.closing):
+            return Status.closed
         if self._own_status is not Status.running:
             return self._own_status
         return Status.closing if self._service.closed else _STATUSES.get(self._service.status, Status.running)
+
+    def _failure(self, error: Exception) -> Exception:
+        return start_failure("Worker", error, self._service.options.death_timeout)
 
     async def _start_service(self) -> None:
         service = self._service
@@ -249,7 +257,11 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         if first == last:
             service.options.port = first
         else:
-            reserved = await asyncio.to_thread(ReservedPort, self._host, range(first, last + 1))
+            try:
+                reserved = await asyncio.to_thread(ReservedPort, self._host, range(first, last + 1))
+            except OSError as error:
+                where = f"host {self._host} with port {first}:{last}"
+                raise ValueError(f"Could not start Worker on {where}: {error}") from None
             service.options.port = reserved.port
             self._reserved = reserved
         try:

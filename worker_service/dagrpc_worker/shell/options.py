@@ -75,6 +75,9 @@ class WorkerOptions:
     lifetime_restart: bool = field(default_factory=lambda: bool(config.get("worker.lifetime.restart")))
     """Whether another is to take its place then."""
 
+    plugins: Sequence[Any] = ()
+    """Plugins to begin with."""
+
     memory_target_fraction: float | bool = field(default_factory=lambda: config.get("worker.memory.target"))
     """Part of the memory limit that results may take before the least recently used are written to disk."""
     memory_spill_fraction: float | bool = field(default_factory=lambda: config.get("worker.memory.spill"))

@@ -48,7 +48,7 @@ class WorkerPlugins(PluginHost):
         self.watch: TransitionWatch | None = None
         """Tells them of transitions; None before the worker has been put together."""
         self._preloads = Preloads("worker", worker.options.preload, worker.options.preload_argv)
-        self.first: Sequence[Any] = ()
+        self.first: Sequence[Any] = list(worker.options.plugins)
         """Those that it was made with."""
 
     @property

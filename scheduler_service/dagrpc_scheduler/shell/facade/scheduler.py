@@ -202,6 +202,8 @@ service_kwargs, transition_counter_max
     @property
     def status(self) -> Status:
         """What it is doing."""
+        if self._service.over and self._own_status in (Status.running, Status.closing):
+            return Status.closed
         if self._service.closing and self._own_status is Status.running:
             return Status.closing
         return self._own_status
