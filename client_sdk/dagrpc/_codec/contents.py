@@ -116,7 +116,8 @@ def _is_like_a_constant(kind: type) -> bool:
     return (
         module == "typing"
         or module == "numpy.dtypes"
-        or (module == "numpy" and kind.__name__ == "ufunc")
+        or (module == "numpy" and kind.__name__ in ("ufunc", "_ArrayFunctionDispatcher"))
+        or kind.__name__ == "cython_function_or_method"
         or issubclass(kind, enum.Enum)
     )
 

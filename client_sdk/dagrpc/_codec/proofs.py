@@ -206,7 +206,10 @@ class Prover:
             return kind is logging.RootLogger or self._bind(value.manager.loggerDict, value.name, value)
         if isinstance(value, enum.Enum):
             return self.takes(kind) and self.takes(value.value)
-        return kind.__module__.partition(".")[0] == "numpy" and _is_constant_of_numpy(value)
+        if kind.__module__.partition(".")[0] != "numpy":
+            return False
+        # Most functions of NumPy are objects of this class.
+        return self._imported(value) if kind.__name__ == "_ArrayFunctionDispatcher" else _is_constant_of_numpy(value)
 
     def _all(self, values: Iterable[Any]) -> bool:
         return all(map(self.takes, values))

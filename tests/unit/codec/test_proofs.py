@@ -47,7 +47,20 @@ CONSTANTS = [
     *(1, 2.5, 1j, True, "text", b"bytes", None, ..., (1, ("a", None)), frozenset((1, 2)), range(3), slice(1, None)),
     *(datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), re.compile("a"), Path("a")),
     *(int, dict, Color, Color.RED, Pair, ValueError, type(None), list[int], int | None, typing.Literal[1]),
-    *(math, np, len, math.sin, "a".upper, str.upper, operator.add, logger, np.dtype("f8"), np.float64(1), np.add),
+    *(
+        math,
+        np,
+        len,
+        math.sin,
+        "a".upper,
+        str.upper,
+        operator.add,
+        logger,
+        np.dtype("f8"),
+        np.float64(1),
+        np.add,
+        np.sum,
+    ),
     *(functools.partial(len, "x"), functools.partial(int, base=2), toolz.curry(operator.add), lambda: 1, make(1)),
 ]
 VARIABLES = [
