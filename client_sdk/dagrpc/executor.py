@@ -154,8 +154,9 @@ class ClientExecutor(concurrent.futures.Executor):
 
         Examples
         --------
+        >>> import time
         >>> executor = client.get_executor()
-        >>> call = executor.submit(time.sleep, 600)
+        >>> call = executor.submit(time.sleep, 3)
         >>> executor.shutdown(wait=False)
         >>> call.cancelled()
         True
