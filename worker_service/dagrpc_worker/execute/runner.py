@@ -34,6 +34,7 @@ from dagrpc_worker.execute.executors import ThreadPool
 from dagrpc_worker.execute.functions import load_call
 from dagrpc_worker.execute.measure import measure
 from dagrpc_worker.execute.recorder import Recorder
+from dagrpc_worker.execute.task_span import enter_span
 from dagrpc_worker.execute.work import PythonTask, Work
 from dagrpc_worker.exits import ExitCode, end_at_once
 
@@ -284,6 +285,7 @@ class TaskRunner:
         except BaseException as error:
             self._end_unloaded(job, error)
             return
+        context.run(enter_span, job.annotations)
         if self.recorder.on:
             current.loaded = time()
         try:
@@ -360,6 +362,7 @@ class TaskRunner:
         context.interruption = before.interruption if before is not None else None
         self._executing[job.key, job.run_id] = context
         task_context.current.set(context)
+        enter_span(job.annotations)
         current = asyncio.current_task()
         assert current is not None
         context.escape = current.cancel
