@@ -134,11 +134,8 @@ def test_one_that_has_worked_is_started_again_at_once_as_often_as_it_takes(life:
 def test_what_others_do_to_it_is_no_reason_to_give_up(code: int) -> None:
     nanny = Nanny(max_restarts=0)
     nanny(StartWanted())
-    for generation in range(1, 50):
-        nanny(Exited(code))
-        nanny(TimerRang(Timer.SPAWN, generation))
-        assert nanny.core.status is Status.STARTING
-        assert nanny.core.generation == generation + 1
+    for generation in range(2, 50):
+        assert Spawn(generation) in nanny(Exited(code)), "at once"
     # Nor do these ends count once there are others.
     nanny(RUNNING, WORKING, Exited(1))
     assert nanny.core.status is Status.STARTING

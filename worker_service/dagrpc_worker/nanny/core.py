@@ -225,10 +225,10 @@ class NannyCore:
         """Whether it was given something to do."""
         self._proven = False
         """Whether any process of this nanny's ever joined the cluster."""
-        self._fruitless = 0
-        """How many processes ended in a row without having been of use."""
         self._failures = 0
-        """How many of these ended by themselves."""
+        """How many processes ended by themselves in a row without having been of use."""
+        self._unstarted = 0
+        """How many times in a row the system could not start one."""
         self._losses = 0
         self.status = Status.STOPPED
         self.generation = 0
@@ -272,7 +272,7 @@ class NannyCore:
         self._wanted = True
         if self._alive or self.status is Status.STARTING:
             return []
-        self._fruitless = self._failures = 0
+        self._failures = self._unstarted = 0
         return self._spawn()
 
     def _spawn(self) -> list[Effect]:
@@ -376,16 +376,17 @@ class NannyCore:
 
     def _start_again(self, end: ProcessEnd, was_of_use: bool) -> list[Effect]:
         """Start the next process: at once, unless this is a crash loop."""
+        self._unstarted = 0
         if was_of_use:
-            self._fruitless = self._failures = 0
-        else:
-            self._fruitless += 1
-            self._failures += not was_done_to_it(end)
+            self._failures = 0
+        elif not was_done_to_it(end):
+            self._failures += 1
         if self._failures > self._max_restarts:
             times = f"{self._failures} times in a row before it was of any use"
             return self._give_up(f"the worker process ended {times}, at last: {end.reason}", end.log_text())
         message = f"restarting the worker process, which ended unexpectedly: {end.reason}"
-        return self._spawn_later(message, self._fruitless)
+        # What others do to it says nothing about the next one, which need not wait.
+        return self._spawn_later(message, 0 if was_done_to_it(end) else self._failures)
 
     def _spawn_failed(self, error: str) -> list[Effect]:
         """Try again. A machine that is short of something lets others end, and then has it."""
@@ -393,10 +394,10 @@ class NannyCore:
         if not self._wanted:
             self.status = Status.STOPPED
             return []
-        self._fruitless += 1
-        if self._fruitless > self._max_restarts and not self._proven:
+        self._unstarted += 1
+        if self._unstarted > self._max_restarts and not self._proven:
             return self._give_up(f"no process can be started: {error}")
-        return self._spawn_later(f"no process can be started: {error}; trying again", self._fruitless + 1)
+        return self._spawn_later(f"no process can be started: {error}; trying again", self._unstarted + 1)
 
     def _spawn_later(self, message: str, times: int) -> list[Effect]:
         """Start the next process: the first at once, those that follow closely after growing pauses."""
