@@ -19,6 +19,7 @@ OLDEST := constraints-oldest.txt
 ARGS ?=
 AGAINST ?= main
 CHAOS_SECONDS ?= 3600
+DIFFERENTIAL_SECONDS ?= 3600
 
 # What is checked for types, strictly; tests are free to leave them out, but not to have them wrong.
 TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks tests
@@ -42,7 +43,7 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install lock run test test-newest test-oldest chaos parity lint format proto proto-check proto-breaking bench soak image up down clean
+.PHONY: help install lock run test test-newest test-oldest chaos differential parity lint format proto proto-check proto-breaking bench soak image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +82,9 @@ test-oldest:  ## Run the whole test suite with the oldest versions that are supp
 
 chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)
 	$(BIN)/python -m tests.chaos --total $(CHAOS_SECONDS) --summary build/chaos.md $(ARGS)
+
+differential: $(INSTALLED)  ## Compare random programs with plain Python for DIFFERENTIAL_SECONDS (an hour)
+	$(BIN)/python -m tests.differential --seconds $(DIFFERENTIAL_SECONDS) $(ARGS)
 
 parity: $(INSTALLED) $(PEER)/.installed  ## Run tests/parity with dagrpc and with distributed
 	$(BIN)/python -m pytest tests/parity $(ARGS)

@@ -15,7 +15,13 @@ from pathlib import Path
 
 # The longest first, so that no process has one of them left when the others are done.
 _LIGHT = ("tests/property", "tests/contract", "tests/parity", "tests/unit", "tests/lint")
-_HEAVY = ("tests/integration/test_docstrings.py", "tests/integration/test_memory.py", "tests/chaos", "tests")
+_HEAVY = (
+    "tests/integration/test_docstrings.py",
+    "tests/integration/test_memory.py",
+    "tests/chaos",
+    "tests/differential",
+    "tests",
+)
 _SEVERAL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 

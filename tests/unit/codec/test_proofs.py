@@ -70,7 +70,7 @@ VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize("value", CONSTANTS, ids=repr)
+@pytest.mark.parametrize("value", CONSTANTS, ids=lambda value: type(value).__name__)
 def test_what_cannot_change_unseen(value: Any) -> None:
     assert prove(value) is not None
     assert prove(make(value)) is not None

@@ -11,10 +11,10 @@ from contextvars import ContextVar
 from queue import Queue
 from typing import Any
 
+import dask
 import pytest
 from dask._task_spec import Task, TaskRef
 
-from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.failures import decode_failure
 from dagrpc._codec.functions import PickledFunction, encode_call
@@ -413,8 +413,9 @@ def test_pools_have_their_sizes() -> None:
 
 
 @pytest.fixture
-def allowing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "worker.allowed-calls", ["math:*", "builtins:int", "math.sqrt", "no_such*"])
+def allowing() -> Iterator[None]:
+    with dask.config.set({"dagrpc.worker.allowed-calls": ["math:*", "builtins:int", "math.sqrt", "no_such*"]}):
+        yield
 
 
 @pytest.mark.usefixtures("allowing")
