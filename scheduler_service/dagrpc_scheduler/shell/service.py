@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from dagrpc._io.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._io.loop import cancel_all, spawn
 from dagrpc._io.server import Server
 from dagrpc._util.addresses import is_wildcard, join_address, local_ip
+from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import UnknownWorkerError
 from dagrpc.v1 import (
     event_service_pb2,
@@ -140,7 +141,7 @@ class SchedulerService:
         self.departures = Departures(self)
         self.events = EventLog(self)
         self.shortage = ShortageWatch(self)
-        self.metadata = Metadata()
+        self.metadata = Metadata(self._is_task)
         self.shuffles = ShuffleCoordination(self)
         self._finished = asyncio.Event()
         self._closing = False
@@ -177,6 +178,10 @@ class SchedulerService:
         """Return a name for a cause, for stories."""
         self.stimuli += 1
         return f"{word}-{self.stimuli}"
+
+    def _is_task(self, key: Hashable) -> bool:
+        """Tell whether there is a task of a key, as users write it."""
+        return isinstance(key, (str, bytes, int, float, tuple)) and encode_key(key) in self.core.tasks
 
     def handle(self, event: events.Event) -> None:
         """Give the core an event and send off what it asks for."""

@@ -45,6 +45,7 @@ class Timers:
             self._service.handle(events.TimePassed())
             self._silent.look(now)
             self._trimming.look()
+            self._service.metadata.tidy()
             self._service.events.advance(now)
             self._outboxes.look()
             self._service.shortage.look(now)
