@@ -399,7 +399,7 @@ class LostActorError(RuntimeError):
 
     Examples
     --------
-    >>> with LocalCluster(n_workers=1, processes=False) as cluster, Client(cluster) as client:
+    >>> with LocalCluster(n_workers=1) as cluster, Client(cluster) as client:
     ...     numbers = client.submit(list, [1, 2], actor=True).result()
     ...     client.restart()
     ...     numbers.count(1).result()
