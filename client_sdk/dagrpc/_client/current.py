@@ -22,6 +22,7 @@ _defaults: list[Connection] = []
 _context: ContextVar[Connection | None] = ContextVar("dagrpc_client", default=None)
 
 _SCHEDULER = "scheduler"
+_NAMES = ("distributed", "dask.distributed")
 _SHUFFLE = "dataframe.shuffle.method"
 _RECHUNK = "array.rechunk.method"
 _absent: Any = object()
@@ -69,6 +70,7 @@ def add_default(client: Connection) -> None:
             for name in (_SCHEDULER, _SHUFFLE, _RECHUNK):
                 _former[name] = dask.config.get(name, _absent)
         _defaults.append(client)
+        _name()
         dask.config.set({_SCHEDULER: client})
         for name, method in _methods().items():
             if _former[name] in (_absent, None):
@@ -81,6 +83,7 @@ def remove_default(client: Connection) -> None:
         if client not in _defaults:
             return
         _defaults.remove(client)
+        _name()
         if dask.config.get(_SCHEDULER, None) is client:
             if _defaults:
                 dask.config.set({_SCHEDULER: _defaults[-1]})
@@ -92,6 +95,19 @@ def remove_default(client: Connection) -> None:
                 if dask.config.get(name, None) is method:
                     _restore(name)
             _former.clear()
+
+
+def _name() -> None:
+    """Have dask know the default client by the names that distributed's has: ``compute(scheduler="distributed")``."""
+    from dask.base import named_schedulers
+
+    client = next((client for client in reversed(_defaults) if not client.asynchronous), None)
+    for name in _NAMES:
+        if client is not None:
+            # A method of the client: dask finds its `persist` by that.
+            named_schedulers[name] = client.get  # type: ignore[attr-defined]
+        else:
+            named_schedulers.pop(name, None)
 
 
 def _methods() -> dict[str, str]:
