@@ -15,7 +15,7 @@ from dagrpc._util import familiar
 from dagrpc._util.dask_config import register_defaults
 
 # These are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
-# closes. Without the second a process that is forked off may crash before dagrpc can tell it that it must not be used.
+# closes. Without the second a process that is forked off may crash before it can have a gRPC of its own.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 

@@ -33,7 +33,7 @@
      ├── WorkerStartTimeoutError        (TimeoutError)
      ├── GraphError                     (ValueError) the scheduler refused a graph
      ├── RemoteTaskError                a task failed with an exception that cannot be rebuilt here
-     ├── ForkedProcessError             (RuntimeError) dagrpc was used after a fork
+     ├── ForkedProcessError             (RuntimeError) what a parent process has was used after a fork
      ├── TaskTimeout                    (TimeoutError) a task ran longer than it may
      └── Reschedule                     raised by a task that wants to be run again
 
@@ -285,7 +285,10 @@ class ClosedClientError(Exception):
 
 
 class ForkedProcessError(RuntimeError):
-    """dagrpc was used in a process that was forked from one that uses it: gRPC does not survive that."""
+    """A client or cluster was used in a process that was forked from the one that made it.
+
+    The child can make others of its own.
+    """
 
 
 class GraphError(ValueError):

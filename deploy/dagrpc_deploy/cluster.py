@@ -238,6 +238,9 @@ class Cluster(Scalable):
         >>> cluster.status
         <Status.closed: 'closed'>
         """
+        if self._loop.forked:
+            # A child that leaves the parent's block: the cluster goes on.
+            return None
         if self.status == "closed":
             return self._run(_nothing()) if self.asynchronous else None
         return self._run(self._end(timeout if timeout is not None else 10.0))

@@ -50,6 +50,8 @@ NO_DEFAULT: Any = "__no_default__"
 
 _live: weakref.WeakSet[Connection] = weakref.WeakSet()
 
+_PARENTS = "The client belongs to the parent process: make one of this process's own"
+
 
 class Ready:
     """The outcome of something that is done already, for those who await it."""
@@ -374,7 +376,7 @@ class Connection:
 
     def _check_process(self) -> None:
         if self._forked:
-            raise ForkedProcessError("The client belongs to the parent process: make one of this process's own")
+            raise ForkedProcessError(_PARENTS)
 
     def _check_open(self) -> None:
         self._check_process()
@@ -477,6 +479,7 @@ def close_all() -> None:
 def _mark_forked() -> None:
     for client in live_clients():
         client._forked = True
+        client._table.forked(_PARENTS)
 
 
 # Before the interpreter joins threads and refuses new ones, which the services of a cluster in this process need.

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 
 from dagrpc._util import running
+from dagrpc._util.forking import free_in_children
 from dagrpc.shuffle import hooks
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
 
-_lock = threading.RLock()
+_lock = free_in_children(threading.RLock())
 _defaults: list[Connection] = []
 """Clients that were made the default and are not closed, the latest last."""
 _context: ContextVar[Connection | None] = ContextVar("dagrpc_client", default=None)

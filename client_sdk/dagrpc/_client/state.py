@@ -10,7 +10,9 @@ import threading
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, Protocol
 
-lock: Final = threading.RLock()
+from dagrpc._util.forking import free_in_children
+
+lock: Final = free_in_children(threading.RLock())
 """Guards all that this module holds."""
 
 PENDING: Final = "pending"
@@ -264,6 +266,13 @@ class KeyTable:
         with lock:
             self.closed, self._end = True, (reason, message)
             self.give_up(reason, message)
+
+    def forked(self, message: str) -> None:
+        """Give up all keys that are not done, in a process in which nobody hears of them: who waits is not here."""
+        self.closed, self._end = True, ("forked", message)
+        for state in self.states.values():
+            if state.status not in DONE:
+                state.status, state.reason, state.message, state.waiters = CANCELLED, "forked", message, None
 
     def give_up(self, reason: str, message: str) -> None:
         """Give up all keys: no events will come about them."""

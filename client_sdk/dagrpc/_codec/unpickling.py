@@ -11,13 +11,15 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from dagrpc._util.forking import free_in_children
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _PATIENCE = 30.0
 """How long to wait for one's turn, in seconds. Who unpickles so long waits for something itself, perhaps for us."""
 
-_turn = threading.RLock()
+_turn = free_in_children(threading.RLock())
 
 
 def in_turn(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from dagrpc import config
+from dagrpc._io import fork
+from dagrpc._util.forking import free_in_children
 from dagrpc.exceptions import ForkedProcessError
 
 T = TypeVar("T")
@@ -39,12 +41,17 @@ class LoopThread:
         """Whether the calling thread is the one that runs the loop."""
         return threading.current_thread() is self.thread
 
+    @property
+    def forked(self) -> bool:
+        """Whether this process was forked from the one that runs the loop."""
+        return os.getpid() != self.pid
+
     def check(self) -> None:
         """Raise if this process was forked from the one that runs the loop."""
-        if os.getpid() != self.pid:
+        if self.forked:
             raise ForkedProcessError(
-                "dagrpc was started in the parent process and cannot be used after a fork; "
-                "start processes with multiprocessing's 'spawn' method instead"
+                "This belongs to the parent process, and cannot be used after a fork: make a client of this process's "
+                "own, or start processes with multiprocessing's 'spawn' method instead"
             )
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -130,7 +137,7 @@ def run_service(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseException],
             raise
 
 
-_lock = threading.Lock()
+_lock = free_in_children(threading.Lock())
 _current: LoopThread | None = None
 
 
@@ -141,7 +148,7 @@ def get_loop() -> LoopThread:
         if _current is not None and _current.pid == os.getpid() and not _current.loop.is_closed():
             return _current
         if _current is not None and _current.pid != os.getpid():
-            _current.check()
+            _begin_in_child(_current)
         loop = new_loop()
         started = threading.Event()
 
@@ -160,6 +167,25 @@ def get_loop() -> LoopThread:
         thread.start()
         started.wait(10)
         return _current
+
+
+def _begin_in_child(parents: LoopThread) -> None:
+    """Prepare this process, which was forked from one that uses dagrpc, for a loop of its own.
+
+    Raises
+    ------
+    ForkedProcessError
+        If it cannot have one.
+    """
+    # It shares what it polls with the parent's: it must not be closed.
+    fork.keep(parents, parents.loop)
+    try:
+        fork.renew_grpc()
+    except (OSError, ImportError) as error:
+        raise ForkedProcessError(
+            f"dagrpc was started in the parent process, and gRPC cannot be started anew after a fork ({error}): start "
+            "processes with multiprocessing's 'spawn' method instead"
+        ) from error
 
 
 def stop_at_exit() -> None:

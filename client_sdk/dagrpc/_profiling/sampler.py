@@ -8,6 +8,8 @@ import time
 from types import FrameType
 from typing import Protocol
 
+from dagrpc._util.forking import free_in_children
+
 logger = logging.getLogger("dagrpc.profile")
 
 _QUIET = 10
@@ -108,7 +110,7 @@ class Sampler:
 
 
 _process_sampler: list[Sampler] = []
-_process_lock = threading.Lock()
+_process_lock = free_in_children(threading.Lock())
 
 
 def process_sampler(interval: float) -> Sampler:

@@ -13,7 +13,9 @@ import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
-_lock = threading.Lock()
+from dagrpc._util.forking import free_in_children
+
+_lock = free_in_children(threading.Lock())
 _scratch: list[str] = []
 
 

@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
+from dagrpc._util.forking import free_in_children
+
 _MODULES: Final = ("shuffle", "shuffle._arrow", "shuffle._core", "shuffle._merge", "shuffle._shuffle")
 """What dask imports: modules of `distributed` that dagrpc has by the same names."""
 
@@ -47,7 +49,7 @@ class _Provided(ModuleType):
 
 
 _TASKS: Final = _Preferred("tasks")
-_lock = threading.Lock()
+_lock = free_in_children(threading.Lock())
 
 
 def provide() -> bool:
