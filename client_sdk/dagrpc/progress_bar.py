@@ -79,7 +79,7 @@ def progress(
     if not found:
         if in_notebook:
             return ProgressView(None, multi)
-        _Bar(kwargs.get("file"), kwargs.get("width") or 40).end(1.0)
+        Bar(kwargs.get("file"), kwargs.get("width") or 40).end(1.0)
         return None
     client: Connection = found[0]._bound_client()
     request = _Request([future.bound_state().wire for future in found], complete, group_by, interval)
@@ -87,7 +87,7 @@ def progress(
         view = ProgressView(client, multi)
         view._begin(request)
         return view
-    bar = _Bar(kwargs.get("file"), kwargs.get("width") or 40)
+    bar = Bar(kwargs.get("file"), kwargs.get("width") or 40)
     operation = _draw(client, request, bar, interval)
     return run_awaiting(operation) if client.asynchronous else run_blocking(operation)
 
@@ -121,7 +121,7 @@ class _Request:
 # --- consoles ----------------------------------------------------------------------------------------------------
 
 
-def _draw(client: Connection, request: _Request, bar: _Bar, interval: float) -> Operation[None]:
+def _draw(client: Connection, request: _Request, bar: Bar, interval: float) -> Operation[None]:
     client._check_open()
     message = yield from request.prepare(client)
     watch = Watch(client._session, message)
@@ -146,7 +146,7 @@ def _fraction(state: pb.WatchProgressResponse) -> float:
     return sum(group.finished for group in state.groups) / total
 
 
-class _Bar:
+class Bar:
     """A bar in a console: one line that is drawn over itself, or where that cannot be, a line for each tenth."""
 
     def __init__(self, file: TextIO | None, width: int) -> None:

@@ -12,6 +12,7 @@ VERSION = "2026.8.0"
 """Whose API dagrpc has. Libraries compare `distributed.__version__`."""
 
 _TOOLS = "dagrpc.compat.tools"
+_BARS = "dagrpc._client.progress_classes"
 _AMM = "dagrpc.active_memory_manager"
 
 _ADDRESSING = " ".join(f"{name}=dagrpc.compat.addressing:{name}" for name in addressing.__all__)
@@ -57,7 +58,8 @@ MODULES: dict[str, str] = {
         SchedulerUploadFile=dagrpc.plugins:SchedulerUploadFile
         UploadDirectory ForwardOutput=dagrpc.plugins:ForwardOutput
         ForwardLoggingPlugin=dagrpc.plugins:ForwardLoggingPlugin""",
-    "diagnostics.progressbar": "progress",
+    "diagnostics.progressbar": f"""progress ProgressBar={_BARS}:ProgressBar TextProgressBar={_BARS}:TextProgressBar
+        LoopRunner={_TOOLS}:LoopRunner""",
     "event": "Event",
     "exceptions": "Reschedule WorkerStartTimeoutError",
     "lock": "Lock",

@@ -1,0 +1,167 @@
+"""Progress bars to be subclassed: what they show is drawn by two methods. `progress` is for everyone else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from dagrpc import config
+from dagrpc._client import current
+from dagrpc._client.options import Duration
+from dagrpc._client.waiting import OnLoop
+from dagrpc._client.watching import Watch
+from dagrpc._codec.failures import decode_failure
+from dagrpc._util.keys import encode_key
+from dagrpc.compat.tools import LoopRunner
+from dagrpc.progress_bar import Bar
+from dagrpc.v1 import inquiry_service_pb2 as pb
+
+__all__ = ["ProgressBar", "TextProgressBar"]
+
+
+class ProgressBar:
+    """Follows tasks and has a subclass draw how far they are.
+
+    Parameters
+    ----------
+    keys : iterable of futures or keys
+        What to follow, with all that it depends on.
+    scheduler : str, optional
+        Address of the scheduler; by default that of the futures, or of the current client.
+    interval : number, str or timedelta
+        How often to draw.
+    complete : bool
+        Whether to count what is done already.
+
+    Examples
+    --------
+    >>> class Lines(TextProgressBar):
+    ...     def _draw_bar(self, remaining, all, **kwargs):
+    ...         pass
+    ...     def _draw_stop(self, remaining, status, **kwargs):
+    ...         print(remaining, status)
+    >>> bar = Lines(client.map(inc, range(3)))
+    0 finished
+    """
+
+    def __init__(
+        self, keys: Iterable[Any], scheduler: Any = None, interval: Duration = "100ms", complete: bool = True
+    ) -> None:
+        items = list(keys)
+        self.keys = {getattr(item, "key", item) for item in items}
+        owners = [client for item in items if (client := getattr(item, "client", None)) is not None]
+        self.client: Any = current.default_for(str(scheduler).rpartition("://")[2]) if scheduler is not None else None
+        self.client = self.client or next(iter(owners), None) or current.current_client()
+        if self.client is None:
+            raise ValueError("No client found: a progress bar follows tasks of a client")
+        self.scheduler = scheduler or self.client._session.address
+        self.interval = config.seconds(interval) or 0.1
+        self.complete = complete
+        self.status: str | None = None
+        """``running``, ``finished`` or ``error``; None before anybody listens."""
+        self._started = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._started
+
+    async def listen(self) -> None:
+        """Draw until all is done, or something has failed."""
+        request = pb.WatchProgressRequest(only_unfinished=not self.complete, interval_seconds=self.interval)
+        request.keys.extend(map(encode_key, self.keys))
+        client, watch = self.client, Watch(self.client._session, request)
+        last: dict[str, Any] = {"all": 0, "remaining": 0, "status": "running"}
+        try:
+            self.status = "running"
+            while self.status == "running":
+                state = await OnLoop(client._loop, watch.changed(self.interval)).suspend()
+                last = self._facts(state)
+                self.status = last["status"]
+                self._draw_bar(**last)
+        finally:
+            client._loop.call_soon(watch.stop)
+            self._draw_stop(**last)
+
+    def _facts(self, state: pb.WatchProgressResponse) -> dict[str, Any]:
+        """Return what the scheduler said as arguments of `_draw_bar` and `_draw_stop`."""
+        total = sum(group.total for group in state.groups)
+        finished = sum(group.finished for group in state.groups)
+        facts: dict[str, Any] = {"all": total, "remaining": total - finished, "status": "running"}
+        if state.HasField("failure"):
+            facts["status"] = "error"
+            facts["exception"] = decode_failure(state.failure, "a task")
+        elif state.done:
+            facts["status"] = "finished"
+        return facts
+
+    def _draw_bar(self, **kwargs: Any) -> None:
+        """Draw how far the tasks are. To be overridden.
+
+        Parameters
+        ----------
+        all, remaining : int
+            How many tasks there are, and how many of them are not done.
+        status : str
+            ``running``, ``finished`` or ``error``.
+        exception : BaseException
+            Why a task failed, if one has.
+        """
+
+    def _draw_stop(self, **kwargs: Any) -> None:
+        """Draw the end. To be overridden; the parameters are those of `_draw_bar`."""
+
+
+class TextProgressBar(ProgressBar):
+    """Draws a bar in a console, and returns when all is done or something has failed.
+
+    Parameters
+    ----------
+    width : int
+        Length of the bar in characters.
+    loop : object
+        Accepted for compatibility.
+    start : bool
+        Whether to draw at once, rather than when `listen` is awaited.
+
+    The other parameters are those of `ProgressBar`.
+
+    Examples
+    --------
+    >>> bar = TextProgressBar(client.map(inc, range(3)), width=10)
+    [##########] | 100% Completed | ...
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[Any],
+        scheduler: Any = None,
+        interval: Duration = "100ms",
+        width: int = 40,
+        loop: Any = None,
+        complete: bool = True,
+        start: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(keys, scheduler, interval, complete)
+        self.width = width
+        self._bar = Bar(None, width)
+        self._loop_runner = LoopRunner(loop)
+        if start:
+            self._loop_runner.run_sync(self.listen)
+
+    @property
+    def loop(self) -> Any:
+        """The event loop that it draws on."""
+        return self._loop_runner.loop
+
+    def _draw_bar(self, **kwargs: Any) -> None:
+        self._bar.draw(_fraction(**kwargs))
+
+    def _draw_stop(self, **kwargs: Any) -> None:
+        self._bar.end(_fraction(**kwargs))
+
+
+def _fraction(remaining: int, all: int, **kwargs: Any) -> float:
+    return 1 - remaining / all if all else 1.0
