@@ -7,7 +7,6 @@ from hypothesis.strategies import SearchStrategy
 
 PREPARATION = """
 import collections
-import dataclasses
 
 class Names(list):
     pass
@@ -16,11 +15,6 @@ class Table(dict):
     pass
 
 Pair = collections.namedtuple("Pair", "left right")
-
-@dataclasses.dataclass
-class Record:
-    left: object
-    right: object = None
 
 class Odd(Exception):
     pass
@@ -97,7 +91,6 @@ _CONTAINERS = st.sampled_from(
         "Table(a={a})",
         "collections.OrderedDict(a={a}, b={b})",
         "Pair({a}, {b})",
-        "Record({a}, {b})",
         "[[[{a}]], ({b},)]",
         "collections.defaultdict(list, a={a})",
     ]

@@ -10,7 +10,7 @@ import dask
 import numpy as np
 import pytest
 
-from dagrpc import Client, LocalCluster, config
+from dagrpc import Client, LocalCluster
 from dagrpc._codec import payload
 from dagrpc._io import same_host, transfer
 from dagrpc._io.channels import ChannelPool
@@ -19,6 +19,7 @@ from dagrpc.exceptions import InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
 from dagrpc_worker.shell.fetching import Fetcher
+from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab
 
 WAIT = 20.0
@@ -120,7 +121,7 @@ def test_many_at_once_are_each_answered() -> None:
 
 
 def test_it_refuses_when_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "worker.connections.incoming", 1)
+    set_for_test(monkeypatch, "worker.connections.incoming", 1)
 
     async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 20), 8 << 20)

@@ -22,11 +22,11 @@ from dagrpc import (
     Security,
     SpecCluster,
     Worker,
-    config,
     get_client,
     get_task_stream,
 )
 from dagrpc.plugins.base import NannyPlugin, WorkerPlugin
+from tests.support.settings import set_for_test
 from tests.unit.security.certificates import Authority
 
 TIMEOUT = 60
@@ -66,7 +66,7 @@ def within_a_task(x: int) -> int:
 
 @pytest.mark.parametrize("processes", [False, True])
 def test_a_local_cluster_with_temporary_certificates(monkeypatch: pytest.MonkeyPatch, processes: bool) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "comm.same-host", False)
+    set_for_test(monkeypatch, "comm.same-host", False)
     with (
         dask.config.set({"dagrpc.comm.same-host": False}),
         LocalCluster(n_workers=2, threads_per_worker=1, processes=processes, security=True) as cluster,

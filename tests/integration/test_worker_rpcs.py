@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from dagrpc import config
 from dagrpc._codec import calls, payload
 from dagrpc._io import transfer
 from dagrpc._io.channels import ServiceClient, open_channel
@@ -21,6 +20,7 @@ from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue
 from dagrpc.exceptions import InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
+from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab
 from tests.unit.worker_shell.standin import JoinedWorker
 
@@ -87,7 +87,7 @@ def test_very_many_values_come_in_several_transfers() -> None:
 
 
 def test_workers_are_refused_when_it_is_busy_and_clients_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "worker.connections.incoming", 1)
+    set_for_test(monkeypatch, "worker.connections.incoming", 1)
 
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
@@ -214,8 +214,10 @@ def test_what_a_function_raises_is_raised() -> None:
         assert caught.traceback[-1].name == "fail"
         with pytest.raises(TypeError, match="pickle"):
             await run(lab, worker, threading.Lock)
-        with pytest.raises(SystemExit):
+        # As itself it would end the caller's program.
+        with pytest.raises(RuntimeError, match=r"SystemExit\(3\) was raised on the cluster") as exited:
             await run(lab, worker, sys.exit, 3)
+        assert isinstance(exited.value.__cause__, SystemExit)
 
     in_lab(body)
 

@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 import pytest
 
-from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.references import DependencyRef
 from dagrpc._io import transfer
@@ -23,6 +22,7 @@ from dagrpc.v1 import data_pb2, failure_pb2, graph_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.shell import core_config
+from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
 WAIT = 20.0
@@ -89,7 +89,7 @@ def test_values_of_all_sizes_travel(value: Any) -> None:
 
 @pytest.mark.parametrize("same_host", [True, False])
 def test_arrays_travel_writable(monkeypatch: pytest.MonkeyPatch, same_host: bool) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "comm.same-host", same_host)
+    set_for_test(monkeypatch, "comm.same-host", same_host)
     numpy = pytest.importorskip("numpy")
 
     async def body(lab: Lab) -> None:
@@ -126,7 +126,7 @@ def test_a_result_that_cannot_be_pickled_serves_here_and_fails_elsewhere() -> No
 
 
 def test_a_function_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "worker.allowed-calls", ["math:sqrt"])
+    set_for_test(monkeypatch, "worker.allowed-calls", ["math:sqrt"])
 
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
@@ -262,7 +262,7 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(kind: 
 
 @pytest.mark.parametrize("kind", [HangingPeer, HangingStream])
 def test_a_peer_that_stops_sending_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: type[HangingPeer]) -> None:
-    monkeypatch.setitem(config.DEFAULTS, "comm.timeouts.tcp", "0.3 s")
+    set_for_test(monkeypatch, "comm.timeouts.tcp", "0.3 s")
     # The pauses between its attempts would only be waited for.
     monkeypatch.setattr(core_config, "WorkerCoreConfig", partial(WorkerCoreConfig, retry_delay_limit=0.05))
 

@@ -69,7 +69,7 @@ def _parcels(pieces: Iterable[Piece], output: int) -> Iterator[Parcel]:
     """Yield pieces as parcels of their own."""
     for piece in pieces:
         if piece.format == "arrow":
-            from dagrpc.shuffle.frames import from_ipc, to_ipc
+            from dagrpc.shuffle.tables import from_ipc, to_ipc
 
             body = to_ipc(from_ipc(piece.body).slice(piece.start, piece.stop - piece.start))
             bounds = [0, piece.stop - piece.start]
