@@ -58,8 +58,8 @@ class CoreConfig:
     """How many idle workers are compared for each task."""
     steal_considered: int = 256
     """How many tasks of a busy worker are offered in one pass, the most urgent."""
-    steal_scanned: int = 4096
-    """How many tasks of a busy worker are looked at for that, those that it got last."""
+    steal_scanned: int = 8192
+    """How many tasks of all busy workers are looked at for that, those that each got last."""
     steals_at_once: int = 1_000
     """How many tasks are moved in one pass."""
     no_workers_timeout: float | None = None

@@ -90,7 +90,8 @@ def find_victims(state: SchedulerState) -> list[Victim]:
             burden = max(worker.occupancy, elapsed * count) / worker.nthreads
             burdened.append((burden, index, worker, threads))
     most = heapq.nlargest(config.victims_considered, burdened)
-    victims = (_examine(state, worker, threads) for _, _, worker, threads in most)
+    scanned = max(config.steal_scanned // max(len(most), 1), config.steal_considered)
+    victims = (_examine(state, worker, threads, scanned) for _, _, worker, threads in most)
     return [victim for victim in victims if victim is not None]
 
 
@@ -120,8 +121,8 @@ def _threads_in_use(worker: WorkerState, count: int) -> float:
     return max(threads, 1.0)
 
 
-def _examine(state: SchedulerState, worker: WorkerState, threads: float) -> Victim | None:
-    """Look at the tasks that wait on a worker; None if it was asked for all of them."""
+def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned: int) -> Victim | None:
+    """Look at so many tasks of a worker, and at those that wait; None if it was asked for all of them."""
     running = _begun(state, worker, math.ceil(threads))
     if not running:
         return None
@@ -131,9 +132,9 @@ def _examine(state: SchedulerState, worker: WorkerState, threads: float) -> Vict
     late = remaining < 0
     # If nobody has finished for so long, all threads are late.
     ahead = -remaining * threads if late else remaining
-    ahead += max(len(worker.processing) - state.config.steal_scanned, 0) * _duration(state, slow)
+    ahead += max(len(worker.processing) - scanned, 0) * _duration(state, slow)
     victim = Victim(worker, threads, ahead, late)
-    waiting = _waiting(state, worker, running)
+    waiting = _waiting(state, worker, running, scanned)
     left = state.config.steal_considered
     for rank in sorted(waiting):
         batch = victim.batches[rank] = Batch()
@@ -170,12 +171,12 @@ def _begun(state: SchedulerState, worker: WorkerState, threads: int) -> dict[Tas
 
 
 def _waiting(
-    state: SchedulerState, worker: WorkerState, running: Collection[TaskState]
+    state: SchedulerState, worker: WorkerState, running: Collection[TaskState], scanned: int
 ) -> dict[tuple[float, float], list[tuple[int, TaskState]]]:
     """Return the tasks that wait on a worker by rank, those that it got last first, each with its place."""
     pending = state.steals.pending
     waiting: dict[tuple[float, float], list[tuple[int, TaskState]]] = {}
-    for place, task in enumerate(islice(reversed(worker.processing), state.config.steal_scanned)):
+    for place, task in enumerate(islice(reversed(worker.processing), scanned)):
         if task in running or task in worker.long_running:
             continue
         steal = pending.get(task)

@@ -107,6 +107,7 @@ def _share_out(
 ) -> None:
     """Find out which tasks of a rank had best be moved: of the one who needs longest for it first."""
     config = state.config
+    workers = {entry[2].worker for entry in idle}
     burdened = [
         (-victim.wait(victim.batches[rank]), index, victim)
         for index, victim in enumerate(victims)
@@ -119,7 +120,7 @@ def _share_out(
             return
         batch = victim.batches[rank]
         offer = batch.offers.pop()
-        move = _try_to_place(state, offer, -wait, idle)
+        move = _try_to_place(state, offer, -wait, idle) if _has_takers(state, offer.task, workers) else None
         if move is not None:
             found.append(move)
             batch.seconds -= offer.seconds
@@ -172,6 +173,14 @@ def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle)
             entry = (thief.wait(), entry[1], thief)
         heapq.heappush(idle, entry)
     return move
+
+
+def _has_takers(state: SchedulerState, task: TaskState, workers: set[WorkerState]) -> bool:
+    """Tell whether there may be one among the idle workers that may run a task: quickly, for there may be thousands."""
+    options = task.options
+    if not (options.workers or options.resources) or options.allow_other_workers:
+        return True
+    return not allowed_workers(state, options).members.isdisjoint(workers)
 
 
 def _may_take(thief: _Thief, task: TaskState) -> bool:
