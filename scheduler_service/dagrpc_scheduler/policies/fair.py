@@ -43,6 +43,9 @@ def worker_with_room(state: SchedulerState, task: TaskState) -> WorkerState | No
     rooms = state.rooms
     while True:
         least = rooms.least_but(task.avoid, state.now)
+        if least is not None and least[0] >= FULL and task.avoid is not None:
+            # Where it asked not to be run, rather than nowhere.
+            least = rooms.least(state.now)
         if least is None or least[0] >= FULL:
             return None
         worker = least[2]

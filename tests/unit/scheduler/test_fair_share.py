@@ -225,3 +225,11 @@ def test_the_weight_of_a_client() -> None:
     assert weight_of("mine", {"mine": 2.0}) == 2.0
     assert weight_of("mine", {"mine": -1.0}) == 1.0
     assert weight_of("other", {"mine": 2.0}) == 1.0
+
+
+def test_a_task_that_asked_to_run_elsewhere_returns_where_there_is_room_and_nowhere_else() -> None:
+    scheduler = Shared((A, B))
+    scheduler.many("x", 2, "c")
+    worker, run_id = scheduler.runs["x-0"]
+    (compute,) = of_type(ComputeTask, scheduler.send(events.TaskRescheduled(worker, "x-0", run_id)))
+    assert (compute.key, compute.worker) == ("x-0", worker)
