@@ -71,9 +71,10 @@ def moves(state: SchedulerState) -> list[Move]:
     heapq.heapify(idle)
     victims = find_victims(state) if idle else []
     found: list[Move] = []
+    workers = {thief.worker for _, _, thief in idle}
     for rank in sorted({rank for victim in victims for rank in victim.batches}):
         having = [victim for victim in victims if rank in victim.batches]
-        _share_out(state, rank, having, idle, found)
+        _share_out(state, rank, having, idle, workers, found)
         for victim in having:
             victim.ahead += victim.batches[rank].seconds
     return found
@@ -103,11 +104,15 @@ def _would_queue(state: SchedulerState, task: TaskState) -> bool:
 
 
 def _share_out(
-    state: SchedulerState, rank: tuple[float, float], victims: list[Victim], idle: _Idle, found: list[Move]
+    state: SchedulerState,
+    rank: tuple[float, float],
+    victims: list[Victim],
+    idle: _Idle,
+    workers: set[WorkerState],
+    found: list[Move],
 ) -> None:
-    """Find out which tasks of a rank had best be moved: of the one who needs longest for it first."""
+    """Find out which tasks of a rank had best be moved to the idle: of the one who needs longest for it first."""
     config = state.config
-    workers = {entry[2].worker for entry in idle}
     burdened = [
         (-victim.wait(victim.batches[rank]), index, victim)
         for index, victim in enumerate(victims)
