@@ -127,7 +127,7 @@ class Reconnection:
                 kept = False
                 self._give_up(f"for more than {grace:g} s, for which it keeps what a client wants")
             if away > patience:
-                self.refusal = client.lost(f"and none has answered there for {patience:g} s")
+                self.refusal = client.lost(f"and none has answered there for {patience:.3g} s")
                 return None
             # None lasts much longer than what it is made within: that is over, too, while one is under way.
             left = (grace if kept else patience) - (time.monotonic() - begun)
