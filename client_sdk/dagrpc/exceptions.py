@@ -455,17 +455,9 @@ class RemoteTaskError(Exception):
 
     Examples
     --------
-    >>> import threading
-    >>> class Busy(Exception):
-    ...     def __init__(self, text):
-    ...         super().__init__(text)
-    ...         self.lock = threading.Lock()  # cannot be pickled
-    >>> def work():
-    ...     raise Busy("sad")
-    >>> client.submit(work).result()
-    Traceback (most recent call last):
-        ...
-    dagrpc.exceptions.RemoteTaskError: ...Busy: sad...
+    >>> from dagrpc.exceptions import RemoteTaskError
+    >>> str(RemoteTaskError("sensors.Busy", "the sensor does not answer"))
+    'sensors.Busy: the sensor does not answer'
     """
 
     def __init__(self, type_name: str, message: str, traceback_text: str = "") -> None:
