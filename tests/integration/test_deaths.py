@@ -243,8 +243,11 @@ def test_workers_are_restarted_by_name(impatient: Client) -> None:
     assert impatient.restart_workers([name, address], timeout=WAIT) == {name: "OK", address: "OK"}
     assert set(impatient.run(os.getpid).values()).isdisjoint(before.values())
     assert impatient.restart_workers([]) == {}
+    before = impatient.run(os.getpid)
     outcomes = impatient.restart_workers([name], timeout=0.001, raise_for_error=False)
     assert outcomes == {name: "timed out"}
+    # The restart goes on after its time is over: the worker may still be there, or be away.
+    wait_until(lambda: set(impatient.run(os.getpid, on_error="ignore").values()) - set(before.values()))
     impatient.wait_for_workers(2, timeout=WAIT)
     with pytest.raises(TimeoutError):
         impatient.restart_workers([name], timeout=0.001)

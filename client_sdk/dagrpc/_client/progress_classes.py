@@ -129,7 +129,9 @@ class TextProgressBar(ProgressBar):
 
     Examples
     --------
-    >>> bar = TextProgressBar(client.map(inc, range(3)), width=10)
+    >>> futures = client.map(inc, range(3))
+    >>> done = wait(futures)
+    >>> bar = TextProgressBar(futures, width=10)
     [##########] | 100% Completed | ...
     """
 
