@@ -15,7 +15,6 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from dagrpc_scheduler.core.effects import ComputeTask, Effect
 from dagrpc_scheduler.core.events import (
     ClientAdded,
     Event,
@@ -25,6 +24,7 @@ from dagrpc_scheduler.core.events import (
     TaskFinished,
     WorkerAdded,
 )
+from dagrpc_scheduler.core.instructions import ComputeTask, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
 
 PART = 4_000

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from dagrpc import Client, LocalCluster
-from dagrpc._util.process_memory import used_memory
+from dagrpc._memory.process_memory import used_memory
 
 MIB = 2**20
 _SETTLE = 60.0
@@ -28,7 +28,7 @@ def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
     """Return how much the scheduler holds of what belongs to tasks, and the bytes that its process uses."""
     import gc as garbage
 
-    from dagrpc._util.process_memory import used_memory as measured
+    from dagrpc._memory.process_memory import used_memory as measured
     from dagrpc_scheduler.core.state import SchedulerState
 
     garbage.collect()
@@ -48,7 +48,7 @@ def worker_state(dask_worker: Any) -> dict[str, int]:
     """Return how much a worker holds, and the bytes that its process uses."""
     import gc as garbage
 
-    from dagrpc._util.process_memory import used_memory as measured
+    from dagrpc._memory.process_memory import used_memory as measured
     from dagrpc_worker.core.model import TaskState
 
     garbage.collect()

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dagrpc._util import familiar
-from dagrpc._util.dask_config import register_defaults
+from dagrpc._common.dask_config import register_defaults
+from dagrpc.compat import familiar_names
 
 # These are read when grpc is first imported. Without the first its core prints a line for every connection that a peer
 # closes. Without the second a process that is forked off may crash before it can have a gRPC of its own.
@@ -37,7 +37,7 @@ if _grpc_is("1.85"):
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
 register_defaults()
-familiar.install()
+familiar_names.install()
 
 # Where each name comes from.
 _EXPORTS = {
@@ -62,7 +62,7 @@ _EXPORTS = {
     "LocalCluster": "dagrpc_deploy.local",
     "Lock": "dagrpc.coordination.semaphore",
     "MultiLock": "dagrpc.coordination.multilock",
-    "Nanny": "dagrpc_worker.nanny.facade",
+    "Nanny": "dagrpc_worker.nanny.nanny",
     "NannyPlugin": "dagrpc.plugins",
     "NotAuthenticatedError": "dagrpc.exceptions",
     "NoValidWorkerError": "dagrpc.exceptions",
@@ -79,7 +79,7 @@ _EXPORTS = {
     "Semaphore": "dagrpc.coordination.semaphore",
     "SpecCluster": "dagrpc_deploy.spec",
     "Server": "dagrpc.low_level",
-    "Status": "dagrpc._util.server_status",
+    "Status": "dagrpc._common.server_status",
     "Sub": "dagrpc.coordination.pubsub",
     "SubprocessCluster": "dagrpc_deploy.subprocesses",
     "TaskInterrupted": "dagrpc.exceptions",
@@ -88,7 +88,7 @@ _EXPORTS = {
     "UploadFile": "dagrpc.plugins",
     "Variable": "dagrpc.coordination.variable",
     "VersionMismatchWarning": "dagrpc.exceptions",
-    "Worker": "dagrpc_worker.shell.facade",
+    "Worker": "dagrpc_worker.shell.facade.worker",
     "WorkerPlugin": "dagrpc.plugins",
     "WorkerStartTimeoutError": "dagrpc.exceptions",
     "as_completed": "dagrpc.completion",
@@ -124,7 +124,7 @@ __all__ = sorted([*_EXPORTS, "TimeoutError", "__version__"])
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = importlib.import_module("dagrpc._util.versions").installed_version("dagrpc")
+        value: Any = importlib.import_module("dagrpc._common.versions").installed_version("dagrpc")
     elif name in _EXPORTS:
         value = getattr(importlib.import_module(_EXPORTS[name]), name)
     else:

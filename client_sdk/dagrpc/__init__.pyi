@@ -5,7 +5,7 @@ import builtins
 from dagrpc._client.lookup import default_client as default_client
 from dagrpc._client.lookup import get_client as get_client
 from dagrpc._client.loops import sync as sync
-from dagrpc._util.server_status import Status as Status
+from dagrpc._common.server_status import Status as Status
 from dagrpc.actor import Actor as Actor
 from dagrpc.actor import ActorFuture as ActorFuture
 from dagrpc.actor import BaseActorFuture as BaseActorFuture
@@ -74,8 +74,8 @@ from dagrpc_deploy.spec import SpecCluster as SpecCluster
 from dagrpc_deploy.ssh import SSHCluster as SSHCluster
 from dagrpc_deploy.subprocesses import SubprocessCluster as SubprocessCluster
 from dagrpc_scheduler.shell.facade.scheduler import Scheduler as Scheduler
-from dagrpc_worker.nanny.facade import Nanny as Nanny
-from dagrpc_worker.shell.facade import Worker as Worker
+from dagrpc_worker.nanny.nanny import Nanny as Nanny
+from dagrpc_worker.shell.facade.worker import Worker as Worker
 
 TimeoutError = builtins.TimeoutError
 __version__: str

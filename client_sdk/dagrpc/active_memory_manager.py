@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_SHELL = "dagrpc_scheduler.shell.active_memory_manager"
+_SHELL = "dagrpc_scheduler.shell.memory.active_memory_manager"
 _HOMES = {
     "AMMClientProxy": "dagrpc._client.memory_verbs",
     "ActiveMemoryManagerExtension": _SHELL,

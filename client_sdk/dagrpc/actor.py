@@ -20,11 +20,11 @@ from dagrpc._client.waiting import Away, Countdown, Deadline, Operation, run_awa
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import references
 from dagrpc._codec.failures import type_name
-from dagrpc._io.loop import get_loop
-from dagrpc._io.transfer_reader import ReceivedValue
-from dagrpc._util import running
-from dagrpc._util.keys import encode_key
-from dagrpc._util.raising import at_surface
+from dagrpc._common import running_task
+from dagrpc._common.keys import encode_key
+from dagrpc._common.remote_raise import at_surface
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._transfer.transfer_reader import ReceivedValue
 from dagrpc.exceptions import LostActorError
 from dagrpc.future import Future, T
 
@@ -256,7 +256,7 @@ class Actor(TaskRef):
         future: Future[Any] = Future(self.key, client)
         object.__setattr__(self, "_future", future)
         loop = client._loop
-        if running.current.get() is not None and not loop.inside and future.status not in DONE:
+        if running_task.current.get() is not None and not loop.inside and future.status not in DONE:
             # Whoever sent the proxy may give it up as soon as this task or call is done: the scheduler is to know by
             # then that the actor is wanted here, too.
             loop.run(client._session.ping(), client._timeout)
@@ -289,7 +289,7 @@ class Actor(TaskRef):
 
         Only the object knows of what its class does not name. A misspelt method is to be an error where it is written.
         """
-        worker = running.any_worker()
+        worker = running_task.any_worker()
         instance = worker.actor_host.instances.get(self._wire, _absent) if worker is not None else _absent
         if instance is not _absent:
             getattr(instance, name)
@@ -308,7 +308,7 @@ class Actor(TaskRef):
         if future is not None and future.status in _GONE:
             raise LostActorError(f"Worker holding Actor was lost.  Status: {future.status}. It was {self!r}")
         state = CallState(f"{self._cls.__name__}.{name}", self._wire, name, read, on_loop)
-        worker = running.any_worker()
+        worker = running_task.any_worker()
         if worker is not None:
             host = worker.actor_host
             if self._wire in host.instances:
@@ -351,7 +351,7 @@ class Actor(TaskRef):
         reference = references.reference(self._wire)
         if reference is not None:
             return reference
-        if self._future is None and running.current.get() is not None:
+        if self._future is None and running_task.current.get() is not None:
             # A task passes it on: it must be there still when it arrives.
             client = _holder()
             if client is not None:
@@ -422,7 +422,7 @@ def _holder() -> Connection | None:
 
     What a worker itself unpickles is not held: its own code is not what uses it.
     """
-    if running.current.get() is None and current._context.get() is None and running.any_worker() is not None:
+    if running_task.current.get() is None and current._context.get() is None and running_task.any_worker() is not None:
         return None
     return current.current_client()
 

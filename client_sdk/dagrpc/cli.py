@@ -7,14 +7,14 @@ import sys
 
 import click
 
-from dagrpc._util.versions import installed_version
+from dagrpc._common.versions import installed_version
 
 _COMMANDS = {
     "scheduler": ("dagrpc_scheduler.cli", "scheduler"),
     "worker": ("dagrpc_worker.cli", "worker"),
     "spec": ("dagrpc_deploy.cli", "spec"),
     "ssh": ("dagrpc_deploy.cli", "ssh"),
-    "health": ("dagrpc._io.health", "health"),
+    "health": ("dagrpc._cli.health", "health"),
 }
 
 

@@ -21,14 +21,14 @@ from dagrpc._client.options import Duration, Workers, explicit_options, without_
 from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
 from dagrpc._client.state import KeyState, lock
-from dagrpc._util import familiar
-from dagrpc._util.raising import at_surface
+from dagrpc._common.remote_raise import at_surface
+from dagrpc.compat import familiar_names
 from dagrpc.executor import ClientExecutor
 from dagrpc.future import Future
 
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
 if not TYPE_CHECKING:
-    __getattr__ = familiar.lookup("client")
+    __getattr__ = familiar_names.lookup("client")
 
 
 class Client(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dagrpc._util.keys import encode_key
+from dagrpc._common.keys import encode_key
 
 __all__ = ["DumpArtefact", "read_dump", "write_dump"]
 

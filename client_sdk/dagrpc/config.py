@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from dagrpc._util.dask_config import when_imported
-from dagrpc._util.quantities import parse_seconds, parse_size
+from dagrpc._common.dask_config import when_imported
+from dagrpc._common.quantities import parse_seconds, parse_size
 
 DEFAULTS: dict[str, Any] = {
     # How many workers may die while they run a task before it fails with KilledWorker.

@@ -14,8 +14,8 @@ from dask._task_spec import TaskRef
 from dagrpc._client import current, html
 from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
 from dagrpc._codec import pickled_futures, references
-from dagrpc._util import running
-from dagrpc._util.raising import at_surface
+from dagrpc._common import running_task
+from dagrpc._common.remote_raise import at_surface
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -120,7 +120,7 @@ class Future(TaskRef, Generic[T]):
         RuntimeError
             If no client holds the future.
         """
-        if self._state is None and running.current.get() is not None:
+        if self._state is None and running_task.current.get() is not None:
             # It came to the worker before, with data from another one.
             client = current.current_client()
             assert client is not None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._client.options import Duration
-from dagrpc._util import running
-from dagrpc._util.running import Running
+from dagrpc._common import running_task
+from dagrpc._common.running_task import Running
 
 if TYPE_CHECKING:
     from dagrpc.client import Client
@@ -18,7 +18,7 @@ __all__ = ["get_worker", "local_client", "rejoin", "secede", "worker_client"]
 
 
 def _running() -> Running:
-    found = running.current.get()
+    found = running_task.current.get()
     if found is None:
         raise ValueError("No worker found: this works only in a task, in the thread that runs it")
     return found

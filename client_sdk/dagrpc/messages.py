@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dagrpc._codec.pickle5 import dumps_inband
-from dagrpc._util import running
+from dagrpc._common import running_task
 
 __all__ = ["print", "warn"]
 
@@ -64,7 +64,7 @@ def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any =
     >>> load("a.csv")
     loading a.csv
     """
-    worker = running.any_worker()
+    worker = running_task.any_worker()
     if worker is None:
         builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
         return
@@ -123,7 +123,7 @@ def warn(
     >>> shown[0].message
     RuntimeWarning('a.csv is empty')
     """
-    worker = running.any_worker()
+    worker = running_task.any_worker()
     if worker is not None:
         if category is not None and not (isinstance(category, type) and issubclass(category, Warning)):
             raise TypeError(f"category must be a Warning subclass, not {type(category).__name__!r}")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dagrpc import config
-from dagrpc._util.tokens import ANY, check_token, known_to, read_tokens, shown_by
-from dagrpc._util.tokens import ROLES as TOKEN_ROLES
+from dagrpc._auth.tokens import ANY, check_token, known_to, read_tokens, shown_by
+from dagrpc._auth.tokens import ROLES as TOKEN_ROLES
 
 ROLES = ("client", "scheduler", "worker")
 
@@ -155,7 +155,7 @@ class Security:
         6
         """
         try:
-            from dagrpc._util.certificates import SERVER_NAME, temporary_certificates
+            from dagrpc._auth.certificates import SERVER_NAME, temporary_certificates
         except ImportError:
             raise ImportError("Security.temporary needs the package cryptography: pip install 'dagrpc[tls]'") from None
         given = {**temporary_certificates(ROLES), "require_encryption": True, **kwargs}

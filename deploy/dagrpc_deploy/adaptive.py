@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._io.channels import ServiceClient
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import NoWorkersError
 from dagrpc.v1 import scaling_service_pb2 as pb
 from dagrpc_deploy.adaptive_core import AdaptiveCore, logger, settled

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from dagrpc._util.service_process import prepare
-from dagrpc._util.versions import installed_version
+from dagrpc._common.versions import installed_version
+from dagrpc._process.service_process import prepare
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -32,7 +32,7 @@ def spec(
     log_level: str,
 ) -> None:
     """Run servers of any class in this process. ARGS go to each, such as the scheduler's address."""
-    from dagrpc._io.loop import run_service
+    from dagrpc._loop.io_loop import run_service
     from dagrpc_deploy import run_spec as running
 
     prepare(log_level.upper())

@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc import config
+from dagrpc._auth.credentials import credentials_of
 from dagrpc._client import current
-from dagrpc._io import options
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.credentials import credentials_of
-from dagrpc._io.loop import get_loop
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc import grpc_options
+from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.security import Security
 from dagrpc.v1 import log_service_pb2 as log_pb
@@ -361,7 +361,7 @@ class Cluster(Scalable):
             raise CommClosedError(f"{self.name} has no scheduler: its `scheduler_address` is not set")
         if self._control is None:
             channel = open_channel(
-                self.scheduler_address, options.CONTROL_CHANNEL, credentials_of(self.security, "client")
+                self.scheduler_address, grpc_options.CONTROL_CHANNEL, credentials_of(self.security, "client")
             )
             self._control = ServiceClient(channel, _SCHEDULER_SERVICE, f"scheduler {self.scheduler_address}")
         return self._control

@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from dagrpc._io.credentials import check_protocol
-from dagrpc._io.loop import spawn
-from dagrpc._util.addresses import interface_ip
-from dagrpc._util.classes import load_class
-from dagrpc._util.logging_config import level_number
-from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._util.process_options import words
+from dagrpc._auth.credentials import check_protocol
+from dagrpc._common.addresses import interface_ip
+from dagrpc._loop.io_loop import spawn
+from dagrpc._process.logging_config import level_number
+from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
+from dagrpc._process.process_options import words
+from dagrpc._process.server_classes import load_class
 from dagrpc.security import ROLES, Security
 from dagrpc_deploy.scheduler_process import SchedulerProcess
 from dagrpc_deploy.spec import SpecCluster

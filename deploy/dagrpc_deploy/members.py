@@ -7,8 +7,8 @@ import logging
 from collections.abc import Collection, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._util.classes import load_class
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
+from dagrpc._process.server_classes import load_class
 from dagrpc.exceptions import DagrpcError, NoWorkersError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.cluster import NOT_CONNECTED

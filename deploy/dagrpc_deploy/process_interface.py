@@ -7,7 +7,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
 
 if TYPE_CHECKING:
     from typing import Self

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagrpc._io.loop import adopt_running_loop
-from dagrpc._util.classes import load_class
-from dagrpc._util.service_process import on_signals
+from dagrpc._loop.io_loop import adopt_running_loop
+from dagrpc._process.server_classes import load_class
+from dagrpc._process.service_process import on_signals
 
 
 def read_spec(text: str | None, path: str | None) -> dict[str, Mapping[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client.admin import describe_cluster
-from dagrpc._io.loop import LoopThread
-from dagrpc._util.names import as_given
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
+from dagrpc._common.worker_names import as_given
+from dagrpc._loop.io_loop import LoopThread
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.adaptive import Adaptive, within
 from dagrpc_deploy.worker_view import WorkerView

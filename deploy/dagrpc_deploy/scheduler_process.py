@@ -9,18 +9,18 @@ import time
 from typing import Any, NoReturn
 
 from dagrpc import config
+from dagrpc._auth.credentials import credentials_of, shown_address
 from dagrpc._client.admin import describe_cluster
-from dagrpc._io import options
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.credentials import credentials_of, shown_address
-from dagrpc._io.loop import get_loop
-from dagrpc._util import own_malloc
-from dagrpc._util.addresses import is_wildcard, join_address, local_ip
-from dagrpc._util.child import Child, inherited_sys_path
-from dagrpc._util.dask_config import set_here
-from dagrpc._util.logging_config import level_number
-from dagrpc._util.process_options import scheduler_fields
-from dagrpc._util.server_status import Status
+from dagrpc._common.addresses import is_wildcard, join_address, local_ip
+from dagrpc._common.dask_config import set_here
+from dagrpc._common.server_status import Status
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._memory import python_malloc
+from dagrpc._process.child import Child, inherited_sys_path
+from dagrpc._process.logging_config import level_number
+from dagrpc._process.process_options import scheduler_fields
+from dagrpc._rpc import grpc_options
+from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc.security import Security
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.process_interface import ProcessInterface
@@ -109,7 +109,7 @@ class SchedulerProcess(ProcessInterface):
             "log_level": self._log_level,
             "options": told,
         }
-        child = self._child = Child("dagrpc_scheduler.process", settings, own_malloc.environment())
+        child = self._child = Child("dagrpc_scheduler.process", settings, python_malloc.environment())
         contact = config.get("scheduler.contact-address", self._options.get("contact_address"))
         host = local_ip() if is_wildcard(self._host) else self._host
         self.address = shown_address(contact or join_address(host, self._reserved.port), self._credentials("scheduler"))
@@ -230,7 +230,7 @@ class SchedulerProcess(ProcessInterface):
         return answer
 
     async def _call(self, method: str, request: Any, timeout: float) -> Any:
-        channel = open_channel(self.address or "", options.CONTROL_CHANNEL, self._credentials("client"))
+        channel = open_channel(self.address or "", grpc_options.CONTROL_CHANNEL, self._credentials("client"))
         try:
             response: type[Any] = getattr(pb, f"{method}Response")
             return await ServiceClient(channel, _SERVICE, f"scheduler {self.address}").call(

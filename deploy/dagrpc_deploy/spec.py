@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.credentials import credentials_of
-from dagrpc._io.loop import cancel_all, spawn
-from dagrpc._io.why_not import why_not
-from dagrpc._util.classes import load_class
-from dagrpc._util.server_status import Status
+from dagrpc._auth.credentials import credentials_of
+from dagrpc._common.server_status import Status
+from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._process.server_classes import load_class
+from dagrpc._rpc.connect_diagnosis import why_not
 from dagrpc.exceptions import CommClosedError
 from dagrpc_deploy import at_exit
 from dagrpc_deploy.adaptive_core import acting
@@ -163,7 +163,7 @@ class SpecCluster(Cluster):
         --------
         >>> with SpecCluster(worker={"cls": Worker, "options": {"nthreads": 1}}) as cluster:
         ...     cluster.new_worker_spec()
-        {0: {'cls': <class 'dagrpc_worker.shell.facade.Worker'>, 'options': {'nthreads': 1...}}}
+        {0: {'cls': <class 'dagrpc_worker.shell.facade.worker.Worker'>, 'options': {'nthreads': 1...}}}
         """
         if self.new_spec is None:
             raise ValueError(f"{self.name} does not know what a further worker is: give it worker={{'cls': ...}}")

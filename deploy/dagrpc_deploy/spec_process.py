@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import dask.config
 
 from dagrpc import config
-from dagrpc._io.loop import cancel_all, spawn
-from dagrpc._util.dask_config import set_here
-from dagrpc._util.server_status import Status
+from dagrpc._common.dask_config import set_here
+from dagrpc._common.server_status import Status
+from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc.security import Security
 from dagrpc_deploy.process_interface import ProcessInterface
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagrpc._util.addresses import is_loopback
+from dagrpc._common.addresses import is_loopback
 from dagrpc_deploy.spec import SpecCluster
 from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagrpc._util.child import inherited_sys_path
-from dagrpc._util.machine import cpu_count, processes_and_threads
+from dagrpc._process.child import inherited_sys_path
+from dagrpc._process.machine import cpu_count, processes_and_threads
 from dagrpc_deploy.spec import SpecCluster
 from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc._client.admin import describe_worker
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 _STATUSES = {"retiring": Status.closing_gracefully}

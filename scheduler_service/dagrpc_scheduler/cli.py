@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from dagrpc._util.addresses import interface_ip, listening_place
-from dagrpc._util.ignored_options import ignored, tell_of_ignored
-from dagrpc._util.own_malloc import begin_anew_with_malloc
-from dagrpc._util.preload_options import check_preload_argv
-from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
-from dagrpc._util.tls_options import security_from, tls_options
-from dagrpc._util.versions import installed_version
+from dagrpc._cli.ignored_options import ignored, tell_of_ignored
+from dagrpc._cli.preload_options import check_preload_argv
+from dagrpc._cli.tls_options import security_from, tls_options
+from dagrpc._common.addresses import interface_ip, listening_place
+from dagrpc._common.versions import installed_version
+from dagrpc._memory.python_malloc import begin_anew_with_malloc
+from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc.security import Security
 
 DEFAULT_PORT = 8786
@@ -69,7 +69,7 @@ def scheduler(
     apply_settings()
 
     from dagrpc import config
-    from dagrpc._io.credentials import check_protocol
+    from dagrpc._auth.credentials import check_protocol
     from dagrpc_scheduler.run import serve
     from dagrpc_scheduler.shell.service import SchedulerOptions
 

@@ -7,8 +7,8 @@ import gc
 import os
 
 from dagrpc import config
-from dagrpc._util.child import Parent, adopt_sys_path
-from dagrpc._util.service_process import apply_settings, prepare
+from dagrpc._process.child import Parent, adopt_sys_path
+from dagrpc._process.service_process import apply_settings, prepare
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dagrpc._io.loop import adopt_running_loop, run_service
-from dagrpc._util.service_process import on_signals
+from dagrpc._loop.io_loop import adopt_running_loop, run_service
+from dagrpc._process.service_process import on_signals
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 
 

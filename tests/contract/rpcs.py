@@ -12,10 +12,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import dagrpc.v1
 from dagrpc import Client
-from dagrpc._io.channels import identity, open_channel
-from dagrpc._io.credentials import Credentials, credentials_of
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
+from dagrpc._auth.credentials import Credentials, credentials_of
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import identity, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 

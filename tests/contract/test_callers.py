@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 
 from dagrpc import Client, LocalCluster, Security, export
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
 from dagrpc.exceptions import CodeNotAllowedError
 from dagrpc.registry import exported
 from dagrpc.v1 import client_session_pb2 as session_pb2
@@ -243,7 +243,7 @@ def test_a_session_that_goes_on_has_the_role_of_its_new_stream(cluster: LocalClu
 
 def test_callers_by_certificate() -> None:
     security = Security.temporary()
-    from dagrpc._util.certificates import temporary_certificates
+    from dagrpc._auth.certificates import temporary_certificates
 
     fields = {**security.fields(), **temporary_certificates(("caller", "scheduler", "worker", "client"))}
     everyone = Security(**{name: value for name, value in fields.items() if "caller" not in name})

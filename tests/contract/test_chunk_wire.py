@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrpc._io.chunk_wire import decode_part, encode_chunk
+from dagrpc._transfer.chunk_wire import decode_part, encode_chunk
 from dagrpc.v1 import data_pb2, scheduler_service_pb2, worker_service_pb2
 
 offsets = st.integers(0, 2**64 - 1)

@@ -5,11 +5,11 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from dagrpc import Client, LocalCluster, Security
-from dagrpc._io.channels import open_channel
-from dagrpc._io.credentials import credentials_of
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._io.roles import ALLOWED, check_role, roles_in
+from dagrpc._auth.credentials import credentials_of
+from dagrpc._auth.roles import ALLOWED, check_role, roles_in
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.exceptions import CodeNotAllowedError
 from tests.contract.rpcs import by_target, calls_of, outcome, services
 
@@ -18,7 +18,7 @@ ROLES = ("client", "scheduler", "worker")
 
 def test_the_table_has_every_rpc_and_no_other() -> None:
     rpcs = {f"{service.name}.{method.name}" for service in services() for method in service.methods}
-    assert rpcs - set(ALLOWED) == set(), "say in dagrpc/_io/roles.py who may call these"
+    assert rpcs - set(ALLOWED) == set(), "say in dagrpc/_auth/roles.py who may call these"
     assert set(ALLOWED) - rpcs == set(), "there are no such rpcs"
 
 

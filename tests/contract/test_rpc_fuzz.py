@@ -16,10 +16,10 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from dagrpc import Client, LocalCluster
-from dagrpc._io.channels import open_channel
-from dagrpc._io.health import check
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
+from dagrpc._cli.health import check
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from tests.contract.rpcs import by_target, calls_of, outcome, services
 
 # These end the service, or wait by design, when their request happens to be valid.

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from dagrpc._util.child import Parent
+from dagrpc._process.child import Parent
 
 if __name__ == "__main__":
     parent = Parent.connect()

@@ -11,11 +11,11 @@ import pytest
 
 from dagrpc import ActorFuture, Client
 from dagrpc._client.actor_calls import CallState
-from dagrpc._io import status
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._io.transfer import OutgoingValue, upload
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
+from dagrpc._transfer.transfers import OutgoingValue, upload
 from dagrpc.exceptions import InvalidRequestError, UnknownSessionError, UnknownWorkerError
 from dagrpc.v1 import actor_service_pb2 as pb
 from dagrpc.v1 import common_pb2

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from dagrpc._util.child import Child
+from dagrpc._process.child import Child
 
 HERE = Path(__file__).parent
 

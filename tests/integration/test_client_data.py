@@ -135,7 +135,7 @@ def test_many_values_at_once(client):
 
 def test_through_the_scheduler_where_workers_are_out_of_reach(client, monkeypatch):
     from dagrpc._client import gather
-    from dagrpc._io import transfer
+    from dagrpc._transfer import transfers
     from dagrpc.exceptions import CommClosedError
 
     futures = client.map(np.ones, [50_000, 50_001])
@@ -146,7 +146,7 @@ def test_through_the_scheduler_where_workers_are_out_of_reach(client, monkeypatc
         asked.append(method)
         if method == "GetData":
             raise CommClosedError("no route")
-        return await transfer.download(peer, method, request, timeout)
+        return await transfers.download(peer, method, request, timeout)
 
     monkeypatch.setattr(gather, "download", download)
     assert [len(value) for value in client.gather(futures)] == [50_000, 50_001]
@@ -192,14 +192,14 @@ def test_scattered_data_is_lost_with_its_worker(process_cluster):
 def test_equal_load_on_all_holders(client, monkeypatch):
     """With copies everywhere, the client asks every worker for its part."""
     from dagrpc._client import gather
-    from dagrpc._io import transfer
+    from dagrpc._transfer import transfers
 
     futures = client.scatter([np.full(50_000, i) for i in range(8)], broadcast=True)
     asked = []
 
     async def download(peer, method, request, timeout=None):
         asked.append((peer.peer, len(request.keys)))
-        return await transfer.download(peer, method, request, timeout)
+        return await transfers.download(peer, method, request, timeout)
 
     monkeypatch.setattr(gather, "download", download)
     assert [value[0] for value in client.gather(futures)] == list(range(8))

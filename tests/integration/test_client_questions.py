@@ -95,7 +95,7 @@ def test_versions_that_differ(client, monkeypatch):
 
 def test_a_warning_at_the_connection(shared_cluster, monkeypatch):
     from dagrpc._client import versions
-    from dagrpc._util.versions import own_versions
+    from dagrpc._common.versions import own_versions
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", VersionMismatchWarning)

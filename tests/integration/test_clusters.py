@@ -14,7 +14,7 @@ import pytest
 from dagrpc import Client, LocalCluster, Nanny, ProcessInterface, Scheduler, SpecCluster, Status
 from dagrpc.exceptions import NoWorkersError
 from dagrpc_deploy.adaptive import Adaptive
-from dagrpc_worker.shell.facade import Worker
+from dagrpc_worker.shell.facade.worker import Worker
 
 pytestmark = pytest.mark.timeout(180)
 

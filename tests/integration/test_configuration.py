@@ -11,10 +11,10 @@ import dask.config
 import pytest
 
 from dagrpc import Client, LocalCluster
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._io.transfer import WORKER_SERVICE
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
+from dagrpc._transfer.transfers import WORKER_SERVICE
 from dagrpc.exceptions import CodeNotAllowedError, CommClosedError
 from dagrpc.v1 import worker_service_pb2
 

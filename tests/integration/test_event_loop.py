@@ -69,12 +69,12 @@ def test_a_client_says_so_too() -> None:
 IDLE_AT_THE_END = """
 import atexit
 from dagrpc import Client
-from dagrpc._io.loop import get_loop
+from dagrpc._loop.io_loop import get_loop
 loop = get_loop()
 # The functions that are registered last are called first; those before dagrpc's own find its loop at its end.
-atexit.unregister(__import__("dagrpc._io.loop", fromlist=[""]).stop_at_exit)
+atexit.unregister(__import__("dagrpc._loop.io_loop", fromlist=[""]).stop_at_exit)
 atexit.register(lambda: print(loop.thread.is_alive(), loop.loop.is_running()))
-atexit.register(__import__("dagrpc._io.loop", fromlist=[""]).stop_at_exit)
+atexit.register(__import__("dagrpc._loop.io_loop", fromlist=[""]).stop_at_exit)
 loop.loop.call_soon_threadsafe(loop.loop.call_later, 3600, print)
 """
 

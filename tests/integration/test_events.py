@@ -9,8 +9,8 @@ import pytest
 
 from dagrpc import Client, LocalCluster, get_client, get_worker
 from dagrpc._client import topics
-from dagrpc_scheduler.shell import topics as scheduler_topics
-from dagrpc_worker.shell import link
+from dagrpc_scheduler.shell.coordination import topic_shell as scheduler_topics
+from dagrpc_worker.shell.session import scheduler_session
 
 
 def messages(events: Any) -> list[Any]:
@@ -230,8 +230,8 @@ def test_of_very_much_the_latest_is_told(client: Client) -> None:
 def test_a_task_that_logs_very_much_is_held_up_rather_than_lose_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "_BACKLOG", 10)
-    monkeypatch.setattr(link, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(scheduler_session, "_BACKLOG", 10)
+    monkeypatch.setattr(scheduler_session, "_FIRST_PAUSE", 0.001)
 
     def task() -> None:
         for number in range(2_000):

@@ -12,13 +12,13 @@ import pytest
 
 from dagrpc import Client, LocalCluster
 from dagrpc._codec import payload
-from dagrpc._io import same_host, transfer
-from dagrpc._io.channels import ChannelPool
-from dagrpc._io.options import DATA_CHANNEL
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.grpc_options import DATA_CHANNEL
+from dagrpc._transfer import same_host, transfers
 from dagrpc.exceptions import InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
-from dagrpc_worker.shell.fetching import Fetcher
+from dagrpc_worker.shell.fetch.peer_streams import Fetcher
 from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab
 
@@ -45,7 +45,7 @@ async def fetch(fetcher: Fetcher, address: str, *keys: str, nbytes: int = 0, **o
     return {value.entry.key: value for value in received}
 
 
-def value_of(received: transfer.ReceivedValue) -> Any:
+def value_of(received: transfers.ReceivedValue) -> Any:
     return payload.decode(received.entry.encoding, received.frames)
 
 
@@ -60,13 +60,13 @@ async def all_given_back(lab: Lab) -> None:
 def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys that were fetched by a call of their own."""
     found: list[str] = []
-    download = transfer.download
+    download = transfers.download
 
     async def noting(client: Any, method: str, request: Any, *rest: Any) -> Any:
         found.extend(request.keys)
         return await download(client, method, request, *rest)
 
-    monkeypatch.setattr(transfer, "download", noting)
+    monkeypatch.setattr(transfers, "download", noting)
     return found
 
 
@@ -163,7 +163,7 @@ def test_memory_that_turns_out_not_to_be_readable_is_not_kept(
         raise PermissionError("not allowed")
 
     monkeypatch.setattr(same_host, "read_memory", refuse)
-    monkeypatch.setattr(transfer, "_closed_ways", set())
+    monkeypatch.setattr(transfers, "_closed_ways", set())
 
     async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)

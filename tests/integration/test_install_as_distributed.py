@@ -15,7 +15,7 @@ import pytest
 
 import dagrpc.protocol
 from dagrpc import Client, LocalCluster
-from dagrpc._util.as_distributed import VARIABLE, install_if_asked
+from dagrpc.compat.as_distributed import VARIABLE, install_if_asked
 from dagrpc.compat.install import install_as_distributed, uninstall_as_distributed
 from dagrpc.compat.names import MODULES
 

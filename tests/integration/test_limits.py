@@ -15,11 +15,11 @@ import grpc
 import pytest
 
 from dagrpc import CancelledError, Client, LocalCluster
-from dagrpc._io.limits import CallLimits
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import message_limit
-from dagrpc._io.roles import RUNS_CODE_ON_SCHEDULER
-from dagrpc._util.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
+from dagrpc._auth.roles import RUNS_CODE_ON_SCHEDULER
+from dagrpc._common.versions import PROTOCOL_MAX, PROTOCOL_MIN, own_versions
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.admission_limits import CallLimits
+from dagrpc._rpc.grpc_options import message_limit
 from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError, TooLargeError
 from dagrpc.plugins.base import SchedulerPlugin, WorkerPlugin
 from dagrpc.v1 import client_session_pb2 as client_pb2

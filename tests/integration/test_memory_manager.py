@@ -10,14 +10,14 @@ import dask
 import pytest
 
 from dagrpc import Client, Event, LocalCluster, Scheduler, wait
-from dagrpc._io.loop import get_loop
+from dagrpc._loop.io_loop import get_loop
 from dagrpc.active_memory_manager import (
     ActiveMemoryManagerExtension,
     ReduceReplicas,
     RetireWorker,
     Suggestion,
 )
-from dagrpc_scheduler.shell.active_memory_manager import ActiveMemoryManagerPolicy
+from dagrpc_scheduler.shell.memory.active_memory_manager import ActiveMemoryManagerPolicy
 
 TIMEOUT = 60
 OFF = {"distributed.scheduler.active-memory-manager.start": False}

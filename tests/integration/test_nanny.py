@@ -18,14 +18,14 @@ import psutil
 import pytest
 
 from dagrpc._codec import calls
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._util.child import Child, inherited_sys_path
+from dagrpc._process.child import Child, inherited_sys_path
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.exceptions import CommClosedError
 from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc_worker.exits import ExitCode
-from dagrpc_worker.nanny.core import Status
-from dagrpc_worker.nanny.service import NANNY_SERVICE, NannyOptions, NannyService
+from dagrpc_worker.nanny.nanny_server import NANNY_SERVICE, NannyOptions, NannyService
+from dagrpc_worker.nanny.restart_rules import Status
 from tests.unit.worker_shell.lab import Lab, in_lab
 from tests.unit.worker_shell.standin import StandIn
 
@@ -227,7 +227,7 @@ async def host_of(lab: Lab, **settings: Any) -> AsyncIterator[Child]:
         "workers": [{"name": str(index), "nthreads": 1, "local_directory": None} for index in range(2)],
         **settings,
     }
-    child = Child("dagrpc_worker.nanny.host", settings)
+    child = Child("dagrpc_worker.nanny.nanny_process", settings)
     try:
         yield child
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, NannyPlugin, Scheduler
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
 
 WAIT = 60.0
 

@@ -11,10 +11,10 @@ import grpc
 import pytest
 
 from dagrpc import CancelledError, Client, LocalCluster
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.v1 import client_session_pb2 as pb
 from dagrpc.v1 import common_pb2, graph_pb2, scheduler_service_pb2
 from dagrpc_worker.exits import ExitCode

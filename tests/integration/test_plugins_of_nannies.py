@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from dagrpc import Nanny, Scheduler, Worker, WorkerPlugin
-from dagrpc._util.server_status import Status
+from dagrpc._common.server_status import Status
 
 
 class Refusing(WorkerPlugin):

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from dagrpc import Client, SSHCluster, Status, SubprocessCluster
-from dagrpc._io.loop import get_loop
+from dagrpc._loop.io_loop import get_loop
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,7 +12,7 @@ import dask
 import pytest
 
 from dagrpc import Client, Event, LocalCluster, Scheduler, Worker, wait
-from dagrpc._io.loop import get_loop
+from dagrpc._loop.io_loop import get_loop
 from dagrpc.exceptions import UnknownWorkerError
 
 TIMEOUT = 60

@@ -14,12 +14,12 @@ import pytest
 
 from dagrpc import Client, LocalCluster
 from dagrpc._codec import payload
-from dagrpc._io import same_host, transfer
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import DATA_CHANNEL
-from dagrpc._io.server import Server
-from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import DATA_CHANNEL
+from dagrpc._rpc.server import Server
+from dagrpc._transfer import same_host, transfers
+from dagrpc._transfer.transfers import WORKER_SERVICE, OutgoingValue
 from dagrpc.v1 import worker_service_pb2
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's process_vm_readv")
@@ -29,7 +29,7 @@ needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="n
 def test_reads_memory_of_another_process() -> None:
     program = (
         "import ctypes, sys\n"
-        "from dagrpc._io import same_host\n"
+        "from dagrpc._transfer import same_host\n"
         "same_host.allow_readers()\n"
         "data = bytes(range(256)) * 200_000\n"
         "print(same_host.address_of(data), same_host.token(), flush=True)\n"
@@ -57,7 +57,7 @@ def test_other_names_are_not_this_host() -> None:
 
 @needs_linux
 def test_the_secret_is_private(tmp_path: Path) -> None:
-    program = "from dagrpc._io import same_host; print(same_host.token())"
+    program = "from dagrpc._transfer import same_host; print(same_host.token())"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     tokens = {
         subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True).stdout
@@ -90,7 +90,9 @@ class Sender:
     async def GetData(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         self.requests.append(request.host)
         encoding, frames = payload.encode(self.array)
-        for message in transfer.transfer_messages([OutgoingValue("k", encoding, frames)], in_memory=bool(request.host)):
+        for message in transfers.transfer_messages(
+            [OutgoingValue("k", encoding, frames)], in_memory=bool(request.host)
+        ):
             part = worker_service_pb2.GetDataResponse.FromString(message)
             if part.HasField("manifest") and part.manifest.pid:
                 part.manifest.pid = self.gone
@@ -112,7 +114,7 @@ def test_memory_that_cannot_be_read_comes_in_chunks() -> None:
         client = ServiceClient(channel, WORKER_SERVICE, f"127.0.0.1:{port}")
         for _ in range(2):
             request = worker_service_pb2.GetDataRequest(keys=["k"])
-            (value,) = await transfer.download(client, "GetData", request)
+            (value,) = await transfers.download(client, "GetData", request)
             assert (payload.decode(value.entry.encoding, value.frames) == sender.array).all()
         await channel.close()
         await server.stop(0.1)
@@ -128,7 +130,7 @@ def test_large_data_everywhere(short_way: str, monkeypatch: pytest.MonkeyPatch) 
     program = (
         "import numpy as np\n"
         "from dagrpc import Client, LocalCluster\n"
-        "from dagrpc._io import same_host\n"
+        "from dagrpc._transfer import same_host\n"
         "if __name__ == '__main__':\n"
         "    with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:\n"
         "        data = {'a': np.arange(3_000_000), 'b': [np.ones(200_000), b'x' * 700_000, 'text']}\n"

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import pytest
 
-from dagrpc._io import status
-from dagrpc._io.channels import ServiceClient, open_channel, wait_ready
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._io.server import Server
-from dagrpc._io.session import Session
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._peer.session import Session
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient, open_channel, wait_ready
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
+from dagrpc._rpc.server import Server
 from dagrpc.exceptions import CommClosedError, UnknownWorkerError
 from dagrpc.v1 import client_session_pb2 as pb
 from dagrpc.v1 import scheduler_service_pb2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc._io.channels import ServiceClient
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import ShuffleClosedError
 from dagrpc.v1 import shuffle_service_pb2 as pb
-from dagrpc_worker.shell.shuffle_run import Run
+from dagrpc_worker.shell.shuffle.shuffle_run import Run
 from tests.unit.worker_shell.lab import Lab, in_lab
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleService"]
@@ -37,7 +37,7 @@ def test_outputs_that_were_sent_to_another_process_are_not_empty_but_gone() -> N
     async def body(lab: Lab, client: ServiceClient) -> None:
         import grpc
 
-        from dagrpc._io import status
+        from dagrpc._rpc import status
 
         # Also of a run that began after it was registered: whoever sends may still have a connection to the other one.
         for number in (5, 8):

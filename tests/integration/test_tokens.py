@@ -14,10 +14,10 @@ import grpc
 import pytest
 
 from dagrpc import Client, LocalCluster, NotAuthenticatedError, Security, Worker, get_client
-from dagrpc._io.channels import open_channel
-from dagrpc._io.health import check
-from dagrpc._io.loop import get_loop
-from dagrpc._io.options import CONTROL_CHANNEL
+from dagrpc._cli.health import check
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._rpc.channels import open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.exceptions import CodeNotAllowedError
 from tests.contract.rpcs import by_target, calls_of, outcome
 from tests.integration.test_security import use

@@ -15,7 +15,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, secede
-from dagrpc_worker.shell.facade import Worker
+from dagrpc_worker.shell.facade.worker import Worker
 
 pytestmark = pytest.mark.timeout(120)
 

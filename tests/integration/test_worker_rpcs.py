@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from dagrpc._codec import calls, payload
-from dagrpc._io import transfer
-from dagrpc._io.channels import ServiceClient, open_channel
-from dagrpc._io.options import CONTROL_CHANNEL
-from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue
+from dagrpc._rpc.channels import ServiceClient, open_channel
+from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
+from dagrpc._transfer import transfers as transfer
+from dagrpc._transfer.transfers import WORKER_SERVICE, OutgoingValue
 from dagrpc.exceptions import InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
@@ -163,7 +163,7 @@ def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
 async def _raising(call: Any, peer: str) -> Any:
     import grpc
 
-    from dagrpc._io import status
+    from dagrpc._rpc import status
 
     try:
         return await call

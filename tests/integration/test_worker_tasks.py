@@ -14,10 +14,10 @@ import pytest
 
 from dagrpc._codec import payload
 from dagrpc._codec.references import DependencyRef
-from dagrpc._io import transfer
-from dagrpc._io.channels import ServiceClient
-from dagrpc._io.server import Server
-from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue
+from dagrpc._rpc.channels import ServiceClient
+from dagrpc._rpc.server import Server
+from dagrpc._transfer import transfers
+from dagrpc._transfer.transfers import WORKER_SERVICE, OutgoingValue
 from dagrpc.v1 import data_pb2, failure_pb2, graph_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
 from dagrpc_worker.core.config import WorkerCoreConfig
@@ -28,12 +28,12 @@ from tests.unit.worker_shell.lab import Lab, in_lab, on
 WAIT = 20.0
 
 
-async def fetch(client: ServiceClient, *keys: str, **options: Any) -> dict[str, transfer.ReceivedValue]:
-    received = await transfer.download(client, "GetData", pb.GetDataRequest(keys=keys, **options))
+async def fetch(client: ServiceClient, *keys: str, **options: Any) -> dict[str, transfers.ReceivedValue]:
+    received = await transfers.download(client, "GetData", pb.GetDataRequest(keys=keys, **options))
     return {value.entry.key: value for value in received}
 
 
-def value_of(received: transfer.ReceivedValue) -> Any:
+def value_of(received: transfers.ReceivedValue) -> Any:
     return payload.decode(received.entry.encoding, received.frames)
 
 
@@ -169,7 +169,7 @@ def test_data_that_comes_before_the_schedulers_welcome_is_reported() -> None:
         async def put(address: str) -> None:
             encoding, frames = payload.encode([1, 2, 3])
             value = OutgoingValue("x", encoding, frames)
-            await transfer.upload(lab.client(address), "PutData", [value])
+            await transfers.upload(lab.client(address), "PutData", [value])
 
         lab.scheduler.before_welcome = put
         worker = await lab.worker("only")
@@ -225,7 +225,7 @@ class HangingPeer:
 
     async def GetData(self, request: pb.GetDataRequest, context: Any) -> None:
         values = [OutgoingValue(key, "raw", [b"x" * (3 << 20)]) for key in request.keys]
-        messages = list(transfer.transfer_messages(values))
+        messages = list(transfers.transfer_messages(values))
         for message in messages[:2]:
             await context.write(message)
         self.asked.set()

@@ -16,7 +16,7 @@ PURE_PACKAGES = (
     "scheduler_service/dagrpc_scheduler/coordination",
     "worker_service/dagrpc_worker/core",
 )
-PURE_FILES = ("worker_service/dagrpc_worker/nanny/core.py",)
+PURE_FILES = ("worker_service/dagrpc_worker/nanny/restart_rules.py",)
 BANNED_MODULES = (
     "asyncio",
     "grpc",

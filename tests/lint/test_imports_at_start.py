@@ -10,13 +10,13 @@ import sys
 
 import pytest
 
-NANNY_BEFORE_IT_SPAWNS = "import dagrpc_worker.nanny.host"
+NANNY_BEFORE_IT_SPAWNS = "import dagrpc_worker.nanny.nanny_process"
 
 NANNY = """
-import dagrpc_worker.nanny.host
+import dagrpc_worker.nanny.nanny_process
 from dagrpc import config
 config.hand_over({})
-import dagrpc._util.service_process, dagrpc_worker.nanny.hosting
+import dagrpc._process.service_process, dagrpc_worker.nanny.nanny_pool
 """
 
 SCHEDULER = """
@@ -24,7 +24,7 @@ import asyncio
 import dagrpc_scheduler.process
 from dagrpc import config
 config.hand_over({})
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
 
 async def start():
@@ -40,8 +40,8 @@ asyncio.run(start())
 WORKER = """
 import dagrpc_worker.process
 from dagrpc import config
-from dagrpc._util.process_options import unpickled
-from dagrpc._util.versions import own_versions
+from dagrpc._process.process_options import unpickled
+from dagrpc._common.versions import own_versions
 from dagrpc_worker.run import prepare_process, run_to_exit
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService

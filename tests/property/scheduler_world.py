@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
-from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import TaskState
 
 Report: TypeAlias = (
-    effects.ReportFinished
-    | effects.ReportErred
-    | effects.ReportLost
-    | effects.ReportCancelled
-    | effects.ReportRetried
-    | effects.RejectGraph
+    instructions.ReportFinished
+    | instructions.ReportErred
+    | instructions.ReportLost
+    | instructions.ReportCancelled
+    | instructions.ReportRetried
+    | instructions.RejectGraph
 )
 
 WORKERS = ("a:1", "a:2", "b:1", "c:1")
@@ -132,7 +132,7 @@ class FakeWorker:
         self.unsent: list[events.Event] = []
         """What it will report when it is back."""
 
-    def take(self, order: effects.ComputeTask) -> None:
+    def take(self, order: instructions.ComputeTask) -> None:
         """Be given a task."""
         assert self.status == "running", "a worker that takes no tasks was given one"
         assert not self.away, "a worker that is away was given a task"

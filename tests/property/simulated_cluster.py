@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dagrpc_scheduler.core import effects
 from dagrpc_scheduler.core import events as scheduler_events
+from dagrpc_scheduler.core import instructions as effects
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_worker.core import events as worker_events

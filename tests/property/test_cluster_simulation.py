@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.policies.replicas import carry_out, only_on, reduce_replicas, retire_worker
+from dagrpc_scheduler.policies.replica_policies import carry_out, only_on, reduce_replicas, retire_worker
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from tests.property.scenarios import (
@@ -35,7 +35,7 @@ from tests.property.scenarios import (
 from tests.property.simulated_cluster import SimulatedClient, SimulatedCluster
 
 ALLOWED_FAILURES = 3
-LOSSES = effects.ReportLost | effects.ReportCancelled
+LOSSES = instructions.ReportLost | instructions.ReportCancelled
 Places = Mapping[str, Sequence[str]]
 
 

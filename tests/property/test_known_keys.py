@@ -13,9 +13,9 @@ from random import Random
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import RejectGraph
+from dagrpc_scheduler.core.instructions import RejectGraph
 from dagrpc_scheduler.core.model import STATES, TaskState, is_lost
-from dagrpc_scheduler.core.needs import LOST_DEPENDENCIES
+from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES
 from tests.property import scheduler_world as world
 from tests.property.scheduler_world import CLIENTS, DATA, DIGESTS, KEYS, WORKERS
 from tests.property.test_scheduler_machine import SchedulerMachine

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, MEMORY
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.policies.replicas import carry_out, reduce_replicas
+from dagrpc_scheduler.policies.replica_policies import carry_out, reduce_replicas
 from tests.property import scheduler_world as world
 from tests.property.scheduler_world import CLIENTS, DATA, KEYS, WORKERS, FakeWorker, Report
 
@@ -45,8 +45,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.answers: list[events.Event] = []
         self.gone: dict[str, FakeWorker] = {}
         self.identities = 0
-        self.asked: list[effects.AskToGiveUp] = []
-        self.journal: list[tuple[float, list[events.Event], list[effects.Effect]]] = []
+        self.asked: list[instructions.AskToGiveUp] = []
+        self.journal: list[tuple[float, list[events.Event], list[instructions.Effect]]] = []
 
     @initialize(
         worker_saturation=st.sampled_from((1.1, 2.0, math.inf)),
@@ -82,31 +82,31 @@ class SchedulerMachine(RuleBasedStateMachine):
         if answers:
             self.send(*answers)
 
-    def obey(self, effect: effects.Effect) -> None:
+    def obey(self, effect: instructions.Effect) -> None:
         """Do as a worker is told."""
         assert not isinstance(effect, Report)
         worker = self.workers[effect.worker]
-        if isinstance(effect, effects.ComputeTask):
+        if isinstance(effect, instructions.ComputeTask):
             worker.take(effect)
             for key, nbytes, holders in effect.dependencies:
                 assert holders, f"{key} is to be used, and nobody holds it"
                 assert all(key in self.workers[holder].data for holder in holders)
                 assert nbytes >= 0
-        elif isinstance(effect, effects.FreeKeys):
+        elif isinstance(effect, instructions.FreeKeys):
             for key in effect.keys:
                 worker.runs.pop(key, None)
                 worker.data.pop(key, None)
-        elif isinstance(effect, effects.RemoveReplicas):
+        elif isinstance(effect, instructions.RemoveReplicas):
             for key in effect.keys:
                 del worker.data[key]
             answer = events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told")
             (worker.unsent if worker.away else self.answers).append(answer)
-        elif isinstance(effect, effects.AskToGiveUp):
+        elif isinstance(effect, instructions.AskToGiveUp):
             assert worker.runs[effect.key] == effect.run_id, "a worker was asked for what it was not given"
             self.asked.append(effect)
-        elif isinstance(effect, effects.FreeShared):
+        elif isinstance(effect, instructions.FreeShared):
             worker.shared.difference_update(effect.digests)
-        elif isinstance(effect, effects.AcquireReplicas | effects.RefreshWhoHas):
+        elif isinstance(effect, instructions.AcquireReplicas | instructions.RefreshWhoHas):
             for key, _, holders in effect.data:
                 assert all(key in self.workers[holder].data for holder in holders)
         else:
@@ -115,18 +115,18 @@ class SchedulerMachine(RuleBasedStateMachine):
     def believe(self, effect: Report) -> None:
         """Take note, as a client does, of what became of a key."""
         beliefs = self.beliefs[effect.client]
-        if isinstance(effect, effects.RejectGraph):
+        if isinstance(effect, instructions.RejectGraph):
             for key in effect.keys:
                 assert beliefs.pop(key) == "pending"
-        elif isinstance(effect, effects.ReportFinished):
+        elif isinstance(effect, instructions.ReportFinished):
             beliefs[effect.key] = "finished"
-        elif isinstance(effect, effects.ReportErred):
+        elif isinstance(effect, instructions.ReportErred):
             beliefs[effect.key] = "erred"
-        elif isinstance(effect, effects.ReportCancelled):
+        elif isinstance(effect, instructions.ReportCancelled):
             beliefs[effect.key] = "cancelled"
         else:
-            assert isinstance(effect, effects.ReportLost | effects.ReportRetried)
-            expected = "finished" if isinstance(effect, effects.ReportLost) else "erred"
+            assert isinstance(effect, instructions.ReportLost | instructions.ReportRetried)
+            expected = "finished" if isinstance(effect, instructions.ReportLost) else "erred"
             assert beliefs[effect.key] == expected
             beliefs[effect.key] = "pending"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagrpc_scheduler.core import effects
 from dagrpc_scheduler.core import events as scheduler_events
+from dagrpc_scheduler.core import instructions as effects
 from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 

@@ -13,8 +13,11 @@ from typing import Any
 import click
 
 from dagrpc import config
-from dagrpc._io.credentials import check_address, check_protocol
-from dagrpc._util.addresses import (
+from dagrpc._auth.credentials import check_address, check_protocol
+from dagrpc._cli.ignored_options import ignored, tell_of_ignored
+from dagrpc._cli.preload_options import check_preload_argv
+from dagrpc._cli.tls_options import security_from, tls_options
+from dagrpc._common.addresses import (
     interface_ip,
     is_loopback,
     is_wildcard,
@@ -23,16 +26,13 @@ from dagrpc._util.addresses import (
     parse_address,
     split_address,
 )
-from dagrpc._util.child import inherited_sys_path
-from dagrpc._util.dask_config import set_here
-from dagrpc._util.ignored_options import ignored, tell_of_ignored
-from dagrpc._util.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._util.preload_options import check_preload_argv
-from dagrpc._util.service_process import apply_settings, keep_pid_file, prepare
-from dagrpc._util.tls_options import security_from, tls_options
-from dagrpc._util.versions import installed_version
+from dagrpc._common.dask_config import set_here
+from dagrpc._common.versions import installed_version
+from dagrpc._process.child import inherited_sys_path
+from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
+from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc.security import Security
-from dagrpc_worker.nanny.host import spawn_workers
+from dagrpc_worker.nanny.nanny_process import spawn_workers
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
 _NO_PAGES = "a worker has no pages of its own"
@@ -314,14 +314,14 @@ def _run_nannies(settings: dict[str, Any]) -> int:
     settings["environ"] = config.worker_environ()
     early = spawn_workers(settings)
 
-    from dagrpc_worker.nanny.hosting import host_nannies
+    from dagrpc_worker.nanny.nanny_pool import host_nannies
 
     return host_nannies(early, settings)
 
 
 def _run_worker(settings: dict[str, Any]) -> int:
     """Run one worker in this process."""
-    from dagrpc._io.loop import run_service
+    from dagrpc._loop.io_loop import run_service
     from dagrpc_worker.run import SIGNALLED, prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from dagrpc._util.addresses import join_address
+from dagrpc._common.addresses import join_address
 
 _reserved: set[tuple[str, int]] = set()
 """Hosts and ports that are reserved in this process."""

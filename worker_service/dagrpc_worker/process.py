@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 
-from dagrpc._util.child import Parent, adopt_sys_path
+from dagrpc._process.child import Parent, adopt_sys_path
 from dagrpc_worker.exits import ExitCode, end_at_once, exit_after
 
 logger = logging.getLogger("dagrpc.worker")
@@ -33,8 +33,8 @@ def main() -> None:
     import dask.config
 
     dask.config.update(dask.config.config, settings["config"])
-    from dagrpc._io.loop import run_service
-    from dagrpc._util.process_options import unpickled
+    from dagrpc._loop.io_loop import run_service
+    from dagrpc._process.process_options import unpickled
     from dagrpc_worker.run import prepare_process, run_to_exit
     from dagrpc_worker.shell.options import WorkerOptions
     from dagrpc_worker.shell.service import WorkerService

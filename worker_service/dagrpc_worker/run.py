@@ -8,19 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io import same_host
-from dagrpc._io.loop import adopt_running_loop
-from dagrpc._util import running
-from dagrpc._util.as_distributed import install_if_asked
-from dagrpc._util.service_process import apply_settings, prepare
+from dagrpc._common import running_task
+from dagrpc._loop.io_loop import adopt_running_loop
+from dagrpc._process.service_process import apply_settings, prepare
+from dagrpc._transfer import same_host
+from dagrpc.compat.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
-from dagrpc_worker.shell.ending import EndKind
-from dagrpc_worker.shell.facade import Worker, make_service
-from dagrpc_worker.shell.leaving import drain_soon
+from dagrpc_worker.shell.facade.worker import Worker, make_service
+from dagrpc_worker.shell.lifecycle.drain import drain_soon
+from dagrpc_worker.shell.lifecycle.end_state import EndKind
+from dagrpc_worker.shell.lifecycle.start_failures import pickled
 from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
-from dagrpc_worker.shell.start_failures import pickled
 from dagrpc_worker.signals import on_stop_signals
 
 logger = logging.getLogger("dagrpc.worker")
@@ -85,7 +85,7 @@ async def run_worker(
         logger.error("Worker %s cannot be made: %s", options.name or "without a name", error)
         report({"status": "failed", "name": options.name, "error": str(error)})
         return ExitCode.BAD_SETTINGS
-    running.own_process(Worker.of(worker))
+    running_task.own_process(Worker.of(worker))
     worker.to_nanny.tell = report
 
     def stop(how: Callable[[str], None]) -> Callable[[str], None]:

@@ -13,16 +13,16 @@ from typing import Any
 import grpc
 
 from dagrpc import config
+from dagrpc._auth.credentials import Credentials
 from dagrpc._client import current
 from dagrpc._client.state import ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._codec import payload as payloads
-from dagrpc._io import options, status
-from dagrpc._io.channels import ChannelPool, ServiceClient
-from dagrpc._io.credentials import Credentials
-from dagrpc._io.loop import LoopThread, cancel_all, spawn
-from dagrpc._io.session import Session
-from dagrpc._io.transfer import OutgoingValue, ReceivedValue, download, upload
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
+from dagrpc._loop.io_loop import LoopThread, cancel_all, spawn
+from dagrpc._peer.session import Session
+from dagrpc._rpc import grpc_options, status
+from dagrpc._rpc.channels import ChannelPool, ServiceClient
+from dagrpc._transfer.transfers import OutgoingValue, ReceivedValue, download, upload
 from dagrpc.exceptions import ClosedClientError, CommClosedError, DagrpcError, LimitReachedError, LostActorError
 from dagrpc.v1 import actor_service_pb2 as pb
 from dagrpc.v1 import common_pb2, data_pb2
@@ -153,7 +153,7 @@ class ActorCaller:
         self.data = data
         self.scheduler = scheduler
         self.direct = direct
-        self.channels = ChannelPool(options.CONTROL_CHANNEL, credentials=credentials)
+        self.channels = ChannelPool(grpc_options.CONTROL_CHANNEL, credentials=credentials)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.fetching = asyncio.Semaphore(_CONCURRENT)
         """Held while a large value is fetched."""

@@ -12,11 +12,11 @@ from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Deadline
 from dagrpc._client.worker_metrics import described
 from dagrpc._codec.calls import encode_call_request, result_of
-from dagrpc._io.channels import ServiceClient
-from dagrpc._util.addresses import without_scheme
-from dagrpc._util.keys import Key, decode_key
-from dagrpc._util.names import as_given
-from dagrpc._util.raising import uncarried
+from dagrpc._common.addresses import without_scheme
+from dagrpc._common.keys import Key, decode_key
+from dagrpc._common.remote_raise import uncarried
+from dagrpc._common.worker_names import as_given
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.objects import HasWhat, SchedulerInfo, WhoHas
 from dagrpc.v1 import common_pb2, scheduler_service_pb2

@@ -15,8 +15,8 @@ from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting
 from dagrpc._codec.calls import result_of
+from dagrpc._common.remote_raise import at_surface
 from dagrpc._graph.lower import checked_key
-from dagrpc._util.raising import at_surface
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
 from dagrpc.v1 import scheduler_service_pb2

@@ -10,8 +10,8 @@ from typing import Any
 from dagrpc._client.connection import Connection
 from dagrpc._client.options import submission_options
 from dagrpc._client.submit import adopt
+from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
-from dagrpc._util.keys import encode_key
 from dagrpc.future import Future
 from dagrpc.v1 import graph_pb2
 

@@ -10,9 +10,9 @@ from dagrpc._client import collections as _collections
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Duration, explicit_options, worker_names
+from dagrpc._common import running_task
+from dagrpc._common.remote_raise import at_surface
 from dagrpc._graph.lower import nested_keys
-from dagrpc._util import running
-from dagrpc._util.raising import at_surface
 
 
 class CollectionVerbs(Administration):
@@ -180,7 +180,7 @@ class CollectionVerbs(Administration):
         if not sync:
             return nested
         # dask.compute in a task comes here: what it waits for may need the task's own thread.
-        with running.stepped_aside():
+        with running_task.stepped_aside():
             operation = _collections.results(self, nested, futures.values(), direct)
             return self._drive(operation, asynchronous)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dagrpc._client.state import KeyState
-from dagrpc._util.running import submitter
+from dagrpc._common.running_task import submitter
 from dagrpc.v1 import client_session_pb2, coordination_pb2, event_service_pb2, graph_pb2
 
 PART_TASKS = 1_000

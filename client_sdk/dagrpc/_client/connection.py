@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 import dask.config
 
 from dagrpc import config, messages
+from dagrpc._auth.credentials import check_address, credentials_of, shown_address
 from dagrpc._client import current, html
 from dagrpc._client.cluster_news import ClusterNews
 from dagrpc._client.commands import Want
@@ -33,12 +34,11 @@ from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
 from dagrpc._client.waiting import Away, Closing, Deadline, OnLoop, Operation, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
+from dagrpc._common.addresses import join_address, split_address
 from dagrpc._graph.lower import checked_key
-from dagrpc._io.credentials import check_address, credentials_of, shown_address
-from dagrpc._io.loop import get_loop
-from dagrpc._util.addresses import join_address, split_address
-from dagrpc._util.logging_config import configure_once
-from dagrpc._util.preloading import Preloads, run_aside
+from dagrpc._loop.io_loop import get_loop
+from dagrpc._process.logging_config import configure_once
+from dagrpc._process.preloading import Preloads, run_aside
 from dagrpc.exceptions import ForkedProcessError
 from dagrpc.future import Future
 from dagrpc.shuffle import hooks

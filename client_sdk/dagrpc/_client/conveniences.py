@@ -16,8 +16,8 @@ from dagrpc import config
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import nested_keys
-from dagrpc._util.keys import encode_key
 from dagrpc.completion import futures_of
 from dagrpc.future import Future
 

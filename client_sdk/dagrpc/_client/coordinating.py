@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dagrpc._client.commands import Want
 from dagrpc._client.state import KeyState, lock
 from dagrpc._client.waiting import Gate
-from dagrpc._util.keys import decode_key
+from dagrpc._common.keys import decode_key
 from dagrpc.v1 import coordination_pb2 as pb
 
 if TYPE_CHECKING:

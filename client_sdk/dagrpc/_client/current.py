@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 
-from dagrpc._util import running
-from dagrpc._util.forking import free_in_children
+from dagrpc._common import running_task
+from dagrpc._process.fork_locks import free_in_children
 from dagrpc.shuffle import hooks
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def current_client(allow_global: bool = True) -> Connection | None:
         return client
     if not allow_global:
         return None
-    task = running.current.get()
+    task = running_task.current.get()
     if task is None:
         with _lock:
             if _defaults:
@@ -48,7 +48,7 @@ def current_client(allow_global: bool = True) -> Connection | None:
 
 def tasks_client() -> Connection | None:
     """Return the client of the worker that the calling code belongs to; None if it belongs to none."""
-    worker = running.any_worker()
+    worker = running_task.any_worker()
     if worker is None:
         return None
     client: Connection = worker.get_client()
@@ -181,7 +181,7 @@ class TasksClient:
     """Stands in dask's settings for the client of whatever task looks there. False outside of tasks."""
 
     def __bool__(self) -> bool:
-        return running.any_worker() is not None
+        return running_task.any_worker() is not None
 
     def __repr__(self) -> str:
         return "<the client of the task that asks>"
@@ -215,7 +215,7 @@ def begin_tasks() -> None:
         _workers += 1
         if dask.config.get(_SCHEDULER, None) is None:
             dask.config.set({_SCHEDULER: _tasks_client})
-            if running.is_workers_own():
+            if running_task.is_workers_own():
                 for name, method in _methods().items():
                     if dask.config.get(name, None) is None:
                         dask.config.set({name: method})

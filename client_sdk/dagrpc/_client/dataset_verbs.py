@@ -9,8 +9,8 @@ from dagrpc._client.connection import NO_DEFAULT, Connection
 from dagrpc._client.coordinating import Request
 from dagrpc._client.waiting import Operation
 from dagrpc._codec.plain import read_plain, write_plain
-from dagrpc._io.channels import ServiceClient
-from dagrpc._util.keys import decode_key, encode_key
+from dagrpc._common.keys import decode_key, encode_key
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import coordination_pb2, plain_pb2
 from dagrpc.v1 import metadata_service_pb2 as pb
 

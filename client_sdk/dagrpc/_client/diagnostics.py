@@ -15,11 +15,11 @@ from dagrpc._client.html import short_type
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
 from dagrpc._codec.plain import decode_plain
-from dagrpc._io import status
-from dagrpc._io.channels import ServiceClient
+from dagrpc._common.keys import Key, decode_key
+from dagrpc._common.task_activities import startstop
 from dagrpc._profiling.trees import Profile, from_message, new_profile
-from dagrpc._util.activities import startstop
-from dagrpc._util.keys import Key, decode_key
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError, UnknownKeyError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc.v1 import records_pb2

@@ -13,7 +13,7 @@ import grpc
 from dagrpc._client import stories
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Away, OnLoop, Operation
-from dagrpc._io import status
+from dagrpc._rpc import status
 from dagrpc.cluster_dump import without, write_dump
 from dagrpc.v1 import introspection_service_pb2 as pb
 

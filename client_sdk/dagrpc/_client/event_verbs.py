@@ -8,7 +8,7 @@ from typing import Any
 
 from dagrpc._client.log_verbs import LogVerbs
 from dagrpc._codec.plain import decode_plain, encode_plain, topic_names
-from dagrpc._io.channels import ServiceClient
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import event_service_pb2 as pb
 
 EVENT_SERVICE = pb.DESCRIPTOR.services_by_name["EventService"]

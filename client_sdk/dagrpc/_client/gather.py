@@ -20,8 +20,8 @@ from dagrpc._client.state import CANCELLED, ERROR, FINISHED, KeyState
 from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
-from dagrpc._io.transfer import WORKER_SERVICE, ReceivedValue, download
-from dagrpc._util.raising import raise_from_elsewhere
+from dagrpc._common.remote_raise import raise_from_elsewhere
+from dagrpc._transfer.transfers import WORKER_SERVICE, ReceivedValue, download
 from dagrpc.exceptions import (
     CodeNotAllowedError,
     CommClosedError,

@@ -64,19 +64,20 @@ def _repeat(size: str, act: Any) -> float:
 
 async def measure_network(keys: Mapping[str, str], holder: str, dask_worker: Any = None) -> Speeds:
     """Return how fast results of some sizes are fetched from another worker."""
-    from dagrpc._io import options, transfer
-    from dagrpc._io.channels import ChannelPool
+    from dagrpc._rpc import grpc_options
+    from dagrpc._rpc.channels import ChannelPool
+    from dagrpc._transfer import transfers
     from dagrpc.v1 import worker_service_pb2
 
-    pool = ChannelPool(options.DATA_CHANNEL, credentials=dask_worker.credentials)
+    pool = ChannelPool(grpc_options.DATA_CHANNEL, credentials=dask_worker.credentials)
     speeds = {}
     try:
-        client = pool.client(holder, transfer.WORKER_SERVICE)
+        client = pool.client(holder, transfers.WORKER_SERVICE)
         for size, key in keys.items():
             request = worker_service_pb2.GetDataRequest(keys=[key], requester=dask_worker.address)
             start, count = time.perf_counter(), 0
             while (elapsed := time.perf_counter() - start) < _SECONDS or not count:
-                await transfer.download(client, "GetData", request)
+                await transfers.download(client, "GetData", request)
                 count += 1
             speeds[size] = count * parse_bytes(size) / elapsed
     finally:

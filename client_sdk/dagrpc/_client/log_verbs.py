@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dagrpc._client.connection import Connection
 from dagrpc._client.options import Workers, worker_names
-from dagrpc._io import log_servicer
-from dagrpc._io.channels import ServiceClient
+from dagrpc._rpc import log_service
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.plugins.forwarding import ForwardLoggingPlugin, log_again
 from dagrpc.v1 import log_service_pb2 as pb
 
@@ -48,7 +48,7 @@ class LogVerbs(Connection):
     async def _scheduler_logs(self, count: int) -> tuple[tuple[str, str], ...]:
         scheduler = self._session.scheduler
         assert scheduler is not None
-        service = ServiceClient(scheduler.channel, log_servicer.SERVICE, scheduler.peer)
+        service = ServiceClient(scheduler.channel, log_service.SERVICE, scheduler.peer)
         response = await service.call("GetLogs", pb.GetLogsRequest(count=count), pb.GetLogsResponse)
         return _lines(response.lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagrpc._client import current
 from dagrpc._client.connection import NO_DEFAULT
 from dagrpc._client.options import Duration
-from dagrpc._util.addresses import parse_address
+from dagrpc._common.addresses import parse_address
 from dagrpc.client import Client
 
 

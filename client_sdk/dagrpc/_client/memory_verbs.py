@@ -11,7 +11,7 @@ from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.state import FINISHED
 from dagrpc._client.waiting import Countdown, Deadline, OnLoop, Operation
-from dagrpc._util.keys import decode_key
+from dagrpc._common.keys import decode_key
 
 
 class AMMClientProxy:

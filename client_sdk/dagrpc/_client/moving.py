@@ -11,7 +11,7 @@ from dagrpc._client import admin
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
 from dagrpc._codec.calls import result_of
-from dagrpc._io.channels import ServiceClient
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import memory_service_pb2, scaling_service_pb2, scheduler_service_pb2
 
 _ACTIONS = {

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from dask.base import get_annotations
 
 from dagrpc import config
-from dagrpc._util.addresses import join_address
+from dagrpc._common.addresses import join_address
 from dagrpc.v1 import graph_pb2
 
 Workers: TypeAlias = str | int | Iterable[Any] | None

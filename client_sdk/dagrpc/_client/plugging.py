@@ -12,8 +12,8 @@ from dagrpc._client.administration import Administration
 from dagrpc._client.session import ClientSession
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.calls import result_of
-from dagrpc._io.channels import ServiceClient
-from dagrpc._io.options import CONTROL_MESSAGE_LIMIT
+from dagrpc._rpc.channels import ServiceClient
+from dagrpc._rpc.grpc_options import CONTROL_MESSAGE_LIMIT
 from dagrpc.exceptions import CodeNotAllowedError
 from dagrpc.plugins.base import NannyPlugin, SchedulerPlugin, WorkerPlugin, plugin_name
 from dagrpc.v1 import common_pb2

@@ -12,7 +12,7 @@ from dagrpc._client.options import Duration
 from dagrpc._client.waiting import OnLoop
 from dagrpc._client.watching import Watch
 from dagrpc._codec.failures import decode_failure
-from dagrpc._util.keys import encode_key
+from dagrpc._common.keys import encode_key
 from dagrpc.compat.tools import LoopRunner
 from dagrpc.progress_bar import Bar
 from dagrpc.v1 import inquiry_service_pb2 as pb

@@ -11,7 +11,7 @@ from dagrpc._client import admin, dumping, hardware, replay, stories, watching
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import OnLoop, Operation
-from dagrpc._util.versions import differences, mismatch_message
+from dagrpc._common.versions import differences, mismatch_message
 from dagrpc.cluster_dump import checked_format
 
 

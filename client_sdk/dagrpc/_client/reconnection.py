@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from dagrpc import config
-from dagrpc._io import status
-from dagrpc._io.reach import is_refused
-from dagrpc._util.addresses import is_loopback
+from dagrpc._common.addresses import is_loopback
+from dagrpc._rpc import status
+from dagrpc._rpc.probe import is_refused
 from dagrpc.exceptions import CommClosedError, DagrpcError, NotReadyError, UnknownSessionError
 
 if TYPE_CHECKING:

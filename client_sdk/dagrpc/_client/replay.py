@@ -14,7 +14,7 @@ from dagrpc._client.waiting import Countdown, Deadline, OnLoop, Operation
 from dagrpc._client.watching import inquiry
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._codec.tasks import load_task
-from dagrpc._util.keys import decode_key
+from dagrpc._common.keys import decode_key
 from dagrpc.future import Future
 from dagrpc.v1 import inquiry_service_pb2 as pb
 

@@ -19,9 +19,9 @@ from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import type_name
+from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
-from dagrpc._io.transfer import WORKER_SERVICE, OutgoingValue, upload
-from dagrpc._util.keys import encode_key
+from dagrpc._transfer.transfers import WORKER_SERVICE, OutgoingValue, upload
 from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError, NoWorkersError, UnknownWorkerError
 from dagrpc.future import Future
 from dagrpc.v1 import scheduler_service_pb2

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from dagrpc._client.waiting import run_awaiting
-from dagrpc._util.handlers import call_handler
+from dagrpc._common.user_handlers import call_handler
 
 _CALLS: dict[str, Callable[..., Any]] = {
     "identity": lambda client, n_workers=-1: client.scheduler_info(n_workers),

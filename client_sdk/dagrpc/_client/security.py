@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc import config
-from dagrpc._util.classes import load_class
+from dagrpc._process.server_classes import load_class
 from dagrpc.security import Security
 
 

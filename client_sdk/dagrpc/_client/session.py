@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from dagrpc import config
+from dagrpc._auth.credentials import Credentials
 from dagrpc._client.actor_calls import ActorCaller
 from dagrpc._client.code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
@@ -21,12 +22,11 @@ from dagrpc._client.inline import inline_payload, no_payload
 from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.state import LOST_REASON, KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
-from dagrpc._io import channels, options, status
-from dagrpc._io.channels import ChannelPool, ServiceClient
-from dagrpc._io.credentials import Credentials
-from dagrpc._io.loop import LoopThread, spawn
-from dagrpc._io.session import Session, at_once
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
+from dagrpc._loop.io_loop import LoopThread, spawn
+from dagrpc._peer.session import Session, at_once
+from dagrpc._rpc import channels, grpc_options, status
+from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc.exceptions import (
     ClosedClientError,
     CommClosedError,
@@ -185,8 +185,8 @@ class ClientSession:
         self._flush()
 
     async def _open(self, address: str, timeout: float) -> None:
-        self._channel = channels.open_channel(address, options.CONTROL_CHANNEL, self.credentials)
-        self.data = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
+        self._channel = channels.open_channel(address, grpc_options.CONTROL_CHANNEL, self.credentials)
+        self.data = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
         self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, self.peer)
         await self.connected(timeout)
         channels.expect_recovery(self._channel, self)

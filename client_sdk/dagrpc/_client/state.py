@@ -10,7 +10,7 @@ import threading
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, Protocol
 
-from dagrpc._util.forking import free_in_children
+from dagrpc._process.fork_locks import free_in_children
 
 lock: Final = free_in_children(threading.RLock())
 """Guards all that this module holds."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dagrpc._client.session import ClientSession
+from dagrpc._common.keys import decode_key
+from dagrpc._common.versions import host_facts, package_versions
 from dagrpc._graph.lower import checked_key
-from dagrpc._io.channels import ServiceClient
-from dagrpc._util.keys import decode_key
-from dagrpc._util.versions import host_facts, package_versions
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError
 from dagrpc.future import Future
 from dagrpc.v1 import introspection_service_pb2 as pb

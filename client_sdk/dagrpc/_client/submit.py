@@ -15,8 +15,8 @@ from dagrpc._client.options import fifo_seconds, submission_options
 from dagrpc._client.replacing import replace_futures
 from dagrpc._client.state import CANCELLED, KeyState, lock
 from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
+from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
-from dagrpc._util.keys import encode_key
 from dagrpc.future import Future
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dask.config
 
-from dagrpc._util.addresses import parse_address
+from dagrpc._common.addresses import parse_address
 
 
 def scheduler_address(address: Any, scheduler_file: str | None, timeout: float) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from dagrpc._util.versions import differences, mismatch_message, own_versions
+from dagrpc._common.versions import differences, mismatch_message, own_versions
 from dagrpc.exceptions import VersionMismatchWarning
 from dagrpc.v1 import client_session_pb2, common_pb2
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from dagrpc._client.state import DONE, FINISHED, KeyState, KeyTable, lock
-from dagrpc._io.loop import LoopThread, after_turn
-from dagrpc._util.raising import as_raised
+from dagrpc._common.remote_raise import as_raised
+from dagrpc._loop.io_loop import LoopThread, after_turn
 
 T = TypeVar("T")
 

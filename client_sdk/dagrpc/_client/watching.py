@@ -11,10 +11,10 @@ from typing import Any
 import grpc
 
 from dagrpc._client.session import ClientSession
-from dagrpc._io import status
-from dagrpc._io.channels import ServiceClient
-from dagrpc._io.loop import spawn
-from dagrpc._util.keys import decode_key
+from dagrpc._common.keys import decode_key
+from dagrpc._loop.io_loop import spawn
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError
 from dagrpc.spans import Spans
 from dagrpc.v1 import inquiry_service_pb2 as pb

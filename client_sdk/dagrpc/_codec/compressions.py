@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from dagrpc import config
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 MIN_SIZE = 10_000
 """Smaller frames are not compressed."""

@@ -19,7 +19,7 @@ from dagrpc._codec.registry import (
     register_serialization,
 )
 from dagrpc._codec.wrapped import Serialize, Serialized, ToPickle
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 Names: TypeAlias = Sequence[str] | Mapping[str, Any] | None
 

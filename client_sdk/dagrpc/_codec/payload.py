@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dagrpc._codec import pickle5
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 from dagrpc.v1 import common_pb2
 
 PICKLE = "pickle"

@@ -18,7 +18,7 @@ from dagrpc._codec.arrays import compact
 from dagrpc._codec.cached_functions import CachedFunction, reduce_cached
 from dagrpc._codec.code_files import Places
 from dagrpc._codec.importing import importable
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 _SMALL_BUFFER = 2048
 """Buffers up to this size stay in the pickle: a frame of their own would cost more than the copy."""

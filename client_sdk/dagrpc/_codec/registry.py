@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import dask.utils
 
 from dagrpc._codec import pickle5
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 Header: TypeAlias = dict[str, Any]
 Dumps: TypeAlias = Callable[..., tuple[Header, list[Any]]]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from dagrpc._util.forking import free_in_children
+from dagrpc._process.fork_locks import free_in_children
 
 P = ParamSpec("P")
 R = TypeVar("R")

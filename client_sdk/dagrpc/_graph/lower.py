@@ -15,8 +15,8 @@ from dask.order import order as dask_order
 
 from dagrpc._codec.graphs import GraphEncoder
 from dagrpc._codec.references import Digest
+from dagrpc._common.keys import encode_key
 from dagrpc._graph.materialize import Nodes, materialize
-from dagrpc._util.keys import encode_key
 from dagrpc.exceptions import GraphError
 
 _KEY_LIMIT = 16 * 1024

@@ -8,7 +8,7 @@ import time
 from types import FrameType
 from typing import Protocol
 
-from dagrpc._util.forking import free_in_children
+from dagrpc._process.fork_locks import free_in_children
 
 logger = logging.getLogger("dagrpc.profile")
 
@@ -18,7 +18,7 @@ _SELECTORS = ("selectors.py", "select.py")
 """Files whose functions an event loop is in when it has nothing to do."""
 _HANDLES = ("asyncio/events.py", "asyncio\\events.py")
 """The file of the innermost frame of asyncio's loop when it runs something."""
-_RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_io/loop.py", "dagrpc\\_io\\loop.py")
+_RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_loop/io_loop.py", "dagrpc\\_io\\loop.py")
 """The files of those that run a loop: uvloop's has no frames of its own between theirs and those of what it runs."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from dagrpc._util.addresses import is_wildcard, join_address, local_ip, split_address, without_scheme
+from dagrpc._common.addresses import is_wildcard, join_address, local_ip, split_address, without_scheme
 
 __all__ = [
     "address_from_user_args",

@@ -70,11 +70,12 @@ MODULES: dict[str, str] = {
     "pubsub": "Pub Sub",
     "queues": "Queue",
     "scheduler": """Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status
-        TaskState=dagrpc_scheduler.shell.facade.tasks:TaskState TaskGroup=dagrpc_scheduler.shell.facade.tasks:TaskGroup
-        TaskPrefix=dagrpc_scheduler.shell.facade.tasks:TaskPrefix
-        WorkerState=dagrpc_scheduler.shell.facade.workers:WorkerState
-        ClientState=dagrpc_scheduler.shell.facade.workers:ClientState
-        MemoryState=dagrpc_scheduler.shell.facade.memory:MemoryState""",
+        TaskState=dagrpc_scheduler.shell.facade.task_views:TaskState
+        TaskGroup=dagrpc_scheduler.shell.facade.task_views:TaskGroup
+        TaskPrefix=dagrpc_scheduler.shell.facade.task_views:TaskPrefix
+        WorkerState=dagrpc_scheduler.shell.facade.peer_views:WorkerState
+        ClientState=dagrpc_scheduler.shell.facade.peer_views:ClientState
+        MemoryState=dagrpc_scheduler.shell.facade.memory_views:MemoryState""",
     "security": "Security",
     "semaphore": "Semaphore",
     "spans": "Span=dagrpc.spans:Span span",
@@ -86,7 +87,7 @@ MODULES: dict[str, str] = {
         SyncMethodMixin={_TOOLS}:SyncMethodMixin
         iscoroutinefunction=inspect:iscoroutinefunction is_coroutine_function=inspect:iscoroutinefunction
         import_term={_TOOLS}:import_term log_errors={_TOOLS}:log_errors get_ip={_TOOLS}:get_ip
-        get_ip_interface=dagrpc._util.addresses:interface_ip
+        get_ip_interface=dagrpc._common.addresses:interface_ip
         open_port={_TOOLS}:open_port is_kernel=dagrpc._client.notebook:is_here nbytes={_TOOLS}:nbytes
         funcname=dask.utils:funcname format_bytes=dask.utils:format_bytes format_time=dask.utils:format_time
         key_split=dask.utils:key_split parse_bytes=dask.utils:parse_bytes parse_timedelta=dask.utils:parse_timedelta
@@ -99,7 +100,7 @@ MODULES: dict[str, str] = {
     "versions": "VersionMismatchWarning",
     "worker": f"""
         Worker Reschedule Status WorkerPlugin get_client get_worker print secede rejoin warn
-        thread_state={_TOOLS}:thread_state TaskState=dagrpc_worker.shell.state_view:WorkerTask""",
+        thread_state={_TOOLS}:thread_state TaskState=dagrpc_worker.shell.facade.state_view:WorkerTask""",
     "worker_client": "worker_client local_client get_client get_worker secede rejoin",
 }
 

@@ -21,8 +21,8 @@ from dask.utils import has_keyword as has_keyword
 
 from dagrpc import config
 from dagrpc._client import current
-from dagrpc._util import running
-from dagrpc._util.machine import cpu_count, processes_and_threads, total_memory
+from dagrpc._common import running_task as running
+from dagrpc._process.machine import cpu_count, processes_and_threads, total_memory
 
 WINDOWS = sys.platform.startswith("win")
 MACOS = sys.platform == "darwin"
@@ -55,7 +55,7 @@ class LoopRunner:
 
     def __init__(self, loop: object = None, asynchronous: bool = False) -> None:
         from dagrpc._client.loops import EventLoop
-        from dagrpc._io.loop import get_loop
+        from dagrpc._loop.io_loop import get_loop
 
         self.loop = EventLoop(get_loop().loop)
 

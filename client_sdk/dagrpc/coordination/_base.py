@@ -12,7 +12,7 @@ from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
-from dagrpc._util.keys import encode_key
+from dagrpc._common.keys import encode_key
 from dagrpc.v1 import coordination_pb2 as pb
 
 if TYPE_CHECKING:

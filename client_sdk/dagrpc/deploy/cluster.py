@@ -1,6 +1,6 @@
 """`Cluster`, and what belongs to it, where users of distributed look for it."""
 
-from dagrpc._util import familiar
+from dagrpc.compat import familiar_names
 from dagrpc.deploy import lookup
 
-__getattr__ = familiar.lookup("deploy.cluster", lookup(__name__))
+__getattr__ = familiar_names.lookup("deploy.cluster", lookup(__name__))

@@ -1,6 +1,6 @@
 """`LocalCluster`, and what belongs to it, where users of distributed look for it."""
 
-from dagrpc._util import familiar
+from dagrpc.compat import familiar_names
 from dagrpc.deploy import lookup
 
-__getattr__ = familiar.lookup("deploy.local", lookup(__name__))
+__getattr__ = familiar_names.lookup("deploy.local", lookup(__name__))

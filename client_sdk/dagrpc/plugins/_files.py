@@ -13,7 +13,7 @@ import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from dagrpc._util.forking import free_in_children
+from dagrpc._process.fork_locks import free_in_children
 
 _lock = free_in_children(threading.Lock())
 _scratch: list[str] = []

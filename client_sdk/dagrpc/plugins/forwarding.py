@@ -8,8 +8,8 @@ import threading
 from typing import Any, TextIO
 
 from dagrpc._codec.plain import encode_plain
-from dagrpc._util import running
-from dagrpc._util.log_buffer import LOGGERS
+from dagrpc._common import running_task
+from dagrpc._process.log_buffer import LOGGERS
 from dagrpc.messages import STDERR, STDOUT, shown_elsewhere
 from dagrpc.plugins.base import WorkerPlugin
 
@@ -97,7 +97,7 @@ class _Forwarder(logging.Handler):
 
 def _is_of(worker: Any) -> bool:
     """Return whether the calling code belongs to a worker. A process may have several."""
-    found = running.any_worker()
+    found = running_task.any_worker()
     return found is not None and bool(found.address == worker.address)
 
 
@@ -210,7 +210,7 @@ class _Tee:
             return
         # One line is usually written in several pieces, and each thread has its own.
         self._begun.text = getattr(self._begun, "text", "") + text
-        if "\n" in text or not running.at_end(self._send_begun):
+        if "\n" in text or not running_task.at_end(self._send_begun):
             self._send_begun()
 
     def _send(self, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NewType
 
 from dask._task_spec import Alias, GraphNode, Task, TaskRef
 
-from dagrpc._util.keys import encode_key
+from dagrpc._common.keys import encode_key
 from dagrpc.shuffle import tasks
 
 if TYPE_CHECKING:

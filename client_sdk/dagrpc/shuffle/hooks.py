@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from dagrpc._util.forking import free_in_children
+from dagrpc._process.fork_locks import free_in_children
 
 _MODULES: Final = ("shuffle", "shuffle._arrow", "shuffle._core", "shuffle._merge", "shuffle._shuffle")
 """What dask imports: modules of `distributed` that dagrpc has by the same names."""

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from dagrpc._util.keys import encode_key
+from dagrpc._common.keys import encode_key
 from dagrpc.shuffle import tasks
 from dagrpc.shuffle.arrays import ArraySpec, Chunks, check_shape, is_unchanged
 from dagrpc.shuffle.blocks import join_blocks

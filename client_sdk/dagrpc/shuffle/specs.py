@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 
 @dataclass(slots=True)

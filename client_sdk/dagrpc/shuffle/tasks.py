@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from dagrpc._util import running
+from dagrpc._common import running_task
 from dagrpc.exceptions import (
     P2PConsistencyError,
     P2PIllegalStateError,
@@ -62,7 +62,7 @@ def _shuffles(spec: Any) -> Any:
             f"The tasks of shuffle {spec!r} were not submitted by a dagrpc client: p2p works on a cluster only; "
             "choose another shuffle method"
         )
-    task = running.current.get()
+    task = running_task.current.get()
     if task is None:
         raise P2PIllegalStateError("p2p works on a cluster only: compute this with a client, or choose another method")
     return task.worker.shuffles

@@ -7,13 +7,13 @@ from typing import Any
 
 from dagrpc_scheduler.coordination import operations
 from dagrpc_scheduler.coordination.datasets import Datasets
-from dagrpc_scheduler.coordination.desk import Desk, Request
 from dagrpc_scheduler.coordination.event import Events
 from dagrpc_scheduler.coordination.multilock import MultiLocks
 from dagrpc_scheduler.coordination.operations import Operation, Outcome
 from dagrpc_scheduler.coordination.queues import Queues
 from dagrpc_scheduler.coordination.semaphore import Semaphores
 from dagrpc_scheduler.coordination.variable import Variables
+from dagrpc_scheduler.coordination.wait_queue import Desk, Request
 
 
 class Coordinator:

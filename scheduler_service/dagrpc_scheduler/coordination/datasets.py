@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.coordination.desk import Desk, Request
 from dagrpc_scheduler.coordination.operations import (
     EXISTS,
     GetDatasets,
@@ -11,6 +10,7 @@ from dagrpc_scheduler.coordination.operations import (
     UnpublishDatasets,
     Value,
 )
+from dagrpc_scheduler.coordination.wait_queue import Desk, Request
 
 
 class Datasets:

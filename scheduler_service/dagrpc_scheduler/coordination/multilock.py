@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TypeAlias
 
-from dagrpc_scheduler.coordination.desk import Desk, Request
 from dagrpc_scheduler.coordination.operations import AcquireLocks, ReleaseLocks
+from dagrpc_scheduler.coordination.wait_queue import Desk, Request
 
 
 class Hold:

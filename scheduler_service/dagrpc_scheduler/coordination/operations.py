@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from dagrpc._util.records import record
+from dagrpc._common.cheap_dataclass import record
 from dagrpc_scheduler.core.events import Event as CoreEvent
 
 

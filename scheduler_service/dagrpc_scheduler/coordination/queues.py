@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from dagrpc_scheduler.coordination.desk import Desk, Request
 from dagrpc_scheduler.coordination.operations import CloseQueue, CountQueue, GetQueue, PutQueue, Value
+from dagrpc_scheduler.coordination.wait_queue import Desk, Request
 
 
 class _Getter:

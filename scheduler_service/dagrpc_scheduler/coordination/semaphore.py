@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from dagrpc_scheduler.coordination.desk import Desk, Line, Request
 from dagrpc_scheduler.coordination.operations import (
     INCONSISTENT,
     UNKNOWN,
@@ -16,6 +15,7 @@ from dagrpc_scheduler.coordination.operations import (
     RegisterSemaphore,
     ReleaseLease,
 )
+from dagrpc_scheduler.coordination.wait_queue import Desk, Line, Request
 
 LeaseName: TypeAlias = tuple[str, int]
 """The client and the number of the request that acquired it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from dagrpc_scheduler.coordination.desk import Desk, Line, Request
 from dagrpc_scheduler.coordination.operations import DeleteVariable, GetVariable, SetVariable, Value
+from dagrpc_scheduler.coordination.wait_queue import Desk, Line, Request
 
 
 class Variable:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from dagrpc._util.records import record
+from dagrpc._common.cheap_dataclass import record
 
 
 @dataclass(slots=True, frozen=True)

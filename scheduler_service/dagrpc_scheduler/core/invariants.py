@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dagrpc_scheduler.core.cluster import DISCONNECTED, GraphRecord, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue
-from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
+from dagrpc_scheduler.core.handlers.worker_membership import DEPARTED_KEPT
 from dagrpc_scheduler.core.model import (
     ACTIVE,
     ERRED,
@@ -21,8 +21,8 @@ from dagrpc_scheduler.core.model import (
     is_needed,
 )
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.fair import has_room
-from dagrpc_scheduler.policies.load import COVERED, fullness_of, load_of
+from dagrpc_scheduler.policies.fair_share import has_room
+from dagrpc_scheduler.policies.load_index import COVERED, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import allowed_workers
 from dagrpc_scheduler.policies.rootish import room_for
 

@@ -7,70 +7,72 @@ from typing import Any, Final
 
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.config import DEFAULT_CONFIG, CoreConfig
-from dagrpc_scheduler.core.effects import Effect
 from dagrpc_scheduler.core.events import Event
 from dagrpc_scheduler.core.handlers import (
-    admin,
-    clients,
-    fair,
-    graph,
-    replica_plans,
-    replicas,
-    shuffles,
-    stealing,
-    tasks,
-    workers,
+    client_requests,
+    fair_share_charges,
+    graph_submission,
+    replica_plan_steps,
+    replica_reports,
+    restart_and_clock,
+    shuffle_requests,
+    steal_requests,
+    worker_membership,
 )
+from dagrpc_scheduler.core.handlers import (
+    task_reports as tasks,
+)
+from dagrpc_scheduler.core.instructions import Effect
 from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
-from dagrpc_scheduler.core.replicas import send_refreshes
+from dagrpc_scheduler.core.replica_table import send_refreshes
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.core.transitions.fair_fill import fill_fairly
+from dagrpc_scheduler.core.transitions.fair_share_fill import fill_fairly
 from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, settle
 
 __all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
 
 # A handler takes the type of event that it is listed under.
 _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
-    events.GraphSubmitted: graph.graph_submitted,
-    events.SharedHeld: clients.shared_held,
-    events.SharedReleased: clients.shared_released,
-    events.ClientAdded: clients.client_added,
-    events.ClientRemoved: clients.client_removed,
-    events.KeysWanted: clients.keys_wanted,
-    events.KeysReleased: clients.keys_released,
-    events.KeysCancelled: clients.keys_cancelled,
-    events.KeysRetried: clients.keys_retried,
-    events.DataAnnounced: clients.data_announced,
-    events.WorkerAdded: workers.worker_added,
-    events.WorkerRemoved: workers.worker_removed,
-    events.WorkerExplained: workers.worker_explained,
-    events.WorkerDisconnected: workers.worker_disconnected,
-    events.WorkerResumed: workers.worker_resumed,
-    events.WorkerStatusChanged: workers.worker_status_changed,
-    events.WorkerResourcesChanged: workers.worker_resources_changed,
+    events.GraphSubmitted: graph_submission.graph_submitted,
+    events.SharedHeld: client_requests.shared_held,
+    events.SharedReleased: client_requests.shared_released,
+    events.ClientAdded: client_requests.client_added,
+    events.ClientRemoved: client_requests.client_removed,
+    events.KeysWanted: client_requests.keys_wanted,
+    events.KeysReleased: client_requests.keys_released,
+    events.KeysCancelled: client_requests.keys_cancelled,
+    events.KeysRetried: client_requests.keys_retried,
+    events.DataAnnounced: client_requests.data_announced,
+    events.WorkerAdded: worker_membership.worker_added,
+    events.WorkerRemoved: worker_membership.worker_removed,
+    events.WorkerExplained: worker_membership.worker_explained,
+    events.WorkerDisconnected: worker_membership.worker_disconnected,
+    events.WorkerResumed: worker_membership.worker_resumed,
+    events.WorkerStatusChanged: worker_membership.worker_status_changed,
+    events.WorkerResourcesChanged: worker_membership.worker_resources_changed,
     events.TaskFinished: tasks.task_finished,
     events.TaskErred: tasks.task_erred,
     events.TaskRescheduled: tasks.task_rescheduled,
     events.TaskLongRunning: tasks.task_long_running,
-    events.StealAnswered: stealing.steal_answered,
-    events.ReplicasAdded: replicas.replicas_added,
-    events.ReplicasRemoved: replicas.replicas_removed,
-    events.DataMissing: replicas.data_missing,
-    events.ReplicasPlanned: replica_plans.replicas_planned,
-    events.ResultsDiscarded: shuffles.results_discarded,
-    events.PlacesAdvised: shuffles.places_advised,
-    events.RestartRequested: admin.restart_requested,
-    events.BalanceDue: stealing.balance_due,
-    events.TimePassed: admin.time_passed,
+    events.StealAnswered: steal_requests.steal_answered,
+    events.ReplicasAdded: replica_reports.replicas_added,
+    events.ReplicasRemoved: replica_reports.replicas_removed,
+    events.DataMissing: replica_reports.data_missing,
+    events.ReplicasPlanned: replica_plan_steps.replicas_planned,
+    events.ResultsDiscarded: shuffle_requests.results_discarded,
+    events.PlacesAdvised: shuffle_requests.places_advised,
+    events.RestartRequested: restart_and_clock.restart_requested,
+    events.BalanceDue: steal_requests.balance_due,
+    events.TimePassed: restart_and_clock.time_passed,
 }
 
 
 _FAIR_HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     **_HANDLERS,
-    events.TaskFinished: fair.task_finished,
-    events.TaskErred: fair.task_erred,
-    events.TaskLongRunning: fair.task_long_running,
+    events.TaskFinished: fair_share_charges.task_finished,
+    events.TaskErred: fair_share_charges.task_erred,
+    events.TaskLongRunning: fair_share_charges.task_long_running,
 }
 
 
@@ -131,7 +133,7 @@ class SchedulerCore:
         if state.queue.size:
             self._fill(state)
         if state.balance_due:
-            stealing.balance(state)
+            steal_requests.balance(state)
         for worker in state.open_frees:
             worker.open_free = None
         state.open_frees.clear()

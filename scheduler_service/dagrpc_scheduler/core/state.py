@@ -8,16 +8,16 @@ from typing import Any
 
 from dagrpc_scheduler.core.cluster import ClientState, Departed, GraphRecord, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
-from dagrpc_scheduler.core.effects import Effect, FreeKeys
 from dagrpc_scheduler.core.fair_queue import FairQueue
+from dagrpc_scheduler.core.instructions import Effect, FreeKeys
 from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
-from dagrpc_scheduler.core.shared import SharedRegistry
+from dagrpc_scheduler.core.shared_blobs import SharedRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry
-from dagrpc_scheduler.core.steals import StealBook
+from dagrpc_scheduler.core.steal_table import StealBook
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
-from dagrpc_scheduler.policies.load import LoadIndex, fullness_of, load_of
+from dagrpc_scheduler.policies.load_index import LoadIndex, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import Allowed
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from dagrpc_scheduler.core import shortage
+from dagrpc_scheduler.core import worker_shortage
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.model import FORGOTTEN, STATES, Priority, StateName, TaskGroup, TaskState
-from dagrpc_scheduler.core.shortage import Shortage
 from dagrpc_scheduler.core.story import StoryEntry
+from dagrpc_scheduler.core.worker_shortage import Shortage
 from dagrpc_scheduler.policies import placement
 
 if TYPE_CHECKING:
@@ -135,17 +135,17 @@ def departed(core: SchedulerCore) -> dict[str, str]:
 
 def shortage_now(core: SchedulerCore) -> Shortage | None:
     """Return whether there are ready tasks that no worker may run."""
-    return shortage.shortage(core.state)
+    return worker_shortage.shortage(core.state)
 
 
 def who_waits_for_workers(core: SchedulerCore) -> list[str]:
     """Return the clients that wait for such tasks."""
-    return shortage.who_waits(core.state)
+    return worker_shortage.who_waits(core.state)
 
 
 def why_nobody_works(core: SchedulerCore, seconds: float) -> str:
     """Return in words why the first of them has not been run for so many seconds."""
-    return shortage.why_nobody(core.state, seconds)
+    return worker_shortage.why_nobody(core.state, seconds)
 
 
 def would_give_up(core: SchedulerCore, address: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.policies.load import FULL, SATURATED, wait_of
+from dagrpc_scheduler.policies.load_index import FULL, SATURATED, wait_of
 from dagrpc_scheduler.policies.occupancy import size_of
 from dagrpc_scheduler.policies.rootish import is_rootish, room_for
 

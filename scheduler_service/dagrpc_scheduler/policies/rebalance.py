@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.model import TaskState
-from dagrpc_scheduler.core.replicas import can_gain, is_used_on
+from dagrpc_scheduler.core.replica_table import can_gain, is_used_on
 
 
 @dataclass(slots=True, frozen=True)

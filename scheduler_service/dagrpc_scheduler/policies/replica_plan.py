@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import ReplicasPlanned
 from dagrpc_scheduler.core.model import TaskState
-from dagrpc_scheduler.core.replicas import can_drop, can_gain
+from dagrpc_scheduler.core.replica_table import can_drop, can_gain
 from dagrpc_scheduler.core.state import SchedulerState
 
 Pending = tuple[set[WorkerState], set[WorkerState]]

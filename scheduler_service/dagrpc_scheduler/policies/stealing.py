@@ -12,11 +12,11 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from dagrpc_scheduler.policies.backlog import Offer, Victim, find_victims
-from dagrpc_scheduler.policies.load import SATURATED
+from dagrpc_scheduler.policies.load_index import SATURATED
 from dagrpc_scheduler.policies.occupancy import size_of
 from dagrpc_scheduler.policies.placement import allowed_workers, could_run
 from dagrpc_scheduler.policies.rootish import is_rootish
+from dagrpc_scheduler.policies.stealable_backlog import Offer, Victim, find_victims
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.cluster import WorkerState

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from dagrpc import config
-from dagrpc._io.session import Session
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
+from dagrpc._peer.session import Session
 from dagrpc.exceptions import DagrpcError, InvalidRequestError, NotReadyError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.servicers.callers import check_commands
+from dagrpc_scheduler.servicers.caller_commands import check_commands
 from dagrpc_scheduler.servicers.graph_limits import GraphLimits
-from dagrpc_scheduler.servicers.worker_session import check_versions
-from dagrpc_scheduler.shell.tenure import Tenure
-from dagrpc_scheduler.shell.translate_in import client_event
-from dagrpc_scheduler.shell.translate_out import client_messages
+from dagrpc_scheduler.servicers.worker_session_service import check_versions
+from dagrpc_scheduler.shell.sessions.peer_session import Tenure
+from dagrpc_scheduler.shell.sessions.translate_in import client_event
+from dagrpc_scheduler.shell.sessions.translate_out import client_messages
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 
-from dagrpc._util.versions import own_versions
+from dagrpc._common.versions import own_versions
 from dagrpc_scheduler.core import views
 
 if TYPE_CHECKING:

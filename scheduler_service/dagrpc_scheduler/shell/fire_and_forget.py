@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dagrpc_scheduler.core import effects, events
-from dagrpc_scheduler.shell.translate_in import FIRE_AND_FORGET
+from dagrpc_scheduler.core import events, instructions
+from dagrpc_scheduler.shell.sessions.translate_in import FIRE_AND_FORGET
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
 
-_DONE = (effects.ReportFinished, effects.ReportErred)
+_DONE = (instructions.ReportFinished, instructions.ReportErred)
 
 
 class FireAndForget:

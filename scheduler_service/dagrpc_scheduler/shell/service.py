@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io import log_servicer, options
-from dagrpc._io.access import Access
-from dagrpc._io.channels import ChannelPool
-from dagrpc._io.credentials import credentials_of, shown_address, warn_if_open
-from dagrpc._io.loop import cancel_all, spawn
-from dagrpc._io.server import Server
-from dagrpc._util.addresses import is_wildcard, join_address, local_ip
-from dagrpc._util.keys import encode_key
+from dagrpc._auth.access import Access
+from dagrpc._auth.credentials import credentials_of, shown_address, warn_if_open
+from dagrpc._common.addresses import is_wildcard, join_address, local_ip
+from dagrpc._common.keys import encode_key
+from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._rpc import grpc_options, log_service
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.server import Server
 from dagrpc.exceptions import UnknownWorkerError
 from dagrpc.v1 import (
     event_service_pb2,
@@ -32,27 +32,27 @@ from dagrpc.v1 import (
     shuffle_service_pb2,
     worker_session_pb2,
 )
-from dagrpc_scheduler.coordination.metadata import Metadata
+from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.effects import CloseWorker, Effect
+from dagrpc_scheduler.core.instructions import CloseWorker, Effect
 from dagrpc_scheduler.core.machine import SchedulerCore
-from dagrpc_scheduler.shell.active_memory_manager import ActiveMemoryManagerExtension
-from dagrpc_scheduler.shell.coordination import Coordination
+from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination
+from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleCoordination
+from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.core_config import core_config
-from dagrpc_scheduler.shell.departures import Departures
+from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
+from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import Records
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
-from dagrpc_scheduler.shell.loop_profile import LoopProfile
-from dagrpc_scheduler.shell.plugins import PluginRegistry
-from dagrpc_scheduler.shell.records import Records
-from dagrpc_scheduler.shell.reports import Reports
-from dagrpc_scheduler.shell.retiring import Retirement
-from dagrpc_scheduler.shell.scheduler_plugins import SchedulerPlugins
-from dagrpc_scheduler.shell.sessions import Sessions
-from dagrpc_scheduler.shell.shortage import ShortageWatch
-from dagrpc_scheduler.shell.shuffles import ShuffleCoordination
-from dagrpc_scheduler.shell.stealing import Stealing
-from dagrpc_scheduler.shell.timers import Timers
-from dagrpc_scheduler.shell.topics import EventLog
+from dagrpc_scheduler.shell.liveness.no_workers import ShortageWatch
+from dagrpc_scheduler.shell.liveness.timers import Timers
+from dagrpc_scheduler.shell.liveness.worker_exits import Departures
+from dagrpc_scheduler.shell.memory.active_memory_manager import ActiveMemoryManagerExtension
+from dagrpc_scheduler.shell.plugins.plugin_registry import PluginRegistry
+from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
+from dagrpc_scheduler.shell.sessions.connected_peers import Sessions
+from dagrpc_scheduler.shell.workers.retire_workers import Retirement
+from dagrpc_scheduler.shell.workers.steal_timer import Stealing
 
 logger = logging.getLogger("dagrpc.scheduler")
 
@@ -118,9 +118,9 @@ class SchedulerService:
         """For TLS and tokens; None: without."""
         self.access = Access(self.credentials)
         """Who may call, and ship code."""
-        self.control_channels = ChannelPool(options.CONTROL_CHANNEL, credentials=self.credentials)
+        self.control_channels = ChannelPool(grpc_options.CONTROL_CHANNEL, credentials=self.credentials)
         """To workers and nannies, for calls."""
-        self.data_channels = ChannelPool(options.DATA_CHANNEL, credentials=self.credentials)
+        self.data_channels = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
         """To workers, for relayed transfers."""
         self.user_threads = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-user-code")
         """Where user code runs, if it is allowed at all."""
@@ -228,19 +228,24 @@ class SchedulerService:
             If the port cannot be had.
         """
         # Imported here: the servicers know the service.
-        from dagrpc_scheduler.servicers import actor_relay, diagnostics, logs, scaling
-        from dagrpc_scheduler.servicers.events import EventServicer
-        from dagrpc_scheduler.servicers.inquiry import InquiryServicer
-        from dagrpc_scheduler.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
-        from dagrpc_scheduler.servicers.introspection import IntrospectionServicer
-        from dagrpc_scheduler.servicers.memory import SERVICE as MEMORY_SERVICE
-        from dagrpc_scheduler.servicers.memory import MemoryServicer
-        from dagrpc_scheduler.servicers.metadata import MetadataServicer
-        from dagrpc_scheduler.servicers.plugins import SERVICE as PLUGIN_SERVICE
-        from dagrpc_scheduler.servicers.plugins import PluginServicer
-        from dagrpc_scheduler.servicers.scheduler import SchedulerServicer
-        from dagrpc_scheduler.servicers.shuffle import ShuffleServicer
-        from dagrpc_scheduler.servicers.worker_session import WorkerSessionServicer
+        from dagrpc_scheduler.servicers import (
+            actor_relay_service,
+            cluster_log_service,
+            diagnostics_service,
+            scaling_service,
+        )
+        from dagrpc_scheduler.servicers.event_service import EventServicer
+        from dagrpc_scheduler.servicers.inquiry_service import InquiryServicer
+        from dagrpc_scheduler.servicers.introspection_service import SERVICE as INTROSPECTION_SERVICE
+        from dagrpc_scheduler.servicers.introspection_service import IntrospectionServicer
+        from dagrpc_scheduler.servicers.memory_service import SERVICE as MEMORY_SERVICE
+        from dagrpc_scheduler.servicers.memory_service import MemoryServicer
+        from dagrpc_scheduler.servicers.metadata_service import MetadataServicer
+        from dagrpc_scheduler.servicers.plugin_service import SERVICE as PLUGIN_SERVICE
+        from dagrpc_scheduler.servicers.plugin_service import PluginServicer
+        from dagrpc_scheduler.servicers.scheduler_service import SchedulerServicer
+        from dagrpc_scheduler.servicers.shuffle_coordination_service import ShuffleServicer
+        from dagrpc_scheduler.servicers.worker_session_service import WorkerSessionServicer
 
         self.loop = asyncio.get_running_loop()
         server = Server(
@@ -256,8 +261,8 @@ class SchedulerService:
             worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"], WorkerSessionServicer(self)
         )
         server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
-        server.add_service(diagnostics.SERVICE, diagnostics.DiagnosticsServicer(self))
-        server.add_service(scaling.SERVICE, scaling.ScalingServicer(self))
+        server.add_service(diagnostics_service.SERVICE, diagnostics_service.DiagnosticsServicer(self))
+        server.add_service(scaling_service.SERVICE, scaling_service.ScalingServicer(self))
         server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
         server.add_service(PLUGIN_SERVICE, PluginServicer(self))
         server.add_service(MEMORY_SERVICE, MemoryServicer(self))
@@ -265,9 +270,9 @@ class SchedulerService:
         server.add_service(
             metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)
         )
-        server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("scheduler"))
-        server.add_service(logs.SERVICE, logs.ClusterLogServicer(self))
-        server.add_service(actor_relay.SERVICE, actor_relay.ActorRelayServicer(self))
+        server.add_service(log_service.SERVICE, log_service.LogServicer("scheduler"))
+        server.add_service(cluster_log_service.SERVICE, cluster_log_service.ClusterLogServicer(self))
+        server.add_service(actor_relay_service.SERVICE, actor_relay_service.ActorRelayServicer(self))
         server.add_service(
             shuffle_service_pb2.DESCRIPTOR.services_by_name["ShuffleCoordinationService"], ShuffleServicer(self)
         )

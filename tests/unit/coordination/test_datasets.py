@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagrpc_scheduler.coordination.metadata import Metadata
+from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.coordination.operations import (
     EXISTS,
     GetDatasets,

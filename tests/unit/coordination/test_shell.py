@@ -12,7 +12,7 @@ from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import coordination_pb2 as pb
 from dagrpc_scheduler.coordination.operations import Answer
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.shell.coordination import Coordination, write_answer
+from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination, write_answer
 
 
 class Service:

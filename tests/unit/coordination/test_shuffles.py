@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc_scheduler.coordination.shuffles import Closed, Ended, Inconsistent, Shuffles, places
+from dagrpc_scheduler.coordination.shuffle_runs import Closed, Ended, Inconsistent, Shuffles, places
 
 WORKERS = ["a", "b", "c"]
 

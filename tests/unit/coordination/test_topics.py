@@ -1,6 +1,6 @@
 """Topics: what is remembered of events, who is told, and when topics are forgotten."""
 
-from dagrpc_scheduler.coordination.topics import Topics
+from dagrpc_scheduler.coordination.topic_log import Topics
 
 
 def test_the_latest_events_of_a_topic_are_remembered() -> None:

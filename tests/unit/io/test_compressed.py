@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dagrpc._codec import compressions, payload
-from dagrpc._io import compressed
-from dagrpc._io.transfer import OutgoingValue, transfer_messages
-from dagrpc._io.transfer_reader import ReceivedValue, TransferReader
+from dagrpc._transfer import compressed_frames
+from dagrpc._transfer.transfer_reader import ReceivedValue, TransferReader
+from dagrpc._transfer.transfers import OutgoingValue, transfer_messages
 from dagrpc.v1 import data_pb2
 
 ZEROS = np.zeros(200_000)
@@ -23,13 +23,13 @@ CODECS = [name for name in compressions.available() if isinstance(name, str) and
 def travel(value: Any, codec: str | None) -> tuple[ReceivedValue, int]:
     """Return a value as it arrives, and how many bytes travelled."""
     encoding, frames = payload.encode(value)
-    outgoing = asyncio.run(compressed.compress([OutgoingValue("x", encoding, frames)], codec))
+    outgoing = asyncio.run(compressed_frames.compress([OutgoingValue("x", encoding, frames)], codec))
     reader, total = TransferReader(), 0
     for message in transfer_messages(outgoing):
         reader.feed(message)
         total += len(message)
     assert reader.done
-    asyncio.run(compressed.decompress(reader.values))
+    asyncio.run(compressed_frames.decompress(reader.values))
     return reader.values[0], total
 
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_read_counts_as_not_sent(name: str, match: str) -> None:
         key="x", outcome=data_pb2.DATA_OUTCOME_OK, frame_lengths=[3], frame_compressions=[name]
     )
     value = ReceivedValue(entry, [b"abc"])
-    asyncio.run(compressed.decompress([value]))
+    asyncio.run(compressed_frames.decompress([value]))
     assert entry.outcome == data_pb2.DATA_OUTCOME_NOT_ENCODABLE
     assert match in entry.message
     assert value.frames == []

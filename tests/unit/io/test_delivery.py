@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc._io.delivery import _PATIENCE, _PROMPT, Delivery
+from dagrpc._peer.delivery import _PATIENCE, _PROMPT, Delivery
 from dagrpc.exceptions import InvalidRequestError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2 as pb
 

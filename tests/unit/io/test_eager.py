@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dagrpc._io.eager import Eager
+from dagrpc._loop.taskless_coroutine import Eager
 
 
 def test_it_runs_up_to_where_it_waits_and_on_when_that_is_done() -> None:

@@ -9,7 +9,7 @@ import threading
 import dask.config
 import pytest
 
-from dagrpc._io.loop import after_turn, get_loop, new_loop, run_service
+from dagrpc._loop.io_loop import after_turn, get_loop, new_loop, run_service
 
 
 def kind_of_loop(setting: str) -> str:

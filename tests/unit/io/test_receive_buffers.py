@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dagrpc._io.receive_buffers import LARGE, ReceiveBuffers
+from dagrpc._transfer.receive_buffers import LARGE, ReceiveBuffers
 
 
 def on_loop(body: Callable[[], None]) -> None:

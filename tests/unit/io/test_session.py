@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from dagrpc._io.session import Session
+from dagrpc._peer.session import Session
 from dagrpc.v1 import worker_session_pb2 as pb
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrpc._codec import payload
-from dagrpc._io.chunk_wire import encode_chunk
-from dagrpc._io.transfer import WHOLE, OutgoingValue, TransferReader, transfer_messages
-from dagrpc._util.bytes_buffer import BytesBuffer
+from dagrpc._transfer.bytes_buffer import BytesBuffer
+from dagrpc._transfer.chunk_wire import encode_chunk
+from dagrpc._transfer.transfers import WHOLE, OutgoingValue, TransferReader, transfer_messages
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 

@@ -12,7 +12,7 @@ from typing import Any
 import dask.config
 import pytest
 
-from dagrpc._io.loop import run_service
+from dagrpc._loop.io_loop import run_service
 from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler, stack_of
 
 WAIT = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from dagrpc_scheduler.core import effects, events
+from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 
@@ -20,9 +20,9 @@ def of_type(kind: type[_E], result: Iterable[object]) -> list[_E]:
     return [effect for effect in result if isinstance(effect, kind)]
 
 
-def finished(key: str, client: str = "c", *, nbytes: int = 10, payload: Any = None) -> effects.ReportFinished:
+def finished(key: str, client: str = "c", *, nbytes: int = 10, payload: Any = None) -> instructions.ReportFinished:
     """Return the report that `Scheduler.finish` leads to."""
-    return effects.ReportFinished(client, key, "int", nbytes, payload)
+    return instructions.ReportFinished(client, key, "int", nbytes, payload)
 
 
 class Scheduler:
@@ -39,26 +39,26 @@ class Scheduler:
 
     # --- what happens ---
 
-    def send(self, *batch: events.Event) -> list[effects.Effect]:
+    def send(self, *batch: events.Event) -> list[instructions.Effect]:
         """Feed one batch, and keep in mind what runs where."""
         result = self.core.handle_batch(batch, self.now)
         for effect in result:
-            if isinstance(effect, effects.ComputeTask):
+            if isinstance(effect, instructions.ComputeTask):
                 self.runs[effect.key] = effect.worker, effect.run_id
         return result
 
-    def client(self, name: str) -> list[effects.Effect]:
+    def client(self, name: str) -> list[instructions.Effect]:
         return self.send(events.ClientAdded(name))
 
-    def worker(self, address: str, nthreads: int = 1, **facts: Any) -> list[effects.Effect]:
+    def worker(self, address: str, nthreads: int = 1, **facts: Any) -> list[instructions.Effect]:
         facts.setdefault("host", address.partition(":")[0])
         facts.setdefault("name", f"name-of-{address}")
         return self.send(events.WorkerAdded(address, nthreads=nthreads, **facts))
 
-    def lose(self, address: str, *, expected: bool = False) -> list[effects.Effect]:
+    def lose(self, address: str, *, expected: bool = False) -> list[instructions.Effect]:
         return self.send(events.WorkerRemoved(address, expected, "test"))
 
-    def status(self, address: str, status: str) -> list[effects.Effect]:
+    def status(self, address: str, status: str) -> list[instructions.Effect]:
         return self.send(events.WorkerStatusChanged(address, status))
 
     def submit(
@@ -73,7 +73,7 @@ class Scheduler:
         last: bool = True,
         fifo_timeout: float = 60.0,
         **fields: Any,
-    ) -> list[effects.Effect]:
+    ) -> list[instructions.Effect]:
         """Submit tasks, given as dependencies (separated by blanks) by key. The last one is wanted unless told."""
         self.graphs += 1
         keys = list(graph)
@@ -88,7 +88,9 @@ class Scheduler:
         graph_id = graph_id or f"graph {self.graphs}"
         return self.send(events.GraphSubmitted(client, graph_id, tasks, last, {}, fifo_timeout, **fields))
 
-    def finish(self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None) -> list[effects.Effect]:
+    def finish(
+        self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
+    ) -> list[instructions.Effect]:
         """Have the workers of these tasks finish them."""
         return self.send(*[self.finish_event(key, nbytes, seconds, payload) for key in keys])
 
@@ -98,23 +100,23 @@ class Scheduler:
         worker, run_id = self.runs.pop(key)
         return events.TaskFinished(worker, key, run_id, nbytes, "int", 100.0, 100.0 + seconds, payload)
 
-    def fail(self, key: str, failure: Any = "boom") -> list[effects.Effect]:
+    def fail(self, key: str, failure: Any = "boom") -> list[instructions.Effect]:
         worker, run_id = self.runs.pop(key)
         return self.send(events.TaskErred(worker, key, run_id, failure))
 
-    def want(self, *keys: str, client: str = "c") -> list[effects.Effect]:
+    def want(self, *keys: str, client: str = "c") -> list[instructions.Effect]:
         return self.send(events.KeysWanted(client, keys))
 
-    def release(self, *keys: str, client: str = "c") -> list[effects.Effect]:
+    def release(self, *keys: str, client: str = "c") -> list[instructions.Effect]:
         return self.send(events.KeysReleased(client, keys))
 
-    def cancel(self, *keys: str, client: str = "c", force: bool = False) -> list[effects.Effect]:
+    def cancel(self, *keys: str, client: str = "c", force: bool = False) -> list[instructions.Effect]:
         return self.send(events.KeysCancelled(client, keys, force, "user", "never mind"))
 
-    def retry(self, *keys: str) -> list[effects.Effect]:
+    def retry(self, *keys: str) -> list[instructions.Effect]:
         return self.send(events.KeysRetried("c", keys))
 
-    def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[effects.Effect]:
+    def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[instructions.Effect]:
         """Announce data and put it on workers."""
         result = self.send(events.DataAnnounced(client, {key: nbytes}))
         for worker in workers:

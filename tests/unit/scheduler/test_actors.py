@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.effects import FreeKeys, ReportErred
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.policies.replicas import only_on
+from dagrpc_scheduler.core.instructions import FreeKeys, ReportErred
+from dagrpc_scheduler.policies.replica_policies import only_on
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 ACTOR = TaskOptions(actor=True)

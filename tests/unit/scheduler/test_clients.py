@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import (
+from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
+from dagrpc_scheduler.core.instructions import (
     ComputeTask,
     CoreFailure,
     FreeKeys,
@@ -14,7 +15,6 @@ from dagrpc_scheduler.core.effects import (
     ReportCancelled,
     ReportErred,
 )
-from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
 from tests.unit.scheduler.harness import A, B, Scheduler, finished, of_type
 
 USER = ("user", "never mind")

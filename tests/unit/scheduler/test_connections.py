@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dagrpc_scheduler.core import effects, events
-from dagrpc_scheduler.core.departed import _REMEMBERED, REMEMBERED_SECONDS
+from dagrpc_scheduler.core import events, instructions
+from dagrpc_scheduler.core.rejoin import _REMEMBERED, REMEMBERED_SECONDS
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
 ME = b"identity of a"
-FREE = effects.FreeKeys
+FREE = instructions.FreeKeys
 
 
 def cluster(*others: str) -> Scheduler:
@@ -25,11 +25,11 @@ def status(scheduler: Scheduler, address: str = A) -> str:
     return scheduler.core.state.workers[address].status
 
 
-def come_back(scheduler: Scheduler, *held: tuple[str, int, int], identity: bytes = ME) -> list[effects.Effect]:
+def come_back(scheduler: Scheduler, *held: tuple[str, int, int], identity: bytes = ME) -> list[instructions.Effect]:
     return scheduler.worker(A, identity=identity, held=held)
 
 
-def freed(result: Sequence[effects.Effect], address: str = A) -> set[str]:
+def freed(result: Sequence[instructions.Effect], address: str = A) -> set[str]:
     return {key for effect in of_type(FREE, result) if effect.worker == address for key in effect.keys}
 
 
@@ -43,7 +43,7 @@ def test_a_worker_that_is_away_keeps_what_it_has_and_gets_nothing_new() -> None:
     assert (status(scheduler), scheduler.place("x")) == ("disconnected", A)
     scheduler.submit({"y": ""})
     assert scheduler.place("y") == ""
-    (order,) = of_type(effects.ComputeTask, scheduler.send(events.WorkerResumed(A)))
+    (order,) = of_type(instructions.ComputeTask, scheduler.send(events.WorkerResumed(A)))
     assert (order.key, order.worker, status(scheduler)) == ("y", A, "running")
     scheduler.finish("x")
     assert scheduler.state("x") == "memory"
@@ -85,7 +85,7 @@ def test_the_only_copy_is_waited_for() -> None:
     scheduler.send(events.WorkerDisconnected(A))
     assert scheduler.send(events.DataMissing(B, "x", A)) == []
     assert scheduler.state("x") == "memory"
-    (refresh,) = of_type(effects.RefreshWhoHas, scheduler.send(events.WorkerResumed(A)))
+    (refresh,) = of_type(instructions.RefreshWhoHas, scheduler.send(events.WorkerResumed(A)))
     assert refresh.worker == B
     assert [(key, list(holders)) for key, _, holders in refresh.data] == [("x", [A])]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.effects import (
+from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.handlers.worker_membership import DEPARTED_KEPT
+from dagrpc_scheduler.core.instructions import (
     ComputeTask,
     CoreFailure,
     FreeKeys,
@@ -15,8 +17,6 @@ from dagrpc_scheduler.core.effects import (
     ReportLost,
     ReportRetried,
 )
-from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.handlers.workers import DEPARTED_KEPT
 from tests.unit.scheduler.harness import A, B, C, Scheduler, finished, of_type
 
 # --- exceptions ---

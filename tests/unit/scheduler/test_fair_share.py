@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import ComputeTask, Effect
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.fair_queue import FairQueue, weight_of
+from dagrpc_scheduler.core.instructions import ComputeTask, Effect
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import (
+from dagrpc_scheduler.core.events import NO_OPTIONS, GraphSubmitted, NewTask, TaskOptions
+from dagrpc_scheduler.core.instructions import (
     ComputeTask,
     FreeKeys,
     RejectGraph,
@@ -13,7 +14,6 @@ from dagrpc_scheduler.core.effects import (
     ReportErred,
     ReportFinished,
 )
-from dagrpc_scheduler.core.events import NO_OPTIONS, GraphSubmitted, NewTask, TaskOptions
 from tests.unit.scheduler.harness import A, B, Scheduler, finished, of_type
 
 

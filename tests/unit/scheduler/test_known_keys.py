@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from dagrpc_scheduler.core.effects import (
+from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.instructions import (
     ComputeTask,
     FreeKeys,
     RejectGraph,
@@ -14,7 +15,6 @@ from dagrpc_scheduler.core.effects import (
     ReportErred,
     ReportFinished,
 )
-from dagrpc_scheduler.core.events import TaskOptions
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
 OLD = {"old": "", "known": "old", "result": "known"}

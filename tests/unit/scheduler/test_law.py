@@ -16,7 +16,7 @@ from dagrpc_scheduler.core.model import ErrorRecord, TaskState
 from dagrpc_scheduler.core.transitions.diagram import state_diagram
 from dagrpc_scheduler.core.transitions.loop import transition
 from dagrpc_scheduler.core.transitions.table import TABLE, stale
-from dagrpc_scheduler.policies.load import LoadIndex, load_of
+from dagrpc_scheduler.policies.load_index import LoadIndex, load_of
 from tests.unit.scheduler.harness import A, B, Scheduler
 
 # --- transitions ---

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import ComputeTask
 from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.instructions import ComputeTask
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 # --- load ---

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import ComputeTask
 from dagrpc_scheduler.core.events import NewTask, TaskOptions
+from dagrpc_scheduler.core.instructions import ComputeTask
 from dagrpc_scheduler.core.model import QUEUED, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type

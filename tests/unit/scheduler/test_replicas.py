@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import AcquireReplicas, RefreshWhoHas, RemoveReplicas, ReportCancelled
 from dagrpc_scheduler.core.events import ReplicasPlanned, TaskOptions
+from dagrpc_scheduler.core.instructions import AcquireReplicas, RefreshWhoHas, RemoveReplicas, ReportCancelled
 from dagrpc_scheduler.policies import rebalance
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.policies.replicas import (
+from dagrpc_scheduler.policies.replica_policies import (
     Wish,
     Wishes,
     carry_out,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.effects import ReportErred
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.shortage import Shortage
+from dagrpc_scheduler.core.instructions import ReportErred
+from dagrpc_scheduler.core.worker_shortage import Shortage
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc_scheduler.core import effects, views
+from dagrpc_scheduler.core import instructions, views
 from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
@@ -23,12 +23,12 @@ def test_what_was_sent_is_sent_again(scheduler: Scheduler) -> None:
     scheduler.finish("t1")
     before = scheduler.runs["t2"]
     result = scheduler.send(ResultsDiscarded(["barrier", "t1", "t2"]))
-    assert {effect.key for effect in of_type(effects.ComputeTask, result)} == {"t1", "t2"}
-    freed = of_type(effects.FreeKeys, result)
+    assert {effect.key for effect in of_type(instructions.ComputeTask, result)} == {"t1", "t2"}
+    freed = of_type(instructions.FreeKeys, result)
     assert sorted(key for effect in freed if not effect.discard for key in effect.keys) == ["t1", "t2"]
     # Their workers are told before they are asked for new ones that old ones are not meant.
     first = result[: len(freed) // 2]
-    assert sorted(key for effect in of_type(effects.FreeKeys, first) if effect.discard for key in effect.keys) == [
+    assert sorted(key for effect in of_type(instructions.FreeKeys, first) if effect.discard for key in effect.keys) == [
         "t1",
         "t2",
     ]

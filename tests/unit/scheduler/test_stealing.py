@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dagrpc_scheduler.core import effects, events
-from dagrpc_scheduler.core.effects import AskToGiveUp, ComputeTask
+from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.handlers.stealing import balance
-from dagrpc_scheduler.policies.backlog import level_of
+from dagrpc_scheduler.core.handlers.steal_requests import balance
+from dagrpc_scheduler.core.instructions import AskToGiveUp, ComputeTask
+from dagrpc_scheduler.policies.stealable_backlog import level_of
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 INFINITE = float("inf")
@@ -38,7 +38,7 @@ def look(scheduler: Scheduler) -> list[AskToGiveUp]:
     return requests
 
 
-def answer(scheduler: Scheduler, request: AskToGiveUp, state: str = "ready") -> list[effects.Effect]:
+def answer(scheduler: Scheduler, request: AskToGiveUp, state: str = "ready") -> list[instructions.Effect]:
     return scheduler.send(events.StealAnswered(request.worker, request.key, request.run_id, state))
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.core.effects import AskToGiveUp, ComputeTask
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.policies.load import load_of, wait_of
+from dagrpc_scheduler.core.instructions import AskToGiveUp, ComputeTask
+from dagrpc_scheduler.policies.load_index import load_of, wait_of
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 INFINITE = float("inf")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagrpc.exceptions import LimitReachedError, NotReadyError
-from dagrpc_scheduler.shell.cut_offs import CutOffs
+from dagrpc_scheduler.shell.sessions.evictions import CutOffs
 
 REASON = LimitReachedError("too much waits (dagrpc.scheduler.limits.worker-outbox)")
 

@@ -9,9 +9,9 @@ import dask
 import pytest
 
 from dagrpc.exceptions import LimitReachedError
-from dagrpc_scheduler.core import effects, events
-from dagrpc_scheduler.shell.outboxes import Outboxes, size_of
-from dagrpc_scheduler.shell.sessions import Sessions
+from dagrpc_scheduler.core import events, instructions
+from dagrpc_scheduler.shell.sessions.backpressure import Outboxes, size_of
+from dagrpc_scheduler.shell.sessions.connected_peers import Sessions
 
 LIMIT = 4_000_000
 
@@ -74,11 +74,11 @@ class Bench:
         """Have results reported to the client."""
         for _ in range(count):
             carried = SimpleNamespace(data=payload) if payload else None
-            self.client.items.append(effects.ReportFinished("c", "x", "int", 28, carried))
+            self.client.items.append(instructions.ReportFinished("c", "x", "int", 28, carried))
 
     def order(self, count: int) -> None:
         """Have the worker told something."""
-        self.worker.items += [effects.FreeKeys("w", ["x"] * 10) for _ in range(count)]
+        self.worker.items += [instructions.FreeKeys("w", ["x"] * 10) for _ in range(count)]
 
     @property
     def statuses(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc.v1 import records_pb2 as pb
-from dagrpc_scheduler.shell.records import Records, select
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import Records, select
 
 
 def batch(*numbers: int, transfers: int = 0, dropped: int = 0) -> pb.RecordBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dask
 
-from dagrpc_scheduler.shell.reports import Computations, Series
+from dagrpc_scheduler.shell.diagnostics.measurement_history import Computations, Series
 
 
 def test_measurements_come_back_by_process_from_a_time_on():

@@ -8,7 +8,7 @@ import dask
 import pytest
 
 from dagrpc import Security
-from dagrpc._io.credentials import check_address, check_protocol, credentials_of, warn_if_open
+from dagrpc._auth.credentials import check_address, check_protocol, credentials_of, warn_if_open
 from tests.unit.security.certificates import Authority
 
 ROLES = ("client", "scheduler", "worker")

@@ -10,8 +10,8 @@ import dask
 import pytest
 
 from dagrpc import Security
-from dagrpc._io.credentials import credentials_of
-from dagrpc._util.tokens import Accepted, read_tokens
+from dagrpc._auth.credentials import credentials_of
+from dagrpc._auth.tokens import Accepted, read_tokens
 
 TOKEN = "a-secret-of-this-cluster"
 OTHER = "another-secret-of-mine"

@@ -9,14 +9,14 @@ from pathlib import Path
 import dask
 import pytest
 
-from dagrpc._io.channels import ChannelPool
-from dagrpc._io.options import DATA_CHANNEL
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.grpc_options import DATA_CHANNEL
 from dagrpc.exceptions import CommClosedError, P2POutOfDiskError, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel
-from dagrpc_worker.data.budget import ByteBudget
+from dagrpc_worker.data.byte_budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
-from dagrpc_worker.shell.shuffle_outbox import Outbox
-from dagrpc_worker.shell.shuffle_run import Run
+from dagrpc_worker.shell.shuffle.shuffle_outbox import Outbox
+from dagrpc_worker.shell.shuffle.shuffle_run import Run
 
 SETTINGS = {"dagrpc.p2p.comm.retry.count": 2, "dagrpc.p2p.comm.retry.delay.min": 0.001}
 

@@ -12,9 +12,9 @@ from dagrpc.exceptions import P2POutOfDiskError, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_worker.data import shuffle_store
-from dagrpc_worker.data.budget import ByteBudget
+from dagrpc_worker.data.byte_budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
-from dagrpc_worker.shell.shuffle_outbox import ParcelReader, parcel_messages
+from dagrpc_worker.shell.shuffle.shuffle_outbox import ParcelReader, parcel_messages
 
 
 def parcel(source: int, *pieces: tuple[int, bytes]) -> Parcel:

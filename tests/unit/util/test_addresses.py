@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc._util.addresses import listening_place, parse_address
+from dagrpc._common.addresses import listening_place, parse_address
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_settings_of_another_process_take_the_place_of_dasks() -> None:
         assert config.get("comm.same-host") is True
 
 
-@pytest.mark.parametrize("module", ["dagrpc_scheduler.run", "dagrpc_worker.nanny.hosting"])
+@pytest.mark.parametrize("module", ["dagrpc_scheduler.run", "dagrpc_worker.nanny.nanny_pool"])
 def test_services_that_do_not_need_dask_do_not_import_it(module: str) -> None:
     program = f"import sys, {module}; print('dask' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

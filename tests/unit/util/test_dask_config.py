@@ -9,7 +9,7 @@ import dask.config
 import pytest
 
 from dagrpc import config
-from dagrpc._util import dask_config
+from dagrpc._common import dask_config
 
 
 def run(program: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrpc._util.keys import decode_key, encode_key
+from dagrpc._common.keys import decode_key, encode_key
 
 scalars = st.one_of(
     st.text(min_size=1), st.binary(), st.integers(), st.floats(allow_nan=False), st.sampled_from(["inf", "nan", "-inf"])

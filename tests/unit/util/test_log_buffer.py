@@ -2,7 +2,7 @@
 
 import logging
 
-from dagrpc._util.log_buffer import LogBuffer
+from dagrpc._process.log_buffer import LogBuffer
 
 
 def record(name: str, text: str, level: int = logging.INFO) -> logging.LogRecord:

@@ -11,7 +11,7 @@ from typing import Any
 import dask.config
 import pytest
 
-from dagrpc._util import logging_config
+from dagrpc._process import logging_config
 
 
 def said(settings: dict[str, Any], level: str = "INFO") -> list[str]:
@@ -19,7 +19,7 @@ def said(settings: dict[str, Any], level: str = "INFO") -> list[str]:
     program = f"""
 import logging, dask.config
 dask.config.set({settings!r})
-from dagrpc._util.service_process import apply_settings, prepare
+from dagrpc._process.service_process import apply_settings, prepare
 prepare({level!r})
 apply_settings()
 for name in ("dagrpc.worker", "dagrpc.scheduler", "elsewhere"):

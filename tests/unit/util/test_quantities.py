@@ -6,7 +6,7 @@ import sys
 import pytest
 from dask.utils import parse_bytes, parse_timedelta
 
-from dagrpc._util.quantities import parse_seconds, parse_size
+from dagrpc._common.quantities import parse_seconds, parse_size
 
 DURATIONS = ("2s", "30 s", "500ms", " 1.5 h ", "5.s", "10 us", "3m", "2 minutes", "1 day", "7", "1e3", "1e-3s")
 SIZES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc._util.records import record
+from dagrpc._common.cheap_dataclass import record
 
 
 @record

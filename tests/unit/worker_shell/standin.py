@@ -11,8 +11,8 @@ from typing import Any
 
 from dagrpc._codec import payload
 from dagrpc._codec.functions import PickledFunction, encode_call
-from dagrpc._io.server import Server, read_all
-from dagrpc._io.session import Session
+from dagrpc._peer.session import Session
+from dagrpc._rpc.server import Server, read_all
 from dagrpc.exceptions import DuplicateWorkerError
 from dagrpc.v1 import graph_pb2, plugin_service_pb2, worker_session_pb2
 

@@ -10,8 +10,8 @@ import dask
 import pytest
 from click.testing import CliRunner
 
-from dagrpc._util.addresses import local_ip
-from dagrpc._util.machine import cpu_count, total_memory
+from dagrpc._common.addresses import local_ip
+from dagrpc._process.machine import cpu_count, total_memory
 from dagrpc_worker import cli
 
 

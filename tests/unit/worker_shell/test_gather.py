@@ -11,10 +11,10 @@ import pytest
 
 from dagrpc._codec import payload
 from dagrpc._codec.failures import type_name
-from dagrpc._io.transfer_reader import ReceivedValue
+from dagrpc._transfer.transfer_reader import ReceivedValue
 from dagrpc.v1 import data_pb2
-from dagrpc_worker.shell import gather
-from dagrpc_worker.shell.gather import decode, decode_off_loop
+from dagrpc_worker.shell.fetch import fetcher
+from dagrpc_worker.shell.fetch.fetcher import decode, decode_off_loop
 
 decoded_on: list[str] = []
 
@@ -82,7 +82,7 @@ def test_the_array_that_imports_numpy_waits_for_its_turn(monkeypatch: pytest.Mon
         threads.append(threading.current_thread())
         return decode(values)
 
-    monkeypatch.setattr(gather, "decode", noted)
+    monkeypatch.setattr(fetcher, "decode", noted)
     value = received(np.arange(3))
     asyncio.run(decode_off_loop([value]))
     monkeypatch.setattr(np.__spec__, "_initializing", True, raising=False)

@@ -10,7 +10,7 @@ from typing import Any
 from dagrpc_worker.core import events
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import DropData, Instruction
-from dagrpc_worker.shell.inbox import Inbox
+from dagrpc_worker.shell.session.inbox import Inbox
 
 
 class Recorder:

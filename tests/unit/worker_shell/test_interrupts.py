@@ -18,7 +18,7 @@ from dagrpc._codec.functions import PickledFunction, encode_call
 from dagrpc.exceptions import TaskInterrupted, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
-from dagrpc_worker.execute import interrupts, users_executors
+from dagrpc_worker.execute import custom_executors, interrupts
 from dagrpc_worker.execute.runner import Job
 from dagrpc_worker.execute.work import PythonTask
 from tests.unit.worker_shell.test_runner import WAIT, Bench, raised
@@ -134,7 +134,7 @@ def test_a_coroutine_is_cancelled(bench: Bench) -> None:
 
 def test_a_task_in_a_users_thread_pool_is_broken_off(bench: Bench) -> None:
     with ThreadPoolExecutor(1) as pool:
-        users_executors.install(bench.runner, pool, "test")
+        custom_executors.install(bench.runner, pool, "test")
         run_id = bench.call("x", spin)
         assert _began.wait(WAIT)
         interrupt(bench, run_id)
@@ -144,7 +144,7 @@ def test_a_task_in_a_users_thread_pool_is_broken_off(bench: Bench) -> None:
 def test_nobody_waits_for_a_process_that_goes_on(bench: Bench) -> None:
     # Spawned: a process that is forked while threads run may never end.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        users_executors.install(bench.runner, pool, "test")
+        custom_executors.install(bench.runner, pool, "test")
         run_id = bench.call("x", time.sleep, 2.0, timeout=1.0)
         assert isinstance(bench.next(), events.ExecuteStarted)
         interrupt(bench, run_id, 1.0)

@@ -9,12 +9,12 @@ import pytest
 
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core import events
-from dagrpc_worker.data.memory import MemoryLimits
+from dagrpc_worker.data.memory_thresholds import MemoryLimits
 from dagrpc_worker.data.spill_files import SpillFiles
 from dagrpc_worker.data.spilling_store import SpillingStore
-from dagrpc_worker.nanny.core import Kill, Log, MemoryExceeded, NannyCore, StartWanted
-from dagrpc_worker.nanny.memory import most_allowed
-from dagrpc_worker.shell.memory import MemoryMonitor
+from dagrpc_worker.nanny.memory_limit import most_allowed
+from dagrpc_worker.nanny.restart_rules import Kill, Log, MemoryExceeded, NannyCore, StartWanted
+from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
 
 RUNNING, PAUSED = common_pb2.WORKER_STATUS_RUNNING, common_pb2.WORKER_STATUS_PAUSED
 
@@ -90,7 +90,7 @@ def test_when_a_nanny_kills():
 
 
 def test_memory_of_a_worker_as_the_scheduler_tells_it():
-    from dagrpc_scheduler.shell.facade.memory import MemoryState
+    from dagrpc_scheduler.shell.facade.memory_views import MemoryState
 
     found = MemoryState.measured(1_000, 500, 200, old=300)
     assert (found.process, found.managed, found.spilled, found.managed_total) == (1_000, 300, 200, 500)

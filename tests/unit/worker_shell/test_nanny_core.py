@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_worker.exits import ExitCode, describe_exit
-from dagrpc_worker.nanny.core import (
+from dagrpc_worker.nanny.exit_reasons import Cause, ProcessEnd
+from dagrpc_worker.nanny.restart_rules import (
     CloseNanny,
     Event,
     Exited,
@@ -26,7 +27,6 @@ from dagrpc_worker.nanny.core import (
     Timer,
     TimerRang,
 )
-from dagrpc_worker.nanny.ends import Cause, ProcessEnd
 
 
 class Nanny:

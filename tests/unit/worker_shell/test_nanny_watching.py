@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from dagrpc_worker.nanny import oom
-from dagrpc_worker.nanny.ends import Cause
-from dagrpc_worker.nanny.output import OutputTail
-from dagrpc_worker.nanny.watching import Condition, ProcessWatch, observe
+from dagrpc_worker.nanny import oom_kills
+from dagrpc_worker.nanny.exit_reasons import Cause
+from dagrpc_worker.nanny.output_tail import OutputTail
+from dagrpc_worker.nanny.process_watch import Condition, ProcessWatch, observe
 
 
 @pytest.fixture
@@ -57,12 +57,12 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place where the counters of a control group are, which this process is said to be in."""
     file = tmp_path / "memory.events"
     file.write_text("low 0\noom 3\noom_kill 2\n")
-    monkeypatch.setattr(oom, "_counters", lambda pid: {file: "its control group", tmp_path / "none": "nothing"})
+    monkeypatch.setattr(oom_kills, "_counters", lambda pid: {file: "its control group", tmp_path / "none": "nothing"})
     return file
 
 
 def test_the_kernels_kills_are_noticed(groups: Path) -> None:
-    counters = oom.OomCounters(os.getpid())
+    counters = oom_kills.OomCounters(os.getpid())
     assert counters.evidence() == ""
     groups.write_text("low 0\noom 4\noom_kill 3\n")
     assert counters.evidence() == "its control group has counted such a kill just then"
@@ -78,17 +78,17 @@ def test_they_only_explain_what_they_can(groups: Path) -> None:
         exited = watch.exited(code, ["words"])
         assert exited.log == ("words",)
         assert exited.oom_evidence
-        from dagrpc_worker.nanny.ends import by_itself
+        from dagrpc_worker.nanny.exit_reasons import by_itself
 
         assert by_itself(code, exited.oom_evidence, 0, 100)[0] is cause
 
 
 def test_the_counters_of_this_process_can_be_found() -> None:
-    files = oom._counters(os.getpid())
+    files = oom_kills._counters(os.getpid())
     assert Path("/proc/vmstat") in files
-    assert oom.OomCounters(os.getpid()).evidence() == ""
+    assert oom_kills.OomCounters(os.getpid()).evidence() == ""
     # A process that is gone has none of its own.
-    assert list(oom._counters(2**22 + 1)) == [Path("/proc/vmstat")]
+    assert list(oom_kills._counters(2**22 + 1)) == [Path("/proc/vmstat")]
 
 
 def test_the_end_of_the_output_is_kept_and_passed_on(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from dagrpc.v1 import diagnostics_service_pb2
 from dagrpc.v1 import records_pb2 as pb
-from dagrpc_worker.execute import recorder as module
-from dagrpc_worker.execute.recorder import Recorder
-from dagrpc_worker.servicers.diagnostics import DiagnosticsServicer
+from dagrpc_worker.execute import task_recorder as module
+from dagrpc_worker.execute.task_recorder import Recorder
+from dagrpc_worker.servicers.worker_diagnostics_service import DiagnosticsServicer
 
 
 def context(key="x", started=10.0, loaded=0.0):

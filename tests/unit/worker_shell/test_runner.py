@@ -24,8 +24,8 @@ from dagrpc._codec.shared_store import SharedStore
 from dagrpc.exceptions import Reschedule
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
-from dagrpc_worker.data.store import DataStore
-from dagrpc_worker.execute import context
+from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.execute import task_context
 from dagrpc_worker.execute.runner import Job, TaskRunner
 from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf, Work
 
@@ -241,7 +241,7 @@ def test_reschedule(bench: Bench) -> None:
 def test_a_coroutine_function_runs_on_the_loop_and_leaves_the_thread_free(bench: Bench) -> None:
     async def wait() -> str:
         await asyncio.sleep(0.2)
-        return f"{threading.current_thread() is bench.thread} {context.get_context().key}"
+        return f"{threading.current_thread() is bench.thread} {task_context.get_context().key}"
 
     # By reference: the test looks into its own process.
     digest = b"d" * 16
@@ -341,12 +341,12 @@ def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
 
     def leave() -> None:
         thread_names.append(threading.current_thread().name)
-        context.secede()
-        context.secede()
+        task_context.secede()
+        task_context.secede()
         steps.put("left")
         release.wait(WAIT)
-        context.rejoin()
-        context.rejoin()
+        task_context.rejoin()
+        task_context.rejoin()
         steps.put("back")
 
     def other() -> None:
@@ -372,9 +372,9 @@ def test_seceding_makes_room_and_rejoining_waits_for_it(bench: Bench) -> None:
 
 
 def test_contexts_exist_inside_tasks_only(bench: Bench) -> None:
-    event = bench.outcome(lambda: context.get_context().worker)
+    event = bench.outcome(lambda: task_context.get_context().worker)
     assert payload.decode(*event.payload) == "the worker"
-    for function in (context.get_context, context.secede, context.rejoin):
+    for function in (task_context.get_context, task_context.secede, task_context.rejoin):
         with pytest.raises(ValueError, match="inside a task only"):
             function()
 

@@ -14,10 +14,10 @@ import pytest
 
 from dagrpc._codec import payload
 from dagrpc.shuffle.tasks import Passed, Sent
-from dagrpc_worker.data.memory import MemoryLimits, make_store
+from dagrpc_worker.data.memory_thresholds import MemoryLimits, make_store
+from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.data.spill_files import SpillFiles
 from dagrpc_worker.data.spilling_store import SpillingStore
-from dagrpc_worker.data.store import DataStore
 
 SIZE = 100_000
 

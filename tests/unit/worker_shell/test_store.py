@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.data.result_store import DataStore
 
 
 def test_values_and_their_sizes() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dagrpc.exceptions import LimitReachedError
-from dagrpc_worker.servicers.data import TransferSlots
+from dagrpc_worker.servicers.data_transfers import TransferSlots
 
 
 def test_peers_are_refused_and_clients_wait_while_too_many_bytes_are_under_way():

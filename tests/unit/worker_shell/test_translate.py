@@ -10,8 +10,8 @@ from dagrpc._codec.shared_store import SharedStore
 from dagrpc.v1 import common_pb2, failure_pb2, worker_session_pb2
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf
-from dagrpc_worker.shell.translate_in import CommandReader
-from dagrpc_worker.shell.translate_out import REPORTS, GoodbyeReport, Report, StatusReport, encode_reports
+from dagrpc_worker.shell.session.translate_in import CommandReader
+from dagrpc_worker.shell.session.translate_out import REPORTS, GoodbyeReport, Report, StatusReport, encode_reports
 
 DIGESTS = [b"a" * 16, b"b" * 16]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagrpc_worker.ports import ReservedPort, parse_ports
-from dagrpc_worker.shell.workspace import Workspace
+from dagrpc_worker.shell.lifecycle.workspace import Workspace
 
 
 def test_a_directory_is_private_and_removed(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_directory_is_private_and_removed(tmp_path: Path) -> None:
 def test_what_a_dead_process_left_is_removed_and_what_a_live_one_uses_is_not(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
-        "from dagrpc_worker.shell.workspace import Workspace\n"
+        "from dagrpc_worker.shell.lifecycle.workspace import Workspace\n"
         f"workspace = Workspace({str(tmp_path)!r})\n"
         "(workspace.path / 'file').write_text('x')\n"
         "print(workspace.path, flush=True)\n"

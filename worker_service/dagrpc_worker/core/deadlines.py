@@ -14,7 +14,7 @@ from dagrpc_worker.core.events import DeadlineReached, ExecuteInterrupted, Execu
 from dagrpc_worker.core.facts import release_dependencies
 from dagrpc_worker.core.instructions import Abandon, Interrupt, ReportTimedOut, WakeLater
 from dagrpc_worker.core.model import CANCELLED, EXECUTING, LONG_RUNNING, NO_ALARM, Deadline, TaskState, WorkerState
-from dagrpc_worker.core.ready import end_execution, pool_of
+from dagrpc_worker.core.ready_tasks import end_execution, pool_of
 
 _SLACK = 64
 """How many stale deadlines are not worth a clean-up."""

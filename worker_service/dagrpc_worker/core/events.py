@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeAlias
 
-from dagrpc._util.records import record
+from dagrpc._common.cheap_dataclass import record
 
 
 @record

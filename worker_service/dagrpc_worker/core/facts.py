@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc_worker.core.events import ComputeRequested
-from dagrpc_worker.core.fetch import queue_fetch
+from dagrpc_worker.core.fetch_planning import queue_fetch
 from dagrpc_worker.core.instructions import ReportFinished, ReportReplicasRemoved, ReportRescheduled, Withdraw
 from dagrpc_worker.core.model import FETCH, MEMORY, NO_RUN, TaskState, WorkerState
 

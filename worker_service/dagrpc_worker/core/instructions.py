@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dagrpc._util.records import record
+from dagrpc._common.cheap_dataclass import record
 
 
 @record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dagrpc_worker.core.fetch import may_gather, rank_of
+from dagrpc_worker.core.fetch_planning import may_gather, rank_of
 from dagrpc_worker.core.model import (
     CANCELLED,
     CONSTRAINED,
@@ -20,7 +20,7 @@ from dagrpc_worker.core.model import (
     TaskState,
     WorkerState,
 )
-from dagrpc_worker.core.ready import next_queue
+from dagrpc_worker.core.ready_tasks import next_queue
 from dagrpc_worker.core.resources import demand_of
 from dagrpc_worker.core.transitions import settled_state
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 from dagrpc_worker.core import deadlines, events
 from dagrpc_worker.core.config import DEFAULT_CONFIG, WorkerCoreConfig
 from dagrpc_worker.core.events import Event
-from dagrpc_worker.core.fetch import forget_idle_peers, start_gathers
-from dagrpc_worker.core.handlers import data, execution, scheduler
+from dagrpc_worker.core.fetch_planning import forget_idle_peers, start_gathers
+from dagrpc_worker.core.handlers import execution_events, scheduler_requests, transfer_events
 from dagrpc_worker.core.instructions import DropData, Instruction
 from dagrpc_worker.core.invariants import validate_state
 from dagrpc_worker.core.model import FETCH, WorkerState
-from dagrpc_worker.core.ready import start_tasks
+from dagrpc_worker.core.ready_tasks import start_tasks
 from dagrpc_worker.core.resources import Resources
 from dagrpc_worker.core.story import Entry
 from dagrpc_worker.core.transitions import settle
@@ -22,32 +22,32 @@ from dagrpc_worker.core.views import WorkerView
 Handler = Callable[[WorkerState, Any], None]
 
 HANDLERS: Final[Mapping[type, Handler]] = {
-    events.ComputeRequested: scheduler.on_compute_requested,
-    events.KeysFreed: scheduler.on_keys_freed,
-    events.StealRequested: scheduler.on_steal_requested,
-    events.ReplicasRequested: scheduler.on_replicas_requested,
-    events.ReplicasUnwanted: scheduler.on_replicas_unwanted,
-    events.WhoHasRefreshed: scheduler.on_who_has_refreshed,
-    events.SessionRenewed: scheduler.on_session_renewed,
-    events.DataPut: data.on_data_put,
-    events.ExecuteSucceeded: execution.on_execute_succeeded,
-    events.ExecuteFailed: execution.on_execute_failed,
-    events.ExecuteRescheduled: execution.on_execute_rescheduled,
-    events.ExecuteSkipped: execution.on_execute_skipped,
-    events.ExecuteKept: execution.on_execute_kept,
+    events.ComputeRequested: scheduler_requests.on_compute_requested,
+    events.KeysFreed: scheduler_requests.on_keys_freed,
+    events.StealRequested: scheduler_requests.on_steal_requested,
+    events.ReplicasRequested: scheduler_requests.on_replicas_requested,
+    events.ReplicasUnwanted: scheduler_requests.on_replicas_unwanted,
+    events.WhoHasRefreshed: scheduler_requests.on_who_has_refreshed,
+    events.SessionRenewed: scheduler_requests.on_session_renewed,
+    events.DataPut: transfer_events.on_data_put,
+    events.ExecuteSucceeded: execution_events.on_execute_succeeded,
+    events.ExecuteFailed: execution_events.on_execute_failed,
+    events.ExecuteRescheduled: execution_events.on_execute_rescheduled,
+    events.ExecuteSkipped: execution_events.on_execute_skipped,
+    events.ExecuteKept: execution_events.on_execute_kept,
     events.ExecuteStarted: deadlines.on_execute_started,
     events.ExecuteInterrupted: deadlines.on_execute_interrupted,
     events.DeadlineReached: deadlines.on_deadline_reached,
-    events.TaskSeceded: execution.on_task_seceded,
-    events.GatherSucceeded: data.on_gather_succeeded,
-    events.GatherRefused: data.on_gather_refused,
-    events.GatherFailed: data.on_gather_failed,
-    events.PeerRetryDue: data.on_peer_retry_due,
-    events.Paused: execution.on_paused,
-    events.Resumed: execution.on_resumed,
-    events.Leaving: execution.on_leaving,
-    events.ResourcesSet: execution.on_resources_set,
-    events.ExecutorOffered: execution.on_executor_offered,
+    events.TaskSeceded: execution_events.on_task_seceded,
+    events.GatherSucceeded: transfer_events.on_gather_succeeded,
+    events.GatherRefused: transfer_events.on_gather_refused,
+    events.GatherFailed: transfer_events.on_gather_failed,
+    events.PeerRetryDue: transfer_events.on_peer_retry_due,
+    events.Paused: execution_events.on_paused,
+    events.Resumed: execution_events.on_resumed,
+    events.Leaving: execution_events.on_leaving,
+    events.ResourcesSet: execution_events.on_resources_set,
+    events.ExecutorOffered: execution_events.on_executor_offered,
 }
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.events import ComputeRequested
 from dagrpc_worker.core.instructions import Instruction
-from dagrpc_worker.core.queues import TaskQueue
 from dagrpc_worker.core.resources import Demand, Resources
 from dagrpc_worker.core.story import Story
+from dagrpc_worker.core.task_queue import TaskQueue
 
 RELEASED: Final = "released"
 """New, or between two states."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from dagrpc_worker.core.fetch import queue_fetch
+from dagrpc_worker.core.fetch_planning import queue_fetch
 from dagrpc_worker.core.model import (
     CANCELLED,
     CONSTRAINED,
@@ -36,7 +36,7 @@ from dagrpc_worker.core.model import (
     TaskState,
     WorkerState,
 )
-from dagrpc_worker.core.ready import average_of, queue_run
+from dagrpc_worker.core.ready_tasks import average_of, queue_run
 
 Action: TypeAlias = Callable[[WorkerState, TaskState], None]
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 from dagrpc.exceptions import P2POutOfDiskError, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel, Piece
-from dagrpc_worker.data.budget import ByteBudget
+from dagrpc_worker.data.byte_budget import ByteBudget
 
 _ALIGNMENT = 64
 """Arrow wants its buffers at such multiples."""

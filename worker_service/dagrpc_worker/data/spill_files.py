@@ -15,7 +15,7 @@ from typing import Any
 
 from dagrpc._codec import payload
 from dagrpc._codec.compressions import decompressed, maybe_compress
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 
 @dataclass(slots=True, frozen=True)

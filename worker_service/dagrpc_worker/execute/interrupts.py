@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from dagrpc.exceptions import TaskInterrupted
 
 if TYPE_CHECKING:
-    from dagrpc_worker.execute.context import TaskContext
+    from dagrpc_worker.execute.task_context import TaskContext
 
 _PATIENCE = 60.0
 """Seconds that a thread waits for a sender, which needs microseconds."""

@@ -20,20 +20,19 @@ from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.shared_store import SharedStore, SharedValueGone
 from dagrpc._codec.tracebacks import frames_in, innermost_line, without_first
 from dagrpc._codec.unpickling import in_turn
+from dagrpc._common import running_task
+from dagrpc._common.bytes_like import Buffer
 from dagrpc._profiling.sampler import Sampler
-from dagrpc._util import running
-from dagrpc._util.buffers import Buffer
 from dagrpc.exceptions import Reschedule, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
-from dagrpc_worker.data.store import DataStore
-from dagrpc_worker.execute import context as task_context
-from dagrpc_worker.execute import interrupts
-from dagrpc_worker.execute.context import TaskContext
+from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.execute import interrupts, task_context
 from dagrpc_worker.execute.executors import ThreadPool
-from dagrpc_worker.execute.functions import load_call
-from dagrpc_worker.execute.measure import measure
-from dagrpc_worker.execute.recorder import Recorder
+from dagrpc_worker.execute.named_functions import load_call
+from dagrpc_worker.execute.result_size import measure
+from dagrpc_worker.execute.task_context import TaskContext
+from dagrpc_worker.execute.task_recorder import Recorder
 from dagrpc_worker.execute.task_span import enter_span
 from dagrpc_worker.execute.work import PythonTask, Work
 from dagrpc_worker.exits import ExitCode, end_at_once
@@ -343,7 +342,7 @@ class TaskRunner:
         """Tell of a task that did not come to a result: it failed, or was broken off."""
         interruption = context.interruption
         if interruption is None or not interruption.sent:
-            if isinstance(error, (SystemExit, KeyboardInterrupt)) and running.is_workers_own():
+            if isinstance(error, (SystemExit, KeyboardInterrupt)) and running_task.is_workers_own():
                 # As anywhere else: the process ends, with all that it does. The scheduler counts who died of the task.
                 logger.error("Task %s raised %r: the worker ends", job.key, error, exc_info=error)
                 end_at_once(ExitCode.TASK)

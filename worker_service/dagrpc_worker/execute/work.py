@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dagrpc._util.buffers import Buffer
+from dagrpc._common.bytes_like import Buffer
 
 
 @dataclass(slots=True)

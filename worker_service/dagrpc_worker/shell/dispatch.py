@@ -8,10 +8,10 @@ from typing import cast
 
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.core.instructions import Instruction
-from dagrpc_worker.data.store import DataStore
+from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute.runner import Job, TaskRunner
-from dagrpc_worker.shell.gather import Gatherer
-from dagrpc_worker.shell.translate_out import REPORTS, Report, RunReport
+from dagrpc_worker.shell.fetch.fetcher import Gatherer
+from dagrpc_worker.shell.session.translate_out import REPORTS, Report, RunReport
 
 
 class Dispatcher:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc_worker.core.config import DEFAULT_CONFIG
-from dagrpc_worker.data.memory import MemoryLimits, fraction_of
+from dagrpc_worker.data.memory_thresholds import MemoryLimits, fraction_of
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,61 +13,61 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
+from dagrpc._auth.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._client import current
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._io import log_servicer
-from dagrpc._io import options as grpc_options
-from dagrpc._io.channels import ChannelPool
-from dagrpc._io.credentials import credentials_of, shown_address, warn_if_open
-from dagrpc._io.loop import cancel_all, spawn
-from dagrpc._io.server import Server
-from dagrpc._io.transfer import WORKER_SERVICE
-from dagrpc._util.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
-from dagrpc._util.keys import decode_key
+from dagrpc._common.addresses import is_wildcard, join_address, local_ip, parse_address, split_address
+from dagrpc._common.keys import decode_key
+from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._rpc import grpc_options, log_service
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.server import Server
+from dagrpc._transfer.transfers import WORKER_SERVICE
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.core.views import WorkerView
-from dagrpc_worker.data import memory
+from dagrpc_worker.data import memory_thresholds
+from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.data.spilling_store import SpillingStore
-from dagrpc_worker.data.store import DataStore
-from dagrpc_worker.execute import context, users_executors
-from dagrpc_worker.execute.profile import WorkerProfile
+from dagrpc_worker.execute import custom_executors, task_context
 from dagrpc_worker.execute.runner import TaskRunner
-from dagrpc_worker.servicers import actors, diagnostics
-from dagrpc_worker.servicers.control import ControlServicer
-from dagrpc_worker.servicers.data import DataServicer
-from dagrpc_worker.servicers.introspection import SERVICE as INTROSPECTION_SERVICE
-from dagrpc_worker.servicers.introspection import IntrospectionServicer
-from dagrpc_worker.servicers.shuffle import ShuffleServicer
-from dagrpc_worker.servicers.worker import RAW_REQUESTS, WorkerServicer
-from dagrpc_worker.shell import extras
-from dagrpc_worker.shell.actors import ActorHost
-from dagrpc_worker.shell.background import carry_on
+from dagrpc_worker.execute.task_profile import WorkerProfile
+from dagrpc_worker.servicers import actor_service as actors
+from dagrpc_worker.servicers import worker_diagnostics_service
+from dagrpc_worker.servicers.data_transfers import DataServicer
+from dagrpc_worker.servicers.introspection_service import SERVICE as INTROSPECTION_SERVICE
+from dagrpc_worker.servicers.introspection_service import IntrospectionServicer
+from dagrpc_worker.servicers.process_control import ControlServicer
+from dagrpc_worker.servicers.shuffle_service import ShuffleServicer
+from dagrpc_worker.servicers.worker_service import RAW_REQUESTS, WorkerServicer
+from dagrpc_worker.shell.actor_host import ActorHost
 from dagrpc_worker.shell.core_config import core_config
 from dagrpc_worker.shell.dispatch import Dispatcher
-from dagrpc_worker.shell.ending import End, EndKind
-from dagrpc_worker.shell.for_tasks import ForTasks
-from dagrpc_worker.shell.gather import Gatherer
-from dagrpc_worker.shell.heartbeat import Heartbeat
-from dagrpc_worker.shell.homecoming import WorkerHomecoming
-from dagrpc_worker.shell.inbox import Inbox
-from dagrpc_worker.shell.leaving import RETIRE_LIMIT, leave
-from dagrpc_worker.shell.link import SchedulerLink
-from dagrpc_worker.shell.memory import MemoryMonitor
-from dagrpc_worker.shell.metrics import Metrics
+from dagrpc_worker.shell.facade import user_hooks
+from dagrpc_worker.shell.facade.task_services import ForTasks
+from dagrpc_worker.shell.fetch.fetcher import Gatherer
+from dagrpc_worker.shell.lifecycle.background_jobs import carry_on
+from dagrpc_worker.shell.lifecycle.drain import RETIRE_LIMIT, leave
+from dagrpc_worker.shell.lifecycle.end_state import End, EndKind
+from dagrpc_worker.shell.lifecycle.nanny_pipe import ToNanny
+from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address
+from dagrpc_worker.shell.lifecycle.workspace import Workspace
+from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
+from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
 from dagrpc_worker.shell.options import WorkerOptions
-from dagrpc_worker.shell.plugins import HOST_SERVICE
-from dagrpc_worker.shell.scheduler_file import scheduler_address
-from dagrpc_worker.shell.shuffle_outbox import SHUFFLE_SERVICE
-from dagrpc_worker.shell.shuffles import Shuffles
-from dagrpc_worker.shell.to_nanny import ToNanny
-from dagrpc_worker.shell.translate_in import CommandReader
-from dagrpc_worker.shell.translate_out import GoodbyeReport
-from dagrpc_worker.shell.worker_plugins import WorkerPlugins
-from dagrpc_worker.shell.workspace import Workspace
+from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE
+from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
+from dagrpc_worker.shell.session.heartbeat import Heartbeat
+from dagrpc_worker.shell.session.inbox import Inbox
+from dagrpc_worker.shell.session.reconnect import WorkerHomecoming
+from dagrpc_worker.shell.session.scheduler_session import SchedulerLink
+from dagrpc_worker.shell.session.translate_in import CommandReader
+from dagrpc_worker.shell.session.translate_out import GoodbyeReport
+from dagrpc_worker.shell.shuffle.shuffle_outbox import SHUFFLE_SERVICE
+from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
 
 if TYPE_CHECKING:
     import grpc
@@ -190,28 +190,28 @@ class WorkerService(ForTasks):
             self._cleanup.push_async_callback(self._close_client)
             self._cleanup.push_async_callback(self.plugin_host.close)
             await self.plugin_host.begin(self._core, self._runner.recorder)
-            self.startup_information = await extras.startup_information(self)
+            self.startup_information = await user_hooks.startup_information(self)
             await self._join(deadline, begun + options.duplicate_grace)
         except BaseException:
             await self._cleanup.aclose()
             raise
         self._background(workspace.purge_later)
-        self._background(partial(extras.live_out, self))
+        self._background(partial(user_hooks.live_out, self))
 
     def _hold_data(self) -> None:
         """Make the place for results: a user's, or one that writes to disk what is too much for memory."""
-        data = extras.make_data(self.options.data, self.local_directory)
+        data = user_hooks.make_data(self.options.data, self.local_directory)
         if data is not None:
             self.data.keep_in(data)
             return
-        self.data = memory.make_store(self.memory_limits, self.local_directory)
+        self.data = memory_thresholds.make_store(self.memory_limits, self.local_directory)
         if isinstance(self.data, SpillingStore):
             self._cleanup.push_async_callback(asyncio.to_thread, self.data.close)
 
     @property
-    def memory_limits(self) -> memory.MemoryLimits:
+    def memory_limits(self) -> memory_thresholds.MemoryLimits:
         """When something is done about its memory."""
-        return memory.MemoryLimits.of(self.memory_limit, self.options.memory_fractions())
+        return memory_thresholds.MemoryLimits.of(self.memory_limit, self.options.memory_fractions())
 
     async def _watch_memory(self) -> None:
         limits = self.memory_limits
@@ -234,10 +234,10 @@ class WorkerService(ForTasks):
             (*RAW_REQUESTS, *actors.RAW_REQUESTS), blocked_by="worker.blocked-handlers", credentials=self.credentials
         )
         server.add_service(WORKER_SERVICE, WorkerServicer(self._data_servicer, control))
-        self._diagnostics = diagnostics.DiagnosticsServicer()
-        server.add_service(diagnostics.SERVICE, self._diagnostics)
+        self._diagnostics = worker_diagnostics_service.DiagnosticsServicer()
+        server.add_service(worker_diagnostics_service.SERVICE, self._diagnostics)
         server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
-        server.add_service(log_servicer.SERVICE, log_servicer.LogServicer("worker"))
+        server.add_service(log_service.SERVICE, log_service.LogServicer("worker"))
         self._actor_servicer = actors.ActorServicer()
         server.add_service(actors.SERVICE, self._actor_servicer)
         server.add_service(HOST_SERVICE, self.plugin_host.servicer())
@@ -257,10 +257,10 @@ class WorkerService(ForTasks):
     def _compose(self) -> None:
         """Put together what needs the address."""
         # It knows the service.
-        from dagrpc_worker.shell.facade import Worker
+        from dagrpc_worker.shell.facade.worker import Worker
 
         options = self.options
-        sizes = extras.pool_sizes(options)
+        sizes = user_hooks.pool_sizes(options)
         settings = core_config(options, sizes)
         self._core = WorkerCore(
             self.address, self.nthreads, self.resources, settings, bool(config.get("worker.validate"))
@@ -283,7 +283,7 @@ class WorkerService(ForTasks):
             name=self.name,
         )
         self._runner.address = self.address
-        users_executors.install(self._runner, options.executor, self.name)
+        custom_executors.install(self._runner, options.executor, self.name)
         profile = WorkerProfile(
             self._runner, threading.get_ident(), options.profile_cycle_interval, options.low_level_profiler
         )
@@ -351,7 +351,7 @@ class WorkerService(ForTasks):
         interval = self.options.heartbeat_interval
         # The first task need not wait for what measuring imports.
         await asyncio.sleep(interval / 2)
-        own = extras.OwnMetrics(self).sample
+        own = user_hooks.OwnMetrics(self).sample
         sample = Metrics(self).sample
         self.heartbeat = Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own)
         await self.heartbeat.run()
@@ -388,7 +388,7 @@ class WorkerService(ForTasks):
         ValueError
             If the caller is not part of a task.
         """
-        return decode_key(context.get_context().key)
+        return decode_key(task_context.get_context().key)
 
     @property
     def scheduler(self) -> SchedulerCalls:
@@ -414,13 +414,13 @@ class WorkerService(ForTasks):
         return self._core.view
 
     @property
-    def executors(self) -> users_executors.Executors:
+    def executors(self) -> custom_executors.Executors:
         """The pools of threads that run tasks, by name. Plugins may add theirs."""
-        return users_executors.Executors(self._runner, self.name, self._inbox.post)
+        return custom_executors.Executors(self._runner, self.name, self._inbox.post)
 
     def set_resources(self, resources: Mapping[str, float]) -> None:
         """Offer other amounts of resources. On the loop."""
-        extras.set_resources(self, resources, self._inbox.take, self._link.send)
+        user_hooks.set_resources(self, resources, self._inbox.take, self._link.send)
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
 from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState
-from dagrpc_scheduler.core.needs import abandon_stranded, unpin
+from dagrpc_scheduler.core.refcounts import abandon_stranded, unpin
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
-from dagrpc_scheduler.policies.fair import choose_fairly
-from dagrpc_scheduler.policies.load import FULL
+from dagrpc_scheduler.policies.fair_share import choose_fairly
+from dagrpc_scheduler.policies.load_index import FULL
 from dagrpc_scheduler.policies.placement import choose
 from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import leave_worker, recall
-from dagrpc_scheduler.core.effects import ReportErred
+from dagrpc_scheduler.core.instructions import ReportErred
 from dagrpc_scheduler.core.model import ACTIVE, ERRED, NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.core.needs import no_longer_active, release_unneeded
+from dagrpc_scheduler.core.refcounts import no_longer_active, release_unneeded
 from dagrpc_scheduler.core.state import SchedulerState
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.model import FORGOTTEN, TaskState, is_needed
-from dagrpc_scheduler.core.needs import release_unneeded
-from dagrpc_scheduler.core.replicas import free_everywhere
+from dagrpc_scheduler.core.refcounts import release_unneeded
+from dagrpc_scheduler.core.replica_table import free_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 
 

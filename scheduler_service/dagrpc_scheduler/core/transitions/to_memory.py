@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import leave_worker
-from dagrpc_scheduler.core.effects import ReportFinished
+from dagrpc_scheduler.core.instructions import ReportFinished
 from dagrpc_scheduler.core.model import MEMORY, NO_WORKER, QUEUED, WAITING, TaskState
-from dagrpc_scheduler.core.needs import no_longer_active
+from dagrpc_scheduler.core.refcounts import no_longer_active
 from dagrpc_scheduler.core.state import SchedulerState
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import recall
-from dagrpc_scheduler.core.effects import ReportLost, ReportRetried
+from dagrpc_scheduler.core.instructions import ReportLost, ReportRetried
 from dagrpc_scheduler.core.model import (
     ACTIVE,
     FORGOTTEN,
@@ -14,8 +14,8 @@ from dagrpc_scheduler.core.model import (
     TaskState,
     is_needed,
 )
-from dagrpc_scheduler.core.needs import abandon_lost_data, no_longer_active, release_unneeded
-from dagrpc_scheduler.core.replicas import free_everywhere
+from dagrpc_scheduler.core.refcounts import abandon_lost_data, no_longer_active, release_unneeded
+from dagrpc_scheduler.core.replica_table import free_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 
 

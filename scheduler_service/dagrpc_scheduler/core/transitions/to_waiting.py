@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import recall
 from dagrpc_scheduler.core.model import ERRED, MEMORY, QUEUED, RELEASED, WAITING, TaskState, is_needed
-from dagrpc_scheduler.core.needs import abandon_lost_data
+from dagrpc_scheduler.core.refcounts import abandon_lost_data
 from dagrpc_scheduler.core.state import SchedulerState
 
 

@@ -8,25 +8,25 @@ from types import MappingProxyType
 from typing import Any
 
 from dagrpc import config
-from dagrpc._io.credentials import check_protocol
-from dagrpc._io.embedded import EmbeddedServer, ServiceHome, refuse_unknown
-from dagrpc._util.addresses import interface_ip, is_loopback, listening_place
-from dagrpc._util.keys import Key, decode_key, encode_key
-from dagrpc._util.server_status import Status
+from dagrpc._auth.credentials import check_protocol
+from dagrpc._common.addresses import interface_ip, is_loopback, listening_place
+from dagrpc._common.keys import Key, decode_key, encode_key
+from dagrpc._common.server_status import Status
+from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc.security import Security
 from dagrpc_scheduler.core import cluster, views
-from dagrpc_scheduler.shell.facade import orders
-from dagrpc_scheduler.shell.facade.answers import HANDLERS, Answers
-from dagrpc_scheduler.shell.facade.data_moves import MovesData
-from dagrpc_scheduler.shell.facade.mapping import LiveMapping
-from dagrpc_scheduler.shell.facade.memory import MemoryState
-from dagrpc_scheduler.shell.facade.plugging import Plugged
-from dagrpc_scheduler.shell.facade.standing import Standing
-from dagrpc_scheduler.shell.facade.tasks import TaskGroup, TaskPrefix, TaskState
-from dagrpc_scheduler.shell.facade.workers import ClientState, WorkerState
-from dagrpc_scheduler.shell.scaling import adaptive_target, workers_to_close
+from dagrpc_scheduler.shell.facade import loop_calls
+from dagrpc_scheduler.shell.facade.data_methods import MovesData
+from dagrpc_scheduler.shell.facade.live_mapping import LiveMapping
+from dagrpc_scheduler.shell.facade.memory_views import MemoryState
+from dagrpc_scheduler.shell.facade.peer_views import ClientState, WorkerState
+from dagrpc_scheduler.shell.facade.plugin_methods import Plugged
+from dagrpc_scheduler.shell.facade.query_methods import HANDLERS, Answers
+from dagrpc_scheduler.shell.facade.status_methods import Standing
+from dagrpc_scheduler.shell.facade.task_views import TaskGroup, TaskPrefix, TaskState
+from dagrpc_scheduler.shell.plugins.span_extension import SpanExtension
 from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
-from dagrpc_scheduler.shell.span_extension import SpanExtension
+from dagrpc_scheduler.shell.workers.scaling_facts import adaptive_target, workers_to_close
 
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "timeout", "name")
@@ -414,7 +414,7 @@ service_kwargs, transition_counter_max
             Answers by address.
         """
         chosen = [*(workers or ()), *(hosts or ())] or None
-        return await self._home.awaiting(orders.broadcast(self, msg, chosen, nanny, on_error))
+        return await self._home.awaiting(loop_calls.broadcast(self, msg, chosen, nanny, on_error))
 
     async def close_worker(self, worker: str) -> None:
         """Have a worker close; its nanny closes with it.
@@ -425,7 +425,7 @@ service_kwargs, transition_counter_max
         ...     await scheduler.close_worker(worker.address)
         ...     await worker.finished()
         """
-        await self._home.awaiting(orders.close_worker(self, worker))
+        await self._home.awaiting(loop_calls.close_worker(self, worker))
 
     def transition(self, key: Key, finish: str, stimulus_id: str = "", **kwargs: Any) -> None:
         """Have a task change its state, as far as the scheduler's law has a way for it.
@@ -445,7 +445,7 @@ service_kwargs, transition_counter_max
         ValueError
             If it cannot be brought into that state from outside.
         """
-        self._home.call(orders.transition, self, encode_key(key), finish, stimulus_id)
+        self._home.call(loop_calls.transition, self, encode_key(key), finish, stimulus_id)
 
     def __repr__(self) -> str:
         state = self._core.state

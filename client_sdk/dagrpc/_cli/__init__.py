@@ -1,0 +1,1 @@
+"""What the commands of dagrpc share: options and the health check."""

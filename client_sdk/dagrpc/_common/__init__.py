@@ -1,0 +1,1 @@
+"""Small definitions that every part of dagrpc needs, one subject a file."""

@@ -1,0 +1,1 @@
+"""Sessions between two peers that outlive the streams that carry them."""

@@ -1,0 +1,388 @@
+"""A session: one bidirectional stream with one writer and one reader.
+
+Whatever was queued during a turn of the event loop leaves as one message, never by a timer; what a message that came in
+gave rise to leaves with it already. A message too large for
+gRPC is sent in fragments, which the reader puts together again. A session may outlive its stream: see `delivery`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+import grpc
+
+from dagrpc import config
+from dagrpc._loop.taskless_coroutine import Eager
+from dagrpc._peer.delivery import Delivery
+from dagrpc._rpc.grpc_options import message_limit
+from dagrpc.exceptions import TooLargeError
+from dagrpc.v1 import common_pb2
+
+logger = logging.getLogger("dagrpc.io")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_FRAGMENT_PIECE = 1 << 20
+
+
+class _Here(threading.local):
+    """Of a loop's thread."""
+
+    roused: list[Session[Any]] | None = None
+    """Sessions that are to begin to write at the end of `at_once`; None: it was not called."""
+
+
+_here = _Here()
+
+
+def at_once(function: Callable[..., Result], *args: Any) -> Result:
+    """Call a function. What it queues leaves with the end of it, and not only after this turn of the loop.
+
+    For what answers a message, or passes it on: a turn less for each process on the way of a task.
+    """
+    if _here.roused is not None:
+        return function(*args)
+    roused = _here.roused = []
+    try:
+        return function(*args)
+    finally:
+        _here.roused = None
+        for session in roused:
+            session._begin()
+
+
+class Session(Generic[Item]):
+    """The near side of a stream of batches.
+
+    Parameters
+    ----------
+    stream : grpc.aio call or servicer context
+        Offers ``read()`` and ``write(bytes)``. Nobody else may touch it.
+    encode : callable
+        Makes messages of queued items: called with a list of items, returns an iterable of protobuf messages whose
+        type has a ``fragment`` field.
+    receive_type : type
+        Type of the messages that come in.
+    name : str
+        What to call the peer in logs.
+    send_type : type, optional
+        Type of the messages that go out, for a session that can go on with another stream when this one breaks.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        encode: Callable[[list[Item]], Iterable[Any]],
+        receive_type: type[Any],
+        name: str,
+        send_type: type[Any] | None = None,
+    ) -> None:
+        self._stream = stream
+        self._encode = encode
+        self._receive_type = receive_type
+        self.name = name
+        self.closed = False
+        """Whether nothing more will be sent."""
+        self.running = False
+        """Whether there is a stream that is read and written."""
+        self._queue: list[Item] = []
+        self._due = False
+        """Whether there may be something to write that the writing has not begun with."""
+        self._writer: Eager | None = None
+        """What writes, or wrote last."""
+        self._busy = False
+        """Whether it does."""
+        self._broken: asyncio.Future[None] | None = None
+        """Fails when writing does."""
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._fragment_size = min(config.get_bytes("comm.fragment-size"), message_limit() // 2)
+        self._largest = config.get_bytes("comm.limits.batch-size")
+        self._partial: bytearray | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._writing: list[Item] = []
+        """What is being written; of a large batch, also what has been."""
+        self._reason: Exception | None = None
+        self._may_read: asyncio.Event | None = None
+        """Set while reading goes on; None if it was never held."""
+        self._unsent: Iterator[bytes] | None = None
+        """What is being written, or was when the stream broke."""
+        self._stopped = asyncio.Event()
+        self._stopped.set()
+        self.delivery = Delivery(send_type, self._rouse) if send_type is not None else None
+        """What lets it go on with another stream; None: it ends with its stream."""
+
+    @property
+    def queued(self) -> int:
+        """How many items wait to be sent."""
+        return len(self._queue)
+
+    def backlog(self) -> tuple[list[Item], list[Item]]:
+        """Return what has not been handed to gRPC yet, or not all of it. To be looked at only."""
+        return self._writing, self._queue
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many bytes are kept of what was sent, until the peer says that it has them."""
+        return self.delivery.kept_bytes if self.delivery is not None else 0
+
+    def hold_reading(self) -> None:
+        """Take no more messages for now: gRPC makes the peer wait."""
+        if self._may_read is None:
+            self._may_read = asyncio.Event()
+        self._may_read.clear()
+
+    def go_on_reading(self) -> None:
+        """Take messages again."""
+        if self._may_read is not None:
+            self._may_read.set()
+
+    def send(self, item: Item) -> None:
+        """Queue an item. It leaves, with all others queued by then, after this turn of the loop."""
+        if self.closed:
+            return
+        self._queue.append(item)
+        if not self._due:
+            self._rouse()
+
+    def send_many(self, items: Iterable[Item]) -> None:
+        """Queue items in order."""
+        if self.closed:
+            return
+        self._queue.extend(items)
+        if not self._due:
+            self._rouse()
+
+    def _rouse(self) -> None:
+        """Have what is queued, or to be acknowledged, written."""
+        self._due = True
+        if self._busy or not self.running:
+            return
+        if _here.roused is not None:
+            _here.roused.append(self)
+        else:
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Begin to write, unless that goes on already."""
+        if not self._busy and self.running:
+            self._busy = True
+            self._writer = Eager(self._write())
+
+    async def run(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
+        """Read and write until either side closes the stream.
+
+        Parameters
+        ----------
+        on_message : callable
+            Called with each message that comes in; may be a coroutine function, which holds up the reading.
+
+        Raises
+        ------
+        grpc.aio.AioRpcError
+            If the stream broke with a status (on the calling side).
+        """
+        self.running = True
+        self._stopped.clear()
+        broken = self._broken = asyncio.get_running_loop().create_future()
+        reader = self._reader = asyncio.create_task(self._read_loop(on_message))
+        self._resume_writing()
+        try:
+            await asyncio.wait((reader, broken), return_when=asyncio.FIRST_COMPLETED)
+            for ended in (reader, broken):
+                if ended.done() and not ended.cancelled():
+                    ended.result()
+        finally:
+            self.running = False
+            self._stop_writing()
+            if self.delivery is None:
+                self.closed = True
+                self._queue, self._writing = [], []
+            self._drained.set()
+            try:
+                await _ended(reader)
+            finally:
+                self._stopped.set()
+        if self._reason is not None:
+            raise self._reason
+
+    def abort(self, reason: Exception | None = None) -> None:
+        """End `run` without waiting for the peer; it raises `reason` if there is one."""
+        self._reason = reason
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def detach(self) -> None:
+        """End `run`, and wait until it has ended: there will be another stream."""
+        self.abort()
+        await self._stopped.wait()
+
+    def attach(self, stream: Any, received: int) -> None:
+        """Go on with another stream, after all that the peer has taken. Then `run` is to be called again.
+
+        Raises
+        ------
+        UnknownSessionError
+            If the peer cannot have taken that.
+        """
+        assert self.delivery is not None
+        self.delivery.resume(received)
+        self._stream = stream
+
+    def end(self) -> None:
+        """Send nothing more, and keep nothing."""
+        self.closed = True
+        self._queue.clear()
+        self._writing = []
+        self._unsent = None
+        if self.delivery is not None:
+            self.delivery.close()
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""
+        if not self.running:
+            return
+        if self._queue:
+            self._drained.clear()
+        try:
+            await asyncio.wait_for(self._drained.wait(), timeout)
+        except TimeoutError:
+            logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
+
+    async def write_now(self, message: Any) -> None:
+        """Write a message before `run` is called: the first of a handshake."""
+        await self._stream.write(message.SerializeToString())
+
+    async def read_now(self) -> Any | None:
+        """Read a message before `run` is called. None if the stream has ended."""
+        message = await self._stream.read()
+        return None if message is grpc.aio.EOF else message
+
+    async def _read_loop(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
+        read, delivery = self._stream.read, self.delivery
+        while True:
+            message = await read()
+            if message is grpc.aio.EOF:
+                return
+            if self._may_read is not None:
+                await self._may_read.wait()
+            # Not before: what is not taken because the stream breaks meanwhile comes again.
+            if delivery is not None and not delivery.accept(message):
+                continue
+            if message.HasField("fragment"):
+                message = self._join(message.fragment)
+                if message is None:
+                    continue
+            result = at_once(on_message, message)
+            # A batch must not live on until the next one comes.
+            del message
+            if result is not None:
+                await result
+
+    def _join(self, fragment: common_pb2.Fragment) -> Any | None:
+        if self._partial is None:
+            self._partial = bytearray()
+        if len(self._partial) + len(fragment.data) > self._largest:
+            self._partial = None
+            raise TooLargeError(
+                f"{self.name}: a message in fragments has more than {self._largest} bytes, the limit "
+                "(comm.limits.batch-size)"
+            )
+        self._partial += fragment.data
+        if not fragment.last:
+            return None
+        data, self._partial = self._partial, None
+        return self._receive_type.FromString(bytes(data))
+
+    def _resume_writing(self) -> None:
+        """Begin with a stream: with what the last one left, and what the peer may not have taken of it."""
+        if self._unsent is not None or self._due or (self.delivery is not None and self.delivery.kept):
+            self._busy = True
+            self._writer = Eager(self._write(self.delivery.kept if self.delivery is not None else ()))
+
+    def _stop_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._busy = None, False
+        if self._broken is not None:
+            # Also one that has failed, as the reading may have: else asyncio complains that nobody has asked.
+            self._broken.cancel()
+
+    async def _write(self, again: Iterable[bytes] = ()) -> None:
+        """Write until there is nothing to write any more; before all else what is to be sent again."""
+        try:
+            for piece in again:
+                await self._stream.write(piece)
+            while self._due or self._unsent is not None:
+                await self._write_batch()
+        except asyncio.CancelledError:
+            # So the call was.
+            if self._broken is not None:
+                self._broken.cancel()
+        except Exception as error:
+            if self._broken is not None and not self._broken.done():
+                self._broken.set_exception(error)
+        else:
+            self._busy = False
+
+    async def _write_batch(self) -> None:
+        write, delivery = self._stream.write, self.delivery
+        if self._unsent is None:
+            self._due = False
+            # What is being written has not been handed over yet either.
+            self._drained.clear()
+            items, self._queue = self._queue, []
+            self._writing = items
+            self._unsent = self._encoded(items)
+            # What was sent must not live on until the next batch comes.
+            del items
+        for piece in self._unsent:
+            await write(piece)
+        self._unsent = None
+        self._writing = []
+        if delivery is not None and (acknowledgement := delivery.acknowledgement()) is not None:
+            await write(acknowledgement)
+        if not self._queue:
+            self._drained.set()
+
+    def _encoded(self, items: list[Item]) -> Iterator[bytes]:
+        """Yield what is to be written of a batch."""
+        for message in self._encode(items) if items else ():
+            for piece in self._pieces(message):
+                yield piece if self.delivery is None else self.delivery.stamp(piece)
+            del message, piece
+
+    def _pieces(self, message: Any) -> Iterable[bytes]:
+        """Return a message's bytes, whole or in fragments."""
+        data = message.SerializeToString()
+        return (data,) if len(data) <= self._fragment_size else self._split(type(message), data)
+
+    @staticmethod
+    def _split(message_type: type[Any], data: bytes) -> Iterable[bytes]:
+        """Yield the serialized fragments of a serialized message."""
+        view = memoryview(data)
+        for start in range(0, len(data), _FRAGMENT_PIECE):
+            piece = bytes(view[start : start + _FRAGMENT_PIECE])
+            fragment = common_pb2.Fragment(data=piece, last=start + _FRAGMENT_PIECE >= len(data))
+            yield message_type(fragment=fragment).SerializeToString()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, also when gRPC cancels the call that it belongs to meanwhile."""
+    task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.cancelled():
+        # Or asyncio complains that nobody has asked.
+        task.exception()
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,305 @@
+"""Channels to peers: made on the loop, one per peer and purpose, closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from dagrpc import config
+from dagrpc._auth.credentials import Credentials
+from dagrpc._common.addresses import without_scheme
+from dagrpc._loop.io_loop import spawn
+from dagrpc._memory import malloc
+from dagrpc._rpc import grpc_options, status
+from dagrpc._rpc.connect_diagnosis import what_answers, why_not
+from dagrpc._rpc.request_streams import WrittenStream
+from dagrpc._rpc.token_channel import TokenChannel
+from dagrpc.exceptions import CommClosedError
+
+M = TypeVar("M", bound=Message)
+
+DEFAULT_DEADLINE = 30.0
+"""Deadline of a unary control call, in seconds."""
+_SUSPICIOUS = 1.0
+"""Seconds after which a peer that has not answered yet is looked at more closely."""
+_ONCE = frozenset(("Run", "RunOnWorkers", "RunOnScheduler", "RestartWorkers", "CallActor", "LogEvent"))
+"""What may have been done even though no answer came, and must not be done again."""
+
+
+def open_channel(
+    address: str, channel_options: grpc_options.Options, credentials: Credentials | None = None
+) -> grpc.aio.Channel:
+    """Return a channel to ``host:port``. To be called on the loop that will use it.
+
+    With credentials it speaks TLS, or shows a token with every call.
+    """
+    malloc.tune()
+    address = without_scheme(address)
+    channel_options = [*grpc_options.sized(channel_options), *grpc_options.keepalive()]
+    if credentials is None or credentials.channel is None:
+        channel = grpc.aio.insecure_channel(address, options=channel_options)
+    else:
+        channel = grpc.aio.secure_channel(
+            address, credentials.channel, options=[*channel_options, *credentials.channel_options]
+        )
+    return channel if credentials is None or credentials.token is None else TokenChannel(channel, credentials.token)
+
+
+class Recovery(Protocol):
+    """Knows whether the peer at the other end of a channel will be back."""
+
+    @property
+    def away(self) -> bool:
+        """Whether the connection is known to be broken, and is being made anew."""
+
+    @property
+    def breaks(self) -> int:
+        """How often it broke."""
+
+    async def recovered(self) -> bool:
+        """Wait until it is there again, and return true; false if it will not be."""
+
+
+_recoveries: weakref.WeakKeyDictionary[grpc.aio.Channel, Recovery] = weakref.WeakKeyDictionary()
+
+
+_recovering: ContextVar[bool] = ContextVar("recovering", default=False)
+
+
+@contextlib.contextmanager
+def recovering() -> Iterator[None]:
+    """Have calls within a block not wait for a connection: they are part of making it."""
+    token = _recovering.set(True)
+    try:
+        yield
+    finally:
+        _recovering.reset(token)
+
+
+def expect_recovery(channel: grpc.aio.Channel, recovery: Recovery) -> None:
+    """Have unary calls over a channel wait while the connection is broken, instead of failing."""
+    _recoveries[channel] = recovery
+
+
+class DisagreementError(CommClosedError):
+    """The two sides cannot agree on TLS: to try again does not help."""
+
+
+async def wait_ready(
+    channel: grpc.aio.Channel, address: str, timeout: float, credentials: Credentials | None = None
+) -> None:
+    """Wait until a channel is connected.
+
+    Raises
+    ------
+    CommClosedError
+        If it is not within `timeout` seconds; the message names the address.
+    DisagreementError
+        As soon as it is plain that the two sides cannot agree on TLS.
+    """
+    deadline = time.monotonic() + timeout
+    ready = asyncio.ensure_future(channel.channel_ready())
+    try:
+        # Then something is wrong, or nobody is there yet.
+        await asyncio.wait((ready,), timeout=min(timeout / 2, _SUSPICIOUS))
+        if not ready.done() and (reason := await why_not(address, credentials)) and not ready.done():
+            raise DisagreementError(f"Cannot connect to {address}: {reason}")
+        await asyncio.wait_for(ready, max(deadline - time.monotonic(), 0.01))
+    except TimeoutError:
+        raise await unanswered(address, timeout, "service") from None
+    finally:
+        ready.cancel()
+
+
+async def unanswered(address: str, timeout: float, service: str) -> CommClosedError:
+    """Return the error that says that a service was looked for in vain, and what is there instead."""
+    what = await what_answers(address, service)
+    return CommClosedError(f"Timed out after {timeout:g} s trying to connect to {address}: {what}")
+
+
+def serialize(message: Message) -> bytes:
+    """Return a message's bytes. (The method of the base class, taken by itself, returns nothing of a subclass.)"""
+    return message.SerializeToString()
+
+
+def identity(data: bytes) -> bytes:
+    """Return its argument: the serializer of methods whose bytes are made and read elsewhere."""
+    return data
+
+
+class ServiceClient:
+    """Calls the methods of one service over one channel.
+
+    Parameters
+    ----------
+    channel : grpc.aio.Channel
+        To the peer.
+    service : ServiceDescriptor
+        The service, from the generated module's ``DESCRIPTOR.services_by_name``.
+    peer : str
+        What to call the peer in errors.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, peer: str) -> None:
+        self.channel = channel
+        self.peer = peer
+        self._service = service
+        self._unary: dict[str, Callable[..., Any]] = {}
+
+    def _path(self, method: str) -> str:
+        return f"/{self._service.full_name}/{method}"
+
+    async def call(
+        self, method: str, request: Message, response_type: type[M], timeout: float | None = DEFAULT_DEADLINE
+    ) -> M:
+        """Make a unary call.
+
+        Raises
+        ------
+        DagrpcError
+            As the service refused it.
+        CommClosedError
+            If the peer cannot be reached.
+        TimeoutError
+            If it does not answer within `timeout` seconds.
+        """
+        function = self._unary.get(method)
+        if function is None:
+            function = self.channel.unary_unary(
+                self._path(method),
+                request_serializer=serialize,
+                response_deserializer=response_type.FromString,
+            )
+            self._unary[method] = function
+        recovery = None if _recovering.get() else _recoveries.get(self.channel)
+        if recovery is not None and recovery.away:
+            await recovery.recovered()
+        while True:
+            breaks = recovery.breaks if recovery is not None else 0
+            try:
+                response: M = await function(request, timeout=timeout)
+                return response
+            except grpc.aio.AioRpcError as error:
+                failure = status.from_rpc_error(error, self.peer)
+                if not isinstance(failure, CommClosedError) or method in _ONCE:
+                    raise failure from None
+            # It may have been made anew by now.
+            if recovery is None or (not await recovery.recovered() and recovery.breaks == breaks):
+                response = await self._call_again(function, request, timeout, failure)
+                return response
+
+    async def _call_again(
+        self, function: Callable[..., Any], request: Message, timeout: float | None, failure: BaseException
+    ) -> Any:
+        """Repeat a call that did not reach the peer, as often as configured."""
+        shortest = config.get_seconds("comm.retry.delay.min") or 0.0
+        longest = config.get_seconds("comm.retry.delay.max") or 0.0
+        for attempt in range(int(config.get("comm.retry.count"))):
+            # Not all at once, if many have lost the same peer.
+            await asyncio.sleep(min(shortest * 2**attempt, longest) * random.uniform(0.5, 1.0))
+            try:
+                return await function(request, timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                failure = status.from_rpc_error(error, self.peer)
+                if not isinstance(failure, CommClosedError):
+                    break
+        raise failure from None
+
+    def open_session(self, method: str) -> WrittenStream:
+        """Open a bidirectional stream of bytes out, messages in."""
+        response = GetMessageClass(self._service.methods_by_name[method].output_type)
+        function = self.channel.stream_stream(
+            self._path(method), request_serializer=identity, response_deserializer=response.FromString
+        )
+        return WrittenStream(function())
+
+    def open_download(self, method: str, request: Message) -> Any:
+        """Open a server-side stream of raw bytes."""
+        return self.channel.unary_stream(
+            self._path(method), request_serializer=serialize, response_deserializer=identity
+        )(request)
+
+    def open_upload(self, method: str) -> WrittenStream:
+        """Open a client-side stream of raw bytes."""
+        response = GetMessageClass(self._service.methods_by_name[method].output_type)
+        function = self.channel.stream_unary(
+            self._path(method), request_serializer=identity, response_deserializer=response.FromString
+        )
+        return WrittenStream(function())
+
+
+class ChannelPool:
+    """Channels by address, made when first used and closed when idle for long or all together.
+
+    Parameters
+    ----------
+    channel_options : Options
+        Options of all its channels.
+    idle : float
+        Seconds after which an unused channel may be closed.
+    limit : int
+        How many channels to keep at most before idle ones are closed.
+    credentials : Credentials, optional
+        For TLS.
+    """
+
+    def __init__(
+        self,
+        channel_options: grpc_options.Options,
+        idle: float = 60.0,
+        limit: int = 512,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._options = channel_options
+        self._credentials = credentials
+        self._idle = idle
+        self._limit = limit
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._used: dict[str, float] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def get(self, address: str) -> grpc.aio.Channel:
+        """Return the channel to an address."""
+        channel = self._channels.pop(address, None)
+        if channel is None:
+            if len(self._channels) >= self._limit:
+                self._close_idle()
+            channel = open_channel(address, self._options, self._credentials)
+        # The most recently used stands last.
+        self._channels[address] = channel
+        self._used[address] = time.monotonic()
+        return channel
+
+    def client(self, address: str, service: ServiceDescriptor, peer: str = "") -> ServiceClient:
+        """Return a client of a service at an address."""
+        return ServiceClient(self.get(address), service, peer or address)
+
+    def _close_idle(self) -> None:
+        now = time.monotonic()
+        for address in [a for a in self._channels if now - self._used[a] > self._idle]:
+            self.discard(address)
+
+    def discard(self, address: str) -> None:
+        """Close the channel to an address that is gone."""
+        channel = self._channels.pop(address, None)
+        self._used.pop(address, None)
+        if channel is not None:
+            spawn(channel.close(), self._closing)
+
+    async def close(self) -> None:
+        """Close all channels."""
+        channels = list(self._channels.values())
+        self._channels.clear()
+        for channel in channels:
+            await channel.close()

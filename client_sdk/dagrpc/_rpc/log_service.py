@@ -1,0 +1,42 @@
+"""LogService, as every service process serves it."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from dagrpc._process import log_buffer
+from dagrpc.v1 import log_service_pb2 as pb
+
+SERVICE = pb.DESCRIPTOR.services_by_name["LogService"]
+
+_ANSWER_LIMIT = 16 * 2**20
+"""Bytes of one answer."""
+
+
+class LogServicer:
+    """What this process has logged.
+
+    Parameters
+    ----------
+    part : str
+        What serves it: ``scheduler``, ``worker`` or ``nanny``.
+    """
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._buffer = log_buffer.install()
+
+    def lines(self, count: int) -> list[pb.LogLine]:
+        """Return the latest lines; all for a count of 0."""
+        found, size = [], 0
+        for level, text in islice(self._buffer.latest(self._part), count or None):
+            line = pb.LogLine(level=level, text=text.encode("utf-8", "replace").decode())
+            size += line.ByteSize() + 8
+            if size > _ANSWER_LIMIT:
+                break
+            found.append(line)
+        return found
+
+    async def GetLogs(self, request: pb.GetLogsRequest) -> pb.GetLogsResponse:
+        """Tell the latest lines."""
+        return pb.GetLogsResponse(lines=self.lines(request.count))

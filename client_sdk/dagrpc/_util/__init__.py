@@ -1,1 +1,0 @@
-"""Small helpers that more than one part of dagrpc needs, one subject a file."""

@@ -1,0 +1,215 @@
+"""Clients come and go, want results, and change their minds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagrpc_scheduler.core import unknown_keys
+from dagrpc_scheduler.core.cluster import ClientState
+from dagrpc_scheduler.core.events import (
+    NO_OPTIONS,
+    ClientAdded,
+    ClientRemoved,
+    DataAnnounced,
+    KeysCancelled,
+    KeysReleased,
+    KeysRetried,
+    KeysWanted,
+    SharedHeld,
+    SharedReleased,
+)
+from dagrpc_scheduler.core.handlers.graph_submission import drop_graph
+from dagrpc_scheduler.core.instructions import ReportCancelled
+from dagrpc_scheduler.core.keys import group_name
+from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, abandon, abandon_lost_data, stop_wanting, want
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.transitions.loop import carry_out
+
+_AT_ONCE: Final = 32
+"""How many tasks are released before those that nobody needs are forgotten: few enough for the processor's cache."""
+
+
+def client_added(state: SchedulerState, event: ClientAdded) -> None:
+    """Make a client known."""
+    if event.client not in state.clients:
+        state.clients[event.client] = ClientState(event.client)
+
+
+def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
+    """Release all that a client needed."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    unknown_keys.forget(state, client)
+    for task in list(client.wants):
+        stop_wanting(state, client, task)
+    for graph_id in list(client.graphs):
+        drop_graph(state, client, graph_id)
+    for task, announcers in list(state.announced.items()):
+        if announcers.pop(client, None) is not None and not announcers:
+            abandon_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
+    for digest in client.held_shared:
+        state.shared.release(digest, state.effects)
+    del state.clients[event.client]
+
+
+def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
+    """Have a client want tasks that there are already."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None:
+            unknown_keys.expect(state, client, key)
+        elif is_lost(task):
+            message = f"the data of {key!r} is lost, and it cannot be computed again"
+            state.effects.append(ReportCancelled(client.name, key, LOST_DEPENDENCIES, message))
+        else:
+            want(state, client, task)
+
+
+def keys_released(state: SchedulerState, event: KeysReleased) -> None:
+    """Have a client no longer want tasks."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    if state.expected:
+        unknown_keys.forget(state, client, event.keys)
+    recommendations = state.recommendations
+    # All are looked up first: the processor waits for memory less often if it is asked for much at a time.
+    for task in list(map(state.tasks.get, event.keys)):
+        if task is not None and client in task.wanted_by:
+            stop_wanting(state, client, task)
+            if len(recommendations) >= _AT_ONCE:
+                carry_out(state)
+
+
+def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
+    """Cancel tasks, unless others want them or what comes of them."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    if state.expected:
+        unknown_keys.cancel(state, client, event)
+    wanted_by_others: dict[TaskState, bool] = {}
+    doomed: list[TaskState] = []
+    for key in event.keys:
+        task = state.tasks.get(key)
+        if task is None:
+            continue
+        if event.force or not _others_want(task, client, wanted_by_others):
+            doomed.append(task)
+        elif task in client.wants:
+            state.effects.append(ReportCancelled(client.name, key, event.reason, event.message))
+            stop_wanting(state, client, task)
+    # Reset with what is abandoned; without that, there is nothing to reset.
+    state.interrupting = event.force and bool(doomed)
+    abandon(state, doomed, event.reason, event.message)
+
+
+def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
+    """Tell whether another client wants, or is uploading, a task or one that depends on it, directly or not.
+
+    `known` holds the answers so far, so that many keys of one graph cost no more than a walk through it.
+    """
+    stack = [task]
+    while stack:
+        current = stack[-1]
+        if current in known:
+            stack.pop()
+            continue
+        dependents = current.dependents or ()
+        unknown = [dependent for dependent in dependents if dependent not in known]
+        others = any(other is not client for other in current.wanted_by) or _others_upload(current, client)
+        if others or not unknown:
+            known[current] = others or any(known[dependent] for dependent in dependents)
+            stack.pop()
+        else:
+            stack.extend(unknown)
+    return known[task]
+
+
+def _others_upload(task: TaskState, client: ClientState) -> bool:
+    """Tell whether a task belongs to a graph of another client of which more parts are to come."""
+    return any(client.graphs.get(record.graph_id) is not record for record in (*task.pins, *task.kept))
+
+
+def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
+    """Run failed tasks again, with the failed dependencies that made them fail and all that failed with these."""
+    causes: dict[TaskState, None] = {}
+    stack = [state.tasks[key] for key in reversed(event.keys) if key in state.tasks]
+    while stack:
+        task = stack.pop()
+        if task.state == ERRED and task not in causes:
+            causes[task] = None
+            stack.extend(task.dependencies)
+    retried = dict(causes)
+    stack = list(causes)
+    while stack:
+        for dependent in stack.pop().dependents or ():
+            if dependent.state == ERRED and dependent not in retried:
+                retried[dependent] = None
+                stack.append(dependent)
+    # All lose their errors before any is released: one that starts to wait must not take over an error that is no more.
+    for task in retried:
+        task.error = None
+        state.recommend(task, RELEASED)
+
+
+def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
+    """Have a client want data that it is about to put on workers."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for key, nbytes in event.sizes.items():
+        task = state.tasks.get(key)
+        if task is None:
+            task = _new_data(state, key)
+        if is_lost(task):
+            state.announced[task] = {}
+            task.nbytes = nbytes
+            state.recommend(task, WAITING)
+        announcers = state.announced.get(task)
+        if announcers is not None:
+            # Several may bring the same: one that leaves must not make the others' data count as lost.
+            places = event.places.get(key, ())
+            state.astray.pop((task, client), None)
+            announcers[client] = {address for address in places if address in state.workers}
+        want(state, client, task)
+        if state.expected:
+            unknown_keys.came(state, (task,))
+
+
+def _new_data(state: SchedulerState, key: str) -> TaskState:
+    name = group_name(key)
+    group = state.groups.get(name) or state.group(name)
+    task = state.tasks[key] = TaskState(key, group, None, (), NO_OPTIONS, (), (0.0, state.generation), 0)
+    group.size += 1
+    group.live += 1
+    group.counts[RELEASED] += 1
+    return task
+
+
+def shared_held(state: SchedulerState, event: SharedHeld) -> None:
+    """Keep shared values for a client."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for digest, value in event.shared.items():
+        if digest not in client.held_shared:
+            client.held_shared[digest] = None
+            state.shared.offer(digest, value)
+            state.shared.acquire(digest)
+
+
+def shared_released(state: SchedulerState, event: SharedReleased) -> None:
+    """Keep shared values for a client no longer."""
+    client = state.clients.get(event.client)
+    if client is None:
+        return
+    for digest in event.digests:
+        if digest in client.held_shared:
+            del client.held_shared[digest]
+            state.shared.release(digest, state.effects)

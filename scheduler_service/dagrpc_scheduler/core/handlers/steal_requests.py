@@ -1,0 +1,86 @@
+"""Tasks move from busy workers to idle ones, and away from paused ones.
+
+A task only moves after its worker has confirmed that it has not started it, and has dropped it: so it never runs
+twice. Until then it stays where it is. The request names the run: whatever happens to the task meanwhile, an answer
+about an earlier run means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.cluster import PAUSED, RUNNING, WorkerState
+from dagrpc_scheduler.core.events import BalanceDue, StealAnswered
+from dagrpc_scheduler.core.model import PROCESSING, WAITING, TaskState
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.steal_table import ask, tell
+from dagrpc_scheduler.core.transitions.loop import transition
+from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+from dagrpc_scheduler.policies.stealing import moves
+
+_GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
+"""What a worker says of a task that it had not started, and has dropped."""
+
+
+def balance_due(state: SchedulerState, event: BalanceDue) -> None:
+    """It is time to look whether some workers have too much to do, and others too little."""
+    balance(state)
+
+
+def balance(state: SchedulerState) -> None:
+    """Ask busy workers for tasks that idle ones could run sooner, and paused ones for all that others can run."""
+    state.balance_due = False
+    if not state.tasks:
+        return
+    if len(state.workers) > len(state.running):
+        for worker in state.workers.values():
+            if worker.status == PAUSED:
+                relieve(state, worker)
+    if state.config.work_stealing:
+        for task, thief, seconds in moves(state):
+            ask(state, task, thief, seconds)
+
+
+def relieve(state: SchedulerState, worker: WorkerState) -> None:
+    """Ask a worker, which starts nothing at the moment, for all tasks that another one could run."""
+    pending = state.steals.pending
+    for task in worker.processing:
+        options = task.options
+        if task in worker.long_running or options.actor or task in pending:
+            continue
+        restricted = options.workers or options.resources
+        if allowed_workers(state, options).workers if restricted else state.running:
+            ask(state, task, None, 0.0)
+
+
+def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
+    """A worker says whether it has given a task back."""
+    task = state.tasks.get(event.key)
+    worker = state.workers.get(event.worker)
+    if task is None or worker is None or task.processing_on is not worker or task.run_id != event.run_id:
+        # The task has ended, or was taken from that worker, in another way.
+        return
+    book = state.steals
+    steal = book.pending.get(task)
+    thief = steal.thief if steal is not None else None
+    if event.state not in _GIVEN_UP:
+        if steal is not None:
+            steal.refused = True
+        book.refused += 1
+        tell(state, "refuse", task, worker, thief, event.state)
+        return
+    book.confirmed += 1
+    tell(state, "confirm", task, worker, thief, event.state)
+    if state.fair is not None:
+        state.fair.settle(event.run_id, 0.0)
+    leave_worker(state, task, worker)
+    transition(state, task, WAITING)
+    if thief is not None and _may_get(state, thief, task):
+        task.processing_on = thief
+        transition(state, task, PROCESSING)
+
+
+def _may_get(state: SchedulerState, thief: WorkerState, task: TaskState) -> bool:
+    """Tell whether the worker that was to get a task still can: otherwise it is placed like any other."""
+    return thief.status == RUNNING and task.state == WAITING and not task.missing and could_run(thief, task.options)

@@ -1,0 +1,254 @@
+"""Workers come and go, pause, and lose their connection for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.cluster import DISCONNECTED, PAUSED, RUNNING, WorkerState
+from dagrpc_scheduler.core.events import (
+    WorkerAdded,
+    WorkerDisconnected,
+    WorkerExplained,
+    WorkerRemoved,
+    WorkerResourcesChanged,
+    WorkerResumed,
+    WorkerStatusChanged,
+)
+from dagrpc_scheduler.core.handlers.steal_requests import relieve
+from dagrpc_scheduler.core.instructions import CoreFailure
+from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
+from dagrpc_scheduler.core.refcounts import abandon_lost_data
+from dagrpc_scheduler.core.rejoin import remember, take_back
+from dagrpc_scheduler.core.replica_table import holder_is_gone
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+
+DEPARTED_KEPT = 100
+"""Of how many lost workers it is remembered why they are gone."""
+
+
+def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
+    """Make a worker known, and give it what waited for one like it."""
+    previous = state.workers.get(event.address)
+    if previous is not None:
+        # The shell asks first. If it did not, the old one is gone: nobody else can have its address.
+        _remove(state, previous, expected=False, reason="another worker took its address")
+    worker = WorkerState(
+        event.address,
+        event.name or event.address,
+        event.host,
+        event.nthreads,
+        event.memory_limit,
+        event.resources,
+        event.nanny,
+        state.config.worker_saturation,
+    )
+    state.workers[worker.address] = worker
+    state.aliases[worker.name] = worker
+    state.hosts.setdefault(worker.host, {})[worker] = None
+    worker.identity = event.identity
+    if event.held or event.identity in state.remembered:
+        take_back(state, worker, event.held)
+    _start_giving(state, worker)
+
+
+def worker_removed(state: SchedulerState, event: WorkerRemoved) -> None:
+    """Do without a worker: run its tasks elsewhere, and compute again what only it held."""
+    worker = state.workers.get(event.address)
+    if worker is not None:
+        _remove(state, worker, event.expected, event.reason, event.exit)
+
+
+def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
+    """Note why a worker is gone."""
+    if event.address in state.departed:
+        state.departed[event.address] = event.reason
+
+
+def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
+    """Give a worker tasks from now on, or none. What it has it keeps, unless it is paused and others can run it."""
+    worker = state.workers.get(event.address)
+    if worker is None:
+        return
+    if worker.status == DISCONNECTED:
+        worker.status_on_return = event.status
+    else:
+        set_status(state, worker, event.status)
+
+
+def set_status(state: SchedulerState, worker: WorkerState, status: str) -> None:
+    """Change a worker's status, and what depends on it."""
+    if worker.status == status:
+        return
+    if worker.status == RUNNING:
+        _stop_giving(state, worker)
+    worker.status = status
+    if status == RUNNING:
+        _start_giving(state, worker)
+    else:
+        _offer_queued(state)
+        if worker.status == PAUSED:
+            relieve(state, worker)
+
+
+def worker_disconnected(state: SchedulerState, event: WorkerDisconnected) -> None:
+    """Give a worker nothing new; what it has, it keeps, and goes on with."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.status == DISCONNECTED:
+        return
+    status_on_return = worker.status
+    set_status(state, worker, DISCONNECTED)
+    worker.status_on_return = status_on_return
+
+
+def worker_resumed(state: SchedulerState, event: WorkerResumed) -> None:
+    """Give a worker tasks again, and have others ask it again for what they could not get from it."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.status != DISCONNECTED:
+        return
+    doubted, worker.doubted = worker.doubted, None
+    for task, readers in (doubted or {}).items():
+        if task in worker.has_what:
+            for reader in readers:
+                state.refresh.setdefault(reader, {})[task] = None
+    status, worker.status_on_return = worker.status_on_return, ""
+    set_status(state, worker, status)
+
+
+def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
+    """Note what a worker offers, and give it what waited for that."""
+    worker = state.workers.get(event.address)
+    if worker is None:
+        return
+    worker.resources = dict(event.resources)
+    state.allowed_cache.clear()
+    if worker.status == RUNNING:
+        _offer_unrunnable(state, worker)
+        _offer_queued(state)
+
+
+def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
+    state.running[worker] = None
+    state.total_nthreads += worker.nthreads
+    state.spans.threads_changed(state.now, state.total_nthreads)
+    state.loads.add(worker, state.now)
+    state.rooms.add(worker, state.now)
+    state.allowed_cache.clear()
+    _offer_unrunnable(state, worker)
+    state.balance_due = True
+
+
+def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
+    """Have the tasks placed that no worker could run until now, if this one can."""
+    answers: dict[int, bool] = {}
+    for task in state.unrunnable:
+        if task.holders:
+            # The worker has just come back with its result.
+            continue
+        options = task.options
+        if not options.workers and not options.resources:
+            state.recommend(task, WAITING)
+            continue
+        # The tasks keep their options alive, so that these are told apart by identity.
+        answer = answers.get(id(options))
+        if answer is None:
+            answer = answers[id(options)] = could_run(worker, options)
+        if answer:
+            state.recommend(task, WAITING)
+
+
+def _offer_queued(state: SchedulerState) -> None:
+    """Have those queued tasks placed anew that no worker may run any more."""
+    if state.fair is None:
+        return
+    for lane in state.fair.lanes():
+        if lane.options is not None and not allowed_workers(state, lane.options).workers:
+            for task in state.fair.waiting_in(lane):
+                state.recommend(task, WAITING)
+
+
+def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
+    del state.running[worker]
+    state.total_nthreads -= worker.nthreads
+    state.spans.threads_changed(state.now, state.total_nthreads)
+    state.loads.discard(worker)
+    state.rooms.discard(worker)
+    state.allowed_cache.clear()
+    if not state.running:
+        state.workerless_since = state.now
+
+
+def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
+    """Note what was to be put on a worker, or was already, and is on its way to no other one."""
+    for task, announcers in state.announced.items():
+        for client, places in announcers.items():
+            if worker.address in places:
+                places.discard(worker.address)
+                if not places:
+                    state.astray[task, client] = state.now
+    if state.astray:
+        give_up_astray(state)
+
+
+def give_up_astray(state: SchedulerState) -> None:
+    """Have data count as lost whose client has found no other worker for it in time."""
+    latest = state.now - state.config.announced_patience
+    for (task, client), since in list(state.astray.items()):
+        if since > latest:
+            continue
+        del state.astray[task, client]
+        announcers = state.announced.get(task)
+        if announcers is not None and announcers.pop(client, None) is not None and not announcers:
+            abandon_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
+
+
+def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
+    if worker.status == RUNNING:
+        _stop_giving(state, worker)
+    if worker.identity and not expected:
+        remember(state, worker)
+    worker.status, worker.status_on_return, worker.doubted = "closed", "", None
+    del state.workers[worker.address]
+    if state.aliases.get(worker.name) is worker:
+        del state.aliases[worker.name]
+    neighbours = state.hosts[worker.host]
+    del neighbours[worker]
+    if not neighbours:
+        del state.hosts[worker.host]
+    state.shared.forget_worker(worker)
+    _offer_queued(state)
+    if not expected:
+        _note_departure(state, worker.address, reason)
+
+    if state.announced:
+        _note_astray(state, worker)
+    for task in list(worker.processing):
+        leave_worker(state, task, worker)
+        if not expected:
+            task.suspicious += 1
+        if task.suspicious > state.config.allowed_failures:
+            task.error = _killed(task, worker, reason, exit)
+            state.recommend(task, ERRED)
+        else:
+            state.recommend(task, WAITING)
+    why = f"worker {worker.address} left" + (f": {reason}" if reason else "")
+    for task in list(worker.has_what):
+        holder_is_gone(state, task, worker, why)
+    worker.alone = ()
+
+
+def _note_departure(state: SchedulerState, address: str, reason: str) -> None:
+    departed = state.departed
+    departed[address] = reason
+    departed.move_to_end(address)
+    if len(departed) > DEPARTED_KEPT:
+        departed.popitem(last=False)
+
+
+def _killed(task: TaskState, worker: WorkerState, reason: str, exit: Any) -> ErrorRecord:
+    message = (
+        f"{task.suspicious} workers died while they had the task {task.key!r} to run, "
+        f"the last of them {worker.address}" + (f" ({reason})" if reason else "")
+    )
+    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious, exit), task.key)

@@ -1,0 +1,134 @@
+"""Which workers hold which results."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from dagrpc_scheduler.core.cluster import STAYING, WorkerState
+from dagrpc_scheduler.core.events import NO_OPTIONS
+from dagrpc_scheduler.core.instructions import CoreFailure, RefreshWhoHas
+from dagrpc_scheduler.core.model import ERRED, MEMORY, PROCESSING, RELEASED, ErrorRecord, TaskState
+from dagrpc_scheduler.core.state import SchedulerState
+
+
+def add_holder(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Take note that a worker, which did not hold a task's result, holds it now."""
+    if task.holders:
+        task.holders = (*task.holders, worker)
+        state.replicated[task] = None
+    else:
+        task.holders = worker.alone
+    worker.has_what[task] = None
+    worker.nbytes += task.nbytes
+    if task.options is not NO_OPTIONS and task.options.actor:
+        worker.actors += 1
+
+
+def remove_holder(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Take note that a worker does not hold a result any more."""
+    task.holders = tuple([holder for holder in task.holders if holder is not worker])
+    if len(task.holders) == 1:
+        del state.replicated[task]
+    del worker.has_what[task]
+    worker.nbytes -= task.nbytes
+    if task.options.actor:
+        worker.actors -= 1
+
+
+def free_everywhere(state: SchedulerState, task: TaskState) -> None:
+    """Have all the holders drop a result."""
+    if len(task.holders) > 1:
+        del state.replicated[task]
+    for worker in task.holders:
+        del worker.has_what[task]
+        worker.nbytes -= task.nbytes
+        if task.options is not NO_OPTIONS and task.options.actor:
+            worker.actors -= 1
+        state.free(worker, task.key)
+    task.holders = ()
+
+
+def holder_is_gone(state: SchedulerState, task: TaskState, worker: WorkerState, why: str) -> None:
+    """Deal with a replica that was lost; if it was the last one, so is the result."""
+    remove_holder(state, task, worker)
+    if task.holders:
+        tell_readers(state, task)
+    elif task.options.actor:
+        message = f"Worker holding Actor was lost: {task.key!r}: {why}"
+        task.error = ErrorRecord(CoreFailure("lost-actor", message, worker.address), task.key)
+        state.recommend(task, ERRED)
+    else:
+        state.recommend(task, RELEASED)
+
+
+def tell_readers(state: SchedulerState, task: TaskState) -> None:
+    """Have the workers that are about to fetch a result told who still holds it."""
+    for dependent in task.dependents or ():
+        if dependent.state == PROCESSING:
+            reader = dependent.processing_on
+            if reader is not None and task not in reader.has_what:
+                state.refresh.setdefault(reader, {})[task] = None
+
+
+def can_gain(task: TaskState, worker: WorkerState) -> bool:
+    """Tell whether a worker may fetch a copy of a result."""
+    return task.state == MEMORY and not task.options.actor and task not in worker.has_what
+
+
+def can_drop(task: TaskState, worker: WorkerState, dropping: Container[WorkerState] = ()) -> bool:
+    """Tell whether a worker may drop its copy of a result: another one stays, and no task there is to use this one.
+
+    `dropping` are workers whose copies do not count, since they are to drop them, too.
+    """
+    key = task.key
+    if task not in worker.has_what or task.options.actor or key in worker.leaving:
+        return False
+    leaves = worker.status not in STAYING
+    for other in task.holders:
+        if other is worker or key in other.leaving or other in dropping:
+            continue
+        # A copy on a worker that leaves, too, is enough only for one that leaves.
+        if leaves or other.status in STAYING:
+            return not task.waiters or not is_used_on(task, worker)
+    return False
+
+
+def is_safe(task: TaskState, holder: WorkerState) -> bool:
+    """Tell whether a holder of a result stays, and surely has the result.
+
+    One that was told to drop it, and seems to hold it all the same, may have said so before it was told.
+    """
+    return holder.status in STAYING and task.key not in holder.leaving
+
+
+def is_used_on(task: TaskState, worker: WorkerState) -> bool:
+    """Tell whether a task that is assigned to a worker uses a result."""
+    dependents = task.dependents or {}
+    if len(worker.processing) < len(dependents):
+        return any(dependent in dependents for dependent in worker.processing)
+    return any(dependent.processing_on is worker for dependent in dependents)
+
+
+def send_refreshes(state: SchedulerState) -> None:
+    """Tell workers who holds what now."""
+    refresh, state.refresh = state.refresh, {}
+    for worker, tasks in refresh.items():
+        if state.workers.get(worker.address) is worker:
+            worker.open_free = None
+            state.effects.append(RefreshWhoHas(worker.address, [location(state, task) for task in tasks]))
+
+
+def location(state: SchedulerState, task: TaskState) -> tuple[str, int, tuple[str, ...]]:
+    """Return a result's key, size in bytes and holders, as workers are told.
+
+    Of many holders, a few are listed, others each time, so that the holders share the load.
+    """
+    holders = task.holders
+    count = len(holders)
+    if count == 1:
+        return task.key, task.nbytes, holders[0].addresses
+    limit = state.config.holders_listed
+    if count > limit:
+        first = state.run_id % count
+        holders = holders[first : first + limit] + holders[: max(0, first + limit - count)]
+    return task.key, max(task.nbytes, 0), tuple([holder.address for holder in holders])

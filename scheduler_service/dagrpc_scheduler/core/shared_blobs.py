@@ -1,0 +1,73 @@
+"""Values that many tasks refer to, such as functions: kept while somebody refers to them, sent once to each worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagrpc_scheduler.core.instructions import Effect, FreeShared
+
+if TYPE_CHECKING:
+    from dagrpc_scheduler.core.cluster import WorkerState
+
+
+class SharedValue:
+    """A shared value and who knows it."""
+
+    __slots__ = ("references", "value", "workers")
+
+    def __init__(self, value: bytes) -> None:
+        """Make a value that nobody refers to yet."""
+        self.value = value
+        self.references = 0
+        """How many live tasks, clients and graphs on their way refer to it."""
+        self.workers: dict[WorkerState, None] = {}
+        """Workers that it was sent to."""
+
+
+class SharedRegistry:
+    """All shared values, by digest."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        """Make an empty registry."""
+        self.values: dict[bytes, SharedValue] = {}
+
+    def offer(self, digest: bytes, value: bytes) -> None:
+        """Take a value in, if it is new. Without a reference it goes again with `drop_unused`."""
+        if digest not in self.values:
+            self.values[digest] = SharedValue(value)
+
+    def acquire(self, digest: bytes) -> None:
+        """Add a reference to a known value."""
+        self.values[digest].references += 1
+
+    def release(self, digest: bytes, effects: list[Effect]) -> None:
+        """Take a reference away; the last one takes the value with it, here and on the workers."""
+        self.values[digest].references -= 1
+        self.drop_unused(digest, effects)
+
+    def drop_unused(self, digest: bytes, effects: list[Effect]) -> None:
+        """Drop a value if nobody refers to it."""
+        shared = self.values.get(digest)
+        if shared is None or shared.references:
+            return
+        del self.values[digest]
+        for worker in shared.workers:
+            del worker.known_shared[digest]
+            effects.append(FreeShared(worker.address, [digest]))
+
+    def news_for(self, worker: WorkerState, digests: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return those of the values that the worker was not sent yet, and take note that it is sent them now."""
+        known = worker.known_shared
+        news = [digest for digest in dict.fromkeys(digests) if digest not in known]
+        for digest in news:
+            known[digest] = None
+            self.values[digest].workers[worker] = None
+        return tuple([(digest, self.values[digest].value) for digest in news])
+
+    def forget_worker(self, worker: WorkerState) -> None:
+        """Take note that a worker is gone."""
+        for digest in worker.known_shared:
+            del self.values[digest].workers[worker]
+        worker.known_shared = {}

@@ -1,0 +1,1 @@
+"""Drives coordination primitives, shuffles and topics: the shell of `dagrpc_scheduler.coordination`."""

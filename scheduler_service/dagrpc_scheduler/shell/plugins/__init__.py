@@ -1,0 +1,1 @@
+"""Plugins of schedulers, workers and nannies, and what they are told."""

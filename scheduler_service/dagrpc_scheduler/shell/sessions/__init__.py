@@ -1,0 +1,1 @@
+"""The sessions of clients and workers: messages in and out, backpressure, eviction."""

@@ -1,0 +1,240 @@
+"""Effects of the core, as messages to clients and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from dagrpc.v1 import client_session_pb2, event_service_pb2, failure_pb2, worker_session_pb2
+from dagrpc.v1.client_session_pb2 import ClientEvent, UpdateGraphResponse
+from dagrpc.v1.common_pb2 import DataRef
+from dagrpc.v1.worker_session_pb2 import ComputeResponse, WorkerCommand
+from dagrpc_scheduler.coordination.operations import Answer
+from dagrpc_scheduler.core import instructions
+from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
+from dagrpc_scheduler.shell.coordination.coordination_shell import write_answer
+
+_BATCH_LIMIT = 5_000
+"""Items of one message; a batch that a slow peer let grow goes out in several."""
+
+_CORE_FAILURES = {
+    "killed-worker": failure_pb2.FAILURE_KIND_KILLED_WORKER,
+    "lost-actor": failure_pb2.FAILURE_KIND_LOST_ACTOR,
+    "lost-data": failure_pb2.FAILURE_KIND_LOST_DATA,
+    "no-valid-worker": failure_pb2.FAILURE_KIND_NO_VALID_WORKER,
+}
+_CORE_TYPES = {
+    "killed-worker": "dagrpc.exceptions.KilledWorker",
+    "lost-actor": "dagrpc.exceptions.LostActorError",
+    "lost-data": "dagrpc.exceptions.FutureCancelledError",
+    "no-valid-worker": "dagrpc.exceptions.NoValidWorkerError",
+}
+
+
+def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
+    """Return a failure as a message, whoever declared it."""
+    if isinstance(failure, instructions.CoreFailure):
+        return failure_pb2.Failure(
+            kind=_CORE_FAILURES[failure.kind],
+            type_name=_CORE_TYPES[failure.kind],
+            message=failure.message,
+            origin_key=origin_key,
+            worker=failure.worker,
+            worker_deaths=failure.deaths,
+            worker_exit=failure.exit,
+        )
+    message = failure_pb2.Failure()
+    message.CopyFrom(failure)
+    message.origin_key = origin_key
+    return message
+
+
+# --- to clients --------------------------------------------------------------------------------------------------
+
+
+def _finished(effect: instructions.ReportFinished, event: ClientEvent) -> None:
+    message = event.finished
+    message.key = effect.key
+    message.type_name = effect.type_name
+    message.nbytes = effect.nbytes
+    if effect.payload is not None:
+        message.payload.CopyFrom(effect.payload)
+
+
+def _erred(effect: instructions.ReportErred, event: ClientEvent) -> None:
+    event.erred.key = effect.key
+    event.erred.failure.CopyFrom(failure_message(effect.failure, effect.origin_key))
+
+
+def _lost(effect: instructions.ReportLost, event: ClientEvent) -> None:
+    event.lost.key = effect.key
+
+
+def _cancelled(effect: instructions.ReportCancelled, event: ClientEvent) -> None:
+    event.cancelled.key = effect.key
+    event.cancelled.reason = effect.reason
+    event.cancelled.message = effect.message
+
+
+def _retried(effect: instructions.ReportRetried, event: ClientEvent) -> None:
+    event.retried.key = effect.key
+
+
+def _rejected(effect: instructions.RejectGraph, event: ClientEvent) -> None:
+    event.rejected.graph_id = effect.graph_id
+    event.rejected.keys.extend(effect.keys)
+    event.rejected.message = effect.message
+    event.rejected.reason = effect.reason
+
+
+def _pong(message: client_session_pb2.Pong, event: ClientEvent) -> None:
+    event.pong.CopyFrom(message)
+
+
+def _topic_event(message: event_service_pb2.TopicEvent, event: ClientEvent) -> None:
+    event.topic_event.CopyFrom(message)
+
+
+_CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
+    instructions.ReportFinished: _finished,
+    instructions.ReportErred: _erred,
+    instructions.ReportLost: _lost,
+    instructions.ReportCancelled: _cancelled,
+    instructions.ReportRetried: _retried,
+    instructions.RejectGraph: _rejected,
+    client_session_pb2.Pong: _pong,
+    event_service_pb2.TopicEvent: _topic_event,
+    client_session_pb2.SchedulerGoodbye: lambda goodbye, event: event.goodbye.CopyFrom(goodbye),
+    Answer: lambda answer, event: write_answer(answer, event.coordinated),
+}
+
+
+def client_messages(batch: list[Any]) -> Iterator[UpdateGraphResponse]:
+    """Yield the messages that carry effects (and pongs) to a client."""
+    for start in range(0, len(batch), _BATCH_LIMIT):
+        message = UpdateGraphResponse()
+        add = message.events.add
+        for item in batch[start : start + _BATCH_LIMIT]:
+            _CLIENT_EVENTS[type(item)](item, add())
+        yield message
+
+
+# --- to workers --------------------------------------------------------------------------------------------------
+
+
+class WorkerBatch:
+    """Effects for one worker on their way into one message, with the tables that the tasks refer to."""
+
+    def __init__(self) -> None:
+        self.message = ComputeResponse()
+        self._shared: dict[bytes, int] = {}
+        self._addresses: dict[str, int] = {}
+
+    def add(self, effect: Any) -> None:
+        """Add an effect."""
+        _WORKER_COMMANDS[type(effect)](self, effect, self.message.commands.add())
+
+    def compute(self, effect: instructions.ComputeTask, command: WorkerCommand) -> None:
+        task = command.compute
+        task.key = effect.key
+        task.run_id = effect.run_id
+        task.priority.extend(effect.priority)
+        if type(effect.work) is bytes:
+            task.run_spec = effect.work
+        else:
+            task.call.CopyFrom(effect.work)
+        for digest, data in effect.new_shared:
+            self._share(digest, data)
+        if effect.shared:
+            task.shared.extend([self._share(digest, None) for digest in effect.shared])
+        for key, nbytes, holders in effect.dependencies:
+            task.dependencies.add(key=key, nbytes=nbytes, holders=[self._address(holder) for holder in holders])
+        task.duration_seconds = effect.duration
+        options = effect.options
+        if options is not NO_OPTIONS:
+            _describe(options, task)
+
+    def _share(self, digest: bytes, data: bytes | None) -> int:
+        index = self._shared.get(digest)
+        if index is None:
+            index = self._shared[digest] = len(self._shared)
+            self.message.shared.add(digest=digest, data=data or b"")
+        elif data is not None:
+            self.message.shared[index].data = data
+        return index
+
+    def _address(self, address: str) -> int:
+        index = self._addresses.get(address)
+        if index is None:
+            index = self._addresses[address] = len(self._addresses)
+            self.message.addresses.append(address)
+        return index
+
+
+def _describe(options: TaskOptions, task: worker_session_pb2.ComputeTask) -> None:
+    for name, amount in options.resources.items():
+        task.resources[name] = amount
+    if options.actor:
+        task.actor = True
+    if options.executor:
+        task.executor = options.executor
+    if options.annotations:
+        task.annotations = options.annotations
+    if options.timeout:
+        task.timeout_seconds = options.timeout
+
+
+def _free(batch: WorkerBatch, effect: instructions.FreeKeys, command: WorkerCommand) -> None:
+    command.free.keys.extend(effect.keys)
+    if effect.interrupt:
+        command.free.interrupt = True
+    if effect.discard:
+        command.free.discard = True
+
+
+def _refs(data: Iterable[tuple[str, int, tuple[str, ...]]]) -> list[DataRef]:
+    return [DataRef(key=key, nbytes=nbytes, workers=holders) for key, nbytes, holders in data]
+
+
+def _steal(batch: WorkerBatch, effect: instructions.AskToGiveUp, command: WorkerCommand) -> None:
+    command.steal.key = effect.key
+    command.steal.run_id = effect.run_id
+
+
+def _close(batch: WorkerBatch, effect: instructions.CloseWorker, command: WorkerCommand) -> None:
+    command.close.CopyFrom(worker_session_pb2.CloseWorker(reason=effect.reason, restart=effect.restart))
+
+
+def _end_shuffle(batch: WorkerBatch, effect: instructions.EndShuffle, command: WorkerCommand) -> None:
+    command.end_shuffle.shuffle_id = effect.shuffle_id
+    command.end_shuffle.run_id = effect.run_id
+
+
+_WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], None]] = {
+    instructions.ComputeTask: WorkerBatch.compute,
+    instructions.FreeKeys: _free,
+    instructions.AskToGiveUp: _steal,
+    instructions.AcquireReplicas: lambda batch, effect, command: command.acquire_replicas.data.extend(
+        _refs(effect.data)
+    ),
+    instructions.RemoveReplicas: lambda batch, effect, command: command.remove_replicas.keys.extend(effect.keys),
+    instructions.RefreshWhoHas: lambda batch, effect, command: command.refresh_who_has.data.extend(_refs(effect.data)),
+    instructions.FreeShared: lambda batch, effect, command: command.free_shared.digests.extend(effect.digests),
+    instructions.CloseWorker: _close,
+    instructions.EndShuffle: _end_shuffle,
+}
+
+
+def worker_messages(items: list[instructions.Effect]) -> Iterator[ComputeResponse]:
+    """Yield the messages that carry effects to a worker."""
+    batch, count = WorkerBatch(), 0
+    for item in items:
+        batch.add(item)
+        count += 1
+        # A message's shared values are taken before its commands are carried out: what comes after a `FreeShared`
+        # may bring one of the freed values anew, and must not share a message with it.
+        if count == _BATCH_LIMIT or type(item) is instructions.FreeShared:
+            yield batch.message
+            batch, count = WorkerBatch(), 0
+    if count:
+        yield batch.message

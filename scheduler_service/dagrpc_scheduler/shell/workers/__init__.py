@@ -1,0 +1,1 @@
+"""Calls to workers, retirement, scaling and work stealing."""

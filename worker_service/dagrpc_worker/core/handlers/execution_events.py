@@ -1,0 +1,179 @@
+"""How executions go on and end.
+
+They are named by the run that was handed over. Reports name the run that is wanted by then; if none is, there is
+nothing to report.
+"""
+
+from __future__ import annotations
+
+from dagrpc_worker.core.deadlines import abandoned_ended
+from dagrpc_worker.core.events import (
+    ExecuteFailed,
+    ExecuteKept,
+    ExecuteRescheduled,
+    ExecuteSkipped,
+    ExecuteSucceeded,
+    ExecutorOffered,
+    Leaving,
+    Paused,
+    ResourcesSet,
+    Resumed,
+    TaskSeceded,
+)
+from dagrpc_worker.core.facts import announce, give_back, is_wanted, release_dependencies, store_result
+from dagrpc_worker.core.instructions import (
+    ReportErred,
+    ReportFinished,
+    ReportLongRunning,
+    ReportReplicasAdded,
+    ReportRescheduled,
+    ReportStealAnswer,
+)
+from dagrpc_worker.core.model import NO_RUN, READY, TaskState, WorkerState
+from dagrpc_worker.core.ready_tasks import end_execution, learn_duration, leave_pool, pool_of
+
+
+def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
+    """Give the task if that run of it is being executed."""
+    task = state.tasks.get(key)
+    if task is not None and task.execution == run_id:
+        return task
+    if state.abandoned:
+        abandoned_ended(state, key, run_id)
+    return None
+
+
+def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
+    """Note a result that was computed here."""
+    key = event.key
+    task = state.tasks.get(key)
+    if task is None or task.execution != event.run_id:
+        if state.abandoned:
+            abandoned_ended(state, key, event.run_id)
+        if task is None:
+            # No execution of ours, but the result is in the store now.
+            state.dropped[key] = None
+        return
+    if task.outdated and not task.stored:
+        task.stale = True
+        _run_anew(state, task)
+        return
+    end_execution(state, task)
+    learn_duration(state, task, event.stop - event.start)
+    store_result(state, task, event.nbytes)
+    task.type_name = event.type_name
+    request = task.request
+    if request is not None:
+        task.request = None
+        task.announced = True
+        task.made_by = request.run_id
+        state.reports.append(
+            ReportFinished(key, request.run_id, event.nbytes, event.type_name, event.start, event.stop, event.payload)
+        )
+    elif is_wanted(task) and not task.announced:
+        added: dict[str, int] = {}
+        announce(task, added)
+        state.reports.append(ReportReplicasAdded(added))
+    release_dependencies(state, task)
+
+
+def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
+    """Report a failure."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    if task.outdated:
+        _run_anew(state, task)
+        return
+    end_execution(state, task)
+    request = task.request
+    if request is not None:
+        task.request = None
+        task.erred = True
+        state.reports.append(ReportErred(event.key, request.run_id, event.failure, event.start, event.stop))
+    release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> None:
+    """Report that a task is to be run elsewhere or again, and forget it."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    end_execution(state, task)
+    request = task.request
+    if request is not None:
+        task.request = None
+        state.reports.append(ReportRescheduled(event.key, request.run_id))
+    release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
+    """Note that a withdrawn task did not run to its end. If it was asked for again meanwhile, it is queued again."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None:
+        return
+    request = task.request
+    if request is not None and task.reclaimed == request.run_id:
+        state.reports.append(ReportStealAnswer(event.key, request.run_id, READY))
+        task.request = None
+    _run_anew(state, task)
+
+
+def on_execute_kept(state: WorkerState, event: ExecuteKept) -> None:
+    """Tell the scheduler that a run which it wants back has begun. If it has ended, its report says more than that."""
+    task = state.tasks.get(event.key)
+    if task is not None and task.execution == event.run_id:
+        if task.request is not None and task.reclaimed == task.request.run_id:
+            state.reports.append(ReportStealAnswer(event.key, task.reclaimed, task.state))
+        task.reclaimed = NO_RUN
+
+
+def _run_anew(state: WorkerState, task: TaskState) -> None:
+    """End an execution of which nothing is to be had, and have the task queued again if it is wanted."""
+    end_execution(state, task)
+    if task.request is None:
+        release_dependencies(state, task)
+    state.unsettled.append(task)
+
+
+def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
+    """Give a task's thread to others. The resources that it occupies stay occupied until it ends."""
+    task = _executing(state, event.key, event.run_id)
+    if task is None or task.seceded >= 0.0:
+        return
+    leave_pool(state, task)
+    task.seceded = max(event.duration, 0.0)
+    if task.request is not None:
+        state.reports.append(ReportLongRunning(event.key, task.request.run_id, event.duration))
+    state.unsettled.append(task)
+
+
+def on_paused(state: WorkerState, event: Paused) -> None:
+    """Begin nothing any more. What was begun goes on."""
+    state.paused = True
+
+
+def on_resumed(state: WorkerState, event: Resumed) -> None:
+    """Begin things again."""
+    state.paused = False
+
+
+def on_leaving(state: WorkerState, event: Leaving) -> None:
+    """Give back what has not begun, and take no more. What was begun goes on."""
+    state.leaving = True
+    for task in list(state.tasks.values()):
+        give_back(state, task)
+
+
+def on_resources_set(state: WorkerState, event: ResourcesSet) -> None:
+    """Offer other amounts of resources; what waits for them may start."""
+    state.resources.offer(event.resources)
+
+
+def on_executor_offered(state: WorkerState, event: ExecutorOffered) -> None:
+    """Note how much an executor runs at once; what waits for it may start. What it runs already goes on."""
+    pool = pool_of(state, event.executor)
+    pool.limit = event.threads
+    pool.most = max(pool.most, event.threads)

@@ -1,0 +1,212 @@
+"""Which task to hand over to a pool of threads next.
+
+Each executor is a pool with a number of threads. The most urgent task starts when a thread is free. Tasks that need
+resources start when these are free too; one that cannot start yet does not hold up tasks that need none of the same
+resources, but tasks that do need one of them may not overtake it, or it might never start.
+
+A task that is expected to be short is also handed over *ahead* of a free thread, so that a thread that ends one finds
+the next without a turn of the event loop. What was handed over is not overtaken by a more urgent task, so this is
+bounded to a few milliseconds of work for each thread that is not known to be busy for longer. If a thread turns out
+to be busy for long all the same, the scheduler takes back what stands behind it (see `instructions.Reclaim`). Tasks
+that need resources, actors, tasks of named executors and tasks of unknown duration are never handed over ahead.
+"""
+
+from __future__ import annotations
+
+from dagrpc_worker.core.events import ComputeRequested
+from dagrpc_worker.core.instructions import Execute
+from dagrpc_worker.core.model import NO_RUN, NO_TICKET, AverageDuration, Pool, TaskState, WorkerState
+from dagrpc_worker.core.resources import demand_of
+from dagrpc_worker.core.task_queue import TaskQueue
+
+_KINDS_KNOWN = 4096
+"""Keys without a common prefix would let the table of durations grow for ever."""
+
+
+def kind_of(key: str) -> str:
+    """Tell which tasks are likely to take as long as this one: those whose keys begin alike."""
+    return key.partition("-")[0]
+
+
+def average_of(state: WorkerState, key: str) -> AverageDuration:
+    """Give the average duration of a task's kind."""
+    durations = state.durations
+    kind = kind_of(key)
+    average = durations.get(kind)
+    if average is None:
+        if len(durations) >= _KINDS_KNOWN:
+            durations.clear()
+        average = durations[kind] = AverageDuration()
+    return average
+
+
+def learn_duration(state: WorkerState, task: TaskState, seconds: float) -> None:
+    """Let a measurement count for the task's kind."""
+    average = task.average
+    if average is not None:
+        known = average.seconds
+        average.seconds = seconds if known < 0.0 else known + state.config.duration_weight * (seconds - known)
+
+
+def pool_of(state: WorkerState, executor: str) -> Pool:
+    """Give the pool of an executor."""
+    pool = state.pools.get(executor)
+    if pool is None:
+        pool = state.pools[executor] = Pool(executor, state.config.executors.get(executor, 1))
+    return pool
+
+
+def queue_run(state: WorkerState, task: TaskState) -> None:
+    """Put a task that could start into the queue that it belongs to."""
+    request = task.request
+    assert request is not None
+    pool = pool_of(state, request.executor)
+    if request.resources:
+        demand = demand_of(request.resources)
+        queue = pool.constrained.get(demand)
+        if queue is None:
+            queue = pool.constrained[demand] = TaskQueue()
+    else:
+        queue = pool.ready
+    state.new_ticket(task)
+    queue.push(task)
+
+
+def start_tasks(state: WorkerState) -> None:
+    """Hand over what can start."""
+    if state.paused:
+        return
+    pools = state.pools
+    started = True
+    while started:
+        started = False
+        for pool in pools.values():
+            while (queue := next_queue(state, pool)) is not None:
+                task = queue.peek()
+                assert task is not None
+                queue.pop()
+                _hand_over(state, pool, task)
+                # It may have taken the resources for which another pool held back less urgent tasks.
+                started = len(pools) > 1
+
+
+def next_queue(state: WorkerState, pool: Pool) -> TaskQueue | None:
+    """Tell which queue's head is to start now; none if nothing can."""
+    queue: TaskQueue | None = pool.ready
+    task = pool.ready.peek()
+    if pool.constrained:
+        constrained = _next_constrained(state, pool)
+        head = constrained.peek() if constrained is not None else None
+        if head is not None and (task is None or (head.priority, head.ticket) < (task.priority, task.ticket)):
+            queue, task = constrained, head
+    if task is None:
+        return None
+    if pool.handed_over < pool.limit or _may_go_ahead(state, pool, task):
+        return queue
+    return None
+
+
+def _next_constrained(state: WorkerState, pool: Pool) -> TaskQueue | None:
+    """Tell the queue of the most urgent task whose resources are free; forget queues that ran empty."""
+    heads = []
+    for demand, queue in list(pool.constrained.items()):
+        task = queue.peek()
+        if task is None:
+            del pool.constrained[demand]
+        else:
+            heads.append((task.priority, task.ticket, demand, queue))
+    heads.sort(key=lambda head: head[:2])
+    claimed: set[str] = set()
+    for _, _, demand, queue in heads:
+        if claimed.isdisjoint(name for name, _ in demand) and state.resources.fit(demand):
+            return queue
+        # What can never start must not hold up the others.
+        if state.resources.suffice(demand):
+            claimed.update(name for name, _ in demand)
+    return None
+
+
+def _expected_seconds(task: TaskState, request: ComputeRequested) -> float:
+    """Tell how long a task will take; negative if that is unknown."""
+    average = task.average
+    if average is not None and average.seconds >= 0.0:
+        return average.seconds
+    return request.duration
+
+
+def _short_seconds(state: WorkerState, pool: Pool, task: TaskState) -> float:
+    """Tell how long a task will take if it may go ahead of a free thread; negative if it may not."""
+    request = task.request
+    assert request is not None
+    if pool is not state.default_pool or request.actor or request.resources:
+        return -1.0
+    seconds = _expected_seconds(task, request)
+    return seconds if seconds <= state.config.lookahead else -1.0
+
+
+def _may_go_ahead(state: WorkerState, pool: Pool, task: TaskState) -> bool:
+    """Tell whether a task may be handed over although no thread is free for it."""
+    # Threads that may be busy for long do not count: what is handed over must find a thread soon.
+    threads = pool.limit - (pool.handed_over - pool.short)
+    config = state.config
+    if threads <= 0 or pool.short >= threads * config.lookahead_tasks:
+        return False
+    return pool.short_seconds < threads * config.lookahead and _short_seconds(state, pool, task) >= 0.0
+
+
+def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:
+    """Let a task be executed."""
+    request = task.request
+    assert request is not None
+    pool.handed_over += 1
+    expected = task.expected = _short_seconds(state, pool, task)
+    if expected >= 0.0:
+        pool.short += 1
+        pool.short_seconds += expected
+    if request.resources:
+        state.resources.take(request.resources)
+    task.ticket = NO_TICKET
+    task.execution = request.run_id
+    task.executed = request
+    dependencies = task.dependencies
+    state.starts.append(
+        Execute(
+            task.key,
+            request.run_id,
+            request.work,
+            [dependency.key for dependency in dependencies] if dependencies else (),
+            request.actor,
+            request.executor,
+            request.annotations,
+            request.timeout,
+        )
+    )
+    state.unsettled.append(task)
+
+
+def leave_pool(state: WorkerState, task: TaskState) -> None:
+    """Free the thread of an execution that ended or seceded."""
+    executed = task.executed
+    assert executed is not None
+    pool = state.pools[executed.executor]
+    pool.handed_over -= 1
+    if task.expected >= 0.0:
+        pool.short -= 1
+        # Sums of fractions drift; an empty pool is the moment to put that right.
+        pool.short_seconds = pool.short_seconds - task.expected if pool.short else 0.0
+
+
+def end_execution(state: WorkerState, task: TaskState) -> None:
+    """Free all that an execution occupied."""
+    executed = task.executed
+    assert executed is not None
+    if task.seceded < 0.0:
+        leave_pool(state, task)
+    if executed.resources:
+        state.resources.give_back(executed.resources)
+    task.execution = NO_RUN
+    task.executed = None
+    task.withdrawn = False
+    task.reclaimed = NO_RUN
+    task.outdated = False
+    task.seceded = -1.0

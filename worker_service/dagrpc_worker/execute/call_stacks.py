@@ -1,0 +1,85 @@
+"""Where tasks are: the call stacks of their threads, and of those that are coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from types import CoroutineType, FrameType
+from typing import Any
+
+import dask._task_spec
+
+from dagrpc._codec import tasks as task_codec
+from dagrpc._profiling.sampler import stack_of
+from dagrpc._profiling.trees import describe
+from dagrpc_worker.execute.task_context import TaskContext
+
+_OWN_DIRECTORY = str(Path(__file__).parent)
+_OWN_FILES = frozenset((threading.__file__, task_codec.__file__, dask._task_spec.__file__))
+
+
+def user_part(stack: list[FrameType]) -> list[FrameType]:
+    """Return a stack, outermost frame first, without what is around the task's own code.
+
+    A task without code of its own, such as a function of C, keeps the innermost frame.
+    """
+    first = 0
+    for frame in stack:
+        filename = frame.f_code.co_filename
+        if filename not in _OWN_FILES and not filename.startswith(_OWN_DIRECTORY):
+            break
+        first += 1
+    return stack[first:] or stack[-1:]
+
+
+def call_stacks(
+    contexts: Iterable[TaskContext], keys: Collection[str] = (), whole: bool = False
+) -> dict[str, list[str]]:
+    """Return the stacks of tasks that run, by key, as lines of text.
+
+    Parameters
+    ----------
+    contexts : iterable of TaskContext
+        What runs.
+    keys : collection of str
+        The tasks to look at; none: all.
+    whole : bool
+        Whether to keep the frames around the task's own code.
+    """
+    wanted = [context for context in contexts if not keys or context.key in keys]
+    frames = sys._current_frames()
+    # This thread's own frame refers to all of them: a cycle that would keep alive what the tasks have as locals.
+    frames.pop(threading.get_ident(), None)
+    found = {}
+    for context in wanted:
+        stack = coroutine_stack(context.coroutine) if context.on_loop else stack_of(frames.get(context.thread))
+        # The thread may have ended the task since.
+        if stack and not context.ended:
+            found[context.key] = _lines(stack if whole else user_part(stack))
+    return found
+
+
+def _lines(stack: Sequence[FrameType]) -> list[str]:
+    lines = []
+    for frame in stack:
+        place = describe(frame)
+        text = f'  File "{place["filename"]}", line {place["line_number"]}, in {place["name"]}'
+        lines.append(f"{text}\n\t{place['line']}\n")
+    return lines
+
+
+def coroutine_stack(coroutine: Any) -> list[FrameType]:
+    """Return the frames of a coroutine and of what it awaits, outermost first."""
+    stack: list[FrameType] = []
+    while isinstance(coroutine, (CoroutineType, asyncio.Task)):
+        if isinstance(coroutine, asyncio.Task):
+            coroutine = coroutine.get_coro()
+            continue
+        if coroutine.cr_frame is None:
+            break
+        stack.append(coroutine.cr_frame)
+        coroutine = coroutine.cr_await
+    return stack

@@ -1,0 +1,219 @@
+"""Pools that users bring: any `concurrent.futures.Executor`, for tasks that ask for it by name or for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError, ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from dagrpc.exceptions import TaskInterrupted
+from dagrpc_worker.core import events
+from dagrpc_worker.execute.executors import ThreadPool
+from dagrpc_worker.execute.task_context import get_context
+
+if TYPE_CHECKING:
+    from dagrpc_worker.execute.runner import TaskRunner
+
+DEFAULT = "default"
+"""The name of the pool of tasks that ask for none."""
+OFFLOAD = "offload"
+"""The name of a pool of one thread, for what shall not take a place in the default one."""
+
+ACTORS = "actor"
+"""The name of the pool of threads that runs the methods of actors; tasks can ask for it, too."""
+
+
+class ExecutorPool:
+    """Runs tasks in an executor of a user's; stands in for a `ThreadPool`.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    executor : concurrent.futures.Executor
+        Of threads. It is the user's to shut down.
+    work : callable
+        Called with each item, in the executor. Must not raise.
+    """
+
+    def __init__(self, name: str, executor: Executor, work: Callable[[Any], None]) -> None:
+        self.name = name
+        self.executor = executor
+        self.size = size_of(executor)
+        self.work = work
+
+    def submit(self, item: Any) -> None:
+        """Queue an item."""
+        self.executor.submit(self.work, item)
+
+    def secede(self, announce: Callable[[], None]) -> bool:
+        """Let others count on the calling thread's place. The executor's threads stay as many as they are."""
+        announce()
+        return True
+
+    def abandon(self, ident: int) -> bool:
+        """Do nothing: the executor's threads stay as many as they are."""
+        return False
+
+    def rejoin(self) -> None:
+        """Do nothing: the thread has never left."""
+
+    def close(self) -> None:
+        """Do nothing: it is the user's."""
+
+
+class ProcessPool(ThreadPool):
+    """Runs functions in processes of a user's executor; threads here prepare them and store what they return.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of its threads.
+    executor : concurrent.futures.ProcessPoolExecutor
+        The processes. It is the user's to shut down.
+    runner : TaskRunner
+        Runs the tasks.
+    """
+
+    def __init__(self, name: str, executor: Executor, runner: TaskRunner) -> None:
+        super().__init__(name, size_of(executor), lambda job: runner.work(job, self._call))
+        self.executor = executor
+
+    def _call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        # cloudpickle takes what the executor's own pickle does not: lambdas, for instance.
+        pickled = cloudpickle.dumps((function, tuple(args), dict(kwargs)))
+        running = self.executor.submit(_call_pickled, pickled)
+        outcome: Future[Any] = Future()
+
+        def break_off() -> None:
+            # What has begun in a process cannot be stopped, but nobody has to wait for it.
+            running.cancel()
+            with contextlib.suppress(InvalidStateError):
+                outcome.set_exception(TaskInterrupted("broken off"))
+
+        def pass_on(done: Future[Any]) -> None:
+            with contextlib.suppress(InvalidStateError):
+                error = CancelledError() if done.cancelled() else done.exception()
+                outcome.set_result(done.result()) if error is None else outcome.set_exception(error)
+
+        context = get_context()
+        running.add_done_callback(pass_on)
+        context.escape = break_off
+        if context.interruption is not None:
+            break_off()
+        return outcome.result()
+
+
+def _call_pickled(pickled: bytes) -> Any:
+    """Call a function. In a process of a pool."""
+    function, args, kwargs = cloudpickle.loads(pickled)
+    return function(*args, **kwargs)
+
+
+def size_of(executor: Executor) -> int:
+    """Return how many tasks an executor runs at once."""
+    return int(getattr(executor, "_max_workers", 1) or 1)
+
+
+def by_name(executor: Any) -> dict[str, Executor]:
+    """Return the executors that a user brings, by name.
+
+    Parameters
+    ----------
+    executor : Executor, mapping of them, ``"offload"`` or None
+        As users give it to a worker.
+
+    Raises
+    ------
+    TypeError
+        If it is something else; the message says what.
+
+    Examples
+    --------
+    >>> by_name(None)
+    {}
+    """
+    if executor is None or executor == OFFLOAD:
+        return {}
+    if isinstance(executor, Executor):
+        return {DEFAULT: executor}
+    if isinstance(executor, Mapping):
+        for name, each in executor.items():
+            if not isinstance(name, str) or not isinstance(each, Executor):
+                raise TypeError(f"executor[{name!r}] is a {type(each).__name__}; executors by name are wanted")
+        return dict(executor)
+    raise TypeError(
+        f"executor is a {type(executor).__name__}; it must be a concurrent.futures.Executor, a dict of them by name, "
+        "or 'offload'"
+    )
+
+
+class Executors(MutableMapping[str, Executor]):
+    """The pools of a worker, by name. What a user puts in here is what tasks run in that ask for it from then on.
+
+    Parameters
+    ----------
+    runner : TaskRunner
+        Runs the tasks.
+    prefix : str
+        Begins the names of threads.
+    post : callable, optional
+        Takes an event that tells how many tasks at once runs what is put in here.
+    """
+
+    def __init__(
+        self, runner: TaskRunner, prefix: str, post: Callable[[events.ExecutorOffered], object] | None = None
+    ) -> None:
+        self._runner = runner
+        self._prefix = prefix
+        self._post = post
+
+    def __getitem__(self, name: str) -> Executor:
+        return self._runner.pools[name].executor
+
+    def __setitem__(self, name: str, executor: Executor) -> None:
+        by_name({name: executor})
+        wanted = "" if name == DEFAULT else name
+        pool = self._runner.own_pool(executor)
+        if pool is None:
+            pool = self._make(name, executor)
+        self._runner.use_pool(wanted, pool)
+        # As many tasks as the worker has threads run by default, whatever runs them.
+        if wanted and self._post is not None:
+            self._post(events.ExecutorOffered(name, pool.size))
+
+    def _make(self, name: str, executor: Executor) -> Any:
+        if isinstance(executor, ProcessPoolExecutor):
+            if name == ACTORS:
+                raise TypeError("The methods of actors need threads: they cannot run in a ProcessPoolExecutor")
+            return ProcessPool(f"{self._prefix}-{name}", executor, self._runner)
+        former = self._runner.pools.get(name)
+        # That of actors runs methods, too.
+        return ExecutorPool(name, executor, self._runner.work if former is None else former.work)
+
+    def __delitem__(self, name: str) -> None:
+        if name == DEFAULT:
+            raise ValueError("The default executor of a worker cannot be removed; put another one in its place")
+        self._runner.drop_pool(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runner.pools)
+
+    def __len__(self) -> int:
+        return len(self._runner.pools)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def install(runner: TaskRunner, executor: Any, prefix: str) -> None:
+    """Have a runner use the pools that a user brings."""
+    executors = Executors(runner, prefix)
+    executors.update(by_name(executor))
+    if OFFLOAD not in runner.pools:
+        runner.add_pool(OFFLOAD, runner.work)
+    if executor == OFFLOAD:
+        runner.use_pool("", runner.pools[OFFLOAD])

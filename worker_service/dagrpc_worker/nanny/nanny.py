@@ -1,0 +1,399 @@
+"""Nanny: a nanny as an object."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import dask.config
+
+from dagrpc import config as settings
+from dagrpc._auth.credentials import check_address, check_protocol
+from dagrpc._common.addresses import is_wildcard, join_address, local_ip
+from dagrpc._common.dask_config import set_here
+from dagrpc._common.server_status import Status
+from dagrpc._common.worker_names import as_given
+from dagrpc._process.child import inherited_sys_path
+from dagrpc._process.machine import cpu_count, parse_memory_limit
+from dagrpc._process.process_options import worker_fields
+from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome
+from dagrpc.security import Security
+from dagrpc_worker.exits import ExitCode
+from dagrpc_worker.listen_address import find_scheduler, listen_on
+from dagrpc_worker.nanny.nanny_attributes import Members
+from dagrpc_worker.nanny.worker_process import WorkerProcess
+from dagrpc_worker.ports import ReservedPort, parse_ports
+from dagrpc_worker.shell.facade.process_facade import Node
+from dagrpc_worker.shell.lifecycle.start_failures import start_failure, unpickled
+
+if TYPE_CHECKING:
+    from dagrpc_worker.nanny.nanny_server import NannyService
+
+_making = threading.Lock()
+
+
+class Nanny(Members, Node):
+    """A nanny as an object: starts a worker in a process of its own, and starts it again when it dies.
+
+    Parameters
+    ----------
+    scheduler_ip, scheduler_port, scheduler_file : optional
+        Where the scheduler is, as for `Worker`.
+    worker_port : int or str
+        Port of the worker, or a range ``"first:last"``; 0: a free one.
+    nthreads, name, memory_limit, resources, local_directory, death_timeout, contact_address : optional
+        Of the worker, as for `Worker`.
+    host, interface, port : optional
+        Where nanny and worker listen, as for `Worker`; the port is the nanny's.
+    env : mapping, optional
+        Variables of the worker's process.
+    config : mapping, optional
+        Settings of dask in the worker's process, on top of those here; keys may have dots, as for `dask.config.set`.
+    silence_logs : int, optional
+        Level of the worker's log.
+    services, reconnect, validate, quiet, preload, preload_argv, preload_nanny, preload_nanny_argv, security, \
+listen_address, worker_class, protocol
+        As in distributed, as far as dagrpc has what they are about.
+    **worker_kwargs
+        For the worker: ``heartbeat_interval``, ``plugins``, ...
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has an impossible value, or is not known.
+    RuntimeError
+        When it starts: if it cannot, or its worker does not join the cluster; from what kept it from that.
+    TimeoutError
+        When it starts: if its worker finds no scheduler within `death_timeout`.
+
+    Examples
+    --------
+    >>> async with Scheduler() as scheduler, Nanny(scheduler.address, nthreads=1) as nanny:
+    ...     async with Client(scheduler.address, asynchronous=True) as client:
+    ...         import os
+    ...         await client.submit(os.getpid) == nanny.pid == nanny.identity()["pid"]
+    ...         await nanny.kill()
+    ...         nanny.is_alive()
+    ...         await nanny.instantiate()
+    ...         await nanny.restart()
+    ...         await nanny.close_gracefully()
+    True
+    False
+    <Status.running: 'running'>
+    'OK'
+    """
+
+    _kept: ReservedPort | None = None
+    """The port of the worker, if it has to have a certain one."""
+    _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
+    _part = "nanny"
+
+    def __init__(
+        self,
+        scheduler_ip: str | None = None,
+        scheduler_port: int | None = None,
+        scheduler_file: str | None = None,
+        worker_port: int | str | None = 0,
+        nthreads: int | None = None,
+        local_directory: str | None = None,
+        services: Any = None,
+        name: Any | None = None,
+        memory_limit: str | float | None = "auto",
+        reconnect: bool = True,
+        validate: bool = False,
+        quiet: bool = False,
+        resources: Mapping[str, float] | None = None,
+        silence_logs: int | None = None,
+        death_timeout: float | str | None = None,
+        preload: Any = None,
+        preload_argv: Any = None,
+        preload_nanny: Any = None,
+        preload_nanny_argv: Any = None,
+        security: Any = None,
+        contact_address: str | None = None,
+        listen_address: str | None = None,
+        worker_class: Any = None,
+        env: Mapping[str, Any] | None = None,
+        interface: str | None = None,
+        host: str | None = None,
+        port: int | str | None = None,
+        protocol: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        **worker_kwargs: Any,
+    ) -> None:
+        self.security = Security.of(security)
+        check_protocol(protocol, self.security, "worker")
+        check_address(scheduler_ip, self.security, "worker")
+        threads = nthreads or cpu_count()
+        scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
+        self._host, self._ports = listen_on(host, interface, port, scheduler)
+        self._worker_ports = parse_ports(str(worker_port or 0))
+        self._env = {str(key): str(value) for key, value in (env or {}).items()}
+        self._config = dict(config or {})
+        own_preload = [preload_nanny] if isinstance(preload_nanny, str) else preload_nanny
+        self._preload = (own_preload, preload_nanny_argv)
+        self._log_level = logging.WARNING if silence_logs is None else silence_logs
+        self._worker = worker_fields(
+            {
+                **worker_kwargs,
+                "scheduler_address": scheduler or None,
+                "scheduler_file": scheduler_file,
+                "host": self._host,
+                "contact_address": contact_address,
+                "name": None if name is None else str(name),
+                "nthreads": threads,
+                "preload": [preload] if isinstance(preload, str) else preload,
+                "preload_argv": preload_argv,
+                "memory_limit": parse_memory_limit(memory_limit, threads),
+                "resources": None if resources is None else dict(resources),
+                "local_directory": None if local_directory is None else str(local_directory),
+                "death_timeout": death_timeout,
+                "worker_class": worker_class,
+                "security": None if security is None else self.security.fields(),
+            },
+            "Nanny",
+        )
+        self._service: NannyService | None = None
+        super().__init__()
+
+    @classmethod
+    def of(cls, service: NannyService) -> Nanny:
+        """Return the object that stands for a service that runs already."""
+        # Code that is sent to the nanny may be the first to import this, in any thread.
+        with _making:
+            if service.facade is None:
+                made = cls.__new__(cls)
+                EmbeddedServer.__init__(made, ServiceHome(service.running_on))
+                options = service.options
+                made._host, made._worker = options.host, options.worker
+                made._log_level = {"log_level": logging.WARNING, **options.settings}["log_level"]
+                made.security = Security.of(options.security)
+                made._own_status = Status.running
+                made._service = service
+                service.facade = made
+            return service.facade
+
+    def __getattr__(self, name: str) -> Any:
+        # What else the service has: restarts, last_exit_code, ...
+        if name.startswith("_") or self._service is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._service, name)
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where it serves, ``host:port``; empty before it has started."""
+        return self._service.address if self._service is not None else ""
+
+    @property
+    def status(self) -> Status:
+        """What it sees of its worker, or what it is doing itself."""
+        if self._service is not None and self._service.over and self._own_status in (Status.running, Status.closing):
+            return Status.closed
+        if self._own_status is not Status.running or self._service is None:
+            return self._own_status
+        return Status.closing if self._service.closed else Status(self._service.status.value)
+
+    def _failure(self, error: Exception) -> Exception:
+        return start_failure("Nanny", error, self._worker.get("death_timeout"))
+
+    async def _start_service(self) -> None:
+        reserved = await asyncio.to_thread(self._reserve)
+        process = None
+        try:
+            told = {
+                "sys_path": inherited_sys_path(),
+                "config": self._worker_config(),
+                "log_level": self._log_level,
+            }
+            given = {**_unless_set(settings.worker_environ()), **self._env}
+            environ = {name: str(value) for name, value in given.items()}
+            if not settings.get("nanny.preload", self._preload[0]):
+                # Before anything is imported that takes its time: what the worker needs is what everybody waits for.
+                host = local_ip() if is_wildcard(self._host) else self._host
+                options = {**self._worker, "nanny": join_address(host, reserved.port)}
+                process = WorkerProcess({**told, "options": options}, environ)
+            from dagrpc_worker.nanny.nanny_server import NannyOptions, NannyService
+
+            self._service = NannyService(
+                NannyOptions(
+                    worker=self._worker,
+                    host=self._host,
+                    port=reserved.port,
+                    settings=told,
+                    preload=self._preload[0],
+                    preload_argv=self._preload[1],
+                    environ=environ,
+                    security=self.security,
+                ),
+                process,
+            )
+            self._service.facade = self
+            await self._service.start()
+        except BaseException:
+            if self._service is None and process is not None:
+                process.kill()
+            raise
+        finally:
+            reserved.release()
+        await self._wait_joined()
+
+    def _reserve(self) -> ReservedPort:
+        """Find free ports in the ranges that were given, and hold the nanny's own."""
+        own = _reserved("Nanny", self._host, *self._ports)
+        first, last = self._worker_ports
+        if first:
+            try:
+                self._kept = _reserved("Worker", self._host, first, last)
+            except ValueError as error:
+                own.release()
+                raise start_failure("Worker", error, None) from error
+            self._worker["port"] = self._kept.port
+        return own
+
+    def _worker_config(self) -> dict[str, Any]:
+        here = set_here()
+        if not self._config:
+            return here
+        laid_over: dict[str, Any] = dask.config.merge(here)
+        for key, value in self._config.items():
+            for part in reversed(key.split(".")):
+                value = {part: value}
+            dask.config.update(laid_over, value)
+        return laid_over
+
+    async def _wait_joined(self) -> None:
+        assert self._service is not None
+        timeout = settings.get_seconds("nanny.start-timeout") or 60.0
+        try:
+            await self._service.wait_joined(max(timeout, self._worker.get("death_timeout") or 0.0))
+        except (TimeoutError, RuntimeError) as error:
+            await self._service.close("its worker did not start")
+            why = str(error) or f"it did not join the cluster within {timeout:g} s"
+            if self._service.last_exit_code == ExitCode.NO_SCHEDULER:
+                raise TimeoutError(why) from None
+            if not self._service.failure:
+                raise RuntimeError(why) from None
+            failure = unpickled(self._service.failure, why)
+            raise start_failure("Worker", failure, None) from failure
+
+    async def _close_service(self, reason: str) -> None:
+        if self._service is not None:
+            await self._service.close(reason)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of the worker's port, which was kept for those that come after it."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.release()
+
+    async def _service_finished(self) -> None:
+        if self._service is not None:
+            await self._service.finished()
+        self._let_go()
+
+    def _running_service(self) -> NannyService:
+        if self._service is None:
+            raise RuntimeError("The nanny has not started: await it first")
+        return self._service
+
+    # --- its worker ----------------------------------------------------------------------------------------------
+
+    async def instantiate(self) -> Status:
+        """Start the worker unless it runs, and wait until it has joined the cluster."""
+        service = self._running_service()
+
+        async def start() -> None:
+            await service.start_worker()
+            await service.wait_joined(settings.get_seconds("nanny.start-timeout") or 60.0)
+
+        await self._home.awaiting(start())
+        return self.status
+
+    async def kill(self, timeout: float = 5.0, reason: str = "killed") -> None:
+        """Stop the worker; the nanny goes on, and `instantiate` starts another.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds that the process gets to end before it is killed.
+        """
+        await self._home.awaiting(self._running_service().stop_worker(timeout, reason))
+
+    async def restart(self, timeout: float = 30.0, reason: str = "restart") -> str:
+        """Stop the worker and start another. Returns ``"OK"``, or ``"timed out"``."""
+        try:
+            await self._home.awaiting(self._running_service().restart(timeout, reason))
+        except TimeoutError:
+            return "timed out"
+        return "OK"
+
+    def is_alive(self) -> bool:
+        """Return whether there is a worker process."""
+        return self._service is not None and self._service.pid != 0
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id; None if there is none."""
+        return (self._service.pid or None) if self._service is not None else None
+
+    @property
+    def worker_address(self) -> str | None:
+        """Where the worker serves; None while it is not part of the cluster."""
+        return (self._service.worker_address or None) if self._service is not None else None
+
+    @property
+    def worker_dir(self) -> str | None:
+        """The worker's directory for temporary files; None while there is no worker."""
+        return (self._service.worker_directory or None) if self._service is not None else None
+
+    @property
+    def name(self) -> str | int:
+        """The worker's name."""
+        return as_given(self._service.name if self._service is not None else str(self._worker.get("name", "")))
+
+    async def close_gracefully(self, reason: str = "closed gracefully") -> None:
+        """Close once the worker has left."""
+        await self.close(reason=reason)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what it is, as a plain dict."""
+        return {
+            "type": "Nanny",
+            "id": self.id,
+            "name": self.name,
+            "address": self.address,
+            "worker_address": self.worker_address,
+            "scheduler": self.scheduler_address,
+            "pid": self.pid,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Nanny {self.address or self.status.name!r}, threads: {self.nthreads}, status: {self.status.name}>"
+
+
+def _reserved(who: str, host: str, first: int, last: int) -> ReservedPort:
+    try:
+        return ReservedPort(host, range(first, last + 1))
+    except OSError as error:
+        ports = str(first) if first == last else f"{first}:{last}"
+        raise ValueError(f"Could not start {who} on host {host} with port {ports}: {error}") from None
+
+
+def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of variables that are not set here: what is set goes before what is configured."""
+    return {name: value for name, value in variables.items() if name not in os.environ}
+
+
+if (_services := sys.modules.get("dagrpc_worker.nanny.nanny_server")) is not None:
+    # Those that no code has asked for yet: `Nanny._instances` has all of this process.
+    for _service in list(_services.LIVE):
+        Nanny.of(_service)

@@ -1,0 +1,91 @@
+"""One worker process as its nanny has it. Needs the standard library only, so that it can be spawned at once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dagrpc._process.child import Child
+from dagrpc_worker.nanny.output_tail import OutputTail
+
+MODULE = "dagrpc_worker.process"
+_LAST_WORDS = 1.0
+
+
+class WorkerProcess:
+    """A worker process, from its spawning to its end.
+
+    What it reports and how it ends is kept until somebody listens.
+
+    Parameters
+    ----------
+    settings : mapping
+        For the process; plain data.
+    environ : mapping
+        Variables to set in it.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self.output = OutputTail()
+        try:
+            self._child = Child(MODULE, settings, environ, self.output.fd)
+        except BaseException:
+            self.output.close()
+            raise
+        self.output.begin()
+        self.pid = self._child.pid
+        self._lock = threading.Lock()
+        self._unheard: list[dict[str, Any]] = []
+        self._listener: Callable[[dict[str, Any]], None] | None = None
+        # Two threads: a process that a task forked may hold the pipe open long after the worker is dead.
+        self._reports = threading.Thread(target=self._read_reports, name=f"dagrpc-reports-{self.pid}", daemon=True)
+        self._reports.start()
+        threading.Thread(target=self._wait, name=f"dagrpc-wait-{self.pid}", daemon=True).start()
+
+    def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Hand over what was reported so far and all that comes, from any thread.
+
+        The last is ``{"exit_code": n, "log": [line, ...]}``.
+        """
+        with self._lock:
+            self._listener = listener
+            unheard, self._unheard = self._unheard, []
+            for message in unheard:
+                listener(message)
+
+    def is_alive(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._child.process.poll() is None
+
+    def terminate(self, drain: bool = False) -> None:
+        """Ask the process to end; if wanted, once it has finished what it runs and handed over what it holds."""
+        self._signal(signal.SIGTERM if drain else signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Popen sends nothing to a process that it knows to have ended.
+        with contextlib.suppress(ProcessLookupError):
+            self._child.process.send_signal(number)
+
+    def _read_reports(self) -> None:
+        while (report := self._child.read_report()) is not None:
+            self._tell(report)
+
+    def _wait(self) -> None:
+        code = self._child.process.wait()
+        self._reports.join(_LAST_WORDS)
+        self._tell({"exit_code": code, "log": self.output.lines(_LAST_WORDS)})
+        self._child.release()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            if self._listener is None:
+                self._unheard.append(message)
+            else:
+                self._listener(message)

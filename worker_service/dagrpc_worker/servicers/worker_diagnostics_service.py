@@ -1,0 +1,63 @@
+"""WorkerDiagnosticsService: the worker's part of what people want to know of the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dagrpc._profiling.trees import to_message
+from dagrpc.v1 import diagnostics_service_pb2 as pb
+from dagrpc_worker.execute.call_stacks import call_stacks
+
+if TYPE_CHECKING:
+    from dagrpc_worker.execute.runner import TaskRunner
+    from dagrpc_worker.execute.task_profile import WorkerProfile
+
+SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
+
+
+class DiagnosticsServicer:
+    """The methods of WorkerDiagnosticsService, by the names of the contract.
+
+    What takes long is done in a thread, so that the worker's loop goes on. A worker serves before it is put together;
+    until then there is nothing to tell.
+    """
+
+    def __init__(self) -> None:
+        self.runner: TaskRunner | None = None
+        self.profile: WorkerProfile | None = None
+
+    async def SampleCallStacks(self, request: pb.SampleCallStacksRequest) -> pb.SampleCallStacksResponse:
+        """Tell where tasks are."""
+        response = pb.SampleCallStacksResponse()
+        if self.runner is not None and self.profile is not None:
+            found = await asyncio.to_thread(
+                call_stacks, self.runner.contexts(), frozenset(request.keys), self.profile.whole_stacks
+            )
+            for key, lines in found.items():
+                response.stacks.add(key=key, frames=lines)
+        return response
+
+    async def CollectProfile(self, request: pb.CollectProfileRequest) -> pb.CollectProfileResponse:
+        """Tell what time is spent on."""
+        if self.profile is None:
+            return pb.CollectProfileResponse()
+        return await asyncio.to_thread(_collect, self.profile, request)
+
+    async def FlushRecords(self, request: pb.FlushRecordsRequest) -> pb.FlushRecordsResponse:
+        """Hand over what was recorded."""
+        if self.runner is None:
+            return pb.FlushRecordsResponse()
+        recorder = self.runner.recorder
+        recorder.follow(request.recording, request.details)
+        async with recorder.handing_over:
+            records = await asyncio.to_thread(recorder.drain)
+        return pb.FlushRecordsResponse(records=records, more=recorder.waits)
+
+
+def _collect(profile: WorkerProfile, request: pb.CollectProfileRequest) -> pb.CollectProfileResponse:
+    if request.subject == pb.PROFILE_SUBJECT_WORKER_LOOPS:
+        found = profile.loop(request.start, request.stop)
+    else:
+        found = profile.tasks(request.prefix, request.start, request.stop)
+    return pb.CollectProfileResponse(profile=to_message(found))

@@ -1,0 +1,1 @@
+"""Fetches results from peers."""

@@ -1,0 +1,194 @@
+"""Fetches results from peers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagrpc import config
+from dagrpc._codec import payload
+from dagrpc._codec.failures import encode_failure
+from dagrpc._codec.unpickling import in_turn
+from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.probe import is_refused
+from dagrpc._transfer import transfers
+from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
+from dagrpc.v1 import data_pb2, failure_pb2, worker_service_pb2
+from dagrpc_worker.core import events
+from dagrpc_worker.core.instructions import GatherData
+from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.execute.result_size import measure
+from dagrpc_worker.execute.task_recorder import Recorder
+from dagrpc_worker.shell.fetch.peer_streams import Fetcher
+
+logger = logging.getLogger("dagrpc.worker")
+
+LARGE = 1 << 20
+"""Values above this many bytes are encoded, and pickles decoded, away from the loop."""
+_STACK_GLOBAL = b"\x93"
+_ARRAY_GLOBALS = (b"_frombuffer", b"dtype")
+"""What the pickle of a plain NumPy array names, and nothing else."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What a transfer brought."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
+    failed: dict[str, failure_pb2.Failure] = field(default_factory=dict)
+
+
+def decode(received: Iterable[transfers.ReceivedValue]) -> Decoded:
+    """Return the values of a transfer, and what became of those that it does not bring."""
+    decoded = Decoded()
+    for value in received:
+        entry = value.entry
+        if entry.outcome == data_pb2.DATA_OUTCOME_OK:
+            try:
+                result = payload.decode(entry.encoding, value.frames)
+            except Exception as error:
+                kind = failure_pb2.FAILURE_KIND_DESERIALIZATION
+                decoded.failed[entry.key] = encode_failure(error, kind, skip_frames=1)
+                continue
+            decoded.values[entry.key] = result
+            decoded.sizes[entry.key] = entry.nbytes or measure(result)
+        elif entry.outcome == data_pb2.DATA_OUTCOME_MISSING:
+            decoded.missing.append(entry.key)
+        elif entry.outcome == data_pb2.DATA_OUTCOME_DEFERRED:
+            decoded.deferred.append(entry.key)
+        else:
+            decoded.failed[entry.key] = failure_pb2.Failure(
+                kind=failure_pb2.FAILURE_KIND_SERIALIZATION,
+                type_name="builtins.TypeError",
+                message=entry.message or f"The result of {entry.key!r} could not be encoded",
+            )
+    return decoded
+
+
+async def decode_off_loop(received: Sequence[transfers.ReceivedValue]) -> Decoded:
+    """Decode in a thread what takes long or may run code, and the rest here.
+
+    A hop to a thread and back costs more than decoding a value whose bulk is out of band: that is not copied.
+    """
+    values = [value for value in received if value.frames]
+    if sum(len(value.frames[0]) for value in values) <= LARGE and not any(map(_may_run_code, values)):
+        return decode(received)
+    return await asyncio.to_thread(in_turn, decode, received)
+
+
+async def keep(store: DataStore, decoded: Decoded) -> None:
+    """Put what a transfer brought into the store."""
+    crowded = False
+    for key in list(decoded.values):
+        # Referred to by the store only, so that making room frees it.
+        crowded |= store.put(key, decoded.values.pop(key), decoded.sizes[key])
+    if crowded:
+        await asyncio.to_thread(store.make_room)
+
+
+def _may_run_code(value: transfers.ReceivedValue) -> bool:
+    """Return whether a value's pickle may import or call something. Plain data does not, nor do plain arrays.
+
+    Except for the first of them: it imports NumPy, which has to wait for its turn as all imports do.
+    """
+    head = bytes(value.frames[0])
+    names = head.count(_STACK_GLOBAL)
+    if value.entry.type_name == "numpy.ndarray":
+        return (
+            not _is_imported("numpy")
+            or names != len(_ARRAY_GLOBALS)
+            or not all(name in head for name in _ARRAY_GLOBALS)
+        )
+    return names > 0
+
+
+def _is_imported(name: str) -> bool:
+    """Return whether a module has been imported, to its end."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
+
+
+class Gatherer:
+    """Carries out `GatherData`.
+
+    Parameters
+    ----------
+    address : str
+        This worker's address.
+    channels : ChannelPool
+        To the peers, for data.
+    store : DataStore
+        Where the values go.
+    post : callable
+        Takes the event that ends each transfer, on the loop.
+    recorder : Recorder, optional
+        Who notes transfers, if somebody wants to know.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        channels: ChannelPool,
+        store: DataStore,
+        post: Callable[[events.Event], None],
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._recorder = recorder or Recorder()
+        self._address = address
+        self._fetcher = Fetcher(channels)
+        self._store = store
+        self._post = post
+        self._transfers: set[asyncio.Task[Any]] = set()
+        self._limit = config.get_bytes("worker.transfer.message-bytes-limit")
+
+    @property
+    def under_way(self) -> int:
+        """How many transfers are under way."""
+        return len(self._transfers)
+
+    def start(self, order: GatherData) -> None:
+        """Begin a transfer."""
+        spawn(self._gather(order), self._transfers)
+
+    async def close(self) -> None:
+        """Break off all transfers."""
+        await cancel_all(self._transfers)
+        await self._fetcher.close()
+
+    async def _gather(self, order: GatherData) -> None:
+        """Fetch results and tell the core how that went, whatever happens."""
+        try:
+            event = await self._fetch(order)
+        except LimitReachedError:
+            event = events.GatherRefused(order.worker, order.keys)
+        except (CommClosedError, TimeoutError, DagrpcError) as error:
+            logger.warning("%s: no results from %s: %s", self._address, order.worker, error)
+            gone = isinstance(error, CommClosedError) and await is_refused(order.worker)
+            event = events.GatherFailed(order.worker, order.keys, gone)
+        except Exception:
+            logger.exception("%s: a transfer from %s failed", self._address, order.worker)
+            event = events.GatherFailed(order.worker, order.keys)
+        self._post(event)
+
+    async def _fetch(self, order: GatherData) -> events.Event:
+        start = time.time()
+        request = worker_service_pb2.GetDataRequest(
+            keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
+        )
+        decoded = await decode_off_loop(await self._fetcher.fetch(order.worker, request, order.total_nbytes))
+        await keep(self._store, decoded)
+        if self._recorder.on:
+            self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
+        # A peer that leaves a key out altogether does not hold it.
+        answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
+        missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]
+        return events.GatherSucceeded(order.worker, decoded.sizes, missing, decoded.failed, decoded.deferred)

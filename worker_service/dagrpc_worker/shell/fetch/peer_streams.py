@@ -1,0 +1,182 @@
+"""Fetches results from peers over a stream to each that stays open: see `FetchData` in the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
+
+import grpc
+
+from dagrpc import config
+from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._peer.session import Session, at_once
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ChannelPool, ServiceClient
+from dagrpc._transfer import same_host, transfers
+from dagrpc._transfer.transfers import ReceivedValue
+from dagrpc.exceptions import CommClosedError, LimitReachedError, NotSameHostError
+from dagrpc.v1 import worker_service_pb2 as pb
+
+logger = logging.getLogger("dagrpc.worker")
+
+_Item = pb.Fetch | int
+"""What to fetch; or the number of what has been read."""
+
+
+class Fetcher:
+    """Asks peers for results.
+
+    Parameters
+    ----------
+    channels : ChannelPool
+        To the peers, for data.
+    """
+
+    def __init__(self, channels: ChannelPool) -> None:
+        self._channels = channels
+        self._links: dict[str, _Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timeout = config.get_seconds("comm.timeouts.tcp") or 30.0
+        self._without: set[str] = set()
+        """Peers that know no such streams."""
+
+    async def fetch(self, address: str, request: pb.GetDataRequest, nbytes: int) -> list[ReceivedValue]:
+        """Return results that a peer holds.
+
+        Parameters
+        ----------
+        address : str
+            The peer's.
+        request : GetDataRequest
+            Which results.
+        nbytes : int
+            How large they are, about.
+
+        Raises
+        ------
+        CommClosedError
+            If the peer cannot be reached or the transfer breaks.
+        LimitReachedError
+            If the peer is too busy.
+        """
+        # Also says that the channel is in use.
+        client = self._channels.client(address, transfers.WORKER_SERVICE, f"worker {address}")
+        may_read = transfers.has_way(client.peer)
+        # What has to be sent in pieces would be refused.
+        fits = nbytes <= transfers.WHOLE or (may_read and nbytes >= len(request.keys) * same_host.WORTHWHILE)
+        if fits and address not in self._without:
+            request.host = same_host.token() if may_read else ""
+            link = self._links.get(address) or self._open(address, client)
+            try:
+                answer = await link.fetch(request, self._timeout)
+                if answer is not None:
+                    return await link.read(answer)
+            except NotSameHostError as error:
+                transfers.close_way(client.peer, error)
+        return await transfers.download(client, "GetData", request)
+
+    def _open(self, address: str, client: ServiceClient) -> _Link:
+        link = self._links[address] = _Link(client)
+        spawn(self._hold(address, link), self._tasks)
+        return link
+
+    async def _hold(self, address: str, link: _Link) -> None:
+        """Hold a stream until it ends. The next fetch opens another."""
+        error: Exception = CommClosedError(f"{link.peer} ended the stream of fetches")
+        try:
+            await link.session.run(link.on_message)
+        except grpc.aio.AioRpcError as broken:
+            error = status.from_rpc_error(broken, link.peer)
+            if broken.code() is grpc.StatusCode.UNIMPLEMENTED:
+                self._without.add(address)
+        except asyncio.InvalidStateError:
+            pass
+        except Exception as broken:
+            logger.exception("The stream of fetches from %s failed", link.peer)
+            error = broken
+        finally:
+            if self._links.get(address) is link:
+                del self._links[address]
+            link.end(None if address in self._without else error)
+
+    async def close(self) -> None:
+        """End all streams. What was asked for fails."""
+        await cancel_all(self._tasks)
+
+
+class _Link:
+    """The stream to one peer."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self.peer = client.peer
+        self._stream = client.open_session("FetchData")
+        self.session: Session[_Item] = Session(self._stream, _encode, pb.FetchDataResponse, self.peer)
+        self._numbers = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[pb.Fetched | None]] = {}
+        self._ended = False
+
+    async def fetch(self, request: pb.GetDataRequest, timeout: float) -> pb.Fetched | None:
+        """Ask for results, and return the answer; None if another way has to be taken."""
+        number = next(self._numbers)
+        future = self._pending[number] = asyncio.get_running_loop().create_future()
+        at_once(self.session.send, pb.Fetch(number=number, request=request))
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await future
+        except TimeoutError:
+            # As far as one can tell the stream leads nowhere.
+            self._stream.cancel()
+            raise CommClosedError(f"A transfer made no progress for {timeout:g} s") from None
+        finally:
+            self._pending.pop(number, None)
+        if answer is not None and answer.refusal == pb.FETCH_REFUSAL_BUSY:
+            raise LimitReachedError(f"{self.peer} has too many transfers under way")
+        return answer if answer is not None and answer.HasField("manifest") else None
+
+    async def read(self, answer: pb.Fetched) -> list[ReceivedValue]:
+        """Return the results in an answer."""
+        from_memory = bool(answer.manifest.pid)
+        try:
+            values = await transfers.read_whole(answer.manifest)
+        finally:
+            # Also if it cannot be read: the sender would keep it, and a place among its transfers, for minutes.
+            if from_memory:
+                self.session.send(answer.number)
+        # The sender keeps its memory as it is as long as the stream is there.
+        if from_memory and (self._ended or self._stream.done()):
+            raise CommClosedError(f"{self.peer} ended the transfer while its memory was being read")
+        return values
+
+    def on_message(self, message: pb.FetchDataResponse) -> None:
+        """Take answers."""
+        for answer in message.answers:
+            future = self._pending.get(answer.number)
+            if future is not None and not future.done():
+                future.set_result(answer)
+            elif answer.manifest.pid:
+                # Whoever asked has gone.
+                self.session.send(answer.number)
+
+    def end(self, error: Exception | None) -> None:
+        """Have all that waits fail, or take another way."""
+        self._ended = True
+        for future in self._pending.values():
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        self._stream.cancel()
+
+
+def _encode(items: Iterable[_Item]) -> Iterator[pb.FetchDataRequest]:
+    message = pb.FetchDataRequest()
+    for item in items:
+        if isinstance(item, int):
+            message.read.append(item)
+        else:
+            message.fetches.append(item)
+    yield message

@@ -1,0 +1,1 @@
+"""How a worker starts, drains and ends."""

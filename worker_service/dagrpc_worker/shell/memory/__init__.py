@@ -1,0 +1,1 @@
+"""Watches the memory of the worker's process."""

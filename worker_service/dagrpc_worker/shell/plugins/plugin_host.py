@@ -1,0 +1,231 @@
+"""The plugins of a worker or of a nanny: set up, replaced, torn down, kept in line with the scheduler's."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+import grpc
+
+from dagrpc._codec import payload as payloads
+from dagrpc._codec.unpickling import in_turn
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient
+from dagrpc.v1 import plugin_service_pb2 as pb
+
+PLUGIN_SERVICE = pb.DESCRIPTOR.services_by_name["PluginService"]
+HOST_SERVICE = pb.DESCRIPTOR.services_by_name["PluginHostService"]
+
+SYNC_TIMEOUT = 60.0
+"""Seconds that the scheduler has for handing out what a process lacks; plugins can be large."""
+SETUP_LIMIT = 3600.0
+"""No plugin may take longer to be set up where somebody waits for it: some install software."""
+_TEARDOWN_TIMEOUT = 5.0
+"""Seconds that a plugin has for its teardown when its owner closes."""
+
+
+class PluginHost:
+    """Runs the plugins of one worker or nanny. On the loop.
+
+    Parameters
+    ----------
+    kind : PluginKind
+        Which plugins these are.
+    logger : logging.Logger
+        Told of those that fail.
+    """
+
+    def __init__(
+        self,
+        kind: pb.PluginKind,
+        logger: logging.Logger,
+    ) -> None:
+        self.plugins: dict[str, Any] = {}
+        """By name, in the order of their setup."""
+        self.revision = 0
+        """That of the scheduler's plugins when this was last in line with them."""
+        self._kind = kind
+        self._logger = logger
+        self._revisions: dict[str, int] = {}
+        """Of those that the scheduler sent."""
+        self._lock = asyncio.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def owner(self) -> Any:
+        """What plugins are handed: the worker or the nanny."""
+        raise NotImplementedError
+
+    def changed(self) -> None:
+        """Take note that plugins have come or gone."""
+
+    # --- what the scheduler wants --------------------------------------------------------------------------------
+
+    async def receive(self, plugin: pb.NamedPlugin) -> Any:
+        """Set a plugin up that the scheduler sent, and return it; None if it is here already.
+
+        Raises
+        ------
+        BaseException
+            Whatever its setup raises. It stays.
+        """
+        async with self._lock:
+            return await self._receive(plugin)
+
+    async def _receive(self, plugin: pb.NamedPlugin) -> Any:
+        if self._revisions.get(plugin.name, 0) >= plugin.revision:
+            return None
+        decoded = await self._in_thread(in_turn, payloads.from_payload, plugin.plugin)
+        # Noted first: one that fails is not tried again and again.
+        self._revisions[plugin.name] = plugin.revision
+        await self._add(plugin.name, decoded)
+        return decoded
+
+    async def sync(
+        self,
+        scheduler: ServiceClient,
+        first: Callable[[pb.SyncPluginsResponse], Awaitable[None]] | None = None,
+        timeout: float = SYNC_TIMEOUT,
+    ) -> list[Any]:
+        """Set up what the scheduler has and this process lacks, and drop what the scheduler has no more.
+
+        Plugins that fail are logged: the process goes on without them.
+
+        Parameters
+        ----------
+        scheduler : ServiceClient
+            Of its `PLUGIN_SERVICE`.
+        first : callable, optional
+            Called with the scheduler's answer before anything is set up.
+        timeout : float
+            Seconds that the scheduler has for its answer.
+
+        Returns
+        -------
+        list
+            The plugins that were set up.
+
+        Raises
+        ------
+        OSError, DagrpcError, TimeoutError
+            If the scheduler cannot be asked.
+        """
+        async with self._lock:
+            answer, missing = await self._fetch(scheduler, timeout)
+            if first is not None:
+                await first(answer)
+            for name in [name for name in self._revisions if name not in answer.names]:
+                await self._logged(self._remove(name), name, "torn down")
+            added = [await self._logged(self._receive(plugin), plugin.name, "set up") for plugin in missing]
+            self.revision = answer.revision
+            return [plugin for plugin in added if plugin is not None]
+
+    async def _fetch(
+        self, scheduler: ServiceClient, timeout: float
+    ) -> tuple[pb.SyncPluginsResponse, list[pb.NamedPlugin]]:
+        request = pb.SyncPluginsRequest(kind=self._kind, known=self._revisions)
+        call = scheduler.open_download("SyncPlugins", request)
+        answer, missing = pb.SyncPluginsResponse(), []
+        try:
+            async with asyncio.timeout(timeout):
+                async for data in call:
+                    message = pb.SyncPluginsResponse.FromString(data)
+                    if message.HasField("plugin"):
+                        missing.append(message.plugin)
+                    else:
+                        answer = message
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, scheduler.peer) from None
+        finally:
+            call.cancel()
+        return answer, missing
+
+    def log_failure(self, error: BaseException) -> None:
+        """Log what a plugin raised that the scheduler is told of."""
+        self._logger.error("A plugin of %r failed", self.owner, exc_info=error)
+
+    async def _logged(self, work: Awaitable[Any], name: str, what: str) -> Any:
+        """Wait for something that is only logged if it fails; then the outcome is None."""
+        try:
+            return await work
+        except asyncio.CancelledError:
+            raise
+        # SystemExit too: a plugin does not decide that.
+        except BaseException:
+            self._logger.exception("Plugin %r of %r could not be %s", name, self.owner, what)
+            return None
+
+    # --- adding and removing -------------------------------------------------------------------------------------
+
+    async def add(self, name: str, plugin: Any) -> None:
+        """Set a plugin up, in place of the one of that name.
+
+        Raises
+        ------
+        BaseException
+            Whatever its setup raises. It stays.
+        """
+        async with self._lock:
+            await self._add(name, plugin)
+
+    async def _add(self, name: str, plugin: Any) -> None:
+        former = self.plugins.pop(name, None)
+        if former is not None:
+            await self._logged(self._call(former, "teardown"), name, "torn down")
+        self.plugins[name] = plugin
+        self.changed()
+        await self._call(plugin, "setup")
+
+    async def remove(self, name: str) -> bool:
+        """Tear a plugin down and forget it. Return whether there was one.
+
+        Raises
+        ------
+        BaseException
+            Whatever its teardown raises. It is gone nevertheless.
+        """
+        async with self._lock:
+            return await self._remove(name)
+
+    async def _remove(self, name: str) -> bool:
+        self._revisions.pop(name, None)
+        plugin = self.plugins.pop(name, None)
+        if plugin is None:
+            return False
+        self.changed()
+        await self._call(plugin, "teardown")
+        return True
+
+    async def close(self) -> None:
+        """Tear all down. Each gets a few seconds."""
+        for name, plugin in list(self.plugins.items()):
+            try:
+                async with asyncio.timeout(_TEARDOWN_TIMEOUT):
+                    await self._logged(self._call(plugin, "teardown"), name, "torn down")
+            except TimeoutError:
+                self._logger.warning("Plugin %r of %r takes too long for its teardown", name, self.owner)
+        self.plugins.clear()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, plugin: Any, method: str) -> None:
+        function = getattr(plugin, method, None)
+        if function is None:
+            return
+        if inspect.iscoroutinefunction(function):
+            await function(self.owner)
+            return
+        outcome = await self._in_thread(function, self.owner)
+        if inspect.isawaitable(outcome):
+            await outcome
+
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="dagrpc-plugins")
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, function, *args)

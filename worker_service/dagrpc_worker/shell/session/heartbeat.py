@@ -1,0 +1,110 @@
+"""Sends the worker's measurements to the scheduler, on a stream of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+
+from dagrpc._rpc import status
+from dagrpc._rpc.channels import ServiceClient
+from dagrpc.v1 import worker_session_pb2
+from dagrpc_worker.execute.task_recorder import Recorder
+
+logger = logging.getLogger("dagrpc.worker")
+
+_ANSWER_TIMEOUT = 30.0
+
+
+class Heartbeat:
+    """Sends measurements at an interval.
+
+    Parameters
+    ----------
+    address : str
+        The worker.
+    client : ServiceClient
+        To the scheduler.
+    sample : callable
+        Returns the measurements.
+    interval : float
+        Seconds between two, unless the scheduler wants another.
+    recorder : Recorder
+        Whose notes go with them, if the scheduler wants any.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        client: ServiceClient,
+        sample: Callable[[], Mapping[str, float]],
+        interval: float,
+        recorder: Recorder,
+        own_sample: Callable[[], Awaitable[Mapping[str, float]]] | None = None,
+    ) -> None:
+        self._own_sample = own_sample
+        self._recorder = recorder
+        self._address = address
+        self._client = client
+        self._sample = sample
+        self._interval = interval
+        self.lag = 0.0
+        """By how many seconds the loop was late of late."""
+        self.latency = 0.0
+        """Seconds that the scheduler took for its last answer."""
+
+    async def run(self) -> None:
+        """Send until cancelled. A stream that breaks is opened again: only the session tells that all is over."""
+        while True:
+            try:
+                await self._send_all()
+            except grpc.aio.AioRpcError as error:
+                logger.info(
+                    "%s: heartbeats interrupted: %s", self._address, status.from_rpc_error(error, self._client.peer)
+                )
+            except (asyncio.InvalidStateError, TimeoutError):
+                logger.info("%s: heartbeats interrupted", self._address)
+            # Without any more of them the scheduler would take the worker to be gone.
+            except Exception:
+                logger.exception("%s: a heartbeat failed", self._address)
+            await self._pause()
+
+    async def _send_all(self) -> None:
+        stream = self._client.open_session("Heartbeat")
+        try:
+            while True:
+                metrics = {**self._sample(), "loop_lag_seconds": self.lag}
+                if self._own_sample is not None:
+                    metrics.update(await self._own_sample())
+                message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)
+                if self._recorder.waits:
+                    async with self._recorder.handing_over:
+                        message.records.CopyFrom(await asyncio.to_thread(self._recorder.drain))
+                        answer = await self._ask(stream, message)
+                else:
+                    answer = await self._ask(stream, message)
+                if answer is grpc.aio.EOF:
+                    return
+                self._recorder.follow(answer.recording, answer.details)
+                if answer.interval_seconds > 0:
+                    self._interval = answer.interval_seconds
+                await self._pause()
+        finally:
+            stream.cancel()
+
+    async def _ask(self, stream: Any, message: worker_session_pb2.HeartbeatRequest) -> Any:
+        sent = time.monotonic()
+        await stream.write(message.SerializeToString())
+        answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
+        self.latency = time.monotonic() - sent
+        return answer
+
+    async def _pause(self) -> None:
+        """Sleep for an interval, and note by how much longer it took: how busy the loop is."""
+        due = time.monotonic() + self._interval
+        await asyncio.sleep(self._interval)
+        self.lag = max(time.monotonic() - due, 0.0)

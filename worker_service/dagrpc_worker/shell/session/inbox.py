@@ -1,0 +1,112 @@
+"""The worker's one inbox: all events pass here, in order, on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from dagrpc._peer.session import at_once
+from dagrpc_worker.core.events import Event
+from dagrpc_worker.core.instructions import Instruction
+
+_PAUSE = 0.001
+"""Seconds that events of threads wait for others while the threads have more to do anyway."""
+_ENOUGH = 2 * _PAUSE
+"""Seconds of work for which that is so: what they do next has to come in time, too."""
+
+
+class Core(Protocol):
+    """What decides: events in, instructions out."""
+
+    def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
+        """Take events and return what is to be done."""
+
+
+class Inbox:
+    """Gives events to the core, all of a loop turn together, and has its instructions carried out.
+
+    Parameters
+    ----------
+    core : Core
+        The core.
+    dispatch : callable
+        Carries out instructions. May put events, which the next turn takes.
+    on_error : callable
+        Told of an exception in the core or in `dispatch`: a bug, after which the worker's state cannot be trusted.
+    ahead : callable, optional
+        Returns for how many seconds the threads have something to do without the loop. While they have, their events
+        wait a little for more of them: a message for each task that ends costs worker and scheduler more than many
+        tasks take.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        dispatch: Callable[[Sequence[Instruction]], None],
+        on_error: Callable[[Exception], None],
+        ahead: Callable[[], float] | None = None,
+    ) -> None:
+        self._core = core
+        self._dispatch = dispatch
+        self._on_error = on_error
+        self._ahead = ahead
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[Event] = deque()
+        self._woken = False
+        self._handling = False
+        self._again = False
+        self._closed = False
+
+    def post(self, event: Event) -> None:
+        """Put an event, from any thread. Wakes the loop only if no wake is under way."""
+        self._events.append(event)
+        if not self._woken and not self._closed:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._drain_in_time)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Put events and handle all there are at once. On the loop."""
+        self._events.extend(events)
+        self._drain()
+
+    def close(self) -> None:
+        """Handle nothing more."""
+        self._closed = True
+        self._events.clear()
+
+    def _drain_in_time(self) -> None:
+        if self._ahead is not None and self._ahead() >= _ENOUGH:
+            self._loop.call_later(_PAUSE, self._drain)
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
+        # Before the events are looked at: whoever finds the mark set has put its event before that.
+        self._woken = False
+        if self._handling:
+            # Something that is called meanwhile, a plugin for instance, has put events: they come after this.
+            self._again = True
+            return
+        self._handling = True
+        try:
+            self._handle()
+            while self._again:
+                self._again = False
+                self._handle()
+        finally:
+            self._handling = False
+
+    def _handle(self) -> None:
+        events = self._events
+        if not events or self._closed:
+            return
+        batch = []
+        while events:
+            batch.append(events.popleft())
+        try:
+            at_once(self._dispatch, self._core.handle_batch(batch, time.time()))
+        except Exception as error:
+            self._on_error(error)

@@ -1,0 +1,1 @@
+"""The shuffles that a worker takes part in."""
