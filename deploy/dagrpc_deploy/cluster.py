@@ -459,7 +459,9 @@ class Cluster(Scalable):
 
         workers, threads, memory = summary
         rows = [("Scheduler", self.scheduler_address), ("Status", self.status), ("Workers", str(workers))]
-        rows += [("Threads", str(threads)), ("Memory", format_bytes(memory))]
+        rows.append(("Threads", str(threads)))
+        # Workers without a memory limit have no memory to add up.
+        rows += [("Memory", format_bytes(memory))] if memory else []
         body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
         return f"<h4>{escape(type(self).__name__)} {escape(self.name)}</h4><table>{body}</table>"
 

@@ -152,3 +152,27 @@ def test_workers_read_the_settings_of_the_program(lib: Any) -> None:
         expected = ("500ms", 0.75, "15s", 3)
         assert client.submit(read).result(timeout=60) == expected
         assert client.run_on_scheduler(read) == expected
+
+
+def test_a_variable_of_workers_in_a_file_joins_the_default_ones(tmp_path: Any) -> None:
+    (tmp_path / "mine.yaml").write_text("distributed:\n  nanny:\n    pre-spawn-environ:\n      FOO: 1\n")
+    program = (
+        f"import os\nfrom {BACKEND} import Client, LocalCluster\n"
+        "names = ['FOO', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS']\n"
+        "def variables():\n    return [os.environ.get(name) for name in names]\n"
+        "if __name__ == '__main__':\n"
+        "    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=':0') as cluster:\n"
+        "        client = Client(cluster)\n"
+        "        print(client.submit(variables).result(60))\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    outcome = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py")],
+        env=environ | {"DASK_CONFIG": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    assert outcome.stdout.splitlines()[-1] == "['1', '1', '1']"

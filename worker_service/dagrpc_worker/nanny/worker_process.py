@@ -40,6 +40,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._unheard: list[dict[str, Any]] = []
         self._listener: Callable[[dict[str, Any]], None] | None = None
+        self._has_reported = False
         # Two threads: a process that a task forked may hold the pipe open long after the worker is dead.
         self._reports = threading.Thread(target=self._read_reports, name=f"dagrpc-reports-{self.pid}", daemon=True)
         self._reports.start()
@@ -61,8 +62,9 @@ class WorkerProcess:
         return self._child.process.poll() is None
 
     def terminate(self, drain: bool = False) -> None:
-        """Ask the process to end; if wanted, once it has finished what it runs and handed over what it holds."""
-        self._signal(signal.SIGTERM if drain else signal.SIGINT)
+        """Ask the process to end: at once, or after it has finished its tasks and moved its results."""
+        # While the interpreter starts, SIGINT leaves a traceback on stderr; SIGTERM ends the process silently.
+        self._signal(signal.SIGINT if self._has_reported and not drain else signal.SIGTERM)
 
     def kill(self) -> None:
         """End the process."""
@@ -85,6 +87,7 @@ class WorkerProcess:
 
     def _tell(self, message: dict[str, Any]) -> None:
         with self._lock:
+            self._has_reported = True
             if self._listener is None:
                 self._unheard.append(message)
             else:
