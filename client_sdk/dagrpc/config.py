@@ -174,10 +174,10 @@ DEFAULTS: dict[str, Any] = {
     # 0 leaves malloc alone. MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ in the environment win.
     "comm.malloc.mmap-threshold": 64 * 2**20,
     "comm.malloc.trim-threshold": 256 * 2**20,
-    # How long a task has to end once it was told that its time is up; then its thread is abandoned and replaced.
+    # How long a task has to end once it was told that its time is up; then another thread takes its thread's place.
     "worker.timeout-grace": 1.0,
-    # How many tasks with an abandoned thread may run on; the threads of any more count as busy.
-    "worker.abandoned-tasks": 100,
+    # How many timed-out tasks with a detached thread may run on; the threads of any more count as busy.
+    "worker.timed-out-tasks": 100,
     # How many transfers from peers a worker has under way.
     "worker.connections.outgoing": 50,
     # How many transfers to peers a worker serves at once.

@@ -18,18 +18,18 @@ from dagrpc._transfer import same_host, transfers
 from dagrpc.exceptions import InvalidRequestError, LimitReachedError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import worker_service_pb2 as pb
-from dagrpc_worker.shell.fetch.peer_streams import Fetcher
+from dagrpc_worker.shell.fetch.peer_streams import PeerStreams
 from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab
 
 WAIT = 20.0
 
 
-def with_fetcher(body: Callable[[Lab, Fetcher, str], Awaitable[None]]) -> None:
+def with_fetcher(body: Callable[[Lab, PeerStreams, str], Awaitable[None]]) -> None:
     async def run(lab: Lab) -> None:
         worker = await lab.worker("only")
         channels = ChannelPool(DATA_CHANNEL)
-        fetcher = Fetcher(channels)
+        fetcher = PeerStreams(channels)
         try:
             await body(lab, fetcher, worker.address)
         finally:
@@ -39,7 +39,7 @@ def with_fetcher(body: Callable[[Lab, Fetcher, str], Awaitable[None]]) -> None:
     in_lab(run)
 
 
-async def fetch(fetcher: Fetcher, address: str, *keys: str, nbytes: int = 0, **options: Any) -> dict[str, Any]:
+async def fetch(fetcher: PeerStreams, address: str, *keys: str, nbytes: int = 0, **options: Any) -> dict[str, Any]:
     request = pb.GetDataRequest(keys=keys, requester="127.0.0.1:2", **options)
     received = await fetcher.fetch(address, request, nbytes)
     return {value.entry.key: value for value in received}
@@ -71,7 +71,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         data = lab.workers[0].data
         values: dict[str, Any] = {
             "small": 5,
@@ -85,8 +85,8 @@ def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
             for key, value in values.items():
                 got = await fetch(fetcher, address, key)
                 assert np.array_equal(value_of(got[key]), value)
-        links = list(fetcher._links.values())
-        assert len(links) == 1
+        streams = list(fetcher._streams.values())
+        assert len(streams) == 1
         await all_given_back(lab)
 
     with_fetcher(body)
@@ -95,7 +95,7 @@ def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
 
 
 def test_what_is_not_there_is_said_and_the_callers_limit_kept(asked_for: list[str]) -> None:
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         for key in "abc":
             lab.workers[0].data.put(key, bytes(1000), 1000)
         got = await fetch(fetcher, address, "a", "b", "c", "d", max_bytes=2500)
@@ -111,7 +111,7 @@ def test_what_is_not_there_is_said_and_the_callers_limit_kept(asked_for: list[st
 
 
 def test_many_at_once_are_each_answered() -> None:
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         for number in range(300):
             lab.workers[0].data.put(str(number), np.full(10, number), 80)
         got = await asyncio.gather(*(fetch(fetcher, address, str(number)) for number in range(300)))
@@ -123,7 +123,7 @@ def test_many_at_once_are_each_answered() -> None:
 def test_it_refuses_when_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     set_for_test(monkeypatch, "worker.connections.incoming", 1)
 
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 20), 8 << 20)
         slots = lab.workers[0]._data_servicer.slots
         slots.take()
@@ -141,7 +141,7 @@ def test_large_values_go_another_way_where_memory_cannot_be_read(
 ) -> None:
     monkeypatch.setattr(same_host, "token", lambda: "")
 
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         data = lab.workers[0].data
         for key, value in (("small", 5), ("large", np.arange(1 << 17)), ("huge", np.arange(1 << 20))):
             data.put(key, value, 16)
@@ -165,11 +165,11 @@ def test_memory_that_turns_out_not_to_be_readable_is_not_kept(
     monkeypatch.setattr(same_host, "read_memory", refuse)
     monkeypatch.setattr(transfers, "_closed_ways", set())
 
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)
         got = await asyncio.gather(*(fetch(fetcher, address, "x") for _ in range(5)))
         assert [value_of(found["x"])[-1] for found in got] == [2**17 - 1] * 5
-        assert len(fetcher._links) == 1
+        assert len(fetcher._streams) == 1
         await all_given_back(lab)
 
     with_fetcher(body)
@@ -177,13 +177,13 @@ def test_memory_that_turns_out_not_to_be_readable_is_not_kept(
 
 
 def test_memory_that_nobody_says_is_read_is_kept_as_long_as_the_stream() -> None:
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 17), 1 << 20)
         await fetch(fetcher, address, "x")
         await all_given_back(lab)
-        (link,) = fetcher._links.values()
+        (stream,) = fetcher._streams.values()
         request = pb.GetDataRequest(keys=["x"], host=same_host.token())
-        answer = await link.fetch(request, WAIT)
+        answer = await stream.fetch(request, WAIT)
         assert answer is not None
         assert lab.workers[0]._data_servicer.slots.active == 1
         await fetcher.close()
@@ -193,16 +193,16 @@ def test_memory_that_nobody_says_is_read_is_kept_as_long_as_the_stream() -> None
 
 
 def test_after_a_stream_has_broken_there_is_another() -> None:
-    async def body(lab: Lab, fetcher: Fetcher, address: str) -> None:
+    async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         lab.workers[0].data.put("x", 1, 16)
         await fetch(fetcher, address, "x")
-        (link,) = fetcher._links.values()
+        (stream,) = fetcher._streams.values()
         # Longer than keys may be.
-        link.session.send(pb.Fetch(number=99, request=pb.GetDataRequest(keys=["x" * 3_000_000])))
+        stream.session.send(pb.Fetch(number=99, request=pb.GetDataRequest(keys=["x" * 3_000_000])))
         with pytest.raises(InvalidRequestError, match="fewer at once"):
-            await link.fetch(pb.GetDataRequest(keys=["x"]), WAIT)
+            await stream.fetch(pb.GetDataRequest(keys=["x"]), WAIT)
         async with asyncio.timeout(WAIT):
-            while fetcher._links.get(address) is link:
+            while fetcher._streams.get(address) is stream:
                 await asyncio.sleep(0.01)
         assert value_of((await fetch(fetcher, address, "x"))["x"]) == 1
 

@@ -5,7 +5,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("client_sdk", "scheduler_service", "worker_service", "deploy")
-PARAMETERS = {"open_channel": 3, "wait_ready": 4, "ChannelPool": 4, "Server": 4, "ActorCaller": 6, "SchedulerLink": 2}
+PARAMETERS = {
+    "open_channel": 3,
+    "wait_ready": 4,
+    "ChannelPool": 4,
+    "Server": 4,
+    "ActorCaller": 6,
+    "SchedulerSession": 2,
+}
 """How many arguments there are, of which the last is the credentials."""
 INSECURE = ("insecure_channel", "add_insecure_port")
 

@@ -324,10 +324,10 @@ class SimulatedCluster:
         match instruction:
             case instructions.Execute():
                 worker.pool(instruction.executor).queue.append(instruction)
-            case instructions.Withdraw():
-                self._withdraw(worker, instruction)
+            case instructions.CancelExecution():
+                self._cancel(worker, instruction)
             case instructions.Reclaim():
-                if not self._withdraw(worker, instruction):
+                if not self._cancel(worker, instruction):
                     worker.inbox.append((worker_events.ExecuteKept(instruction.key, instruction.run_id), {}))
             case instructions.GatherData():
                 self.transfers.append(Transfer(instruction.worker, worker, instruction.keys))
@@ -344,7 +344,9 @@ class SimulatedCluster:
                 elif report is not None:
                     self.reports[worker.address].append(report)
 
-    def _withdraw(self, worker: SimulatedWorker, instruction: instructions.Withdraw | instructions.Reclaim) -> bool:
+    def _cancel(
+        self, worker: SimulatedWorker, instruction: instructions.CancelExecution | instructions.Reclaim
+    ) -> bool:
         """Take a task out of its pool's queue. Return whether it was there."""
         for pool in worker.pools.values():
             for task in pool.queue:

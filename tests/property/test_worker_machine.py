@@ -43,12 +43,12 @@ class WorkerMachine(RuleBasedStateMachine):
         self.store: set[str] = set()
         self.executions: dict[str, instructions.Execute] = {}
         self.ended: set[str] = set()
-        self.withdrawn: set[str] = set()
+        self.cancelled: set[str] = set()
         self.reclaims: list[instructions.Reclaim] = []
         self.seceded: set[str] = set()
         self.told: set[str] = set()
         """Executions that were told to stop."""
-        self.abandoned: list[tuple[str, int]] = []
+        self.timed_out: list[tuple[str, int]] = []
         self.alarmed = False
         self.gathers: list[instructions.GatherData] = []
         self.resting: list[str] = []
@@ -87,7 +87,7 @@ class WorkerMachine(RuleBasedStateMachine):
             gather_attempts=gather_attempts,
             lookahead_tasks=3,
             executors=EXECUTORS,
-            abandoned_limit=2,
+            timed_out_limit=2,
         )
         self.core = WorkerCore(HERE, NTHREADS, {"GPU": 2.0, "DISK": 1.0}, config, validate=True)
 
@@ -169,7 +169,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def end_execution(self, pick: int, outcome: str) -> None:
         going_on = [key for key in self.executions if key not in self.ended]
         key = going_on[pick % len(going_on)]
-        if outcome == "skip" and key not in self.withdrawn and key not in self.told:
+        if outcome == "skip" and key not in self.cancelled and key not in self.told:
             outcome = "succeed"
         self._end_execution(key, outcome)
 
@@ -186,10 +186,10 @@ class WorkerMachine(RuleBasedStateMachine):
         self.alarmed = False
         self._happen(events.DeadlineReached())
 
-    @precondition(lambda self: self.abandoned)
+    @precondition(lambda self: self.timed_out)
     @rule()
-    def end_abandoned(self) -> None:
-        self._happen(events.ExecuteFailed(*self.abandoned.pop(), "failure", 1.0, 2.0))
+    def end_timed_out(self) -> None:
+        self._happen(events.ExecuteFailed(*self.timed_out.pop(), "failure", 1.0, 2.0))
 
     def _end_execution(self, key: str, outcome: str) -> None:
         run_id = self.executions[key].run_id
@@ -291,7 +291,7 @@ class WorkerMachine(RuleBasedStateMachine):
             self._carry_out(instruction)
         # Whether a report about a freed key came before or after it was freed cannot be seen.
         tasks = self.core._state.tasks
-        self.believed_here -= {key for key in self.freed if key not in tasks or not tasks[key].announced}
+        self.believed_here -= {key for key in self.freed if key not in tasks or not tasks[key].reported}
 
     def _note_event(self, event: events.Event) -> None:
         """Update what the scheduler believes, and the shell's notes of what goes on."""
@@ -318,12 +318,12 @@ class WorkerMachine(RuleBasedStateMachine):
             ):
                 execution = self.executions.get(event.key)
                 if execution is None or execution.run_id != event.run_id:
-                    # It was abandoned before.
+                    # It has timed out before.
                     return
                 del self.executions[event.key]
                 self.told.discard(event.key)
                 self.ended.discard(event.key)
-                self.withdrawn.discard(event.key)
+                self.cancelled.discard(event.key)
                 self.seceded.discard(event.key)
 
     def _carry_out(self, instruction: instructions.Instruction) -> None:
@@ -332,12 +332,12 @@ class WorkerMachine(RuleBasedStateMachine):
                 assert instruction.key not in self.executions, "one key is executed twice at a time"
                 assert set(instruction.dependencies) <= self.store, "a task is executed without its dependencies"
                 self.executions[instruction.key] = instruction
-            case instructions.Withdraw():
+            case instructions.CancelExecution():
                 # If it ended meanwhile, there is nothing to withdraw any more.
                 going_on_here = self.executions.get(instruction.key)
                 if going_on_here is not None and going_on_here.run_id == instruction.run_id:
-                    assert instruction.key not in self.withdrawn
-                    self.withdrawn.add(instruction.key)
+                    assert instruction.key not in self.cancelled
+                    self.cancelled.add(instruction.key)
             case instructions.Reclaim():
                 self.reclaims.append(instruction)
             case instructions.Interrupt():
@@ -354,20 +354,20 @@ class WorkerMachine(RuleBasedStateMachine):
             case instructions.WakeLater():
                 assert instruction.delay >= 0.0
                 self.alarmed = True
-            case instructions.Abandon():
+            case instructions.DetachThread():
                 going_on_here = self.executions.get(instruction.key)
                 if going_on_here is None or going_on_here.run_id != instruction.run_id:
-                    # Its end came right after the order to abandon it.
+                    # Its end came right after the instruction to detach its thread.
                     return
                 del self.executions[instruction.key]
                 self.seceded.discard(instruction.key)
-                self.withdrawn.discard(instruction.key)
+                self.cancelled.discard(instruction.key)
                 self.told.discard(instruction.key)
                 if instruction.key in self.ended:
                     # Its end is on its way.
                     self.ended.discard(instruction.key)
                 else:
-                    self.abandoned.append((instruction.key, instruction.run_id))
+                    self.timed_out.append((instruction.key, instruction.run_id))
             case instructions.GatherData():
                 assert instruction.worker != HERE
                 under_way = [key for call in self.gathers for key in call.keys]
@@ -468,8 +468,8 @@ class WorkerMachine(RuleBasedStateMachine):
         """Do what the shell and the scheduler owe the core. Tell whether there was anything."""
         for key in [key for key in self.executions if key not in self.ended]:
             self._end_execution(key, "succeed")
-        while self.abandoned:
-            self.end_abandoned()
+        while self.timed_out:
+            self.end_timed_out()
         for call in self.gathers:
             self._answer(call, ["come"] * len(KEYS))
         self.gathers = []

@@ -67,8 +67,8 @@ def walk(seed: int, steps: int) -> WorkerMachine:
             possible.append((2, lambda: machine.start_execution(choose.randint(0, 99))))
         if machine.alarmed:
             possible.append((2, machine.pass_time))
-        if machine.abandoned:
-            possible.append((1, machine.end_abandoned))
+        if machine.timed_out:
+            possible.append((1, machine.end_timed_out))
         if machine.gathers:
             possible.append((4, end_gather))
         if machine.resting:

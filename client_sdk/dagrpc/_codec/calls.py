@@ -10,7 +10,7 @@ from typing import Any
 
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure, encode_failure, type_name
-from dagrpc._codec.unpickling import in_turn
+from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common.remote_raise import raise_from_elsewhere
 from dagrpc.compat.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
@@ -94,7 +94,7 @@ def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any
     # In a scheduler or nanny nothing else would have imported it.
     install_if_asked()
     try:
-        function, args, kwargs, *families = in_turn(payloads.from_payload, payload)
+        function, args, kwargs, *families = with_unpickle_lock(payloads.from_payload, payload)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"The function cannot be decoded: {error}") from error
     kwargs = with_injected(function, kwargs, injected)

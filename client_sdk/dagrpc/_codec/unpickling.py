@@ -22,7 +22,7 @@ _PATIENCE = 30.0
 _turn = free_in_children(threading.RLock())
 
 
-def in_turn(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def with_unpickle_lock(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function that unpickles while no other thread does. Not for an event loop's thread."""
     mine = _turn.acquire(timeout=_PATIENCE)
     try:

@@ -6,11 +6,11 @@ from collections import OrderedDict, deque
 from functools import partial
 from typing import Any
 
+from dagrpc._common.keys import prefix_name
 from dagrpc_scheduler.core.cluster import ClientState, Departed, GraphRecord, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.instructions import Effect, FreeKeys
-from dagrpc_scheduler.core.keys import prefix_name
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.core.shared_blobs import SharedRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry

@@ -6,9 +6,10 @@ import doctest
 
 import pytest
 
-from dagrpc_scheduler.core import cluster, keys, machine
+from dagrpc._common import keys
+from dagrpc._common.keys import group_name, prefix_name
+from dagrpc_scheduler.core import cluster, machine
 from dagrpc_scheduler.core.config import CoreConfig
-from dagrpc_scheduler.core.keys import group_name, prefix_name
 from dagrpc_scheduler.core.state import SchedulerState
 
 HASH = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -44,6 +45,7 @@ UUID = "550e8400-e29b-41d4-a716-446655440000"
 def test_group_and_prefix(key: str, group: str, prefix: str) -> None:
     assert group_name(key) == group
     assert prefix_name(group_name(key)) == prefix
+    assert prefix_name(key) == prefix
 
 
 @pytest.mark.parametrize("module", [keys, cluster, machine])

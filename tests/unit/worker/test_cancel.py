@@ -2,12 +2,12 @@
 
 from dagrpc_worker.core import events
 from dagrpc_worker.core.instructions import (
+    CancelExecution,
     DropData,
     GatherData,
     ReportFinished,
     ReportReplicasAdded,
     ReportReplicasRemoved,
-    Withdraw,
 )
 from tests.unit.worker.harness import A, B, Worker, execute, executed, finished, succeeded
 
@@ -29,7 +29,7 @@ def test_unknown_keys_are_freed_already() -> None:
 def test_an_execution_is_withdrawn_once_and_its_result_dropped() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
-    assert worker.free("x") == [Withdraw("x", 1)]
+    assert worker.free("x") == [CancelExecution("x", 1)]
     assert worker.free("x") == []
     assert worker.states() == {"x": "cancelled"}
     assert worker.view.handed_over == 1
@@ -68,7 +68,7 @@ def test_an_unwanted_execution_that_is_asked_for_again_is_wanted_again() -> None
     worker.free("x")
     assert worker.compute("x", run_id=2) == []
     assert worker.states() == {"x": "executing"}
-    # It was withdrawn already: that cannot be done twice.
+    # It was cancelled already: that cannot be done twice.
     assert worker.free("x") == []
     assert worker.compute("x", run_id=3) == []
     assert worker.send(succeeded("x", 1)) == [finished("x", 3)]
@@ -97,7 +97,7 @@ def test_what_an_unwanted_execution_uses_stays_until_it_ends() -> None:
     worker.compute("x")
     worker.finish("x")
     worker.compute("y", {"x": []})
-    assert worker.free("y", "x") == [Withdraw("y", 2)]
+    assert worker.free("y", "x") == [CancelExecution("y", 2)]
     assert worker.states() == {"x": "memory", "y": "cancelled"}
     assert worker.finish("y") == [DropData(["y", "x"])]
 
@@ -207,7 +207,7 @@ def test_a_result_on_its_way_that_is_to_be_computed_here_is_computed_meanwhile()
     worker.free("y")
     assert worker.compute("x", run_id=2) == [execute("x", 2)]
     # It comes after all. The execution has become useless; what it brings is the same.
-    assert worker.bring(A, "x") == [ReportFinished("x", 2, 100, "", 0.0, 0.0), Withdraw("x", 2)]
+    assert worker.bring(A, "x") == [ReportFinished("x", 2, 100, "", 0.0, 0.0), CancelExecution("x", 2)]
     assert worker.skip("x") == []
     assert worker.states() == {"x": "memory"}
 

@@ -10,7 +10,7 @@ from dagrpc_worker.core.instructions import (
     ReportLongRunning,
     ReportRescheduled,
 )
-from dagrpc_worker.core.transitions import SUCCESSORS, ImpossibleTransition, settle
+from dagrpc_worker.core.transitions import SUCCESSORS, ImpossibleTransition, run_transitions
 from tests.unit.worker.harness import A, Worker, execute, executed, finished, succeeded
 
 
@@ -214,9 +214,9 @@ def test_a_transition_that_is_not_in_the_table_is_an_error() -> None:
     state = worker.core._state
     task = state.tasks["x"]
     task.request, task.execution = worker.request("x"), 1
-    state.unsettled.append(task)
+    state.touched.append(task)
     with pytest.raises(ImpossibleTransition, match=r"'x': memory -> executing; story"):
-        settle(state)
+        run_transitions(state)
 
 
 def test_every_state_can_be_reached_and_left() -> None:

@@ -1,11 +1,18 @@
-"""Tasks whose time is limited: told to stop, then abandoned."""
+"""Tasks whose time is limited: told to stop, then failed while they go on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dagrpc_worker.core import events
-from dagrpc_worker.core.instructions import Abandon, Interrupt, ReportErred, ReportTimedOut, WakeLater, Withdraw
+from dagrpc_worker.core.instructions import (
+    CancelExecution,
+    DetachThread,
+    Interrupt,
+    ReportErred,
+    ReportTimedOut,
+    WakeLater,
+)
 from tests.unit.worker.harness import HERE, Worker, execute, executed, finished
 
 
@@ -63,22 +70,22 @@ def test_a_task_that_ended_in_time_is_left_alone() -> None:
     assert wake(worker, 5.0) == []
 
 
-def test_a_task_that_does_not_stop_is_abandoned_and_its_thread_replaced() -> None:
+def test_a_task_that_does_not_stop_has_failed_and_its_thread_replaced() -> None:
     worker = Worker()
     worker.compute("next", run_id=7, priority=9.0)
     worker = Worker()
     orders = stuck(worker)
-    assert orders == [Abandon("x", 1, True), ReportTimedOut("x", 1, 5.0, HERE, 10.0, 16.0)]
+    assert orders == [DetachThread("x", 1, True), ReportTimedOut("x", 1, 5.0, HERE, 10.0, 16.0)]
     assert worker.states() == {}
-    assert worker.view.abandoned == 1
+    assert worker.view.timed_out_runs == 1
     assert executed(worker.compute("y", run_id=2)) == ["y"]
     # Whatever it comes to, at last.
     assert worker.send(events.ExecuteFailed("x", 1, "late")) == []
-    assert worker.view.abandoned == 0
+    assert worker.view.timed_out_runs == 0
     assert worker.view.handed_over == 1
 
 
-def test_an_abandoned_task_may_run_again_beside_itself() -> None:
+def test_a_timed_out_task_may_run_again_beside_itself() -> None:
     worker = Worker()
     stuck(worker)
     assert executed(worker.compute("x", run_id=2)) == ["x"]
@@ -87,10 +94,10 @@ def test_an_abandoned_task_may_run_again_beside_itself() -> None:
 
 
 def test_beyond_a_bound_threads_are_not_replaced() -> None:
-    worker = Worker(nthreads=2, abandoned_limit=1)
+    worker = Worker(nthreads=2, timed_out_limit=1)
     stuck(worker, "x", 1)
     orders = stuck(worker, "y", 2, at=100.0)
-    assert Abandon("y", 2, False) in orders
+    assert DetachThread("y", 2, False) in orders
     assert executed(worker.compute("a", run_id=3)) == ["a"]
     assert executed(worker.compute("b", run_id=4)) == []
     assert executed(worker.send(events.ExecuteFailed("y", 2, "late"))) == ["b"]
@@ -103,7 +110,7 @@ def test_nobody_is_told_of_a_run_that_nobody_wants() -> None:
     worker.free("x")
     assert wake(worker, 5.0) == [Interrupt("x", 1, 5.0)]
     worker.send(events.ExecuteInterrupted("x", 1))
-    assert wake(worker, 6.0) == [Abandon("x", 1, True)]
+    assert wake(worker, 6.0) == [DetachThread("x", 1, True)]
     assert worker.states() == {}
 
 
@@ -121,7 +128,7 @@ def test_a_forced_cancel_breaks_off_what_runs() -> None:
     worker = Worker()
     worker.compute("x")
     worker.compute("y")
-    assert worker.send(events.KeysFreed(["x", "y"], True)) == [Withdraw("x", 1), Interrupt("x", 1)]
+    assert worker.send(events.KeysFreed(["x", "y"], True)) == [CancelExecution("x", 1), Interrupt("x", 1)]
     assert worker.skip("x") == []
     assert worker.states() == {}
 

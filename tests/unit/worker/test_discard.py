@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagrpc_worker.core import events
-from dagrpc_worker.core.instructions import DropData, GatherData, ReportFinished, ReportReplicasAdded, Withdraw
+from dagrpc_worker.core.instructions import CancelExecution, DropData, GatherData, ReportFinished, ReportReplicasAdded
 from tests.unit.worker.harness import HERE, A, Worker, execute, finished, of_type, succeeded
 
 
@@ -24,7 +24,7 @@ def worker() -> Worker:
 
 
 def test_what_is_still_used_is_computed_anew(worker: Worker) -> None:
-    assert worker.send(discarded("x", "user")) == [Withdraw("user", 2)]
+    assert worker.send(discarded("x", "user")) == [CancelExecution("user", 2)]
     # The execution may yet read it.
     assert worker.store == {"x"}
     assert worker.view.stored() == {}
@@ -88,7 +88,7 @@ def test_a_task_that_had_not_begun_waits_again() -> None:
 def test_what_was_being_computed_is_computed_anew(end: str) -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
-    assert worker.send(discarded("x")) == [Withdraw("x", 1)]
+    assert worker.send(discarded("x")) == [CancelExecution("x", 1)]
     assert worker.compute("x", run_id=2) == []
     assert getattr(worker, end)("x") == [execute("x", 2)]
     assert worker.finish("x") == [finished("x", 2)]

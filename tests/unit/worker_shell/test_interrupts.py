@@ -151,7 +151,7 @@ def test_nobody_waits_for_a_process_that_goes_on(bench: Bench) -> None:
         assert isinstance(raised(end_of(bench)), TaskTimeout)
 
 
-def test_an_abandoned_thread_is_replaced(bench: Bench) -> None:
+def test_a_detached_thread_is_replaced(bench: Bench) -> None:
     release = threading.Event()
     waiting = [threading.Event() for _ in range(bench.runner.pools["default"].size)]
 
@@ -162,7 +162,7 @@ def test_an_abandoned_thread_is_replaced(bench: Bench) -> None:
     runs = [bench.call(f"x{i}", _holder(hold, began)) for i, began in enumerate(waiting)]
     assert all(began.wait(WAIT) for began in waiting)
     for i, run_id in enumerate(runs):
-        on_loop(bench, bench.runner.abandon, f"x{i}", run_id, True)
+        on_loop(bench, bench.runner.detach, f"x{i}", run_id, True)
     bench.call("y", int)
     assert isinstance(end_of(bench), events.ExecuteSucceeded)
     release.set()

@@ -266,15 +266,15 @@ def test_a_coroutine_that_fails_does_not_end_the_loop(bench: Bench, error: BaseE
 
 
 class FreedMeanwhile(OpenStore):
-    """Its values are freed, after the tasks that use them were withdrawn, while one of these is being loaded."""
+    """Its values are freed, after the tasks that use them were cancelled, while one of these is being loaded."""
 
     bench: Bench
 
     def load(self, digest: bytes, refers: bool = False) -> Any:
-        async def withdraw() -> None:
-            self.bench.runner.withdraw("x", 1)
+        async def cancel() -> None:
+            self.bench.runner.cancel("x", 1)
 
-        asyncio.run_coroutine_threadsafe(withdraw(), self.bench.loop).result(WAIT)
+        asyncio.run_coroutine_threadsafe(cancel(), self.bench.loop).result(WAIT)
         self.discard(digest)
         return super().load(digest, refers)
 
@@ -305,13 +305,13 @@ def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -
     queued = bench.call("queued", len, ())
     while not bench.runner.executing():
         time.sleep(0.001)
-    bench.runner.withdraw("queued", queued)
-    bench.runner.withdraw("running", running)
-    bench.runner.withdraw("unknown", 99)
+    bench.runner.cancel("queued", queued)
+    bench.runner.cancel("running", running)
+    bench.runner.cancel("unknown", 99)
     assert bench.next() == events.ExecuteSkipped("queued", queued)
     release.set()
     assert bench.next().key == "running"
-    assert bench.outcome(len, ()).key == "x", "the thread passed over what was withdrawn"
+    assert bench.outcome(len, ()).key == "x", "the thread passed over what was cancelled"
     assert bench.events.empty()
 
 

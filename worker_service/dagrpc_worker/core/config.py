@@ -39,9 +39,9 @@ class WorkerCoreConfig:
     executors: Mapping[str, int] = field(default_factory=dict)
     """Threads of each named executor; 1 for those not listed. The default executor has the worker's threads."""
     timeout_grace: float = 1.0
-    """Seconds that a task has to end once it was told that its time is up; then its thread is abandoned."""
-    abandoned_limit: int = 100
-    """How many abandoned tasks may run on before their threads are not replaced any more."""
+    """Seconds that a task has to end once it was told that its time is up; then its thread is detached."""
+    timed_out_limit: int = 100
+    """How many timed-out runs may go on before their threads are not replaced any more."""
     story_length: int = 10_000
     """How many transitions are remembered."""
 

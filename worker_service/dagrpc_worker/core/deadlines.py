@@ -1,9 +1,9 @@
 """Tasks whose time is limited.
 
 Time counts from the call of a task's function. When it is up the task is told to stop, as far as Python allows that,
-and fails with its traceback. One that does not stop for a while has failed all the same: its run is *abandoned*. What
+and fails with its traceback. One that does not stop for a while has failed all the same: its run has *timed out*. What
 it comes to does not matter any more, another thread takes the place of the one that it occupies, and a new run of the
-key may begin beside it. Of abandoned runs there are only so many: beyond that, their threads are not replaced.
+key may begin beside it. Of timed-out runs there are only so many: beyond that, their threads are not replaced.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import heapq
 
 from dagrpc_worker.core.events import DeadlineReached, ExecuteInterrupted, ExecuteStarted
 from dagrpc_worker.core.facts import release_dependencies
-from dagrpc_worker.core.instructions import Abandon, Interrupt, ReportTimedOut, WakeLater
+from dagrpc_worker.core.instructions import DetachThread, Interrupt, ReportTimedOut, WakeLater
 from dagrpc_worker.core.model import CANCELLED, EXECUTING, LONG_RUNNING, NO_ALARM, Deadline, TaskState, WorkerState
 from dagrpc_worker.core.ready_tasks import end_execution, pool_of
 
@@ -46,16 +46,16 @@ def on_deadline_reached(state: WorkerState, event: DeadlineReached) -> None:
         task = state.tasks.get(deadline.key)
         if task is None or task.execution != deadline.run_id or task.executed is None:
             continue
-        if deadline.told:
-            _abandon(state, task, deadline)
+        if deadline.interrupted:
+            _time_out(state, task, deadline)
         else:
             state.reports.append(Interrupt(task.key, deadline.run_id, task.executed.timeout))
     _set_alarm(state)
 
 
-def abandoned_ended(state: WorkerState, key: str, run_id: int) -> None:
-    """Note that an abandoned run is over, if this is one: the thread that it may have occupied is free."""
-    pool = state.abandoned.pop((key, run_id), None)
+def timed_out_run_ended(state: WorkerState, key: str, run_id: int) -> None:
+    """Note that a timed-out run is over, if this is one: the thread that it may have occupied is free."""
+    pool = state.timed_out_runs.pop((key, run_id), None)
     if pool is not None:
         pool.handed_over -= 1
 
@@ -83,19 +83,19 @@ def _set_alarm(state: WorkerState) -> None:
         state.reports.append(WakeLater(max(state.alarm - state.now, 0.0)))
 
 
-def _abandon(state: WorkerState, task: TaskState, deadline: Deadline) -> None:
+def _time_out(state: WorkerState, task: TaskState, deadline: Deadline) -> None:
     """Let a run have failed that goes on."""
     executed, request = task.executed, task.request
     assert executed is not None
-    replace = len(state.abandoned) < state.config.abandoned_limit
+    replace = len(state.timed_out_runs) < state.config.timed_out_limit
     occupies = task.seceded < 0.0
     end_execution(state, task)
     pool = None
     if occupies and not replace:
         pool = pool_of(state, executed.executor)
         pool.handed_over += 1
-    state.abandoned[task.key, deadline.run_id] = pool
-    state.reports.append(Abandon(task.key, deadline.run_id, replace and occupies))
+    state.timed_out_runs[task.key, deadline.run_id] = pool
+    state.reports.append(DetachThread(task.key, deadline.run_id, replace and occupies))
     if request is not None:
         task.request = None
         task.erred = True
@@ -103,4 +103,4 @@ def _abandon(state: WorkerState, task: TaskState, deadline: Deadline) -> None:
             ReportTimedOut(task.key, request.run_id, executed.timeout, state.address, deadline.start, state.now)
         )
     release_dependencies(state, task)
-    state.unsettled.append(task)
+    state.touched.append(task)

@@ -135,7 +135,7 @@ class ExecuteRescheduled:
 
 @record
 class ExecuteSkipped:
-    """A task was dropped before a thread took it up: nothing of it ran (see `instructions.Withdraw`)."""
+    """A task was dropped before a thread took it up: nothing of it ran (see `instructions.CancelExecution`)."""
 
     key: str
     run_id: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagrpc_worker.core.events import ComputeRequested
 from dagrpc_worker.core.fetch_planning import queue_fetch
-from dagrpc_worker.core.instructions import ReportFinished, ReportReplicasRemoved, ReportRescheduled, Withdraw
+from dagrpc_worker.core.instructions import CancelExecution, ReportFinished, ReportReplicasRemoved, ReportRescheduled
 from dagrpc_worker.core.model import FETCH, MEMORY, NO_RUN, TaskState, WorkerState
 
 
@@ -13,10 +13,10 @@ def drop_request(state: WorkerState, task: TaskState) -> None:
     task.request = None
     if task.execution == NO_RUN:
         release_dependencies(state, task)
-    elif not task.withdrawn:
-        task.withdrawn = True
-        state.reports.append(Withdraw(task.key, task.execution))
-    state.unsettled.append(task)
+    elif not task.cancelled:
+        task.cancelled = True
+        state.reports.append(CancelExecution(task.key, task.execution))
+    state.touched.append(task)
 
 
 def give_back(state: WorkerState, task: TaskState) -> None:
@@ -35,14 +35,14 @@ def release_dependencies(state: WorkerState, task: TaskState) -> None:
         dependents = dependency.dependents
         assert dependents is not None
         del dependents[task]
-        state.unsettled.append(dependency)
+        state.touched.append(dependency)
     task.dependencies = None
     task.waiting_for = 0
 
 
 def add_dependencies(state: WorkerState, task: TaskState, request: ComputeRequested) -> dict[str, int]:
     """Note what a run uses. Tell the sizes of those which are here without the scheduler counting on them."""
-    unannounced: dict[str, int] = {}
+    unreported: dict[str, int] = {}
     if task.dependencies is None:
         task.dependencies = []
     for key, nbytes, holders in request.dependencies:
@@ -52,14 +52,14 @@ def add_dependencies(state: WorkerState, task: TaskState, request: ComputeReques
         elif task in dependency.dependents:
             if dependency.stale:
                 # What is here is for the execution that goes on. Should it be skipped, the next needs the new result.
-                want_data(state, dependency, nbytes, holders, request.priority, unannounced)
+                want_data(state, dependency, nbytes, holders, request.priority, unreported)
             continue
         dependency.dependents[task] = None
         task.dependencies.append(dependency)
         if dependency.state != MEMORY:
             task.waiting_for += 1
-        want_data(state, dependency, nbytes, holders, request.priority, unannounced)
-    return unannounced
+        want_data(state, dependency, nbytes, holders, request.priority, unreported)
+    return unreported
 
 
 def want_data(
@@ -68,13 +68,13 @@ def want_data(
     nbytes: int,
     holders: tuple[str, ...],
     priority: tuple[float, ...],
-    unannounced: dict[str, int],
+    unreported: dict[str, int],
 ) -> None:
-    """Note that a result is wanted here. Add it to `unannounced` if it is here already, unknown to the scheduler."""
-    state.unsettled.append(task)
+    """Note that a result is wanted here. Add it to `unreported` if it is here already, unknown to the scheduler."""
+    state.touched.append(task)
     if task.stored:
-        if not task.announced:
-            announce(task, unannounced)
+        if not task.reported:
+            report_replica(task, unreported)
         return
     task.nbytes = nbytes
     if task.request is None and priority < task.priority:
@@ -93,7 +93,7 @@ def set_holders(state: WorkerState, task: TaskState, holders: tuple[str, ...]) -
     if holders == task.holders:
         return
     task.holders = tuple(holders)
-    state.unsettled.append(task)
+    state.touched.append(task)
     if holders and task.state == FETCH:
         queue_fetch(state, task)
 
@@ -103,30 +103,30 @@ def remove_holder(task: TaskState, holder: str) -> None:
     task.holders = tuple(other for other in task.holders if other != holder)
 
 
-def announce(task: TaskState, unannounced: dict[str, int]) -> None:
-    """Note that the scheduler is told of a result, by a `ReportReplicasAdded` of what is in `unannounced`."""
-    task.announced = True
-    task.copied = True
-    unannounced[task.key] = task.nbytes
+def report_replica(task: TaskState, unreported: dict[str, int]) -> None:
+    """Note that the scheduler is told of a result, by a `ReportReplicasAdded` of what is in `unreported`."""
+    task.reported = True
+    task.reported_as_replica = True
+    unreported[task.key] = task.nbytes
 
 
-def renounce(task: TaskState, renounced: list[str]) -> None:
+def retract_replica(task: TaskState, retracted: list[str]) -> None:
     """Note that the scheduler does not count on a result any more.
 
-    Add it to `renounced`, to be reported removed, if the scheduler may yet come to count on it: an announcement by
+    Add it to `retracted`, to be reported removed, if the scheduler may yet come to count on it: an announcement by
     `ReportReplicasAdded`, other than the end of a run, is believed even if it comes after the order to free the key.
     """
-    task.announced = False
-    if task.copied:
-        task.copied = False
-        renounced.append(task.key)
+    task.reported = False
+    if task.reported_as_replica:
+        task.reported_as_replica = False
+        retracted.append(task.key)
 
 
 def give_up_replica(state: WorkerState, task: TaskState) -> None:
     """Give up a copy of what nobody holds: the scheduler will not tell when it was freed, or lost, meanwhile."""
     if task.replica and not task.holders:
         task.replica = False
-        state.unsettled.append(task)
+        state.touched.append(task)
 
 
 def is_wanted(task: TaskState) -> bool:
@@ -144,7 +144,7 @@ def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
     state.stored_nbytes += nbytes
     # It may have been dropped earlier in the same batch: what is there now is the new one.
     state.dropped.pop(task.key, None)
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def discard_result(state: WorkerState, task: TaskState) -> None:
@@ -154,26 +154,26 @@ def discard_result(state: WorkerState, task: TaskState) -> None:
         task.stored = False
         task.stale = True
     task.outdated = task.execution != NO_RUN
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
-def receive_result(state: WorkerState, task: TaskState, nbytes: int, unannounced: dict[str, int]) -> None:
+def receive_result(state: WorkerState, task: TaskState, nbytes: int, unreported: dict[str, int]) -> None:
     """Note that a result came from elsewhere, and report its run finished if one was wanted.
 
-    Add it to `unannounced` if the scheduler is still to be told that it is here.
+    Add it to `unreported` if the scheduler is still to be told that it is here.
     """
     store_result(state, task, nbytes)
     if task.request is not None:
         report_finished_before(state, task, task.request)
         drop_request(state, task)
         return
-    if not task.announced and is_wanted(task):
-        announce(task, unannounced)
+    if not task.reported and is_wanted(task):
+        report_replica(task, unreported)
 
 
 def report_finished_before(state: WorkerState, task: TaskState, request: ComputeRequested) -> None:
     """Report a run finished for which nothing had to be run: its result is here. It has no times."""
-    task.announced = True
+    task.reported = True
     task.replica = False
     task.made_by = request.run_id
     state.reports.append(ReportFinished(task.key, request.run_id, task.nbytes, task.type_name, 0.0, 0.0))

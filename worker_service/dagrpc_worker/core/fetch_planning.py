@@ -96,7 +96,7 @@ def _start_gather(state: WorkerState, peer: Peer) -> None:
         call[task.key] = task.nbytes
         task.ticket = NO_TICKET
         task.peer = peer.address
-        state.unsettled.append(task)
+        state.touched.append(task)
     peer.calls.append(call)
     peer.nbytes += total
     state.last_call = peer.last_call = state.last_call + 1
@@ -128,7 +128,7 @@ def end_gather(state: WorkerState, address: str, mentioned: list[str]) -> dict[s
     for key in call:
         task = state.tasks[key]
         task.peer = ""
-        state.unsettled.append(task)
+        state.touched.append(task)
     return call
 
 

@@ -15,7 +15,7 @@ from dagrpc._common.cheap_dataclass import record
 class Execute:
     """Run a task: hand it to its pool of threads. Ends with one of the ``Execute*`` events of the same run.
 
-    Tasks may be handed over a little ahead of the threads that will run them (see `Withdraw`), so that a thread
+    Tasks may be handed over a little ahead of the threads that will run them (see `CancelExecution`), so that a thread
     that ends a very short task finds the next one without a turn of the event loop.
     """
 
@@ -32,7 +32,7 @@ class Execute:
 
 
 @record
-class Withdraw:
+class CancelExecution:
     """If no thread has taken up the task yet, do not run it: `ExecuteSkipped`. Otherwise let it run to its end."""
 
     key: str
@@ -59,7 +59,7 @@ class Interrupt:
 
 
 @record
-class Abandon:
+class DetachThread:
     """A task that was broken off goes on: its run has failed, and what it comes to does not matter any more."""
 
     key: str
@@ -190,10 +190,10 @@ class ReportStealAnswer:
 
 Instruction: TypeAlias = (
     Execute
-    | Withdraw
+    | CancelExecution
     | Reclaim
     | Interrupt
-    | Abandon
+    | DetachThread
     | WakeLater
     | GatherData
     | DropData

@@ -22,7 +22,7 @@ from dagrpc_worker.core.model import (
 )
 from dagrpc_worker.core.ready_tasks import next_queue
 from dagrpc_worker.core.resources import demand_of
-from dagrpc_worker.core.transitions import settled_state
+from dagrpc_worker.core.transitions import state_from_facts
 
 
 class InvariantViolated(AssertionError):
@@ -36,7 +36,7 @@ def _check(holds: bool, what: str, *about: object) -> None:
 
 def validate_state(state: WorkerState) -> None:
     """Check everything. Costs time in proportion to all that the core knows."""
-    _check(not state.unsettled, "a task was not settled", state.unsettled)
+    _check(not state.touched, "a task was not settled", state.touched)
     for key, task in state.tasks.items():
         _check(task.key == key, "a task is filed under another key", key, task)
         _validate_facts(task)
@@ -51,10 +51,10 @@ def validate_state(state: WorkerState) -> None:
 
 def _validate_facts(task: TaskState) -> None:
     """Check the facts about one task against each other."""
-    _check(task.state == settled_state(task), "a state does not follow from the facts", task, settled_state(task))
+    _check(task.state == state_from_facts(task), "a state does not follow from the facts", task, state_from_facts(task))
     _check(task.state not in (RELEASED, FORGOTTEN), "a task is kept for nothing", task)
     _check(task.request is None or not task.stored, "a run is wanted whose result is here", task)
-    _check(task.stored or not task.announced, "a result was announced that is not here", task)
+    _check(task.stored or not task.reported, "a result was reported that is not here", task)
     _check(not task.erred, "a failed task is kept", task)
     _check(not task.stored or not task.stale, "a discarded result is in the place of a newer one", task)
     _check(not task.stored or not task.replica, "a copy is wanted of what is here", task)
@@ -62,9 +62,9 @@ def _validate_facts(task: TaskState) -> None:
     executing = task.execution != NO_RUN
     _check((task.executed is not None) == executing, "an execution has no request", task)
     _check(executing or not task.outdated, "what is not executed was discarded before it came", task)
-    _check(executing or not task.withdrawn, "what is not executed was withdrawn", task)
+    _check(executing or not task.cancelled, "what is not executed was cancelled", task)
     _check(executing or task.seceded < 0.0, "what is not executed seceded", task)
-    _check(task.request is not None or not executing or task.withdrawn, "an unwanted execution goes on", task)
+    _check(task.request is not None or not executing or task.cancelled, "an unwanted execution goes on", task)
     _check(bool(task.dependencies) <= (task.request is not None or executing), "a run that is over uses results", task)
     # The worker itself never is a peer.
     _check(len(set(task.holders)) == len(task.holders), "a holder is named twice", task, task.holders)
@@ -128,8 +128,8 @@ def _validate_pools(state: WorkerState) -> None:
             if task.executed is not None and task.seceded < 0.0 and task.executed.executor == pool.name
         ]
         short = [task for task in occupying if task.expected >= 0.0]
-        abandoned = sum(other is pool for other in state.abandoned.values())
-        _check(pool.handed_over == len(occupying) + abandoned, "the count of executions is wrong", pool.name, occupying)
+        timed_out = sum(other is pool for other in state.timed_out_runs.values())
+        _check(pool.handed_over == len(occupying) + timed_out, "the count of executions is wrong", pool.name, occupying)
         _check(pool.short == len(short), "the count of short executions is wrong", pool.name, short)
         _check(abs(pool.short_seconds - sum(task.expected for task in short)) < 1e-6, "short work is wrong", pool.name)
         long = pool.handed_over - pool.short

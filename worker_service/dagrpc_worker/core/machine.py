@@ -16,7 +16,7 @@ from dagrpc_worker.core.model import FETCH, WorkerState
 from dagrpc_worker.core.ready_tasks import start_tasks
 from dagrpc_worker.core.resources import Resources
 from dagrpc_worker.core.story import Entry
-from dagrpc_worker.core.transitions import settle
+from dagrpc_worker.core.transitions import run_transitions
 from dagrpc_worker.core.views import WorkerView
 
 Handler = Callable[[WorkerState, Any], None]
@@ -94,10 +94,10 @@ class WorkerCore:
             handler = handlers[type(event)]
             state.stimulus = event.stimulus
             handler(state, event)
-            settle(state)
+            run_transitions(state)
         start_tasks(state)
         start_gathers(state)
-        settle(state)
+        run_transitions(state)
         if state.peers and not state.gathers and not state.counts[FETCH]:
             forget_idle_peers(state)
         if self._validate:

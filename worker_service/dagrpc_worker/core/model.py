@@ -72,14 +72,14 @@ class Deadline(NamedTuple):
     when: float
     run_id: int
     key: str
-    told: bool
+    interrupted: bool
     """Whether the task was told to stop; then its end is not waited for any longer."""
     start: float
     """When its function was called."""
 
 
 class AverageDuration:
-    """How long one kind of task takes here, in seconds. Negative: not known yet."""
+    """How long tasks of one prefix take here, in seconds. Negative: not known yet."""
 
     __slots__ = ("seconds",)
 
@@ -89,16 +89,15 @@ class AverageDuration:
 
 
 class TaskState:
-    """Facts about one key. The state follows from them; see `transitions.settled_state`.
+    """Facts about one key. The state follows from them; see `transitions.state_from_facts`.
 
     What goes on with a key is kept apart from what is wanted of it: an execution or a transfer cannot be undone, so
     both go on, and are accounted for, when the key is no longer wanted, or wanted in another way.
     """
 
     __slots__ = (
-        "announced",
         "average",
-        "copied",
+        "cancelled",
         "dependencies",
         "dependents",
         "erred",
@@ -114,6 +113,8 @@ class TaskState:
         "priority",
         "reclaimed",
         "replica",
+        "reported",
+        "reported_as_replica",
         "request",
         "seceded",
         "stale",
@@ -122,7 +123,6 @@ class TaskState:
         "ticket",
         "type_name",
         "waiting_for",
-        "withdrawn",
     )
 
     def __init__(self, key: str) -> None:
@@ -143,10 +143,10 @@ class TaskState:
         """Whether its result is in the store."""
         self.stale = False
         """Whether the store has a discarded result instead, which only executions that began with it may use."""
-        self.announced = False
+        self.reported = False
         """Whether the scheduler was told that the result is here, and has not freed it since."""
-        self.copied = False
-        """Whether it was announced by `ReportReplicasAdded`, rather than as the end of a run."""
+        self.reported_as_replica = False
+        """Whether it was reported by `ReportReplicasAdded`, rather than as the end of a run."""
         self.erred = False
         """Whether its run has just failed."""
         self.made_by = 0
@@ -163,8 +163,8 @@ class TaskState:
         """The run that was handed over and has not ended. Not always the run that is wanted by now."""
         self.executed: ComputeRequested | None = None
         """The request that was handed over, for what it occupies."""
-        self.withdrawn = False
-        """Whether the execution was withdrawn: it may end without having begun."""
+        self.cancelled = False
+        """Whether the execution was cancelled: it may end without having begun."""
         self.reclaimed = NO_RUN
         """The run that the scheduler wants back if no thread has taken up the execution."""
         self.outdated = False
@@ -184,7 +184,7 @@ class TaskState:
         self.ticket = NO_TICKET
         """Makes its entries in queues valid; see `TaskQueue`."""
         self.average: AverageDuration | None = None
-        """How long tasks of its kind take here."""
+        """How long tasks of its prefix take here."""
         self.expected = -1.0
         """Seconds that its execution counts for among short ones; negative: it is not counted among them."""
 
@@ -244,7 +244,6 @@ class WorkerState:
     """All that the core knows, and the instructions of the batch being handled."""
 
     __slots__ = (
-        "abandoned",
         "address",
         "alarm",
         "config",
@@ -271,7 +270,8 @@ class WorkerState:
         "stored_nbytes",
         "story",
         "tasks",
-        "unsettled",
+        "timed_out_runs",
+        "touched",
     )
 
     def __init__(self, address: str, nthreads: int, resources: Resources, config: WorkerCoreConfig) -> None:
@@ -293,7 +293,7 @@ class WorkerState:
         self.default_pool = Pool("", nthreads)
         self.pools: dict[str, Pool] = {"": self.default_pool}
         self.durations: dict[str, AverageDuration] = {}
-        """By kind of task; see `ready.kind_of`."""
+        """By prefix of the tasks' keys."""
         self.peers: dict[str, Peer] = {}
         self.gathers = 0
         """Transfers under way."""
@@ -306,12 +306,12 @@ class WorkerState:
         """A heap; see `deadlines`."""
         self.alarm = NO_ALARM
         """When `DeadlineReached` was asked for."""
-        self.abandoned: dict[tuple[str, int], Pool | None] = {}
+        self.timed_out_runs: dict[tuple[str, int], Pool | None] = {}
         """Runs that failed and go on, by key and run, with the pool in which one still occupies a thread."""
 
         self.now = 0.0
         self.stimulus = ""
-        self.unsettled: list[TaskState] = []
+        self.touched: list[TaskState] = []
         """Tasks about which a fact changed, so that their state may no longer be the right one."""
         self.story = Story(config.story_length)
 
@@ -351,7 +351,7 @@ def report_state(task: TaskState) -> dict[str, Any]:
         "nbytes": task.nbytes,
         "stored": task.stored,
         "stale": task.stale,
-        "announced": task.announced,
+        "reported": task.reported,
         "execution": task.execution,
         "peer": task.peer,
         "holders": task.holders,

@@ -13,35 +13,31 @@ that need resources, actors, tasks of named executors and tasks of unknown durat
 
 from __future__ import annotations
 
+from dagrpc._common.keys import prefix_name
 from dagrpc_worker.core.events import ComputeRequested
 from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.core.model import NO_RUN, NO_TICKET, AverageDuration, Pool, TaskState, WorkerState
 from dagrpc_worker.core.resources import demand_of
 from dagrpc_worker.core.task_queue import TaskQueue
 
-_KINDS_KNOWN = 4096
+_PREFIXES_KNOWN = 4096
 """Keys without a common prefix would let the table of durations grow for ever."""
 
 
-def kind_of(key: str) -> str:
-    """Tell which tasks are likely to take as long as this one: those whose keys begin alike."""
-    return key.partition("-")[0]
-
-
 def average_of(state: WorkerState, key: str) -> AverageDuration:
-    """Give the average duration of a task's kind."""
+    """Return the average duration of the tasks of a key's prefix."""
     durations = state.durations
-    kind = kind_of(key)
-    average = durations.get(kind)
+    prefix = prefix_name(key)
+    average = durations.get(prefix)
     if average is None:
-        if len(durations) >= _KINDS_KNOWN:
+        if len(durations) >= _PREFIXES_KNOWN:
             durations.clear()
-        average = durations[kind] = AverageDuration()
+        average = durations[prefix] = AverageDuration()
     return average
 
 
 def learn_duration(state: WorkerState, task: TaskState, seconds: float) -> None:
-    """Let a measurement count for the task's kind."""
+    """Count a measurement into the average duration of the task's prefix."""
     average = task.average
     if average is not None:
         known = average.seconds
@@ -181,7 +177,7 @@ def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:
             request.timeout,
         )
     )
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def leave_pool(state: WorkerState, task: TaskState) -> None:
@@ -206,7 +202,7 @@ def end_execution(state: WorkerState, task: TaskState) -> None:
         state.resources.give_back(executed.resources)
     task.execution = NO_RUN
     task.executed = None
-    task.withdrawn = False
+    task.cancelled = False
     task.reclaimed = NO_RUN
     task.outdated = False
     task.seceded = -1.0

@@ -1,7 +1,7 @@
 """The law of the worker's states.
 
 1. Handlers change facts about tasks and note which tasks they touched. They set no states.
-2. A task's state is a function of its facts: `settled_state`, which is to be read from top to bottom.
+2. A task's state is a function of its facts: `state_from_facts`, which is to be read from top to bottom.
 3. A transition keeps queues and counters in line with the new state. It may change facts of other tasks, and notes
    them; it never makes another transition.
 4. Transitions are made until every state is the right one. Then executions and transfers are begun.
@@ -41,7 +41,7 @@ from dagrpc_worker.core.ready_tasks import average_of, queue_run
 Action: TypeAlias = Callable[[WorkerState, TaskState], None]
 
 
-def settled_state(task: TaskState) -> str:
+def state_from_facts(task: TaskState) -> str:
     """Tell which state follows from the facts."""
     request = task.request
     if request is not None:
@@ -51,7 +51,7 @@ def settled_state(task: TaskState) -> str:
             return WAITING
         return CONSTRAINED if request.resources else READY
     if task.stored:
-        if task.announced or task.dependents:
+        if task.reported or task.dependents:
             return MEMORY
     elif task.erred:
         return ERRED
@@ -78,25 +78,25 @@ def _wake_dependents(state: WorkerState, task: TaskState) -> None:
     task.replica = False
     task.holders = ()
     if task.dependents:
-        unsettled = state.unsettled
+        touched = state.touched
         for dependent in task.dependents:
             dependent.waiting_for -= 1
-            unsettled.append(dependent)
+            touched.append(dependent)
 
 
 def _hold_up_dependents(state: WorkerState, task: TaskState) -> None:
     # It was discarded. Executions that use it go on; whatever else needs it waits for the next.
     if task.dependents:
-        unsettled = state.unsettled
+        touched = state.touched
         for dependent in task.dependents:
             dependent.waiting_for += 1
-            unsettled.append(dependent)
+            touched.append(dependent)
 
 
 def _leave_error(state: WorkerState, task: TaskState) -> None:
     # The failure was reported, and the scheduler keeps it: from here on there is nothing to be had from it.
     task.erred = False
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def _forget(state: WorkerState, task: TaskState) -> None:
@@ -159,14 +159,14 @@ class ImpossibleTransition(AssertionError):
     """The facts of a task led to a state that cannot follow the one that it was in: a bug in the core."""
 
 
-def settle(state: WorkerState) -> None:
+def run_transitions(state: WorkerState) -> None:
     """Make transitions until the states of all touched tasks follow from their facts."""
-    unsettled = state.unsettled
+    touched = state.touched
     counts = state.counts
     # The list grows while it is walked: transitions note the tasks that they affect.
-    for task in unsettled:
+    for task in touched:
         before = task.state
-        after = settled_state(task)
+        after = state_from_facts(task)
         if after is before:
             continue
         actions = TRANSITIONS.get((before, after))
@@ -180,4 +180,4 @@ def settle(state: WorkerState) -> None:
         task.state = after
         for action in actions:
             action(state, task)
-    unsettled.clear()
+    touched.clear()

@@ -34,7 +34,7 @@ class WorkerView:
     def holdings(self) -> list[tuple[str, int, int]]:
         """What the scheduler was told to be here: key, size in bytes, and the run that made it; 0: a copy."""
         tasks = self._state.tasks.values()
-        return [(task.key, task.nbytes, task.made_by) for task in tasks if task.stored and task.announced]
+        return [(task.key, task.nbytes, task.made_by) for task in tasks if task.stored and task.reported]
 
     def seconds_ahead(self, waiting: int) -> float:
         """How long the threads go on with what was handed over if so many of that have not begun.
@@ -47,9 +47,9 @@ class WorkerView:
     # Counts, each at no cost.
 
     @property
-    def abandoned(self) -> int:
+    def timed_out_runs(self) -> int:
         """How many runs have failed because their time was up, and go on."""
-        return len(self._state.abandoned)
+        return len(self._state.timed_out_runs)
 
     @property
     def handed_over(self) -> int:

@@ -49,12 +49,12 @@ class ExecutorPool:
         """Queue an item."""
         self.executor.submit(self.work, item)
 
-    def secede(self, announce: Callable[[], None]) -> bool:
+    def secede(self, on_leave: Callable[[], None]) -> bool:
         """Let others count on the calling thread's place. The executor's threads stay as many as they are."""
-        announce()
+        on_leave()
         return True
 
-    def abandon(self, ident: int) -> bool:
+    def detach(self, ident: int) -> bool:
         """Do nothing: the executor's threads stay as many as they are."""
         return False
 

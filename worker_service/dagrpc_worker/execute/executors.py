@@ -24,7 +24,7 @@ class PoolThread(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.pool = pool
         self.seceded = False
-        self.abandoned = False
+        self.detached = False
         """Whether another thread has taken its place for good: it ends with the task that it runs."""
 
     def run(self) -> None:
@@ -45,7 +45,7 @@ class PoolThread(threading.Thread):
             work(item)
             # An idle thread must not keep alive what it worked on.
             del item
-            if self.seceded or self.abandoned:
+            if self.seceded or self.detached:
                 return
 
 
@@ -103,12 +103,12 @@ class ThreadPool:
             raise RuntimeError(f"Pool {self.name!r} has closed: it takes nothing more")
         self.submit(_Aside(function))
 
-    def secede(self, announce: Callable[[], None]) -> bool:
+    def secede(self, on_leave: Callable[[], None]) -> bool:
         """Let the calling thread leave the pool; a new one takes its place. Return whether it was in the pool.
 
         Parameters
         ----------
-        announce : callable
+        on_leave : callable
             Called before the new thread can take anything up.
 
         Raises
@@ -120,14 +120,14 @@ class ThreadPool:
         if thread.seceded:
             return False
         thread.seceded = True
-        announce()
+        on_leave()
         with self._lock:
-            if not thread.abandoned:
+            if not thread.detached:
                 self._members -= 1
             self._add_thread()
         return True
 
-    def abandon(self, ident: int) -> bool:
+    def detach(self, ident: int) -> bool:
         """Have a new thread take the place of one that does not come back. Return whether that was in the pool.
 
         If it does come back, at this very moment even, it ends, at the latest with what it has just taken up.
@@ -136,9 +136,9 @@ class ThreadPool:
         if not isinstance(thread, PoolThread) or thread.pool is not self:
             return False
         with self._lock:
-            if thread.seceded or thread.abandoned:
+            if thread.seceded or thread.detached:
                 return False
-            thread.abandoned = True
+            thread.detached = True
             self._members -= 1
             self._add_thread()
         return True
@@ -161,7 +161,7 @@ class ThreadPool:
         self.queue.put(place)
         if not place.free.wait(REJOIN_TIMEOUT):
             raise TimeoutError(f"No thread of pool {self.name!r} became free within {REJOIN_TIMEOUT:g} s")
-        thread.seceded = thread.abandoned = False
+        thread.seceded = thread.detached = False
 
     def close(self) -> None:
         """Let idle threads end, and the others after what they are doing. Returns at once."""

@@ -19,7 +19,7 @@ from dagrpc._codec import tasks as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.shared_store import SharedStore, SharedValueGone
 from dagrpc._codec.tracebacks import frames_in, innermost_line, without_first
-from dagrpc._codec.unpickling import in_turn
+from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common import running_task
 from dagrpc._common.bytes_like import Buffer
 from dagrpc._profiling.sampler import Sampler
@@ -188,12 +188,12 @@ class TaskRunner:
         self._pools[name] = pool
         return pool
 
-    def withdraw(self, key: str, run_id: int) -> None:
+    def cancel(self, key: str, run_id: int) -> None:
         """Take a task back if no thread has begun with it."""
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
         elif (context := self._executing.get((key, run_id))) is not None:
-            context.withdrawn = True
+            context.cancelled = True
 
     def reclaim(self, key: str, run_id: int) -> None:
         """Take a task back if no thread has begun with it, or tell that one has."""
@@ -212,15 +212,15 @@ class TaskRunner:
         elif interrupts.interrupt(context, limit) and limit:
             self._post(events.ExecuteInterrupted(key, run_id))
 
-    def abandon(self, key: str, run_id: int, replace: bool) -> None:
+    def detach(self, key: str, run_id: int, replace: bool) -> None:
         """Let a task that cannot be broken off run on; with `replace`, another thread takes the place of its own."""
         context = self._executing.get((key, run_id))
         if context is None:
             return
         if replace and context.thread and not context.on_loop:
-            replace = bool(context.job.pool.abandon(context.thread))
+            replace = bool(context.job.pool.detach(context.thread))
         logger.warning(
-            "Task %s was told that its time is up and goes on: its run is abandoned%s",
+            "Task %s was told that its time is up and goes on: it counts as failed%s",
             key,
             ", and another thread takes its place" if replace else "",
         )
@@ -325,8 +325,8 @@ class TaskRunner:
         self._post(event)
 
     async def _end_without_value(self, job: Job, context: TaskContext, error: Exception) -> None:
-        """End a task whose function is gone: it was withdrawn meanwhile, of which the loop knows by now."""
-        if not context.withdrawn:
+        """End a task whose function is gone: it was cancelled meanwhile, of which the loop knows by now."""
+        if not context.cancelled:
             self._end_unloaded(job, error)
             return
         self._executing.pop((job.key, job.run_id), None)
@@ -402,12 +402,12 @@ class TaskRunner:
         work = job.work
         if type(work) is PythonTask:
             try:
-                return in_turn(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
+                return with_unpickle_lock(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
             except SharedValueGone:
                 raise
             except BaseException as error:
                 raise self._not_loaded(job, error) from error
-        return in_turn(load_call, work, results)  # type: ignore[arg-type]
+        return with_unpickle_lock(load_call, work, results)  # type: ignore[arg-type]
 
     def _not_loaded(self, job: Job, error: BaseException) -> RuntimeError:
         """Return what tells of a function or an argument that cannot be unpickled."""
@@ -472,7 +472,7 @@ class TaskRunner:
     def secede(self, context: TaskContext) -> bool:
         """Let a task's thread leave its pool. Return whether it was in there."""
 
-        def announce() -> None:
+        def on_leave() -> None:
             # Once for each run: its place was given away for good.
             if not context.seceded:
                 context.seceded = True
@@ -480,9 +480,9 @@ class TaskRunner:
                 self._post(events.TaskSeceded(job.key, job.run_id, time() - context.started))
 
         if context.on_loop:
-            announce()
+            on_leave()
             return False
-        return bool(context.job.pool.secede(announce))
+        return bool(context.job.pool.secede(on_leave))
 
     def rejoin(self, context: TaskContext) -> None:
         """Let a task's thread come back into its pool."""

@@ -32,7 +32,7 @@ class TaskContext:
     """The thread that runs it."""
     coroutine: Any = None
     """What runs, if it is a coroutine."""
-    withdrawn: bool = False
+    cancelled: bool = False
     """Whether it was to be taken back when a thread had begun with it."""
     loaded: float = 0.0
     """When its arguments were there, if that is recorded; 0: not known, or not yet."""

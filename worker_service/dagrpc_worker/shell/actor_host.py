@@ -12,7 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagrpc._auth.credentials import Credentials
-from dagrpc._codec.unpickling import in_turn
+from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common.keys import decode_key
 from dagrpc._loop.io_loop import get_loop
 from dagrpc_worker.execute import task_context
@@ -114,7 +114,7 @@ class ActorCall:
         found = getattr(self.instance, self.name)
         if self.read:
             return found
-        args, kwargs = in_turn(self.load)
+        args, kwargs = with_unpickle_lock(self.load)
         return found(*args, **kwargs)
 
     async def complete(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:

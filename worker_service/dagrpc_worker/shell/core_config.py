@@ -16,6 +16,6 @@ def core_config(options: WorkerOptions, executors: Mapping[str, int]) -> WorkerC
         gather_nbytes=config.get_bytes("worker.transfer.message-bytes-limit"),
         gathers_nbytes=options.transfer_limit(),
         timeout_grace=config.get_seconds("worker.timeout-grace") or 0.0,
-        abandoned_limit=int(config.get("worker.abandoned-tasks")),
+        timed_out_limit=int(config.get("worker.timed-out-tasks")),
         executors=executors,
     )

@@ -10,7 +10,7 @@ from dagrpc_worker.core import events, instructions
 from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute.runner import Job, TaskRunner
-from dagrpc_worker.shell.fetch.fetcher import Gatherer
+from dagrpc_worker.shell.fetch.fetcher import Fetcher
 from dagrpc_worker.shell.session.translate_out import REPORTS, Report, RunReport
 
 
@@ -19,7 +19,7 @@ class Dispatcher:
 
     Parameters
     ----------
-    runner, gatherer, store : TaskRunner, Gatherer, DataStore
+    runner, fetcher, store : TaskRunner, Fetcher, DataStore
         The parts.
     send : callable
         Takes the reports of a loop turn.
@@ -30,13 +30,13 @@ class Dispatcher:
     def __init__(
         self,
         runner: TaskRunner,
-        gatherer: Gatherer,
+        fetcher: Fetcher,
         store: DataStore,
         send: Callable[[list[Report]], None],
         post: Callable[[events.Event], None],
     ) -> None:
         self._runner = runner
-        self._gatherer = gatherer
+        self._fetcher = fetcher
         self._store = store
         self._send = send
         self._post = post
@@ -68,17 +68,17 @@ class Dispatcher:
                 if self._runner.actors is not None and self._runner.actors.instances:
                     self._runner.actors.drop(order.keys)
             elif isinstance(order, instructions.GatherData):
-                self._gatherer.start(order)
-            elif isinstance(order, instructions.Withdraw):
-                self._runner.withdraw(order.key, order.run_id)
+                self._fetcher.start(order)
+            elif isinstance(order, instructions.CancelExecution):
+                self._runner.cancel(order.key, order.run_id)
             elif isinstance(order, instructions.Reclaim):
                 self._runner.reclaim(order.key, order.run_id)
             elif isinstance(order, instructions.Interrupt):
                 self._runner.interrupt(order.key, order.run_id, order.limit)
             elif isinstance(order, instructions.WakeLater):
                 self._wake_later(order.delay)
-            elif isinstance(order, instructions.Abandon):
-                self._runner.abandon(order.key, order.run_id, order.replace)
+            elif isinstance(order, instructions.DetachThread):
+                self._runner.detach(order.key, order.run_id, order.replace)
             elif isinstance(order, instructions.RetryPeerLater):
                 self._retry_later(order)
             else:

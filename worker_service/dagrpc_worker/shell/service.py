@@ -48,7 +48,7 @@ from dagrpc_worker.shell.core_config import core_config
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.facade import user_hooks
 from dagrpc_worker.shell.facade.task_services import ForTasks
-from dagrpc_worker.shell.fetch.fetcher import Gatherer
+from dagrpc_worker.shell.fetch.fetcher import Fetcher
 from dagrpc_worker.shell.lifecycle.background_jobs import carry_on
 from dagrpc_worker.shell.lifecycle.drain import RETIRE_LIMIT, leave
 from dagrpc_worker.shell.lifecycle.end_state import End, EndKind
@@ -62,8 +62,8 @@ from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
 from dagrpc_worker.shell.session.heartbeat import Heartbeat
 from dagrpc_worker.shell.session.inbox import Inbox
-from dagrpc_worker.shell.session.reconnect import WorkerHomecoming
-from dagrpc_worker.shell.session.scheduler_session import SchedulerLink
+from dagrpc_worker.shell.session.reconnect import WorkerReconnect
+from dagrpc_worker.shell.session.scheduler_session import SchedulerSession
 from dagrpc_worker.shell.session.translate_in import CommandReader
 from dagrpc_worker.shell.session.translate_out import GoodbyeReport
 from dagrpc_worker.shell.shuffle.shuffle_outbox import SHUFFLE_SERVICE
@@ -217,7 +217,7 @@ class WorkerService(ForTasks):
         limits = self.memory_limits
         if limits.spill or limits.pause or limits.target:
             await asyncio.sleep(config.get_seconds("worker.memory.monitor-interval") or 0.1)
-            await MemoryMonitor(self, limits, self._inbox.take, self._link.send).run()
+            await MemoryMonitor(self, limits, self._inbox.take, self._session.send).run()
 
     @property
     def plugins(self) -> dict[str, Any]:
@@ -265,7 +265,7 @@ class WorkerService(ForTasks):
         self._core = WorkerCore(
             self.address, self.nthreads, self.resources, settings, bool(config.get("worker.validate"))
         )
-        self._link = SchedulerLink(self.scheduler_address, self.credentials)
+        self._session = SchedulerSession(self.scheduler_address, self.credentials)
         self._inbox = Inbox(
             self._core,
             lambda orders: self._dispatcher(self.plugin_host.before(orders)),
@@ -291,24 +291,24 @@ class WorkerService(ForTasks):
         self._cleanup.callback(profile.stop)
         self._diagnostics.runner, self._diagnostics.profile = self._runner, profile
         channels = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
-        gatherer = Gatherer(
+        fetcher = Fetcher(
             self.address, channels, self.data, lambda event: self._inbox.take((event,)), self._runner.recorder
         )
-        self._dispatcher = Dispatcher(self._runner, gatherer, self.data, self._link.send, self._inbox.post)
+        self._dispatcher = Dispatcher(self._runner, fetcher, self.data, self._session.send, self._inbox.post)
         self.actor_host = self._actor_servicer.host = ActorHost(
             self._runner, self._run_on_loop, channels, self.credentials
         )
-        self.shuffles = Shuffles(self, channels, self._link)
+        self.shuffles = Shuffles(self, channels, self._session)
         self._commands = CommandReader(self._shared, self._on_close_command, self.shuffles.end)
-        stops = (channels.close, self.actor_host.close, self._link.close, partial(cancel_all, self._tasks))
-        for stop in (*stops, gatherer.close, self.shuffles.close):
+        stops = (channels.close, self.actor_host.close, self._session.close, partial(cancel_all, self._tasks))
+        for stop in (*stops, fetcher.close, self.shuffles.close):
             self._cleanup.push_async_callback(stop)
         for halt in (self._runner.close, self._dispatcher.close, self._inbox.close):
             self._cleanup.callback(halt)
 
     async def _join(self, deadline: float | None, duplicate_deadline: float) -> None:
         """Join the cluster and begin to take commands."""
-        welcome = await self._link.connect(self.plugin_host.introduce, deadline, duplicate_deadline)
+        welcome = await self._session.connect(self.plugin_host.introduce, deadline, duplicate_deadline)
         self.name = welcome.name or self.name
         self._runner.inline_limit = welcome.inline_limit
         self._runner.recorder.follow(welcome.recording, welcome.details)
@@ -331,8 +331,8 @@ class WorkerService(ForTasks):
     async def _hold_session(self) -> None:
         """Take commands until the session ends; without it, the worker is of no use."""
         try:
-            homecoming = WorkerHomecoming(self, self._link, self._shared, self._inbox.take)
-            await self._link.run(lambda message: self._take(self._commands.read(message)), homecoming)
+            reconnect = WorkerReconnect(self, self._session, self._shared, self._inbox.take)
+            await self._session.run(lambda message: self._take(self._commands.read(message)), reconnect)
         except (CommClosedError, DagrpcError, TimeoutError) as error:
             # Another process in its place may do better, but that is not to go on for ever.
             kind = EndKind.CUT_OFF if isinstance(error, LimitReachedError) else EndKind.LOST
@@ -347,13 +347,13 @@ class WorkerService(ForTasks):
         self._inbox.take(events)
 
     async def _heartbeats(self) -> None:
-        assert self._link.client is not None
+        assert self._session.client is not None
         interval = self.options.heartbeat_interval
         # The first task need not wait for what measuring imports.
         await asyncio.sleep(interval / 2)
         own = user_hooks.OwnMetrics(self).sample
         sample = Metrics(self).sample
-        self.heartbeat = Heartbeat(self.address, self._link.client, sample, interval, self._runner.recorder, own)
+        self.heartbeat = Heartbeat(self.address, self._session.client, sample, interval, self._runner.recorder, own)
         await self.heartbeat.run()
 
     def _background(self, work: Callable[[], Coroutine[Any, Any, None]], again: bool = False) -> None:
@@ -396,12 +396,12 @@ class WorkerService(ForTasks):
         from dagrpc._client.scheduler_calls import SchedulerCalls
 
         address = shown_address(self.scheduler_address, self.credentials)
-        return SchedulerCalls(address, self._link.welcome.scheduler_id, self.get_client)
+        return SchedulerCalls(address, self._session.welcome.scheduler_id, self.get_client)
 
     @property
     def scheduler_channel(self) -> grpc.aio.Channel | None:
         """The connection to the scheduler; None before there is one."""
-        return self._link.channel
+        return self._session.channel
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -420,7 +420,7 @@ class WorkerService(ForTasks):
 
     def set_resources(self, resources: Mapping[str, float]) -> None:
         """Offer other amounts of resources. On the loop."""
-        user_hooks.set_resources(self, resources, self._inbox.take, self._link.send)
+        user_hooks.set_resources(self, resources, self._inbox.take, self._session.send)
 
     # --- questions -----------------------------------------------------------------------------------------------
 
@@ -470,7 +470,7 @@ class WorkerService(ForTasks):
 
     async def close_gracefully(self, restart: bool, reason: str, limit: float = RETIRE_LIMIT) -> End:
         """Leave once what runs is done and what only this worker holds is elsewhere; see `leaving.leave`."""
-        await leave(self, self._link, self._inbox, restart, reason, limit)
+        await leave(self, self._session, self._inbox, restart, reason, limit)
         return await self.finished()
 
     def _begin_close(self, kind: EndKind, reason: str) -> None:
@@ -490,8 +490,8 @@ class WorkerService(ForTasks):
                 await asyncio.wait([self._starting])
             # Of a bug, as of a crash, what it has to run may be the cause: that is suspected only if it says nothing.
             if self.joined and end.kind in (EndKind.CLOSED, EndKind.RESTART):
-                self._link.send([GoodbyeReport(end.reason)])
-                await self._link.finish(_FINISH_TIMEOUT)
+                self._session.send([GoodbyeReport(end.reason)])
+                await self._session.finish(_FINISH_TIMEOUT)
             await self._cleanup.aclose()
         except Exception:
             logger.exception("Worker %s at %s did not close cleanly", self.name, self.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dagrpc._common.keys import group_name
 from dagrpc_scheduler.core import unknown_keys
 from dagrpc_scheduler.core.cluster import ClientState
 from dagrpc_scheduler.core.events import (
@@ -20,7 +21,6 @@ from dagrpc_scheduler.core.events import (
 )
 from dagrpc_scheduler.core.handlers.graph_submission import drop_graph
 from dagrpc_scheduler.core.instructions import ReportCancelled
-from dagrpc_scheduler.core.keys import group_name
 from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
 from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, abandon, abandon_lost_data, stop_wanting, want
 from dagrpc_scheduler.core.state import SchedulerState

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from dagrpc._common.keys import group_name
 from dagrpc_scheduler.core import unknown_keys
 from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
 from dagrpc_scheduler.core.instructions import RejectGraph
-from dagrpc_scheduler.core.keys import group_name
 from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RELEASED, WAITING, TaskState, is_lost
 from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, note_want, release_unneeded, unpin, want
 from dagrpc_scheduler.core.state import SchedulerState

@@ -6,7 +6,7 @@ nothing to report.
 
 from __future__ import annotations
 
-from dagrpc_worker.core.deadlines import abandoned_ended
+from dagrpc_worker.core.deadlines import timed_out_run_ended
 from dagrpc_worker.core.events import (
     ExecuteFailed,
     ExecuteKept,
@@ -20,7 +20,7 @@ from dagrpc_worker.core.events import (
     Resumed,
     TaskSeceded,
 )
-from dagrpc_worker.core.facts import announce, give_back, is_wanted, release_dependencies, store_result
+from dagrpc_worker.core.facts import give_back, is_wanted, release_dependencies, report_replica, store_result
 from dagrpc_worker.core.instructions import (
     ReportErred,
     ReportFinished,
@@ -38,8 +38,8 @@ def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
     task = state.tasks.get(key)
     if task is not None and task.execution == run_id:
         return task
-    if state.abandoned:
-        abandoned_ended(state, key, run_id)
+    if state.timed_out_runs:
+        timed_out_run_ended(state, key, run_id)
     return None
 
 
@@ -48,8 +48,8 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
     key = event.key
     task = state.tasks.get(key)
     if task is None or task.execution != event.run_id:
-        if state.abandoned:
-            abandoned_ended(state, key, event.run_id)
+        if state.timed_out_runs:
+            timed_out_run_ended(state, key, event.run_id)
         if task is None:
             # No execution of ours, but the result is in the store now.
             state.dropped[key] = None
@@ -65,14 +65,14 @@ def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
     request = task.request
     if request is not None:
         task.request = None
-        task.announced = True
+        task.reported = True
         task.made_by = request.run_id
         state.reports.append(
             ReportFinished(key, request.run_id, event.nbytes, event.type_name, event.start, event.stop, event.payload)
         )
-    elif is_wanted(task) and not task.announced:
+    elif is_wanted(task) and not task.reported:
         added: dict[str, int] = {}
-        announce(task, added)
+        report_replica(task, added)
         state.reports.append(ReportReplicasAdded(added))
     release_dependencies(state, task)
 
@@ -92,7 +92,7 @@ def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
         task.erred = True
         state.reports.append(ReportErred(event.key, request.run_id, event.failure, event.start, event.stop))
     release_dependencies(state, task)
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> None:
@@ -106,11 +106,11 @@ def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> Non
         task.request = None
         state.reports.append(ReportRescheduled(event.key, request.run_id))
     release_dependencies(state, task)
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
-    """Note that a withdrawn task did not run to its end. If it was asked for again meanwhile, it is queued again."""
+    """Note that a cancelled task did not run to its end. If it was asked for again meanwhile, it is queued again."""
     task = _executing(state, event.key, event.run_id)
     if task is None:
         return
@@ -135,7 +135,7 @@ def _run_anew(state: WorkerState, task: TaskState) -> None:
     end_execution(state, task)
     if task.request is None:
         release_dependencies(state, task)
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
@@ -147,7 +147,7 @@ def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
     task.seceded = max(event.duration, 0.0)
     if task.request is not None:
         state.reports.append(ReportLongRunning(event.key, task.request.run_id, event.duration))
-    state.unsettled.append(task)
+    state.touched.append(task)
 
 
 def on_paused(state: WorkerState, event: Paused) -> None:

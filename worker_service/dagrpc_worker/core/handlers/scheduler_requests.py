@@ -15,14 +15,14 @@ from dagrpc_worker.core.events import (
 )
 from dagrpc_worker.core.facts import (
     add_dependencies,
-    announce,
     discard_result,
     drop_request,
     give_back,
     give_up_replica,
     release_dependencies,
-    renounce,
     report_finished_before,
+    report_replica,
+    retract_replica,
     set_holders,
     want_data,
 )
@@ -56,7 +56,7 @@ _GIVEN_UP: Final = (WAITING, READY, CONSTRAINED)
 def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
     """Run a task, unless its result is here or it is being executed: the same key stands for the same work."""
     task = state.task(request.key)
-    state.unsettled.append(task)
+    state.touched.append(task)
     if task.stored:
         if request.actor:
             # What is here is a proxy of an earlier actor, or that actor, which a run that goes on uses. To take it for
@@ -72,9 +72,9 @@ def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
     task.request = request
     task.priority = request.priority
     if request.dependencies:
-        unannounced = add_dependencies(state, task, request)
-        if unannounced:
-            state.reports.append(ReportReplicasAdded(unannounced))
+        unreported = add_dependencies(state, task, request)
+        if unreported:
+            state.reports.append(ReportReplicasAdded(unreported))
     if state.leaving:
         give_back(state, task)
     elif task.state == READY or task.state == CONSTRAINED:
@@ -91,25 +91,25 @@ def _requeue(state: WorkerState, task: TaskState) -> None:
 def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
     """Forget results and runs. What a task here uses stays, unknown to the scheduler, until it is done."""
     tasks = state.tasks
-    unsettled = state.unsettled
-    renounced: list[str] = []
+    touched = state.touched
+    retracted: list[str] = []
     for key in event.keys:
         task = tasks.get(key)
         if task is not None:
-            if task.copied:
-                renounce(task, renounced)
-            task.announced = False
+            if task.reported_as_replica:
+                retract_replica(task, retracted)
+            task.reported = False
             task.replica = False
             if event.discard:
                 discard_result(state, task)
             if task.request is not None:
                 drop_request(state, task)
             else:
-                unsettled.append(task)
+                touched.append(task)
             if event.interrupt and task.execution != NO_RUN:
                 state.reports.append(Interrupt(key, task.execution))
-    if renounced:
-        state.reports.append(ReportReplicasRemoved(renounced))
+    if retracted:
+        state.reports.append(ReportReplicasRemoved(retracted))
 
 
 def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
@@ -134,14 +134,14 @@ def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
 
 def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
     """Fetch copies, after all that tasks wait for."""
-    unannounced: dict[str, int] = {}
+    unreported: dict[str, int] = {}
     for key, nbytes, holders in event.data:
         task = state.task(key)
-        want_data(state, task, nbytes, holders, REPLICA_PRIORITY, unannounced)
+        want_data(state, task, nbytes, holders, REPLICA_PRIORITY, unreported)
         task.replica = not task.stored
         give_up_replica(state, task)
-    if unannounced:
-        state.reports.append(ReportReplicasAdded(unannounced))
+    if unreported:
+        state.reports.append(ReportReplicasAdded(unreported))
 
 
 def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
@@ -155,11 +155,11 @@ def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
             continue
         task.replica = False
         if task.stored and task.dependents:
-            announce(task, kept)
+            report_replica(task, kept)
         else:
-            task.announced = task.copied = False
+            task.reported = task.reported_as_replica = False
             gone.append(key)
-        state.unsettled.append(task)
+        state.touched.append(task)
     if kept:
         state.reports.append(ReportReplicasAdded(kept, kept=True))
     if gone:
@@ -178,10 +178,10 @@ def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
 def on_session_renewed(state: WorkerState, event: SessionRenewed) -> None:
     """Give up all runs and copies. What the scheduler knew to be here stays: it is told, and says what is to go."""
     for task in list(state.tasks.values()):
-        # What is announced by coming back is not announced after any order to free it.
-        task.copied = False
+        # What is reported by coming back is not reported after any order to free it.
+        task.reported_as_replica = False
         task.replica = False
         if task.request is not None:
             drop_request(state, task)
         else:
-            state.unsettled.append(task)
+            state.touched.append(task)

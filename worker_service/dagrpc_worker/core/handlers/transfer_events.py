@@ -6,13 +6,13 @@ from typing import Any
 
 from dagrpc_worker.core.events import DataPut, GatherFailed, GatherRefused, GatherSucceeded, PeerRetryDue
 from dagrpc_worker.core.facts import (
-    announce,
     drop_request,
     give_up_replica,
     is_wanted,
     receive_result,
     remove_holder,
     report_finished_before,
+    report_replica,
     store_result,
 )
 from dagrpc_worker.core.fetch_planning import end_gather, forget_idle_peers, rest_peer
@@ -116,6 +116,6 @@ def on_data_put(state: WorkerState, event: DataPut) -> None:
             report_finished_before(state, task, task.request)
             drop_request(state, task)
         else:
-            announce(task, added)
+            report_replica(task, added)
     if added:
         state.reports.append(ReportReplicasAdded(added))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dagrpc.security import Security
     from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
     from dagrpc_worker.shell.session.heartbeat import Heartbeat
-    from dagrpc_worker.shell.session.scheduler_session import SchedulerLink
+    from dagrpc_worker.shell.session.scheduler_session import SchedulerSession
 
 
 class ForTasks:
@@ -25,7 +25,7 @@ class ForTasks:
     address: str
     scheduler_address: str
     security: Security
-    _link: SchedulerLink
+    _session: SchedulerSession
 
     def __init__(self) -> None:
         self._workers_client: WorkersClient | None = None
@@ -89,4 +89,4 @@ class ForTasks:
         """
         if isinstance(msg, dict):
             msg = {**msg, "worker": self.address}
-        self._link.post(event_service_pb2.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))
+        self._session.post(event_service_pb2.LogEvent(topics=topic_names(topic), message=encode_plain(msg)))

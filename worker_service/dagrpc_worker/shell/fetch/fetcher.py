@@ -13,7 +13,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.failures import encode_failure
-from dagrpc._codec.unpickling import in_turn
+from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc._rpc.probe import is_refused
@@ -25,7 +25,7 @@ from dagrpc_worker.core.instructions import GatherData
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_recorder import Recorder
-from dagrpc_worker.shell.fetch.peer_streams import Fetcher
+from dagrpc_worker.shell.fetch.peer_streams import PeerStreams
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -82,7 +82,7 @@ async def decode_off_loop(received: Sequence[transfers.ReceivedValue]) -> Decode
     values = [value for value in received if value.frames]
     if sum(len(value.frames[0]) for value in values) <= LARGE and not any(map(_may_run_code, values)):
         return decode(received)
-    return await asyncio.to_thread(in_turn, decode, received)
+    return await asyncio.to_thread(with_unpickle_lock, decode, received)
 
 
 async def keep(store: DataStore, decoded: Decoded) -> None:
@@ -117,7 +117,7 @@ def _is_imported(name: str) -> bool:
     return spec is not None and not getattr(spec, "_initializing", False)
 
 
-class Gatherer:
+class Fetcher:
     """Carries out `GatherData`.
 
     Parameters
@@ -144,7 +144,7 @@ class Gatherer:
     ) -> None:
         self._recorder = recorder or Recorder()
         self._address = address
-        self._fetcher = Fetcher(channels)
+        self._streams = PeerStreams(channels)
         self._store = store
         self._post = post
         self._transfers: set[asyncio.Task[Any]] = set()
@@ -162,7 +162,7 @@ class Gatherer:
     async def close(self) -> None:
         """Break off all transfers."""
         await cancel_all(self._transfers)
-        await self._fetcher.close()
+        await self._streams.close()
 
     async def _gather(self, order: GatherData) -> None:
         """Fetch results and tell the core how that went, whatever happens."""
@@ -184,7 +184,7 @@ class Gatherer:
         request = worker_service_pb2.GetDataRequest(
             keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
         )
-        decoded = await decode_off_loop(await self._fetcher.fetch(order.worker, request, order.total_nbytes))
+        decoded = await decode_off_loop(await self._streams.fetch(order.worker, request, order.total_nbytes))
         await keep(self._store, decoded)
         if self._recorder.on:
             self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)

@@ -25,7 +25,7 @@ _Item = pb.Fetch | int
 """What to fetch; or the number of what has been read."""
 
 
-class Fetcher:
+class PeerStreams:
     """Asks peers for results.
 
     Parameters
@@ -36,7 +36,7 @@ class Fetcher:
 
     def __init__(self, channels: ChannelPool) -> None:
         self._channels = channels
-        self._links: dict[str, _Link] = {}
+        self._streams: dict[str, _PeerStream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timeout = config.get_seconds("comm.timeouts.tcp") or 30.0
         self._without: set[str] = set()
@@ -68,45 +68,45 @@ class Fetcher:
         fits = nbytes <= transfers.WHOLE or (may_read and nbytes >= len(request.keys) * same_host.WORTHWHILE)
         if fits and address not in self._without:
             request.host = same_host.token() if may_read else ""
-            link = self._links.get(address) or self._open(address, client)
+            stream = self._streams.get(address) or self._open(address, client)
             try:
-                answer = await link.fetch(request, self._timeout)
+                answer = await stream.fetch(request, self._timeout)
                 if answer is not None:
-                    return await link.read(answer)
+                    return await stream.read(answer)
             except NotSameHostError as error:
                 transfers.close_way(client.peer, error)
         return await transfers.download(client, "GetData", request)
 
-    def _open(self, address: str, client: ServiceClient) -> _Link:
-        link = self._links[address] = _Link(client)
-        spawn(self._hold(address, link), self._tasks)
-        return link
+    def _open(self, address: str, client: ServiceClient) -> _PeerStream:
+        stream = self._streams[address] = _PeerStream(client)
+        spawn(self._hold(address, stream), self._tasks)
+        return stream
 
-    async def _hold(self, address: str, link: _Link) -> None:
+    async def _hold(self, address: str, stream: _PeerStream) -> None:
         """Hold a stream until it ends. The next fetch opens another."""
-        error: Exception = CommClosedError(f"{link.peer} ended the stream of fetches")
+        error: Exception = CommClosedError(f"{stream.peer} ended the stream of fetches")
         try:
-            await link.session.run(link.on_message)
+            await stream.session.run(stream.on_message)
         except grpc.aio.AioRpcError as broken:
-            error = status.from_rpc_error(broken, link.peer)
+            error = status.from_rpc_error(broken, stream.peer)
             if broken.code() is grpc.StatusCode.UNIMPLEMENTED:
                 self._without.add(address)
         except asyncio.InvalidStateError:
             pass
         except Exception as broken:
-            logger.exception("The stream of fetches from %s failed", link.peer)
+            logger.exception("The stream of fetches from %s failed", stream.peer)
             error = broken
         finally:
-            if self._links.get(address) is link:
-                del self._links[address]
-            link.end(None if address in self._without else error)
+            if self._streams.get(address) is stream:
+                del self._streams[address]
+            stream.end(None if address in self._without else error)
 
     async def close(self) -> None:
         """End all streams. What was asked for fails."""
         await cancel_all(self._tasks)
 
 
-class _Link:
+class _PeerStream:
     """The stream to one peer."""
 
     def __init__(self, client: ServiceClient) -> None:

@@ -16,7 +16,7 @@ from dagrpc.v1 import common_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_worker.core import events
 from dagrpc_worker.shell.session.inbox import Inbox
-from dagrpc_worker.shell.session.scheduler_session import SchedulerLink
+from dagrpc_worker.shell.session.scheduler_session import SchedulerSession
 from dagrpc_worker.shell.session.translate_out import StatusReport
 
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ def drain_soon(worker: WorkerService, reason: str) -> None:
 
 
 async def leave(
-    worker: WorkerService, link: SchedulerLink, inbox: Inbox, restart: bool, reason: str, limit: float = RETIRE_LIMIT
+    worker: WorkerService,
+    session: SchedulerSession,
+    inbox: Inbox,
+    restart: bool,
+    reason: str,
+    limit: float = RETIRE_LIMIT,
 ) -> None:
     """Have the scheduler take a worker out, and begin to close it; at once if it cannot be taken out.
 
@@ -62,11 +67,11 @@ async def leave(
     worker.status = common_pb2.WORKER_STATUS_RETIRING
     logger.info("Worker %s at %s is about to leave: %s", worker.name, worker.address, reason)
     # First the status, or what is given back would come again.
-    link.send([StatusReport(worker.status)])
+    session.send([StatusReport(worker.status)])
     inbox.take([events.Leaving()])
     try:
         async with asyncio.timeout(limit):
-            await _retire(link, worker.address, limit)
+            await _retire(session, worker.address, limit)
     except (DagrpcError, OSError, TimeoutError) as error:
         why = str(error) or f"its tasks and its data take more than {limit:g} s"
         logger.warning("Worker %s leaves at once, since it cannot be retired: %s", worker.name, why)
@@ -77,11 +82,11 @@ async def leave(
     worker.close_soon(reason)
 
 
-async def _retire(link: SchedulerLink, address: str, limit: float) -> None:
-    if link.client is None:
+async def _retire(session: SchedulerSession, address: str, limit: float) -> None:
+    if session.client is None:
         return
     service = pb.DESCRIPTOR.services_by_name["SchedulerService"]
-    client = ServiceClient(link.client.channel, service, link.client.peer)
+    client = ServiceClient(session.client.channel, service, session.client.peer)
     request = pb.RetireWorkersRequest(workers=[address])
     response = await client.call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=limit)
     if address not in response.workers:

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 
 from dagrpc._codec import payload as payloads
-from dagrpc._codec.unpickling import in_turn
+from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._rpc import status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import plugin_service_pb2 as pb
@@ -80,7 +80,7 @@ class PluginHost:
     async def _receive(self, plugin: pb.NamedPlugin) -> Any:
         if self._revisions.get(plugin.name, 0) >= plugin.revision:
             return None
-        decoded = await self._in_thread(in_turn, payloads.from_payload, plugin.plugin)
+        decoded = await self._in_thread(with_unpickle_lock, payloads.from_payload, plugin.plugin)
         # Noted first: one that fails is not tried again and again.
         self._revisions[plugin.name] = plugin.revision
         await self._add(plugin.name, decoded)

@@ -22,7 +22,7 @@ from dagrpc.exceptions import (
 )
 from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_worker.core.events import Event, SessionRenewed
-from dagrpc_worker.shell.session.scheduler_session import SchedulerLink, greet, hello_message
+from dagrpc_worker.shell.session.scheduler_session import SchedulerSession, greet, hello_message
 from dagrpc_worker.shell.session.translate_out import Report, StatusReport
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ _HOLDINGS = 20_000
 """Results that are told of in one message."""
 
 
-class WorkerHomecoming:
+class WorkerReconnect:
     """The attempts of a worker to be connected again.
 
     Parameters
     ----------
     worker : WorkerService
         The worker.
-    link : SchedulerLink
+    link : SchedulerSession
         Its connection.
     shared : SharedStore
         What the scheduler sent beside tasks.
@@ -55,7 +55,11 @@ class WorkerHomecoming:
     """
 
     def __init__(
-        self, worker: WorkerService, link: SchedulerLink, shared: SharedStore, take: Callable[[Iterable[Event]], None]
+        self,
+        worker: WorkerService,
+        link: SchedulerSession,
+        shared: SharedStore,
+        take: Callable[[Iterable[Event]], None],
     ) -> None:
         self._worker = worker
         self._link = link

@@ -47,7 +47,7 @@ Introduction: TypeAlias = Callable[[grpc.aio.Channel], Awaitable[worker_session_
 """Returns who the worker is; called with each connection that is tried."""
 
 
-class Homecoming(Protocol):
+class Reconnect(Protocol):
     """Opens another stream when one breaks."""
 
     async def come_back(self, session: Session[Report], broken: CommClosedError) -> None:
@@ -89,7 +89,7 @@ async def greet(
     return stream, answer.welcome
 
 
-class SchedulerLink:
+class SchedulerSession:
     """The connection to the scheduler and the session on it.
 
     Parameters
@@ -256,13 +256,13 @@ class SchedulerLink:
             self._session.send(posted.popleft())
 
     async def run(
-        self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any], homecoming: Homecoming | None = None
+        self, on_message: Callable[[worker_session_pb2.ComputeResponse], Any], reconnect: Reconnect | None = None
     ) -> None:
         """Hold the session, on one stream after the other, until it ends.
 
         Parameters
         ----------
-        homecoming : Homecoming, optional
+        reconnect : Reconnect, optional
             Opens another stream when one breaks.
 
         Raises
@@ -276,9 +276,9 @@ class SchedulerLink:
             while True:
                 broken = await self._hold(on_message)
                 assert self._session is not None
-                if homecoming is None or self._session.delivery is None or self._finishing:
+                if reconnect is None or self._session.delivery is None or self._finishing:
                     raise broken
-                await homecoming.come_back(self._session, broken)
+                await reconnect.come_back(self._session, broken)
         finally:
             self._recovered(False)
             self._ended.set()

@@ -31,7 +31,7 @@ from dagrpc_worker.shell.shuffle.shuffle_run import Run
 
 if TYPE_CHECKING:
     from dagrpc_worker.shell.service import WorkerService
-    from dagrpc_worker.shell.session.scheduler_session import SchedulerLink
+    from dagrpc_worker.shell.session.scheduler_session import SchedulerSession
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -62,13 +62,13 @@ class Shuffles:
         The worker.
     channels : ChannelPool
         To other workers.
-    link : SchedulerLink
+    session : SchedulerSession
         To the scheduler.
     """
 
-    def __init__(self, worker: WorkerService, channels: ChannelPool, link: SchedulerLink) -> None:
+    def __init__(self, worker: WorkerService, channels: ChannelPool, session: SchedulerSession) -> None:
         self._worker = worker
-        self._link = link
+        self._session = session
         self._loop = asyncio.get_running_loop()
         # A worker with little memory has less for what passes through it.
         most = worker.memory_limit // _PART_OF_MEMORY or sys.maxsize
@@ -181,7 +181,7 @@ class Shuffles:
     # --- on the loop ---------------------------------------------------------------------------------------------
 
     def _scheduler(self) -> ServiceClient:
-        client = self._link.client
+        client = self._session.client
         if client is None:
             raise CommClosedError("The worker has no connection to its scheduler")
         return ServiceClient(client.channel, COORDINATION_SERVICE, client.peer)
