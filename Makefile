@@ -28,8 +28,6 @@ COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_ser
 # Where distributed is, which tests/parity compares with.
 PEER := build/parity
 PROTOS := $(sort $(wildcard protos/dagrpc/v1/*.proto))
-# Only these have something for the gRPC plug-in to write.
-SERVICE_PROTOS := $(shell grep -l '^service ' $(PROTOS))
 STUBS := client_sdk/dagrpc/v1
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I protos
 
@@ -112,12 +110,10 @@ format: $(INSTALLED)  ## Let ruff mend what it can
 proto: $(INSTALLED)  ## Write the Python stubs of the contract
 	@mkdir -p $(STUBS)
 	$(PROTOC) --python_out=client_sdk --pyi_out=client_sdk $(PROTOS)
-	$(PROTOC) --grpc_python_out=client_sdk $(SERVICE_PROTOS)
 
 proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the contract
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(PROTOC) --python_out="$$fresh" --pyi_out="$$fresh" $(PROTOS) && \
-	$(PROTOC) --grpc_python_out="$$fresh" $(SERVICE_PROTOS) && \
 	{ diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
 	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
 	echo "the stubs are fresh"
