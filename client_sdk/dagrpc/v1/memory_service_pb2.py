@@ -24,13 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/memory_service.proto\x12\tdagrpc.v1\"M\n\x1b\x43ontrolMemoryManagerRequest\x12.\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1e.dagrpc.v1.MemoryManagerAction\"/\n\x1c\x43ontrolMemoryManagerResponse\x12\x0f\n\x07running\x18\x01 \x01(\x08\"[\n\x10ReplicateRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0e\n\x06\x63opies\x18\x02 \x01(\r\x12\x0f\n\x07workers\x18\x03 \x03(\t\x12\x18\n\x10\x62ranching_factor\x18\x04 \x01(\r\"$\n\x11ReplicateResponse\x12\x0f\n\x07missing\x18\x01 \x03(\t\"1\n\x10RebalanceRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\"#\n\x11RebalanceResponse\x12\x0e\n\x06\x66\x61iled\x18\x01 \x03(\t*\xa1\x01\n\x13MemoryManagerAction\x12%\n!MEMORY_MANAGER_ACTION_UNSPECIFIED\x10\x00\x12\x1f\n\x1bMEMORY_MANAGER_ACTION_START\x10\x01\x12\x1e\n\x1aMEMORY_MANAGER_ACTION_STOP\x10\x02\x12\"\n\x1eMEMORY_MANAGER_ACTION_RUN_ONCE\x10\x03\x32\x88\x02\n\rMemoryService\x12g\n\x14\x43ontrolMemoryManager\x12&.dagrpc.v1.ControlMemoryManagerRequest\x1a\'.dagrpc.v1.ControlMemoryManagerResponse\x12\x46\n\tReplicate\x12\x1b.dagrpc.v1.ReplicateRequest\x1a\x1c.dagrpc.v1.ReplicateResponse\x12\x46\n\tRebalance\x12\x1b.dagrpc.v1.RebalanceRequest\x1a\x1c.dagrpc.v1.RebalanceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/memory_service.proto\x12\tdagrpc.v1\"M\n\x1b\x43ontrolMemoryManagerRequest\x12.\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1e.dagrpc.v1.MemoryManagerAction\"/\n\x1c\x43ontrolMemoryManagerResponse\x12\x0f\n\x07running\x18\x01 \x01(\x08\"[\n\x10ReplicateRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0e\n\x06\x63opies\x18\x02 \x01(\r\x12\x0f\n\x07workers\x18\x03 \x03(\t\x12\x18\n\x10\x62ranching_factor\x18\x04 \x01(\r\"$\n\x11ReplicateResponse\x12\x0f\n\x07missing\x18\x01 \x03(\t\"1\n\x10RebalanceRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\"#\n\x11RebalanceResponse\x12\x0e\n\x06\x66\x61iled\x18\x01 \x03(\t*\xa1\x01\n\x13MemoryManagerAction\x12%\n!MEMORY_MANAGER_ACTION_UNSPECIFIED\x10\x00\x12\x1f\n\x1bMEMORY_MANAGER_ACTION_START\x10\x01\x12\x1e\n\x1aMEMORY_MANAGER_ACTION_STOP\x10\x02\x12\"\n\x1eMEMORY_MANAGER_ACTION_RUN_ONCE\x10\x03\x32\x97\x02\n\rMemoryService\x12l\n\x14\x43ontrolMemoryManager\x12&.dagrpc.v1.ControlMemoryManagerRequest\x1a\'.dagrpc.v1.ControlMemoryManagerResponse\"\x03\x90\x02\x02\x12K\n\tReplicate\x12\x1b.dagrpc.v1.ReplicateRequest\x1a\x1c.dagrpc.v1.ReplicateResponse\"\x03\x90\x02\x02\x12K\n\tRebalance\x12\x1b.dagrpc.v1.RebalanceRequest\x1a\x1c.dagrpc.v1.RebalanceResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.memory_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MEMORYSERVICE'].methods_by_name['ControlMemoryManager']._loaded_options = None
+  _globals['_MEMORYSERVICE'].methods_by_name['ControlMemoryManager']._serialized_options = b'\220\002\002'
+  _globals['_MEMORYSERVICE'].methods_by_name['Replicate']._loaded_options = None
+  _globals['_MEMORYSERVICE'].methods_by_name['Replicate']._serialized_options = b'\220\002\002'
+  _globals['_MEMORYSERVICE'].methods_by_name['Rebalance']._loaded_options = None
+  _globals['_MEMORYSERVICE'].methods_by_name['Rebalance']._serialized_options = b'\220\002\002'
   _globals['_MEMORYMANAGERACTION']._serialized_start=393
   _globals['_MEMORYMANAGERACTION']._serialized_end=554
   _globals['_CONTROLMEMORYMANAGERREQUEST']._serialized_start=45
@@ -46,5 +52,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REBALANCERESPONSE']._serialized_start=355
   _globals['_REBALANCERESPONSE']._serialized_end=390
   _globals['_MEMORYSERVICE']._serialized_start=557
-  _globals['_MEMORYSERVICE']._serialized_end=821
+  _globals['_MEMORYSERVICE']._serialized_end=836
 # @@protoc_insertion_point(module_scope)

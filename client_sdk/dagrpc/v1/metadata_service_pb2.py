@@ -25,13 +25,17 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import plain_pb2 as dagrpc_dot_v1_dot_plain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dagrpc/v1/metadata_service.proto\x12\tdagrpc.v1\x1a\x15\x64\x61grpc/v1/plain.proto\"_\n\x12SetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\"\x15\n\x13SetMetadataResponse\"9\n\x12GetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\"Y\n\x13GetMetadataResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r2\xad\x01\n\x0fMetadataService\x12L\n\x0bSetMetadata\x12\x1d.dagrpc.v1.SetMetadataRequest\x1a\x1e.dagrpc.v1.SetMetadataResponse\x12L\n\x0bGetMetadata\x12\x1d.dagrpc.v1.GetMetadataRequest\x1a\x1e.dagrpc.v1.GetMetadataResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dagrpc/v1/metadata_service.proto\x12\tdagrpc.v1\x1a\x15\x64\x61grpc/v1/plain.proto\"_\n\x12SetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\"\x15\n\x13SetMetadataResponse\"9\n\x12GetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\"Y\n\x13GetMetadataResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r2\xb7\x01\n\x0fMetadataService\x12Q\n\x0bSetMetadata\x12\x1d.dagrpc.v1.SetMetadataRequest\x1a\x1e.dagrpc.v1.SetMetadataResponse\"\x03\x90\x02\x02\x12Q\n\x0bGetMetadata\x12\x1d.dagrpc.v1.GetMetadataRequest\x1a\x1e.dagrpc.v1.GetMetadataResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.metadata_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_METADATASERVICE'].methods_by_name['SetMetadata']._loaded_options = None
+  _globals['_METADATASERVICE'].methods_by_name['SetMetadata']._serialized_options = b'\220\002\002'
+  _globals['_METADATASERVICE'].methods_by_name['GetMetadata']._loaded_options = None
+  _globals['_METADATASERVICE'].methods_by_name['GetMetadata']._serialized_options = b'\220\002\001'
   _globals['_SETMETADATAREQUEST']._serialized_start=70
   _globals['_SETMETADATAREQUEST']._serialized_end=165
   _globals['_SETMETADATARESPONSE']._serialized_start=167
@@ -41,5 +45,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMETADATARESPONSE']._serialized_start=249
   _globals['_GETMETADATARESPONSE']._serialized_end=338
   _globals['_METADATASERVICE']._serialized_start=341
-  _globals['_METADATASERVICE']._serialized_end=514
+  _globals['_METADATASERVICE']._serialized_end=524
 # @@protoc_insertion_point(module_scope)

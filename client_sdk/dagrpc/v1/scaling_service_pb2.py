@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/scaling_service.proto\x12\tdagrpc.v1\"7\n\x14GetTargetSizeRequest\x12\x1f\n\x17target_duration_seconds\x18\x01 \x01(\x01\"(\n\x15GetTargetSizeResponse\x12\x0f\n\x07workers\x18\x01 \x01(\r\"\xd5\x01\n\x1b\x43hooseWorkersToCloseRequest\x12\x12\n\x05\x63ount\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07minimum\x18\x02 \x01(\r\x12\x14\n\x0cmemory_ratio\x18\x03 \x01(\x01\x12\x42\n\x06groups\x18\x04 \x03(\x0b\x32\x32.dagrpc.v1.ChooseWorkersToCloseRequest.GroupsEntry\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_count\"J\n\x1c\x43hooseWorkersToCloseResponse\x12*\n\x07workers\x18\x01 \x03(\x0b\x32\x19.dagrpc.v1.ClosableWorker\"/\n\x0e\x43losableWorker\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t2\xcd\x01\n\x0eScalingService\x12R\n\rGetTargetSize\x12\x1f.dagrpc.v1.GetTargetSizeRequest\x1a .dagrpc.v1.GetTargetSizeResponse\x12g\n\x14\x43hooseWorkersToClose\x12&.dagrpc.v1.ChooseWorkersToCloseRequest\x1a\'.dagrpc.v1.ChooseWorkersToCloseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/scaling_service.proto\x12\tdagrpc.v1\"7\n\x14GetTargetSizeRequest\x12\x1f\n\x17target_duration_seconds\x18\x01 \x01(\x01\"(\n\x15GetTargetSizeResponse\x12\x0f\n\x07workers\x18\x01 \x01(\r\"\xd5\x01\n\x1b\x43hooseWorkersToCloseRequest\x12\x12\n\x05\x63ount\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07minimum\x18\x02 \x01(\r\x12\x14\n\x0cmemory_ratio\x18\x03 \x01(\x01\x12\x42\n\x06groups\x18\x04 \x03(\x0b\x32\x32.dagrpc.v1.ChooseWorkersToCloseRequest.GroupsEntry\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_count\"J\n\x1c\x43hooseWorkersToCloseResponse\x12*\n\x07workers\x18\x01 \x03(\x0b\x32\x19.dagrpc.v1.ClosableWorker\"/\n\x0e\x43losableWorker\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t2\xd7\x01\n\x0eScalingService\x12W\n\rGetTargetSize\x12\x1f.dagrpc.v1.GetTargetSizeRequest\x1a .dagrpc.v1.GetTargetSizeResponse\"\x03\x90\x02\x01\x12l\n\x14\x43hooseWorkersToClose\x12&.dagrpc.v1.ChooseWorkersToCloseRequest\x1a\'.dagrpc.v1.ChooseWorkersToCloseResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHOOSEWORKERSTOCLOSEREQUEST_GROUPSENTRY']._loaded_options = None
   _globals['_CHOOSEWORKERSTOCLOSEREQUEST_GROUPSENTRY']._serialized_options = b'8\001'
+  _globals['_SCALINGSERVICE'].methods_by_name['GetTargetSize']._loaded_options = None
+  _globals['_SCALINGSERVICE'].methods_by_name['GetTargetSize']._serialized_options = b'\220\002\001'
+  _globals['_SCALINGSERVICE'].methods_by_name['ChooseWorkersToClose']._loaded_options = None
+  _globals['_SCALINGSERVICE'].methods_by_name['ChooseWorkersToClose']._serialized_options = b'\220\002\001'
   _globals['_GETTARGETSIZEREQUEST']._serialized_start=46
   _globals['_GETTARGETSIZEREQUEST']._serialized_end=101
   _globals['_GETTARGETSIZERESPONSE']._serialized_start=103
@@ -46,5 +50,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSABLEWORKER']._serialized_start=437
   _globals['_CLOSABLEWORKER']._serialized_end=484
   _globals['_SCALINGSERVICE']._serialized_start=487
-  _globals['_SCALINGSERVICE']._serialized_end=692
+  _globals['_SCALINGSERVICE']._serialized_end=702
 # @@protoc_insertion_point(module_scope)

@@ -24,13 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/shuffle_service.proto\x12\tdagrpc.v1\"0\n\nShuffleRun\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"\\\n\x12SendParcelsRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\"\n\x07parcels\x18\x02 \x03(\x0b\x32\x11.dagrpc.v1.Parcel\"\x15\n\x13SendParcelsResponse\"w\n\x06Parcel\x12\x0e\n\x06source\x18\x01 \x01(\r\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\x0f\n\x07outputs\x18\x06 \x03(\r\x12\x0e\n\x06starts\x18\x07 \x03(\x04\"9\n\x13\x46lushShuffleRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\"\x16\n\x14\x46lushShuffleResponse\"Y\n\x12\x46\x65tchOutputRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06output\x18\x02 \x01(\r\x12\x0f\n\x07parcels\x18\x03 \x01(\r\"9\n\x13\x46\x65tchOutputResponse\x12\"\n\x07parcels\x18\x01 \x03(\x0b\x32\x11.dagrpc.v1.Parcel\"W\n\x12JoinShuffleRequest\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x61rrier\x18\x04 \x01(\t\"6\n\x13JoinShuffleResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\x04\x12\x0f\n\x07workers\x18\x02 \x03(\t\"q\n\x12PassBarrierRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\'\n\x07outputs\x18\x03 \x03(\x0b\x32\x16.dagrpc.v1.OutputPlace\"*\n\x0bOutputPlace\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\r\"&\n\x13PassBarrierResponse\x12\x0f\n\x07members\x18\x01 \x03(\t\"[\n\x15RestartShuffleRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x18\n\x16RestartShuffleResponse2\x81\x02\n\x0eShuffleService\x12N\n\x0bSendParcels\x12\x1d.dagrpc.v1.SendParcelsRequest\x1a\x1e.dagrpc.v1.SendParcelsResponse(\x01\x12O\n\x0c\x46lushShuffle\x12\x1e.dagrpc.v1.FlushShuffleRequest\x1a\x1f.dagrpc.v1.FlushShuffleResponse\x12N\n\x0b\x46\x65tchOutput\x12\x1d.dagrpc.v1.FetchOutputRequest\x1a\x1e.dagrpc.v1.FetchOutputResponse0\x01\x32\x8f\x02\n\x1aShuffleCoordinationService\x12L\n\x0bJoinShuffle\x12\x1d.dagrpc.v1.JoinShuffleRequest\x1a\x1e.dagrpc.v1.JoinShuffleResponse\x12L\n\x0bPassBarrier\x12\x1d.dagrpc.v1.PassBarrierRequest\x1a\x1e.dagrpc.v1.PassBarrierResponse\x12U\n\x0eRestartShuffle\x12 .dagrpc.v1.RestartShuffleRequest\x1a!.dagrpc.v1.RestartShuffleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/shuffle_service.proto\x12\tdagrpc.v1\"0\n\nShuffleRun\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\x04\"\\\n\x12SendParcelsRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\"\n\x07parcels\x18\x02 \x03(\x0b\x32\x11.dagrpc.v1.Parcel\"\x15\n\x13SendParcelsResponse\"w\n\x06Parcel\x12\x0e\n\x06source\x18\x01 \x01(\r\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\x0f\n\x07outputs\x18\x06 \x03(\r\x12\x0e\n\x06starts\x18\x07 \x03(\x04\"9\n\x13\x46lushShuffleRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\"\x16\n\x14\x46lushShuffleResponse\"Y\n\x12\x46\x65tchOutputRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06output\x18\x02 \x01(\r\x12\x0f\n\x07parcels\x18\x03 \x01(\r\"9\n\x13\x46\x65tchOutputResponse\x12\"\n\x07parcels\x18\x01 \x03(\x0b\x32\x11.dagrpc.v1.Parcel\"W\n\x12JoinShuffleRequest\x12\x12\n\nshuffle_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x61rrier\x18\x04 \x01(\t\"6\n\x13JoinShuffleResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\x04\x12\x0f\n\x07workers\x18\x02 \x03(\t\"q\n\x12PassBarrierRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\'\n\x07outputs\x18\x03 \x03(\x0b\x32\x16.dagrpc.v1.OutputPlace\"*\n\x0bOutputPlace\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\r\"&\n\x13PassBarrierResponse\x12\x0f\n\x07members\x18\x01 \x03(\t\"[\n\x15RestartShuffleRequest\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.ShuffleRun\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x18\n\x16RestartShuffleResponse2\x90\x02\n\x0eShuffleService\x12S\n\x0bSendParcels\x12\x1d.dagrpc.v1.SendParcelsRequest\x1a\x1e.dagrpc.v1.SendParcelsResponse\"\x03\x90\x02\x02(\x01\x12T\n\x0c\x46lushShuffle\x12\x1e.dagrpc.v1.FlushShuffleRequest\x1a\x1f.dagrpc.v1.FlushShuffleResponse\"\x03\x90\x02\x02\x12S\n\x0b\x46\x65tchOutput\x12\x1d.dagrpc.v1.FetchOutputRequest\x1a\x1e.dagrpc.v1.FetchOutputResponse\"\x03\x90\x02\x01\x30\x01\x32\x9e\x02\n\x1aShuffleCoordinationService\x12Q\n\x0bJoinShuffle\x12\x1d.dagrpc.v1.JoinShuffleRequest\x1a\x1e.dagrpc.v1.JoinShuffleResponse\"\x03\x90\x02\x02\x12Q\n\x0bPassBarrier\x12\x1d.dagrpc.v1.PassBarrierRequest\x1a\x1e.dagrpc.v1.PassBarrierResponse\"\x03\x90\x02\x02\x12Z\n\x0eRestartShuffle\x12 .dagrpc.v1.RestartShuffleRequest\x1a!.dagrpc.v1.RestartShuffleResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.shuffle_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SHUFFLESERVICE'].methods_by_name['SendParcels']._loaded_options = None
+  _globals['_SHUFFLESERVICE'].methods_by_name['SendParcels']._serialized_options = b'\220\002\002'
+  _globals['_SHUFFLESERVICE'].methods_by_name['FlushShuffle']._loaded_options = None
+  _globals['_SHUFFLESERVICE'].methods_by_name['FlushShuffle']._serialized_options = b'\220\002\002'
+  _globals['_SHUFFLESERVICE'].methods_by_name['FetchOutput']._loaded_options = None
+  _globals['_SHUFFLESERVICE'].methods_by_name['FetchOutput']._serialized_options = b'\220\002\001'
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['JoinShuffle']._loaded_options = None
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['JoinShuffle']._serialized_options = b'\220\002\002'
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['PassBarrier']._loaded_options = None
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['PassBarrier']._serialized_options = b'\220\002\002'
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['RestartShuffle']._loaded_options = None
+  _globals['_SHUFFLECOORDINATIONSERVICE'].methods_by_name['RestartShuffle']._serialized_options = b'\220\002\002'
   _globals['_SHUFFLERUN']._serialized_start=46
   _globals['_SHUFFLERUN']._serialized_end=94
   _globals['_SENDPARCELSREQUEST']._serialized_start=96
@@ -62,7 +74,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTARTSHUFFLERESPONSE']._serialized_start=1004
   _globals['_RESTARTSHUFFLERESPONSE']._serialized_end=1028
   _globals['_SHUFFLESERVICE']._serialized_start=1031
-  _globals['_SHUFFLESERVICE']._serialized_end=1288
-  _globals['_SHUFFLECOORDINATIONSERVICE']._serialized_start=1291
-  _globals['_SHUFFLECOORDINATIONSERVICE']._serialized_end=1562
+  _globals['_SHUFFLESERVICE']._serialized_end=1303
+  _globals['_SHUFFLECOORDINATIONSERVICE']._serialized_start=1306
+  _globals['_SHUFFLECOORDINATIONSERVICE']._serialized_end=1592
 # @@protoc_insertion_point(module_scope)
