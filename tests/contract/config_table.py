@@ -1,12 +1,12 @@
-"""Writes docs/configuration.md from the table in `dagrpc.config`: ``python -m tests.contract.config_table``."""
+"""Writes docs/configuration.md from the table of settings: ``python -m tests.contract.config_table``."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from dagrpc import config
-from dagrpc.config import DEFAULTS
+from dagrpc._common import default_settings
+from dagrpc._common.default_settings import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"
@@ -84,22 +84,17 @@ BY_THEMSELVES = {
 
 
 def comments() -> dict[str, str]:
-    """Return the comment that stands before each setting in the table; several in a row have the same."""
-    text = Path(config.__file__).read_text(encoding="utf-8")
+    """Return the comment above each setting in the table; an empty text for a setting that has none."""
+    text = Path(default_settings.__file__).read_text(encoding="utf-8")
     table = text[text.index("DEFAULTS: ") : text.index("\n}\n", text.index("DEFAULTS: "))]
     found: dict[str, str] = {}
     comment: list[str] = []
-    in_comment = False
     for line in table.splitlines():
-        stripped = line.strip()
-        if stripped.startswith("#"):
-            comment = [*comment, stripped[2:]] if in_comment else [stripped[2:]]
-            in_comment = True
-            continue
-        in_comment = False
         match = re.match(r'    "([a-z0-9.-]+)":', line)
         if match:
             found[match[1]] = " ".join(comment)
+        # Whatever is no comment ends one.
+        comment = [*comment, line.strip()[2:]] if line.strip().startswith("#") else []
     return found
 
 
@@ -134,7 +129,8 @@ def page() -> str:
     lines = [
         "# Configuration",
         "",
-        "Made from `dagrpc/config.py` by `python -m tests.contract.config_table`; a test checks that it is fresh.",
+        "Made from `dagrpc/_common/default_settings.py` by `python -m tests.contract.config_table`; a test checks that",
+        "it is fresh.",
         "",
         "Settings are dask's: YAML files in `~/.config/dask`, environment variables, `dask.config.set`. One such as",
         "`comm.compression` is looked up in this order:",
