@@ -16,7 +16,7 @@ from dagrpc._client import current
 from dagrpc._client.actor_calls import NOT_DECODED, CallState
 from dagrpc._client.gather import inline_value, raise_unless_finished
 from dagrpc._client.state import CANCELLED, DONE, ERROR, LOST, KeyState
-from dagrpc._client.waiting import Away, Countdown, Deadline, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, run_awaiting, run_blocking
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import references
 from dagrpc._codec.failures import type_name
@@ -171,7 +171,7 @@ class ActorFuture(BaseActorFuture[T]):
         raise_unless_finished(state)
         if state.value is NOT_DECODED:
             if isinstance(state.payload, ReceivedValue):
-                yield Away(self._decode)
+                yield RunInThread(self._decode)
             else:
                 self._decode()
         value: T = state.value
@@ -231,7 +231,7 @@ class Actor(TaskRef):
     1
     """
 
-    __slots__ = ("__weakref__", "_address", "_cls", "_future", "_wire")
+    __slots__ = ("__weakref__", "_address", "_cls", "_future", "_wire_key")
 
     def __init__(self, cls: type, address: str, key: Any, worker: Any = None) -> None:
         self._set(cls, address, key, None)
@@ -240,7 +240,7 @@ class Actor(TaskRef):
             self._hold(client)
 
     def _set(self, cls: type, address: str, key: Any, future: Future[Any] | None) -> None:
-        values = {"_cls": cls, "_address": address, "_future": future, "_wire": encode_key(key), "key": key}
+        values = {"_cls": cls, "_address": address, "_future": future, "_wire_key": encode_key(key), "key": key}
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -290,7 +290,7 @@ class Actor(TaskRef):
         Only the object knows of what its class does not name. A misspelt method is to be an error where it is written.
         """
         worker = running_task.any_worker()
-        instance = worker.actor_host.instances.get(self._wire, _absent) if worker is not None else _absent
+        instance = worker.actor_host.instances.get(self._wire_key, _absent) if worker is not None else _absent
         if instance is not _absent:
             getattr(instance, name)
         elif not get_loop().inside:
@@ -307,11 +307,11 @@ class Actor(TaskRef):
         future = self._future
         if future is not None and future.status in _GONE:
             raise LostActorError(f"Worker holding Actor was lost.  Status: {future.status}. It was {self!r}")
-        state = CallState(f"{self._cls.__name__}.{name}", self._wire, name, read, on_loop)
+        state = CallState(f"{self._cls.__name__}.{name}", self._wire_key, name, read, on_loop)
         worker = running_task.any_worker()
         if worker is not None:
             host = worker.actor_host
-            if self._wire in host.instances:
+            if self._wire_key in host.instances:
                 host.call_here(state, args, kwargs)
             else:
                 _encode(state, args, kwargs)
@@ -348,7 +348,7 @@ class Actor(TaskRef):
         return sorted(name for name in names if not name.startswith("_") or name.endswith("__"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        reference = references.reference(self._wire)
+        reference = references.reference(self._wire_key)
         if reference is not None:
             return reference
         if self._future is None and running_task.current.get() is not None:

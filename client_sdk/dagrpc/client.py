@@ -452,8 +452,8 @@ class Client(
         with lock:
             token = self._session.next_token()
             self._table.cancel(states, reason, msg, token)
-            self._session.rescind()
-            self._session.send(Cancel([state.wire for state in states], force, reason, msg or ""))
+            self._session.mark_released()
+            self._session.send(Cancel([state.wire_key for state in states], force, reason, msg or ""))
             # Events that come before its answer are about the tasks that were cancelled.
             self._session.send(Ping(token))
         return self._at_once()
@@ -483,7 +483,7 @@ class Client(
         states = [state for state in self._states(futures) if not gather.was_refused(state)]
         with lock:
             self._table.retry(states)
-            self._session.send(Retry([state.wire for state in states]))
+            self._session.send(Retry([state.wire_key for state in states]))
         return self._at_once()
 
     def _states(self, futures: Any) -> list[KeyState]:

@@ -148,11 +148,11 @@ def fire_and_forget(obj: Any) -> None:
     --------
     >>> fire_and_forget(client.submit(inc, 1))  # runs although nobody waits for it
     """
-    wires: dict[int, tuple[Connection, list[str]]] = {}
+    wire_keys: dict[int, tuple[Connection, list[str]]] = {}
     for future in futures_in(obj):
         client = future._bound_client()
-        wires.setdefault(id(client), (client, []))[1].append(future.bound_state().wire)
-    for client, keys in wires.values():
+        wire_keys.setdefault(id(client), (client, []))[1].append(future.bound_state().wire_key)
+    for client, keys in wire_keys.values():
         client._session.send(Want(keys, until_done=True))
 
 
@@ -370,8 +370,8 @@ class as_completed:
             client = future._client
             assert client is not None
             values = yield from values_of(client, [state], "skip", None, self._deadline)
-            if state.wire in values:
-                return future, values[state.wire]
+            if state.wire_key in values:
+                return future, values[state.wire_key]
         if state.status == ERROR:
             error, traceback = failure_of(state)
             if self.raise_errors:

@@ -369,7 +369,7 @@ class Future(TaskRef, Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._state is not None:
-            reference = references.reference(self._state.wire)
+            reference = references.reference(self._state.wire_key)
             if reference is not None:
                 return reference
             pickled_futures.note(self)

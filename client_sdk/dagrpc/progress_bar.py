@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from dagrpc import config
 from dagrpc._client import html, notebook
 from dagrpc._client.gather import futures_in
-from dagrpc._client.waiting import Away, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._client.watching import Watch, grouped, keys_below
 from dagrpc.v1 import inquiry_service_pb2 as pb
 
@@ -82,7 +82,7 @@ def progress(
         Bar(kwargs.get("file"), kwargs.get("width") or 40).end(1.0)
         return None
     client: Connection = found[0]._bound_client()
-    request = _Request([future.bound_state().wire for future in found], complete, group_by, interval)
+    request = _Request([future.bound_state().wire_key for future in found], complete, group_by, interval)
     if in_notebook:
         view = ProgressView(client, multi)
         view._begin(request)
@@ -100,20 +100,20 @@ class _Request:
     """What to ask the scheduler for, which takes a question before if a user's function makes the groups."""
 
     def __init__(
-        self, wires: list[str], complete: bool, group_by: str | Callable[[Any], object], interval: float
+        self, wire_keys: list[str], complete: bool, group_by: str | Callable[[Any], object], interval: float
     ) -> None:
         self.group_by = group_by
         self.message = pb.WatchProgressRequest(only_unfinished=not complete, interval_seconds=interval)
-        self.wires = wires
+        self.wire_keys = wire_keys
         if not callable(group_by):
             self.message.grouping = _GROUPINGS[group_by]
-            self.message.keys.extend(wires)
+            self.message.keys.extend(wire_keys)
 
     def prepare(self, client: Connection) -> Operation[pb.WatchProgressRequest]:
         """Return the message."""
         if callable(self.group_by):
-            below = yield OnLoop(client._loop, keys_below(client._session, self.wires))
-            groups = yield Away(partial(grouped, below, self.group_by))
+            below = yield RunOnLoop(client._loop, keys_below(client._session, self.wire_keys))
+            groups = yield RunInThread(partial(grouped, below, self.group_by))
             self.message.groups.extend(groups)
         return self.message
 
@@ -128,7 +128,7 @@ def _draw(client: Connection, request: _Request, bar: Bar, interval: float) -> O
     fraction = 0.0
     try:
         while True:
-            state = yield OnLoop(client._loop, watch.changed(interval))
+            state = yield RunOnLoop(client._loop, watch.changed(interval))
             fraction = _fraction(state)
             bar.draw(fraction)
             # Whoever waits wants to know at once that something has failed.
@@ -231,7 +231,7 @@ class ProgressView:
         message = yield from request.prepare(client)
         self._watch = Watch(client._session, message)
         try:
-            yield OnLoop(client._loop, self._watch.follow(self._news))
+            yield RunOnLoop(client._loop, self._watch.follow(self._news))
         except Exception as error:
             self._error = str(error)
             self._news()

@@ -349,7 +349,7 @@ def test_a_key_that_another_client_has_given_stays_that_task(client):
 def test_what_builds_on_what_nobody_holds_is_cancelled(client):
     gone = client.submit(inc, 97531)
     wait(gone)
-    gone.bound_state().wire = "never-heard-of"
+    gone.bound_state().wire_key = "never-heard-of"
     future = client.submit(inc, gone, key="bereft")
     with pytest.raises(FutureCancelledError, match="never-heard-of") as caught:
         future.result(timeout=30)

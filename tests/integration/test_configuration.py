@@ -90,7 +90,7 @@ def test_data_is_compressed_on_its_way_if_that_is_configured(direct: bool) -> No
         assert client.submit(len, zeros, workers=[b]).result(timeout=60) == 5_000_000
         assert zeros.result(timeout=60) == bytes(5_000_000)
         assert client.submit(len, client.scatter(bytes(3_000_000))).result(timeout=60) == 3_000_000
-        [value] = get_loop().run(client._fetcher._round([zeros.bound_state().wire], direct, Counter()), 60)
+        [value] = get_loop().run(client._fetcher._round([zeros.bound_state().wire_key], direct, Counter()), 60)
         assert list(value.entry.frame_compressions) == ["zlib"]
         assert value.entry.frame_lengths[0] < 100_000
 

@@ -35,20 +35,20 @@ def _scheduler(session: ClientSession) -> ServiceClient:
 # --- questions ---------------------------------------------------------------------------------------------------
 
 
-async def who_has(session: ClientSession, wires: Sequence[str] | None) -> WhoHas:
+async def who_has(session: ClientSession, wire_keys: Sequence[str] | None) -> WhoHas:
     """Return the workers that hold results, by key. None asks about all."""
-    if wires is not None and not wires:
+    if wire_keys is not None and not wire_keys:
         return WhoHas()
-    request = scheduler_service_pb2.WhoHasRequest(keys=wires)
+    request = scheduler_service_pb2.WhoHasRequest(keys=wire_keys)
     response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
     return WhoHas({decode_key(ref.key): tuple(ref.workers) for ref in response.data})
 
 
-async def nbytes(session: ClientSession, wires: Sequence[str] | None) -> dict[Key, int]:
+async def nbytes(session: ClientSession, wire_keys: Sequence[str] | None) -> dict[Key, int]:
     """Return the sizes in bytes of the results that are there, by key. None asks about all."""
-    if wires is not None and not wires:
+    if wire_keys is not None and not wire_keys:
         return {}
-    request = scheduler_service_pb2.WhoHasRequest(keys=wires)
+    request = scheduler_service_pb2.WhoHasRequest(keys=wire_keys)
     response = await _scheduler(session).call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
     return {decode_key(ref.key): ref.nbytes for ref in response.data if ref.workers}
 

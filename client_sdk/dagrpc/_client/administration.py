@@ -8,12 +8,12 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import admin
-from dagrpc._client.cluster_news import KnownInfo
+from dagrpc._client.cluster_news import CachedInfo
 from dagrpc._client.connection import NO_DEFAULT, Connection
 from dagrpc._client.gather import cancelled_error, futures_in
 from dagrpc._client.options import Duration, Workers, worker_names
 from dagrpc._client.state import CANCELLED
-from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting
+from dagrpc._client.waiting import Deadline, Operation, RunOnLoop, run_awaiting
 from dagrpc._codec.calls import result_of
 from dagrpc._common.remote_raise import at_surface
 from dagrpc._graph.lower import checked_key
@@ -144,20 +144,20 @@ class Administration(Connection):
         >>> client.who_has(future)
         {'x': ('127.0.0.1:...',)}
         """
-        return self._call(admin.who_has(self._session, None if futures is None else self._wires(futures)))
+        return self._call(admin.who_has(self._session, None if futures is None else self._wire_keys(futures)))
 
-    def _wires(self, futures: Any) -> list[str]:
+    def _wire_keys(self, futures: Any) -> list[str]:
         """Return keys as on the wire of futures, collections or keys."""
         found = futures_in(futures)
         cancelled = [future for future in found if future.status == CANCELLED]
         if cancelled:
             raise FuturesCancelledError.of(cancelled_error(future.bound_state()) for future in cancelled)
-        wires = [future.bound_state().wire for future in found]
+        wire_keys = [future.bound_state().wire_key for future in found]
         if isinstance(futures, (list, tuple, set)):
             for item in futures:
                 if isinstance(item, str) and not isinstance(item, Future):
-                    wires.append(checked_key(item))
-        return wires
+                    wire_keys.append(checked_key(item))
+        return wire_keys
 
     def has_what(self, workers: Workers = None, **kwargs: Any) -> Any:
         """Return which results workers hold.
@@ -251,7 +251,7 @@ class Administration(Connection):
         if not self.asynchronous:
             return self._call(self._news.fetch(n_workers))
         self._news.keep()
-        return KnownInfo(self._news.latest(n_workers), lambda: run_awaiting(self._one(self._news.fetch(n_workers))))
+        return CachedInfo(self._news.latest(n_workers), lambda: run_awaiting(self._one(self._news.fetch(n_workers))))
 
     def wait_for_workers(self, n_workers: int, timeout: Duration = None) -> Any:
         """Wait until there are so many workers.
@@ -361,7 +361,7 @@ class Administration(Connection):
     ) -> Operation[dict[str, str] | None]:
         self._check_open()
         seconds = _RESTART_TIMEOUT if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
-        outcomes: dict[str, str] = yield OnLoop(
+        outcomes: dict[str, str] = yield RunOnLoop(
             self._loop, admin.restart(self._session, workers, seconds, wait), Deadline(seconds + 60)
         )
         away = [worker for worker, outcome in outcomes.items() if outcome != "OK"]
@@ -388,7 +388,7 @@ class Administration(Connection):
         # A cluster object knows best how to end what it started.
         self._owns_cluster = self.cluster is not None and hasattr(self.cluster, "close")
         if not self._owns_cluster:
-            yield OnLoop(self._loop, admin.shutdown(self._session), Deadline(60))
+            yield RunOnLoop(self._loop, admin.shutdown(self._session), Deadline(60))
         yield from self._close(self._timeout)
 
 

@@ -64,10 +64,10 @@ class CallingByName(Connection):
         if not isinstance(entrypoint, str) or not entrypoint:
             raise TypeError(f"entrypoint must be the name of a function, not {entrypoint!r}")
         self._check_open()
-        self._session.settle()
+        self._session.drop_released()
         chosen = f"{entrypoint.rpartition(':')[2]}-{uuid.uuid4().hex}" if key is None else checked_key(key)
-        wire = encode_key(chosen)
-        known = self._table.acquire(wire)
+        wire_key = encode_key(chosen)
+        known = self._table.acquire(wire_key)
         if known is not None:
             return Future._of(known, self)
         call, dependencies = _encode(entrypoint, args, kwargs)
@@ -76,8 +76,8 @@ class CallingByName(Connection):
         given = {"workers": workers, "retries": retries, "priority": priority}
         options = submission_options({name: value for name, value in given.items() if value})
         part = graph_pb2.GraphPart(graph_id=uuid.uuid4().hex, last=True, options=[options] if options else [])
-        part.tasks.add(key=wire, dependencies=list(dependencies), call=call, options=len(part.options), wanted=True)
-        state, is_new = self._table.create(chosen, wire)
+        part.tasks.add(key=wire_key, dependencies=list(dependencies), call=call, options=len(part.options), wanted=True)
+        state, is_new = self._table.create(chosen, wire_key)
         future: Future[Any] = Future._of(state, self)
         if is_new:
             self._session.send(part)
@@ -99,7 +99,7 @@ def _encode(
 
 def _argument(target: graph_pb2.Argument, what: str, entrypoint: str, value: Any, found: dict[str, Any]) -> None:
     if isinstance(value, Future):
-        target.task = value.bound_state().wire
+        target.task = value.bound_state().wire_key
         found[target.task] = value
     elif isinstance(value, (bytes, bytearray, memoryview)):
         target.value.encoding, target.value.data = "raw", bytes(value)

@@ -17,7 +17,7 @@ from dagrpc.v1 import scheduler_service_pb2
 logger = logging.getLogger("dagrpc.client")
 
 
-class KnownInfo(SchedulerInfo):
+class CachedInfo(SchedulerInfo):
     """What was known of the cluster, for asynchronous clients. Awaited it is what is known by then.
 
     Parameters
@@ -36,7 +36,7 @@ class KnownInfo(SchedulerInfo):
         return self._ask().__await__()
 
 
-class ClusterNews:
+class ClusterInfoCache:
     """Asks the scheduler what there is, and remembers the answer for those who cannot wait.
 
     Parameters

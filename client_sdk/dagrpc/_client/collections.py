@@ -46,26 +46,26 @@ def graph_to_futures(
         Submissions closer together than this share a priority.
     """
     client._check_open()
-    client._session.settle()
+    client._session.drop_released()
     wanted = list(dict.fromkeys(keys))
     known: dict[str, Future[Any]] = {}
 
-    def is_known(wire: str) -> bool:
+    def is_known(wire_key: str) -> bool:
         # Kept until the graph is queued, so that what it relies on is not released before.
-        if wire in known:
+        if wire_key in known:
             return True
-        state = client._table.acquire(wire)
+        state = client._table.acquire(wire_key)
         if state is None:
             return False
-        known[wire] = Future._of(state, client)
+        known[wire_key] = Future._of(state, client)
         return True
 
     foreign: dict[str, Future[Any]] = {}
 
-    def is_elsewhere(wire: str) -> bool:
-        future = _held_by_others(client, wire)
+    def is_elsewhere(wire_key: str) -> bool:
+        future = _held_by_others(client, wire_key)
         if future is not None:
-            foreign[wire] = future
+            foreign[wire_key] = future
         return future is not None
 
     try:
@@ -79,14 +79,14 @@ def graph_to_futures(
     return upload.run(wanted, known)
 
 
-def _held_by_others(client: Connection, wire: str) -> Future[Any] | None:
+def _held_by_others(client: Connection, wire_key: str) -> Future[Any] | None:
     """Return a future of a key that another client of this program holds, on the same cluster; None if none does.
 
     dask has keys only in the place of futures in what it has optimized.
     """
     for other in live_clients():
         if other is not client and other._session.welcome.scheduler_id == client._session.welcome.scheduler_id:
-            state = other._table.acquire(wire)
+            state = other._table.acquire(wire_key)
             if state is not None:
                 return Future._of(state, other)
     return None
@@ -157,21 +157,21 @@ class _Upload:
 
     def run(self, wanted: Sequence[Hashable], known: Mapping[str, Future[Any]]) -> dict[Hashable, Future[Any]]:
         """Send the graph and return futures of the wanted keys, in their order."""
-        wires = self._graph.wires
+        wire_keys = self._graph.wire_keys
         self._futures.update(known)
         if len(self._graph):
             try:
-                self._send_all({wires[key] for key in wanted})
+                self._send_all({wire_keys[key] for key in wanted})
             except BaseException:
-                for wire in self._futures.keys() - known.keys():
-                    self._futures[wire].release()
+                for wire_key in self._futures.keys() - known.keys():
+                    self._futures[wire_key].release()
                 # The scheduler keeps the tasks of a graph until its last part has come.
                 self._client._session.send(Part(self._graph_id, last=True))
                 raise
             finally:
                 self._client._shared.let_go(self._held)
             warn_if_large(self._nbytes, "the graph")
-        return {key: self._futures[wires[key]] for key in wanted}
+        return {key: self._futures[wire_keys[key]] for key in wanted}
 
     def _send_all(self, wanted: Collection[str]) -> None:
         part = _GraphPart(self._graph_id, self._fifo_timeout)
@@ -183,7 +183,7 @@ class _Upload:
                 part = _GraphPart(self._graph_id, self._fifo_timeout)
             check_size(len(task.run_spec), f"task {task.key!r}")
             position = part.add_options(self._options_of(task.key)) if self._annotations else 0
-            part.add_task(task, position, task.wire in wanted)
+            part.add_task(task, position, task.wire_key in wanted)
         part.last = True
         self._send(part)
 
@@ -204,9 +204,9 @@ class _Upload:
                 self._held.append(digest)
         self._nbytes += sum(excess(task[2]) for task in part.tasks)
         with lock:
-            for key, wire in part.wanted:
-                state, _ = self._client._table.create(key, wire)
-                self._futures[wire] = Future._of(state, self._client)
+            for key, wire_key in part.wanted:
+                state, _ = self._client._table.create(key, wire_key)
+                self._futures[wire_key] = Future._of(state, self._client)
             self._client._session.send(part)
 
     def _options_of(self, key: Hashable) -> TaskOptions | None:
@@ -251,8 +251,8 @@ class _GraphPart(Part):
                 self.shared.append((digest, b""))
             positions.append(position)
         if wanted:
-            self.wanted.append((task.key, task.wire))
-        self.add((task.wire, task.dependencies, task.run_spec, positions, options, task.order, wanted))
+            self.wanted.append((task.key, task.wire_key))
+        self.add((task.wire_key, task.dependencies, task.run_spec, positions, options, task.order, wanted))
 
 
 # --- collections -------------------------------------------------------------------------------------------------

@@ -28,18 +28,18 @@ Request: TypeAlias = client_session_pb2.UpdateGraphRequest
 class Call:
     """One call of a function, submitted by itself; a graph of its own."""
 
-    __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "submitter", "wire")
+    __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "submitter", "wire_key")
 
     def __init__(
         self,
-        wire: str,
+        wire_key: str,
         run_spec: bytes,
         digest: Digest | None,
         dependencies: Sequence[str],
         options: graph_pb2.TaskOptions | None,
         fifo_timeout: float,
     ) -> None:
-        self.wire = wire
+        self.wire_key = wire_key
         self.run_spec = run_spec
         self.digest = digest
         """That of its function; None if that is in the run spec."""
@@ -110,7 +110,7 @@ class Retry:
 
 
 @dataclass(slots=True)
-class Hold:
+class HoldShared:
     """Hold a shared value."""
 
     digest: Digest
@@ -118,7 +118,7 @@ class Hold:
 
 
 @dataclass(slots=True)
-class LetGo:
+class ReleaseShared:
     """Hold shared values no longer."""
 
     digests: Sequence[Digest]
@@ -142,7 +142,7 @@ Message: TypeAlias = (
 )
 """Commands that are messages already."""
 
-Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | Hold | LetGo | Ping | Message
+Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | HoldShared | ReleaseShared | Ping | Message
 """A `KeyState` stands for the release of its key."""
 
 
@@ -181,7 +181,7 @@ class _Batch:
             self._calls = None
             if self._released is None:
                 self._released = self.request.commands.add().release
-            self._released.keys.append(command.wire)  # type: ignore[union-attr]
+            self._released.keys.append(command.wire_key)  # type: ignore[union-attr]
             self.size += 40
             return
         self._calls = self._released = None
@@ -202,10 +202,10 @@ class _Batch:
                 new.cancel.force, new.cancel.reason, new.cancel.message = force, reason, message
             case Retry(keys):
                 new.retry.keys.extend(keys)
-            case Hold(digest, data):
+            case HoldShared(digest, data):
                 new.hold_shared.shared.add(digest=digest, data=data)
                 self.size += len(data)
-            case LetGo(digests):
+            case ReleaseShared(digests):
                 new.release_shared.digests.extend(digests)
             case Ping(token):
                 new.ping.token = token
@@ -234,14 +234,14 @@ class _Batch:
                 part.options.append(call.options)
                 options = self._options[id(call.options)] = len(part.options)
         part.tasks.add(
-            key=call.wire,
+            key=call.wire_key,
             dependencies=call.dependencies,
             run_spec=call.run_spec,
             shared=positions,
             options=options,
             wanted=True,
         )
-        self.size += len(call.run_spec) + len(call.wire) + _TASK_OVERHEAD
+        self.size += len(call.run_spec) + len(call.wire_key) + _TASK_OVERHEAD
 
     def _add_part(self, target: graph_pb2.GraphPart, part: Part) -> None:
         target.graph_id = part.graph_id

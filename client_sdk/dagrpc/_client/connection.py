@@ -20,7 +20,7 @@ import dask.config
 from dagrpc import config, messages
 from dagrpc._auth.credentials import check_address, credentials_of, shown_address
 from dagrpc._client import current, html
-from dagrpc._client.cluster_news import ClusterNews
+from dagrpc._client.cluster_news import ClusterInfoCache
 from dagrpc._client.commands import Want
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
 from dagrpc._client.loops import EventLoop
@@ -28,11 +28,11 @@ from dagrpc._client.options import Duration
 from dagrpc._client.scheduler_calls import SchedulerCalls
 from dagrpc._client.security import security_of
 from dagrpc._client.session import ClientSession
-from dagrpc._client.shared import SharedValues
+from dagrpc._client.shared import SharedBlobs
 from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.target import scheduler_address
 from dagrpc._client.versions import warn_of_versions
-from dagrpc._client.waiting import Away, Closing, Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import CloseCluster, Deadline, Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._common.addresses import join_address, split_address
 from dagrpc._graph.lower import checked_key
@@ -53,7 +53,7 @@ _live: weakref.WeakSet[Connection] = weakref.WeakSet()
 _PARENTS = "The client belongs to the parent process: make one of this process's own"
 
 
-class Ready:
+class Completed:
     """The outcome of something that is done already, for those who await it."""
 
     def __await__(self) -> Generator[Any, Any, None]:
@@ -102,13 +102,13 @@ class Connection:
         self._preloads = Preloads("client")
         self._table = KeyTable()
         self._session = ClientSession(self._loop, self._table, self.id)
-        self._news = ClusterNews(self._session)
+        self._news = ClusterInfoCache(self._session)
         self._session.topics.preset(self._default_handlers())
         self._serializers = checked_names(serializers, "serializers")
         """Families of encodings that data of this client travels by; None: whatever is best."""
         accepted = checked_names(deserializers, "deserializers")
         self._session.families = self._serializers if accepted is None else accepted
-        self._shared = SharedValues(self._session)
+        self._shared = SharedBlobs(self._session)
         self._fetcher = Fetcher(self._session)
         self._connecting: concurrent.futures.Future[None] | None = None
         reference = weakref.ref(self)
@@ -220,14 +220,14 @@ class Connection:
 
     def _close(self, timeout: float) -> Operation[None]:
         if self._preloads.loaded and not self._forked:
-            yield Away(lambda: run_aside(self._preloads.close()))
+            yield RunInThread(lambda: run_aside(self._preloads.close()))
         current.remove_default(self)
         if self.status != "closed" and not self._forked:
             if self._connecting is not None and not self._connecting.done():
                 self._connecting.cancel()
             self._loop.call_soon(self._news.end)
             with contextlib.suppress(TimeoutError):
-                yield OnLoop(self._loop, self._session.close(min(timeout, 10.0)), Deadline(timeout + 5))
+                yield RunOnLoop(self._loop, self._session.close(min(timeout, 10.0)), Deadline(timeout + 5))
         elif not self._table.closed:
             self._table.close("client-closed", "The client was closed.")
         self._session.status = "closed"
@@ -236,7 +236,7 @@ class Connection:
     def _close_cluster(self) -> Operation[None]:
         if self._owns_cluster and self.cluster is not None:
             self._owns_cluster = False
-            yield Closing(self.cluster)
+            yield CloseCluster(self.cluster)
 
     def __enter__(self) -> Self:
         if self._asynchronous:
@@ -296,7 +296,7 @@ class Connection:
     @property
     def futures(self) -> Mapping[Any, KeyState]:
         """What the client knows of the keys that it holds futures of."""
-        self._session.settle()
+        self._session.drop_released()
         with lock:
             return {state.key: state for state in self._table.states.values()}
 
@@ -401,12 +401,12 @@ class Connection:
         except BaseException:
             coroutine.close()
             raise
-        value: T = yield OnLoop(self._loop, coroutine)
+        value: T = yield RunOnLoop(self._loop, coroutine)
         return value
 
     def _at_once(self) -> Any:
         """Return what an operation that needs no waiting returns."""
-        return Ready() if self.asynchronous else None
+        return Completed() if self.asynchronous else None
 
     @property
     def direct_to_workers(self) -> bool | None:
@@ -420,11 +420,11 @@ class Connection:
     def _want(self, key: Hashable) -> KeyState:
         """Return the state of a key that is on the cluster, with one more reference."""
         self._check_open()
-        wire = checked_key(key)
+        wire_key = checked_key(key)
         with lock:
-            state, is_new = self._table.create(key, wire)
+            state, is_new = self._table.create(key, wire_key)
             if is_new:
-                self._session.send(Want([wire]))
+                self._session.send(Want([wire_key]))
         return state
 
     def _result(self, future: Future[Any], timeout: Duration) -> Any:

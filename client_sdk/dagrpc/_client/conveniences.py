@@ -15,7 +15,7 @@ from dask.utils import ensure_dict
 from dagrpc import config
 from dagrpc._client.administration import Administration
 from dagrpc._client.options import Duration, Workers, worker_names
-from dagrpc._client.waiting import Deadline, OnLoop, Operation, run_awaiting, run_blocking
+from dagrpc._client.waiting import Deadline, Operation, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import nested_keys
 from dagrpc.completion import futures_of
@@ -85,7 +85,7 @@ class Conveniences(Administration):
         async def call() -> Any:
             return await func(*args, **kwargs)
 
-        return (yield OnLoop(self._loop, call(), Deadline(timeout), f"{func!r} did not end"))
+        return (yield RunOnLoop(self._loop, call(), Deadline(timeout), f"{func!r} did not end"))
 
     def run_coroutine(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a coroutine function on workers: an old name of `run`.

@@ -123,7 +123,7 @@ def _keys(value: pb.CoordinatedValue) -> Sequence[str]:
     return (value.future,) if value.HasField("future") else value.keys
 
 
-class Coordination:
+class CoordinationClient:
     """The requests of a client.
 
     Parameters

@@ -43,10 +43,10 @@ def current_client(allow_global: bool = True) -> Connection | None:
         with _lock:
             if _defaults:
                 return _defaults[-1]
-    return tasks_client()
+    return task_client()
 
 
-def tasks_client() -> Connection | None:
+def task_client() -> Connection | None:
     """Return the client of the worker that the calling code belongs to; None if it belongs to none."""
     worker = running_task.any_worker()
     if worker is None:
@@ -177,7 +177,7 @@ def temp_default_client(c: Connection) -> Iterator[None]:
 # --- dask in tasks -----------------------------------------------------------------------------------------------
 
 
-class TasksClient:
+class TaskClientProxy:
     """Stands in dask's settings for the client of whatever task looks there. False outside of tasks."""
 
     def __bool__(self) -> bool:
@@ -198,13 +198,13 @@ class TasksClient:
 
     @property
     def _found(self) -> Any:
-        client = tasks_client()
+        client = task_client()
         if client is None:
             raise ValueError("There is no client: no task runs in this thread")
         return client
 
 
-_tasks_client = TasksClient()
+_task_client_proxy = TaskClientProxy()
 _workers = 0
 
 
@@ -214,13 +214,13 @@ def begin_tasks() -> None:
     with _lock:
         _workers += 1
         if dask.config.get(_SCHEDULER, None) is None:
-            dask.config.set({_SCHEDULER: _tasks_client})
+            dask.config.set({_SCHEDULER: _task_client_proxy})
             if running_task.is_workers_own():
                 for name, method in _methods().items():
                     if dask.config.get(name, None) is None:
                         dask.config.set({name: method})
         elif _former.get(_SCHEDULER, 0) in (_absent, None):
-            _former[_SCHEDULER] = _tasks_client
+            _former[_SCHEDULER] = _task_client_proxy
 
 
 def end_tasks() -> None:
@@ -230,7 +230,7 @@ def end_tasks() -> None:
         _workers -= 1
         if _workers:
             return
-        if _former.get(_SCHEDULER) is _tasks_client:
+        if _former.get(_SCHEDULER) is _task_client_proxy:
             _former[_SCHEDULER] = _absent
-        if dask.config.get(_SCHEDULER, None) is _tasks_client:
+        if dask.config.get(_SCHEDULER, None) is _task_client_proxy:
             dask.config.config.pop(_SCHEDULER, None)

@@ -85,8 +85,8 @@ class DatasetVerbs(Connection):
         client = cast("Client", self)
         message = coordination_pb2.Coordinate()
         message.publish_datasets.override = override
-        for wire, value in entries.items():
-            entry = message.publish_datasets.entries.add(name=wire)
+        for wire_key, value in entries.items():
+            entry = message.publish_datasets.entries.add(name=wire_key)
             if futures := encode(value, entry.value, client._serializers or ()):
                 yield from known(client, futures)
         answer = yield Request(self._session, message, timeout=_PATIENCE)
@@ -120,12 +120,12 @@ class DatasetVerbs(Connection):
         names = name if isinstance(name, list) else [name]
         return self._run(self._get_dataset(name, [_wire(item) for item in names], default))
 
-    def _get_dataset(self, name: Any, wires: Sequence[str], default: Any) -> Operation[Any]:
+    def _get_dataset(self, name: Any, wire_keys: Sequence[str], default: Any) -> Operation[Any]:
         from dagrpc.coordination._values import decode
 
         self._check_open()
         message = coordination_pb2.Coordinate()
-        different = list(dict.fromkeys(wires))
+        different = list(dict.fromkeys(wire_keys))
         message.get_datasets.names.extend(different)
         request = Request(self._session, message, timeout=_PATIENCE)
         answer = yield request
@@ -135,7 +135,7 @@ class DatasetVerbs(Connection):
             return default
         datasets = yield from decode(cast("Client", self), request, self._session.families)
         found = dict(zip(different, datasets, strict=True))
-        values = [found[wire] for wire in wires]
+        values = [found[wire_key] for wire_key in wire_keys]
         return values if isinstance(name, list) else values[0]
 
     def list_datasets(self) -> Any:
@@ -175,10 +175,10 @@ class DatasetVerbs(Connection):
         names = name if isinstance(name, list) else [name]
         return self._run(self._unpublish([_wire(item) for item in names]))
 
-    def _unpublish(self, wires: Sequence[str]) -> Operation[None]:
+    def _unpublish(self, wire_keys: Sequence[str]) -> Operation[None]:
         self._check_open()
         message = coordination_pb2.Coordinate()
-        message.unpublish_datasets.names.extend(wires)
+        message.unpublish_datasets.names.extend(wire_keys)
         yield Request(self._session, message, timeout=_PATIENCE)
 
     # --- metadata ------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def _warn_of_silent(workers: Sequence[str], what: str) -> None:
         logger.warning("Without %s of workers that did not answer: %s", what, ", ".join(workers))
 
 
-async def call_stacks(session: ClientSession, wires: Sequence[str] | None) -> dict[str, dict[Key, tuple[str, ...]]]:
+async def call_stacks(session: ClientSession, wire_keys: Sequence[str] | None) -> dict[str, dict[Key, tuple[str, ...]]]:
     """Return the call stacks of tasks that run, by worker and key. None asks about all.
 
     Raises
@@ -49,14 +49,14 @@ async def call_stacks(session: ClientSession, wires: Sequence[str] | None) -> di
     KeyError
         If a key is not known.
     """
-    if wires is not None:
-        if not wires:
+    if wire_keys is not None:
+        if not wire_keys:
             return {}
         # What was submitted before has to be known.
         await session.ping()
     try:
         response = await diagnostics_client(session).call(
-            "GetCallStacks", pb.GetCallStacksRequest(keys=wires), pb.GetCallStacksResponse
+            "GetCallStacks", pb.GetCallStacksRequest(keys=wire_keys), pb.GetCallStacksResponse
         )
     except UnknownKeyError as error:
         raise KeyError(str(error)) from None

@@ -12,7 +12,7 @@ import grpc
 
 from dagrpc._client import stories
 from dagrpc._client.session import ClientSession
-from dagrpc._client.waiting import Away, OnLoop, Operation
+from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop
 from dagrpc._rpc import status
 from dagrpc.cluster_dump import without, write_dump
 from dagrpc.v1 import introspection_service_pb2 as pb
@@ -29,9 +29,9 @@ def dump(
 ) -> Operation[None]:
     """Write down what the cluster knows."""
     client._check_open()
-    documents, unreachable = yield OnLoop(client._loop, _documents(client._session))
-    versions = yield OnLoop(client._loop, stories.versions(client._session, (), on_error="ignore"))
-    yield Away(partial(_write, documents, unreachable, versions, filename, format, exclude, storage_options))
+    documents, unreachable = yield RunOnLoop(client._loop, _documents(client._session))
+    versions = yield RunOnLoop(client._loop, stories.versions(client._session, (), on_error="ignore"))
+    yield RunInThread(partial(_write, documents, unreachable, versions, filename, format, exclude, storage_options))
 
 
 def _write(

@@ -17,7 +17,7 @@ from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import CANCELLED, ERROR, FINISHED, KeyState
-from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
+from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
 from dagrpc._common.remote_raise import raise_from_elsewhere
@@ -136,12 +136,14 @@ class Fetcher:
         TypeError
             If a value cannot be encoded.
         """
-        wanted = {state.wire: state for state in states}
+        wanted = {state.wire_key: state for state in states}
         values: dict[str, ReceivedValue] = {}
         failures: Counter[str] = Counter()
         delay, progress = 0.01, time.monotonic()
         while True:
-            keys = [wire for wire, state in wanted.items() if wire not in values and state.status == FINISHED]
+            keys = [
+                wire_key for wire_key, state in wanted.items() if wire_key not in values and state.status == FINISHED
+            ]
             if not keys:
                 return values
             self._session.check_open()
@@ -264,7 +266,7 @@ def values_of(
         if not (yield Countdown(left, deadline, fail_fast=errors == "raise")):
             raise deadline.error(f"{len([s for s in left if not s.done])} of {len(states)} results were not there")
         if client._session.topics.to_show:
-            yield Away(client._session.topics.wait_until_shown)
+            yield RunInThread(client._session.topics.wait_until_shown)
         remote = []
         for state in left:
             if state.status != FINISHED:
@@ -277,26 +279,26 @@ def values_of(
             if value is NOT_HERE:
                 remote.append(state)
             else:
-                values[state.wire] = value
+                values[state.wire_key] = value
         if not remote:
             break
         ready = [state for state in remote if state.status == FINISHED]
         if ready:
             client._check_open()
             fetching = client._fetcher.fetch(ready, client._direct(direct))
-            received = yield OnLoop(client._loop, fetching, deadline, f"{len(ready)} results were not fetched")
-            yield Away(partial(_decode, client, received, values))
-        left = [state for state in remote if state.wire not in values]
+            received = yield RunOnLoop(client._loop, fetching, deadline, f"{len(ready)} results were not fetched")
+            yield RunInThread(partial(_decode, client, received, values))
+        left = [state for state in remote if state.wire_key not in values]
     return values
 
 
 def _decode(client: Connection, received: dict[str, ReceivedValue], values: dict[str, Any]) -> None:
     # Futures among the results are to be this client's.
     with current.as_current(client):
-        for wire in list(received):
+        for wire_key in list(received):
             # Taken out one by one, so that no more than one value is held twice.
-            value = received.pop(wire)
-            values[wire] = payloads.decode(value.entry.encoding, value.frames, client._session.families)
+            value = received.pop(wire_key)
+            values[wire_key] = payloads.decode(value.entry.encoding, value.frames, client._session.families)
 
 
 def result(client: Connection, future: Future[Any], timeout: float | None) -> Operation[Any]:
@@ -305,7 +307,7 @@ def result(client: Connection, future: Future[Any], timeout: float | None) -> Op
     if future._released:
         raise FutureCancelledError(str(state.key), "unknown", "The future was released.")
     values = yield from values_of(client, [state], "raise", None, Deadline(timeout))
-    return values[state.wire]
+    return values[state.wire_key]
 
 
 def failure(future: Future[Any], timeout: float | None) -> Operation[tuple[BaseException | None, Any]]:
@@ -325,7 +327,7 @@ def gather(client: Connection, futures: Any, errors: str, direct: bool | None) -
             _note(client, future, found)
         values = yield from values_of(client, list(found.values()), errors, direct, Deadline(None))
         if errors == "raise":
-            return [values[future._state.wire] for future in flat]  # type: ignore[union-attr]
+            return [values[future._state.wire_key] for future in flat]  # type: ignore[union-attr]
         return _fill(flat, values)
     _find(client, futures, found)
     values = yield from values_of(client, list(found.values()), errors, direct, Deadline(None))
@@ -338,7 +340,7 @@ def _note(client: Connection, future: Future[Any], found: dict[str, KeyState]) -
         raise ValueError(f"{future!r} belongs to another client")
     if future._released:
         raise FutureCancelledError(str(state.key), "unknown", "The future was released.")
-    found[state.wire] = state
+    found[state.wire_key] = state
 
 
 def _find(client: Connection, value: Any, found: dict[str, KeyState]) -> None:
@@ -355,7 +357,7 @@ def _find(client: Connection, value: Any, found: dict[str, KeyState]) -> None:
 def _fill(value: Any, values: Mapping[str, Any]) -> Any:
     """Return a structure with values in place of futures: out of lists, those without a value are left out."""
     if isinstance(value, Future):
-        return values.get(value.bound_state().wire)
+        return values.get(value.bound_state().wire_key)
     kind = type(value)
     if kind is list or kind is set or kind is frozenset:
         return kind(_fill(item, values) for item in value if not _is_missing(item, values))
@@ -369,7 +371,7 @@ def _fill(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _is_missing(value: Any, values: Mapping[str, Any]) -> bool:
-    return isinstance(value, Future) and value.bound_state().wire not in values
+    return isinstance(value, Future) and value.bound_state().wire_key not in values
 
 
 # --- futures in anything -----------------------------------------------------------------------------------------

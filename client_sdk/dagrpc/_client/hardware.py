@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dask.utils import parse_bytes
 
 from dagrpc._client import admin, scatter
-from dagrpc._client.waiting import OnLoop, Operation
+from dagrpc._client.waiting import Operation, RunOnLoop
 
 if TYPE_CHECKING:
     from dagrpc._client.connection import Connection
@@ -96,7 +96,7 @@ def benchmark(client: Connection) -> Operation[dict[str, Speeds]]:
     for holder, reader in pairs:
         data = [os.urandom(parse_bytes(size)) for size in _NETWORK]
         futures = yield from scatter.scatter(client, data, [holder], False, None, False, client._timeout)
-        keys = {size: future.bound_state().wire for size, future in zip(_NETWORK, futures, strict=True)}
+        keys = {size: future.bound_state().wire_key for size, future in zip(_NETWORK, futures, strict=True)}
         found = yield from _on_workers(client, measure_network, keys, holder, workers=[reader])
         network += found.values()
     return {"disk": _mean(disk.values()), "memory": _mean(memory.values()), "network": _mean(network)}
@@ -104,7 +104,7 @@ def benchmark(client: Connection) -> Operation[dict[str, Speeds]]:
 
 def _on_workers(client: Connection, function: Any, *args: Any, workers: Any = None) -> Operation[dict[str, Speeds]]:
     running = admin.run(client._session, function, args, {}, workers=workers, wait=True, nanny=False)
-    results = yield OnLoop(client._loop, running)
+    results = yield RunOnLoop(client._loop, running)
     return admin.answers(client._session, results, "raise")
 
 

@@ -59,13 +59,13 @@ class Inspection(Administration):
         {'127.0.0.1:...': {'work': (...in work...)}}
         >>> over.set()
         """
-        wires = None
+        wire_keys = None
         if futures is not None or keys is not None:
             single = isinstance(keys, (str, bytes, int, float))
-            wires = [checked_key(key) for key in ([keys] if single else keys or ())]
+            wire_keys = [checked_key(key) for key in ([keys] if single else keys or ())]
             if futures is not None:
-                wires += self._wires(futures)
-        return self._call(diagnostics.call_stacks(self._session, wires))
+                wire_keys += self._wire_keys(futures)
+        return self._call(diagnostics.call_stacks(self._session, wire_keys))
 
     def profile(
         self,

@@ -10,7 +10,7 @@ from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.state import FINISHED
-from dagrpc._client.waiting import Countdown, Deadline, OnLoop, Operation
+from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
 from dagrpc._common.keys import decode_key
 
 
@@ -143,11 +143,11 @@ class MemoryVerbs(Administration):
             raise ValueError(f"branching_factor is {branching}; it must be at least 1")
         if names_nobody(workers):
             raise ValueError("Can not use replicate to delete data: workers= names nobody")
-        wires = yield from self._settled_wires(futures, only_finished=True)
-        if not wires:
+        wire_keys = yield from self._settled_wires(futures, only_finished=True)
+        if not wire_keys:
             return
-        missing: list[str] = yield OnLoop(
-            self._loop, moving.replicate(self._session, wires, n or 0, workers, branching)
+        missing: list[str] = yield RunOnLoop(
+            self._loop, moving.replicate(self._session, wire_keys, n or 0, workers, branching)
         )
         if missing:
             raise KeyError(f"Could not replicate keys: {tuple(decode_key(key) for key in missing)}")
@@ -181,10 +181,10 @@ class MemoryVerbs(Administration):
         self._check_open()
         if names_nobody(workers):
             return
-        wires = None
+        wire_keys = None
         if futures is not None:
-            wires = yield from self._settled_wires(futures, only_finished=False)
-        failed: list[str] = yield OnLoop(self._loop, moving.rebalance(self._session, wires, workers))
+            wire_keys = yield from self._settled_wires(futures, only_finished=False)
+        failed: list[str] = yield RunOnLoop(self._loop, moving.rebalance(self._session, wire_keys, workers))
         if failed:
             raise KeyError(f"Could not rebalance keys: {tuple(decode_key(key) for key in failed)}")
 
@@ -192,10 +192,10 @@ class MemoryVerbs(Administration):
         """Wait for futures and return their keys as on the wire."""
         found = futures_in(futures)
         yield Countdown([future.bound_state() for future in found], Deadline(None))
-        wires = self._wires(found)
+        wire_keys = self._wire_keys(found)
         if not only_finished:
-            return wires
-        return [wire for wire, future in zip(wires, found, strict=True) if future.status == FINISHED]
+            return wire_keys
+        return [wire_key for wire_key, future in zip(wire_keys, found, strict=True) if future.status == FINISHED]
 
     def retire_workers(self, workers: Workers = None, close_workers: bool = True, **kwargs: Any) -> Any:
         """Take workers out: what only they hold moves elsewhere, then they close.
@@ -258,8 +258,10 @@ class MemoryVerbs(Administration):
                 raise ValueError(f"{what} is {number}; it must be at least 0")
         if names is None:
             stay = max(minimum or 0, target or 0)
-            names = yield OnLoop(self._loop, moving.workers_to_close(self._session, n, stay, memory_ratio or 0.0, key))
-        retired: dict[str, dict[str, Any]] = yield OnLoop(
+            names = yield RunOnLoop(
+                self._loop, moving.workers_to_close(self._session, n, stay, memory_ratio or 0.0, key)
+            )
+        retired: dict[str, dict[str, Any]] = yield RunOnLoop(
             self._loop, moving.retire_workers(self._session, names or [], close=close)
         )
         return retired

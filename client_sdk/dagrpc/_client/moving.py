@@ -43,21 +43,21 @@ async def control_memory_manager(session: ClientSession, action: str) -> bool | 
 
 
 async def replicate(
-    session: ClientSession, wires: Sequence[str], copies: int, workers: Workers, branching: int
+    session: ClientSession, wire_keys: Sequence[str], copies: int, workers: Workers, branching: int
 ) -> list[str]:
     """Have results copied; return the keys of those that no worker holds."""
     request = memory_service_pb2.ReplicateRequest(
-        keys=wires, copies=copies, workers=worker_names(workers), branching_factor=branching
+        keys=wire_keys, copies=copies, workers=worker_names(workers), branching_factor=branching
     )
     answer = await _ask(session, "Replicate", request, memory_service_pb2.ReplicateResponse, None)
     return list(answer.missing)
 
 
-async def rebalance(session: ClientSession, wires: Sequence[str] | None, workers: Workers) -> list[str]:
+async def rebalance(session: ClientSession, wire_keys: Sequence[str] | None, workers: Workers) -> list[str]:
     """Have results moved; return the keys of those that could not be."""
-    if wires is not None and not wires:
+    if wire_keys is not None and not wire_keys:
         return []
-    request = memory_service_pb2.RebalanceRequest(keys=wires, workers=worker_names(workers))
+    request = memory_service_pb2.RebalanceRequest(keys=wire_keys, workers=worker_names(workers))
     answer = await _ask(session, "Rebalance", request, memory_service_pb2.RebalanceResponse, None)
     return list(answer.failed)
 

@@ -17,7 +17,7 @@ from dagrpc.security import Security
 _CLOSE_TIMEOUT = 2.0
 
 
-class _TasksClient(Client):
+class WorkerClient(Client):
     """A client that does not show what tasks print: the worker has done so. It has the worker's certificate."""
 
     _tls_role = "worker"
@@ -32,10 +32,10 @@ class _TasksClient(Client):
         return {}
 
 
-_TasksClient.__name__ = Client.__name__
+WorkerClient.__name__ = Client.__name__
 
 
-class WorkersClient:
+class WorkerClientFactory:
     """Makes a worker's client when it is first asked for.
 
     Parameters
@@ -92,7 +92,7 @@ class WorkersClient:
 
     def _make(self, timeout: float) -> Client:
         # An asynchronous one does not wait for its connection: the event loop may be what asks for it.
-        client = _TasksClient(
+        client = WorkerClient(
             self._address,
             timeout=timeout,
             set_as_default=False,

@@ -9,7 +9,7 @@ from typing import Any
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.options import Duration
-from dagrpc._client.waiting import OnLoop
+from dagrpc._client.waiting import RunOnLoop
 from dagrpc._client.watching import Watch
 from dagrpc._codec.failures import decode_failure
 from dagrpc._common.keys import encode_key
@@ -76,7 +76,7 @@ class ProgressBar:
         try:
             self.status = "running"
             while self.status == "running":
-                state = await OnLoop(client._loop, watch.changed(self.interval)).suspend()
+                state = await RunOnLoop(client._loop, watch.changed(self.interval)).suspend()
                 last = self._facts(state)
                 self.status = last["status"]
                 self._draw_bar(**last)

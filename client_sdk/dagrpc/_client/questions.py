@@ -10,7 +10,7 @@ from dask.utils import key_split
 from dagrpc._client import admin, dumping, hardware, replay, stories, watching
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
-from dagrpc._client.waiting import OnLoop, Operation
+from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._common.versions import differences, mismatch_message
 from dagrpc.cluster_dump import checked_format
 
@@ -84,7 +84,7 @@ class Questions(Administration):
 
     def _versions(self, check: bool, names: list[str]) -> Operation[dict[str, Any]]:
         self._check_open()
-        versions: dict[str, Any] = yield OnLoop(self._loop, stories.versions(self._session, names))
+        versions: dict[str, Any] = yield RunOnLoop(self._loop, stories.versions(self._session, names))
         if check:
             found = {name: versions[name]["packages"] for name in ("client", "scheduler")}
             found.update((worker, facts["packages"]) for worker, facts in versions["workers"].items())
@@ -120,8 +120,8 @@ class Questions(Administration):
 
     def _nbytes(self, keys: Any, summary: bool) -> Operation[dict[Any, int]]:
         self._check_open()
-        wires = None if keys is None else self._wires(keys)
-        sizes: dict[Any, int] = yield OnLoop(self._loop, admin.nbytes(self._session, wires))
+        wire_keys = None if keys is None else self._wire_keys(keys)
+        sizes: dict[Any, int] = yield RunOnLoop(self._loop, admin.nbytes(self._session, wire_keys))
         if not summary:
             return sizes
         sums: dict[Any, int] = {}

@@ -32,9 +32,9 @@ def replace_futures(value: Any, found: dict[str, Future[Any]]) -> Any:
         return value
     if isinstance(value, (Future, Actor)):
         future = value if isinstance(value, Future) else future_of(value)
-        wire = future.bound_state().wire
-        found[wire] = future
-        return DependencyRef(wire)
+        wire_key = future.bound_state().wire_key
+        found[wire_key] = future
+        return DependencyRef(wire_key)
     if isinstance(value, dict):
         values = _replaced(value.values(), found)
         return value if values is None else _with_values(value, values)

@@ -10,7 +10,7 @@ from dagrpc._client import current
 from dagrpc._client.gather import values_of
 from dagrpc._client.session import ClientSession
 from dagrpc._client.state import ERROR
-from dagrpc._client.waiting import Countdown, Deadline, OnLoop, Operation
+from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
 from dagrpc._client.watching import inquiry
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._codec.tasks import load_task
@@ -29,7 +29,7 @@ def failed(client: Connection, futures: Sequence[Future[Any]]) -> Operation[Any]
     erred = [state for state in states if state.status == ERROR]
     if not erred:
         raise ValueError("No errored futures passed")
-    return (yield from _run_here(client, erred[0].wire, failed_first=True))
+    return (yield from _run_here(client, erred[0].wire_key, failed_first=True))
 
 
 def any_task(client: Connection, futures: Sequence[Future[Any]]) -> Operation[Any]:
@@ -38,12 +38,12 @@ def any_task(client: Connection, futures: Sequence[Future[Any]]) -> Operation[An
         raise ValueError("No futures passed")
     state = futures[0].bound_state()
     yield Countdown([state], Deadline(None))
-    return (yield from _run_here(client, state.wire, failed_first=state.status == ERROR))
+    return (yield from _run_here(client, state.wire_key, failed_first=state.status == ERROR))
 
 
-def _run_here(client: Connection, wire: str, *, failed_first: bool) -> Operation[Any]:
+def _run_here(client: Connection, wire_key: str, *, failed_first: bool) -> Operation[Any]:
     client._check_open()
-    work = yield OnLoop(client._loop, _work(client._session, wire, failed_first))
+    work = yield RunOnLoop(client._loop, _work(client._session, wire_key, failed_first))
     if not work.run_spec:
         raise ValueError(
             f"{decode_key(work.key)!r} is not a Python task that could be run here, such as scattered data"
@@ -60,11 +60,11 @@ def _run_here(client: Connection, wire: str, *, failed_first: bool) -> Operation
         function, args, kwargs = load_task(work.run_spec, [shared.digest for shared in work.shared], store, results)
         result = function(*args, **kwargs)
     if inspect.iscoroutine(result):
-        result = yield OnLoop(client._loop, result)
+        result = yield RunOnLoop(client._loop, result)
     return result
 
 
-async def _work(session: ClientSession, wire: str, failed_first: bool) -> pb.GetTaskWorkResponse:
+async def _work(session: ClientSession, wire_key: str, failed_first: bool) -> pb.GetTaskWorkResponse:
     await session.ping()
-    request = pb.GetTaskWorkRequest(key=wire, failed_first=failed_first)
+    request = pb.GetTaskWorkRequest(key=wire_key, failed_first=failed_first)
     return await inquiry(session).call("GetTaskWork", request, pb.GetTaskWorkResponse)

@@ -16,7 +16,7 @@ from dagrpc._client.gather import raise_unless_finished
 from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.state import FINISHED
 from dagrpc._client.tokens import data_key, unique_data_key
-from dagrpc._client.waiting import Away, Countdown, Deadline, OnLoop, Operation
+from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import type_name
 from dagrpc._common.keys import encode_key
@@ -53,12 +53,12 @@ class _Items:
     def encode(self, families: Sequence[str]) -> None:
         """Encode the values."""
         for key, value in self.values.items():
-            wire = encode_key(key)
+            wire_key = encode_key(key)
             try:
                 encoding, frames = payloads.encode(value, families)
             except Exception as error:
                 raise TypeError(f"Could not pickle {key!r}, a {type_name(type(value))}: {error}") from error
-            self.outgoing[wire] = OutgoingValue(wire, encoding, frames, type_name(type(value)), _size(value))
+            self.outgoing[wire_key] = OutgoingValue(wire_key, encoding, frames, type_name(type(value)), _size(value))
 
 
 def _size(value: object) -> int:
@@ -112,10 +112,10 @@ def scatter(
 ) -> Operation[Any]:
     """Put data on workers and return futures in its shape."""
     client._check_open()
-    client._session.settle()
+    client._session.drop_released()
     if names_nobody(workers):
         raise TimeoutError("No valid workers found: workers= names nobody")
-    items: _Items = yield Away(lambda: _plan(data, hash_data))
+    items: _Items = yield RunInThread(lambda: _plan(data, hash_data))
     if not items.values:
         return _fill(items.shape, {}, data)
     futures = {}
@@ -130,10 +130,10 @@ def scatter(
         # What lies on the cluster already need not go there again.
         items.values = {key: value for key, value in items.values.items() if futures[key].status != FINISHED}
     if items.values:
-        yield Away(partial(items.encode, client._serializers or ()))
+        yield RunInThread(partial(items.encode, client._serializers or ()))
         deadline = Deadline(timeout)
         sender = _Sender(client._session, client._direct(direct))
-        yield OnLoop(client._loop, sender.deliver(items.outgoing, names, copies, deadline))
+        yield RunOnLoop(client._loop, sender.deliver(items.outgoing, names, copies, deadline))
         states = [future.bound_state() for future in futures.values()]
         # The workers have the data; their reports are on the way to the scheduler, and its own to us.
         deadline = Deadline(max(timeout, 30.0))
@@ -142,7 +142,7 @@ def scatter(
         for state in states:
             raise_unless_finished(state)
         if copies:
-            yield OnLoop(client._loop, sender.await_copies())
+            yield RunOnLoop(client._loop, sender.await_copies())
     return _fill(items.shape, futures, data)
 
 
@@ -191,7 +191,7 @@ class _Sender:
         TimeoutError
             If there are no workers before the deadline.
         """
-        await self._session.fence()
+        await self._session.barrier()
         scheduler = self._session.scheduler
         assert scheduler is not None
         request = scheduler_service_pb2.ScatterRequest(

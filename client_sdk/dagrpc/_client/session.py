@@ -17,7 +17,7 @@ from dagrpc._auth.credentials import Credentials
 from dagrpc._client.actor_calls import ActorCaller
 from dagrpc._client.code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
-from dagrpc._client.coordinating import Coordination
+from dagrpc._client.coordinating import CoordinationClient
 from dagrpc._client.inline import inline_payload, no_payload
 from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.state import LOST_REASON, KeyState, KeyTable, lock
@@ -75,7 +75,7 @@ class ClientSession:
         """For TLS; None: without."""
         self.families: tuple[str, ...] | None = None
         """Families of encodings that data is accepted by; None: any."""
-        self.coordination = Coordination(self)
+        self.coordination = CoordinationClient(self)
         """Locks, queues and the like."""
         self.topics = Topics(self)
         """Events that the client subscribes to."""
@@ -99,7 +99,7 @@ class ClientSession:
         self._end_message = ""
         """Why the session ended if nobody had asked for it."""
         self._reconnection = Reconnection(self)
-        self._rescinded = False
+        self._released_since_barrier = False
         """Whether keys were given up since the last fence."""
 
     # --- from any thread -----------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class ClientSession:
             with contextlib.suppress(RuntimeError):
                 self.loop.loop.call_soon_threadsafe(self._flush)
 
-    def settle(self) -> None:
+    def drop_released(self) -> None:
         """Count the references that went away so far. May be called from any thread, but not from finalizers.
 
         A key that was let go of is not to be found in the table afterwards, so that it can mean something else.
@@ -132,14 +132,14 @@ class ClientSession:
                     settled.append(command)
                 elif drop(command):
                     settled.append(command)
-                    self._rescinded = True
+                    self._released_since_barrier = True
                     if not command.done:
                         unfinished.append(command)
             if unfinished:
                 # Its end may be on its way to us still, and must not be taken for that of a new task of that key.
                 token = self.next_token()
                 settled.append(Ping(token))
-                self.table.fence(unfinished, token)
+                self.table.barrier(unfinished, token)
 
     def next_token(self) -> int:
         """Return a number for a ping, higher than all before."""
@@ -334,7 +334,7 @@ class ClientSession:
 
         def renew() -> None:
             with lock:
-                self.settle()
+                self.drop_released()
                 self._settled.clear()
                 self.table.give_up(LOST_REASON, message)
                 self._end_requests(message)
@@ -362,20 +362,20 @@ class ClientSession:
         if session is None or self.status != "running":
             return
         with lock:
-            self.settle()
+            self.drop_released()
             commands, self._settled = self._settled, deque()
         if commands:
             at_once(session.send_many, commands)
 
-    async def fence(self) -> None:
+    async def barrier(self) -> None:
         """Wait until the scheduler has forgotten what this client has given up so far.
 
         What is announced by a call of its own would otherwise overtake a release of the same key.
         """
         self._flush()
-        if not self._rescinded:
+        if not self._released_since_barrier:
             return
-        self._rescinded = False
+        self._released_since_barrier = False
         await self.ping()
 
     async def ping(self) -> None:
@@ -387,9 +387,9 @@ class ClientSession:
         self.send(Ping(token))
         await future
 
-    def rescind(self) -> None:
+    def mark_released(self) -> None:
         """Note that keys were given up, other than by their release."""
-        self._rescinded = True
+        self._released_since_barrier = True
 
     # --- receiving -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.arguments import check_size, warn_if_large
-from dagrpc._client.commands import Hold, LetGo
+from dagrpc._client.commands import HoldShared, ReleaseShared
 from dagrpc._client.tokens import function_name
 from dagrpc._codec.functions import FunctionCache, PickledFunction
 from dagrpc._codec.references import Digest
@@ -22,7 +22,7 @@ _FUNCTION_BYTES = 64 << 20
 """How large they are together at most, but for the last one."""
 
 
-class SharedValues:
+class SharedBlobs:
     """The shared values of a client, counted."""
 
     def __init__(self, session: ClientSession) -> None:
@@ -49,7 +49,7 @@ class SharedValues:
         with self.lock:
             self._held[digest] += 1
             if self._held[digest] == 1:
-                self._session.send(Hold(digest, data))
+                self._session.send(HoldShared(digest, data))
 
     def let_go(self, digests: Iterable[Digest]) -> None:
         """Undo `hold`."""
@@ -63,7 +63,7 @@ class SharedValues:
                     del self._held[digest]
                     gone.append(digest)
             if gone:
-                self._session.send(LetGo(gone))
+                self._session.send(ReleaseShared(gone))
 
     def pickled(self, function: Callable[..., Any]) -> PickledFunction:
         """Return a function as it is now.

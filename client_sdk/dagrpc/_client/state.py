@@ -47,8 +47,8 @@ class KeyState:
     """
 
     __slots__ = (
+        "barrier",
         "failure",
-        "fence",
         "key",
         "message",
         "nbytes",
@@ -58,12 +58,12 @@ class KeyState:
         "status",
         "type_name",
         "waiters",
-        "wire",
+        "wire_key",
     )
 
-    def __init__(self, key: Hashable, wire: str) -> None:
+    def __init__(self, key: Hashable, wire_key: str) -> None:
         self.key = key
-        self.wire = wire
+        self.wire_key = wire_key
         self.status: str = PENDING
         self.references = 1
         """How many futures there are."""
@@ -78,7 +78,7 @@ class KeyState:
         self.message: str | None = None
         """Why it was cancelled, as a sentence."""
         self.waiters: list[Waiter] | None = None
-        self.fence = 0
+        self.barrier = 0
         """Events that come before the pong of this number are about an earlier life of the key."""
 
     @property
@@ -99,30 +99,30 @@ class KeyTable:
         self._end = ("", "")
         """Why, as a reason and in words."""
         self.last_pong = 0
-        self._fences: dict[str, int] = {}
+        self._barriers: dict[str, int] = {}
         """Keys that were given up before they were done, by the ping that followed."""
         self._type_names: dict[str, str] = {}
 
     # --- references ----------------------------------------------------------------------------------------------
 
-    def acquire(self, wire: str) -> KeyState | None:
+    def acquire(self, wire_key: str) -> KeyState | None:
         """Return the state of a key with one more reference, or None if there is none."""
         with lock:
-            state = self.states.get(wire)
+            state = self.states.get(wire_key)
             if state is not None:
                 state.references += 1
             return state
 
-    def create(self, key: Hashable, wire: str) -> tuple[KeyState, bool]:
+    def create(self, key: Hashable, wire_key: str) -> tuple[KeyState, bool]:
         """Return the state of a key with one more reference, and whether it is new."""
         with lock:
-            state = self.states.get(wire)
+            state = self.states.get(wire_key)
             if state is not None:
                 state.references += 1
                 return state, False
-            state = self.states[wire] = KeyState(key, wire)
-            if self._fences:
-                state.fence = self._fences.get(wire, 0)
+            state = self.states[wire_key] = KeyState(key, wire_key)
+            if self._barriers:
+                state.barrier = self._barriers.get(wire_key, 0)
             if self.closed:
                 # The session ended while this was being submitted.
                 self._cancel(state, *self._end)
@@ -133,19 +133,19 @@ class KeyTable:
         with lock:
             state.references -= 1
             # A key that was cancelled is not in the table any more, or stands there for a new submission.
-            if state.references > 0 or self.states.get(state.wire) is not state:
+            if state.references > 0 or self.states.get(state.wire_key) is not state:
                 return False
-            del self.states[state.wire]
+            del self.states[state.wire_key]
             if not self.states:
                 # Has it give back the memory of many.
                 self.states.clear()
             return True
 
-    def fence(self, states: Iterable[KeyState], token: int) -> None:
+    def barrier(self, states: Iterable[KeyState], token: int) -> None:
         """Have events about released keys count for a new life of theirs only after the pong of this number."""
         with lock:
             for state in states:
-                self._fences[state.wire] = token
+                self._barriers[state.wire_key] = token
 
     # --- waiting -------------------------------------------------------------------------------------------------
 
@@ -180,15 +180,15 @@ class KeyTable:
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def _current(self, wire: str) -> KeyState | None:
+    def _current(self, wire_key: str) -> KeyState | None:
         """Return the state that an event about a key is about."""
-        state = self.states.get(wire)
-        return state if state is not None and state.fence <= self.last_pong else None
+        state = self.states.get(wire_key)
+        return state if state is not None and state.barrier <= self.last_pong else None
 
-    def finished(self, wire: str, type_name: str, nbytes: int, payload: Any) -> None:
+    def finished(self, wire_key: str, type_name: str, nbytes: int, payload: Any) -> None:
         """A result is there."""
         with lock:
-            state = self._current(wire)
+            state = self._current(wire_key)
             if state is None:
                 return
             if type_name:
@@ -200,39 +200,39 @@ class KeyTable:
             if state.waiters is not None:
                 self._wake(state)
 
-    def erred(self, wire: str, failure: Any) -> None:
+    def erred(self, wire_key: str, failure: Any) -> None:
         """A task failed."""
         with lock:
-            state = self._current(wire)
+            state = self._current(wire_key)
             if state is not None:
                 state.status, state.failure, state.payload = ERROR, failure, None
                 self._wake(state)
 
-    def lost(self, wire: str) -> None:
+    def lost(self, wire_key: str) -> None:
         """A result was lost and is being computed again."""
-        self._pending_again(wire, LOST)
+        self._pending_again(wire_key, LOST)
 
-    def retried(self, wire: str) -> None:
+    def retried(self, wire_key: str) -> None:
         """A failed task runs again."""
-        self._pending_again(wire, PENDING)
+        self._pending_again(wire_key, PENDING)
 
-    def _pending_again(self, wire: str, status: str) -> None:
+    def _pending_again(self, wire_key: str, status: str) -> None:
         with lock:
-            state = self._current(wire)
+            state = self._current(wire_key)
             if state is not None:
                 state.status, state.failure, state.payload = status, None, None
 
-    def cancelled(self, wire: str, reason: str, message: str | None) -> None:
+    def cancelled(self, wire_key: str, reason: str, message: str | None) -> None:
         """A key will never finish."""
         with lock:
-            state = self._current(wire)
+            state = self._current(wire_key)
             if state is not None:
                 self._cancel(state, reason, message)
 
     def _cancel(self, state: KeyState, reason: str, message: str | None) -> None:
         # Out of the table, so that the key can be submitted anew.
-        if self.states.get(state.wire) is state:
-            del self.states[state.wire]
+        if self.states.get(state.wire_key) is state:
+            del self.states[state.wire_key]
         state.status, state.reason, state.message = CANCELLED, reason or "unknown", message or None
         state.failure = state.payload = None
         self._wake(state)
@@ -241,17 +241,17 @@ class KeyTable:
         """All commands before this ping have been carried out, and all events about them have come."""
         with lock:
             self.last_pong = max(self.last_pong, token)
-            if self._fences:
-                self._fences = {wire: fence for wire, fence in self._fences.items() if fence > token}
+            if self._barriers:
+                self._barriers = {wire_key: barrier for wire_key, barrier in self._barriers.items() if barrier > token}
 
     # --- the client's own wishes ---------------------------------------------------------------------------------
 
-    def cancel(self, states: Iterable[KeyState], reason: str, message: str | None, fence: int) -> None:
+    def cancel(self, states: Iterable[KeyState], reason: str, message: str | None, barrier: int) -> None:
         """Give up keys. Events about them count again after the pong numbered `fence`."""
         with lock:
             for state in states:
                 if state.status != CANCELLED:
-                    self._fences[state.wire] = fence
+                    self._barriers[state.wire_key] = barrier
                     self._cancel(state, reason, message)
 
     def retry(self, states: Iterable[KeyState]) -> None:
@@ -277,7 +277,7 @@ class KeyTable:
     def give_up(self, reason: str, message: str) -> None:
         """Give up all keys: no events will come about them."""
         with lock:
-            self._fences.clear()
+            self._barriers.clear()
             for state in list(self.states.values()):
-                state.fence = 0
+                state.barrier = 0
                 self._cancel(state, reason, message)

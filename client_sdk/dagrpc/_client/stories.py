@@ -28,7 +28,7 @@ def introspection(session: ClientSession) -> ServiceClient:
 
 async def story(session: ClientSession, keys_or_stimuli: Iterable[Any], on_error: str) -> list[tuple[Any, ...]]:
     """Return what happened to tasks, or on account of something, in the order of time."""
-    names = [item.bound_state().wire if isinstance(item, Future) else checked_key(item) for item in keys_or_stimuli]
+    names = [item.bound_state().wire_key if isinstance(item, Future) else checked_key(item) for item in keys_or_stimuli]
     request = pb.GetStoryRequest(keys_or_stimuli=names, with_workers=True)
     response = await introspection(session).call("GetStory", request, pb.GetStoryResponse, timeout=_DEADLINE)
     if on_error == "raise":

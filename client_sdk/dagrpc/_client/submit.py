@@ -43,7 +43,7 @@ def submit(
     if not callable(function):
         raise TypeError("First input to submit must be a callable function")
     client._check_open()
-    client._session.settle()
+    client._session.drop_released()
     if key is not None:
         known = client._table.acquire(checked_key(key))
         if known is not None:
@@ -62,12 +62,12 @@ def submit(
     if key is None:
         name = function_name(function)
         key = f"{name}-{call_token(pickled.digest, args, kwargs)}" if pure else unique_key(name)
-        wire = encode_key(key)
-        known = client._table.acquire(wire)
+        wire_key = encode_key(key)
+        known = client._table.acquire(wire_key)
         if known is not None:
             return Future._of(known, client)
     else:
-        wire = encode_key(key)
+        wire_key = encode_key(key)
     # Only now: a key that is known is not submitted again, whatever else was given.
     if allow_other_workers and not given.get("workers"):
         raise ValueError("Only use allow_other_workers= if using workers=")
@@ -77,10 +77,12 @@ def submit(
         warn_if_large(len(run_spec), f"task {key!r}")
     with shared.lock:
         digest = shared.hold_function(pickled) if apart else None
-        state, is_new = client._table.create(key, wire)
+        state, is_new = client._table.create(key, wire_key)
         future = Future._of(state, client)
         if is_new and not _cancelled_with(client, state, dependencies):
-            client._session.send(Call(wire, run_spec, digest, list(dependencies), options, fifo_seconds(fifo_timeout)))
+            client._session.send(
+                Call(wire_key, run_spec, digest, list(dependencies), options, fifo_seconds(fifo_timeout))
+            )
     return future
 
 
@@ -96,9 +98,9 @@ def adopt(client: Connection, found: Iterable[dict[str, Future[Any]]]) -> None:
         If a future is of another cluster.
     """
     foreign = [
-        (futures, wire, future)
+        (futures, wire_key, future)
         for futures in found
-        for wire, future in futures.items()
+        for wire_key, future in futures.items()
         if future._client is not client and future.status != CANCELLED
     ]
     # The loop must not wait for itself; what a coroutine hands on it will have awaited.
@@ -108,16 +110,18 @@ def adopt(client: Connection, found: Iterable[dict[str, Future[Any]]]) -> None:
         if owner._session.welcome.scheduler_id != client._session.welcome.scheduler_id:
             raise ValueError(f"A future of another cluster, at {owner._session.address}, cannot be an argument here")
         client._loop.run(owner._session.ping(), client._timeout)
-    for futures, wire, future in foreign:
-        futures[wire] = Future(future.key, client)
+    for futures, wire_key, future in foreign:
+        futures[wire_key] = Future(future.key, client)
     client._loop.run(client._session.ping(), client._timeout)
 
 
 def _cancelled_with(client: Connection, state: KeyState, dependencies: Mapping[str, Future[Any]]) -> bool:
     """Cancel a new key if one of its dependencies is cancelled. Return whether it is."""
-    for wire, future in dependencies.items():
+    for wire_key, future in dependencies.items():
         if future.status == CANCELLED:
-            client._table.cancelled(state.wire, "lost dependencies", f"It depends on {wire!r}, which was cancelled.")
+            client._table.cancelled(
+                state.wire_key, "lost dependencies", f"It depends on {wire_key!r}, which was cancelled."
+            )
             return True
     return False
 
@@ -233,12 +237,12 @@ class Mapper:
             part.shared.append((shared.hold_function(self._function), b""))
             create = client._table.create
             with lock:
-                for order, (key, wire, dependencies, run_spec, apart) in enumerate(encoded, first):
-                    state, is_new = create(key, wire)
+                for order, (key, wire_key, dependencies, run_spec, apart) in enumerate(encoded, first):
+                    state, is_new = create(key, wire_key)
                     self.futures.append(Future._of(state, client))
                     if is_new and not (dependencies and _cancelled_with(client, state, dependencies)):
                         others, position = list(dependencies) if dependencies else (), (0,) if apart else ()
-                        part.add((wire, others, run_spec, position, options, order, True))
+                        part.add((wire_key, others, run_spec, position, options, order, True))
             self._count += len(encoded)
             self._excess += sum(excess(entry[3]) for entry in encoded)
             if part.tasks or last:
@@ -262,7 +266,7 @@ def map_calls(
         raise TypeError("First input to map must be a callable function")
     check_iterables(iterables)
     client._check_open()
-    client._session.settle()
+    client._session.drop_released()
     calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
     if key is not None and not isinstance(key, str):
         key = list(key)

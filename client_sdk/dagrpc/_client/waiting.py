@@ -235,7 +235,7 @@ class Countdown(Gate):
             KeyTable.unwatch(self._states, self)
 
 
-class OnLoop:
+class RunOnLoop:
     """Waits for a coroutine that runs on dagrpc's own loop.
 
     Parameters
@@ -289,7 +289,7 @@ class OnLoop:
             future.cancel()
 
 
-class Away:
+class RunInThread:
     """Waits for a function that would hold up an event loop: called at once by callers that block.
 
     Parameters
@@ -312,7 +312,7 @@ class Away:
         return await asyncio.to_thread(self._function)
 
 
-class Closing:
+class CloseCluster:
     """Waits for a cluster to close."""
 
     def __init__(self, cluster: Any) -> None:

@@ -115,10 +115,10 @@ class Watch:
             self._task.cancel()
 
 
-async def keys_below(session: ClientSession, wires: Sequence[str]) -> list[str]:
+async def keys_below(session: ClientSession, wire_keys: Sequence[str]) -> list[str]:
     """Return keys as on the wire of tasks and of all that they depend on."""
     await session.ping()
-    call = inquiry(session).open_download("ListTasksBelow", pb.ListTasksBelowRequest(keys=wires))
+    call = inquiry(session).open_download("ListTasksBelow", pb.ListTasksBelowRequest(keys=wire_keys))
     found: list[str] = []
     try:
         while (data := await call.read()) is not grpc.aio.EOF:
@@ -144,9 +144,9 @@ def _span_facts(info: pb.SpanInfo, threads: list[tuple[float, int]], now: float)
     return {**found, "threads": threads, "now": now, "metadata": json.loads(info.metadata) if info.metadata else {}}
 
 
-def grouped(wires: Iterable[str], name_of: Callable[[Any], object]) -> list[pb.TaskGrouping]:
+def grouped(wire_keys: Iterable[str], name_of: Callable[[Any], object]) -> list[pb.TaskGrouping]:
     """Return tasks in the groups that a user's function puts them in by their keys."""
     groups: dict[str, list[str]] = {}
-    for wire in wires:
-        groups.setdefault(str(name_of(decode_key(wire))), []).append(wire)
+    for wire_key in wire_keys:
+        groups.setdefault(str(name_of(decode_key(wire_key))), []).append(wire_key)
     return [pb.TaskGrouping(name=name, keys=keys) for name, keys in groups.items()]

@@ -29,7 +29,7 @@ class EncodedTask:
     """A task ready to be sent."""
 
     key: Hashable
-    wire: str
+    wire_key: str
     dependencies: list[str]
     run_spec: bytes
     shared: tuple[Digest, ...]
@@ -52,11 +52,15 @@ class LoweredGraph:
     """
 
     def __init__(
-        self, nodes: Nodes, order: Mapping[Hashable, int], wires: dict[Hashable, str], external: Collection[Hashable]
+        self,
+        nodes: Nodes,
+        order: Mapping[Hashable, int],
+        wire_keys: dict[Hashable, str],
+        external: Collection[Hashable],
     ) -> None:
         self.nodes = nodes
         self.order = order
-        self.wires = wires
+        self.wire_keys = wire_keys
         self.external = external
         self.encoder = GraphEncoder()
 
@@ -78,11 +82,11 @@ class LoweredGraph:
         TypeError
             If a task cannot be pickled; names it.
         """
-        wires, encoder, order = self.wires, self.encoder, self.order
+        wire_keys, encoder, order = self.wire_keys, self.encoder, self.order
         for key in sorted(self.nodes, key=order.__getitem__):
             node = self.nodes[key]
             originals = tuple(node.dependencies)
-            dependencies = [wires[dependency] for dependency in originals]
+            dependencies = [wire_keys[dependency] for dependency in originals]
             same = all(map(_is, originals, dependencies))
             try:
                 run_spec, digests = encoder.encode(node, None if same else originals)
@@ -91,13 +95,13 @@ class LoweredGraph:
             if encoder.references:
                 self._add_references(originals, dependencies)
                 run_spec, digests = encoder.encode(node, originals + tuple(dependencies[len(originals) :]))
-            yield EncodedTask(key, wires[key], dependencies, run_spec, digests, order[key])
+            yield EncodedTask(key, wire_keys[key], dependencies, run_spec, digests, order[key])
 
     def _add_references(self, originals: tuple[Hashable, ...], dependencies: list[str]) -> None:
         """Add the futures that stand inside a task to its dependencies."""
-        for wire in self.encoder.references:
-            if wire not in dependencies:
-                dependencies.append(wire)
+        for wire_key in self.encoder.references:
+            if wire_key not in dependencies:
+                dependencies.append(wire_key)
 
 
 def _is(first: object, second: object) -> bool:
@@ -107,8 +111,8 @@ def _is(first: object, second: object) -> bool:
 def lower(
     graph: Any,
     keys: Iterable[Hashable],
-    is_known: Callable[[str], bool] = lambda wire: False,
-    is_elsewhere: Callable[[str], bool] = lambda wire: False,
+    is_known: Callable[[str], bool] = lambda wire_key: False,
+    is_elsewhere: Callable[[str], bool] = lambda wire_key: False,
 ) -> tuple[LoweredGraph, dict[str, dict[Hashable, Any]]]:
     """Return a graph ready to be encoded, and its annotations by name and key.
 
@@ -133,13 +137,13 @@ def lower(
         from dagrpc.shuffle.graph import prepare_shuffles
 
         nodes = prepare_shuffles(nodes)
-    wires: dict[Hashable, str] = {}
+    wire_keys: dict[Hashable, str] = {}
     wanted = list(dict.fromkeys(keys))
-    nodes, external = _cull(nodes, wanted, wires, is_known, is_elsewhere)
+    nodes, external = _cull(nodes, wanted, wire_keys, is_known, is_elsewhere)
     if any(type(node) is Alias for node in nodes.values()):
         nodes = _without_aliases(nodes, wanted)
-        nodes, external = _cull(nodes, wanted, wires, is_known, is_elsewhere)
-    return LoweredGraph(nodes, _order(nodes), wires, external), annotations
+        nodes, external = _cull(nodes, wanted, wire_keys, is_known, is_elsewhere)
+    return LoweredGraph(nodes, _order(nodes), wire_keys, external), annotations
 
 
 def checked_key(key: Any) -> str:
@@ -154,21 +158,21 @@ def checked_key(key: Any) -> str:
     """
     if not isinstance(key, (str, tuple, bytes, int, float)):
         raise TypeError(f"A key must be a str, bytes, int, float or a tuple of those, not {key!r}")
-    wire = encode_key(key)
-    if len(wire) > _KEY_LIMIT // 4 and len(wire.encode("utf-8", "replace")) > _KEY_LIMIT:
-        raise ValueError(f"A key must not be longer than {_KEY_LIMIT:,} bytes: {wire[:50]}...")
-    if not wire.isascii():
+    wire_key = encode_key(key)
+    if len(wire_key) > _KEY_LIMIT // 4 and len(wire_key.encode("utf-8", "replace")) > _KEY_LIMIT:
+        raise ValueError(f"A key must not be longer than {_KEY_LIMIT:,} bytes: {wire_key[:50]}...")
+    if not wire_key.isascii():
         try:
-            wire.encode()
+            wire_key.encode()
         except UnicodeEncodeError:
             raise ValueError(f"A key must be text that can be written as UTF-8, not {key!r}") from None
-    return wire
+    return wire_key
 
 
 def _cull(
     nodes: Nodes,
     wanted: Iterable[Hashable],
-    wires: dict[Hashable, str],
+    wire_keys: dict[Hashable, str],
     is_known: Callable[[str], bool],
     is_elsewhere: Callable[[str], bool],
 ) -> tuple[Nodes, set[Hashable]]:
@@ -181,15 +185,15 @@ def _cull(
         key, dependent = stack.pop()
         if key in needed or key in external:
             continue
-        wire = wires.get(key)
-        if wire is None:
-            wire = wires[key] = checked_key(key)
-        if is_known(wire):
+        wire_key = wire_keys.get(key)
+        if wire_key is None:
+            wire_key = wire_keys[key] = checked_key(key)
+        if is_known(wire_key):
             external.add(key)
             continue
         node = nodes.get(key)
         if node is None:
-            if is_elsewhere(wire):
+            if is_elsewhere(wire_key):
                 external.add(key)
             else:
                 missing.setdefault(key, dependent)

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Eager:
+class TasklessCoroutine:
     """A coroutine that has run up to where it has to wait, and goes on when that is done.
 
     Parameters

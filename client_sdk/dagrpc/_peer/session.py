@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from dagrpc import config
-from dagrpc._loop.taskless_coroutine import Eager
+from dagrpc._loop.taskless_coroutine import TasklessCoroutine
 from dagrpc._peer.delivery import Delivery
 from dagrpc._rpc.grpc_options import message_limit
 from dagrpc.exceptions import TooLargeError
@@ -93,7 +93,7 @@ class Session(Generic[Item]):
         self._queue: list[Item] = []
         self._due = False
         """Whether there may be something to write that the writing has not begun with."""
-        self._writer: Eager | None = None
+        self._writer: TasklessCoroutine | None = None
         """What writes, or wrote last."""
         self._busy = False
         """Whether it does."""
@@ -172,7 +172,7 @@ class Session(Generic[Item]):
         """Begin to write, unless that goes on already."""
         if not self._busy and self.running:
             self._busy = True
-            self._writer = Eager(self._write())
+            self._writer = TasklessCoroutine(self._write())
 
     async def run(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
         """Read and write until either side closes the stream.
@@ -303,7 +303,7 @@ class Session(Generic[Item]):
         """Begin with a stream: with what the last one left, and what the peer may not have taken of it."""
         if self._unsent is not None or self._due or (self.delivery is not None and self.delivery.kept):
             self._busy = True
-            self._writer = Eager(self._write(self.delivery.kept if self.delivery is not None else ()))
+            self._writer = TasklessCoroutine(self._write(self.delivery.kept if self.delivery is not None else ()))
 
     def _stop_writing(self) -> None:
         if self._writer is not None:

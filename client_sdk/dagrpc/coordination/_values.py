@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.coordinating import Request
 from dagrpc._client.state import CANCELLED
-from dagrpc._client.waiting import OnLoop, Operation
+from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import pickled_futures
 from dagrpc.future import Future
@@ -33,12 +33,12 @@ def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()
         Whatever pickling the value raises.
     """
     if isinstance(value, Future):
-        target.future = value.bound_state().wire
+        target.future = value.bound_state().wire_key
         return [value]
     with pickled_futures.noted() as futures:
         target.data.CopyFrom(payloads.to_payload(value, families))
     if futures:
-        target.keys.extend(sorted({future.bound_state().wire for future in futures}))
+        target.keys.extend(sorted({future.bound_state().wire_key for future in futures}))
     return futures
 
 
@@ -53,7 +53,7 @@ def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
     """Wait until the scheduler knows the futures of other clients: their sessions may be behind this one's."""
     for other in {id(future.client): future.client for future in futures}.values():
         if other is not None and other is not client and other.status == "running":
-            yield OnLoop(other._loop, other._session.ping())
+            yield RunOnLoop(other._loop, other._session.ping())
 
 
 def decode(client: Client, request: Request, families: Sequence[str] | None = None) -> Operation[list[Any]]:
@@ -68,7 +68,7 @@ def decode(client: Client, request: Request, families: Sequence[str] | None = No
     if any(not state.done for state in request.states):
         # What is known of them comes after the answer.
         try:
-            yield OnLoop(client._loop, client._session.ping())
+            yield RunOnLoop(client._loop, client._session.ping())
         except BaseException:
             client._session.coordination.withdraw(request)
             raise

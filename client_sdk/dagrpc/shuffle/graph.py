@@ -141,9 +141,9 @@ def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
 
     if isinstance(spec, ArraySpec):
         return spec
-    wire = encode_key(key)
+    wire_key = encode_key(key)
     if hasattr(spec, "new"):
-        return ArraySpec(str(spec.id), wire, spec.old, spec.new)
+        return ArraySpec(str(spec.id), wire_key, spec.old, spec.new)
     from dagrpc.shuffle.frames import FrameSpec
 
     wanted = spec.parts_out
@@ -151,7 +151,7 @@ def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
         wanted = tuple(wanted)
         if wanted == tuple(range(spec.npartitions)):
             wanted = spec.npartitions
-    return FrameSpec(str(spec.id), wire, wanted, spec.column, spec.meta, spec.drop_column)
+    return FrameSpec(str(spec.id), wire_key, wanted, spec.column, spec.meta, spec.drop_column)
 
 
 def _with_specs(node: GraphNode, specs: Mapping[Any, ShuffleSpec]) -> GraphNode:

@@ -4,10 +4,10 @@ from dagrpc._client.commands import (
     PART_BYTES,
     Call,
     Cancel,
-    Hold,
-    LetGo,
+    HoldShared,
     Part,
     Ping,
+    ReleaseShared,
     Retry,
     Want,
     encode_commands,
@@ -50,7 +50,7 @@ def test_order_is_kept():
     state = KeyState("a", "a")
     [request] = encode_commands(
         [
-            Hold(b"f", b"function"),
+            HoldShared(b"f", b"function"),
             call("a"),
             state,
             state,
@@ -59,7 +59,7 @@ def test_order_is_kept():
             Cancel(["c"], True, "user", "why"),
             Ping(3),
             Retry(["d"]),
-            LetGo([b"f"]),
+            ReleaseShared([b"f"]),
             call("e"),
             call("f", fifo=60.0),
         ]

@@ -30,10 +30,10 @@ def run(graph, keys, known=None):
             store.put(digest, lowered.encoder.shared[digest])
         own = {key: results[key] for key in task.dependencies}
         function, args, kwargs = load_task(task.run_spec, task.shared, store, own)
-        results[task.wire] = function(*args, **kwargs)
+        results[task.wire_key] = function(*args, **kwargs)
         orders.append(task.order)
     assert orders == sorted(orders)
-    return [results[lowered.wires[key]] for key in keys]
+    return [results[lowered.wire_keys[key]] for key in keys]
 
 
 def test_graphs_of_all_forms():

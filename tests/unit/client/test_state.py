@@ -11,7 +11,7 @@ class Recorder:
         self.woken = []
 
     def wake(self, state):
-        self.woken.append((state.wire, state.status))
+        self.woken.append((state.wire_key, state.status))
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def table():
     return KeyTable()
 
 
-def add(table, *wires):
-    return [table.create(wire, wire)[0] for wire in wires]
+def add(table, *wire_keys):
+    return [table.create(wire_key, wire_key)[0] for wire_key in wire_keys]
 
 
 def test_a_key_has_one_state(table):
@@ -69,7 +69,7 @@ def test_a_waiter_is_woken_once_for_each_key_that_is_not_done(table):
 
 def test_events_of_an_earlier_life_do_not_count(table):
     [x] = add(table, "x")
-    table.cancel([x], "user", "why", fence=1)
+    table.cancel([x], "user", "why", barrier=1)
     assert (x.status, x.reason, x.message) == ("cancelled", "user", "why")
     again, is_new = table.create("x", "x")
     assert is_new
@@ -88,12 +88,12 @@ def test_events_of_an_earlier_life_do_not_count(table):
 def test_a_fence_on_released_keys(table):
     [x] = add(table, "x")
     assert table.drop(x)
-    table.fence([x], 5)
+    table.barrier([x], 5)
     again, _ = table.create("x", "x")
     table.erred("x", "old")
     assert again.status == "pending"
     table.pong(5)
-    assert table._fences == {}
+    assert table._barriers == {}
     table.finished("x", "", 0, None)
     assert again.status == "finished"
 

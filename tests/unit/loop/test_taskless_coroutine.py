@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dagrpc._loop.taskless_coroutine import Eager
+from dagrpc._loop.taskless_coroutine import TasklessCoroutine
 
 
 def test_it_runs_up_to_where_it_waits_and_on_when_that_is_done() -> None:
@@ -20,7 +20,7 @@ def test_it_runs_up_to_where_it_waits_and_on_when_that_is_done() -> None:
             steps.append("over")
             over.set()
 
-        Eager(work())
+        TasklessCoroutine(work())
         assert steps == ["begun"]
         await asyncio.sleep(0)
         assert steps == ["begun"]
@@ -46,7 +46,7 @@ def test_what_it_waits_for_raises_within_it() -> None:
                     caught.append(error)
             over.set()
 
-        Eager(work())
+        TasklessCoroutine(work())
         failing.set_exception(LookupError("nothing there"))
         cancelled.cancel()
         await asyncio.wait_for(over.wait(), 10)
@@ -63,7 +63,7 @@ def test_what_it_raises_is_told_to_the_loop() -> None:
         async def work() -> None:
             raise LookupError("nothing there")
 
-        Eager(work())
+        TasklessCoroutine(work())
         (context,) = told
         assert isinstance(context["exception"], LookupError)
 
@@ -82,7 +82,7 @@ def test_one_that_is_given_up_is_closed_and_does_not_go_on() -> None:
             finally:
                 steps.append("closed")
 
-        eager = Eager(work())
+        eager = TasklessCoroutine(work())
         eager.close()
         gate.set_result(None)
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from dagrpc.security import Security
 from dagrpc_worker.shell.memory.memory_options import MemoryManager
 
 if TYPE_CHECKING:
-    from dagrpc._client.of_worker import WorkersClient
+    from dagrpc._client.of_worker import WorkerClientFactory
     from dagrpc._client.scheduler_calls import SchedulerCalls
     from dagrpc.client import Client
     from dagrpc_worker.nanny.nanny_server import NannyService
@@ -47,7 +47,7 @@ class Members:
     _env: dict[str, str]
     _config: dict[str, Any]
     _log_level: Any
-    _clients: WorkersClient | None = None
+    _clients: WorkerClientFactory | None = None
 
     # --- what it was told ----------------------------------------------------------------------------------------
 
@@ -220,13 +220,13 @@ class Members:
 
     def _get_client(self) -> Client:
         """Return the client that code of this nanny's shares; made when it is first asked for."""
-        from dagrpc._client.of_worker import WorkersClient
+        from dagrpc._client.of_worker import WorkerClientFactory
 
         if not self.scheduler_address:
             raise RuntimeError("The nanny does not know the scheduler yet: its worker looks for it")
         with _clients_lock:
             if self._clients is None:
-                self._clients = WorkersClient(self.scheduler_address, self.security)
+                self._clients = WorkerClientFactory(self.scheduler_address, self.security)
         return self._clients.get()
 
     def log_event(self, topic: str | Collection[str], msg: Any) -> None:

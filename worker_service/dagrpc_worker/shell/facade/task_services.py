@@ -11,7 +11,7 @@ from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc.v1 import event_service_pb2
 
 if TYPE_CHECKING:
-    from dagrpc._client.of_worker import WorkersClient
+    from dagrpc._client.of_worker import WorkerClientFactory
     from dagrpc.client import Client
     from dagrpc.security import Security
     from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
@@ -28,7 +28,7 @@ class ForTasks:
     _session: SchedulerSession
 
     def __init__(self) -> None:
-        self._workers_client: WorkersClient | None = None
+        self._workers_client: WorkerClientFactory | None = None
         self._client_lock = threading.Lock()
         self.thread_id = 0
         """The thread of its event loop; 0 before it has started."""
@@ -58,11 +58,11 @@ class ForTasks:
         if self._workers_client is not None:
             return self._workers_client.get(timeout)
         # Most workers never need one, and what it imports.
-        from dagrpc._client.of_worker import WorkersClient
+        from dagrpc._client.of_worker import WorkerClientFactory
 
         with self._client_lock:
             if self._workers_client is None:
-                self._workers_client = WorkersClient(self.scheduler_address, self.security)
+                self._workers_client = WorkerClientFactory(self.scheduler_address, self.security)
         client = self._workers_client.get(timeout)
         self.log_event("worker-get-client", {"timeout": timeout, "client": client.id})
         return client
