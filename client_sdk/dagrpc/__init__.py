@@ -110,7 +110,7 @@ _EXPORTS = {
     "rpc": "dagrpc.low_level",
     "secede": "dagrpc.inside_task",
     "span": "dagrpc.spans",
-    "sync": "dagrpc._client.loops",
+    "sync": "dagrpc._client.event_loops",
     "uninstall_as_distributed": "dagrpc.compat.install",
     "wait": "dagrpc.completion",
     "warn": "dagrpc.messages",

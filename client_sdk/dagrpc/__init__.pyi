@@ -2,9 +2,9 @@
 
 import builtins
 
+from dagrpc._client.event_loops import sync as sync
 from dagrpc._client.lookup import default_client as default_client
 from dagrpc._client.lookup import get_client as get_client
-from dagrpc._client.loops import sync as sync
 from dagrpc._common.server_status import Status as Status
 from dagrpc.actor import Actor as Actor
 from dagrpc.actor import ActorFuture as ActorFuture

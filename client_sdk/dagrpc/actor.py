@@ -15,7 +15,7 @@ from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.actor_calls import NOT_DECODED, CallState
 from dagrpc._client.gather import inline_value, raise_unless_finished
-from dagrpc._client.state import CANCELLED, DONE, ERROR, LOST, KeyState
+from dagrpc._client.key_table import CANCELLED, DONE, ERROR, LOST, KeyState
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, run_awaiting, run_blocking
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import references

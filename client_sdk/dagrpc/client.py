@@ -16,11 +16,11 @@ from dagrpc._client.current import ensure_default_client, temp_default_client
 from dagrpc._client.dataset_verbs import DatasetVerbs
 from dagrpc._client.event_verbs import EventVerbs
 from dagrpc._client.inspection import Inspection
+from dagrpc._client.key_table import KeyState, lock
 from dagrpc._client.memory_verbs import MemoryVerbs
 from dagrpc._client.options import Duration, Workers, explicit_options, without_timeout
 from dagrpc._client.plugging import Plugging
 from dagrpc._client.questions import Questions
-from dagrpc._client.state import KeyState, lock
 from dagrpc._common.remote_raise import at_surface
 from dagrpc.compat import familiar_names
 from dagrpc.executor import ClientExecutor

@@ -11,7 +11,7 @@ from dagrpc._client import current
 from dagrpc._client.commands import Want
 from dagrpc._client.done_queue import DoneQueue
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
-from dagrpc._client.state import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.key_table import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
 from dagrpc._common.remote_raise import at_surface, raise_from_elsewhere
 from dagrpc.actor import ActorFuture

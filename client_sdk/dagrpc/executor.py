@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, inline_value, result
+from dagrpc._client.key_table import ERROR, FINISHED
 from dagrpc._client.options import explicit_options
-from dagrpc._client.state import ERROR, FINISHED
 from dagrpc._client.waiting import Deadline, run_awaiting
 from dagrpc.future import Future
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from dask._task_spec import TaskRef
 
-from dagrpc._client import current, html
-from dagrpc._client.state import CANCELLED, DONE, KeyState, KeyTable, lock
+from dagrpc._client import current, html_repr
+from dagrpc._client.key_table import CANCELLED, DONE, KeyState, KeyTable, lock
 from dagrpc._codec import pickled_futures, references
 from dagrpc._common import running_task
 from dagrpc._common.remote_raise import at_surface
@@ -379,14 +379,14 @@ class Future(TaskRef, Generic[T]):
         return "dagrpc.Future", self.key
 
     def __repr__(self) -> str:
-        kind = html.short_type(self._state.type_name) if self._state is not None else ""
+        kind = html_repr.short_type(self._state.type_name) if self._state is not None else ""
         return f"<Future: {self.status}, {f'type: {kind}, ' if kind else ''}key: {self.key}>"
 
     def __str__(self) -> str:
         return repr(self)
 
     def _repr_html_(self) -> str:
-        return html.future(self.key, self.status, self._state.type_name if self._state is not None else "")
+        return html_repr.future(self.key, self.status, self._state.type_name if self._state is not None else "")
 
 
 def find_type(name: str) -> type[Any] | None:

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dagrpc import config
-from dagrpc._client import html, notebook
+from dagrpc._client import html_repr, notebook
 from dagrpc._client.gather import futures_in
+from dagrpc._client.progress_stream import Watch, grouped, keys_below
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
-from dagrpc._client.watching import Watch, grouped, keys_below
 from dagrpc.v1 import inquiry_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class ProgressView:
         why = f"{failure.type_name}: {failure.message}" if failure is not None and failure.type_name else self._error
         if not self.done:
             self._elapsed = time.monotonic() - self._started
-        return html.progress(self.state, self._elapsed, why)
+        return html_repr.progress(self.state, self._elapsed, why)
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         self._displays.append(notebook.show(self._repr_html_()))

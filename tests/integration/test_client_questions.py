@@ -86,15 +86,15 @@ def test_versions(client):
 
 
 def test_versions_that_differ(client, monkeypatch):
-    from dagrpc._client import stories
+    from dagrpc._client import introspection_rpcs
 
-    monkeypatch.setattr(stories, "package_versions", lambda packages: {"dask": "1.0"})
+    monkeypatch.setattr(introspection_rpcs, "package_versions", lambda packages: {"dask": "1.0"})
     with pytest.raises(ValueError, match=r"dask: client 1.0, scheduler"):
         client.get_versions(check=True)
 
 
 def test_a_warning_at_the_connection(shared_cluster, monkeypatch):
-    from dagrpc._client import versions
+    from dagrpc._client import version_warning as versions
     from dagrpc._common.versions import own_versions
 
     with warnings.catch_warnings():

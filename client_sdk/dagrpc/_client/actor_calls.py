@@ -15,7 +15,7 @@ import grpc
 from dagrpc import config
 from dagrpc._auth.credentials import Credentials
 from dagrpc._client import current
-from dagrpc._client.state import ERROR, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.key_table import ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._codec import payload as payloads
 from dagrpc._common.bytes_like import Buffer
 from dagrpc._loop.io_loop import LoopThread, cancel_all, spawn

@@ -8,11 +8,11 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import admin
-from dagrpc._client.cluster_news import CachedInfo
+from dagrpc._client.cluster_info import CachedInfo
 from dagrpc._client.connection import NO_DEFAULT, Connection
 from dagrpc._client.gather import cancelled_error, futures_in
+from dagrpc._client.key_table import CANCELLED
 from dagrpc._client.options import Duration, Workers, worker_names
-from dagrpc._client.state import CANCELLED
 from dagrpc._client.waiting import Deadline, Operation, RunOnLoop, run_awaiting
 from dagrpc._codec.calls import result_of
 from dagrpc._common.remote_raise import at_surface

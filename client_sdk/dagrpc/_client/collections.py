@@ -14,8 +14,8 @@ from dagrpc._client.arguments import check_size, excess, warn_if_large
 from dagrpc._client.commands import Digest, Part
 from dagrpc._client.connection import live_clients
 from dagrpc._client.gather import gather
+from dagrpc._client.key_table import lock
 from dagrpc._client.options import fifo_seconds, task_options
-from dagrpc._client.state import lock
 from dagrpc._client.submit import adopt
 from dagrpc._client.waiting import Operation
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys

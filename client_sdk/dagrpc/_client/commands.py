@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dagrpc._client.state import KeyState
+from dagrpc._client.key_table import KeyState
 from dagrpc._common.running_task import submitter
 from dagrpc.v1 import client_session_pb2, coordination_pb2, event_service_pb2, graph_pb2
 

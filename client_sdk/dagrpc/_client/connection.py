@@ -19,19 +19,19 @@ import dask.config
 
 from dagrpc import config, messages
 from dagrpc._auth.credentials import check_address, credentials_of, shown_address
-from dagrpc._client import current, html
-from dagrpc._client.cluster_news import ClusterInfoCache
+from dagrpc._client import current, html_repr
+from dagrpc._client.client_security import security_of
+from dagrpc._client.cluster_info import ClusterInfoCache
 from dagrpc._client.commands import Want
+from dagrpc._client.event_loops import EventLoop
 from dagrpc._client.gather import Fetcher, default_timeout, failure, inline_value, result
-from dagrpc._client.loops import EventLoop
+from dagrpc._client.key_table import FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.options import Duration
+from dagrpc._client.scheduler_address import scheduler_address
 from dagrpc._client.scheduler_calls import SchedulerCalls
-from dagrpc._client.security import security_of
 from dagrpc._client.session import ClientSession
-from dagrpc._client.shared import SharedBlobs
-from dagrpc._client.state import FINISHED, KeyState, KeyTable, lock
-from dagrpc._client.target import scheduler_address
-from dagrpc._client.versions import warn_of_versions
+from dagrpc._client.shared_blobs import SharedBlobs
+from dagrpc._client.version_warning import warn_of_versions
 from dagrpc._client.waiting import CloseCluster, Deadline, Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._common.addresses import join_address, split_address
@@ -323,13 +323,13 @@ class Connection:
         if self.status != "running":
             return f"<{type(self).__name__}: No scheduler connected>"
         info = self._known_info()
-        rest = f" {html.totals(info)}" if info is not None else ""
+        rest = f" {html_repr.totals(info)}" if info is not None else ""
         return f"<{type(self).__name__}: {self.scheduler.address!r}{rest}>"
 
     def _repr_html_(self) -> str:
         info = self._known_info() if self.status == "running" else None
         address = self.scheduler.address if self.status == "running" else self._session.address
-        return html.client(self.id, self.status, address, info, self.dashboard_link)
+        return html_repr.client(self.id, self.status, address, info, self.dashboard_link)
 
     # --- being the current one -----------------------------------------------------------------------------------
 

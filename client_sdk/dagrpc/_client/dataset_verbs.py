@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable, Iterator, MutableMapping, S
 from typing import TYPE_CHECKING, Any, cast
 
 from dagrpc._client.connection import NO_DEFAULT, Connection
-from dagrpc._client.coordinating import Request
+from dagrpc._client.coordination_client import Request
 from dagrpc._client.waiting import Operation
 from dagrpc._codec.plain import read_plain, write_plain
 from dagrpc._common.keys import decode_key, encode_key

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from dask.utils import key_split
 
-from dagrpc._client.html import short_type
+from dagrpc._client.html_repr import short_type
 from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.session import ClientSession
 from dagrpc._codec.plain import decode_plain

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from dagrpc._client import stories
+from dagrpc._client import introspection_rpcs
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop
 from dagrpc._rpc import status
@@ -30,7 +30,7 @@ def dump(
     """Write down what the cluster knows."""
     client._check_open()
     documents, unreachable = yield RunOnLoop(client._loop, _documents(client._session))
-    versions = yield RunOnLoop(client._loop, stories.versions(client._session, (), on_error="ignore"))
+    versions = yield RunOnLoop(client._loop, introspection_rpcs.versions(client._session, (), on_error="ignore"))
     yield RunInThread(partial(_write, documents, unreachable, versions, filename, format, exclude, storage_options))
 
 
@@ -52,7 +52,7 @@ def _write(
 async def _documents(session: ClientSession) -> tuple[dict[str, bytes], dict[str, str]]:
     """Return the documents of the scheduler and its workers, and why there is none."""
     await session.ping()
-    service = stories.introspection(session)
+    service = introspection_rpcs.introspection(session)
     call = service.open_download("DumpState", pb.DumpStateRequest(with_workers=True))
     pieces: dict[str, list[bytes]] = {}
     unreachable: dict[str, str] = {}

@@ -15,8 +15,8 @@ from dask.base import is_dask_collection
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._client.key_table import CANCELLED, ERROR, FINISHED, KeyState
 from dagrpc._client.session import ClientSession
-from dagrpc._client.state import CANCELLED, ERROR, FINISHED, KeyState
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure

@@ -8,8 +8,8 @@ from typing import Any
 from dagrpc._client import moving
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
+from dagrpc._client.key_table import FINISHED
 from dagrpc._client.options import Workers, names_nobody, worker_names
-from dagrpc._client.state import FINISHED
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
 from dagrpc._common.keys import decode_key
 

@@ -9,8 +9,8 @@ from typing import Any
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.options import Duration
+from dagrpc._client.progress_stream import Watch
 from dagrpc._client.waiting import RunOnLoop
-from dagrpc._client.watching import Watch
 from dagrpc._codec.failures import decode_failure
 from dagrpc._common.keys import encode_key
 from dagrpc.compat.tools import LoopRunner

@@ -7,7 +7,7 @@ from typing import Any
 
 from dask.utils import key_split
 
-from dagrpc._client import admin, dumping, hardware, replay, stories, watching
+from dagrpc._client import admin, dumping, hardware, introspection_rpcs, progress_stream, replay
 from dagrpc._client.administration import Administration
 from dagrpc._client.gather import futures_in
 from dagrpc._client.waiting import Operation, RunOnLoop
@@ -49,7 +49,7 @@ class Questions(Administration):
         """
         if on_error not in ("raise", "ignore"):
             raise ValueError(f"on_error must be 'raise' or 'ignore', not {on_error!r}")
-        return self._call(stories.story(self._session, keys_or_stimuli, on_error))
+        return self._call(introspection_rpcs.story(self._session, keys_or_stimuli, on_error))
 
     def get_versions(self, check: bool = False, packages: Iterable[Any] | None = None) -> Any:
         """Return which versions of Python and packages the scheduler, all workers and this process have.
@@ -84,7 +84,7 @@ class Questions(Administration):
 
     def _versions(self, check: bool, names: list[str]) -> Operation[dict[str, Any]]:
         self._check_open()
-        versions: dict[str, Any] = yield RunOnLoop(self._loop, stories.versions(self._session, names))
+        versions: dict[str, Any] = yield RunOnLoop(self._loop, introspection_rpcs.versions(self._session, names))
         if check:
             found = {name: versions[name]["packages"] for name in ("client", "scheduler")}
             found.update((worker, facts["packages"]) for worker, facts in versions["workers"].items())
@@ -166,7 +166,7 @@ class Questions(Administration):
         >>> client.get_spans().merge_by_tags("training").states["memory"]
         1
         """
-        return self._call(watching.spans(self._session))
+        return self._call(progress_stream.spans(self._session))
 
     def dump_cluster_state(
         self,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc._client import current
 from dagrpc._client.gather import values_of
+from dagrpc._client.key_table import ERROR
+from dagrpc._client.progress_stream import inquiry
 from dagrpc._client.session import ClientSession
-from dagrpc._client.state import ERROR
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
-from dagrpc._client.watching import inquiry
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._codec.tasks import load_task
 from dagrpc._common.keys import decode_key

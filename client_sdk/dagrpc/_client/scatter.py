@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dask.sizeof import sizeof
 
 from dagrpc._client.gather import raise_unless_finished
+from dagrpc._client.key_table import FINISHED
 from dagrpc._client.options import Workers, names_nobody, worker_names
-from dagrpc._client.state import FINISHED
 from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads

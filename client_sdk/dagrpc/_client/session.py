@@ -15,12 +15,12 @@ import grpc
 from dagrpc import config
 from dagrpc._auth.credentials import Credentials
 from dagrpc._client.actor_calls import ActorCaller
-from dagrpc._client.code import CallingCode
+from dagrpc._client.calling_code import CallingCode
 from dagrpc._client.commands import Call, Command, Part, Ping, encode_commands
-from dagrpc._client.coordinating import CoordinationClient
-from dagrpc._client.inline import inline_payload, no_payload
+from dagrpc._client.coordination_client import CoordinationClient
+from dagrpc._client.inline_results import inline_payload, no_payload
+from dagrpc._client.key_table import LOST_REASON, KeyState, KeyTable, lock
 from dagrpc._client.reconnection import Reconnection
-from dagrpc._client.state import LOST_REASON, KeyState, KeyTable, lock
 from dagrpc._client.topics import Topics
 from dagrpc._common.versions import own_versions
 from dagrpc._loop.io_loop import LoopThread, spawn

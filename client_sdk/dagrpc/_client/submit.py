@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagrpc._client.arguments import encode_arguments, excess, warn_if_large
 from dagrpc._client.commands import PART_TASKS, Call, Part
+from dagrpc._client.key_table import CANCELLED, KeyState, lock
 from dagrpc._client.options import fifo_seconds, submission_options
-from dagrpc._client.replacing import replace_futures
-from dagrpc._client.state import CANCELLED, KeyState, lock
+from dagrpc._client.replace_futures import replace_futures
 from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from dagrpc._client.state import lock
+from dagrpc._client.key_table import lock
 from dagrpc._codec.plain import decode_plain
 from dagrpc.v1 import event_service_pb2 as pb
 

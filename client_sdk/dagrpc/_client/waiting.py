@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from dagrpc._client.state import DONE, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.key_table import DONE, FINISHED, KeyState, KeyTable, lock
 from dagrpc._common.remote_raise import as_raised
 from dagrpc._loop.io_loop import LoopThread, after_turn
 

@@ -54,7 +54,7 @@ class LoopRunner:
     """
 
     def __init__(self, loop: object = None, asynchronous: bool = False) -> None:
-        from dagrpc._client.loops import EventLoop
+        from dagrpc._client.event_loops import EventLoop
         from dagrpc._loop.io_loop import get_loop
 
         self.loop = EventLoop(get_loop().loop)
@@ -71,7 +71,7 @@ class LoopRunner:
 
     def run_sync(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a coroutine function on the loop, and wait for its result."""
-        from dagrpc._client.loops import sync
+        from dagrpc._client.event_loops import sync
 
         return sync(self.loop, func, *args, **kwargs)
 
@@ -93,7 +93,7 @@ class SyncMethodMixin:
     ) -> Any:
         """Run a coroutine function on the loop, and wait for its result, or return an awaitable."""
         if not (self.asynchronous if asynchronous is None else asynchronous):
-            from dagrpc._client.loops import sync
+            from dagrpc._client.event_loops import sync
 
             return sync(self.loop, func, *args, callback_timeout=callback_timeout, **kwargs)
         outcome = func(*args, **kwargs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._client.coordinating import Request
-from dagrpc._client.state import CANCELLED
+from dagrpc._client.coordination_client import Request
+from dagrpc._client.key_table import CANCELLED
 from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import pickled_futures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dagrpc._client.coordinating import Request
+from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Holding, acquire_timeout, wire_name

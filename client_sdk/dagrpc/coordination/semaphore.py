@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Generator, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from dagrpc._client.coordinating import Request
+from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation, run_awaiting
 from dagrpc.coordination._base import Holding, acquire_timeout, new_name, wait_seconds

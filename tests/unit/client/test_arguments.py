@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dagrpc._client.arguments import encode_arguments, warn_if_large
 from dagrpc._client.options import explicit_options, fifo_seconds, submission_options, task_options, worker_names
-from dagrpc._client.replacing import replace_futures
+from dagrpc._client.replace_futures import replace_futures
 from dagrpc._client.tokens import call_token, data_key, function_name, unique_key
 from dagrpc._codec.functions import PickledFunction
 from dagrpc._codec.references import DependencyRef
@@ -153,7 +153,7 @@ class StateOnly:
     """As much of a client as a future wants here."""
 
     def _want(self, key):
-        from dagrpc._client.state import KeyState
+        from dagrpc._client.key_table import KeyState
 
         return KeyState(key, key)
 

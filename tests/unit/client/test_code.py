@@ -7,7 +7,7 @@ import linecache
 import dask
 import pytest
 
-from dagrpc._client.code import CallingCode, source_of
+from dagrpc._client.calling_code import CallingCode, source_of
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from dagrpc._client.commands import (
     Want,
     encode_commands,
 )
-from dagrpc._client.state import KeyState
+from dagrpc._client.key_table import KeyState
 from dagrpc.v1 import graph_pb2
 
 

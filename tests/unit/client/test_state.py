@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagrpc._client.state import KeyTable
+from dagrpc._client.key_table import KeyTable
 from dagrpc._client.waiting import Countdown, Deadline
 
 

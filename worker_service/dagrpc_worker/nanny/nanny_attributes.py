@@ -18,8 +18,8 @@ from dagrpc.security import Security
 from dagrpc_worker.shell.memory.memory_options import MemoryManager
 
 if TYPE_CHECKING:
-    from dagrpc._client.of_worker import WorkerClientFactory
     from dagrpc._client.scheduler_calls import SchedulerCalls
+    from dagrpc._client.worker_client import WorkerClientFactory
     from dagrpc.client import Client
     from dagrpc_worker.nanny.nanny_server import NannyService
     from dagrpc_worker.nanny.worker_process import WorkerProcess
@@ -220,7 +220,7 @@ class Members:
 
     def _get_client(self) -> Client:
         """Return the client that code of this nanny's shares; made when it is first asked for."""
-        from dagrpc._client.of_worker import WorkerClientFactory
+        from dagrpc._client.worker_client import WorkerClientFactory
 
         if not self.scheduler_address:
             raise RuntimeError("The nanny does not know the scheduler yet: its worker looks for it")

@@ -11,7 +11,7 @@ from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc.v1 import event_service_pb2
 
 if TYPE_CHECKING:
-    from dagrpc._client.of_worker import WorkerClientFactory
+    from dagrpc._client.worker_client import WorkerClientFactory
     from dagrpc.client import Client
     from dagrpc.security import Security
     from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
@@ -58,7 +58,7 @@ class ForTasks:
         if self._workers_client is not None:
             return self._workers_client.get(timeout)
         # Most workers never need one, and what it imports.
-        from dagrpc._client.of_worker import WorkerClientFactory
+        from dagrpc._client.worker_client import WorkerClientFactory
 
         with self._client_lock:
             if self._workers_client is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagrpc._client.commands import Want
-from dagrpc._client.state import KeyState, lock
+from dagrpc._client.key_table import KeyState, lock
 from dagrpc._client.waiting import Gate
 from dagrpc._common.keys import decode_key
 from dagrpc.v1 import coordination_pb2 as pb
