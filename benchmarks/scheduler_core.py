@@ -24,7 +24,7 @@ from dagrpc_scheduler.core.events import (
     TaskFinished,
     WorkerAdded,
 )
-from dagrpc_scheduler.core.instructions import ComputeTask, Effect
+from dagrpc_scheduler.core.instructions import ComputeTask, Instruction
 from dagrpc_scheduler.core.machine import SchedulerCore
 
 PART = 4_000
@@ -95,9 +95,9 @@ class Cluster:
     def handle(self, events: Iterable[Event]) -> None:
         """Have the core handle a batch, and take the CPU time, which other processes disturb less."""
         start = time.process_time()
-        effects: list[Effect] = self.core.handle_batch(events, 0.0)
+        instructions: list[Instruction] = self.core.handle_batch(events, 0.0)
         self.seconds += time.process_time() - start
-        self.pending += [effect for effect in effects if type(effect) is ComputeTask]
+        self.pending += [instruction for instruction in instructions if type(instruction) is ComputeTask]
 
     def answer(self, limit: int = BATCH) -> None:
         """Finish the tasks that were assigned first."""

@@ -37,7 +37,9 @@ def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
     sizes = {name: len(getattr(state, name)) for name in names}
     sizes["queue"] = state.queue.size
     # Clients keep functions for the next time.
-    sizes["shared"] = len(state.shared.values) - len({key for c in state.clients.values() for key in c.held_shared})
+    sizes["shared"] = len(state.shared_blobs.values) - len(
+        {key for c in state.clients.values() for key in c.held_shared}
+    )
     sizes["wants"] = sum(len(client.wants) for client in state.clients.values())
     sizes["has_what"] = sum(len(worker.has_what) for worker in state.workers.values())
     sizes["processing"] = sum(len(worker.processing) for worker in state.workers.values())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dagrpc_scheduler.core import events as scheduler_events
-from dagrpc_scheduler.core import instructions as effects
+from dagrpc_scheduler.core import instructions as scheduler_instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_worker.core import events as worker_events
@@ -48,7 +48,7 @@ class SimulatedCluster:
         """How likely a transfer is to go wrong in one way or another."""
         self.worker_config = worker
         self.core = SchedulerCore(scheduler, validate=True)
-        self.log: list[tuple[tuple[scheduler_events.Event, ...], float, list[effects.Effect]]] = []
+        self.log: list[tuple[tuple[scheduler_events.Event, ...], float, list[scheduler_instructions.Instruction]]] = []
         self.workers: list[SimulatedWorker] = []
         self.sessions: dict[str, SimulatedWorker] = {}
         """Workers by address, as far as the scheduler knows of them."""
@@ -167,13 +167,13 @@ class SimulatedCluster:
             self.clients[name].messages.append(scheduler_events.ClientAdded(name))
         return self.clients[name]
 
-    def _place(self, event: scheduler_events.DataAnnounced) -> None:
+    def _place(self, event: scheduler_events.ScatterAnnounced) -> None:
         """Tell where data is to go, as the scheduler's servicer does."""
         workers = [worker for worker in self.sessions.values() if worker.alive]
         if workers:
             event.places = dict.fromkeys(event.sizes, (self.random.choice(workers).address,))
 
-    def _put(self, announced: scheduler_events.DataAnnounced) -> None:
+    def _put(self, announced: scheduler_events.ScatterAnnounced) -> None:
         """Let a client, which has been told where, put data on a worker."""
         keys = list(announced.sizes)
         (address,) = announced.places[keys[0]] if announced.places else ("",)
@@ -273,30 +273,30 @@ class SimulatedCluster:
 
     def _handle(self, batch: list[scheduler_events.Event]) -> None:
         for event in batch:
-            if isinstance(event, scheduler_events.DataAnnounced):
+            if isinstance(event, scheduler_events.ScatterAnnounced):
                 self._place(event)
         self.log.append((tuple(batch), self.now, []))
         result = self.core.handle_batch(batch, self.now)
         self.log[-1][2].extend(result)
-        for effect in result:
-            if isinstance(effect, TO_CLIENT):
-                self._tell_client(effect)
+        for instruction in result:
+            if isinstance(instruction, TO_CLIENT):
+                self._tell_client(instruction)
             else:
-                order = order_of(effect)
-                worker = self.sessions[effect.worker]
-                hears = worker.alive and not worker.cut and worker.session == self.known_sessions[effect.worker]
+                order = order_of(instruction)
+                worker = self.sessions[instruction.worker]
+                hears = worker.alive and not worker.cut and worker.session == self.known_sessions[instruction.worker]
                 if order is not None and hears:
                     worker.orders.append(order)
         for event in batch:
-            if isinstance(event, scheduler_events.DataAnnounced):
+            if isinstance(event, scheduler_events.ScatterAnnounced):
                 self._put(event)
 
-    def _tell_client(self, effect: Any) -> None:
-        client = self.clients[effect.client]
-        if isinstance(effect, effects.RejectGraph):
-            client.status.update(dict.fromkeys(effect.keys, "rejected"))
-        elif effect.key in client.status:
-            client.status[effect.key] = STATUS[type(effect)]
+    def _tell_client(self, instruction: Any) -> None:
+        client = self.clients[instruction.client]
+        if isinstance(instruction, scheduler_instructions.RejectGraph):
+            client.status.update(dict.fromkeys(instruction.keys, "rejected"))
+        elif instruction.key in client.status:
+            client.status[instruction.key] = STATUS[type(instruction)]
 
     # The workers.
 

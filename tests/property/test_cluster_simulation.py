@@ -121,7 +121,7 @@ class Play:
         simulated = self.cluster.client(client)
         keys = [key for key in keys if simulated.status.get(key) not in ("pending", "finished")]
         if keys:
-            self._say(client, events.DataAnnounced(client, dict.fromkeys(keys, 10)))
+            self._say(client, events.ScatterAnnounced(client, dict.fromkeys(keys, 10)))
             simulated.status.update(dict.fromkeys(keys, "pending"))
 
     def _release(self, client: str, keys: list[str]) -> None:
@@ -248,7 +248,7 @@ class Play:
                 reason = getattr(self, f"_why_{status}")(key)
                 assert reason, (about, self.cluster.describe())
         for task in self.cluster.core.tasks.values():
-            for holder in task.holders:
+            for holder in task.who_has:
                 worker = self.cluster.sessions[holder.address]
                 assert worker.store[task.key] == self.scenario.value(task.key), (task, holder)
         for worker in self.cluster.alive():
@@ -263,7 +263,7 @@ class Play:
             if name in self.scenario.by_key
         )
         task = self.cluster.core.tasks[key]
-        return bool(task.holders) and not hopeless
+        return bool(task.who_has) and not hopeless
 
     def _why_erred(self, key: str) -> bool:
         lineage = self.scenario.ancestors([key])
@@ -365,7 +365,12 @@ def test_nothing_is_lost_by_moving_it() -> None:
             played.run()
         except Exception as error:
             raise AssertionError(f"seed {seed}: {tell(played)}") from error
-        lost = [effect for _, _, result in played.cluster.log for effect in result if isinstance(effect, LOSSES)]
+        lost = [
+            instruction
+            for _, _, result in played.cluster.log
+            for instruction in result
+            if isinstance(instruction, LOSSES)
+        ]
         assert not lost, f"seed {seed}: {lost}\n{tell(played)}"
 
 

@@ -70,7 +70,7 @@ class CommonMachine(RuleBasedStateMachine):
     @rule(choice=st.data())
     def withdraw(self, choice: st.DataObject) -> None:
         client, number = choice.draw(st.sampled_from(sorted(self.asked)))
-        self.bench.ask(client, ops.Withdraw(number))
+        self.bench.ask(client, ops.CancelRequest(number))
         self.look()
         assert (client, number) not in self.asked
 
@@ -173,7 +173,7 @@ class ValueMachine(CommonMachine):
     def take(self, choice: st.DataObject) -> None:
         client, number = choice.draw(st.sampled_from(sorted(self.to_take)))
         self.to_take.discard((client, number))
-        self.bench.ask(client, ops.Took(number))
+        self.bench.ask(client, ops.AcknowledgeValues(number))
 
     @rule(client=CLIENTS, key=st.sampled_from("mn"))
     def set_variable(self, client: str, key: str) -> None:

@@ -54,9 +54,9 @@ class Walk:
             self.choose.choice(self.choose.choice((steps, steps, steps, steps, rare)))()
         self.machine.teardown()
         for _, _, result in self.machine.journal:
-            for effect in result:
+            for instruction in result:
                 # Data may be missing, of which graphs say nothing; no known task is a reason to refuse one.
-                assert not isinstance(effect, RejectGraph) or effect.reason == LOST_DEPENDENCIES, effect
+                assert not isinstance(instruction, RejectGraph) or instruction.reason == LOST_DEPENDENCIES, instruction
 
     def _some(self, count: int = 4) -> list[str]:
         return self.choose.sample((*KEYS, *DATA), self.choose.randint(1, count))
@@ -181,5 +181,9 @@ def _tell(walk: Walk) -> str:
     """Write down the last things that happened."""
     lines = []
     for now, batch, result in walk.machine.journal[-15:]:
-        lines += [f"{now:.2f}", *(f"    <- {event}" for event in batch), *(f"    -> {effect}" for effect in result)]
+        lines += [
+            f"{now:.2f}",
+            *(f"    <- {event}" for event in batch),
+            *(f"    -> {instruction}" for instruction in result),
+        ]
     return "\n".join(lines)

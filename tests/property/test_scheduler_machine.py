@@ -1,9 +1,9 @@
 """The scheduler's core under any events in any order, against a small model of the world around it.
 
-The model keeps what workers and clients make of the effects that they get: which runs and results a worker has, and
-in which state a client believes a key to be. After each step the core validates itself and the clients' beliefs are
+The model records what workers and clients make of their instructions: which runs and results a worker has, and in
+which state a client believes a key to be. After each step the core validates itself and the clients' beliefs are
 compared with it. At the end everything is answered, and whatever is still wanted must come to an end; then all is
-released, and nothing may be left. The same events must give the same effects.
+released, and nothing may be left. The same events must give the same instructions.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.answers: list[events.Event] = []
         self.gone: dict[str, FakeWorker] = {}
         self.identities = 0
-        self.asked: list[instructions.AskToGiveUp] = []
-        self.journal: list[tuple[float, list[events.Event], list[instructions.Effect]]] = []
+        self.asked: list[instructions.RequestSteal] = []
+        self.journal: list[tuple[float, list[events.Event], list[instructions.Instruction]]] = []
 
     @initialize(
         worker_saturation=st.sampled_from((1.1, 2.0, math.inf)),
@@ -66,69 +66,69 @@ class SchedulerMachine(RuleBasedStateMachine):
     # --- the world's half of the conversation ---
 
     def send(self, *batch: events.Event) -> None:
-        """Have events handled, and the effects carried out."""
+        """Have events handled, and the instructions carried out."""
         self.now += 0.01
         self.broken = True
         result = self.core.handle_batch(batch, self.now)
         self.journal.append((self.now, list(batch), result))
-        for effect in result:
-            if isinstance(effect, Report):
-                self.believe(effect)
+        for instruction in result:
+            if isinstance(instruction, Report):
+                self.believe(instruction)
             else:
-                self.obey(effect)
+                self.obey(instruction)
         self.compare_beliefs()
         self.broken = False
         answers, self.answers = self.answers, []
         if answers:
             self.send(*answers)
 
-    def obey(self, effect: instructions.Effect) -> None:
+    def obey(self, instruction: instructions.Instruction) -> None:
         """Do as a worker is told."""
-        assert not isinstance(effect, Report)
-        worker = self.workers[effect.worker]
-        if isinstance(effect, instructions.ComputeTask):
-            worker.take(effect)
-            for key, nbytes, holders in effect.dependencies:
+        assert not isinstance(instruction, Report)
+        worker = self.workers[instruction.worker]
+        if isinstance(instruction, instructions.ComputeTask):
+            worker.take(instruction)
+            for key, nbytes, holders in instruction.dependencies:
                 assert holders, f"{key} is to be used, and nobody holds it"
                 assert all(key in self.workers[holder].data for holder in holders)
                 assert nbytes >= 0
-        elif isinstance(effect, instructions.FreeKeys):
-            for key in effect.keys:
+        elif isinstance(instruction, instructions.FreeKeys):
+            for key in instruction.keys:
                 worker.runs.pop(key, None)
                 worker.data.pop(key, None)
-        elif isinstance(effect, instructions.RemoveReplicas):
-            for key in effect.keys:
+        elif isinstance(instruction, instructions.RemoveReplicas):
+            for key in instruction.keys:
                 del worker.data[key]
-            answer = events.ReplicasRemoved(effect.worker, effect.keys, "dropped as told")
+            answer = events.ReplicasRemoved(instruction.worker, instruction.keys, "dropped as told")
             (worker.unsent if worker.away else self.answers).append(answer)
-        elif isinstance(effect, instructions.AskToGiveUp):
-            assert worker.runs[effect.key] == effect.run_id, "a worker was asked for what it was not given"
-            self.asked.append(effect)
-        elif isinstance(effect, instructions.FreeShared):
-            worker.shared.difference_update(effect.digests)
-        elif isinstance(effect, instructions.AcquireReplicas | instructions.RefreshWhoHas):
-            for key, _, holders in effect.data:
+        elif isinstance(instruction, instructions.RequestSteal):
+            assert worker.runs[instruction.key] == instruction.run_id, "a worker was asked for what it was not given"
+            self.asked.append(instruction)
+        elif isinstance(instruction, instructions.FreeShared):
+            worker.shared.difference_update(instruction.digests)
+        elif isinstance(instruction, instructions.AcquireReplicas | instructions.RefreshWhoHas):
+            for key, _, holders in instruction.data:
                 assert all(key in self.workers[holder].data for holder in holders)
         else:
-            raise AssertionError(f"unexpected {effect}")
+            raise AssertionError(f"unexpected {instruction}")
 
-    def believe(self, effect: Report) -> None:
+    def believe(self, instruction: Report) -> None:
         """Take note, as a client does, of what became of a key."""
-        beliefs = self.beliefs[effect.client]
-        if isinstance(effect, instructions.RejectGraph):
-            for key in effect.keys:
+        beliefs = self.beliefs[instruction.client]
+        if isinstance(instruction, instructions.RejectGraph):
+            for key in instruction.keys:
                 assert beliefs.pop(key) == "pending"
-        elif isinstance(effect, instructions.ReportFinished):
-            beliefs[effect.key] = "finished"
-        elif isinstance(effect, instructions.ReportErred):
-            beliefs[effect.key] = "erred"
-        elif isinstance(effect, instructions.ReportCancelled):
-            beliefs[effect.key] = "cancelled"
+        elif isinstance(instruction, instructions.ReportFinished):
+            beliefs[instruction.key] = "finished"
+        elif isinstance(instruction, instructions.ReportErred):
+            beliefs[instruction.key] = "erred"
+        elif isinstance(instruction, instructions.ReportCancelled):
+            beliefs[instruction.key] = "cancelled"
         else:
-            assert isinstance(effect, instructions.ReportLost | instructions.ReportRetried)
-            expected = "finished" if isinstance(effect, instructions.ReportLost) else "erred"
-            assert beliefs[effect.key] == expected
-            beliefs[effect.key] = "pending"
+            assert isinstance(instruction, instructions.ReportLost | instructions.ReportRetried)
+            expected = "finished" if isinstance(instruction, instructions.ReportLost) else "erred"
+            assert beliefs[instruction.key] == expected
+            beliefs[instruction.key] = "pending"
 
     def compare_beliefs(self) -> None:
         """Check that clients know how things are, and that the scheduler knows what workers have."""
@@ -139,7 +139,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             for key, belief in self.beliefs[name].items():
                 if belief == "pending":
                     known = self.core.tasks.get(key)
-                    told = known in client.wants or client in self.core.state.expected.get(key, ())
+                    told = known in client.wants or client in self.core.state.unknown_keys.get(key, ())
                     assert told, f"{name} waits for {key}, which nobody will tell it of"
         for address, worker in self.core.state.workers.items():
             fake = self.workers[address]
@@ -247,7 +247,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def announce(self, client: str, key: str) -> None:
         if client in self.beliefs:
             self.expect(client, key)
-            self.send(events.DataAnnounced(client, {key: 5}, "scatter"))
+            self.send(events.ScatterAnnounced(client, {key: 5}, "scatter"))
 
     @rule(client=clients, digests=st.sets(st.sampled_from(world.DIGESTS)).map(sorted), held=st.booleans())
     def hold_shared(self, client: str, digests: list[bytes], held: bool) -> None:
@@ -405,10 +405,10 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(names=some_keys, to=st.lists(workers, max_size=2), at=st.lists(workers, max_size=3))
     def move_replicas(self, names: list[str], to: list[str], at: list[str]) -> None:
-        held = {key: self.core.tasks[key].holders for key in names if key in self.core.tasks}
+        held = {key: self.core.tasks[key].who_has for key in names if key in self.core.tasks}
         self.send(events.ReplicasPlanned(dict.fromkeys(to, names), dict.fromkeys(at, names), "plan"))
         for key, holders in held.items():
-            assert bool(self.core.tasks[key].holders) == bool(holders), "the last copy was to be dropped"
+            assert bool(self.core.tasks[key].who_has) == bool(holders), "the last copy was to be dropped"
 
     @rule()
     def reduce_replicas(self) -> None:
@@ -470,7 +470,14 @@ class SchedulerMachine(RuleBasedStateMachine):
         for name in list(self.beliefs):
             self.send_removal(name)
         state = self.core.state
-        left = (state.tasks, state.groups, state.shared.values, state.unrunnable, state.announced, state.queue.size)
+        left = (
+            state.tasks,
+            state.groups,
+            state.shared_blobs.values,
+            state.unrunnable,
+            state.pending_scatters,
+            state.queue.size,
+        )
         assert not any(left), f"something is left: {left}"
         assert all(not worker.data and not worker.runs for worker in self.workers.values())
 

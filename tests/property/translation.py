@@ -5,54 +5,54 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc_scheduler.core import events as scheduler_events
-from dagrpc_scheduler.core import instructions as effects
+from dagrpc_scheduler.core import instructions as scheduler_instructions
 from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 
 TO_CLIENT = (
-    effects.ReportFinished,
-    effects.ReportErred,
-    effects.ReportLost,
-    effects.ReportCancelled,
-    effects.ReportRetried,
-    effects.RejectGraph,
+    scheduler_instructions.ReportFinished,
+    scheduler_instructions.ReportErred,
+    scheduler_instructions.ReportLost,
+    scheduler_instructions.ReportCancelled,
+    scheduler_instructions.ReportRetried,
+    scheduler_instructions.RejectGraph,
 )
 STATUS: dict[type, str] = {
-    effects.ReportFinished: "finished",
-    effects.ReportErred: "erred",
-    effects.ReportLost: "pending",
-    effects.ReportCancelled: "cancelled",
-    effects.ReportRetried: "pending",
+    scheduler_instructions.ReportFinished: "finished",
+    scheduler_instructions.ReportErred: "erred",
+    scheduler_instructions.ReportLost: "pending",
+    scheduler_instructions.ReportCancelled: "cancelled",
+    scheduler_instructions.ReportRetried: "pending",
 }
 
 
-def order_of(effect: Any) -> worker_events.Event | None:
+def order_of(instruction: Any) -> worker_events.Event | None:
     """Translate what the scheduler asks for into what the worker is asked for."""
-    match effect:
-        case effects.ComputeTask():
-            options = effect.options
+    match instruction:
+        case scheduler_instructions.ComputeTask():
+            options = instruction.options
             return worker_events.ComputeRequested(
-                effect.key,
-                effect.run_id,
-                effect.priority,
-                effect.work,
-                effect.dependencies,
+                instruction.key,
+                instruction.run_id,
+                instruction.priority,
+                instruction.work,
+                instruction.dependencies,
                 options.resources,
                 options.actor,
                 options.executor,
                 options.annotations,
-                effect.duration,
+                instruction.duration,
             )
-        case effects.FreeKeys():
-            return worker_events.KeysFreed(effect.keys, discard=effect.discard)
-        case effects.AskToGiveUp():
-            return worker_events.StealRequested(effect.key, effect.run_id)
-        case effects.AcquireReplicas():
-            return worker_events.ReplicasRequested(effect.data)
-        case effects.RemoveReplicas():
-            return worker_events.ReplicasUnwanted(effect.keys)
-        case effects.RefreshWhoHas():
-            return worker_events.WhoHasRefreshed(effect.data)
+        case scheduler_instructions.FreeKeys():
+            return worker_events.KeysFreed(instruction.keys, discard=instruction.discard)
+        case scheduler_instructions.RequestSteal():
+            return worker_events.StealRequested(instruction.key, instruction.run_id)
+        case scheduler_instructions.AcquireReplicas():
+            return worker_events.ReplicasRequested(instruction.data)
+        case scheduler_instructions.RemoveReplicas():
+            return worker_events.ReplicasUnwanted(instruction.keys)
+        case scheduler_instructions.RefreshWhoHas():
+            return worker_events.WhoHasRefreshed(instruction.data)
     return None
 
 

@@ -13,7 +13,7 @@ from dagrpc_scheduler.coordination.operations import Operation, Outcome
 from dagrpc_scheduler.coordination.queues import Queues
 from dagrpc_scheduler.coordination.semaphore import Semaphores
 from dagrpc_scheduler.coordination.variable import Variables
-from dagrpc_scheduler.coordination.wait_queue import Desk, Request
+from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
 class Coordinator:
@@ -32,14 +32,14 @@ class Coordinator:
     """
 
     def __init__(self, lease_timeout: float | None) -> None:
-        self.desk = desk = Desk(lease_timeout)
-        self.semaphores = semaphores = Semaphores(desk)
-        self.multilocks = multilocks = MultiLocks(desk)
-        self.events = events = Events(desk)
-        self.queues = queues = Queues(desk)
-        self.variables = variables = Variables(desk)
-        self.datasets = datasets = Datasets(desk)
-        self._carry_out: dict[type[Any], Callable[[Request, Any], None]] = {
+        self.wait_queue = wait_queue = WaitQueue(lease_timeout)
+        self.semaphores = semaphores = Semaphores(wait_queue)
+        self.multilocks = multilocks = MultiLocks(wait_queue)
+        self.events = events = Events(wait_queue)
+        self.queues = queues = Queues(wait_queue)
+        self.variables = variables = Variables(wait_queue)
+        self.datasets = datasets = Datasets(wait_queue)
+        self._handlers: dict[type[Any], Callable[[Request, Any], None]] = {
             operations.AcquireLease: semaphores.acquire,
             operations.ReleaseLease: semaphores.release,
             operations.RegisterSemaphore: semaphores.register,
@@ -86,48 +86,48 @@ class Coordinator:
         list
             Answers, to this and to other requests, and events for the core.
         """
-        desk = self.desk
-        desk.now = now
-        carry_out = self._carry_out.get(type(operation))
-        if carry_out is not None:
+        wait_queue = self.wait_queue
+        wait_queue.now = now
+        handler = self._handlers.get(type(operation))
+        if handler is not None:
             deadline = None if timeout is None else now + timeout
-            carry_out(Request(client, number, deadline), operation)
+            handler(Request(client, number, deadline), operation)
         else:
-            self._carry_out_unanswered(client, operation)
+            self._handle_unanswered(client, operation)
         return self._outcomes()
 
-    def _carry_out_unanswered(self, client: str, operation: Operation) -> None:
+    def _handle_unanswered(self, client: str, operation: Operation) -> None:
         match operation:
-            case operations.Withdraw(request):
-                self.desk.withdraw(client, request)
-            case operations.Took(request):
-                self.desk.took(client, request)
+            case operations.CancelRequest(request):
+                self.wait_queue.cancel(client, request)
+            case operations.AcknowledgeValues(request):
+                self.wait_queue.acknowledge(client, request)
             case operations.RenewLeases(leases):
                 self.semaphores.renew(client, leases)
 
     def client_gone(self, client: str, now: float) -> list[Outcome]:
         """Withdraw what a client waits for, and release what it holds."""
-        self.desk.now = now
-        self.desk.withdraw_all(client)
+        self.wait_queue.now = now
+        self.wait_queue.cancel_all(client)
         self.semaphores.client_gone(client)
         self.multilocks.client_gone(client)
-        self.desk.took_all(client)
+        self.wait_queue.acknowledge_all(client)
         return self._outcomes()
 
     def advance(self, now: float) -> list[Outcome]:
         """Do what is due by the clock: end leases, answer those who have waited long enough."""
-        self.desk.now = now
+        self.wait_queue.now = now
         self.semaphores.expire()
-        self.desk.time_out()
+        self.wait_queue.time_out()
         return self._outcomes()
 
     def next_deadline(self) -> float | None:
         """Return when `advance` is to be called; None: not before something else happens."""
-        deadline, expiry = self.desk.next_deadline(), self.semaphores.next_expiry()
+        deadline, expiry = self.wait_queue.next_deadline(), self.semaphores.next_expiry()
         if deadline is None or expiry is None:
             return expiry if deadline is None else deadline
         return min(deadline, expiry)
 
     def _outcomes(self) -> list[Outcome]:
-        outcomes, self.desk.outcomes = self.desk.outcomes, []
+        outcomes, self.wait_queue.outcomes = self.wait_queue.outcomes, []
         return outcomes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from dagrpc_scheduler.coordination.operations import ClearEvent, SetEvent, WaitEvent
-from dagrpc_scheduler.coordination.wait_queue import Desk, Line, Request
+from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 
 class _Waiting:
@@ -28,36 +28,36 @@ class _Waiting:
 class Events:
     """All of them. One that is not set and that nobody waits for takes no memory."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, wait_queue: WaitQueue) -> None:
+        self._wait_queue = wait_queue
         self._set: set[str] = set()
         self._waiting: dict[str, _Waiting] = {}
 
     def set(self, request: Request, operation: SetEvent) -> None:
         """Set an event and have all who wait for it go on, in the order in which they came."""
         self._set.add(operation.name)
-        self._desk.answer(request)
+        self._wait_queue.answer(request)
         waiting = self._waiting.pop(operation.name, None)
         if waiting is not None:
             for waiter in waiting.line:
-                self._desk.answer(waiter)
+                self._wait_queue.answer(waiter)
 
     def clear(self, request: Request, operation: ClearEvent) -> None:
         """Clear an event."""
         self._set.discard(operation.name)
-        self._desk.answer(request)
+        self._wait_queue.answer(request)
 
     def wait(self, request: Request, operation: WaitEvent) -> None:
         """Answer once an event is set."""
         name = operation.name
         if name in self._set:
-            self._desk.answer(request)
-        elif self._desk.may_wait(request):
+            self._wait_queue.answer(request)
+        elif self._wait_queue.may_wait(request):
             waiting = self._waiting.get(name)
             if waiting is None:
                 waiting = self._waiting[name] = _Waiting(self, name)
             waiting.line[request] = None
-            self._desk.wait(request, waiting)
+            self._wait_queue.wait(request, waiting)
 
     def forget(self, name: str) -> None:
         """Forget an event that nobody waits for any more."""

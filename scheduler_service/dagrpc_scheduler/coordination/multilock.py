@@ -11,10 +11,10 @@ from collections import OrderedDict
 from typing import TypeAlias
 
 from dagrpc_scheduler.coordination.operations import AcquireLocks, ReleaseLocks
-from dagrpc_scheduler.coordination.wait_queue import Desk, Request
+from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
-class Hold:
+class LockRequest:
     """A request for several locks, or what came of it."""
 
     __slots__ = ("_all", "count", "granted", "names", "request")
@@ -30,94 +30,94 @@ class Hold:
 
     def leave(self, request: Request) -> None:
         """Have the request wait no longer."""
-        self._all.give_up(self)
+        self._all.leave_lines(self)
 
 
-_Line: TypeAlias = "OrderedDict[Hold, None]"
+_Line: TypeAlias = "OrderedDict[LockRequest, None]"
 
 
 class MultiLocks:
     """All locks that are taken several at once."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, wait_queue: WaitQueue) -> None:
+        self._wait_queue = wait_queue
         self._lines: dict[str, _Line] = {}
         """By name. The first holds the lock if it is granted."""
-        self._granted: dict[str, dict[int, Hold]] = {}
+        self._granted: dict[str, dict[int, LockRequest]] = {}
         """By client, by the number of the request."""
 
     # --- operations ----------------------------------------------------------------------------------------------
 
     def acquire(self, request: Request, operation: AcquireLocks) -> None:
         """Grant locks, now or later."""
-        hold = Hold(self, request, dict.fromkeys(operation.names), operation.count)
-        for name in hold.names:
-            self._lines.setdefault(name, OrderedDict())[hold] = None
-        if self._is_due(hold):
-            self._settle([hold])
-        elif self._desk.may_wait(request):
-            self._desk.wait(request, hold)
+        lock_request = LockRequest(self, request, dict.fromkeys(operation.names), operation.count)
+        for name in lock_request.names:
+            self._lines.setdefault(name, OrderedDict())[lock_request] = None
+        if self._is_due(lock_request):
+            self._grant_due([lock_request])
+        elif self._wait_queue.may_wait(request):
+            self._wait_queue.wait(request, lock_request)
         else:
-            self.give_up(hold)
+            self.leave_lines(lock_request)
 
     def release(self, request: Request, operation: ReleaseLocks) -> None:
         """Take locks back."""
-        hold = self._granted.get(request.client, {}).get(operation.lease)
-        self._desk.answer(request, hold is not None)
-        if hold is not None:
-            self._release(hold)
+        lock_request = self._granted.get(request.client, {}).get(operation.lease)
+        self._wait_queue.answer(request, lock_request is not None)
+        if lock_request is not None:
+            self._release(lock_request)
 
     def client_gone(self, client: str) -> None:
         """Take back what a client holds."""
-        for hold in list(self._granted.get(client, {}).values()):
-            self._release(hold)
+        for lock_request in list(self._granted.get(client, {}).values()):
+            self._release(lock_request)
 
     # --- lines ---------------------------------------------------------------------------------------------------
 
-    def _first(self, name: str) -> Hold:
+    def _first(self, name: str) -> LockRequest:
         return next(iter(self._lines[name]))
 
-    def _is_due(self, hold: Hold) -> bool:
-        return sum(self._first(name) is hold for name in hold.names) >= hold.count
+    def _is_due(self, lock_request: LockRequest) -> bool:
+        return sum(self._first(name) is lock_request for name in lock_request.names) >= lock_request.count
 
-    def _leave(self, hold: Hold, name: str) -> Hold | None:
+    def _leave(self, lock_request: LockRequest, name: str) -> LockRequest | None:
         """Have a request leave a line. Return whose turn it is then, if it was its turn before."""
         line = self._lines[name]
-        was_first = next(iter(line)) is hold
-        del line[hold]
-        del hold.names[name]
+        was_first = next(iter(line)) is lock_request
+        del line[lock_request]
+        del lock_request.names[name]
         if not line:
             del self._lines[name]
             return None
         return self._first(name) if was_first else None
 
-    def _settle(self, candidates: list[Hold]) -> None:
+    def _grant_due(self, candidates: list[LockRequest]) -> None:
         """Grant the requests whose turn it is."""
         while candidates:
-            hold = candidates.pop(0)
-            if hold.granted or not self._is_due(hold):
+            lock_request = candidates.pop(0)
+            if lock_request.granted or not self._is_due(lock_request):
                 continue
-            hold.granted = True
-            request = hold.request
-            self._granted.setdefault(request.client, {})[request.number] = hold
-            self._desk.answer(request)
-            kept = [name for name in hold.names if self._first(name) is hold][: hold.count]
-            for name in [name for name in hold.names if name not in kept]:
-                following = self._leave(hold, name)
+            lock_request.granted = True
+            request = lock_request.request
+            self._granted.setdefault(request.client, {})[request.number] = lock_request
+            self._wait_queue.answer(request)
+            kept = [name for name in lock_request.names if self._first(name) is lock_request][: lock_request.count]
+            for name in [name for name in lock_request.names if name not in kept]:
+                following = self._leave(lock_request, name)
                 if following is not None:
                     candidates.append(following)
 
-    def give_up(self, hold: Hold) -> None:
+    def leave_lines(self, lock_request: LockRequest) -> None:
         """Have a request, or what came of it, leave all lines."""
-        following = [self._leave(hold, name) for name in list(hold.names)]
-        self._settle([other for other in following if other is not None])
+        following = [self._leave(lock_request, name) for name in list(lock_request.names)]
+        self._grant_due([other for other in following if other is not None])
 
-    def _release(self, hold: Hold) -> None:
-        of_client = self._granted[hold.request.client]
-        del of_client[hold.request.number]
+    def _release(self, lock_request: LockRequest) -> None:
+        of_client = self._granted[lock_request.request.client]
+        del of_client[lock_request.request.number]
         if not of_client:
-            del self._granted[hold.request.client]
-        self.give_up(hold)
+            del self._granted[lock_request.request.client]
+        self.leave_lines(lock_request)
 
     @property
     def lines(self) -> dict[str, _Line]:

@@ -202,14 +202,14 @@ class ListDatasets:
 
 
 @record
-class Withdraw:
+class CancelRequest:
     """Wait no longer for a request. Not answered."""
 
     request: int
 
 
 @record
-class Took:
+class AcknowledgeValues:
     """The client holds the futures of an answer itself. Not answered."""
 
     request: int
@@ -238,8 +238,8 @@ Operation: TypeAlias = (
     | GetDatasets
     | UnpublishDatasets
     | ListDatasets
-    | Withdraw
-    | Took
+    | CancelRequest
+    | AcknowledgeValues
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 
 from dagrpc_scheduler.coordination.operations import CloseQueue, CountQueue, GetQueue, PutQueue, Value
-from dagrpc_scheduler.coordination.wait_queue import Desk, Request
+from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
 class _Getter:
@@ -51,8 +51,8 @@ class Queue:
 class Queues:
     """All of them."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, wait_queue: WaitQueue) -> None:
+        self._wait_queue = wait_queue
         self._by_name: dict[str, Queue] = {}
 
     def _queue(self, name: str, max_size: int, open_it: bool) -> Queue:
@@ -70,14 +70,14 @@ class Queues:
         queue = self._queue(operation.name, operation.max_size, operation.open)
         if operation.front:
             queue.values.appendleft(self._held(queue, operation.value))
-            self._desk.answer(request)
+            self._wait_queue.answer(request)
         # Whoever waits for a value makes room for one, whatever the size.
         elif not queue.putters and (not queue.max_size or queue.getters or len(queue.values) < queue.max_size):
             queue.values.append(self._held(queue, operation.value))
-            self._desk.answer(request)
-        elif self._desk.may_wait(request):
+            self._wait_queue.answer(request)
+        elif self._wait_queue.may_wait(request):
             queue.putters[request] = operation.value
-            self._desk.wait(request, queue)
+            self._wait_queue.wait(request, queue)
         self.serve(queue)
 
     def get(self, request: Request, operation: GetQueue) -> None:
@@ -88,9 +88,9 @@ class Queues:
             queue.values.clear()
             self._give(queue, request, values)
         elif queue.getters or len(queue.values) < operation.count:
-            if self._desk.may_wait(request):
+            if self._wait_queue.may_wait(request):
                 queue.getters[request] = _Getter(operation.count)
-                self._desk.wait(request, queue)
+                self._wait_queue.wait(request, queue)
         else:
             self._give(queue, request, [queue.values.popleft() for _ in range(operation.count)])
         self.serve(queue)
@@ -98,11 +98,11 @@ class Queues:
     def count(self, request: Request, operation: CountQueue) -> None:
         """Answer how many values there are."""
         queue = self._by_name.get(operation.name)
-        self._desk.answer(request, number=0 if queue is None else len(queue.values))
+        self._wait_queue.answer(request, number=0 if queue is None else len(queue.values))
 
     def close(self, request: Request, operation: CloseQueue) -> None:
         """Take note that a user has done; the last has the values dropped."""
-        self._desk.answer(request)
+        self._wait_queue.answer(request)
         queue = self._by_name.get(operation.name)
         if queue is None:
             return
@@ -110,24 +110,24 @@ class Queues:
         if not queue.users:
             values = list(queue.values)
             queue.values.clear()
-            self._let_go(queue, values)
+            self._release_keys(queue, values)
             self.serve(queue)
 
     # --- values --------------------------------------------------------------------------------------------------
 
     def _held(self, queue: Queue, value: Value) -> Value:
         if value.keys:
-            self._desk.hold(queue.holder, value.keys)
+            self._wait_queue.hold_keys(queue.holder, value.keys)
         return value
 
-    def _let_go(self, queue: Queue, values: list[Value]) -> None:
+    def _release_keys(self, queue: Queue, values: list[Value]) -> None:
         keys = [key for value in values for key in value.keys]
         if keys:
-            self._desk.let_go(queue.holder, keys)
+            self._wait_queue.release_keys(queue.holder, keys)
 
     def _give(self, queue: Queue, request: Request, values: list[Value]) -> None:
-        self._desk.hand_over(request, queue.holder, values)
-        self._desk.answer(request, values=values)
+        self._wait_queue.hold_until_acknowledged(request, queue.holder, values)
+        self._wait_queue.answer(request, values=values)
 
     def serve(self, queue: Queue) -> None:
         """Give values to those who wait for them, and let those in who wait for room."""
@@ -142,7 +142,7 @@ class Queues:
                 break
             request, value = queue.putters.popitem(last=False)
             queue.values.append(self._held(queue, value))
-            self._desk.answer(request)
+            self._wait_queue.answer(request)
         if not (queue.users or queue.values or queue.getters or queue.putters):
             # Also one that has a limit: whoever opens it anew says how large it may be.
             self._by_name.pop(queue.name, None)

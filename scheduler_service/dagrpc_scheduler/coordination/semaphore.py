@@ -15,7 +15,7 @@ from dagrpc_scheduler.coordination.operations import (
     RegisterSemaphore,
     ReleaseLease,
 )
-from dagrpc_scheduler.coordination.wait_queue import Desk, Line, Request
+from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 LeaseName: TypeAlias = tuple[str, int]
 """The client and the number of the request that acquired it."""
@@ -44,8 +44,8 @@ class Semaphore:
 class Semaphores:
     """All of them, and all leases."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, wait_queue: WaitQueue) -> None:
+        self._wait_queue = wait_queue
         self._by_name: dict[str, Semaphore] = {}
         self._leases: OrderedDict[LeaseName, tuple[Semaphore, float]] = OrderedDict()
         """Semaphore and time of expiry. The next to expire is the first, for all hold equally long."""
@@ -58,7 +58,7 @@ class Semaphores:
             semaphore = self._by_name[name] = Semaphore(self, name, max_leases, transient)
         elif semaphore.max_leases != max_leases:
             message = f"Inconsistent max leases: {max_leases}, expected: {semaphore.max_leases}"
-            self._desk.refuse(request, INCONSISTENT, message)
+            self._wait_queue.refuse(request, INCONSISTENT, message)
             return None
         if not transient:
             semaphore.transient = False
@@ -77,9 +77,9 @@ class Semaphores:
             return
         if not semaphore.line and len(semaphore.leases) < semaphore.max_leases:
             self._grant(semaphore, request)
-        elif self._desk.may_wait(request):
+        elif self._wait_queue.may_wait(request):
             semaphore.line[request] = None
-            self._desk.wait(request, semaphore)
+            self._wait_queue.wait(request, semaphore)
         else:
             self.tidy(semaphore)
 
@@ -87,7 +87,7 @@ class Semaphores:
         """Take a lease back."""
         lease = (request.client, operation.lease)
         known = lease in self._leases
-        self._desk.answer(request, known)
+        self._wait_queue.answer(request, known)
         if known:
             self._end(lease)
 
@@ -103,12 +103,12 @@ class Semaphores:
     def register(self, request: Request, operation: RegisterSemaphore) -> None:
         """Make a semaphore known."""
         if self._semaphore(request, operation.name, operation.max_leases, transient=False) is not None:
-            self._desk.answer(request)
+            self._wait_queue.answer(request)
 
     def count(self, request: Request, operation: CountLeases) -> None:
         """Answer how many leases are held."""
         semaphore = self._by_name.get(operation.name)
-        self._desk.answer(request, number=0 if semaphore is None else len(semaphore.leases))
+        self._wait_queue.answer(request, number=0 if semaphore is None else len(semaphore.leases))
 
     def close(self, request: Request, operation: CloseSemaphore) -> None:
         """Forget a semaphore."""
@@ -119,23 +119,23 @@ class Semaphores:
                 self._refuse_unknown(waiting, semaphore.name)
             for lease in semaphore.leases:
                 self._forget_lease(lease)
-        self._desk.answer(request)
+        self._wait_queue.answer(request)
 
     def _refuse_unknown(self, request: Request, name: str) -> None:
-        self._desk.refuse(request, UNKNOWN, f"Semaphore or Lock `{name}` not known.")
+        self._wait_queue.refuse(request, UNKNOWN, f"Semaphore or Lock `{name}` not known.")
 
     # --- leases --------------------------------------------------------------------------------------------------
 
     def _expiry(self) -> float:
-        timeout = self._desk.lease_timeout
-        return float("inf") if timeout is None else self._desk.now + timeout
+        timeout = self._wait_queue.lease_timeout
+        return float("inf") if timeout is None else self._wait_queue.now + timeout
 
     def _grant(self, semaphore: Semaphore, request: Request) -> None:
         lease = request.lease
         semaphore.leases[lease] = None
         self._leases[lease] = (semaphore, self._expiry())
         self._of_client.setdefault(request.client, {})[request.number] = None
-        self._desk.answer(request, lease_seconds=self._desk.lease_timeout or 0.0)
+        self._wait_queue.answer(request, lease_seconds=self._wait_queue.lease_timeout or 0.0)
 
     def _forget_lease(self, lease: LeaseName) -> None:
         del self._leases[lease]
@@ -166,13 +166,13 @@ class Semaphores:
         """End the leases that were not renewed in time."""
         while self._leases:
             lease, (_, expiry) = next(iter(self._leases.items()))
-            if expiry > self._desk.now:
+            if expiry > self._wait_queue.now:
                 return
             self._end(lease)
 
     def next_expiry(self) -> float | None:
         """Return when `expire` has something to do; None means never."""
-        if not self._leases or self._desk.lease_timeout is None:
+        if not self._leases or self._wait_queue.lease_timeout is None:
             return None
         return next(iter(self._leases.values()))[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from dagrpc_scheduler.coordination.operations import DeleteVariable, GetVariable, SetVariable, Value
-from dagrpc_scheduler.coordination.wait_queue import Desk, Line, Request
+from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 
 class Variable:
@@ -35,8 +35,8 @@ class Variable:
 class Variables:
     """All of them. One that is not set and that nobody waits for takes no memory."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, wait_queue: WaitQueue) -> None:
+        self._wait_queue = wait_queue
         self._by_name: dict[str, Variable] = {}
 
     def set(self, request: Request, operation: SetVariable) -> None:
@@ -47,10 +47,10 @@ class Variables:
         former, value = variable.value, operation.value
         # Before the former value is let go of: they may have keys in common.
         if value.keys:
-            self._desk.hold(variable.holder, value.keys)
+            self._wait_queue.hold_keys(variable.holder, value.keys)
         variable.value = value
-        self._let_go(variable, former)
-        self._desk.answer(request)
+        self._release_keys(variable, former)
+        self._wait_queue.answer(request)
         line, variable.line = variable.line, OrderedDict()
         for waiter in line:
             self._give(variable, waiter, value)
@@ -60,31 +60,31 @@ class Variables:
         variable = self._by_name.get(operation.name)
         if variable is not None and variable.value is not None:
             self._give(variable, request, variable.value)
-        elif self._desk.may_wait(request):
+        elif self._wait_queue.may_wait(request):
             if variable is None:
                 variable = self._by_name[operation.name] = Variable(self, operation.name)
             variable.line[request] = None
-            self._desk.wait(request, variable)
+            self._wait_queue.wait(request, variable)
 
     def delete(self, request: Request, operation: DeleteVariable) -> None:
         """Forget the value. Those who wait for one go on waiting."""
         variable = self._by_name.get(operation.name)
-        self._desk.answer(request)
+        self._wait_queue.answer(request)
         if variable is not None:
             former, variable.value = variable.value, None
-            self._let_go(variable, former)
+            self._release_keys(variable, former)
             self.tidy(variable)
 
     def _give(self, variable: Variable, request: Request, value: Value) -> None:
         if value.keys:
             # The value stays: what is on its way is held once more.
-            self._desk.hold(variable.holder, value.keys)
-            self._desk.hand_over(request, variable.holder, (value,))
-        self._desk.answer(request, values=(value,))
+            self._wait_queue.hold_keys(variable.holder, value.keys)
+            self._wait_queue.hold_until_acknowledged(request, variable.holder, (value,))
+        self._wait_queue.answer(request, values=(value,))
 
-    def _let_go(self, variable: Variable, value: Value | None) -> None:
+    def _release_keys(self, variable: Variable, value: Value | None) -> None:
         if value is not None and value.keys:
-            self._desk.let_go(variable.holder, value.keys)
+            self._wait_queue.release_keys(variable.holder, value.keys)
 
     def tidy(self, variable: Variable) -> None:
         """Forget a variable that is not set and that nobody waits for."""

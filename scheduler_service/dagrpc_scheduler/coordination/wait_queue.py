@@ -33,7 +33,7 @@ class Request:
         self.client = client
         self.number = number
         self.deadline = deadline
-        self.place: Place | None = None
+        self.place: Waitable | None = None
         """Where it waits; None if it does not."""
 
     @property
@@ -46,14 +46,14 @@ Line: TypeAlias = "OrderedDict[Request, None]"
 """Requests in the order in which they came."""
 
 
-class Place(Protocol):
+class Waitable(Protocol):
     """Something that requests wait at."""
 
     def leave(self, request: Request) -> None:
         """Have a request wait no longer, without an answer."""
 
 
-class Desk:
+class WaitQueue:
     """Takes requests and gives answers.
 
     Parameters
@@ -75,7 +75,7 @@ class Desk:
         self._sequence = 0
         self._held: dict[str, dict[str, int]] = {}
         """By holder, by key: how many values want it."""
-        self._on_the_way: dict[str, dict[int, list[tuple[str, Sequence[str]]]]] = {}
+        self._unacknowledged: dict[str, dict[int, list[tuple[str, Sequence[str]]]]] = {}
         """By client, by request: holders and keys of an answer whose futures the client does not hold yet."""
 
     # --- answers -------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Desk:
             return False
         return True
 
-    def wait(self, request: Request, place: Place) -> None:
+    def wait(self, request: Request, place: Waitable) -> None:
         """Note that a request waits."""
         request.place = place
         self._waiting.setdefault(request.client, {})[request.number] = request
@@ -133,7 +133,7 @@ class Desk:
         if not waiting:
             del self._waiting[request.client]
 
-    def withdraw(self, client: str, number: int) -> None:
+    def cancel(self, client: str, number: int) -> None:
         """Have a request wait no longer, and answer it: not done. One that was answered is left alone."""
         request = self._waiting.get(client, {}).get(number)
         if request is not None:
@@ -146,7 +146,7 @@ class Desk:
         self._forget(request)
         place.leave(request)
 
-    def withdraw_all(self, client: str) -> None:
+    def cancel_all(self, client: str) -> None:
         """Have no request of a client wait any longer."""
         # The last first: what one had been given goes to the next, and that must not be the client's.
         for request in reversed(list(self._waiting.get(client, {}).values())):
@@ -170,7 +170,7 @@ class Desk:
 
     # --- results that are held -----------------------------------------------------------------------------------
 
-    def hold(self, holder: str, keys: Iterable[str]) -> None:
+    def hold_keys(self, holder: str, keys: Iterable[str]) -> None:
         """Have results held, in the name of a holder that is like a client to the core."""
         held = self._held.get(holder)
         if held is None:
@@ -182,8 +182,8 @@ class Desk:
         # Also what it holds already: that may have been cancelled, and be another task now.
         self.outcomes.append(KeysWanted(holder, keys, _STIMULUS))
 
-    def let_go(self, holder: str, keys: Iterable[str]) -> None:
-        """Undo `hold`."""
+    def release_keys(self, holder: str, keys: Iterable[str]) -> None:
+        """Undo `hold_keys`."""
         held = self._held[holder]
         released = []
         for key in keys:
@@ -197,31 +197,31 @@ class Desk:
         elif released:
             self.outcomes.append(KeysReleased(holder, released, _STIMULUS))
 
-    def hand_over(self, request: Request, holder: str, values: Sequence[Value]) -> None:
+    def hold_until_acknowledged(self, request: Request, holder: str, values: Sequence[Value]) -> None:
         """Keep the results that the values of an answer refer to held until its client holds them itself."""
         keys = [key for value in values for key in value.keys]
         if keys:
-            self._on_the_way.setdefault(request.client, {}).setdefault(request.number, []).append((holder, keys))
+            self._unacknowledged.setdefault(request.client, {}).setdefault(request.number, []).append((holder, keys))
 
-    def took(self, client: str, number: int) -> None:
+    def acknowledge(self, client: str, number: int) -> None:
         """Note that a client holds the futures of an answer itself."""
-        answers = self._on_the_way.get(client, {})
+        answers = self._unacknowledged.get(client, {})
         if number in answers:
             held = answers.pop(number)
             if not answers:
-                del self._on_the_way[client]
+                del self._unacknowledged[client]
             for holder, keys in held:
-                self.let_go(holder, keys)
+                self.release_keys(holder, keys)
 
-    def took_all(self, client: str) -> None:
+    def acknowledge_all(self, client: str) -> None:
         """Note that a client will hold nothing any more."""
-        for held in self._on_the_way.pop(client, {}).values():
+        for held in self._unacknowledged.pop(client, {}).values():
             for holder, keys in held:
-                self.let_go(holder, keys)
+                self.release_keys(holder, keys)
 
     # --- for tests -----------------------------------------------------------------------------------------------
 
     @property
     def idle(self) -> bool:
         """Whether nobody waits and nothing is held."""
-        return not (self._waiting or self._held or self._on_the_way or self._timed)
+        return not (self._waiting or self._held or self._unacknowledged or self._timed)

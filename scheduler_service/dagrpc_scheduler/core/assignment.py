@@ -6,7 +6,7 @@ from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.instructions import ComputeTask, FreeKeys
 from dagrpc_scheduler.core.model import MEMORY, TaskState
-from dagrpc_scheduler.core.replica_table import add_holder, location
+from dagrpc_scheduler.core.replica_table import add_replica, location
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.occupancy import expected_cost
 
@@ -18,7 +18,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     state.runs[run_id] = task
     task.avoid = None
     if len(worker.processing) - len(worker.long_running) < worker.nthreads:
-        worker.since = state.now
+        worker.last_task_start = state.now
     cost = expected_cost(task, worker, state.config)
     worker.processing[task] = cost
     worker.occupancy += cost
@@ -30,8 +30,8 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
         if options.actor:
             worker.actors += 1
     # From here on, a `FreeKeys` for this worker must not be moved before this effect.
-    worker.open_free = None
-    state.effects.append(
+    worker.free_batch = None
+    state.instructions.append(
         ComputeTask(
             worker.address,
             task.key,
@@ -39,7 +39,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
             (*task.rank, task.order),
             task.work,
             task.shared,
-            state.shared.news_for(worker, task.shared) if task.shared else (),
+            state.shared_blobs.unsent_for(worker, task.shared) if task.shared else (),
             [location(state, dependency) for dependency in task.dependencies] if task.dependencies else (),
             options,
             task.group.prefix.duration,
@@ -47,7 +47,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     )
 
 
-def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+def unassign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Take note that a worker has nothing to do with the run of a task any more."""
     cost = worker.processing.pop(task)
     del state.runs[task.run_id]
@@ -60,19 +60,19 @@ def leave_worker(state: SchedulerState, task: TaskState, worker: WorkerState) ->
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
     if task.options is not NO_OPTIONS:
         _return_options(worker, task)
-    state.loads.lowered[worker] = None
-    state.rooms.lowered[worker] = None
+    state.by_load.lowered[worker] = None
+    state.by_free_slots.lowered[worker] = None
 
 
-def recall(state: SchedulerState, task: TaskState) -> None:
+def cancel_run(state: SchedulerState, task: TaskState) -> None:
     """Take a task back from the worker that runs it, if any."""
     worker = task.processing_on
     if worker is not None:
-        leave_worker(state, task, worker)
+        unassign(state, task, worker)
         if state.interrupting:
             # Not together with others, which are to run to their ends.
-            worker.open_free = None
-            state.effects.append(FreeKeys(worker.address, [task.key], True))
+            worker.free_batch = None
+            state.instructions.append(FreeKeys(worker.address, [task.key], True))
         else:
             state.free(worker, task.key)
 
@@ -85,21 +85,21 @@ def use_result(state: SchedulerState, task: TaskState, worker: WorkerState, nbyt
     if task in worker.has_what:
         # Two workers report in one batch, and the transition is still to come.
         return
-    recall(state, task)
-    if not task.holders:
+    cancel_run(state, task)
+    if not task.who_has:
         task.nbytes = nbytes
-    add_holder(state, task, worker)
+    add_replica(state, task, worker)
     state.recommend(task, MEMORY)
 
 
-def becomes_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+def mark_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Have a task not count any more for how busy the worker is, although it goes on."""
     if task not in worker.long_running:
         worker.long_running[task] = None
         worker.occupancy = max(worker.occupancy - worker.processing[task], 0.0)
         worker.processing[task] = 0.0
-        state.loads.lowered[worker] = None
-        state.rooms.lowered[worker] = None
+        state.by_load.lowered[worker] = None
+        state.by_free_slots.lowered[worker] = None
 
 
 def _return_options(worker: WorkerState, task: TaskState) -> None:

@@ -31,30 +31,30 @@ class WorkerState:
         "actors",
         "address",
         "addresses",
-        "alone",
-        "called",
-        "doubted",
-        "dropped",
+        "as_tuple",
+        "free_batch",
         "has_what",
         "host",
         "identity",
         "known_shared",
-        "leaving",
+        "last_task_start",
         "long_running",
+        "low_water_mark",
+        "match_names",
         "memory_limit",
         "name",
         "nanny",
         "nbytes",
         "nthreads",
         "occupancy",
-        "open_free",
+        "pending_frees",
         "processing",
-        "refill_at",
+        "recent_frees",
         "resources",
-        "since",
         "slots",
         "status",
         "status_on_return",
+        "unreachable_for",
         "used_resources",
     )
 
@@ -73,7 +73,7 @@ class WorkerState:
         self.address = address
         self.name = name
         self.host = host
-        self.called = frozenset((address, address.rpartition("://")[2], name, host))
+        self.match_names = frozenset((address, address.rpartition("://")[2], name, host))
         """What restrictions may call it. Whether addresses have a scheme is for the workers to say."""
         self.nthreads = nthreads
         self.memory_limit = memory_limit
@@ -84,7 +84,7 @@ class WorkerState:
         self.status = RUNNING
         self.status_on_return = ""
         """While disconnected: the status that it will have when it comes back."""
-        self.doubted: dict[TaskState, dict[WorkerState, None]] | None = None
+        self.unreachable_for: dict[TaskState, dict[WorkerState, None]] | None = None
         """While disconnected: results that others could not get from it, and who they are."""
 
         self.processing: dict[TaskState, float] = {}
@@ -93,7 +93,7 @@ class WorkerState:
         """Those of them that left its pool of threads."""
         self.occupancy = 0.0
         """Sum of these seconds."""
-        self.since = 0.0
+        self.last_task_start = 0.0
         """When a thread of its pool took up a task last, as far as can be told from here."""
         self.used_resources: dict[str, float] = {}
         """Resources of all tasks assigned to it. They may exceed `resources`: the worker runs what fits."""
@@ -101,9 +101,9 @@ class WorkerState:
         """Tasks whose results it holds."""
         self.nbytes = 0
         """Sum of their sizes."""
-        self.leaving: dict[str, None] = {}
+        self.pending_frees: dict[str, None] = {}
         """Keys of what it was told to drop, and has not answered: what it says of them may be older than that."""
-        self.dropped: dict[str, float] = {}
+        self.recent_frees: dict[str, float] = {}
         """Keys of what it was told to drop lately, and when."""
         self.actors = 0
         """How many of its tasks, and of the results that it holds, are actors."""
@@ -112,13 +112,13 @@ class WorkerState:
 
         self.slots = slots(nthreads, saturation)
         """How many tasks it is given from the queue whatever they are."""
-        self.refill_at = NO_LIMIT
+        self.low_water_mark = NO_LIMIT
         """How few tasks it must have before it gets more than `slots`."""
 
-        self.alone: tuple[WorkerState, ...] = (self,)
+        self.as_tuple: tuple[WorkerState, ...] = (self,)
         """The tuple of just this worker, shared by all the tasks that only it holds."""
         self.addresses: tuple[str, ...] = (address,)
-        self.open_free: list[str] | None = None
+        self.free_batch: list[str] | None = None
         """Keys of the `FreeKeys` that can still be added to."""
 
     def __repr__(self) -> str:
@@ -126,7 +126,7 @@ class WorkerState:
         return f"<Worker {self.address} {self.status}>"
 
 
-class Departed:
+class RemovedWorker:
     """What a worker had that was removed and may come back."""
 
     __slots__ = ("results", "runs", "when")
@@ -155,7 +155,7 @@ def slots(nthreads: int, saturation: float) -> int:
 class GraphRecord:
     """A graph of which a part was seen and the last part was not."""
 
-    __slots__ = ("alone", "cautious", "generation", "graph_id", "reason", "refused", "shared", "tasks")
+    __slots__ = ("as_tuple", "cautious", "generation", "graph_id", "reason", "refused", "shared", "tasks")
 
     def __init__(self, graph_id: str, generation: float) -> None:
         """Make a graph without tasks."""
@@ -172,14 +172,14 @@ class GraphRecord:
         """Why a part was refused, and therefore all later ones are; empty: none was."""
         self.reason = ""
         """See `RejectGraph.reason`."""
-        self.alone: tuple[GraphRecord, ...] = (self,)
+        self.as_tuple: tuple[GraphRecord, ...] = (self,)
         """The tuple of just this graph, shared by all the tasks that only it pins."""
 
 
 class ClientState:
     """Facts about one client."""
 
-    __slots__ = ("alone", "graphs", "held_shared", "name", "wants")
+    __slots__ = ("as_tuple", "graphs", "held_shared", "name", "wants")
 
     def __init__(self, name: str) -> None:
         """Make a client that wants nothing."""
@@ -190,7 +190,7 @@ class ClientState:
         """Digests of the shared values that it holds."""
         self.graphs: dict[str, GraphRecord] = {}
         """Its graphs that have not arrived completely."""
-        self.alone: tuple[ClientState, ...] = (self,)
+        self.as_tuple: tuple[ClientState, ...] = (self,)
         """The tuple of just this client, shared by all the tasks that only it wants."""
 
     def __repr__(self) -> str:

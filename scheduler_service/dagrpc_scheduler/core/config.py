@@ -38,12 +38,12 @@ class CoreConfig:
     """How many of the workers that a task is restricted to are compared."""
     rootish_dependencies: int = 5
     """A group that depends on this many tasks, or more, is not made of root tasks."""
-    cover_seconds: float = 0.03
+    lookahead_seconds: float = 0.03
     """Seconds of expected work per thread that may be on a worker, or on its way there, beyond its saturation, so
     that the worker has something to do while a report and its answer travel."""
-    cover_bytes: int = 4 * 2**20
+    lookahead_bytes: int = 4 * 2**20
     """Bytes of expected results, per thread, up to which that holds."""
-    cover_tasks: int = 256
+    lookahead_tasks: int = 256
     """Tasks, per thread, up to which that holds."""
     work_stealing: bool = True
     """Whether idle workers get tasks that busy ones have not started."""
@@ -66,7 +66,7 @@ class CoreConfig:
     """Seconds after which a task that no worker may run fails; None: never."""
     unknown_key_patience: float = 0.0
     """Seconds that a client which wants a key waits for somebody to submit its task; 0: it is told at once."""
-    announced_patience: float = 0.0
+    orphaned_scatter_patience: float = 0.0
     """Seconds that data may still come after the workers left on which it was to be put: elsewhere, perhaps."""
     fair_share: bool = False
     """Whether clients share the cluster fairly, rather than by priority and age of what they submitted."""

@@ -163,7 +163,7 @@ class KeysRetried:
 
 
 @record
-class DataAnnounced:
+class ScatterAnnounced:
     """A client will put data on workers. The keys count as wanted by the client; they have no work."""
 
     client: str
@@ -302,7 +302,7 @@ class TaskLongRunning:
 
 @record
 class StealAnswered:
-    """A worker answers an `AskToGiveUp`."""
+    """A worker answers an `RequestSteal`."""
 
     worker: str
     key: str
@@ -405,7 +405,7 @@ Event: TypeAlias = (
     | KeysReleased
     | KeysCancelled
     | KeysRetried
-    | DataAnnounced
+    | ScatterAnnounced
     | WorkerAdded
     | WorkerRemoved
     | WorkerExplained

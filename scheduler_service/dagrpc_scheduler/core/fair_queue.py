@@ -69,7 +69,7 @@ class Charge:
     __slots__ = ("seconds", "share", "since")
 
     def __init__(self, share: Share, seconds: float, since: float) -> None:
-        """Note a charge of so many `seconds` at the time `since`."""
+        """Note a charge of so many `seconds` at the time `last_task_start`."""
         self.share = share
         self.seconds = seconds
         self.since = since
@@ -248,7 +248,7 @@ class FairQueue:
         self.dispatched += 1
         self._charges[run_id] = Charge(share, seconds, self.now)
 
-    def settle(self, run_id: int, seconds: float) -> None:
+    def run_transitions(self, run_id: int, seconds: float) -> None:
         """Put right what a run was charged: it occupied a thread for so many `seconds`."""
         charge = self._charges.pop(run_id, None)
         if charge is not None:

@@ -47,7 +47,7 @@ class FreeKeys:
 
 
 @record
-class AskToGiveUp:
+class RequestSteal:
     """`worker` is to give a task back, unless it has started it, and to say so."""
 
     worker: str
@@ -183,10 +183,10 @@ class RejectGraph:
     """Why the keys are cancelled, where the graph is not at fault: what it builds on is gone."""
 
 
-Effect: TypeAlias = (
+Instruction: TypeAlias = (
     ComputeTask
     | FreeKeys
-    | AskToGiveUp
+    | RequestSteal
     | AcquireReplicas
     | RemoveReplicas
     | RefreshWhoHas

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dagrpc_scheduler.core.cluster import DISCONNECTED, GraphRecord, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue
-from dagrpc_scheduler.core.handlers.worker_membership import DEPARTED_KEPT
+from dagrpc_scheduler.core.handlers.worker_membership import LOSS_REASONS_KEPT
 from dagrpc_scheduler.core.model import (
     ACTIVE,
     ERRED,
@@ -21,10 +21,10 @@ from dagrpc_scheduler.core.model import (
     is_needed,
 )
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.fair_share import has_room
-from dagrpc_scheduler.policies.load_index import COVERED, fullness_of, load_of
+from dagrpc_scheduler.policies.fair_share import has_free_slot
+from dagrpc_scheduler.policies.load_index import SLOTS_TAKEN, fullness_of, load_of
 from dagrpc_scheduler.policies.placement import allowed_workers
-from dagrpc_scheduler.policies.rootish import room_for
+from dagrpc_scheduler.policies.rootish import free_slots_for
 
 
 class InvariantViolation(AssertionError):
@@ -74,8 +74,8 @@ def _check_links(state: SchedulerState, task: TaskState) -> None:
     for dependent in task.dependents or ():
         _require(state.tasks.get(dependent.key) is dependent, "a dependent is not live", task, dependent)
         _require(task in dependent.dependencies, "a dependent does not know its dependency", task, dependent)
-    _require((len(task.holders) > 1) == (task in state.replicated), "listed iff there are several copies", task)
-    for worker in task.holders:
+    _require((len(task.who_has) > 1) == (task in state.replicated), "listed iff there are several copies", task)
+    for worker in task.who_has:
         _require(state.workers.get(worker.address) is worker, "held by a worker that is gone", task, worker)
         _require(task in worker.has_what, "a holder does not know that it is one", task, worker)
     for client in task.wanted_by:
@@ -119,7 +119,7 @@ def _check_needs(task: TaskState, pinned: Mapping[GraphRecord, frozenset[TaskSta
 
 def _check_state(state: SchedulerState, task: TaskState) -> None:
     name = task.state
-    _require((name == MEMORY) == bool(task.holders), "in memory iff somebody holds it", task, task.holders)
+    _require((name == MEMORY) == bool(task.who_has), "in memory iff somebody holds it", task, task.who_has)
     _require((name == PROCESSING) == (task.processing_on is not None), "processing iff on a worker", task)
     _require((name == ERRED) == (task.error is not None), "in error iff there is a reason", task)
     _require((name == NO_WORKER) == (task in state.unrunnable), "no-worker iff listed as unrunnable", task)
@@ -127,7 +127,7 @@ def _check_state(state: SchedulerState, task: TaskState) -> None:
     if name == WAITING:
         _require(task.missing == missing, "wrong number of missing dependencies", task, task.missing, missing)
         if task.work is None:
-            _require(task in state.announced, "waits for data that nobody announced", task)
+            _require(task in state.pending_scatters, "waits for data that nobody announced", task)
         else:
             _require(missing > 0, "waits for nothing", task)
         for dependency in task.dependencies:
@@ -159,7 +159,7 @@ def _check_collections(state: SchedulerState) -> None:
         _require(state.tasks.get(task.key) is task, "held by several, but not live", task)
     for task in state.unrunnable:
         _require(state.tasks.get(task.key) is task, "unrunnable, but not live", task)
-    for task, announcers in state.announced.items():
+    for task, announcers in state.pending_scatters.items():
         _require(state.tasks.get(task.key) is task, "announced, but not live", task)
         _require(task.work is None and task.state == WAITING, "announced, but not waited for", task)
         _require(bool(announcers), "announced by nobody", task)
@@ -169,7 +169,7 @@ def _check_collections(state: SchedulerState) -> None:
 
 
 def _check_workers(state: SchedulerState) -> None:
-    cover_seconds, now = state.config.cover_seconds, state.now
+    lookahead_seconds, now = state.config.lookahead_seconds, state.now
     running = {worker for worker in state.workers.values() if worker.status == "running"}
     _require(set(state.running) == running, "wrong collection of running workers", running)
     _require(state.total_nthreads == sum(worker.nthreads for worker in running), "wrong number of threads", running)
@@ -178,15 +178,15 @@ def _check_workers(state: SchedulerState) -> None:
         _require(worker in state.hosts[worker.host], "a host does not know its worker", worker)
         away = worker.status == DISCONNECTED
         _require(away == bool(worker.status_on_return), "disconnected iff it has a status to return to", worker)
-        _require(away or worker.doubted is None, "doubted, but connected", worker)
-        _require(worker.identity not in state.remembered, "there and departed", worker)
-        fullness = fullness_of(worker, now, cover_seconds)
-        for index, load in ((state.loads, load_of(worker, now)), (state.rooms, fullness)):
+        _require(away or worker.unreachable_for is None, "doubted, but connected", worker)
+        _require(worker.identity not in state.removed_workers, "there and departed", worker)
+        fullness = fullness_of(worker, now, lookahead_seconds)
+        for index, load in ((state.by_load, load_of(worker, now)), (state.by_free_slots, fullness)):
             _require((worker in index) == (worker in running), "in the index iff running", worker)
             if worker in running and worker not in index.lowered:
                 _require(index.known_load(worker) <= load, "less to do than the index says", worker, load)
         _check_worker_tasks(state, worker)
-    _require(len(state.departed) <= DEPARTED_KEPT, "too many departed workers", len(state.departed))
+    _require(len(state.loss_reasons) <= LOSS_REASONS_KEPT, "too many departed workers", len(state.loss_reasons))
     for name, worker in state.aliases.items():
         _require(worker.name == name, "wrong alias", worker, name)
         _require(state.workers.get(worker.address) is worker, "the name of a worker that is gone", worker)
@@ -202,7 +202,7 @@ def _check_worker_tasks(state: SchedulerState, worker: WorkerState) -> None:
     _require(abs(worker.occupancy - occupancy) < 1e-6, "wrong occupancy", worker, worker.occupancy, occupancy)
     for task in worker.has_what:
         _require(state.tasks.get(task.key) is task, "held, but not live", task, worker)
-        _require(worker in task.holders, "a task does not know its holder", task, worker)
+        _require(worker in task.who_has, "a task does not know its holder", task, worker)
     actors = sum(task.options.actor for task in (*worker.processing, *worker.has_what))
     _require(worker.actors == actors, "wrong number of actors", worker, worker.actors, actors)
     nbytes = sum(task.nbytes for task in worker.has_what)
@@ -243,7 +243,7 @@ def _check_groups(state: SchedulerState) -> None:
 
 
 def _check_expected(state: SchedulerState) -> None:
-    for key, clients in state.expected.items():
+    for key, clients in state.unknown_keys.items():
         _require(key not in state.tasks, "a key is expected that is there", key)
         _require(bool(clients), "nobody expects a key", key)
         for client in clients:
@@ -265,7 +265,7 @@ def _check_shared(state: SchedulerState) -> None:
         references.update(client.held_shared.keys())
         for record in client.graphs.values():
             references.update(record.shared.keys())
-    values = state.shared.values
+    values = state.shared_blobs.values
     _require(references.keys() == values.keys(), "wrong shared values", references.keys() ^ values.keys())
     for digest, shared in values.items():
         _require(shared.references == references[digest], "wrong number of references", digest, shared.references)
@@ -285,8 +285,8 @@ def _check_filled(state: SchedulerState) -> None:
     if task is None:
         return
     for worker in state.running:
-        fullness = fullness_of(worker, state.now, state.config.cover_seconds)
-        idle = fullness < COVERED and room_for(worker, task, state.config) > 0
+        fullness = fullness_of(worker, state.now, state.config.lookahead_seconds)
+        idle = fullness < SLOTS_TAKEN and free_slots_for(worker, task, state.config) > 0
         _require(not idle, "there is room for a queued task", worker, task, fullness)
     _require(task.state != RELEASED, "the queue has a stale task", task)
 
@@ -297,6 +297,6 @@ def _check_filled_fairly(state: SchedulerState, queue: FairQueue) -> None:
         task = queue.head(lane)[2]
         workers = allowed_workers(state, lane.options).workers if lane.options is not None else state.running
         for worker in workers:
-            fullness = fullness_of(worker, state.now, state.config.cover_seconds)
-            idle = fullness < COVERED and has_room(state, worker, task)
+            fullness = fullness_of(worker, state.now, state.config.lookahead_seconds)
+            idle = fullness < SLOTS_TAKEN and has_free_slot(state, worker, task)
             _require(not idle, "there is room for a queued task", worker, task, fullness)

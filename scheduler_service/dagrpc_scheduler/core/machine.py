@@ -22,13 +22,13 @@ from dagrpc_scheduler.core.handlers import (
 from dagrpc_scheduler.core.handlers import (
     task_reports as tasks,
 )
-from dagrpc_scheduler.core.instructions import Effect
+from dagrpc_scheduler.core.instructions import Instruction
 from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replica_table import send_refreshes
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.fair_share_fill import fill_fairly
-from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, settle
+from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, run_transitions
 
 __all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
 
@@ -43,7 +43,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.KeysReleased: client_requests.keys_released,
     events.KeysCancelled: client_requests.keys_cancelled,
     events.KeysRetried: client_requests.keys_retried,
-    events.DataAnnounced: client_requests.data_announced,
+    events.ScatterAnnounced: client_requests.scatter_announced,
     events.WorkerAdded: worker_membership.worker_added,
     events.WorkerRemoved: worker_membership.worker_removed,
     events.WorkerExplained: worker_membership.worker_explained,
@@ -105,11 +105,11 @@ class SchedulerCore:
         """Have a function called with each transition, as a tuple of the fields of `StoryEntry`; see `Story.watch`."""
         self.state.story.watch(watcher)
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
+    def handle(self, event: Event, now: float) -> list[Instruction]:
         """Take note of an event, and return what is to be done about it."""
         return self.handle_batch((event,), now)
 
-    def handle_batch(self, events: Iterable[Event], now: float) -> list[Effect]:
+    def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
         """Do the same for events that came together.
 
         Room that they make on the workers is filled once, after the last of them. If this raises, which is a bug, what
@@ -121,10 +121,10 @@ class SchedulerCore:
         for event in events:
             state.stimulus = getattr(event, "stimulus", "")
             handlers[type(event)](state, event)
-            settle(state)
+            run_transitions(state)
             state.payload = None
-            if state.abandoned:
-                state.abandoned = {}
+            if state.cancelled:
+                state.cancelled = {}
                 state.interrupting = False
             if state.refresh:
                 send_refreshes(state)
@@ -134,10 +134,10 @@ class SchedulerCore:
             self._fill(state)
         if state.balance_due:
             steal_requests.balance(state)
-        for worker in state.open_frees:
-            worker.open_free = None
-        state.open_frees.clear()
-        effects, state.effects = state.effects, []
+        for worker in state.open_free_batches:
+            worker.free_batch = None
+        state.open_free_batches.clear()
+        instructions, state.instructions = state.instructions, []
         if self._validate:
             check(state, filled=True)
-        return effects
+        return instructions

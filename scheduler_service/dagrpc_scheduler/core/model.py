@@ -101,7 +101,7 @@ class TaskState:
     """Facts about one task.
 
     Collections are made when they get their first element: empty ones would be most of a task's memory. Those that
-    nearly always have one element are tuples, and tasks share them (`WorkerState.alone`).
+    nearly always have one element are tuples, and tasks share them (`WorkerState.as_tuple`).
     """
 
     __slots__ = (
@@ -110,7 +110,6 @@ class TaskState:
         "dependents",
         "error",
         "group",
-        "holders",
         "kept",
         "key",
         "missing",
@@ -128,6 +127,7 @@ class TaskState:
         "type_name",
         "waiters",
         "wanted_by",
+        "who_has",
         "work",
     )
 
@@ -168,7 +168,7 @@ class TaskState:
         self.kept: tuple[GraphRecord, ...] = ()
         """The same, but these only keep it from being forgotten, since it may turn out that nobody needs it."""
         self.wanted_by: tuple[ClientState, ...] = ()
-        self.holders: tuple[WorkerState, ...] = ()
+        self.who_has: tuple[WorkerState, ...] = ()
         """Workers that hold the result, in the order in which they got it."""
         self.processing_on: WorkerState | None = None
         self.run_id = 0

@@ -20,22 +20,22 @@ LOST_DEPENDENCIES: Final = "lost dependencies"
 """Reason for which a task is cancelled that can never be computed."""
 
 
-def want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
+def add_want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
     """Have a client want a task, and tell it at once what has become of the task already."""
-    note_want(client, task)
+    record_want(client, task)
     if task.state == RELEASED:
         state.recommendations.append((task, WAITING))
     elif task.state == MEMORY:
-        state.effects.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes))
+        state.instructions.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes))
     elif task.error is not None and task.state == ERRED:
-        state.effects.append(ReportErred(client.name, task.key, task.error.failure, task.error.origin_key))
+        state.instructions.append(ReportErred(client.name, task.key, task.error.failure, task.error.origin_key))
 
 
-def note_want(client: ClientState, task: TaskState) -> None:
+def record_want(client: ClientState, task: TaskState) -> None:
     """Have a client want a task."""
     # A task knows as well who wants it, and is at hand.
     if not task.wanted_by:
-        task.wanted_by = client.alone
+        task.wanted_by = client.as_tuple
     elif client not in task.wanted_by:
         task.wanted_by = (*task.wanted_by, client)
     else:
@@ -43,7 +43,7 @@ def note_want(client: ClientState, task: TaskState) -> None:
     client.wants[task] = None
 
 
-def stop_wanting(state: SchedulerState, client: ClientState, task: TaskState) -> None:
+def remove_want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
     """Have a client no longer want a task that it wants."""
     del client.wants[task]
     wanted_by = task.wanted_by
@@ -51,7 +51,7 @@ def stop_wanting(state: SchedulerState, client: ClientState, task: TaskState) ->
     release_unneeded(state, task)
 
 
-def unpin(state: SchedulerState, record: GraphRecord) -> None:
+def unpin_graph(state: SchedulerState, record: GraphRecord) -> None:
     """Keep the tasks of a graph no longer for its sake."""
     for task in record.tasks:
         pins = task.pins
@@ -62,9 +62,9 @@ def unpin(state: SchedulerState, record: GraphRecord) -> None:
             task.kept = tuple([other for other in task.kept if other is not record])
             release_unneeded(state, task)
     for digest in record.shared:
-        state.shared.release(digest, state.effects)
+        state.shared_blobs.release(digest, state.instructions)
     # Else only the garbage collector could remove it.
-    record.alone = ()
+    record.as_tuple = ()
     record.tasks = []
     record.shared = {}
 
@@ -81,7 +81,7 @@ def release_unneeded(state: SchedulerState, task: TaskState) -> None:
         state.recommendations.append((task, RELEASED))
 
 
-def no_longer_active(state: SchedulerState, task: TaskState) -> None:
+def release_dependencies(state: SchedulerState, task: TaskState) -> None:
     """Take note that a task is not to be computed any more: it does not need its dependencies."""
     for dependency in task.dependencies:
         dependency.waiters -= 1
@@ -89,67 +89,67 @@ def no_longer_active(state: SchedulerState, task: TaskState) -> None:
             release_unneeded(state, dependency)
 
 
-def abandon(state: SchedulerState, roots: Iterable[TaskState], reason: str, message: str) -> None:
+def cancel_tree(state: SchedulerState, roots: Iterable[TaskState], reason: str, message: str) -> None:
     """Have nobody want these tasks any more, nor those that depend on them, and tell who did.
 
     That is what cancels them: what nobody needs is stopped and forgotten.
     """
-    doomed = {root: root for root in roots if root not in state.abandoned}
-    stack = list(reversed(doomed))
+    cancelled = {root: root for root in roots if root not in state.cancelled}
+    stack = list(reversed(cancelled))
     while stack:
         task = stack.pop()
         for dependent in task.dependents or ():
-            if dependent not in doomed and dependent not in state.abandoned:
-                doomed[dependent] = doomed[task]
+            if dependent not in cancelled and dependent not in state.cancelled:
+                cancelled[dependent] = cancelled[task]
                 stack.append(dependent)
-    _drop_wants(state, doomed, reason, message)
+    _drop_wants(state, cancelled, reason, message)
 
 
-def abandon_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
+def cancel_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
     """Do the same for data that is gone for good, but spare dependents that were computed in time.
 
-    They may turn out to be lost, too, before all has settled: `abandon_stranded` looks at the root again then.
+    They may turn out to be lost, too, before all has settled: `cancel_uncomputable` looks at the root again then.
     """
-    doomed = {root: root}
+    cancelled = {root: root}
     stack = [root]
     while stack:
         for dependent in stack.pop().dependents or ():
-            if dependent.state not in ACTIVE or dependent in doomed:
+            if dependent.state not in ACTIVE or dependent in cancelled:
                 continue
-            if dependent not in state.abandoned or is_needed(dependent):
-                doomed[dependent] = root
+            if dependent not in state.cancelled or is_needed(dependent):
+                cancelled[dependent] = root
                 stack.append(dependent)
-    state.announced.pop(root, None)
-    state.stranded[root] = message
-    _drop_wants(state, doomed, LOST_DEPENDENCIES, message)
+    state.pending_scatters.pop(root, None)
+    state.uncomputable[root] = message
+    _drop_wants(state, cancelled, LOST_DEPENDENCIES, message)
 
 
-def abandon_stranded(state: SchedulerState) -> None:
+def cancel_uncomputable(state: SchedulerState) -> None:
     """Abandon once more what can never be computed and is needed all the same.
 
     While need spread from results that were lost, this had been abandoned already. Each time fewer tasks are wanted,
     so that it comes to an end.
     """
-    stranded, state.stranded = state.stranded, {}
-    for task, message in stranded.items():
+    uncomputable, state.uncomputable = state.uncomputable, {}
+    for task, message in uncomputable.items():
         if task.state == RELEASED and is_needed(task):
-            abandon_lost_data(state, task, message)
+            cancel_lost_data(state, task, message)
 
 
-def _drop_wants(state: SchedulerState, doomed: dict[TaskState, TaskState], reason: str, message: str) -> None:
+def _drop_wants(state: SchedulerState, cancelled: dict[TaskState, TaskState], reason: str, message: str) -> None:
     """Have nobody want these tasks; each comes with the task that is the reason."""
-    effects = state.effects
+    instructions = state.instructions
     # Another one may be abandoned before these have left: their dependents need not be walked through again.
-    state.abandoned |= doomed
-    for task, root in doomed.items():
+    state.cancelled |= cancelled
+    for task, root in cancelled.items():
         for client in task.wanted_by:
             del client.wants[task]
             if task is root:
-                effects.append(ReportCancelled(client.name, task.key, reason, message))
+                instructions.append(ReportCancelled(client.name, task.key, reason, message))
             else:
                 consequence = f"it depends on {root.key!r}: {message or reason}"
-                effects.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
+                instructions.append(ReportCancelled(client.name, task.key, LOST_DEPENDENCIES, consequence))
         task.wanted_by = ()
         task.pins = task.kept = ()
-    for task in doomed:
+    for task in cancelled:
         release_unneeded(state, task)

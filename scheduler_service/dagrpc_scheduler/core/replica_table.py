@@ -11,23 +11,23 @@ from dagrpc_scheduler.core.model import ERRED, MEMORY, PROCESSING, RELEASED, Err
 from dagrpc_scheduler.core.state import SchedulerState
 
 
-def add_holder(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+def add_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Take note that a worker, which did not hold a task's result, holds it now."""
-    if task.holders:
-        task.holders = (*task.holders, worker)
+    if task.who_has:
+        task.who_has = (*task.who_has, worker)
         state.replicated[task] = None
     else:
-        task.holders = worker.alone
+        task.who_has = worker.as_tuple
     worker.has_what[task] = None
     worker.nbytes += task.nbytes
     if task.options is not NO_OPTIONS and task.options.actor:
         worker.actors += 1
 
 
-def remove_holder(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+def remove_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Take note that a worker does not hold a result any more."""
-    task.holders = tuple([holder for holder in task.holders if holder is not worker])
-    if len(task.holders) == 1:
+    task.who_has = tuple([holder for holder in task.who_has if holder is not worker])
+    if len(task.who_has) == 1:
         del state.replicated[task]
     del worker.has_what[task]
     worker.nbytes -= task.nbytes
@@ -37,21 +37,21 @@ def remove_holder(state: SchedulerState, task: TaskState, worker: WorkerState) -
 
 def free_everywhere(state: SchedulerState, task: TaskState) -> None:
     """Have all the holders drop a result."""
-    if len(task.holders) > 1:
+    if len(task.who_has) > 1:
         del state.replicated[task]
-    for worker in task.holders:
+    for worker in task.who_has:
         del worker.has_what[task]
         worker.nbytes -= task.nbytes
         if task.options is not NO_OPTIONS and task.options.actor:
             worker.actors -= 1
         state.free(worker, task.key)
-    task.holders = ()
+    task.who_has = ()
 
 
-def holder_is_gone(state: SchedulerState, task: TaskState, worker: WorkerState, why: str) -> None:
+def replica_lost(state: SchedulerState, task: TaskState, worker: WorkerState, why: str) -> None:
     """Deal with a replica that was lost; if it was the last one, so is the result."""
-    remove_holder(state, task, worker)
-    if task.holders:
+    remove_replica(state, task, worker)
+    if task.who_has:
         tell_readers(state, task)
     elif task.options.actor:
         message = f"Worker holding Actor was lost: {task.key!r}: {why}"
@@ -81,11 +81,11 @@ def can_drop(task: TaskState, worker: WorkerState, dropping: Container[WorkerSta
     `dropping` are workers whose copies do not count, since they are to drop them, too.
     """
     key = task.key
-    if task not in worker.has_what or task.options.actor or key in worker.leaving:
+    if task not in worker.has_what or task.options.actor or key in worker.pending_frees:
         return False
     leaves = worker.status not in STAYING
-    for other in task.holders:
-        if other is worker or key in other.leaving or other in dropping:
+    for other in task.who_has:
+        if other is worker or key in other.pending_frees or other in dropping:
             continue
         # A copy on a worker that leaves, too, is enough only for one that leaves.
         if leaves or other.status in STAYING:
@@ -98,7 +98,7 @@ def is_safe(task: TaskState, holder: WorkerState) -> bool:
 
     One that was told to drop it, and seems to hold it all the same, may have said so before it was told.
     """
-    return holder.status in STAYING and task.key not in holder.leaving
+    return holder.status in STAYING and task.key not in holder.pending_frees
 
 
 def is_used_on(task: TaskState, worker: WorkerState) -> bool:
@@ -114,8 +114,8 @@ def send_refreshes(state: SchedulerState) -> None:
     refresh, state.refresh = state.refresh, {}
     for worker, tasks in refresh.items():
         if state.workers.get(worker.address) is worker:
-            worker.open_free = None
-            state.effects.append(RefreshWhoHas(worker.address, [location(state, task) for task in tasks]))
+            worker.free_batch = None
+            state.instructions.append(RefreshWhoHas(worker.address, [location(state, task) for task in tasks]))
 
 
 def location(state: SchedulerState, task: TaskState) -> tuple[str, int, tuple[str, ...]]:
@@ -123,7 +123,7 @@ def location(state: SchedulerState, task: TaskState) -> tuple[str, int, tuple[st
 
     Of many holders, a few are listed, others each time, so that the holders share the load.
     """
-    holders = task.holders
+    holders = task.who_has
     count = len(holders)
     if count == 1:
         return task.key, task.nbytes, holders[0].addresses

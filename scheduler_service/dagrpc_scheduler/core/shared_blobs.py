@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagrpc_scheduler.core.instructions import Effect, FreeShared
+from dagrpc_scheduler.core.instructions import FreeShared, Instruction
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.cluster import WorkerState
 
 
-class SharedValue:
+class SharedBlob:
     """A shared value and who knows it."""
 
     __slots__ = ("references", "value", "workers")
@@ -24,30 +24,30 @@ class SharedValue:
         """Workers that it was sent to."""
 
 
-class SharedRegistry:
+class SharedBlobRegistry:
     """All shared values, by digest."""
 
     __slots__ = ("values",)
 
     def __init__(self) -> None:
         """Make an empty registry."""
-        self.values: dict[bytes, SharedValue] = {}
+        self.values: dict[bytes, SharedBlob] = {}
 
     def offer(self, digest: bytes, value: bytes) -> None:
         """Take a value in, if it is new. Without a reference it goes again with `drop_unused`."""
         if digest not in self.values:
-            self.values[digest] = SharedValue(value)
+            self.values[digest] = SharedBlob(value)
 
     def acquire(self, digest: bytes) -> None:
         """Add a reference to a known value."""
         self.values[digest].references += 1
 
-    def release(self, digest: bytes, effects: list[Effect]) -> None:
+    def release(self, digest: bytes, instructions: list[Instruction]) -> None:
         """Take a reference away; the last one takes the value with it, here and on the workers."""
         self.values[digest].references -= 1
-        self.drop_unused(digest, effects)
+        self.drop_unused(digest, instructions)
 
-    def drop_unused(self, digest: bytes, effects: list[Effect]) -> None:
+    def drop_unused(self, digest: bytes, instructions: list[Instruction]) -> None:
         """Drop a value if nobody refers to it."""
         shared = self.values.get(digest)
         if shared is None or shared.references:
@@ -55,9 +55,9 @@ class SharedRegistry:
         del self.values[digest]
         for worker in shared.workers:
             del worker.known_shared[digest]
-            effects.append(FreeShared(worker.address, [digest]))
+            instructions.append(FreeShared(worker.address, [digest]))
 
-    def news_for(self, worker: WorkerState, digests: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    def unsent_for(self, worker: WorkerState, digests: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
         """Return those of the values that the worker was not sent yet, and take note that it is sent them now."""
         known = worker.known_shared
         news = [digest for digest in dict.fromkeys(digests) if digest not in known]

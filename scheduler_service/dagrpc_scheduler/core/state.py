@@ -7,68 +7,68 @@ from functools import partial
 from typing import Any
 
 from dagrpc._common.keys import prefix_name
-from dagrpc_scheduler.core.cluster import ClientState, Departed, GraphRecord, WorkerState
+from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, RemovedWorker, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.fair_queue import FairQueue
-from dagrpc_scheduler.core.instructions import Effect, FreeKeys
+from dagrpc_scheduler.core.instructions import FreeKeys, Instruction
 from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
-from dagrpc_scheduler.core.shared_blobs import SharedRegistry
+from dagrpc_scheduler.core.shared_blobs import SharedBlobRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry
-from dagrpc_scheduler.core.steal_table import StealBook
+from dagrpc_scheduler.core.steal_table import StealTable
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from dagrpc_scheduler.policies.load_index import LoadIndex, fullness_of, load_of
-from dagrpc_scheduler.policies.placement import Allowed
+from dagrpc_scheduler.policies.placement import AllowedWorkers
 
 
 class SchedulerState:
     """Facts about tasks, workers and clients, and what the current event has led to so far."""
 
     __slots__ = (
-        "abandoned",
         "aliases",
         "allowed_cache",
-        "announced",
-        "astray",
         "balance_due",
+        "by_free_slots",
+        "by_load",
+        "cancelled",
         "clients",
         "complete_graphs",
         "config",
-        "departed",
-        "effects",
-        "expected",
         "fair",
         "generation",
         "generation_start",
         "groups",
         "hosts",
         "idle_prefixes",
+        "instructions",
         "interrupting",
-        "loads",
+        "loss_reasons",
+        "no_workers_since",
         "now",
-        "open_frees",
+        "open_free_batches",
+        "orphaned_scatters",
         "payload",
+        "pending_scatters",
         "prefixes",
         "queue",
         "ready",
         "recommendations",
         "refresh",
-        "remembered",
+        "removed_workers",
         "replicated",
-        "rooms",
         "run_id",
         "running",
         "runs",
-        "shared",
+        "shared_blobs",
         "spans",
         "steals",
         "stimulus",
         "story",
-        "stranded",
         "tasks",
         "total_nthreads",
+        "uncomputable",
+        "unknown_keys",
         "unrunnable",
-        "workerless_since",
         "workers",
     )
 
@@ -89,43 +89,43 @@ class SchedulerState:
         """Tasks in state queued."""
         self.unrunnable: dict[TaskState, float] = {}
         """Tasks in state no-worker, and since when."""
-        self.announced: dict[TaskState, dict[ClientState, set[str]]] = {}
+        self.pending_scatters: dict[TaskState, dict[ClientState, set[str]]] = {}
         """Data that has not arrived yet, who is about to put it on workers, and on which; empty: not known."""
-        self.astray: dict[tuple[TaskState, ClientState], float] = {}
+        self.orphaned_scatters: dict[tuple[TaskState, ClientState], float] = {}
         """Announcements for workers of which all have left, and since when. Some are over, or made anew."""
-        self.expected: dict[str, dict[ClientState, float]] = {}
+        self.unknown_keys: dict[str, dict[ClientState, float]] = {}
         """Keys without tasks that clients want, and since when they do."""
         self.replicated: dict[TaskState, None] = {}
         """Tasks whose result more than one worker holds."""
-        self.shared = SharedRegistry()
+        self.shared_blobs = SharedBlobRegistry()
         self.spans = SpanRegistry()
         self.story = Story(config.story_length)
-        self.steals = StealBook()
+        self.steals = StealTable()
         """Tasks that workers were asked to give back."""
 
         self.workers: dict[str, WorkerState] = {}
         """Workers by address."""
-        self.departed: OrderedDict[str, str] = OrderedDict()
+        self.loss_reasons: OrderedDict[str, str] = OrderedDict()
         """Why the last workers that were lost are gone, by address, the one that was lost first first."""
         self.running: dict[WorkerState, None] = {}
         """Those that are given tasks."""
-        self.workerless_since = 0.0
+        self.no_workers_since = 0.0
         """When the last of those went; means nothing while there are some."""
         self.runs: dict[int, TaskState] = {}
         """Tasks in state processing by their latest assignments: reports find them here, among few, not among all."""
         self.total_nthreads = 0
         """Threads of those."""
-        self.loads = LoadIndex(load_of)
+        self.by_load = LoadIndex(load_of)
         """Those, by how much they have to do."""
-        self.rooms = LoadIndex(partial(fullness_of, cover_seconds=config.cover_seconds))
+        self.by_free_slots = LoadIndex(partial(fullness_of, lookahead_seconds=config.lookahead_seconds))
         """Those, by how little room they have for queued tasks."""
-        self.remembered: dict[bytes, Departed] = {}
+        self.removed_workers: dict[bytes, RemovedWorker] = {}
         """What workers had that were removed and may come back, by their identities; the oldest first."""
         self.aliases: dict[str, WorkerState] = {}
         """Workers by name."""
         self.hosts: dict[str, dict[WorkerState, None]] = {}
         """Workers by host."""
-        self.allowed_cache: dict[int, Allowed] = {}
+        self.allowed_cache: dict[int, AllowedWorkers] = {}
         """Running workers that options allow, by identity of the options; emptied when workers change."""
 
         self.generation = 0
@@ -151,14 +151,14 @@ class SchedulerState:
         """Graphs whose last part has come; their pins go once the tasks have settled."""
         self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
         """Workers that are to be told who holds what now."""
-        self.stranded: dict[TaskState, str] = {}
+        self.uncomputable: dict[TaskState, str] = {}
         """What can never be computed because data is lost, and why. Empty between events."""
-        self.abandoned: dict[TaskState, TaskState] = {}
+        self.cancelled: dict[TaskState, TaskState] = {}
         """Tasks that were cancelled by the current event, and on account of which."""
         self.interrupting = False
         """Whether what the current event has no more use for is to be broken off on the workers."""
-        self.effects: list[Effect] = []
-        self.open_frees: list[WorkerState] = []
+        self.instructions: list[Instruction] = []
+        self.open_free_batches: list[WorkerState] = []
         """Workers that may have a `FreeKeys` which can still be added to."""
 
     def recommend(self, task: TaskState, finish: StateName) -> None:
@@ -171,11 +171,11 @@ class SchedulerState:
         All keys go into one effect, unless the worker was told something else in between, which must not be overtaken:
         a key may be freed and computed again.
         """
-        keys = worker.open_free
+        keys = worker.free_batch
         if keys is None:
-            keys = worker.open_free = []
-            self.open_frees.append(worker)
-            self.effects.append(FreeKeys(worker.address, keys))
+            keys = worker.free_batch = []
+            self.open_free_batches.append(worker)
+            self.instructions.append(FreeKeys(worker.address, keys))
         keys.append(key)
 
     def group(self, name: str) -> TaskGroup:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dagrpc_scheduler.core.instructions import AskToGiveUp
+from dagrpc_scheduler.core.instructions import RequestSteal
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.cluster import WorkerState
@@ -45,7 +45,7 @@ class StealNews(NamedTuple):
     time: float
 
 
-class StealBook:
+class StealTable:
     """All requests that have not ended, and counts of those that there were."""
 
     __slots__ = ("confirmed", "news", "pending", "refused", "requested", "requested_seconds")
@@ -69,7 +69,7 @@ def ask(state: SchedulerState, task: TaskState, thief: WorkerState | None, secon
     book.pending[task] = Steal(victim, thief, seconds)
     book.requested += 1
     book.requested_seconds += seconds
-    state.effects.append(AskToGiveUp(victim.address, task.key, task.run_id))
+    state.instructions.append(RequestSteal(victim.address, task.key, task.run_id))
     tell(state, "request", task, victim, thief)
 
 

@@ -44,16 +44,16 @@ class Story:
 
         It is called in the middle of things: it must not change anything, and not raise. None: no more.
         """
-        remember = self._entries.append
+        remember_removed = self._entries.append
         self.watched = watcher is not None
         self.forgotten = None
         if watcher is None:
-            self.tell = remember
+            self.tell = remember_removed
             return
         watch = watcher
 
         def tell(entry: _Entry) -> None:
-            remember(entry)
+            remember_removed(entry)
             watch(entry)
 
         self.tell = tell

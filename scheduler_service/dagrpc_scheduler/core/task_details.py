@@ -39,7 +39,7 @@ def task_work(core: SchedulerCore, key: str, failed_first: bool = False) -> Task
         return None
     if failed_first and task.error is not None:
         task = known.get(task.error.origin_key, task)
-    values = core.state.shared.values
+    values = core.state.shared_blobs.values
     error = task.error
     return TaskWork(
         key=task.key,

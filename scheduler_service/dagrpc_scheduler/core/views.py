@@ -91,11 +91,11 @@ def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> list[tupl
     """Return key, size in bytes and holders of results: of these keys, known or not, or of all that somebody holds."""
     tasks = core.state.tasks
     if keys is None:
-        return [(task.key, task.nbytes, _addresses(task.holders)) for task in tasks.values() if task.holders]
+        return [(task.key, task.nbytes, _addresses(task.who_has)) for task in tasks.values() if task.who_has]
     found = []
     for key in keys:
         task = tasks.get(key)
-        found.append((key, max(task.nbytes, 0), _addresses(task.holders)) if task is not None else (key, 0, ()))
+        found.append((key, max(task.nbytes, 0), _addresses(task.who_has)) if task is not None else (key, 0, ()))
     return found
 
 
@@ -113,7 +113,7 @@ def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, 
     """Return the sizes of results in bytes: of those of these keys that are known, or of all that somebody holds."""
     tasks = core.state.tasks
     if keys is None:
-        return {task.key: task.nbytes for task in tasks.values() if task.holders}
+        return {task.key: task.nbytes for task in tasks.values() if task.who_has}
     return {key: tasks[key].nbytes for key in keys if key in tasks and tasks[key].nbytes >= 0}
 
 
@@ -123,14 +123,14 @@ def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
     computed: list[str] = []
     scattered: list[str] = []
     for task in worker.has_what if worker is not None else ():
-        if len(task.holders) == 1:
+        if len(task.who_has) == 1:
             (scattered if task.work is None else computed).append(task.key)
     return computed, scattered
 
 
-def departed(core: SchedulerCore) -> dict[str, str]:
+def loss_reasons(core: SchedulerCore) -> dict[str, str]:
     """Return why the last workers that were lost are gone, by address, the one that was lost first first."""
-    return dict(core.state.departed)
+    return dict(core.state.loss_reasons)
 
 
 def shortage_now(core: SchedulerCore) -> Shortage | None:
@@ -251,7 +251,7 @@ def place_data(
     count = len(candidates) if copies < 0 else min(max(copies, 1), len(candidates))
     turns = [index for index, worker in enumerate(candidates) for _ in range(worker.nthreads)]
     # Data that was announced and has not arrived is not counted yet, but took its turns.
-    first = len(core.state.announced)
+    first = len(core.state.pending_scatters)
     places = []
     for number in range(len(sizes)):
         start = turns[(first + number) % len(turns)]
@@ -345,7 +345,7 @@ def _task_info(task: TaskState) -> TaskInfo:
         dependencies=tuple(_keys(task.dependencies)),
         dependents=tuple(_keys(task.dependents or ())),
         wanted_by=tuple([client.name for client in task.wanted_by]),
-        workers=_addresses(task.holders),
+        workers=_addresses(task.who_has),
         processing_on=task.processing_on.address if task.processing_on is not None else "",
         run_id=task.run_id,
         nbytes=max(task.nbytes, 0),

@@ -30,7 +30,7 @@ def shortage(state: SchedulerState) -> Shortage | None:
     if state.queue.size and not state.running:
         # They wait for a worker with room; now there is none at all.
         count += state.queue.size
-        since = state.workerless_since if since is None else min(since, state.workerless_since)
+        since = state.no_workers_since if since is None else min(since, state.no_workers_since)
     return None if since is None else Shortage(count, since)
 
 
@@ -72,8 +72,8 @@ def why_nobody(state: SchedulerState, seconds: float, task: TaskState | None = N
         text += "".join(f", {count} {status}" for status, count in sorted(others.items()))
         return text
     text += "no workers"
-    if state.departed:
-        address, reason = next(reversed(state.departed.items()))
+    if state.loss_reasons:
+        address, reason = next(reversed(state.loss_reasons.items()))
         text += f"; the last one was lost: {address}" + (f" ({reason})" if reason else "")
     return text
 

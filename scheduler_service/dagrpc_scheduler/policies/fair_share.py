@@ -14,7 +14,7 @@ from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
 from dagrpc_scheduler.policies.load_index import FULL, fullness_of
 from dagrpc_scheduler.policies.occupancy import size_of
 from dagrpc_scheduler.policies.placement import allowed_workers, choose, lacks_resources
-from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
+from dagrpc_scheduler.policies.rootish import free_slots_for, lookahead_per_thread
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.state import SchedulerState
@@ -31,7 +31,7 @@ def choose_fairly(state: SchedulerState, task: TaskState) -> WorkerState | Liter
     return QUEUED if state.running else NO_WORKER
 
 
-def worker_with_room(state: SchedulerState, task: TaskState) -> WorkerState | None:
+def worker_with_free_slot(state: SchedulerState, task: TaskState) -> WorkerState | None:
     """Return the best of the workers that have room for a queued task: by its data, then by room."""
     options = task.options
     if options is not NO_OPTIONS and (options.workers or options.resources):
@@ -40,28 +40,28 @@ def worker_with_room(state: SchedulerState, task: TaskState) -> WorkerState | No
         near = _near_with_room(state, task)
         if near is not None:
             return near
-    rooms = state.rooms
+    by_free_slots = state.by_free_slots
     while True:
-        least = rooms.least_but(task.avoid, state.now)
+        least = by_free_slots.least_but(task.avoid, state.now)
         if least is not None and least[0] >= FULL and task.avoid is not None:
             # Where it asked not to be run, rather than nowhere.
-            least = rooms.least(state.now)
+            least = by_free_slots.least(state.now)
         if least is None or least[0] >= FULL:
             return None
         worker = least[2]
-        if room_for(worker, task, state.config) > 0:
+        if free_slots_for(worker, task, state.config) > 0:
             return worker
-        if task.suspicious or not cover_per_thread(task.group.prefix, state.config):
+        if task.suspicious or not lookahead_per_thread(task.group.prefix, state.config):
             return None
         # No more, but for its free slots, until half of what it has is done: see `transitions.loop.fill`.
-        worker.refill_at = (len(worker.processing) - len(worker.long_running)) // 2
+        worker.low_water_mark = (len(worker.processing) - len(worker.long_running)) // 2
 
 
-def has_room(state: SchedulerState, worker: WorkerState, task: TaskState) -> bool:
+def has_free_slot(state: SchedulerState, worker: WorkerState, task: TaskState) -> bool:
     """Tell whether a worker may be given a queued task now."""
     return (
-        fullness_of(worker, state.now, state.config.cover_seconds) < FULL
-        and room_for(worker, task, state.config) > 0
+        fullness_of(worker, state.now, state.config.lookahead_seconds) < FULL
+        and free_slots_for(worker, task, state.config) > 0
         and not lacks_resources(worker, task.options)
     )
 
@@ -71,11 +71,11 @@ def _near_with_room(state: SchedulerState, task: TaskState) -> WorkerState | Non
     held: dict[WorkerState, int] = {}
     for dependency in task.dependencies:
         nbytes = size_of(dependency, state.config)
-        for holder in dependency.holders[: state.config.holders_considered]:
+        for holder in dependency.who_has[: state.config.holders_considered]:
             held[holder] = held.get(holder, 0) + nbytes
     best: WorkerState | None = None
     for worker, nbytes in held.items():
-        if worker.status != RUNNING or worker is task.avoid or not has_room(state, worker, task):
+        if worker.status != RUNNING or worker is task.avoid or not has_free_slot(state, worker, task):
             continue
         if best is None or nbytes > held[best]:
             best = worker
@@ -86,7 +86,7 @@ def _allowed_with_room(state: SchedulerState, task: TaskState) -> WorkerState | 
     best: WorkerState | None = None
     best_cost = (True, 0, 0)
     for worker in allowed_workers(state, task.options).workers:
-        if not has_room(state, worker, task):
+        if not has_free_slot(state, worker, task):
             continue
         missing = sum(size_of(each, state.config) for each in task.dependencies if each not in worker.has_what)
         cost = (worker is task.avoid, missing, len(worker.processing))

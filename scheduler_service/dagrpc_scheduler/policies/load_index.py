@@ -14,7 +14,7 @@ Entry: TypeAlias = "tuple[float, int, WorkerState]"
 
 SATURATED: Final = 0.0
 """The load from which on a worker has no free thread."""
-COVERED: Final = 1.0
+SLOTS_TAKEN: Final = 1.0
 """The fullness from which on a worker has all the tasks that it is given whatever they are."""
 FULL: Final = 2.0
 """The fullness from which on a worker is given nothing from the queue."""
@@ -31,12 +31,12 @@ def wait_of(worker: WorkerState, now: float) -> float:
     """
     if len(worker.processing) - len(worker.long_running) < worker.nthreads:
         return 0.0
-    return max(worker.occupancy, now - worker.since) / worker.nthreads
+    return max(worker.occupancy, now - worker.last_task_start) / worker.nthreads
 
 
 def is_overdue(worker: WorkerState, now: float, patience: float) -> bool:
     """Tell whether a worker without a free thread should have had one by now, `patience` seconds ago at least."""
-    elapsed = now - worker.since
+    elapsed = now - worker.last_task_start
     return elapsed > patience and elapsed * worker.nthreads > worker.occupancy
 
 
@@ -49,10 +49,10 @@ def load_of(worker: WorkerState, now: float) -> float:
     count = len(worker.processing) - len(worker.long_running)
     if count < worker.nthreads:
         return count / worker.nthreads - 1.0
-    return max(worker.occupancy, now - worker.since) / worker.nthreads
+    return max(worker.occupancy, now - worker.last_task_start) / worker.nthreads
 
 
-def fullness_of(worker: WorkerState, now: float, cover_seconds: float) -> float:
+def fullness_of(worker: WorkerState, now: float, lookahead_seconds: float) -> float:
     """Return how little room a worker has for queued tasks.
 
     Workers with a free thread come first; then those that take another task of any kind, those that take short ones,
@@ -66,12 +66,12 @@ def fullness_of(worker: WorkerState, now: float, cover_seconds: float) -> float:
         return count / nthreads - 1.0
     occupancy = worker.occupancy / nthreads
     within = occupancy / (1.0 + occupancy)
-    if count >= nthreads and is_overdue(worker, now, cover_seconds):
+    if count >= nthreads and is_overdue(worker, now, lookahead_seconds):
         return FULL + within
     if count < slots:
         return within
-    if count <= worker.refill_at and occupancy < cover_seconds:
-        return COVERED + within
+    if count <= worker.low_water_mark and occupancy < lookahead_seconds:
+        return SLOTS_TAKEN + within
     return FULL + within
 
 

@@ -15,13 +15,13 @@ from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
 from dagrpc_scheduler.policies.load_index import FULL, SATURATED, wait_of
 from dagrpc_scheduler.policies.occupancy import size_of
-from dagrpc_scheduler.policies.rootish import is_rootish, room_for
+from dagrpc_scheduler.policies.rootish import free_slots_for, is_rootish
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.core.state import SchedulerState
 
 
-class Allowed(NamedTuple):
+class AllowedWorkers(NamedTuple):
     """Running workers that may run tasks with certain options."""
 
     options: TaskOptions
@@ -45,7 +45,7 @@ def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["que
         worker = _choose_near(state, task)
         if worker is not None:
             return worker
-    least = state.loads.least_but(task.avoid, state.now)
+    least = state.by_load.least_but(task.avoid, state.now)
     return least[2] if least is not None else NO_WORKER
 
 
@@ -56,8 +56,8 @@ def _choose_for_root(state: SchedulerState, task: TaskState) -> WorkerState | Li
         return _choose_beside_neighbours(state, task) or NO_WORKER
     if state.queue.size:
         return QUEUED
-    roomiest = state.rooms.least_but(task.avoid, state.now)
-    if roomiest is not None and roomiest[0] < FULL and room_for(roomiest[2], task, state.config) > 0:
+    roomiest = state.by_free_slots.least_but(task.avoid, state.now)
+    if roomiest is not None and roomiest[0] < FULL and free_slots_for(roomiest[2], task, state.config) > 0:
         return roomiest[2]
     return QUEUED
 
@@ -67,7 +67,7 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
     group = task.group
     worker = group.last_worker
     if worker is None or group.last_worker_room <= 0 or worker.status != RUNNING or worker is task.avoid:
-        least = state.loads.least_but(task.avoid, state.now)
+        least = state.by_load.least_but(task.avoid, state.now)
         if least is None:
             return None
         group.last_worker = worker = least[2]
@@ -79,9 +79,9 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
 def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     """Return the best of the workers that hold dependencies, or another one if that is much sooner."""
     config = state.config
-    if len(task.dependencies) == 1 and len(task.dependencies[0].holders) == 1:
+    if len(task.dependencies) == 1 and len(task.dependencies[0].who_has) == 1:
         # The usual case: the holder has just computed it and has nothing else to do.
-        worker = task.dependencies[0].holders[0]
+        worker = task.dependencies[0].who_has[0]
         if worker.status == RUNNING and worker is not task.avoid and not wait_of(worker, state.now):
             return worker
     held: dict[WorkerState, int] = {}
@@ -89,7 +89,7 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
     for dependency in task.dependencies:
         nbytes = size_of(dependency, config)
         total += nbytes
-        for holder in dependency.holders[: config.holders_considered]:
+        for holder in dependency.who_has[: config.holders_considered]:
             held[holder] = held.get(holder, 0) + nbytes
     best: WorkerState | None = None
     best_cost = (0.0, 0.0, 0)
@@ -102,7 +102,7 @@ def _choose_near(state: SchedulerState, task: TaskState) -> WorkerState | None:
             best, best_cost = worker, cost
     if best is None or best_cost[1] <= config.locality_patience:
         return best
-    least = state.loads.least_but(task.avoid, state.now)
+    least = state.by_load.least_but(task.avoid, state.now)
     if least is None or least[0] >= SATURATED:
         return best
     other = least[2]
@@ -119,7 +119,7 @@ def _choose_for_actor(state: SchedulerState, task: TaskState) -> WorkerState | N
     best_cost = (True, True, 0, 0.0)
     for worker in _candidates(state, task):
         missing = sum(
-            size_of(dependency, config) for dependency in task.dependencies if worker not in dependency.holders
+            size_of(dependency, config) for dependency in task.dependencies if worker not in dependency.who_has
         )
         start = missing / config.bandwidth + wait_of(worker, state.now)
         cost = (worker is task.avoid, lacks_resources(worker, task.options), worker.actors, start)
@@ -141,7 +141,7 @@ def _candidates(state: SchedulerState, task: TaskState) -> Iterable[WorkerState]
     near = [
         holder
         for dependency in task.dependencies
-        for holder in dependency.holders[: config.holders_considered]
+        for holder in dependency.who_has[: config.holders_considered]
         if holder in allowed.members
     ]
     return dict.fromkeys(near + window)
@@ -171,34 +171,34 @@ def lacks_resources(worker: WorkerState, options: TaskOptions) -> bool:
     return False
 
 
-def allowed_workers(state: SchedulerState, options: TaskOptions) -> Allowed:
+def allowed_workers(state: SchedulerState, options: TaskOptions) -> AllowedWorkers:
     """Return the running workers that may run tasks with these options."""
     allowed = state.allowed_cache.get(id(options))
     if allowed is not None:
         return allowed
-    workers = [worker for worker in state.running if offers(worker, options)]
+    workers = [worker for worker in state.running if has_resources(worker, options)]
     if options.workers:
         named = dict.fromkeys(worker for text in options.workers for worker in resolve(state, text))
-        preferred = [worker for worker in named if worker.status == RUNNING and offers(worker, options)]
+        preferred = [worker for worker in named if worker.status == RUNNING and has_resources(worker, options)]
         if preferred or not options.allow_other_workers:
             workers = preferred
     if len(state.allowed_cache) >= state.config.options_remembered:
         state.allowed_cache.clear()
-    allowed = state.allowed_cache[id(options)] = Allowed(options, workers, frozenset(workers))
+    allowed = state.allowed_cache[id(options)] = AllowedWorkers(options, workers, frozenset(workers))
     return allowed
 
 
-def could_run(worker: WorkerState, options: TaskOptions) -> bool:
+def may_run(worker: WorkerState, options: TaskOptions) -> bool:
     """Tell whether a worker is one on which tasks with these options may be run, perhaps for want of a better one."""
-    if not offers(worker, options):
+    if not has_resources(worker, options):
         return False
     names = options.workers
     if not names or options.allow_other_workers:
         return True
-    return not worker.called.isdisjoint(names)
+    return not worker.match_names.isdisjoint(names)
 
 
-def offers(worker: WorkerState, options: TaskOptions) -> bool:
+def has_resources(worker: WorkerState, options: TaskOptions) -> bool:
     """Tell whether a worker has the resources that tasks with these options occupy."""
     return all(worker.resources.get(name, 0.0) >= amount for name, amount in options.resources.items())
 

@@ -114,7 +114,7 @@ class ReplicaPlan:
         drops = pending[1] if pending is not None else ()
         memory = self.memory
         chosen, most = None, (False, -1, "")
-        for holder in task.holders:
+        for holder in task.who_has:
             if holder in drops or (candidates is not None and holder not in candidates):
                 continue
             rank = (holder.status != RUNNING, memory.get(holder, 0), holder.address)

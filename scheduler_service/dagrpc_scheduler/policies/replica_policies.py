@@ -52,7 +52,7 @@ def reduce_replicas(plan: ReplicaPlan) -> Wishes:
         if plan.is_full:
             return
         pending = plan.pending.get(task)
-        copies = len(task.holders) - (len(pending[1]) if pending is not None else 0)
+        copies = len(task.who_has) - (len(pending[1]) if pending is not None else 0)
         surplus = copies - (_places_of_use(task, copies) if task.waiters else 1)
         while surplus > 0 and (yield Wish("drop", task)) is not None:
             surplus -= 1
@@ -74,7 +74,7 @@ def _places_of_use(task: TaskState, limit: int) -> int:
 
 def is_only_on(task: TaskState, worker: WorkerState) -> bool:
     """Tell whether a result is lost with a worker that is to leave: nobody else that stays holds it."""
-    return not any(holder is not worker and is_safe(task, holder) for holder in task.holders)
+    return not any(holder is not worker and is_safe(task, holder) for holder in task.who_has)
 
 
 def only_on(worker: WorkerState) -> Iterator[TaskState]:

@@ -38,16 +38,16 @@ def _depends_on_few(groups: dict[TaskGroup, None], limit: int) -> bool:
     return count < limit
 
 
-def cover_per_thread(prefix: TaskPrefix, config: CoreConfig) -> float:
+def lookahead_per_thread(prefix: TaskPrefix, config: CoreConfig) -> float:
     """Return how many tasks of this kind, per thread, cover a round trip; 0 if that is not known."""
     if prefix.duration < 0 or prefix.nbytes < 0:
         return 0.0
-    by_time = config.cover_seconds / max(prefix.duration, _SHORTEST)
-    by_size = config.cover_bytes / max(prefix.nbytes, 1.0)
-    return min(by_time, by_size, float(config.cover_tasks))
+    by_time = config.lookahead_seconds / max(prefix.duration, _SHORTEST)
+    by_size = config.lookahead_bytes / max(prefix.nbytes, 1.0)
+    return min(by_time, by_size, float(config.lookahead_tasks))
 
 
-def room_for(worker: WorkerState, task: TaskState, config: CoreConfig) -> int:
+def free_slots_for(worker: WorkerState, task: TaskState, config: CoreConfig) -> int:
     """Return how many queued tasks like this one the worker has room for; 0 or less: none."""
     count = len(worker.processing) - len(worker.long_running)
     if task.suspicious:
@@ -55,10 +55,10 @@ def room_for(worker: WorkerState, task: TaskState, config: CoreConfig) -> int:
         return min(worker.nthreads - count, worker.slots - count, 1)
     room = worker.slots - count
     prefix = task.group.prefix
-    per_thread = cover_per_thread(prefix, config)
+    per_thread = lookahead_per_thread(prefix, config)
     if per_thread:
         nthreads = worker.nthreads
         by_count = per_thread * nthreads - count
-        by_time = (config.cover_seconds * nthreads - worker.occupancy) / max(prefix.duration, _SHORTEST)
+        by_time = (config.lookahead_seconds * nthreads - worker.occupancy) / max(prefix.duration, _SHORTEST)
         room = max(room, int(min(by_count, by_time)))
     return room

@@ -82,7 +82,7 @@ def find_victims(state: SchedulerState) -> list[Victim]:
     burdened: list[tuple[float, int, WorkerState, float]] = []
     for index, worker in enumerate(state.running):
         count = len(worker.processing) - len(worker.long_running)
-        elapsed = now - worker.since
+        elapsed = now - worker.last_task_start
         if not count or worker.occupancy / worker.nthreads + elapsed <= patience:
             continue
         threads = _threads_in_use(worker, count)
@@ -127,7 +127,7 @@ def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned
     if not running:
         return None
     slow = next(iter(running)).group.prefix
-    elapsed = state.now - worker.since
+    elapsed = state.now - worker.last_task_start
     remaining = _duration(state, slow) - elapsed
     late = remaining < 0
     # If nobody has finished for so long, all threads are late.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from dagrpc_scheduler.policies.load_index import SATURATED
 from dagrpc_scheduler.policies.occupancy import size_of
-from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+from dagrpc_scheduler.policies.placement import allowed_workers, may_run
 from dagrpc_scheduler.policies.rootish import is_rootish
 from dagrpc_scheduler.policies.stealable_backlog import Offer, Victim, find_victims
 
@@ -60,7 +60,7 @@ _Idle: TypeAlias = "list[tuple[float, int, _Thief]]"
 
 def moves(state: SchedulerState) -> list[Move]:
     """Return what had best be moved; nothing unless there are busy workers and others that could do it sooner."""
-    least = state.loads.least(state.now) if len(state.running) > 1 else None
+    least = state.by_load.least(state.now) if len(state.running) > 1 else None
     if least is None:
         return []
     if state.fair is not None:
@@ -198,7 +198,7 @@ def _may_take(thief: _Thief, task: TaskState) -> bool:
     for name, amount in options.resources.items():
         if used.get(name, 0.0) + amount > worker.resources.get(name, 0.0):
             return False
-    return could_run(worker, options)
+    return may_run(worker, options)
 
 
 def _share(worker: WorkerState, task: TaskState) -> float:

@@ -74,7 +74,7 @@ class SchedulerServicer:
             raise NoWorkersError("There are no workers that may take data")
         sizes = {item.key: item.nbytes for item in request.items}
         places = {item.key: addresses for item, addresses in zip(request.items, placements, strict=True)}
-        service.handle(events.DataAnnounced(request.client_id, sizes, service.stimulus("scatter"), places))
+        service.handle(events.ScatterAnnounced(request.client_id, sizes, service.stimulus("scatter"), places))
         return pb.ScatterResponse(
             placements=[
                 DataRef(key=item.key, nbytes=item.nbytes, workers=addresses)

@@ -148,7 +148,7 @@ class WorkerSessionServicer:
         if hello.returning:
             self._service.sessions.workers_cut_off.check(hello.session_token, time.monotonic())
         self._check_free(hello)
-        session: Session[instructions.Effect] = Session(
+        session: Session[instructions.Instruction] = Session(
             context,
             worker_messages,
             worker_session_pb2.ComputeRequest,

@@ -42,7 +42,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         work_stealing=bool(config.get("scheduler.work-stealing")),
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
-        announced_patience=_ANNOUNCED_PATIENCE,
+        orphaned_scatter_patience=_ANNOUNCED_PATIENCE,
         fair_share=fair_share,
         fair_share_weights={
             name: float(weight) for name, weight in (config.get("scheduler.fair-share-weights") or {}).items()

@@ -32,12 +32,12 @@ class FireAndForget:
         self._service.sessions.stand_ins[FIRE_AND_FORGET] = self
         self._service.handle(events.ClientAdded(FIRE_AND_FORGET))
 
-    def send(self, effect: Any) -> None:
+    def send(self, instruction: Any) -> None:
         """Take a report of the core; let go of keys that are done."""
-        if isinstance(effect, _DONE):
+        if isinstance(instruction, _DONE):
             if not self._done:
                 asyncio.get_running_loop().call_soon(self._release)
-            self._done.append(effect.key)
+            self._done.append(instruction.key)
 
     def _release(self) -> None:
         keys, self._done = self._done, []

@@ -34,7 +34,7 @@ from dagrpc.v1 import (
 )
 from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.instructions import CloseWorker, Effect
+from dagrpc_scheduler.core.instructions import CloseWorker, Instruction
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination
 from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleCoordination
@@ -204,9 +204,9 @@ class SchedulerService:
         if worker is not None:
             worker.tenure.end(reason)
 
-    def send(self, effect: Effect) -> None:
+    def send(self, instruction: Instruction) -> None:
         """Send a worker or client something that the core did not ask for."""
-        self.sessions.dispatch([effect])
+        self.sessions.dispatch([instruction])
 
     @property
     def idle_since(self) -> float | None:

@@ -5,10 +5,10 @@ import pytest
 from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.coordination.operations import (
     EXISTS,
+    AcknowledgeValues,
     GetDatasets,
     ListDatasets,
     PublishDatasets,
-    Took,
     UnpublishDatasets,
 )
 from tests.unit.coordination.harness import Bench, data, future
@@ -54,7 +54,7 @@ def test_what_is_on_its_way_is_held() -> None:
     assert [value.keys for value in bench.answered("b", number).values] == [("k2",), ("k1",)]
     bench.do("a", UnpublishDatasets(["x", "y"]))
     assert bench.held == {"published-x": {"k1"}, "published-y": {"k2"}}
-    bench.ask("b", Took(number))
+    bench.ask("b", AcknowledgeValues(number))
     assert bench.held == {}
     bench.gone("b")
 
@@ -66,7 +66,7 @@ def test_what_is_on_its_way_to_one_who_left_is_let_go() -> None:
     bench.do("a", UnpublishDatasets(["x", "y"]))
     bench.gone("b")
     assert bench.held == {}
-    assert bench.coordinator.desk.idle
+    assert bench.coordinator.wait_queue.idle
 
 
 def test_missing_names_are_named() -> None:

@@ -9,13 +9,13 @@ from dagrpc_scheduler.coordination.operations import (
     UNKNOWN,
     AcquireLease,
     AcquireLocks,
+    CancelRequest,
     CloseSemaphore,
     CountLeases,
     RegisterSemaphore,
     ReleaseLease,
     ReleaseLocks,
     RenewLeases,
-    Withdraw,
 )
 from tests.unit.coordination.harness import Bench
 
@@ -62,13 +62,13 @@ def test_what_was_withdrawn_is_not_granted() -> None:
     bench = Bench()
     lease = bench.ask("a", LOCK)
     withdrawn, next_one = bench.ask("b", LOCK), bench.ask("c", LOCK)
-    bench.ask("b", Withdraw(withdrawn))
+    bench.ask("b", CancelRequest(withdrawn))
     # It has its answer all the same, so that the client can forget it.
     assert not bench.answered("b", withdrawn).done
-    bench.ask("b", Withdraw(lease))
+    bench.ask("b", CancelRequest(lease))
     bench.do("a", ReleaseLease(lease))
     assert bench.answered("c", next_one).done
-    bench.ask("c", Withdraw(next_one))
+    bench.ask("c", CancelRequest(next_one))
     assert bench.do("c", CountLeases("l")).number == 1
 
 
@@ -81,7 +81,7 @@ def test_the_leases_of_a_client_end_with_it() -> None:
     assert bench.answered("b", other).done
     bench.gone("b")
     assert bench.coordinator.semaphores.names == []
-    assert bench.coordinator.desk.idle
+    assert bench.coordinator.wait_queue.idle
 
 
 def test_a_lease_that_is_not_renewed_ends() -> None:
@@ -151,8 +151,8 @@ def test_requests_that_timed_out_take_no_memory() -> None:
     bench = Bench(None)
     bench.ask("a", LOCK)
     for _ in range(1_000):
-        bench.ask("b", Withdraw(bench.ask("b", LOCK, timeout=1e6)))
-    assert len(bench.coordinator.desk._deadlines) < 100
+        bench.ask("b", CancelRequest(bench.ask("b", LOCK, timeout=1e6)))
+    assert len(bench.coordinator.wait_queue._deadlines) < 100
     semaphore = bench.coordinator.semaphores.state("l")
     assert semaphore is not None
     assert not semaphore.line
@@ -198,7 +198,7 @@ def test_whoever_leaves_the_line_lets_others_pass(leave: str) -> None:
     behind = bench.ask("c", locks("y"))
     assert bench.waits("c", behind)
     if leave == "withdraw":
-        bench.ask("b", Withdraw(waiting))
+        bench.ask("b", CancelRequest(waiting))
     elif leave == "time out":
         bench.move(5)
     else:

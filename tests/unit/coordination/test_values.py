@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.coordination.operations import (
+    AcknowledgeValues,
+    CancelRequest,
     ClearEvent,
     CloseQueue,
     CountQueue,
@@ -12,10 +14,8 @@ from dagrpc_scheduler.coordination.operations import (
     PutQueue,
     SetEvent,
     SetVariable,
-    Took,
     Value,
     WaitEvent,
-    Withdraw,
 )
 from tests.unit.coordination.harness import Bench, data, future
 
@@ -77,7 +77,7 @@ def test_a_batch_is_collected_as_it_comes_and_given_back_if_it_is_withdrawn() ->
     bench.do("c", put(TWO))
     assert bench.do("c", CountQueue("q")).number == 0
     assert values(bench, "b", single) is None
-    bench.ask("a", Withdraw(batch))
+    bench.ask("a", CancelRequest(batch))
     assert values(bench, "b", single) == [ONE]
     assert list(bench.do("a", GetQueue("q", 0)).values) == [TWO]
 
@@ -145,15 +145,15 @@ def test_a_queue_holds_its_futures_until_the_getter_does() -> None:
     bench.do("a", put(Value(b"data", ("y", "z"))))
     assert bench.held == {"queue-q": {"x", "y", "z"}}
     first, second = bench.ask("b", GetQueue("q")), bench.ask("b", GetQueue("q"))
-    bench.ask("b", Took(first))
+    bench.ask("b", AcknowledgeValues(first))
     assert bench.held == {"queue-q": {"x", "y", "z"}}
-    bench.ask("b", Took(second))
-    bench.ask("b", Took(second))
+    bench.ask("b", AcknowledgeValues(second))
+    bench.ask("b", AcknowledgeValues(second))
     assert bench.held == {"queue-q": {"y", "z"}}
     bench.ask("b", GetQueue("q"))
     bench.gone("b")
     assert bench.held == {}
-    assert bench.coordinator.desk.idle
+    assert bench.coordinator.wait_queue.idle
 
 
 # --- variables ---
@@ -181,10 +181,10 @@ def test_a_variable_holds_its_future_until_all_readers_do() -> None:
     reader = bench.ask("b", GetVariable("v"))
     bench.do("a", SetVariable("v", future("y")))
     assert bench.held == {"variable-v": {"x", "y"}}
-    bench.ask("b", Took(reader))
+    bench.ask("b", AcknowledgeValues(reader))
     assert bench.held == {"variable-v": {"y"}}
     bench.do("a", SetVariable("v", future("y")))
     assert bench.held == {"variable-v": {"y"}}
     bench.do("a", DeleteVariable("v"))
     assert bench.held == {}
-    assert bench.coordinator.desk.idle
+    assert bench.coordinator.wait_queue.idle

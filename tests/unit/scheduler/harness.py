@@ -16,8 +16,8 @@ _E = TypeVar("_E")
 
 
 def of_type(kind: type[_E], result: Iterable[object]) -> list[_E]:
-    """Return the effects of one kind."""
-    return [effect for effect in result if isinstance(effect, kind)]
+    """Return the instructions of one kind."""
+    return [instruction for instruction in result if isinstance(instruction, kind)]
 
 
 def finished(key: str, client: str = "c", *, nbytes: int = 10, payload: Any = None) -> instructions.ReportFinished:
@@ -39,26 +39,26 @@ class Scheduler:
 
     # --- what happens ---
 
-    def send(self, *batch: events.Event) -> list[instructions.Effect]:
+    def send(self, *batch: events.Event) -> list[instructions.Instruction]:
         """Feed one batch, and keep in mind what runs where."""
         result = self.core.handle_batch(batch, self.now)
-        for effect in result:
-            if isinstance(effect, instructions.ComputeTask):
-                self.runs[effect.key] = effect.worker, effect.run_id
+        for instruction in result:
+            if isinstance(instruction, instructions.ComputeTask):
+                self.runs[instruction.key] = instruction.worker, instruction.run_id
         return result
 
-    def client(self, name: str) -> list[instructions.Effect]:
+    def client(self, name: str) -> list[instructions.Instruction]:
         return self.send(events.ClientAdded(name))
 
-    def worker(self, address: str, nthreads: int = 1, **facts: Any) -> list[instructions.Effect]:
+    def worker(self, address: str, nthreads: int = 1, **facts: Any) -> list[instructions.Instruction]:
         facts.setdefault("host", address.partition(":")[0])
         facts.setdefault("name", f"name-of-{address}")
         return self.send(events.WorkerAdded(address, nthreads=nthreads, **facts))
 
-    def lose(self, address: str, *, expected: bool = False) -> list[instructions.Effect]:
+    def lose(self, address: str, *, expected: bool = False) -> list[instructions.Instruction]:
         return self.send(events.WorkerRemoved(address, expected, "test"))
 
-    def status(self, address: str, status: str) -> list[instructions.Effect]:
+    def status(self, address: str, status: str) -> list[instructions.Instruction]:
         return self.send(events.WorkerStatusChanged(address, status))
 
     def submit(
@@ -73,7 +73,7 @@ class Scheduler:
         last: bool = True,
         fifo_timeout: float = 60.0,
         **fields: Any,
-    ) -> list[instructions.Effect]:
+    ) -> list[instructions.Instruction]:
         """Submit tasks, given as dependencies (separated by blanks) by key. The last one is wanted unless told."""
         self.graphs += 1
         keys = list(graph)
@@ -90,7 +90,7 @@ class Scheduler:
 
     def finish(
         self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
-    ) -> list[instructions.Effect]:
+    ) -> list[instructions.Instruction]:
         """Have the workers of these tasks finish them."""
         return self.send(*[self.finish_event(key, nbytes, seconds, payload) for key in keys])
 
@@ -100,25 +100,25 @@ class Scheduler:
         worker, run_id = self.runs.pop(key)
         return events.TaskFinished(worker, key, run_id, nbytes, "int", 100.0, 100.0 + seconds, payload)
 
-    def fail(self, key: str, failure: Any = "boom") -> list[instructions.Effect]:
+    def fail(self, key: str, failure: Any = "boom") -> list[instructions.Instruction]:
         worker, run_id = self.runs.pop(key)
         return self.send(events.TaskErred(worker, key, run_id, failure))
 
-    def want(self, *keys: str, client: str = "c") -> list[instructions.Effect]:
+    def want(self, *keys: str, client: str = "c") -> list[instructions.Instruction]:
         return self.send(events.KeysWanted(client, keys))
 
-    def release(self, *keys: str, client: str = "c") -> list[instructions.Effect]:
+    def release(self, *keys: str, client: str = "c") -> list[instructions.Instruction]:
         return self.send(events.KeysReleased(client, keys))
 
-    def cancel(self, *keys: str, client: str = "c", force: bool = False) -> list[instructions.Effect]:
+    def cancel(self, *keys: str, client: str = "c", force: bool = False) -> list[instructions.Instruction]:
         return self.send(events.KeysCancelled(client, keys, force, "user", "never mind"))
 
-    def retry(self, *keys: str) -> list[instructions.Effect]:
+    def retry(self, *keys: str) -> list[instructions.Instruction]:
         return self.send(events.KeysRetried("c", keys))
 
-    def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[instructions.Effect]:
+    def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[instructions.Instruction]:
         """Announce data and put it on workers."""
-        result = self.send(events.DataAnnounced(client, {key: nbytes}))
+        result = self.send(events.ScatterAnnounced(client, {key: nbytes}))
         for worker in workers:
             result += self.send(events.ReplicasAdded(worker, {key: nbytes}))
         return result
@@ -133,7 +133,7 @@ class Scheduler:
         return task.state if task is not None else "forgotten"
 
     def holders(self, key: str) -> list[str]:
-        return [worker.address for worker in self.core.tasks[key].holders]
+        return [worker.address for worker in self.core.tasks[key].who_has]
 
     def place(self, key: str) -> str:
         """Return the worker that a task is processing on; empty if none."""
@@ -144,5 +144,12 @@ class Scheduler:
         """Tell whether nothing is left of any task."""
         state = self.core.state
         workers = state.workers.values()
-        rest = (state.tasks, state.groups, state.unrunnable, state.announced, state.shared.values, state.queue.size)
+        rest = (
+            state.tasks,
+            state.groups,
+            state.unrunnable,
+            state.pending_scatters,
+            state.shared_blobs.values,
+            state.queue.size,
+        )
         return not any(rest) and not any(worker.has_what or worker.processing for worker in workers)

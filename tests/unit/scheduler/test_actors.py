@@ -83,8 +83,8 @@ def test_who_fetches_a_proxy_holds_no_actor() -> None:
     scheduler = Scheduler([A, B])
     (home,) = make(scheduler, "x")
     (other,) = {A, B} - {home}
-    effects = scheduler.send(events.ReplicasAdded(other, {"x": 10}))
-    assert of_type(FreeKeys, effects) == [FreeKeys(other, ["x"])]
+    result = scheduler.send(events.ReplicasAdded(other, {"x": 10}))
+    assert of_type(FreeKeys, result) == [FreeKeys(other, ["x"])]
     assert scheduler.holders("x") == [home]
     assert scheduler.send(events.ReplicasAdded(home, {"x": 10})) == []
     assert views.holds_actors(scheduler.core, home)
@@ -103,8 +103,8 @@ def test_a_proxy_that_is_left_is_not_taken_for_a_new_actor() -> None:
     scheduler.retry("x")
     assert scheduler.place("x") == other
     scheduler.worker(home)
-    effects = scheduler.send(events.ReplicasAdded(home, {"x": 10}))
-    assert of_type(FreeKeys, effects) == [FreeKeys(home, ["x"])]
+    result = scheduler.send(events.ReplicasAdded(home, {"x": 10}))
+    assert of_type(FreeKeys, result) == [FreeKeys(home, ["x"])]
     assert scheduler.state("x") == "processing"
     scheduler.finish("x")
     assert scheduler.holders("x") == [other]

@@ -44,8 +44,8 @@ def test_what_another_client_wants_goes_on_unless_forced(key: str) -> None:
     # It needs x also if it only wants what is made of it.
     assert scheduler.cancel("x") == [ReportCancelled("c", "x", *USER)]
     assert scheduler.states() == {"x": "processing", "y": "waiting"}
-    effects = scheduler.cancel("x", client="c", force=True)
-    assert ("d", key) in [(report.client, report.key) for report in of_type(ReportCancelled, effects)]
+    result = scheduler.cancel("x", client="c", force=True)
+    assert ("d", key) in [(report.client, report.key) for report in of_type(ReportCancelled, result)]
     assert scheduler.is_empty()
 
 
@@ -163,14 +163,14 @@ def test_a_client_can_hold_shared_values() -> None:
         scheduler.send(shared_graph("c", "x", b"f", brings=False))
         assert of_type(FreeShared, scheduler.release("x")) == []
     assert scheduler.send(events.SharedReleased("c", [b"f", b"unknown"])) == [FreeShared(A, [b"f"])]
-    assert not scheduler.core.state.shared.values
+    assert not scheduler.core.state.shared_blobs.values
 
 
 def test_the_shared_values_of_a_client_go_with_it() -> None:
     scheduler = Scheduler([A])
     scheduler.send(events.SharedHeld("c", {b"f": b"value"}))
     scheduler.send(events.ClientRemoved("c"))
-    assert not scheduler.core.state.shared.values
+    assert not scheduler.core.state.shared_blobs.values
 
 
 def test_an_unknown_shared_value_is_a_reason_to_refuse() -> None:
@@ -190,7 +190,7 @@ def test_a_value_that_comes_with_a_part_is_there_for_the_later_ones() -> None:
 def test_values_that_nothing_refers_to_are_not_kept() -> None:
     scheduler = Scheduler([A])
     scheduler.send(GraphSubmitted("c", "g", [], True, {b"f": b"value"}))
-    assert not scheduler.core.state.shared.values
+    assert not scheduler.core.state.shared_blobs.values
 
 
 def test_a_new_worker_at_an_old_address_is_sent_the_values_again() -> None:
@@ -210,10 +210,10 @@ def test_a_restart_forgets_everything() -> None:
     scheduler.finish("x")
     scheduler.submit({"y": "x", "z": "y"}, wanted=["y", "z"])
     scheduler.submit({"part": ""}, graph_id="g", last=False)
-    scheduler.send(events.DataAnnounced("c", {"s": 1}))
-    effects = scheduler.send(events.RestartRequested())
-    assert sorted(report.key for report in of_type(ReportCancelled, effects)) == ["part", "s", "x", "y", "z"]
-    assert {report.reason for report in of_type(ReportCancelled, effects)} == {"scheduler-restart"}
+    scheduler.send(events.ScatterAnnounced("c", {"s": 1}))
+    result = scheduler.send(events.RestartRequested())
+    assert sorted(report.key for report in of_type(ReportCancelled, result)) == ["part", "s", "x", "y", "z"]
+    assert {report.reason for report in of_type(ReportCancelled, result)} == {"scheduler-restart"}
     assert scheduler.is_empty()
     (reject,) = scheduler.submit({"rest": ""}, graph_id="g")
     assert isinstance(reject, RejectGraph)
@@ -227,12 +227,12 @@ def test_a_task_that_no_worker_may_run_fails_in_time(elapsed: float, fails: bool
     options = TaskOptions(workers=("nowhere",), resources={"gpu": 2})
     scheduler.submit({"x": "", "y": "x"}, options=options)
     scheduler.now = elapsed
-    effects = scheduler.send(events.TimePassed())
+    result = scheduler.send(events.TimePassed())
     message = (
         "for 10 s there was no running worker with workers nowhere and resources gpu=2 for the task 'x'; "
         "the cluster has 1 workers, 1 of them running"
     )
-    assert effects == ([ReportErred("c", "y", CoreFailure("no-valid-worker", message), "x")] if fails else [])
+    assert result == ([ReportErred("c", "y", CoreFailure("no-valid-worker", message), "x")] if fails else [])
 
 
 def test_without_a_time_out_it_waits_for_ever() -> None:

@@ -25,12 +25,14 @@ def status(scheduler: Scheduler, address: str = A) -> str:
     return scheduler.core.state.workers[address].status
 
 
-def come_back(scheduler: Scheduler, *held: tuple[str, int, int], identity: bytes = ME) -> list[instructions.Effect]:
+def come_back(
+    scheduler: Scheduler, *held: tuple[str, int, int], identity: bytes = ME
+) -> list[instructions.Instruction]:
     return scheduler.worker(A, identity=identity, held=held)
 
 
-def freed(result: Sequence[instructions.Effect], address: str = A) -> set[str]:
-    return {key for effect in of_type(FREE, result) if effect.worker == address for key in effect.keys}
+def freed(result: Sequence[instructions.Instruction], address: str = A) -> set[str]:
+    return {key for instruction in of_type(FREE, result) if instruction.worker == address for key in instruction.keys}
 
 
 # --- in time ---
@@ -171,10 +173,10 @@ def test_a_stranger_brings_nothing() -> None:
 def test_who_left_in_good_order_is_not_expected_back() -> None:
     scheduler = cluster()
     scheduler.lose(A, expected=True)
-    assert not scheduler.core.state.remembered
+    assert not scheduler.core.state.removed_workers
     scheduler.worker(A)
     scheduler.lose(A)
-    assert not scheduler.core.state.remembered
+    assert not scheduler.core.state.removed_workers
 
 
 def test_actors_do_not_come_back() -> None:
@@ -191,7 +193,7 @@ def test_few_are_remembered_and_not_for_ever() -> None:
     for number in range(_REMEMBERED + 5):
         scheduler.worker(A, identity=b"%d" % number)
         scheduler.lose(A)
-    remembered = scheduler.core.state.remembered
+    remembered = scheduler.core.state.removed_workers
     assert list(remembered) == [b"%d" % number for number in range(5, _REMEMBERED + 5)]
     scheduler.now += REMEMBERED_SECONDS - 1
     scheduler.send(events.TimePassed())

@@ -6,7 +6,7 @@ import pytest
 
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.handlers.worker_membership import DEPARTED_KEPT
+from dagrpc_scheduler.core.handlers.worker_membership import LOSS_REASONS_KEPT
 from dagrpc_scheduler.core.instructions import (
     ComputeTask,
     CoreFailure,
@@ -55,9 +55,9 @@ def test_a_failed_task_can_be_run_again_with_the_dependencies_that_made_it_fail(
     scheduler = Scheduler([A])
     scheduler.submit({"x": "", "y": "x", "z": "y"}, wanted=["y", "z"])
     scheduler.fail("x")
-    effects = scheduler.retry("z")
-    assert of_type(ReportRetried, effects) == [ReportRetried("c", "z"), ReportRetried("c", "y")]
-    assert [effect.key for effect in of_type(ComputeTask, effects)] == ["x"]
+    result = scheduler.retry("z")
+    assert of_type(ReportRetried, result) == [ReportRetried("c", "z"), ReportRetried("c", "y")]
+    assert [instruction.key for instruction in of_type(ComputeTask, result)] == ["x"]
     scheduler.finish("x")
     scheduler.finish("y")
     scheduler.finish("z")
@@ -79,9 +79,9 @@ def test_a_dependent_of_two_failures_fails_again_if_only_one_is_retried() -> Non
     scheduler.submit({"x": "", "y": "", "z": "x y"}, wanted=["x", "y", "z"])
     scheduler.fail("x", "first")
     scheduler.fail("y", "second")
-    effects = scheduler.retry("x")
-    assert of_type(ReportRetried, effects) == [ReportRetried("c", "x"), ReportRetried("c", "z")]
-    assert of_type(ReportErred, effects) == [ReportErred("c", "z", "second", "y")]
+    result = scheduler.retry("x")
+    assert of_type(ReportRetried, result) == [ReportRetried("c", "x"), ReportRetried("c", "z")]
+    assert of_type(ReportErred, result) == [ReportErred("c", "z", "second", "y")]
 
 
 # --- workers that are lost ---
@@ -102,10 +102,10 @@ def test_a_task_that_is_there_at_too_many_deaths_is_given_up(allowed: int) -> No
     for death in range(allowed + 1):
         assert scheduler.state("x") == "no-worker"
         scheduler.worker(f"w{death}:1")
-        effects = scheduler.lose(f"w{death}:1")
+        result = scheduler.lose(f"w{death}:1")
     message = f"{allowed + 1} workers died while they had the task 'x' to run, the last of them w{allowed}:1 (test)"
     failure = CoreFailure("killed-worker", message, f"w{allowed}:1", allowed + 1)
-    assert effects == [ReportErred("c", "x", failure, "x"), ReportErred("c", "y", failure, "x")]
+    assert result == [ReportErred("c", "x", failure, "x"), ReportErred("c", "y", failure, "x")]
 
 
 def test_a_worker_that_leaves_in_good_order_is_not_blamed_on_its_tasks() -> None:
@@ -122,9 +122,9 @@ def test_lost_results_are_computed_again_if_somebody_needs_them() -> None:
     scheduler.finish("y")
     scheduler.worker(B)
     # x, of which y was made, was freed already, and is needed for y again.
-    effects = scheduler.lose(A)
-    assert of_type(ReportLost, effects) == [ReportLost("c", "y")]
-    assert [(effect.worker, effect.key) for effect in of_type(ComputeTask, effects)] == [(B, "x")]
+    result = scheduler.lose(A)
+    assert of_type(ReportLost, result) == [ReportLost("c", "y")]
+    assert [(instruction.worker, instruction.key) for instruction in of_type(ComputeTask, result)] == [(B, "x")]
     assert scheduler.states() == {"x": "processing", "y": "waiting", "z": "waiting"}
     scheduler.finish("x")
     assert of_type(type(finished("y")), scheduler.finish("y")) == [finished("y")]
@@ -146,9 +146,9 @@ def test_tasks_are_taken_back_from_workers_that_wait_for_a_lost_result() -> None
     scheduler.finish("x")
     scheduler.submit({"y": "x"}, options=TaskOptions(workers=(B,)))
     assert scheduler.place("y") == B
-    effects = scheduler.lose(A)
-    assert of_type(ReportLost, effects) == [ReportLost("c", "x")]
-    assert of_type(FreeKeys, effects) == [FreeKeys(B, ["y"])]
+    result = scheduler.lose(A)
+    assert of_type(ReportLost, result) == [ReportLost("c", "x")]
+    assert of_type(FreeKeys, result) == [FreeKeys(B, ["y"])]
     assert scheduler.states() == {"x": "processing", "y": "waiting"}
     (compute,) = of_type(ComputeTask, scheduler.finish("x"))
     assert (compute.worker, compute.key, compute.dependencies) == (B, "y", [("x", 10, (B,))])
@@ -184,10 +184,10 @@ def test_a_missing_result_is_looked_for_elsewhere_and_then_computed_again() -> N
     scheduler.submit({"y": "x"}, options=TaskOptions(workers=(C,)))
     # The holder may have it and just not be reached; nobody counts on its copy any more.
     assert scheduler.send(events.DataMissing(C, "x", B)) == [FreeKeys(B, ["x"]), RefreshWhoHas(C, [("x", 10, (A,))])]
-    effects = scheduler.send(events.DataMissing(C, "x", A))
-    assert of_type(FreeKeys, effects) == [FreeKeys(A, ["x"]), FreeKeys(C, ["y"])]
-    assert [effect.key for effect in of_type(ComputeTask, effects)] == ["x"]
-    assert of_type(RefreshWhoHas, effects) == [RefreshWhoHas(C, [("x", 10, ())])]
+    result = scheduler.send(events.DataMissing(C, "x", A))
+    assert of_type(FreeKeys, result) == [FreeKeys(A, ["x"]), FreeKeys(C, ["y"])]
+    assert [instruction.key for instruction in of_type(ComputeTask, result)] == ["x"]
+    assert of_type(RefreshWhoHas, result) == [RefreshWhoHas(C, [("x", 10, ())])]
     assert scheduler.states() == {"x": "processing", "y": "waiting"}
 
 
@@ -208,8 +208,8 @@ def test_a_result_that_a_worker_drops_is_lost() -> None:
     scheduler = Scheduler([A])
     scheduler.submit({"x": ""})
     scheduler.finish("x")
-    effects = scheduler.send(events.ReplicasRemoved(A, ["x", "unknown"]))
-    assert [type(effect) for effect in effects] == [ReportLost, ComputeTask]
+    result = scheduler.send(events.ReplicasRemoved(A, ["x", "unknown"]))
+    assert [type(instruction) for instruction in result] == [ReportLost, ComputeTask]
 
 
 def test_a_result_that_turns_up_makes_its_computation_unnecessary() -> None:
@@ -217,8 +217,8 @@ def test_a_result_that_turns_up_makes_its_computation_unnecessary() -> None:
     scheduler.submit({"x": "", "y": "x"}, wanted=["x", "y"])
     place = scheduler.place("x")
     other = B if place == A else A
-    effects = scheduler.send(events.ReplicasAdded(other, {"x": 10}))
-    assert effects[:2] == [FreeKeys(place, ["x"]), type(finished("x"))("c", "x", "", 10)]
+    result = scheduler.send(events.ReplicasAdded(other, {"x": 10}))
+    assert result[:2] == [FreeKeys(place, ["x"]), type(finished("x"))("c", "x", "", 10)]
     assert scheduler.states() == {"x": "memory", "y": "processing"}
 
 
@@ -285,12 +285,12 @@ def test_a_task_that_asks_to_be_run_elsewhere_is_run_again_if_there_is_no_elsewh
 
 def test_data_is_there_when_it_arrives() -> None:
     scheduler = Scheduler([A])
-    assert scheduler.send(events.DataAnnounced("c", {"s": 5})) == []
+    assert scheduler.send(events.ScatterAnnounced("c", {"s": 5})) == []
     scheduler.submit({"y": "s"})
     assert scheduler.states() == {"s": "waiting", "y": "waiting"}
-    effects = scheduler.send(events.ReplicasAdded(A, {"s": 5}))
-    assert [effect.key for effect in of_type(ComputeTask, effects)] == ["y"]
-    assert effects[0] == type(finished("s"))("c", "s", "", 5)
+    result = scheduler.send(events.ReplicasAdded(A, {"s": 5}))
+    assert [instruction.key for instruction in of_type(ComputeTask, result)] == ["y"]
+    assert result[0] == type(finished("s"))("c", "s", "", 5)
 
 
 def test_lost_data_cancels_its_futures_and_what_waits_for_it() -> None:
@@ -302,13 +302,13 @@ def test_lost_data_cancels_its_futures_and_what_waits_for_it() -> None:
     scheduler.send(events.ReplicasAdded(B, {"done": 10}))
     why = "the data of 's' is lost, and it cannot be computed again"
     consequence = f"it depends on 's': {why}"
-    effects = scheduler.lose(A)
-    assert of_type(ReportCancelled, effects) == [
+    result = scheduler.lose(A)
+    assert of_type(ReportCancelled, result) == [
         ReportCancelled("c", "s", "lost dependencies", why),
         ReportCancelled("c", "late", "lost dependencies", consequence),
         ReportCancelled("c", "later", "lost dependencies", consequence),
     ]
-    assert of_type(FreeKeys, effects) == [FreeKeys(B, ["late"])]
+    assert of_type(FreeKeys, result) == [FreeKeys(B, ["late"])]
     # What was computed in time stays, as long as it is not lost itself.
     assert scheduler.states() == {"s": "released", "done": "memory"}
     assert of_type(ReportCancelled, scheduler.submit({"new": "s"})) == [
@@ -327,8 +327,8 @@ def test_lost_data_can_be_put_on_a_worker_again() -> None:
     scheduler.finish("y")
     scheduler.release("s")
     assert scheduler.states() == {"s": "released", "y": "memory"}
-    effects = scheduler.scatter("s", A)
-    assert effects == [type(finished("s"))("c", "s", "", 10)]
+    result = scheduler.scatter("s", A)
+    assert result == [type(finished("s"))("c", "s", "", 10)]
 
 
 def test_a_task_takes_the_place_of_lost_data() -> None:
@@ -347,7 +347,7 @@ def test_a_task_takes_the_place_of_lost_data() -> None:
 def test_data_that_never_comes_is_lost_with_its_client() -> None:
     scheduler = Scheduler([A])
     scheduler.client("d")
-    scheduler.send(events.DataAnnounced("d", {"s": 5}))
+    scheduler.send(events.ScatterAnnounced("d", {"s": 5}))
     scheduler.submit({"y": "s"})
     (report,) = scheduler.send(events.ClientRemoved("d"))
     assert isinstance(report, ReportCancelled)
@@ -358,17 +358,17 @@ def test_data_that_never_comes_is_lost_with_its_client() -> None:
 def test_data_that_two_clients_bring_is_not_lost_with_the_first() -> None:
     scheduler = Scheduler([A])
     scheduler.client("d")
-    scheduler.send(events.DataAnnounced("d", {"s": 5}))
-    scheduler.send(events.DataAnnounced("c", {"s": 5}))
+    scheduler.send(events.ScatterAnnounced("d", {"s": 5}))
+    scheduler.send(events.ScatterAnnounced("c", {"s": 5}))
     assert scheduler.send(events.ClientRemoved("d")) == []
     assert scheduler.send(events.ReplicasAdded(A, {"s": 5})) == [type(finished("s"))("c", "s", "", 5)]
-    assert not scheduler.core.state.announced
+    assert not scheduler.core.state.pending_scatters
 
 
 @pytest.mark.parametrize("places", [(A,), (A, B)])
 def test_data_is_lost_with_the_last_worker_that_was_to_hold_it(places: tuple[str, ...]) -> None:
     scheduler = Scheduler([A, B])
-    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": places}))
+    scheduler.send(events.ScatterAnnounced("c", {"s": 5}, places={"s": places}))
     scheduler.submit({"y": "s"})
     reports = scheduler.lose(A)
     if B in places:
@@ -385,18 +385,18 @@ def test_data_is_lost_with_the_last_worker_that_was_to_hold_it(places: tuple[str
 def test_data_that_another_client_brings_elsewhere_is_not_lost_with_a_worker() -> None:
     scheduler = Scheduler([A, B])
     scheduler.client("d")
-    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": [A]}))
-    scheduler.send(events.DataAnnounced("d", {"s": 5}, places={"s": [B]}))
+    scheduler.send(events.ScatterAnnounced("c", {"s": 5}, places={"s": [A]}))
+    scheduler.send(events.ScatterAnnounced("d", {"s": 5}, places={"s": [B]}))
     assert scheduler.lose(A) == []
     report = type(finished("s"))
     assert scheduler.send(events.ReplicasAdded(B, {"s": 5})) == [report(client, "s", "", 5) for client in ("c", "d")]
 
 
 def test_a_client_may_bring_data_elsewhere_for_a_while_after_its_worker_left() -> None:
-    scheduler = Scheduler([A, B], announced_patience=1000.0)
-    scheduler.send(events.DataAnnounced("c", {"s": 5, "t": 5}, places={"s": [A], "t": [A]}))
+    scheduler = Scheduler([A, B], orphaned_scatter_patience=1000.0)
+    scheduler.send(events.ScatterAnnounced("c", {"s": 5, "t": 5}, places={"s": [A], "t": [A]}))
     assert scheduler.lose(A) == []
-    scheduler.send(events.DataAnnounced("c", {"s": 5}, places={"s": [B]}))
+    scheduler.send(events.ScatterAnnounced("c", {"s": 5}, places={"s": [B]}))
     scheduler.now += 1000.0
     reports = scheduler.send(events.TimePassed())
     assert [report.key for report in of_type(ReportCancelled, reports)] == ["t"]
@@ -438,8 +438,8 @@ def test_data_lost_together_with_what_was_computed_from_it() -> None:
     scheduler.finish("f")
     scheduler.finish("h")
     scheduler.want("f")
-    effects = scheduler.lose(A)
-    assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "f", "h"}
+    result = scheduler.lose(A)
+    assert {instruction.key for instruction in of_type(ReportCancelled, result)} == {"d", "f", "h"}
     assert not any(state in ("waiting", "processing", "memory") for state in scheduler.states().values())
 
 
@@ -452,8 +452,8 @@ def test_data_lost_far_below_a_result_that_has_to_be_computed_again() -> None:
         scheduler.finish(key)
     scheduler.want("x")
     scheduler.finish("w")
-    effects = scheduler.lose(A)
-    assert {effect.key for effect in of_type(ReportCancelled, effects)} == {"d", "x", "z"}
+    result = scheduler.lose(A)
+    assert {instruction.key for instruction in of_type(ReportCancelled, result)} == {"d", "x", "z"}
     assert set(scheduler.states().values()) <= {"released"}
 
 
@@ -478,9 +478,9 @@ def test_it_is_remembered_why_workers_are_gone() -> None:
     scheduler.lose(A)
     scheduler.lose(B, expected=True)
     scheduler.send(events.WorkerExplained(A, "exit code 3"), events.WorkerExplained(C, "it is there"))
-    assert views.departed(scheduler.core) == {A: "exit code 3"}
-    for number in range(DEPARTED_KEPT + 5):
+    assert views.loss_reasons(scheduler.core) == {A: "exit code 3"}
+    for number in range(LOSS_REASONS_KEPT + 5):
         scheduler.worker(f"d:{number}")
         scheduler.lose(f"d:{number}")
-    assert len(views.departed(scheduler.core)) == DEPARTED_KEPT
-    assert A not in views.departed(scheduler.core)
+    assert len(views.loss_reasons(scheduler.core)) == LOSS_REASONS_KEPT
+    assert A not in views.loss_reasons(scheduler.core)

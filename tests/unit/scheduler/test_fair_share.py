@@ -11,7 +11,7 @@ import pytest
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.fair_queue import FairQueue, weight_of
-from dagrpc_scheduler.core.instructions import ComputeTask, Effect
+from dagrpc_scheduler.core.instructions import ComputeTask, Instruction
 from dagrpc_scheduler.core.task_queue import TaskQueue
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
@@ -20,7 +20,7 @@ class Shared(Scheduler):
     """A scheduler with fair shares, one worker with a slot for one task, and two clients, ``c`` and ``d``."""
 
     def __init__(self, workers: tuple[str, ...] = (A,), **config: Any) -> None:
-        super().__init__(workers, fair_share=True, **{"worker_saturation": 1.0, "cover_seconds": 0.0, **config})
+        super().__init__(workers, fair_share=True, **{"worker_saturation": 1.0, "lookahead_seconds": 0.0, **config})
         self.client("d")
 
     @property
@@ -29,7 +29,7 @@ class Shared(Scheduler):
         assert isinstance(queue, FairQueue)
         return queue
 
-    def many(self, name: str, count: int, client: str, **options: object) -> list[Effect]:
+    def many(self, name: str, count: int, client: str, **options: object) -> list[Instruction]:
         graph = {f"{name}-{number}": "" for number in range(count)}
         return self.submit(graph, wanted=graph, client=client, **options)  # type: ignore[arg-type]
 

@@ -31,7 +31,7 @@ def test_a_task_runs_and_is_reported_with_its_result() -> None:
 def test_a_task_waits_for_its_dependencies_and_is_told_where_they_are() -> None:
     scheduler = Scheduler([A])
     first = scheduler.submit({"x": "", "y": "", "z": "x y"})
-    assert [effect.key for effect in of_type(ComputeTask, first)] == ["x", "y"]
+    assert [instruction.key for instruction in of_type(ComputeTask, first)] == ["x", "y"]
     assert scheduler.state("z") == "waiting"
     assert scheduler.finish("x", nbytes=7) == []
     (compute,) = of_type(ComputeTask, scheduler.finish("y", nbytes=8))
@@ -51,8 +51,8 @@ def test_results_that_nobody_needs_any_more_are_freed_but_their_tasks_stay_for_r
 
 def test_tasks_that_nobody_wants_are_forgotten_at_once() -> None:
     scheduler = Scheduler([A])
-    effects = scheduler.submit({"x": "", "unwanted": "x", "y": "x"}, wanted=["y"])
-    assert [effect.key for effect in of_type(ComputeTask, effects)] == ["x"]
+    result = scheduler.submit({"x": "", "unwanted": "x", "y": "x"}, wanted=["y"])
+    assert [instruction.key for instruction in of_type(ComputeTask, result)] == ["x"]
     assert scheduler.states() == {"x": "processing", "y": "waiting"}
 
 
@@ -83,7 +83,7 @@ def test_a_released_result_that_is_wanted_again_is_computed_again() -> None:
     scheduler.finish("x")
     scheduler.finish("y")
     assert scheduler.state("x") == "released"
-    assert [effect.key for effect in of_type(ComputeTask, scheduler.want("x"))] == ["x"]
+    assert [instruction.key for instruction in of_type(ComputeTask, scheduler.want("x"))] == ["x"]
     assert scheduler.finish("x") == [finished("x")]
 
 
@@ -129,13 +129,13 @@ def test_who_waits_for_a_key_can_give_up() -> None:
     (report,) = of_type(ReportCancelled, scheduler.cancel("x", client="e"))
     assert (report.client, report.key, report.reason) == ("e", "x", "user")
     scheduler.send(events.ClientRemoved("f"))
-    assert list(scheduler.core.state.expected) == ["y"]
+    assert list(scheduler.core.state.unknown_keys) == ["y"]
     reports = of_type(ReportCancelled, scheduler.send(events.RestartRequested()))
     assert {(report.client, report.key, report.reason) for report in reports} == {
         ("d", "y", "scheduler-restart"),
         ("e", "y", "scheduler-restart"),
     }
-    assert scheduler.core.state.expected == {}
+    assert scheduler.core.state.unknown_keys == {}
 
 
 def test_a_dependency_that_occurs_twice_counts_once() -> None:
@@ -205,7 +205,7 @@ def test_events_of_unknown_clients_do_nothing() -> None:
         events.KeysWanted("ghost", ["x"]),
         events.KeysReleased("ghost", ["x"]),
         events.KeysCancelled("ghost", ["x"]),
-        events.DataAnnounced("ghost", {"x": 1}),
+        events.ScatterAnnounced("ghost", {"x": 1}),
         events.SharedHeld("ghost", {b"d": b"v"}),
         events.SharedReleased("ghost", [b"d"]),
         events.ClientRemoved("ghost"),
@@ -220,12 +220,12 @@ def test_events_of_unknown_clients_do_nothing() -> None:
 def test_the_first_part_runs_before_the_last_has_come() -> None:
     scheduler = Scheduler([A])
     first = scheduler.submit({"x": "", "unused": ""}, wanted=[], graph_id="g", last=False)
-    assert [effect.key for effect in of_type(ComputeTask, first)] == ["x", "unused"]
+    assert [instruction.key for instruction in of_type(ComputeTask, first)] == ["x", "unused"]
     assert scheduler.finish("x") == []
     assert scheduler.states() == {"x": "memory", "unused": "processing"}
     # The last part has a use for x, by way of a task that nobody wants itself, and none for the other.
     last = scheduler.submit({"y": "x", "z": "y"}, graph_id="g")
-    assert [effect.key for effect in of_type(ComputeTask, last)] == ["y"]
+    assert [instruction.key for instruction in of_type(ComputeTask, last)] == ["y"]
     assert of_type(FreeKeys, last) == [FreeKeys(A, ["unused"])]
     assert scheduler.states() == {"x": "memory", "y": "processing", "z": "waiting"}
 
@@ -236,11 +236,11 @@ LOST = "lost dependencies"
 def test_a_refused_part_drops_the_graph_and_all_that_follows() -> None:
     scheduler = Scheduler([A])
     scheduler.submit({"x": "", "early": ""}, wanted=["early"], graph_id="g", last=False)
-    effects = scheduler.submit({"y": "nothing"}, graph_id="g", last=False)
-    assert effects[0] == RejectGraph(
+    result = scheduler.submit({"y": "nothing"}, graph_id="g", last=False)
+    assert result[0] == RejectGraph(
         "c", "g", ["y"], "dependencies are missing, or come after the tasks that need them: 'nothing' (of 'y')", LOST
     )
-    assert of_type(FreeKeys, effects) == [FreeKeys(A, ["x"])]
+    assert of_type(FreeKeys, result) == [FreeKeys(A, ["x"])]
     # What was taken and is wanted goes on.
     assert scheduler.states() == {"early": "processing"}
     for last in (False, True):
@@ -278,8 +278,8 @@ def test_user_priority_comes_before_age_and_age_before_order() -> None:
     scheduler.now = 60.0
     scheduler.submit({"young": ""}, orders={"young": 0})
     scheduler.submit({"urgent": ""}, options=TaskOptions(priority=5.0))
-    effects = scheduler.worker(A)
-    assert [(effect.key, effect.priority) for effect in of_type(ComputeTask, effects)] == [
+    result = scheduler.worker(A)
+    assert [(instruction.key, instruction.priority) for instruction in of_type(ComputeTask, result)] == [
         ("urgent", (-5.0, 2, 0)),
         ("old-first", (0.0, 1, 1)),
         ("old-last", (0.0, 1, 9)),
@@ -315,7 +315,7 @@ def test_the_parts_of_a_graph_share_its_generation() -> None:
 def test_insertion_breaks_ties() -> None:
     scheduler = Scheduler()
     scheduler.submit(dict.fromkeys("badc", ""), wanted="badc", orders=dict.fromkeys("badc", 0))
-    assert [effect.key for effect in of_type(ComputeTask, scheduler.worker(A, 4))] == list("badc")
+    assert [instruction.key for instruction in of_type(ComputeTask, scheduler.worker(A, 4))] == list("badc")
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -326,8 +326,8 @@ def test_a_part_is_taken_as_a_whole_though_its_first_tasks_need_lost_data(last: 
     scheduler.finish("y")
     scheduler.release("s")
     graph = {"base": "", "first": "base s", "second": "first", "third": "base second"}
-    effects = scheduler.submit(graph, wanted=["first", "second", "third"], graph_id="g", last=last)
-    assert sorted(report.key for report in of_type(ReportCancelled, effects)) == ["first", "second", "third"]
+    result = scheduler.submit(graph, wanted=["first", "second", "third"], graph_id="g", last=last)
+    assert sorted(report.key for report in of_type(ReportCancelled, result)) == ["first", "second", "third"]
     kept = {} if last else {"base": "processing"}
     assert scheduler.states() == {"s": "released", "y": "memory", **kept}
     scheduler.submit({"end": ""}, graph_id="g")

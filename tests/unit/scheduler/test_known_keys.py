@@ -23,9 +23,9 @@ NEW = {"new": "", "known": "new", "other": "known"}
 """The same key, optimized for something else."""
 
 
-def computed(effects: Iterable[object]) -> list[str]:
+def computed(result: Iterable[object]) -> list[str]:
     """Return the keys of the tasks that are given to workers."""
-    return [effect.key for effect in of_type(ComputeTask, effects)]
+    return [instruction.key for instruction in of_type(ComputeTask, result)]
 
 
 def _waiting(scheduler: Scheduler) -> None:
@@ -86,17 +86,17 @@ def test_a_known_task_stays_what_it_is_in_every_state(state: str, client: str, p
     definition = (known.work, known.dependencies, known.options)
     assert known.state == state
     graph = list(NEW.items())
-    effects = []
+    result = []
     for part in range(parts):
         last = part == parts - 1
         now = dict(graph[part:] if last else graph[part : part + 1])
-        effects += scheduler.submit(now, wanted=["other"], client=client, graph_id="new", last=last)
-    assert not of_type(RejectGraph, effects)
+        result += scheduler.submit(now, wanted=["other"], client=client, graph_id="new", last=last)
+    assert not of_type(RejectGraph, result)
     assert scheduler.core.tasks["known"] is known
     assert (known.work, known.dependencies, known.options) == definition
     assert scheduler.core.tasks["other"].dependencies == (known,)
     if state == "erred":
-        assert of_type(ReportErred, effects) == [ReportErred(client, "other", "boom", "known")]
+        assert of_type(ReportErred, result) == [ReportErred(client, "other", "boom", "known")]
     # What only the new definition would have needed is of no use to anybody.
     assert scheduler.state("new") == "forgotten"
 
@@ -117,8 +117,8 @@ def test_nor_is_it_while_the_rest_of_the_graph_is_on_its_way() -> None:
     assert computed(submit({"root": "", "middle": "root"}, wanted=[], graph_id="g", last=False)) == []
     assert scheduler.states()["root"] == "released"
     # What is wanted is begun.
-    effects = submit({"first": "", "result": "middle"}, wanted=["first", "result"], graph_id="g", last=False)
-    assert computed(effects) == ["first"]
+    result = submit({"first": "", "result": "middle"}, wanted=["first", "result"], graph_id="g", last=False)
+    assert computed(result) == ["first"]
     assert computed(submit({"last": "root"}, graph_id="g")) == ["root"]
     # middle was for a definition of result which is not used.
     assert set(scheduler.states()) == {"old", "known", "result", "first", "root", "last"}
@@ -130,12 +130,12 @@ def test_nor_is_it_while_the_rest_of_the_graph_is_on_its_way() -> None:
 def test_a_graph_says_first_what_it_is_about() -> None:
     scheduler = Scheduler([A])
     _memory(scheduler)
-    effects = scheduler.submit({"new": ""}, wanted=[], graph_id="g", last=False, groups=["none", "known"])
-    assert computed(effects) == []
+    result = scheduler.submit({"new": ""}, wanted=[], graph_id="g", last=False, groups=["none", "known"])
+    assert computed(result) == []
     assert computed(scheduler.submit({"known": "new", "other": "known"}, graph_id="g")) == ["other"]
     assert scheduler.state("new") == "forgotten"
-    effects = scheduler.submit({"first": ""}, wanted=[], graph_id="h", last=False, groups=["first"])
-    assert computed(effects) == ["first"]
+    result = scheduler.submit({"first": ""}, wanted=[], graph_id="h", last=False, groups=["first"])
+    assert computed(result) == ["first"]
 
 
 def test_a_kept_task_goes_with_its_graph() -> None:
@@ -179,8 +179,8 @@ def test_a_lost_result_is_computed_again_as_it_was_defined_first() -> None:
     scheduler.finish("old")
     scheduler.finish("known")
     scheduler.worker(B)
-    effects = scheduler.lose(A)
-    (compute,) = of_type(ComputeTask, effects)
+    result = scheduler.lose(A)
+    (compute,) = of_type(ComputeTask, result)
     assert (compute.key, compute.worker) == ("old", B)
     (compute,) = of_type(ComputeTask, scheduler.finish("old"))
     assert (compute.key, [name for name, _, _ in compute.dependencies]) == ("known", ["old"])
@@ -240,11 +240,11 @@ def test_data_that_is_lost_is_not_computed_from_what_was_made_of_it() -> None:
     scheduler.finish("made")
     scheduler.finish("again")
     scheduler.release("data")
-    effects = scheduler.submit({"again": "", "data": "again", "end": "data", "fine": "made"}, wanted=["end", "fine"])
-    assert [(report.key, report.reason) for report in of_type(ReportCancelled, effects)] == [
+    result = scheduler.submit({"again": "", "data": "again", "end": "data", "fine": "made"}, wanted=["end", "fine"])
+    assert [(report.key, report.reason) for report in of_type(ReportCancelled, result)] == [
         ("end", "lost dependencies")
     ]
-    assert computed(effects) == ["fine"]
+    assert computed(result) == ["fine"]
     assert scheduler.states()["data"] == "released"
 
 
@@ -252,6 +252,6 @@ def test_a_known_result_is_reported_whatever_the_graph_says_of_it() -> None:
     scheduler = Scheduler([A])
     _memory(scheduler)
     scheduler.client("d")
-    effects = scheduler.submit({"new": "", "known": "new"}, client="d")
-    assert of_type(ReportFinished, effects) == [ReportFinished("d", "known", "int", 10)]
-    assert computed(effects) == []
+    result = scheduler.submit({"new": "", "known": "new"}, client="d")
+    assert of_type(ReportFinished, result) == [ReportFinished("d", "known", "int", 10)]
+    assert computed(result) == []

@@ -52,8 +52,8 @@ def test_room_that_a_batch_makes_is_filled_after_it() -> None:
     scheduler = Scheduler([A], nthreads=4, worker_saturation=1.0)
     scheduler.submit(roots(10), wanted=roots(10))
     batch = [scheduler.finish_event(f"root-{number}") for number in (0, 1, 2)]
-    effects = scheduler.send(*batch, events.KeysReleased("c", ["root-4"]))
-    assert [effect.key for effect in of_type(ComputeTask, effects)] == ["root-5", "root-6", "root-7"]
+    result = scheduler.send(*batch, events.KeysReleased("c", ["root-4"]))
+    assert [instruction.key for instruction in of_type(ComputeTask, result)] == ["root-5", "root-6", "root-7"]
 
 
 def test_everybody_gets_something() -> None:
@@ -77,7 +77,7 @@ def test_queued_tasks_wait_for_a_worker_that_takes_them() -> None:
 def test_a_new_worker_gets_queued_tasks() -> None:
     scheduler = Scheduler([A])
     scheduler.submit(roots(9), wanted=roots(9))
-    assert [effect.key for effect in of_type(ComputeTask, scheduler.worker(B))] == ["root-2", "root-3"]
+    assert [instruction.key for instruction in of_type(ComputeTask, scheduler.worker(B))] == ["root-2", "root-3"]
 
 
 def test_the_tasks_of_a_lost_worker_queue_again_before_the_others() -> None:

@@ -95,8 +95,8 @@ def test_who_is_about_to_fetch_learns_that_a_copy_goes() -> None:
     scheduler = Scheduler([A, B, C])
     scheduler.scatter("x", A, B)
     scheduler.submit({"y": "x"}, options=TaskOptions(workers=(C,)))
-    effects = scheduler.send(ReplicasPlanned(drops={A: ["x"]}))
-    assert effects == [RemoveReplicas(A, ["x"]), RefreshWhoHas(C, [("x", 10, (B,))])]
+    result = scheduler.send(ReplicasPlanned(drops={A: ["x"]}))
+    assert result == [RemoveReplicas(A, ["x"]), RefreshWhoHas(C, [("x", 10, (B,))])]
 
 
 @pytest.mark.parametrize("status", ["retiring", "closing"])
@@ -130,13 +130,13 @@ def test_an_old_complaint_does_not_make_the_only_copy_a_lost_one() -> None:
     scheduler.send(ReplicasPlanned(drops={B: ["x"]}))
     scheduler.send(events.ReplicasRemoved(B, ["x"]))
     # C had asked A in between.
-    effects = scheduler.send(events.DataMissing(C, "x", A))
-    assert effects == [AcquireReplicas(A, [("x", 10, (A,))]), RefreshWhoHas(C, [("x", 10, (A,))])]
+    result = scheduler.send(events.DataMissing(C, "x", A))
+    assert result == [AcquireReplicas(A, [("x", 10, (A,))]), RefreshWhoHas(C, [("x", 10, (A,))])]
     assert scheduler.holders("x") == [A]
     # It says so if it does not have it, and a minute later nobody can have asked before.
     scheduler.now += 100.0
-    effects = scheduler.send(events.DataMissing(C, "x", A))
-    assert [report.key for report in of_type(ReportCancelled, effects)] == ["x"]
+    result = scheduler.send(events.DataMissing(C, "x", A))
+    assert [report.key for report in of_type(ReportCancelled, result)] == ["x"]
 
 
 def test_a_worker_that_is_lost_leaves_nothing_of_its_orders() -> None:

@@ -23,15 +23,13 @@ def test_what_was_sent_is_sent_again(scheduler: Scheduler) -> None:
     scheduler.finish("t1")
     before = scheduler.runs["t2"]
     result = scheduler.send(ResultsDiscarded(["barrier", "t1", "t2"]))
-    assert {effect.key for effect in of_type(instructions.ComputeTask, result)} == {"t1", "t2"}
+    assert {instruction.key for instruction in of_type(instructions.ComputeTask, result)} == {"t1", "t2"}
     freed = of_type(instructions.FreeKeys, result)
-    assert sorted(key for effect in freed if not effect.discard for key in effect.keys) == ["t1", "t2"]
+    assert sorted(key for instruction in freed if not instruction.discard for key in instruction.keys) == ["t1", "t2"]
     # Their workers are told before they are asked for new ones that old ones are not meant.
     first = result[: len(freed) // 2]
-    assert sorted(key for effect in of_type(instructions.FreeKeys, first) if effect.discard for key in effect.keys) == [
-        "t1",
-        "t2",
-    ]
+    discarded = [free for free in of_type(instructions.FreeKeys, first) if free.discard]
+    assert sorted(key for free in discarded for key in free.keys) == ["t1", "t2"]
     assert scheduler.runs["t2"] != before
     assert scheduler.state("barrier") == "waiting"
     for key in ("t1", "t2", "barrier", *OUTPUTS):

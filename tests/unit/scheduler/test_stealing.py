@@ -9,7 +9,7 @@ import pytest
 from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.handlers.steal_requests import balance
-from dagrpc_scheduler.core.instructions import AskToGiveUp, ComputeTask
+from dagrpc_scheduler.core.instructions import ComputeTask, RequestSteal
 from dagrpc_scheduler.policies.stealable_backlog import level_of
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
@@ -29,16 +29,16 @@ def keys(count: int) -> list[str]:
     return [f"x-{number}" for number in range(count)]
 
 
-def look(scheduler: Scheduler) -> list[AskToGiveUp]:
+def look(scheduler: Scheduler) -> list[RequestSteal]:
     """Have the scheduler look for what to steal, whatever is configured."""
     config = scheduler.core.state.config
     object.__setattr__(config, "work_stealing", True)
-    requests = of_type(AskToGiveUp, scheduler.send(events.BalanceDue()))
+    requests = of_type(RequestSteal, scheduler.send(events.BalanceDue()))
     object.__setattr__(config, "work_stealing", False)
     return requests
 
 
-def answer(scheduler: Scheduler, request: AskToGiveUp, state: str = "ready") -> list[instructions.Effect]:
+def answer(scheduler: Scheduler, request: RequestSteal, state: str = "ready") -> list[instructions.Instruction]:
     return scheduler.send(events.StealAnswered(request.worker, request.key, request.run_id, state))
 
 
@@ -72,7 +72,7 @@ def test_an_idle_worker_gets_half_of_what_a_busy_one_has() -> None:
 def test_a_worker_that_comes_late_helps_at_once() -> None:
     scheduler = Scheduler([A], worker_saturation=INFINITE)
     scheduler.submit(dict.fromkeys(keys(20), ""), wanted=keys(20))
-    assert of_type(AskToGiveUp, scheduler.worker(B))
+    assert of_type(RequestSteal, scheduler.worker(B))
 
 
 def test_it_can_be_switched_off() -> None:
@@ -100,10 +100,10 @@ def test_what_is_asked_for_is_not_asked_for_twice_and_counts_for_the_thief() -> 
 def test_an_answer_about_an_earlier_run_means_nothing() -> None:
     scheduler = crowded()
     request = look(scheduler)[0]
-    stale = AskToGiveUp(request.worker, request.key, request.run_id - 1)
+    stale = RequestSteal(request.worker, request.key, request.run_id - 1)
     assert answer(scheduler, stale) == []
-    assert answer(scheduler, AskToGiveUp(B, request.key, request.run_id)) == []
-    assert answer(scheduler, AskToGiveUp("gone:1", request.key, request.run_id)) == []
+    assert answer(scheduler, RequestSteal(B, request.key, request.run_id)) == []
+    assert answer(scheduler, RequestSteal("gone:1", request.key, request.run_id)) == []
     assert scheduler.place(request.key) == A
 
 
@@ -250,7 +250,7 @@ def test_long_running_tasks_are_not_moved() -> None:
 
 def test_tasks_of_a_paused_worker_go_elsewhere() -> None:
     scheduler = crowded(5)
-    requests = of_type(AskToGiveUp, scheduler.status(A, "paused"))
+    requests = of_type(RequestSteal, scheduler.status(A, "paused"))
     assert {request.key for request in requests} == set(keys(5))
     answer(scheduler, requests[0], "executing")
     for request in requests[1:]:
@@ -263,7 +263,7 @@ def test_tasks_of_a_paused_worker_that_nobody_else_may_run_stay_until_somebody_c
     scheduler = crowded(3, workers=0)
     scheduler.submit({"z": ""}, options=TaskOptions(workers=(A,)))
     assert scheduler.status(A, "paused") == []
-    requests = of_type(AskToGiveUp, scheduler.worker(B))
+    requests = of_type(RequestSteal, scheduler.worker(B))
     assert {request.key for request in requests} == set(keys(3))
 
 

@@ -147,7 +147,7 @@ def test_data_goes_round_by_threads() -> None:
     scheduler = Scheduler([A, B], nthreads=2)
     assert views.place_data(scheduler.core, [1] * 6, [A, B, A]) == [(A,), (A,), (B,), (B,), (A,), (A,)]
     # What is on its way took its turns already.
-    scheduler.send(events.DataAnnounced("c", {"s": 1, "t": 1}))
+    scheduler.send(events.ScatterAnnounced("c", {"s": 1, "t": 1}))
     assert views.place_data(scheduler.core, [1], [A, B]) == [(B,)]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.instructions import AskToGiveUp, ComputeTask
+from dagrpc_scheduler.core.instructions import ComputeTask, RequestSteal
 from dagrpc_scheduler.policies.load_index import load_of, wait_of
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
@@ -21,13 +21,13 @@ def keys(count: int, prefix: str = "x") -> list[str]:
     return [f"{prefix}-{number}" for number in range(count)]
 
 
-def look(scheduler: Scheduler, after: float = 0.1) -> list[AskToGiveUp]:
+def look(scheduler: Scheduler, after: float = 0.1) -> list[RequestSteal]:
     """Let time pass, and have the scheduler look for what to move."""
     scheduler.now += after
-    return of_type(AskToGiveUp, scheduler.send(events.BalanceDue()))
+    return of_type(RequestSteal, scheduler.send(events.BalanceDue()))
 
 
-def give_back(scheduler: Scheduler, *requests: AskToGiveUp) -> list[ComputeTask]:
+def give_back(scheduler: Scheduler, *requests: RequestSteal) -> list[ComputeTask]:
     answers = [events.StealAnswered(each.worker, each.key, each.run_id, "ready") for each in requests]
     return of_type(ComputeTask, scheduler.send(*answers))
 
@@ -228,7 +228,7 @@ def test_a_worker_that_joins_takes_part_in_what_is_most_urgent(
     submit_by_priority(scheduler, 16, **restriction)
     scheduler.worker(A, resources={"GPU": 1.0})
     for address in newcomers:
-        requests = of_type(AskToGiveUp, scheduler.worker(address, resources={"GPU": 1.0}))
+        requests = of_type(RequestSteal, scheduler.worker(address, resources={"GPU": 1.0}))
         assert "x-14" in {request.key for request in requests} or address is not B
         give_back(scheduler, *requests)
     order = play(scheduler, 16)
@@ -244,6 +244,6 @@ def test_the_most_urgent_are_found_among_many() -> None:
     scheduler.submit(dict.fromkeys(keys(500), ""), wanted=keys(500))
     scheduler.submit(dict.fromkeys(keys(10, "u"), ""), wanted=keys(10, "u"), options=TaskOptions(priority=5.0))
     scheduler.submit(dict.fromkeys(keys(500, "y"), ""), wanted=keys(500, "y"))
-    requests = [request.key for request in of_type(AskToGiveUp, scheduler.worker(B))]
+    requests = [request.key for request in of_type(RequestSteal, scheduler.worker(B))]
     assert 4 <= sum(key.startswith("u") for key in requests) <= 6
     assert requests[0].startswith("u")

@@ -11,18 +11,18 @@ from dagrpc_scheduler.core.events import (
     NO_OPTIONS,
     ClientAdded,
     ClientRemoved,
-    DataAnnounced,
     KeysCancelled,
     KeysReleased,
     KeysRetried,
     KeysWanted,
+    ScatterAnnounced,
     SharedHeld,
     SharedReleased,
 )
 from dagrpc_scheduler.core.handlers.graph_submission import drop_graph
 from dagrpc_scheduler.core.instructions import ReportCancelled
 from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
-from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, abandon, abandon_lost_data, stop_wanting, want
+from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, add_want, cancel_lost_data, cancel_tree, remove_want
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import carry_out
 
@@ -43,14 +43,14 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
         return
     unknown_keys.forget(state, client)
     for task in list(client.wants):
-        stop_wanting(state, client, task)
+        remove_want(state, client, task)
     for graph_id in list(client.graphs):
         drop_graph(state, client, graph_id)
-    for task, announcers in list(state.announced.items()):
+    for task, announcers in list(state.pending_scatters.items()):
         if announcers.pop(client, None) is not None and not announcers:
-            abandon_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
+            cancel_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
     for digest in client.held_shared:
-        state.shared.release(digest, state.effects)
+        state.shared_blobs.release(digest, state.instructions)
     del state.clients[event.client]
 
 
@@ -65,9 +65,9 @@ def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
             unknown_keys.expect(state, client, key)
         elif is_lost(task):
             message = f"the data of {key!r} is lost, and it cannot be computed again"
-            state.effects.append(ReportCancelled(client.name, key, LOST_DEPENDENCIES, message))
+            state.instructions.append(ReportCancelled(client.name, key, LOST_DEPENDENCIES, message))
         else:
-            want(state, client, task)
+            add_want(state, client, task)
 
 
 def keys_released(state: SchedulerState, event: KeysReleased) -> None:
@@ -75,13 +75,13 @@ def keys_released(state: SchedulerState, event: KeysReleased) -> None:
     client = state.clients.get(event.client)
     if client is None:
         return
-    if state.expected:
+    if state.unknown_keys:
         unknown_keys.forget(state, client, event.keys)
     recommendations = state.recommendations
     # All are looked up first: the processor waits for memory less often if it is asked for much at a time.
     for task in list(map(state.tasks.get, event.keys)):
         if task is not None and client in task.wanted_by:
-            stop_wanting(state, client, task)
+            remove_want(state, client, task)
             if len(recommendations) >= _AT_ONCE:
                 carry_out(state)
 
@@ -91,22 +91,22 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
     client = state.clients.get(event.client)
     if client is None:
         return
-    if state.expected:
+    if state.unknown_keys:
         unknown_keys.cancel(state, client, event)
     wanted_by_others: dict[TaskState, bool] = {}
-    doomed: list[TaskState] = []
+    cancelled: list[TaskState] = []
     for key in event.keys:
         task = state.tasks.get(key)
         if task is None:
             continue
         if event.force or not _others_want(task, client, wanted_by_others):
-            doomed.append(task)
+            cancelled.append(task)
         elif task in client.wants:
-            state.effects.append(ReportCancelled(client.name, key, event.reason, event.message))
-            stop_wanting(state, client, task)
+            state.instructions.append(ReportCancelled(client.name, key, event.reason, event.message))
+            remove_want(state, client, task)
     # Reset with what is abandoned; without that, there is nothing to reset.
-    state.interrupting = event.force and bool(doomed)
-    abandon(state, doomed, event.reason, event.message)
+    state.interrupting = event.force and bool(cancelled)
+    cancel_tree(state, cancelled, event.reason, event.message)
 
 
 def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
@@ -158,7 +158,7 @@ def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
         state.recommend(task, RELEASED)
 
 
-def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
+def scatter_announced(state: SchedulerState, event: ScatterAnnounced) -> None:
     """Have a client want data that it is about to put on workers."""
     client = state.clients.get(event.client)
     if client is None:
@@ -168,17 +168,17 @@ def data_announced(state: SchedulerState, event: DataAnnounced) -> None:
         if task is None:
             task = _new_data(state, key)
         if is_lost(task):
-            state.announced[task] = {}
+            state.pending_scatters[task] = {}
             task.nbytes = nbytes
             state.recommend(task, WAITING)
-        announcers = state.announced.get(task)
+        announcers = state.pending_scatters.get(task)
         if announcers is not None:
             # Several may bring the same: one that leaves must not make the others' data count as lost.
             places = event.places.get(key, ())
-            state.astray.pop((task, client), None)
+            state.orphaned_scatters.pop((task, client), None)
             announcers[client] = {address for address in places if address in state.workers}
-        want(state, client, task)
-        if state.expected:
+        add_want(state, client, task)
+        if state.unknown_keys:
             unknown_keys.came(state, (task,))
 
 
@@ -200,8 +200,8 @@ def shared_held(state: SchedulerState, event: SharedHeld) -> None:
     for digest, value in event.shared.items():
         if digest not in client.held_shared:
             client.held_shared[digest] = None
-            state.shared.offer(digest, value)
-            state.shared.acquire(digest)
+            state.shared_blobs.offer(digest, value)
+            state.shared_blobs.acquire(digest)
 
 
 def shared_released(state: SchedulerState, event: SharedReleased) -> None:
@@ -212,4 +212,4 @@ def shared_released(state: SchedulerState, event: SharedReleased) -> None:
     for digest in event.digests:
         if digest in client.held_shared:
             del client.held_shared[digest]
-            state.shared.release(digest, state.effects)
+            state.shared_blobs.release(digest, state.instructions)

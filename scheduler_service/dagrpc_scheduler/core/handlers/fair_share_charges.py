@@ -28,4 +28,4 @@ def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
 def _settle(state: SchedulerState, run_id: int, seconds: float) -> None:
     if state.fair is not None:
         # Clocks are set back at times.
-        state.fair.settle(run_id, max(seconds, 0.0))
+        state.fair.run_transitions(run_id, max(seconds, 0.0))

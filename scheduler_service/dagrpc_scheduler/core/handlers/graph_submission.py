@@ -17,7 +17,7 @@ from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
 from dagrpc_scheduler.core.instructions import RejectGraph
 from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RELEASED, WAITING, TaskState, is_lost
-from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, note_want, release_unneeded, unpin, want
+from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, add_want, record_want, release_unneeded, unpin_graph
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition
 
@@ -46,7 +46,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
 
     generation = record.generation if record is not None else _generation(state, event)
     for digest, value in event.shared.items():
-        state.shared.offer(digest, value)
+        state.shared_blobs.offer(digest, value)
     if record is None and not event.last:
         record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, generation)
     if record is not None and (known or any(group in state.groups for group in event.groups)):
@@ -55,7 +55,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     if state.fair is not None:
         state.fair.now = state.now
         state.fair.submitted([task.key for task in tasks], client.name, event.submitter, state.tasks)
-    if state.expected:
+    if state.unknown_keys:
         unknown_keys.came(state, tasks)
     if event.has_spans:
         _note_spans(state, event, tasks)
@@ -64,7 +64,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
         for digest in event.shared:
             if digest not in record.shared:
                 record.shared[digest] = None
-                state.shared.acquire(digest)
+                state.shared_blobs.acquire(digest)
     else:
         if record is not None:
             del client.graphs[event.graph_id]
@@ -73,7 +73,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
             if not task.dependents:
                 release_unneeded(state, task)
         for digest in event.shared:
-            state.shared.drop_unused(digest, state.effects)
+            state.shared_blobs.drop_unused(digest, state.instructions)
 
 
 def _note_spans(state: SchedulerState, event: GraphSubmitted, tasks: list[TaskState]) -> None:
@@ -87,7 +87,7 @@ def drop_graph(state: SchedulerState, client: ClientState, graph_id: str) -> Non
     """Expect no more parts of a graph."""
     record = client.graphs.pop(graph_id, None)
     if record is not None:
-        unpin(state, record)
+        unpin_graph(state, record)
 
 
 def _generation(state: SchedulerState, event: GraphSubmitted) -> float:
@@ -132,17 +132,17 @@ def _take_all(
         taken.append(task)
         if pinned_by is not None and pinned_by not in task.pins:
             if eager or task.state != RELEASED:
-                task.pins = (*task.pins, pinned_by) if task.pins else pinned_by.alone
+                task.pins = (*task.pins, pinned_by) if task.pins else pinned_by.as_tuple
                 pinned_by.tasks.append(task)
             elif pinned_by not in task.kept:
-                task.kept = (*task.kept, pinned_by) if task.kept else pinned_by.alone
+                task.kept = (*task.kept, pinned_by) if task.kept else pinned_by.as_tuple
                 pinned_by.tasks.append(task)
         if task.state != RELEASED:
             if spec.wanted:
-                want(state, client, task)
+                add_want(state, client, task)
         elif spec.wanted or eager:
             if spec.wanted:
-                note_want(client, task)
+                record_want(client, task)
             _begin(state, task)
     return taken
 
@@ -172,7 +172,7 @@ def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> Ta
     if dependencies:
         _link(state, task)
     for digest in spec.shared:
-        state.shared.acquire(digest)
+        state.shared_blobs.acquire(digest)
     return task
 
 
@@ -211,7 +211,7 @@ def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
     task.retries = spec.options.retries
     task.shared = spec.shared
     for digest in spec.shared:
-        state.shared.acquire(digest)
+        state.shared_blobs.acquire(digest)
 
 
 def _need(tasks: Iterable[TaskState], wanted: TaskState) -> bool:
@@ -231,7 +231,7 @@ def _need(tasks: Iterable[TaskState], wanted: TaskState) -> bool:
 def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, problem: str, reason: str) -> None:
     tasks = state.tasks
     keys = [spec.key for spec in event.tasks if spec.wanted and tasks.get(spec.key) not in client.wants]
-    state.effects.append(RejectGraph(client.name, event.graph_id, keys, problem, reason))
+    state.instructions.append(RejectGraph(client.name, event.graph_id, keys, problem, reason))
     drop_graph(state, client, event.graph_id)
     if not event.last:
         record = client.graphs[event.graph_id] = GraphRecord(event.graph_id, 0)
@@ -251,7 +251,7 @@ def _find_known(state: SchedulerState, event: GraphSubmitted) -> dict[str, TaskS
 def _find_problem(state: SchedulerState, event: GraphSubmitted, known: Mapping[str, TaskState]) -> tuple[str, str]:
     """Return why a part cannot be taken, and `RejectGraph.reason`; empty: it can."""
     tasks = state.tasks
-    shared = state.shared.values
+    shared = state.shared_blobs.values
     seen: set[str] = set()
     missing: dict[str, str] = {}
     for spec in event.tasks:

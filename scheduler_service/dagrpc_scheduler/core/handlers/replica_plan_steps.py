@@ -10,7 +10,7 @@ from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import ReplicasPlanned
 from dagrpc_scheduler.core.instructions import AcquireReplicas, RemoveReplicas
 from dagrpc_scheduler.core.model import TaskState
-from dagrpc_scheduler.core.replica_table import can_drop, can_gain, location, remove_holder, tell_readers
+from dagrpc_scheduler.core.replica_table import can_drop, can_gain, location, remove_replica, tell_readers
 from dagrpc_scheduler.core.state import SchedulerState
 
 DOUBT: Final = 60.0
@@ -33,8 +33,8 @@ def replicas_planned(state: SchedulerState, event: ReplicasPlanned) -> None:
 def _fetch(state: SchedulerState, worker: WorkerState, keys: Iterable[str]) -> None:
     tasks = [task for key in keys if (task := state.tasks.get(key)) is not None and can_gain(task, worker)]
     if tasks:
-        worker.open_free = None
-        state.effects.append(AcquireReplicas(worker.address, [location(state, task) for task in tasks]))
+        worker.free_batch = None
+        state.instructions.append(AcquireReplicas(worker.address, [location(state, task) for task in tasks]))
 
 
 def _drop(state: SchedulerState, worker: WorkerState, keys: Iterable[str]) -> None:
@@ -47,34 +47,34 @@ def _drop(state: SchedulerState, worker: WorkerState, keys: Iterable[str]) -> No
     for key in keys:
         task = state.tasks.get(key)
         if task is not None and can_drop(task, worker):
-            remove_holder(state, task, worker)
-            worker.leaving[key] = None
+            remove_replica(state, task, worker)
+            worker.pending_frees[key] = None
             _remember(state, worker, key)
             dropped.append(key)
             if task.waiters:
                 tell_readers(state, task)
     if dropped:
-        worker.open_free = None
-        state.effects.append(RemoveReplicas(worker.address, dropped))
+        worker.free_batch = None
+        state.instructions.append(RemoveReplicas(worker.address, dropped))
 
 
 def _remember(state: SchedulerState, worker: WorkerState, key: str) -> None:
-    dropped = worker.dropped
-    dropped.pop(key, None)
-    dropped[key] = state.now
+    recent = worker.recent_frees
+    recent.pop(key, None)
+    recent[key] = state.now
     # The oldest come first. To look at a few each time is enough.
-    for old, when in list(islice(dropped.items(), 3)):
+    for old, when in list(islice(recent.items(), 3)):
         if when > state.now - DOUBT:
             return
-        del dropped[old]
+        del recent[old]
 
 
-def dropped_lately(state: SchedulerState, worker: WorkerState, key: str) -> bool:
+def freed_recently(state: SchedulerState, worker: WorkerState, key: str) -> bool:
     """Tell whether a worker was told to drop a result, so lately that others may not know that it has it again."""
-    return worker.dropped.get(key, float("-inf")) > state.now - DOUBT
+    return worker.recent_frees.get(key, float("-inf")) > state.now - DOUBT
 
 
 def ask_whether_held(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
     """Have a worker say so if it does not hold a result."""
-    worker.open_free = None
-    state.effects.append(AcquireReplicas(worker.address, [(task.key, max(task.nbytes, 0), worker.addresses)]))
+    worker.free_batch = None
+    state.instructions.append(AcquireReplicas(worker.address, [(task.key, max(task.nbytes, 0), worker.addresses)]))

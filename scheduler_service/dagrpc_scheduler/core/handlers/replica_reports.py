@@ -5,10 +5,10 @@ from __future__ import annotations
 from dagrpc_scheduler.core.assignment import use_result
 from dagrpc_scheduler.core.cluster import DISCONNECTED, WorkerState
 from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved
-from dagrpc_scheduler.core.handlers.replica_plan_steps import ask_whether_held, dropped_lately
+from dagrpc_scheduler.core.handlers.replica_plan_steps import ask_whether_held, freed_recently
 from dagrpc_scheduler.core.instructions import RefreshWhoHas
 from dagrpc_scheduler.core.model import ACTIVE, MEMORY, PROCESSING, TaskState
-from dagrpc_scheduler.core.replica_table import add_holder, holder_is_gone
+from dagrpc_scheduler.core.replica_table import add_replica, replica_lost
 from dagrpc_scheduler.core.state import SchedulerState
 
 
@@ -19,7 +19,7 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
         return
     for key, nbytes in event.sizes.items():
         if event.kept:
-            worker.leaving.pop(key, None)
+            worker.pending_frees.pop(key, None)
         task = state.tasks.get(key)
         if task is not None and task.options.actor:
             # What others have of an actor is a proxy: of use to the task that fetched it, and to nobody else.
@@ -27,7 +27,7 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
                 state.free(worker, key)
         elif task is not None and task.state == MEMORY:
             if task not in worker.has_what:
-                add_holder(state, task, worker)
+                add_replica(state, task, worker)
         elif task is not None and task.state in ACTIVE:
             use_result(state, task, worker, nbytes)
         else:
@@ -40,10 +40,10 @@ def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
     if worker is None:
         return
     for key in event.keys:
-        worker.leaving.pop(key, None)
+        worker.pending_frees.pop(key, None)
         task = state.tasks.get(key)
         if task is not None and task in worker.has_what:
-            holder_is_gone(state, task, worker, f"worker {worker.address} dropped it")
+            replica_lost(state, task, worker, f"worker {worker.address} dropped it")
 
 
 def data_missing(state: SchedulerState, event: DataMissing) -> None:
@@ -52,13 +52,13 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
     holder = state.workers.get(event.holder)
     reader = state.workers.get(event.worker)
     if task is not None and holder is not None and task in holder.has_what:
-        if reader is not None and holder.status == DISCONNECTED and len(task.holders) == 1:
+        if reader is not None and holder.status == DISCONNECTED and len(task.who_has) == 1:
             # It will come back, and the reader is told then; or it will not, and all that depends on it moves.
-            if holder.doubted is None:
-                holder.doubted = {}
-            holder.doubted.setdefault(task, {})[reader] = None
+            if holder.unreachable_for is None:
+                holder.unreachable_for = {}
+            holder.unreachable_for.setdefault(task, {})[reader] = None
             return
-        if len(task.holders) == 1 and dropped_lately(state, holder, task.key):
+        if len(task.who_has) == 1 and freed_recently(state, holder, task.key):
             # It may have got the result again since it was asked; then this is the only copy.
             ask_whether_held(state, task, holder)
         else:
@@ -66,13 +66,13 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
     if reader is None:
         return
     if task is None:
-        state.effects.append(RefreshWhoHas(reader.address, [(event.key, 0, ())]))
+        state.instructions.append(RefreshWhoHas(reader.address, [(event.key, 0, ())]))
     else:
         state.refresh.setdefault(reader, {})[task] = None
 
 
 def _count_out(state: SchedulerState, task: TaskState, holder: WorkerState, reader: str) -> None:
-    holder_is_gone(state, task, holder, f"worker {reader} did not get it from {holder.address}")
+    replica_lost(state, task, holder, f"worker {reader} did not get it from {holder.address}")
     # If it is there after all, it is of no use to anyone; and its own tasks can get it elsewhere.
     state.free(holder, task.key)
     _tell_tasks_of(state, holder, task)

@@ -6,11 +6,11 @@ from typing import Final
 
 from dagrpc_scheduler.core import unknown_keys
 from dagrpc_scheduler.core.events import RestartRequested, TimePassed
-from dagrpc_scheduler.core.handlers.worker_membership import give_up_astray
+from dagrpc_scheduler.core.handlers.worker_membership import give_up_orphaned_scatters
 from dagrpc_scheduler.core.instructions import CoreFailure, ReportCancelled
 from dagrpc_scheduler.core.model import ERRED, ErrorRecord, TaskState
-from dagrpc_scheduler.core.refcounts import release_unneeded, unpin
-from dagrpc_scheduler.core.rejoin import forget_departed
+from dagrpc_scheduler.core.refcounts import release_unneeded, unpin_graph
+from dagrpc_scheduler.core.rejoin import forget_removed
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.worker_shortage import why_nobody
 
@@ -24,26 +24,26 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
             if not record.refused:
                 record.refused = "the cluster was restarted while the graph was on its way"
                 record.reason = RESTART
-            unpin(state, record)
+            unpin_graph(state, record)
         for task in client.wants:
-            state.effects.append(ReportCancelled(client.name, task.key, RESTART))
+            state.instructions.append(ReportCancelled(client.name, task.key, RESTART))
             task.wanted_by = ()
         client.wants = {}
     unknown_keys.restart(state)
-    state.announced = {}
-    state.astray = {}
+    state.pending_scatters = {}
+    state.orphaned_scatters = {}
     for task in state.tasks.values():
         release_unneeded(state, task)
 
 
 def time_passed(state: SchedulerState, event: TimePassed) -> None:
     """Give up keys that nobody submits, and tasks that no worker may run."""
-    if state.remembered:
-        forget_departed(state)
-    if state.expected:
+    if state.removed_workers:
+        forget_removed(state)
+    if state.unknown_keys:
         unknown_keys.give_up(state)
-    if state.astray:
-        give_up_astray(state)
+    if state.orphaned_scatters:
+        give_up_orphaned_scatters(state)
     timeout = state.config.no_workers_timeout
     if timeout is None:
         return
@@ -51,7 +51,7 @@ def time_passed(state: SchedulerState, event: TimePassed) -> None:
         if state.now - since < timeout:
             break
         _give_up(state, task, timeout)
-    if state.queue.size and not state.running and state.now - state.workerless_since >= timeout:
+    if state.queue.size and not state.running and state.now - state.no_workers_since >= timeout:
         for task in state.queue.tasks():
             _give_up(state, task, timeout)
 

@@ -37,18 +37,18 @@ def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
         task = state.tasks.get(key)
         if task is None or task.work is None:
             continue
-        for departed in state.remembered.values():
+        for removed in state.removed_workers.values():
             # What a worker brings that was removed is of no use either.
-            departed.results.pop(task, None)
-            departed.runs.pop(task, None)
-        for worker in task.holders:
+            removed.results.pop(task, None)
+            removed.runs.pop(task, None)
+        for worker in task.who_has:
             discarded.setdefault(worker, []).append(key)
         if task.processing_on is not None:
             discarded.setdefault(task.processing_on, []).append(key)
     for worker, found in discarded.items():
         # What is freed from here on comes after it.
-        worker.open_free = None
-        state.effects.append(FreeKeys(worker.address, found, discard=True))
+        worker.free_batch = None
+        state.instructions.append(FreeKeys(worker.address, found, discard=True))
 
 
 def places_advised(state: SchedulerState, event: PlacesAdvised) -> None:

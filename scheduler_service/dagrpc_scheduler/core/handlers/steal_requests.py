@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.assignment import unassign
 from dagrpc_scheduler.core.cluster import PAUSED, RUNNING, WorkerState
 from dagrpc_scheduler.core.events import BalanceDue, StealAnswered
 from dagrpc_scheduler.core.model import PROCESSING, WAITING, TaskState
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.steal_table import ask, tell
 from dagrpc_scheduler.core.transitions.loop import transition
-from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+from dagrpc_scheduler.policies.placement import allowed_workers, may_run
 from dagrpc_scheduler.policies.stealing import moves
 
 _GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
@@ -73,8 +73,8 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
     book.confirmed += 1
     tell(state, "confirm", task, worker, thief, event.state)
     if state.fair is not None:
-        state.fair.settle(event.run_id, 0.0)
-    leave_worker(state, task, worker)
+        state.fair.run_transitions(event.run_id, 0.0)
+    unassign(state, task, worker)
     transition(state, task, WAITING)
     if thief is not None and _may_get(state, thief, task):
         task.processing_on = thief
@@ -83,4 +83,4 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
 
 def _may_get(state: SchedulerState, thief: WorkerState, task: TaskState) -> bool:
     """Tell whether the worker that was to get a task still can: otherwise it is placed like any other."""
-    return thief.status == RUNNING and task.state == WAITING and not task.missing and could_run(thief, task.options)
+    return thief.status == RUNNING and task.state == WAITING and not task.missing and may_run(thief, task.options)

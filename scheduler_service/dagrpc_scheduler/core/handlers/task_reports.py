@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sys import intern
 
-from dagrpc_scheduler.core.assignment import becomes_long_running, leave_worker
+from dagrpc_scheduler.core.assignment import mark_long_running, unassign
 from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import TaskErred, TaskFinished, TaskLongRunning, TaskRescheduled
 from dagrpc_scheduler.core.model import ERRED, MEMORY, WAITING, ErrorRecord, TaskState
-from dagrpc_scheduler.core.replica_table import add_holder
+from dagrpc_scheduler.core.replica_table import add_replica
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.occupancy import observe_duration, observe_size
 
@@ -26,14 +26,14 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     nbytes = task.nbytes = event.nbytes
     task.type_name = intern(event.type_name)
     if not worker.long_running or task not in worker.long_running:
-        worker.since = state.now
+        worker.last_task_start = state.now
         # A worker that had the result already reports no times.
         if event.start:
             observe_duration(prefix, event.stop - event.start, state.config)
     observe_size(prefix, nbytes, state.config)
     if task.options.span is not None:
         state.spans.finished(task, event.start, event.stop)
-    add_holder(state, task, worker)
+    add_replica(state, task, worker)
     state.payload = event.payload
     state.recommendations.append((task, MEMORY))
 
@@ -76,7 +76,7 @@ def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
     if task is not None and task.processing_on is not None:
         if task not in task.processing_on.long_running:
             observe_duration(task.group.prefix, event.duration, state.config)
-        becomes_long_running(state, task, task.processing_on)
+        mark_long_running(state, task, task.processing_on)
 
 
 def _leaving(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
@@ -88,12 +88,12 @@ def _leaving(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLon
     if worker.address != event.worker:
         return None
     if task not in worker.long_running:
-        worker.since = state.now
+        worker.last_task_start = state.now
     return task
 
 
 def _run_again(state: SchedulerState, task: TaskState) -> None:
     """Place a task anew. Its worker has dropped it, and need not be told."""
     if task.processing_on is not None:
-        leave_worker(state, task, task.processing_on)
+        unassign(state, task, task.processing_on)
     state.recommend(task, WAITING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.assignment import unassign
 from dagrpc_scheduler.core.cluster import DISCONNECTED, PAUSED, RUNNING, WorkerState
 from dagrpc_scheduler.core.events import (
     WorkerAdded,
@@ -18,13 +18,13 @@ from dagrpc_scheduler.core.events import (
 from dagrpc_scheduler.core.handlers.steal_requests import relieve
 from dagrpc_scheduler.core.instructions import CoreFailure
 from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
-from dagrpc_scheduler.core.refcounts import abandon_lost_data
-from dagrpc_scheduler.core.rejoin import remember, take_back
-from dagrpc_scheduler.core.replica_table import holder_is_gone
+from dagrpc_scheduler.core.refcounts import cancel_lost_data
+from dagrpc_scheduler.core.rejoin import remember_removed, take_back
+from dagrpc_scheduler.core.replica_table import replica_lost
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.placement import allowed_workers, could_run
+from dagrpc_scheduler.policies.placement import allowed_workers, may_run
 
-DEPARTED_KEPT = 100
+LOSS_REASONS_KEPT = 100
 """Of how many lost workers it is remembered why they are gone."""
 
 
@@ -48,7 +48,7 @@ def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
     state.aliases[worker.name] = worker
     state.hosts.setdefault(worker.host, {})[worker] = None
     worker.identity = event.identity
-    if event.held or event.identity in state.remembered:
+    if event.held or event.identity in state.removed_workers:
         take_back(state, worker, event.held)
     _start_giving(state, worker)
 
@@ -62,8 +62,8 @@ def worker_removed(state: SchedulerState, event: WorkerRemoved) -> None:
 
 def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
     """Note why a worker is gone."""
-    if event.address in state.departed:
-        state.departed[event.address] = event.reason
+    if event.address in state.loss_reasons:
+        state.loss_reasons[event.address] = event.reason
 
 
 def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
@@ -107,8 +107,8 @@ def worker_resumed(state: SchedulerState, event: WorkerResumed) -> None:
     worker = state.workers.get(event.address)
     if worker is None or worker.status != DISCONNECTED:
         return
-    doubted, worker.doubted = worker.doubted, None
-    for task, readers in (doubted or {}).items():
+    unreachable_for, worker.unreachable_for = worker.unreachable_for, None
+    for task, readers in (unreachable_for or {}).items():
         if task in worker.has_what:
             for reader in readers:
                 state.refresh.setdefault(reader, {})[task] = None
@@ -132,8 +132,8 @@ def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
-    state.loads.add(worker, state.now)
-    state.rooms.add(worker, state.now)
+    state.by_load.add(worker, state.now)
+    state.by_free_slots.add(worker, state.now)
     state.allowed_cache.clear()
     _offer_unrunnable(state, worker)
     state.balance_due = True
@@ -143,7 +143,7 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
     """Have the tasks placed that no worker could run until now, if this one can."""
     answers: dict[int, bool] = {}
     for task in state.unrunnable:
-        if task.holders:
+        if task.who_has:
             # The worker has just come back with its result.
             continue
         options = task.options
@@ -153,7 +153,7 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
         # The tasks keep their options alive, so that these are told apart by identity.
         answer = answers.get(id(options))
         if answer is None:
-            answer = answers[id(options)] = could_run(worker, options)
+            answer = answers[id(options)] = may_run(worker, options)
         if answer:
             state.recommend(task, WAITING)
 
@@ -172,43 +172,43 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
     del state.running[worker]
     state.total_nthreads -= worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
-    state.loads.discard(worker)
-    state.rooms.discard(worker)
+    state.by_load.discard(worker)
+    state.by_free_slots.discard(worker)
     state.allowed_cache.clear()
     if not state.running:
-        state.workerless_since = state.now
+        state.no_workers_since = state.now
 
 
 def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
     """Note what was to be put on a worker, or was already, and is on its way to no other one."""
-    for task, announcers in state.announced.items():
+    for task, announcers in state.pending_scatters.items():
         for client, places in announcers.items():
             if worker.address in places:
                 places.discard(worker.address)
                 if not places:
-                    state.astray[task, client] = state.now
-    if state.astray:
-        give_up_astray(state)
+                    state.orphaned_scatters[task, client] = state.now
+    if state.orphaned_scatters:
+        give_up_orphaned_scatters(state)
 
 
-def give_up_astray(state: SchedulerState) -> None:
+def give_up_orphaned_scatters(state: SchedulerState) -> None:
     """Have data count as lost whose client has found no other worker for it in time."""
-    latest = state.now - state.config.announced_patience
-    for (task, client), since in list(state.astray.items()):
+    latest = state.now - state.config.orphaned_scatter_patience
+    for (task, client), since in list(state.orphaned_scatters.items()):
         if since > latest:
             continue
-        del state.astray[task, client]
-        announcers = state.announced.get(task)
+        del state.orphaned_scatters[task, client]
+        announcers = state.pending_scatters.get(task)
         if announcers is not None and announcers.pop(client, None) is not None and not announcers:
-            abandon_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
+            cancel_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
 
 
 def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
     if worker.status == RUNNING:
         _stop_giving(state, worker)
     if worker.identity and not expected:
-        remember(state, worker)
-    worker.status, worker.status_on_return, worker.doubted = "closed", "", None
+        remember_removed(state, worker)
+    worker.status, worker.status_on_return, worker.unreachable_for = "closed", "", None
     del state.workers[worker.address]
     if state.aliases.get(worker.name) is worker:
         del state.aliases[worker.name]
@@ -216,15 +216,15 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     del neighbours[worker]
     if not neighbours:
         del state.hosts[worker.host]
-    state.shared.forget_worker(worker)
+    state.shared_blobs.forget_worker(worker)
     _offer_queued(state)
     if not expected:
         _note_departure(state, worker.address, reason)
 
-    if state.announced:
+    if state.pending_scatters:
         _note_astray(state, worker)
     for task in list(worker.processing):
-        leave_worker(state, task, worker)
+        unassign(state, task, worker)
         if not expected:
             task.suspicious += 1
         if task.suspicious > state.config.allowed_failures:
@@ -234,16 +234,16 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
             state.recommend(task, WAITING)
     why = f"worker {worker.address} left" + (f": {reason}" if reason else "")
     for task in list(worker.has_what):
-        holder_is_gone(state, task, worker, why)
-    worker.alone = ()
+        replica_lost(state, task, worker, why)
+    worker.as_tuple = ()
 
 
 def _note_departure(state: SchedulerState, address: str, reason: str) -> None:
-    departed = state.departed
-    departed[address] = reason
-    departed.move_to_end(address)
-    if len(departed) > DEPARTED_KEPT:
-        departed.popitem(last=False)
+    reasons = state.loss_reasons
+    reasons[address] = reason
+    reasons.move_to_end(address)
+    if len(reasons) > LOSS_REASONS_KEPT:
+        reasons.popitem(last=False)
 
 
 def _killed(task: TaskState, worker: WorkerState, reason: str, exit: Any) -> ErrorRecord:

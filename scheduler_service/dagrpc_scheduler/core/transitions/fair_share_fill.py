@@ -9,9 +9,9 @@ from dagrpc_scheduler.core.fair_queue import FairQueue, Lane
 from dagrpc_scheduler.core.instructions import ComputeTask
 from dagrpc_scheduler.core.model import PROCESSING, TaskState
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.core.transitions.loop import close, transition
-from dagrpc_scheduler.policies.fair_share import worker_with_room
-from dagrpc_scheduler.policies.rootish import room_for
+from dagrpc_scheduler.core.transitions.loop import set_low_water_mark, transition
+from dagrpc_scheduler.policies.fair_share import worker_with_free_slot
+from dagrpc_scheduler.policies.rootish import free_slots_for
 
 _QUANTUM: Final = 0.01
 """Seconds by which a client may get ahead of the next one, so that short tasks go out several at a time."""
@@ -33,7 +33,7 @@ def fill_fairly(state: SchedulerState) -> None:
             if lane in blocked:
                 continue
             task = queue.head(lane)[2]
-            worker = worker_with_room(state, task)
+            worker = worker_with_free_slot(state, task)
             if worker is not None:
                 _give(state, queue, lane, task, worker)
                 break
@@ -46,7 +46,7 @@ def _give(state: SchedulerState, queue: FairQueue, lane: Lane, task: TaskState, 
     """Give a worker a run of tasks of one lane, which starts with `task`, as long as it is that client's turn."""
     share = lane.share
     prefix = task.group.prefix
-    room = room_for(worker, task, state.config)
+    room = free_slots_for(worker, task, state.config)
     count = 1 if lane.options is not None else min(room, max(1, queue.size // (2 * len(state.running))))
     limit = queue.rivals_use(share) + _QUANTUM
     given = 0
@@ -54,7 +54,7 @@ def _give(state: SchedulerState, queue: FairQueue, lane: Lane, task: TaskState, 
         task.processing_on = worker
         transition(state, task, PROCESSING)
         queue.charge(share, task.run_id, worker.processing[task])
-        order = state.effects[-1]
+        order = state.instructions[-1]
         assert isinstance(order, ComputeTask)
         # In turn on the worker, too, whatever the priorities of different clients are.
         order.priority = (float(queue.dispatched), *order.priority)
@@ -65,10 +65,10 @@ def _give(state: SchedulerState, queue: FairQueue, lane: Lane, task: TaskState, 
         if task.group.prefix is not prefix or task.suspicious or task.avoid:
             break
     if given >= room:
-        close(worker)
+        set_low_water_mark(worker)
     else:
-        worker.refill_at = NO_LIMIT
-        state.rooms.lowered[worker] = None
+        worker.low_water_mark = NO_LIMIT
+        state.by_free_slots.lowered[worker] = None
 
 
 def _forget_runs(state: SchedulerState, queue: FairQueue) -> None:

@@ -7,13 +7,13 @@ from typing import Final
 
 from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
 from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState
-from dagrpc_scheduler.core.refcounts import abandon_stranded, unpin
+from dagrpc_scheduler.core.refcounts import cancel_uncomputable, unpin_graph
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
 from dagrpc_scheduler.policies.fair_share import choose_fairly
 from dagrpc_scheduler.policies.load_index import FULL
 from dagrpc_scheduler.policies.placement import choose
-from dagrpc_scheduler.policies.rootish import cover_per_thread, room_for
+from dagrpc_scheduler.policies.rootish import free_slots_for, lookahead_per_thread
 
 _PRIORITY: Final = attrgetter("rank", "order")
 
@@ -51,15 +51,15 @@ def carry_out(state: SchedulerState) -> None:
         transition(state, task, finish)
 
 
-def settle(state: SchedulerState) -> None:
+def run_transitions(state: SchedulerState) -> None:
     """Carry out all recommendations, and those that they lead to, and place the tasks that have become ready."""
     while True:
         if state.recommendations:
             carry_out(state)
         if state.complete_graphs:
-            unpin(state, state.complete_graphs.pop())
-        elif state.stranded:
-            abandon_stranded(state)
+            unpin_graph(state, state.complete_graphs.pop())
+        elif state.uncomputable:
+            cancel_uncomputable(state)
         elif state.ready:
             _place_ready(state)
         else:
@@ -87,22 +87,22 @@ def fill(state: SchedulerState) -> None:
     queue = state.queue
     while queue.size:
         task = queue.first()
-        least = state.rooms.least(state.now)
+        least = state.by_free_slots.least(state.now)
         if task is None or least is None or least[0] >= FULL:
             return
         worker = least[2]
         if task.avoid is worker:
-            other = state.rooms.least_but(worker, state.now)
-            if other is not None and other[0] < FULL and room_for(other[2], task, state.config) > 0:
+            other = state.by_free_slots.least_but(worker, state.now)
+            if other is not None and other[0] < FULL and free_slots_for(other[2], task, state.config) > 0:
                 worker = other[2]
-        room = room_for(worker, task, state.config)
+        room = free_slots_for(worker, task, state.config)
         if room > 0:
             _give(state, worker, task, room)
-        elif task.suspicious or not cover_per_thread(task.group.prefix, state.config):
+        elif task.suspicious or not lookahead_per_thread(task.group.prefix, state.config):
             # It needs a thread, or a slot, and the least loaded worker has none.
             return
         else:
-            close(worker)
+            set_low_water_mark(worker)
 
 
 def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int) -> None:
@@ -125,15 +125,15 @@ def _give(state: SchedulerState, worker: WorkerState, task: TaskState, room: int
             break
         task = following
     if given == room:
-        close(worker)
+        set_low_water_mark(worker)
     else:
-        worker.refill_at = NO_LIMIT
-        state.rooms.lowered[worker] = None
+        worker.low_water_mark = NO_LIMIT
+        state.by_free_slots.lowered[worker] = None
 
 
-def close(worker: WorkerState) -> None:
+def set_low_water_mark(worker: WorkerState) -> None:
     """Give a worker no more tasks, but for its free slots, until half of those that it has are done.
 
     One message then brings many tasks, instead of one for each that was finished.
     """
-    worker.refill_at = (len(worker.processing) - len(worker.long_running)) // 2
+    worker.low_water_mark = (len(worker.processing) - len(worker.long_running)) // 2

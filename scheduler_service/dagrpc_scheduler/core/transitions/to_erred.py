@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.assignment import leave_worker, recall
+from dagrpc_scheduler.core.assignment import cancel_run, unassign
 from dagrpc_scheduler.core.instructions import ReportErred
 from dagrpc_scheduler.core.model import ACTIVE, ERRED, NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.core.refcounts import no_longer_active, release_unneeded
+from dagrpc_scheduler.core.refcounts import release_dependencies, release_unneeded
 from dagrpc_scheduler.core.state import SchedulerState
 
 
 def processing_to_erred(state: SchedulerState, task: TaskState) -> None:
     """The task failed on its worker."""
     if task.processing_on is not None:
-        leave_worker(state, task, task.processing_on)
+        unassign(state, task, task.processing_on)
     _fail(state, task)
-    no_longer_active(state, task)
+    release_dependencies(state, task)
 
 
 def unassigned_to_erred(state: SchedulerState, task: TaskState) -> None:
@@ -25,12 +25,12 @@ def unassigned_to_erred(state: SchedulerState, task: TaskState) -> None:
         state.queue.left(task)
     elif start == NO_WORKER:
         del state.unrunnable[task]
-    no_longer_active(state, task)
+    release_dependencies(state, task)
 
 
 def memory_to_erred(state: SchedulerState, task: TaskState) -> None:
     """The result is gone, and to compute it again would be wrong: it was an actor."""
-    if not task.holders:
+    if not task.who_has:
         _fail(state, task)
 
 
@@ -42,9 +42,9 @@ def _fail(state: SchedulerState, task: TaskState) -> None:
     task.avoid = None
     for dependent in task.dependents or ():
         if dependent.state in ACTIVE:
-            recall(state, dependent)
+            cancel_run(state, dependent)
             dependent.error = error
             state.recommend(dependent, ERRED)
     for client in task.wanted_by:
-        state.effects.append(ReportErred(client.name, task.key, error.failure, error.origin_key))
+        state.instructions.append(ReportErred(client.name, task.key, error.failure, error.origin_key))
     release_unneeded(state, task)

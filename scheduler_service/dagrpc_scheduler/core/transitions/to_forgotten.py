@@ -12,7 +12,7 @@ def to_forgotten(state: SchedulerState, task: TaskState) -> None:
     """Nobody needs the task, and nothing depends on it: drop it, and then perhaps what it depended on."""
     if task.dependents or task.kept or is_needed(task):
         return
-    if task.holders:
+    if task.who_has:
         free_everywhere(state, task)
     task.state = FORGOTTEN
     task.error = None
@@ -26,7 +26,7 @@ def to_forgotten(state: SchedulerState, task: TaskState) -> None:
     if task.dependencies:
         _detach(state, task)
     for digest in task.shared:
-        state.shared.release(digest, state.effects)
+        state.shared_blobs.release(digest, state.instructions)
 
 
 def _detach(state: SchedulerState, task: TaskState) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.assignment import leave_worker
+from dagrpc_scheduler.core.assignment import unassign
 from dagrpc_scheduler.core.instructions import ReportFinished
 from dagrpc_scheduler.core.model import MEMORY, NO_WORKER, QUEUED, WAITING, TaskState
-from dagrpc_scheduler.core.refcounts import no_longer_active
+from dagrpc_scheduler.core.refcounts import release_dependencies
 from dagrpc_scheduler.core.state import SchedulerState
 
 
 def processing_to_memory(state: SchedulerState, task: TaskState) -> None:
     """A worker ran the task."""
     if task.processing_on is not None:
-        leave_worker(state, task, task.processing_on)
+        unassign(state, task, task.processing_on)
     _has_result(state, task)
 
 
@@ -25,7 +25,7 @@ def unassigned_to_memory(state: SchedulerState, task: TaskState) -> None:
     elif start == NO_WORKER:
         del state.unrunnable[task]
     elif task.work is None:
-        state.announced.pop(task, None)
+        state.pending_scatters.pop(task, None)
 
 
 def _has_result(state: SchedulerState, task: TaskState) -> None:
@@ -39,6 +39,6 @@ def _has_result(state: SchedulerState, task: TaskState) -> None:
                 if not dependent.missing:
                     ready.append(dependent)
     if task.dependencies:
-        no_longer_active(state, task)
+        release_dependencies(state, task)
     for client in task.wanted_by:
-        state.effects.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes, state.payload))
+        state.instructions.append(ReportFinished(client.name, task.key, task.type_name, task.nbytes, state.payload))

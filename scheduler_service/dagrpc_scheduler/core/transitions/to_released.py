@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.assignment import recall
+from dagrpc_scheduler.core.assignment import cancel_run
 from dagrpc_scheduler.core.instructions import ReportLost, ReportRetried
 from dagrpc_scheduler.core.model import (
     ACTIVE,
@@ -14,7 +14,7 @@ from dagrpc_scheduler.core.model import (
     TaskState,
     is_needed,
 )
-from dagrpc_scheduler.core.refcounts import abandon_lost_data, no_longer_active, release_unneeded
+from dagrpc_scheduler.core.refcounts import cancel_lost_data, release_dependencies, release_unneeded
 from dagrpc_scheduler.core.replica_table import free_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 
@@ -24,7 +24,7 @@ def active_to_released(state: SchedulerState, task: TaskState) -> None:
     if is_needed(task):
         return
     start = task.state
-    recall(state, task)
+    cancel_run(state, task)
     task.state = RELEASED
     task.missing = 0
     task.avoid = None
@@ -34,8 +34,8 @@ def active_to_released(state: SchedulerState, task: TaskState) -> None:
     elif start == NO_WORKER:
         del state.unrunnable[task]
     elif task.work is None:
-        state.announced.pop(task, None)
-    no_longer_active(state, task)
+        state.pending_scatters.pop(task, None)
+    release_dependencies(state, task)
     if not task.dependents:
         state.recommend(task, FORGOTTEN)
 
@@ -43,7 +43,7 @@ def active_to_released(state: SchedulerState, task: TaskState) -> None:
 def memory_to_released(state: SchedulerState, task: TaskState) -> None:
     """Nobody needs the result: have it dropped. Or nobody holds it: have it computed again."""
     needed = is_needed(task)
-    if task.holders:
+    if task.who_has:
         if needed:
             return
         free_everywhere(state, task)
@@ -62,10 +62,10 @@ def _recover(state: SchedulerState, task: TaskState) -> None:
         elif dependent.state in ACTIVE:
             state.recommend(dependent, WAITING)
     if task.work is None:
-        abandon_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
+        cancel_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
         return
     for client in task.wanted_by:
-        state.effects.append(ReportLost(client.name, task.key))
+        state.instructions.append(ReportLost(client.name, task.key))
     state.recommend(task, WAITING)
 
 
@@ -80,7 +80,7 @@ def erred_to_released(state: SchedulerState, task: TaskState) -> None:
     task.suspicious = 0
     if is_needed(task):
         for client in task.wanted_by:
-            state.effects.append(ReportRetried(client.name, task.key))
+            state.instructions.append(ReportRetried(client.name, task.key))
         state.recommend(task, WAITING)
     elif not task.dependents:
         state.recommend(task, FORGOTTEN)

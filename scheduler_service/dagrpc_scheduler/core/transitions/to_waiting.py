@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.assignment import recall
+from dagrpc_scheduler.core.assignment import cancel_run
 from dagrpc_scheduler.core.model import ERRED, MEMORY, QUEUED, RELEASED, WAITING, TaskState, is_needed
-from dagrpc_scheduler.core.refcounts import abandon_lost_data
+from dagrpc_scheduler.core.refcounts import cancel_lost_data
 from dagrpc_scheduler.core.state import SchedulerState
 
 
@@ -12,8 +12,8 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
     """Somebody needs the task: have what it depends on computed."""
     if not is_needed(task):
         return
-    if task.work is None and task not in state.announced:
-        abandon_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
+    if task.work is None and task not in state.pending_scatters:
+        cancel_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
         return
     task.state = WAITING
     missing = 0
@@ -34,7 +34,7 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
 
 def assigned_to_waiting(state: SchedulerState, task: TaskState) -> None:
     """The task was taken from its worker, or a dependency was lost on which it had relied."""
-    recall(state, task)
+    cancel_run(state, task)
     _wait_again(state, task)
 
 

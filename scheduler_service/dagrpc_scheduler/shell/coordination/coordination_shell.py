@@ -171,8 +171,8 @@ _OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
     "get_datasets": lambda name, m: operations.GetDatasets(_names(m.names)),
     "unpublish_datasets": lambda name, m: operations.UnpublishDatasets(_names(m.names)),
     "list_datasets": lambda name, m: operations.ListDatasets(),
-    "withdraw": lambda name, m: operations.Withdraw(m.request),
-    "took": lambda name, m: operations.Took(m.request),
+    "withdraw": lambda name, m: operations.CancelRequest(m.request),
+    "took": lambda name, m: operations.AcknowledgeValues(m.request),
 }
 
 _REFUSALS = {

@@ -92,7 +92,7 @@ class WorkerState(View):
         missing: Counter[TaskState] = Counter()
         for task in list(self._of.processing):
             for dependency in task.dependencies:
-                if self._of not in dependency.holders:
+                if self._of not in dependency.who_has:
                     missing[TaskState(self._scheduler, dependency)] += 1
         return dict(missing)
 

@@ -112,7 +112,7 @@ class TaskState(View):
     @property
     def who_has(self) -> set[WorkerState]:
         """Workers that hold its result."""
-        return {self._scheduler._worker(worker) for worker in self._of.holders}
+        return {self._scheduler._worker(worker) for worker in self._of.who_has}
 
     @property
     def who_wants(self) -> set[ClientState]:
@@ -288,7 +288,7 @@ class TaskGroup(View):
     @property
     def nbytes_total(self) -> int:
         """Sum of the sizes of the results of its tasks that somebody holds, in bytes."""
-        return sum(task.nbytes for task in self._tasks() if task.holders)
+        return sum(task.nbytes for task in self._tasks() if task.who_has)
 
     def _tasks(self) -> list[model.TaskState]:
         return [task for task in list(self._scheduler._core.state.tasks.values()) if task.group is self._of]

@@ -80,7 +80,7 @@ class _Copying:
         for task in tasks:
             if task.state != MEMORY or state.tasks.get(task.key) is not task:
                 continue
-            having = {holder for holder in task.holders if is_safe(task, holder)}
+            having = {holder for holder in task.who_has if is_safe(task, holder)}
             place = takers | having.intersection(workers)
             missing = min(self._copies or len(place), len(place)) - len(having.intersection(workers))
             if missing <= 0:
@@ -92,7 +92,7 @@ class _Copying:
                 for worker, since in asked.items()
                 if worker in takers and worker not in having and now - since < _ASK_AGAIN
             }
-            room = min(missing, self._branching * len(task.holders)) - len(under_way)
+            room = min(missing, self._branching * len(task.who_has)) - len(under_way)
             # Whoever was asked before goes on with it, if it has begun.
             again = [worker for worker in asked if worker in takers and worker not in having]
             for _ in range(room):
@@ -110,7 +110,7 @@ class _Copying:
         plan = self._service.memory_manager.new_plan()
         workers = set(self._workers())
         for task in tasks:
-            surplus = len(workers.intersection(task.holders)) - self._copies
+            surplus = len(workers.intersection(task.who_has)) - self._copies
             while surplus > 0 and plan.drop(task, workers) is not None:
                 surplus -= 1
         self._service.memory_manager.follow(plan, "replicate")
@@ -225,9 +225,9 @@ async def _move(service: SchedulerService, moves: list[policy.Move], stimulus: s
         drops: dict[str, list[str]] = {}
         waiting = []
         for move in left:
-            if move.task.state != MEMORY or move.sender not in move.task.holders:
+            if move.task.state != MEMORY or move.sender not in move.task.who_has:
                 continue
-            if move.recipient in move.task.holders and is_safe(move.task, move.recipient):
+            if move.recipient in move.task.who_has and is_safe(move.task, move.recipient):
                 drops.setdefault(move.sender.address, []).append(move.task.key)
             elif move.recipient.status == RUNNING:
                 waiting.append(move)

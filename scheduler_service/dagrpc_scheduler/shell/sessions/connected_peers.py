@@ -33,7 +33,7 @@ _CUT_OFF_KEPT = 100
 class StandIn(Protocol):
     """A part of the scheduler that wants results as a client does."""
 
-    def send(self, effect: Any) -> None:
+    def send(self, instruction: Any) -> None:
         """Take an effect that is addressed to it. Events that follow from it must wait for the next loop turn."""
 
 
@@ -44,7 +44,7 @@ class WorkerConnection:
     hello: worker_session_pb2.WorkerHello
     """How it introduced itself."""
     name: str
-    session: Session[instructions.Effect]
+    session: Session[instructions.Instruction]
     last_seen: float
     """When it was last heard of, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
@@ -144,16 +144,16 @@ class Sessions:
         for session in self.clients.values():
             session.send(client_session_pb2.SchedulerGoodbye(reason=reason, may_return=may_return))
 
-    def dispatch(self, batch: list[instructions.Effect]) -> None:
+    def dispatch(self, batch: list[instructions.Instruction]) -> None:
         """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""
         clients, workers = self.clients, self.workers
-        for effect in batch:
-            if type(effect) in TO_CLIENT:
-                name: str = effect.client  # type: ignore[union-attr]
+        for instruction in batch:
+            if type(instruction) in TO_CLIENT:
+                name: str = instruction.client  # type: ignore[union-attr]
                 session = clients.get(name) or self.stand_ins.get(name)
                 if session is not None:
-                    session.send(effect)
+                    session.send(instruction)
             else:
-                connection = workers.get(effect.worker)  # type: ignore[union-attr]
+                connection = workers.get(instruction.worker)  # type: ignore[union-attr]
                 if connection is not None:
-                    connection.session.send(effect)
+                    connection.session.send(instruction)

@@ -52,39 +52,39 @@ def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
 # --- to clients --------------------------------------------------------------------------------------------------
 
 
-def _finished(effect: instructions.ReportFinished, event: ClientEvent) -> None:
+def _finished(instruction: instructions.ReportFinished, event: ClientEvent) -> None:
     message = event.finished
-    message.key = effect.key
-    message.type_name = effect.type_name
-    message.nbytes = effect.nbytes
-    if effect.payload is not None:
-        message.payload.CopyFrom(effect.payload)
+    message.key = instruction.key
+    message.type_name = instruction.type_name
+    message.nbytes = instruction.nbytes
+    if instruction.payload is not None:
+        message.payload.CopyFrom(instruction.payload)
 
 
-def _erred(effect: instructions.ReportErred, event: ClientEvent) -> None:
-    event.erred.key = effect.key
-    event.erred.failure.CopyFrom(failure_message(effect.failure, effect.origin_key))
+def _erred(instruction: instructions.ReportErred, event: ClientEvent) -> None:
+    event.erred.key = instruction.key
+    event.erred.failure.CopyFrom(failure_message(instruction.failure, instruction.origin_key))
 
 
-def _lost(effect: instructions.ReportLost, event: ClientEvent) -> None:
-    event.lost.key = effect.key
+def _lost(instruction: instructions.ReportLost, event: ClientEvent) -> None:
+    event.lost.key = instruction.key
 
 
-def _cancelled(effect: instructions.ReportCancelled, event: ClientEvent) -> None:
-    event.cancelled.key = effect.key
-    event.cancelled.reason = effect.reason
-    event.cancelled.message = effect.message
+def _cancelled(instruction: instructions.ReportCancelled, event: ClientEvent) -> None:
+    event.cancelled.key = instruction.key
+    event.cancelled.reason = instruction.reason
+    event.cancelled.message = instruction.message
 
 
-def _retried(effect: instructions.ReportRetried, event: ClientEvent) -> None:
-    event.retried.key = effect.key
+def _retried(instruction: instructions.ReportRetried, event: ClientEvent) -> None:
+    event.retried.key = instruction.key
 
 
-def _rejected(effect: instructions.RejectGraph, event: ClientEvent) -> None:
-    event.rejected.graph_id = effect.graph_id
-    event.rejected.keys.extend(effect.keys)
-    event.rejected.message = effect.message
-    event.rejected.reason = effect.reason
+def _rejected(instruction: instructions.RejectGraph, event: ClientEvent) -> None:
+    event.rejected.graph_id = instruction.graph_id
+    event.rejected.keys.extend(instruction.keys)
+    event.rejected.message = instruction.message
+    event.rejected.reason = instruction.reason
 
 
 def _pong(message: client_session_pb2.Pong, event: ClientEvent) -> None:
@@ -130,27 +130,27 @@ class WorkerBatch:
         self._shared: dict[bytes, int] = {}
         self._addresses: dict[str, int] = {}
 
-    def add(self, effect: Any) -> None:
+    def add(self, instruction: Any) -> None:
         """Add an effect."""
-        _WORKER_COMMANDS[type(effect)](self, effect, self.message.commands.add())
+        _WORKER_COMMANDS[type(instruction)](self, instruction, self.message.commands.add())
 
-    def compute(self, effect: instructions.ComputeTask, command: WorkerCommand) -> None:
+    def compute(self, instruction: instructions.ComputeTask, command: WorkerCommand) -> None:
         task = command.compute
-        task.key = effect.key
-        task.run_id = effect.run_id
-        task.priority.extend(effect.priority)
-        if type(effect.work) is bytes:
-            task.run_spec = effect.work
+        task.key = instruction.key
+        task.run_id = instruction.run_id
+        task.priority.extend(instruction.priority)
+        if type(instruction.work) is bytes:
+            task.run_spec = instruction.work
         else:
-            task.call.CopyFrom(effect.work)
-        for digest, data in effect.new_shared:
+            task.call.CopyFrom(instruction.work)
+        for digest, data in instruction.new_shared:
             self._share(digest, data)
-        if effect.shared:
-            task.shared.extend([self._share(digest, None) for digest in effect.shared])
-        for key, nbytes, holders in effect.dependencies:
+        if instruction.shared:
+            task.shared.extend([self._share(digest, None) for digest in instruction.shared])
+        for key, nbytes, holders in instruction.dependencies:
             task.dependencies.add(key=key, nbytes=nbytes, holders=[self._address(holder) for holder in holders])
-        task.duration_seconds = effect.duration
-        options = effect.options
+        task.duration_seconds = instruction.duration
+        options = instruction.options
         if options is not NO_OPTIONS:
             _describe(options, task)
 
@@ -184,11 +184,11 @@ def _describe(options: TaskOptions, task: worker_session_pb2.ComputeTask) -> Non
         task.timeout_seconds = options.timeout
 
 
-def _free(batch: WorkerBatch, effect: instructions.FreeKeys, command: WorkerCommand) -> None:
-    command.free.keys.extend(effect.keys)
-    if effect.interrupt:
+def _free(batch: WorkerBatch, instruction: instructions.FreeKeys, command: WorkerCommand) -> None:
+    command.free.keys.extend(instruction.keys)
+    if instruction.interrupt:
         command.free.interrupt = True
-    if effect.discard:
+    if instruction.discard:
         command.free.discard = True
 
 
@@ -196,36 +196,42 @@ def _refs(data: Iterable[tuple[str, int, tuple[str, ...]]]) -> list[DataRef]:
     return [DataRef(key=key, nbytes=nbytes, workers=holders) for key, nbytes, holders in data]
 
 
-def _steal(batch: WorkerBatch, effect: instructions.AskToGiveUp, command: WorkerCommand) -> None:
-    command.steal.key = effect.key
-    command.steal.run_id = effect.run_id
+def _steal(batch: WorkerBatch, instruction: instructions.RequestSteal, command: WorkerCommand) -> None:
+    command.steal.key = instruction.key
+    command.steal.run_id = instruction.run_id
 
 
-def _close(batch: WorkerBatch, effect: instructions.CloseWorker, command: WorkerCommand) -> None:
-    command.close.CopyFrom(worker_session_pb2.CloseWorker(reason=effect.reason, restart=effect.restart))
+def _close(batch: WorkerBatch, instruction: instructions.CloseWorker, command: WorkerCommand) -> None:
+    command.close.CopyFrom(worker_session_pb2.CloseWorker(reason=instruction.reason, restart=instruction.restart))
 
 
-def _end_shuffle(batch: WorkerBatch, effect: instructions.EndShuffle, command: WorkerCommand) -> None:
-    command.end_shuffle.shuffle_id = effect.shuffle_id
-    command.end_shuffle.run_id = effect.run_id
+def _end_shuffle(batch: WorkerBatch, instruction: instructions.EndShuffle, command: WorkerCommand) -> None:
+    command.end_shuffle.shuffle_id = instruction.shuffle_id
+    command.end_shuffle.run_id = instruction.run_id
 
 
 _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], None]] = {
     instructions.ComputeTask: WorkerBatch.compute,
     instructions.FreeKeys: _free,
-    instructions.AskToGiveUp: _steal,
-    instructions.AcquireReplicas: lambda batch, effect, command: command.acquire_replicas.data.extend(
-        _refs(effect.data)
+    instructions.RequestSteal: _steal,
+    instructions.AcquireReplicas: lambda batch, instruction, command: command.acquire_replicas.data.extend(
+        _refs(instruction.data)
     ),
-    instructions.RemoveReplicas: lambda batch, effect, command: command.remove_replicas.keys.extend(effect.keys),
-    instructions.RefreshWhoHas: lambda batch, effect, command: command.refresh_who_has.data.extend(_refs(effect.data)),
-    instructions.FreeShared: lambda batch, effect, command: command.free_shared.digests.extend(effect.digests),
+    instructions.RemoveReplicas: lambda batch, instruction, command: command.remove_replicas.keys.extend(
+        instruction.keys
+    ),
+    instructions.RefreshWhoHas: lambda batch, instruction, command: command.refresh_who_has.data.extend(
+        _refs(instruction.data)
+    ),
+    instructions.FreeShared: lambda batch, instruction, command: command.free_shared.digests.extend(
+        instruction.digests
+    ),
     instructions.CloseWorker: _close,
     instructions.EndShuffle: _end_shuffle,
 }
 
 
-def worker_messages(items: list[instructions.Effect]) -> Iterator[ComputeResponse]:
+def worker_messages(items: list[instructions.Instruction]) -> Iterator[ComputeResponse]:
     """Yield the messages that carry effects to a worker."""
     batch, count = WorkerBatch(), 0
     for item in items:

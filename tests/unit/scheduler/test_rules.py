@@ -109,7 +109,7 @@ def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], 
     ("change", "message"),
     [
         (set_attribute("waiters", 2), "wrong number of waiters"),
-        (set_attribute("pins", GraphRecord("g", 0).alone), "pinned by a graph that is complete"),
+        (set_attribute("pins", GraphRecord("g", 0).as_tuple), "pinned by a graph that is complete"),
         (lambda s, task: s.core.state.runs.clear(), "wrong collection of runs"),
         (set_attribute("missing", 1), "counts missing dependencies"),
         (set_attribute("dependents", {}), "a dependency does not know its dependent|an empty collection"),
@@ -126,10 +126,13 @@ def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], 
         (lambda s, task: setattr(task.processing_on, "status", "paused"), "wrong collection of running workers"),
         (lambda s, task: setattr(task.group, "live", 9), "wrong size of a group"),
         (lambda s, task: task.group.counts.update(queued=1), "wrong counts of a group"),
-        (lambda s, task: s.core.state.shared.offer(b"d", b"v"), "wrong shared values"),
+        (lambda s, task: s.core.state.shared_blobs.offer(b"d", b"v"), "wrong shared values"),
         (lambda s, task: setattr(s.core.state.queue, "size", 1), "wrong size of the queue"),
         (lambda s, task: s.core.state.clients["c"].wants.clear(), "a client does not know that it wants"),
-        (lambda s, task: s.core.state.announced.update({task: {s.core.state.clients["c"]: set()}}), "announced, but"),
+        (
+            lambda s, task: s.core.state.pending_scatters.update({task: {s.core.state.clients["c"]: set()}}),
+            "announced, but",
+        ),
     ],
 )
 def test_a_contradiction_is_found_and_named(change: Callable[[Scheduler, TaskState], object], message: str) -> None:
@@ -144,7 +147,7 @@ def test_an_idle_worker_beside_a_full_queue_is_found() -> None:
     scheduler.submit(graph, wanted=graph)
     worker = scheduler.core.state.workers[A]
     worker.slots = 5
-    scheduler.core.state.rooms.lowered[worker] = None
+    scheduler.core.state.by_free_slots.lowered[worker] = None
     with pytest.raises(InvariantViolation, match="there is room for a queued task"):
         check(scheduler.core.state, filled=True)
 
