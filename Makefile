@@ -124,7 +124,7 @@ proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of bran
 soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md
+bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md and the figures in README.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 image:  ## Build the container image

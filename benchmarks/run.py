@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, report
+from benchmarks import machine, readme, report
 from benchmarks.results import Contender, Results
 from benchmarks.workloads import BY_NAME, WORKLOADS, Workload
 
@@ -197,9 +197,11 @@ def main() -> int:
     results.save(BUILD / "benchmarks.json")
 
     whole = not (options.only or options.contenders or options.quick)
-    output = options.output or (ROOT / "docs" / "benchmarks.md" if whole else None)
+    output = options.output or (readme.PAGE if whole else None)
     if output is not None:
         output.write_text(report.page(results), encoding="utf-8")
+    if output == readme.PAGE:
+        readme.main()
     print(report.terminal_table(results))
     return 0 if report.everything_holds(results) else 1
 

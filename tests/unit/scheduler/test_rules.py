@@ -44,9 +44,12 @@ def test_nothing_leaves_forgotten() -> None:
     }
 
 
-def test_the_diagram_in_the_readme_is_the_table() -> None:
-    readme = Path(machine.__file__).with_name("README.md").read_text(encoding="utf-8")
-    assert f"```mermaid\n{state_diagram()}\n```" in readme
+DESIGN = Path(__file__).parents[3] / "docs" / "design.md"
+
+
+@pytest.mark.parametrize("page", [Path(machine.__file__).with_name("README.md"), DESIGN], ids=["core", "design"])
+def test_the_diagram_of_a_page_is_the_table(page: Path) -> None:
+    assert f"```mermaid\n{state_diagram()}\n```" in page.read_text(encoding="utf-8")
 
 
 def test_stale_recommendations_do_nothing() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from dagrpc_worker.core import machine
 from dagrpc_worker.core.diagram import arrows, members, state_diagram
 from dagrpc_worker.core.transitions import SUCCESSORS
 
+DESIGN = Path(__file__).parents[3] / "docs" / "design.md"
 
-def test_the_diagram_in_the_readme_is_the_table() -> None:
-    readme = Path(machine.__file__).with_name("README.md").read_text(encoding="utf-8")
-    assert f"```mermaid\n{state_diagram()}\n```" in readme
+
+@pytest.mark.parametrize("page", [Path(machine.__file__).with_name("README.md"), DESIGN], ids=["core", "design"])
+def test_the_diagram_of_a_page_is_the_table(page: Path) -> None:
+    assert f"```mermaid\n{state_diagram()}\n```" in page.read_text(encoding="utf-8")
 
 
 def test_each_transition_is_drawn_once() -> None:

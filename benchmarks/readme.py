@@ -1,0 +1,56 @@
+"""Writes the table of figures in README.md from docs/benchmarks.md: ``python -m benchmarks.readme``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+WORKLOADS = {
+    "`submit(inc, i).result()`, median": "one small task and its result",
+    "`map(inc, range(10_000))` and `gather`": "10,000 small tasks, `map` and `gather`",
+    "worker to worker, array of 64 MiB": "an array of 64 MiB, from worker to worker on one host",
+    "`df.merge` of those with 800,000, by tasks": "`merge` of dataframes with 1,600,000 and 800,000 rows",
+    "scheduler memory, 10,000 results held": "memory of the scheduler for 10,000 results",
+}
+"""Lines of the page that the README shows, and what it calls them."""
+
+TABLE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def figures(page: str) -> dict[str, list[str]]:
+    """Return the first table of the page: unit and figures by workload."""
+    rows: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 5 and cells[0] in ("✓", "✗"):
+            rows.setdefault(cells[1], cells[2:6])
+    return rows
+
+
+def table(page: str) -> str:
+    """Return the table of the README."""
+    lines = ["| | distributed | distributed, queuing off | dagrpc |", "|---|---|---|---|"]
+    found = figures(page)
+    for workload, title in WORKLOADS.items():
+        unit, *values = found[workload]
+        lines.append(f"| {title} | " + " | ".join(f"{value} {unit}" for value in values) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def with_figures(readme: str, page: str) -> str:
+    """Return the README with the figures of the page."""
+    return TABLE.sub(lambda _: table(page), readme)
+
+
+def main() -> None:
+    """Renew the table."""
+    text = with_figures(README.read_text(encoding="utf-8"), PAGE.read_text(encoding="utf-8"))
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
