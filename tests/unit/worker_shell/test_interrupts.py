@@ -18,8 +18,8 @@ from dagrpc._codec.functions import PickledFunction, encode_call
 from dagrpc.exceptions import TaskInterrupted, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
+from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.execute import custom_executors, interrupts
-from dagrpc_worker.execute.runner import Job
 from dagrpc_worker.execute.work import PythonTask
 from tests.unit.worker_shell.test_runner import WAIT, Bench, raised
 
@@ -216,7 +216,7 @@ def test_no_exception_goes_astray(bench: Bench, hurried_interpreter: None) -> No
     teller = threading.Thread(target=tell)
     teller.start()
     for run_id in range(1, count + 1):
-        bench.runner.submit(Job("x", run_id, PythonTask(spec, [digest])))
+        bench.runner.submit(Execute("x", run_id, PythonTask(spec, [digest])))
     ended: dict[int, type] = {}
     for _ in range(count):
         event = bench.events.get(timeout=60)

@@ -24,9 +24,10 @@ from dagrpc._codec.shared_store import SharedStore
 from dagrpc.exceptions import Reschedule
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
+from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute import task_context
-from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.execute.work import Literal, NamedCall, PythonTask, ResultOf, Work
 
 WAIT = 10.0
@@ -81,7 +82,7 @@ class Bench:
 
     def submit(self, key: str, work: Work, **options: Any) -> int:
         run_id = next(self.run_ids)
-        self.runner.submit(Job(key, run_id, work, **options))
+        self.runner.submit(Execute(key, run_id, work, **options))
         return run_id
 
     def next(self) -> Any:

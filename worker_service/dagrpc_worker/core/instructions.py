@@ -22,7 +22,7 @@ class Execute:
     key: str
     run_id: int
     work: Any
-    dependencies: Sequence[str]
+    dependencies: Sequence[str] = ()
     """Keys of the results that it uses; all are in the store."""
     actor: bool = False
     executor: str = ""

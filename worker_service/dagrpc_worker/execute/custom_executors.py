@@ -79,7 +79,7 @@ class ProcessPool(ThreadPool):
     """
 
     def __init__(self, name: str, executor: Executor, runner: TaskRunner) -> None:
-        super().__init__(name, size_of(executor), lambda job: runner.work(job, self._call))
+        super().__init__(name, size_of(executor), lambda task: runner.work(task, self._call))
         self.executor = executor
 
     def _call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -88,11 +88,11 @@ class ProcessPool(ThreadPool):
         running = self.executor.submit(_call_pickled, pickled)
         outcome: Future[Any] = Future()
 
-        def break_off() -> None:
-            # What has begun in a process cannot be stopped, but nobody has to wait for it.
+        def interrupt() -> None:
+            # A function that has begun in a process cannot be stopped, but its result need not be waited for.
             running.cancel()
             with contextlib.suppress(InvalidStateError):
-                outcome.set_exception(TaskInterrupted("broken off"))
+                outcome.set_exception(TaskInterrupted("interrupted"))
 
         def pass_on(done: Future[Any]) -> None:
             with contextlib.suppress(InvalidStateError):
@@ -101,9 +101,9 @@ class ProcessPool(ThreadPool):
 
         context = get_context()
         running.add_done_callback(pass_on)
-        context.escape = break_off
+        context.escape = interrupt
         if context.interruption is not None:
-            break_off()
+            interrupt()
         return outcome.result()
 
 

@@ -1,56 +1,36 @@
-"""Breaking off tasks that run.
+"""Interrupts running tasks.
 
-CPython can raise an exception in another thread: it comes at the next bytecode instruction which that thread executes.
-A thread that sleeps, waits for a lock or is inside an extension gets it when it is back from there.
+CPython can raise an exception in another thread: the exception comes at the next bytecode instruction that the thread
+executes. A thread that sleeps, waits for a lock or runs an extension gets the exception when it returns from there.
 
-The exception must hit the task that it is meant for and nothing that the thread does before or after it, so it is sent
-only while the task's function is being called (`TaskContext.open`). Who sends announces that first
-(`TaskContext.interruption`), then looks whether the function is being called, then sends. The thread, when the function
-is over, first takes that back, and then looks whether anything was announced. The interpreter's lock orders these four
-steps: if the sender found the function being called, then the thread finds the announcement. It waits until the sender
-is through, takes back what has not arrived, and ends the task. A thread finds nothing, and does nothing more than look,
-in all other cases. There is one announcement for each run, so that nothing can come after that.
+The exception must hit its task and nothing that the thread does before or after the task. So the exception is sent only
+while the task's function is being called (`TaskContext.open`), in an order that leaves no gap:
+
+1. The sender sets `TaskContext.interruption`.
+2. The sender reads `open`, and raises the exception in the thread only if `open` is set.
+3. When the function has ended, the thread clears `open`.
+4. The thread reads `interruption`.
+
+The interpreter's lock orders these four steps: if the sender found `open` set, the thread finds the interruption. Then
+the thread waits until the sender has finished, clears an exception that has not come yet, and ends the task. In all
+other cases the thread finds no interruption, and reading one attribute is all that the check costs. Each run is
+interrupted once only, so no second exception can follow.
 """
 
 from __future__ import annotations
 
 import ctypes
-from _thread import allocate_lock
 from threading import get_ident
-from typing import TYPE_CHECKING
 
 from dagrpc.exceptions import TaskInterrupted
+from dagrpc_worker.execute.task_context import Interruption, TaskContext
 
-if TYPE_CHECKING:
-    from dagrpc_worker.execute.task_context import TaskContext
-
-_PATIENCE = 60.0
+_SENDER_TIMEOUT = 60.0
 """Seconds that a thread waits for a sender, which needs microseconds."""
 
 
-class Interruption:
-    """What is announced to a task that is to be broken off.
-
-    Parameters
-    ----------
-    limit : float
-        Seconds that the task may run, if its time is up; 0: it was cancelled.
-    """
-
-    __slots__ = ("limit", "sent", "settled")
-
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
-        self.sent = False
-        """Whether it hit the task while it ran, whatever the task makes of it."""
-        # No `Event`: an exception that comes inside of one would leave it locked, and the sender waiting.
-        self.settled = allocate_lock()
-        """Locked until the sender is through."""
-        self.settled.acquire()
-
-
 def interrupt(context: TaskContext, limit: float) -> bool:
-    """Break a task off. Return whether it was told, for the first time, while it ran. Not from its own thread."""
+    """Interrupt a task from another thread. Return whether this is its first interruption and reached it running."""
     if context.interruption is not None:
         return False
     interruption = context.interruption = Interruption(limit)
@@ -62,26 +42,26 @@ def interrupt(context: TaskContext, limit: float) -> bool:
             else:
                 _raise_in(context.thread)
     finally:
-        interruption.settled.release()
+        interruption.finished.release()
     return interruption.sent
 
 
 def begin(interruption: Interruption) -> None:
-    """Break off a task that was told so before its function was called."""
+    """Raise in a task that was interrupted before its function was called."""
     interruption.sent = True
-    raise TaskInterrupted("broken off before it began")
+    raise TaskInterrupted("interrupted before the function was called")
 
 
 def end(interruption: Interruption) -> None:
-    """Make sure that nothing comes any more. In the task's thread."""
-    interruption.settled.acquire(timeout=_PATIENCE)
+    """Wait for the sender and clear an exception that has not come yet. In the task's thread."""
+    interruption.finished.acquire(timeout=_SENDER_TIMEOUT)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(get_ident()), None)
 
 
 def check(interruption: Interruption) -> None:
-    """Break off a task that has returned although it was told not to go on."""
+    """Raise in a task that has returned although it was interrupted."""
     if interruption.sent:
-        raise TaskInterrupted("broken off")
+        raise TaskInterrupted("interrupted")
 
 
 def _raise_in(thread: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs tasks: from the work as it came to the result in the store and an event for the core."""
+"""Runs tasks: takes each `Execute` of the core through a thread, to a result in the store and an event for the core."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
 from threading import get_ident
 from time import time
 from types import CoroutineType
@@ -26,6 +25,7 @@ from dagrpc._profiling.sampler import Sampler
 from dagrpc.exceptions import Reschedule, TaskTimeout
 from dagrpc.v1 import failure_pb2
 from dagrpc_worker.core import events
+from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute import interrupts, task_context
 from dagrpc_worker.execute.executors import ThreadPool
@@ -34,57 +34,39 @@ from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_context import TaskContext
 from dagrpc_worker.execute.task_recorder import Recorder
 from dagrpc_worker.execute.task_span import enter_span
-from dagrpc_worker.execute.work import PythonTask, Work
+from dagrpc_worker.execute.work import PythonTask
 from dagrpc_worker.exits import ExitCode, end_at_once
 
 logger = logging.getLogger("dagrpc.worker")
 
 _LOGGED = 200
-"""Characters of an error's message that go to the log; the caller gets all of it."""
+"""Characters of an error's message that go to the log; the client gets the whole message."""
 
 _Callee = tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
 
-# Tracebacks begin where the user's code does: frames of these files come before it.
+# Tracebacks begin with the user's code: the frames of these files come before it and are cut off.
 _OWN_FILES = frozenset(
     (__file__, interrupts.__file__, task_codec.__file__, unpickling.__file__, dask._task_spec.__file__)
 )
 _TIMEOUT = failure_pb2.FAILURE_KIND_TIMEOUT
 _AGAIN = 0.05
-"""Seconds: much longer than a thread needs to begin with a task that it took up."""
-
-
-@dataclass(slots=True)
-class Job:
-    """A task on its way through a pool of threads."""
-
-    key: str
-    run_id: int
-    work: Work
-    dependencies: Sequence[str] = ()
-    """Keys of the results that it uses, all of them in the store."""
-    actor: bool = False
-    executor: str = ""
-    annotations: str = ""
-    timeout: float = 0.0
-    """Seconds that it may run; 0: no limit."""
-    pool: Any = None
-    """The pool that it was given to; its name may mean another one by now."""
+"""Seconds; much longer than a thread needs to begin with a task after taking it from the queue."""
 
 
 class ActorHolder(Protocol):
     """Holds the results that are actors."""
 
     instances: dict[str, Any]
-    """By key."""
+    """Actors by key."""
 
     def adopt(self, key: str, instance: Any) -> Any:
-        """Hold an actor, and return what is to stand for it."""
+        """Hold an actor and return the proxy that is stored as the task's result."""
 
     def as_argument(self, value: Any, hold: bool) -> Any:
-        """Return what a task is to get as a value, if that may stand for an actor."""
+        """Return the argument that a task gets for `value`: for a proxy of an actor, a proxy of the task's own."""
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Hold actors no longer."""
+        """Release actors."""
 
 
 class TaskRunner:
@@ -99,13 +81,13 @@ class TaskRunner:
     shared : SharedStore
         The shared values that tasks refer to.
     post : callable
-        Takes the event that ends a run. Called from any thread.
+        Takes the event that ends a run. Called from all threads.
     run_on_loop : callable
-        Takes a coroutine to run on the event loop. Called from any thread.
+        Runs a coroutine on the event loop. Called from all threads.
     executors : mapping, optional
-        Sizes of named pools. Tasks that ask for another one fail.
+        Sizes of named pools. A task that asks for any other pool fails.
     owner : optional
-        What tasks are to see as their worker.
+        The object that tasks get as their worker.
     """
 
     def __init__(
@@ -121,9 +103,9 @@ class TaskRunner:
     ) -> None:
         self.owner = owner
         self.address = ""
-        """The worker's, for those who are told of failures."""
+        """The worker's address, which failures name."""
         self.inline_limit = 0
-        """Results up to this many bytes are encoded at once and ride in the report."""
+        """Results up to this size in bytes are encoded in the task's thread and sent in the report."""
         self._store = store
         self._shared = shared
         self._post = post
@@ -133,100 +115,99 @@ class TaskRunner:
         self._default = ThreadPool(self._prefix, nthreads, self.work)
         self._pools: dict[str, Any] = {"": self._default}
         self._former_pools: list[Any] = []
-        """Those whose names mean others by now: what they were given runs on, and they may come back."""
-        # Who takes a job out of here owns it: a thread that runs it, or the loop that withdraws it.
-        self._queued: dict[tuple[str, int], Job] = {}
+        """Replaced pools: the tasks they were given run on, and a pool may be put back under a name."""
+        # The pool of each waiting task, by key and run. Whichever takes the entry out owns the task: the thread that
+        # runs it, or the loop that cancels it.
+        self._queued: dict[tuple[str, int], Any] = {}
         self._executing: dict[tuple[str, int], TaskContext] = {}
         self.actors: ActorHolder | None = None
-        """Who holds the results that are actors."""
+        """Holds the results that are actors."""
         self.sampler: Sampler | None = None
-        """Whom to wake when tasks run."""
+        """Sleeps while no task runs, and is woken by the next one."""
         self.recorder = Recorder()
-        """Who notes what ran, if somebody wants to know."""
+        """Records the tasks that ran, while a client or a plugin asks for records."""
 
     # --- on the loop ---------------------------------------------------------------------------------------------
 
-    def submit(self, job: Job) -> None:
+    def submit(self, task: Execute) -> None:
         """Queue a task for its pool."""
-        self._queued[job.key, job.run_id] = job
-        pool = self._pools.get(job.executor)
+        pool = self._pools.get(task.executor)
         if pool is None:
-            if job.executor not in self._sizes:
-                self._refuse(job)
+            if task.executor not in self._sizes:
+                self._refuse(task)
                 return
-            pool = self.add_pool(job.executor, self.work)
-        job.pool = pool
-        pool.submit(job)
+            pool = self.add_pool(task.executor, self.work)
+        self._queued[task.key, task.run_id] = pool
+        pool.submit(task)
 
-    def _refuse(self, job: Job) -> None:
-        """Fail a task that asks for a pool which is not here."""
-        if self._queued.pop((job.key, job.run_id), None) is not None:
-            names = ", ".join(sorted({*self.pools, *self._sizes}))
-            error = ValueError(f"Invalid executor {job.executor!r}; expected one of: {names}")
-            self._post(self._failed(job, error, 0.0))
+    def _refuse(self, task: Execute) -> None:
+        """Fail a task that asks for a pool which this worker does not have."""
+        names = ", ".join(sorted({*self.pools, *self._sizes}))
+        error = ValueError(f"Invalid executor {task.executor!r}; expected one of: {names}")
+        self._post(self._failed(task, error, 0.0))
 
     def use_pool(self, name: str, pool: Any) -> None:
-        """Have tasks that ask for a pool of this name, empty for those that ask for none, run in another one."""
+        """Run tasks that name this executor in `pool` from now on. The empty name is the default executor's."""
         former = self._pools.get(name)
         if former is not None and former not in self._former_pools:
             self._former_pools.append(former)
         self._pools[name] = pool
 
     def own_pool(self, executor: Any) -> Any:
-        """Return the pool of this runner that is known under an executor; None if it is another's."""
+        """Return the pool of this runner whose executor is `executor`; None if there is none."""
         pools = (*self._pools.values(), *self._former_pools)
         return next((pool for pool in pools if pool.executor is executor), None)
 
     def drop_pool(self, name: str) -> None:
-        """Have tasks that ask for a pool of this name fail from now on. What it was given already runs on."""
+        """Remove a pool: tasks that ask for it fail from now on, and tasks that it was given run on."""
         self._former_pools.append(self._pools.pop(name))
         self._sizes.pop(name, None)
 
     def add_pool(self, name: str, work: Callable[[Any], None]) -> ThreadPool:
-        """Return a new pool of threads. What runs in it that is a `Job` must be given to `work` of this runner."""
+        """Add a pool of threads and return it. `work` must hand each `Execute` to this runner's `work`."""
         pool = ThreadPool(f"{self._prefix}-{name}", self._sizes.get(name, 1), work)
         self._pools[name] = pool
         return pool
 
     def cancel(self, key: str, run_id: int) -> None:
-        """Take a task back if no thread has begun with it."""
+        """Cancel a task if no thread has begun with it."""
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
         elif (context := self._executing.get((key, run_id))) is not None:
             context.cancelled = True
 
     def reclaim(self, key: str, run_id: int) -> None:
-        """Take a task back if no thread has begun with it, or tell that one has."""
+        """Give a task back to the core if no thread has begun with it; otherwise post that it is kept."""
         if self._queued.pop((key, run_id), None) is not None:
             self._post(events.ExecuteSkipped(key, run_id))
         else:
             self._post(events.ExecuteKept(key, run_id))
 
     def interrupt(self, key: str, run_id: int, limit: float, again: bool = True) -> None:
-        """Break a running task off, as far as that can be done. `limit`: how long it may run; 0: it was cancelled."""
+        """Interrupt a running task, as far as Python allows. `limit` is its timeout in seconds; 0: it is cancelled."""
         context = self._executing.get((key, run_id))
         if context is None:
             if again:
-                # It has ended, or a thread is just about to begin with it.
+                # The task has ended, or a thread is about to begin with it.
                 asyncio.get_running_loop().call_later(_AGAIN, self.interrupt, key, run_id, limit, False)
         elif interrupts.interrupt(context, limit) and limit:
             self._post(events.ExecuteInterrupted(key, run_id))
 
     def detach(self, key: str, run_id: int, replace: bool) -> None:
-        """Let a task that cannot be broken off run on; with `replace`, another thread takes the place of its own."""
+        """Leave a timed-out task running; with `replace`, a new thread takes the place of the task's thread."""
         context = self._executing.get((key, run_id))
         if context is None:
             return
         if replace and context.thread and not context.on_loop:
-            replace = bool(context.job.pool.detach(context.thread))
+            replace = bool(context.pool.detach(context.thread))
         logger.warning(
-            "Task %s was told that its time is up and goes on: it counts as failed%s",
+            "Task %s did not stop after its timeout: it has failed, and its thread %s",
             key,
-            ", and another thread takes its place" if replace else "",
+            "is replaced" if replace else "stays busy",
         )
 
     def pool(self, name: str) -> Any:
-        """Return the pool of a name; None if there is none."""
+        """Return the pool of this name; None if there is none."""
         return self._pools.get(name)
 
     @property
@@ -236,62 +217,63 @@ class TaskRunner:
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a thread of the default pool."""
+        """Number of tasks that wait for a thread of the default pool."""
         return self._default.queue.qsize()
 
     def executing(self) -> dict[str, float]:
-        """Return since when each task runs, in seconds since the epoch, by key."""
+        """Return when each running task started, in seconds since the epoch, by key."""
         return {context.key: context.started for context in self.contexts()}
 
     def contexts(self) -> list[TaskContext]:
-        """Return the tasks that run. From any thread."""
+        """Return the contexts of the running tasks. From any thread."""
         return list(self._executing.values())
 
-    def context(self, job: Job) -> TaskContext | None:
-        """Return a task's context while it runs."""
-        return self._executing.get((job.key, job.run_id))
+    def context(self, task: Execute) -> TaskContext | None:
+        """Return the context of a running task; None if it does not run."""
+        return self._executing.get((task.key, task.run_id))
 
     def is_busy(self) -> bool:
-        """Tell whether a task runs. From any thread."""
+        """Return whether any task runs. From any thread."""
         return bool(self._executing)
 
     def close(self) -> None:
-        """Take nothing more. Tasks that run are left to themselves."""
+        """Drop the tasks that wait and close the pools. Running tasks are not stopped."""
         self._queued.clear()
         for pool in (*self._pools.values(), *self._former_pools):
             pool.close()
 
     # --- in the task's thread ------------------------------------------------------------------------------------
 
-    def work(self, job: Job, call: Callable[..., Any] | None = None) -> None:
-        """Run a task. `call` is what calls its function with its arguments, elsewhere maybe."""
-        identity = (job.key, job.run_id)
-        if self._queued.pop(identity, None) is None:
+    def work(self, task: Execute, call: Callable[..., Any] | None = None) -> None:
+        """Run a task in this thread. `call` calls its function with its arguments, for instance in another process."""
+        identity = (task.key, task.run_id)
+        pool = self._queued.pop(identity, None)
+        if pool is None:
             return
         start = time()
-        current = self._executing[identity] = TaskContext(job, self, start, thread=get_ident())
+        current = self._executing[identity] = TaskContext(task, self, start, pool, thread=get_ident())
         if self.sampler is not None and self.sampler.asleep:
             self.sampler.wake()
-        # A context of its own: what a task sets must not be seen by the next one in this thread.
+        # Each task has a context of its own: a variable that it sets must not be seen by the thread's next task.
         context = copy_context()
         context.run(task_context.current.set, current)
         try:
-            # In it, too: futures among the arguments find the client by it.
-            function, args, kwargs = context.run(self._load, job)
+            # Arguments are unpickled inside the context: futures among them find the client by it.
+            function, args, kwargs = context.run(self._load, task)
         except SharedValueGone as error:
-            self._run_on_loop(self._end_without_value(job, current, error))
+            self._run_on_loop(self._end_without_value(task, current, error))
             return
         except BaseException as error:
-            self._end_unloaded(job, error)
+            self._end_unloaded(task, error)
             return
-        context.run(enter_span, job.annotations)
+        context.run(enter_span, task.annotations)
         if self.recorder.on:
             current.loaded = time()
         try:
-            if job.timeout:
-                self._post(events.ExecuteStarted(job.key, job.run_id, time()))
+            if task.timeout:
+                self._post(events.ExecuteStarted(task.key, task.run_id, time()))
             if call is not None:
-                # What calls it elsewhere says how to break it off; an exception could hit the user's executor.
+                # `call` sets how to interrupt the function: an exception in this thread could hit the user's executor.
                 current.escape = _not_yet
             current.open = True
             try:
@@ -302,7 +284,7 @@ class TaskRunner:
                 else:
                     result = context.run(call, function, args, kwargs)
             finally:
-                # In this order, see `interrupts`.
+                # The order matters, see `interrupts`.
                 current.open = False
                 if current.interruption is not None:
                     interrupts.end(current.interruption)
@@ -311,57 +293,57 @@ class TaskRunner:
             if current.interruption is not None:
                 interrupts.check(current.interruption)
             if type(result) is CoroutineType:
-                # This thread goes on to something else.
+                # This thread takes the next task.
                 current.thread = 0
-                self._run_on_loop(self._await(job, result, start))
+                self._run_on_loop(self._await(task, result, start))
                 return
-            # They may be large, and storing the result may wait until there is room.
+            # The arguments may be large, and storing the result may wait until there is memory.
             del function, args, kwargs
-            event = self._succeeded(job, result, start)
-        # SystemExit and KeyboardInterrupt too: nothing else would tell of the task.
+            event = self._succeeded(task, result, start)
+        # SystemExit and KeyboardInterrupt too: the task would never be reported otherwise.
         except BaseException as error:
-            event = self._ended(job, current, error, start)
+            event = self._ended(task, current, error, start)
         self._executing.pop(identity, None)
         self._post(event)
 
-    async def _end_without_value(self, job: Job, context: TaskContext, error: Exception) -> None:
-        """End a task whose function is gone: it was cancelled meanwhile, of which the loop knows by now."""
+    async def _end_without_value(self, task: Execute, context: TaskContext, error: Exception) -> None:
+        """End a task whose function was freed. On the loop, which knows by now whether the task was cancelled."""
         if not context.cancelled:
-            self._end_unloaded(job, error)
+            self._end_unloaded(task, error)
             return
-        self._executing.pop((job.key, job.run_id), None)
-        self._post(events.ExecuteSkipped(job.key, job.run_id))
+        self._executing.pop((task.key, task.run_id), None)
+        self._post(events.ExecuteSkipped(task.key, task.run_id))
 
-    def _end_unloaded(self, job: Job, error: BaseException) -> None:
+    def _end_unloaded(self, task: Execute, error: BaseException) -> None:
         """End a task that could not be loaded."""
-        event = self._failed(job, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION)
-        self._executing.pop((job.key, job.run_id), None)
+        event = self._failed(task, error, 0.0, failure_pb2.FAILURE_KIND_DESERIALIZATION)
+        self._executing.pop((task.key, task.run_id), None)
         self._post(event)
 
-    def _ended(self, job: Job, context: TaskContext, error: BaseException, start: float) -> events.Event:
-        """Tell of a task that did not come to a result: it failed, or was broken off."""
+    def _ended(self, task: Execute, context: TaskContext, error: BaseException, start: float) -> events.Event:
+        """Return the event for a task that has no result: it failed, or it was interrupted."""
         interruption = context.interruption
         if interruption is None or not interruption.sent:
             if isinstance(error, (SystemExit, KeyboardInterrupt)) and running_task.is_workers_own():
-                # As anywhere else: the process ends, with all that it does. The scheduler counts who died of the task.
-                logger.error("Task %s raised %r: the worker ends", job.key, error, exc_info=error)
+                # As in any Python program, the process ends. The scheduler counts the workers that died of the task.
+                logger.error("Task %s raised %r: worker %s exits", task.key, error, self.address, exc_info=error)
                 end_at_once(ExitCode.TASK)
-            return self._failed(job, error, start)
+            return self._failed(task, error, start)
         if not interruption.limit:
-            logger.info("Task %s was broken off: it was cancelled", job.key)
-            return events.ExecuteSkipped(job.key, job.run_id)
-        timeout = TaskTimeout(job.key, interruption.limit, self.address)
-        return self._failed(job, timeout.with_traceback(error.__traceback__), start, _TIMEOUT)
+            logger.info("Task %s was cancelled while it ran", task.key)
+            return events.ExecuteSkipped(task.key, task.run_id)
+        timeout = TaskTimeout(task.key, interruption.limit, self.address)
+        return self._failed(task, timeout.with_traceback(error.__traceback__), start, _TIMEOUT)
 
-    async def _await(self, job: Job, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
+    async def _await(self, task: Execute, coroutine: Coroutine[Any, Any, Any], start: float) -> None:
         """Run a task that is a coroutine."""
-        context = TaskContext(job, self, start, on_loop=True, thread=get_ident(), coroutine=coroutine, loaded=start)
-        before = self._executing.get((job.key, job.run_id))
-        # It may have been told to stop between its thread and here.
+        context = TaskContext(task, self, start, on_loop=True, thread=get_ident(), coroutine=coroutine, loaded=start)
+        before = self._executing.get((task.key, task.run_id))
+        # The task may have been interrupted after it left its thread.
         context.interruption = before.interruption if before is not None else None
-        self._executing[job.key, job.run_id] = context
+        self._executing[task.key, task.run_id] = context
         task_context.current.set(context)
-        enter_span(job.annotations)
+        enter_span(task.annotations)
         current = asyncio.current_task()
         assert current is not None
         context.escape = current.cancel
@@ -379,121 +361,121 @@ class TaskRunner:
                     context.call_at_end()
             if context.interruption is not None:
                 interrupts.check(context.interruption)
-            # Measuring and encoding may take long, and may be anybody's code.
-            event = await asyncio.to_thread(self._succeeded, job, result, start)
-        # All of them: an exit that gets past here would end the loop.
+            # Measuring and encoding may take long and may run the user's code.
+            event = await asyncio.to_thread(self._succeeded, task, result, start)
+        # Every exception: SystemExit would end the event loop.
         except BaseException as error:
             if context.interruption is not None and context.interruption.sent:
                 current.uncancel()
             if isinstance(error, asyncio.CancelledError) and current.cancelling():
                 # The worker closes.
                 raise
-            event = self._ended(job, context, error, start)
+            event = self._ended(task, context, error, start)
         finally:
-            self._executing.pop((job.key, job.run_id), None)
+            self._executing.pop((task.key, task.run_id), None)
         self._post(event)
 
-    def _load(self, job: Job) -> _Callee:
+    def _load(self, task: Execute) -> _Callee:
         store = self._store
-        results = {key: store[key] for key in job.dependencies}
-        if self.actors is not None and (job.actor or self.actors.instances):
-            # An actor may keep what it is given.
-            results = {key: self.actors.as_argument(value, job.actor) for key, value in results.items()}
-        work = job.work
+        results = {key: store[key] for key in task.dependencies}
+        if self.actors is not None and (task.actor or self.actors.instances):
+            # An actor may keep its arguments.
+            results = {key: self.actors.as_argument(value, task.actor) for key, value in results.items()}
+        work = task.work
         if type(work) is PythonTask:
             try:
                 return with_unpickle_lock(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
             except SharedValueGone:
                 raise
             except BaseException as error:
-                raise self._not_loaded(job, error) from error
-        return with_unpickle_lock(load_call, work, results)  # type: ignore[arg-type]
+                raise self._not_loaded(task, error) from error
+        return with_unpickle_lock(load_call, work, results)
 
-    def _not_loaded(self, job: Job, error: BaseException) -> RuntimeError:
-        """Return what tells of a function or an argument that cannot be unpickled."""
+    def _not_loaded(self, task: Execute, error: BaseException) -> RuntimeError:
+        """Return the error for a function or an argument that cannot be unpickled."""
         error.__traceback__ = without_first(error.__traceback__, _own_frames(error))
         return RuntimeError(
-            f"Deserialization of task {job.key!r} failed on worker {self.address}: {type(error).__name__}: {error}\n"
+            f"Deserialization of task {task.key!r} failed on worker {self.address}: {type(error).__name__}: {error}\n"
             "Its function or an argument cannot be unpickled there. Often the environment of the workers differs "
             "from the client's."
         )
 
-    def _succeeded(self, job: Job, result: Any, start: float) -> events.Event:
-        """Store a result and tell of it."""
+    def _succeeded(self, task: Execute, result: Any, start: float) -> events.Event:
+        """Store a result and return the event that reports it."""
         stop = time()
         result_type = type(result)
         nbytes, kind = measure(result), type_name(result_type)
-        if job.actor and self.actors is not None:
-            result = self.actors.adopt(job.key, result)
+        if task.actor and self.actors is not None:
+            result = self.actors.adopt(task.key, result)
             encoded = self._encode_small(result)
         else:
-            encoded = self._encode_small(result) if nbytes <= self.inline_limit and not job.actor else None
-        # What the store has of an actor, and could move elsewhere, is the proxy.
-        if self._store.put(job.key, result, measure(result) if job.actor else nbytes):
-            # Here, so that results do not come faster than they can be written.
+            encoded = self._encode_small(result) if nbytes <= self.inline_limit and not task.actor else None
+        # Of an actor, the store has the proxy only, which can be copied to other workers.
+        if self._store.put(task.key, result, measure(result) if task.actor else nbytes):
+            # In the task's thread, so that results are not made faster than they can be written to disk.
             self._store.make_room()
         if self.recorder.on:
-            self.recorder.task(self.context(job), job.dependencies, stop, nbytes, kind, result_type=result_type)
-        return events.ExecuteSucceeded(job.key, job.run_id, nbytes, kind, start, stop, encoded)
+            self.recorder.task(self.context(task), task.dependencies, stop, nbytes, kind, result_type=result_type)
+        return events.ExecuteSucceeded(task.key, task.run_id, nbytes, kind, start, stop, encoded)
 
     def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
-        """Return encoding and frames of a result if these are small, too."""
+        """Return the encoding and frames of a result if the frames are small as well."""
         try:
             encoding, frames = payload.encode(result)
         except Exception:
-            # The result stays here, where other tasks can use it; who fetches it is told why that cannot be.
+            # Tasks on this worker can use the result; a request to fetch it is answered with the error.
             logger.debug("A result of type %s cannot be encoded", type(result).__name__, exc_info=True)
             return None
         return (encoding, frames) if sum(map(len, frames)) <= self.inline_limit else None
 
     def _failed(
         self,
-        job: Job,
+        task: Execute,
         error: BaseException,
         start: float,
         kind: failure_pb2.FailureKind = failure_pb2.FAILURE_KIND_APPLICATION,
     ) -> events.Event:
-        """Tell of an error."""
+        """Log an error and return the event that reports it."""
         if isinstance(error, Reschedule):
-            return events.ExecuteRescheduled(job.key, job.run_id)
+            return events.ExecuteRescheduled(task.key, task.run_id)
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
-        failure.origin_key, failure.worker = job.key, self.address
-        told = f"{failure.type_name}: {failure.message[:_LOGGED]}"
-        logger.warning("Task %s failed: %s%s", job.key, told, innermost_line(error.__traceback__))
-        # An instance that is raised again, by another task, would bring this run's frames along.
+        failure.origin_key, failure.worker = task.key, self.address
+        summary = f"{failure.type_name}: {failure.message[:_LOGGED]}"
+        logger.warning("Task %s failed: %s%s", task.key, summary, innermost_line(error.__traceback__))
+        # If another task raises the same instance, the traceback must not have the frames of this run.
         error.__traceback__ = None
         stop = time()
         if self.recorder.on:
-            self.recorder.task(self.context(job), job.dependencies, stop, error=told)
-        return events.ExecuteFailed(job.key, job.run_id, failure, start, stop)
+            self.recorder.task(self.context(task), task.dependencies, stop, error=summary)
+        return events.ExecuteFailed(task.key, task.run_id, failure, start, stop)
 
     # --- called by tasks -----------------------------------------------------------------------------------------
 
     def secede(self, context: TaskContext) -> bool:
-        """Let a task's thread leave its pool. Return whether it was in there."""
+        """Let a task's thread leave its pool. Return whether the thread was in the pool."""
 
         def on_leave() -> None:
-            # Once for each run: its place was given away for good.
+            # Once for each run: the thread's place was given away for good.
             if not context.seceded:
                 context.seceded = True
-                job = context.job
-                self._post(events.TaskSeceded(job.key, job.run_id, time() - context.started))
+                task = context.task
+                self._post(events.TaskSeceded(task.key, task.run_id, time() - context.started))
 
         if context.on_loop:
             on_leave()
             return False
-        return bool(context.job.pool.secede(on_leave))
+        return bool(context.pool.secede(on_leave))
 
     def rejoin(self, context: TaskContext) -> None:
-        """Let a task's thread come back into its pool."""
+        """Let a task's thread return into its pool."""
         if not context.on_loop:
-            context.job.pool.rejoin()
+            context.pool.rejoin()
 
 
 def _not_yet() -> None:
-    """Break nothing off: who sets something else in place of this finds that something was to be broken off."""
+    """Do nothing: the function that is to be interrupted has not been called yet."""
 
 
 def _own_frames(error: BaseException) -> int:
-    """Return how many of the outermost frames of a traceback are the worker's own."""
+    """Return the number of a traceback's outermost frames that are the worker's own code."""
     return frames_in(error.__traceback__, _OWN_FILES)

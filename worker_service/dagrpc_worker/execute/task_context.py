@@ -1,59 +1,95 @@
-"""What code that runs inside a task can learn and do: its task, its worker, leaving its pool of threads."""
+"""The running task as the code inside it sees it: its key, its worker, and leaving its pool of threads."""
 
 from __future__ import annotations
 
 import logging
+from _thread import allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from dagrpc._common import running_task
-
-if TYPE_CHECKING:
-    from dagrpc_worker.execute.interrupts import Interruption
-    from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.core.instructions import Execute
 
 logger = logging.getLogger("dagrpc.worker")
+
+
+class Interruption:
+    """The request to stop a running task; see `interrupts` for how it reaches the task's thread.
+
+    Parameters
+    ----------
+    limit : float
+        The task's timeout in seconds; 0: the task was cancelled.
+    """
+
+    __slots__ = ("finished", "limit", "sent")
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.sent = False
+        """Whether the exception was raised in the task while it ran, even if the task caught it."""
+        # No `Event`: an exception inside one of its methods would leave it locked for ever.
+        self.finished = allocate_lock()
+        """Locked until the sender has finished."""
+        self.finished.acquire()
+
+
+class ContextRunner(Protocol):
+    """What a task's context uses of the runner."""
+
+    owner: Any
+
+    def context(self, task: Execute) -> TaskContext | None:
+        """Return the context of a running task; None if it does not run."""
+
+    def secede(self, context: TaskContext) -> bool:
+        """Let a task's thread leave its pool. Return whether the thread was in the pool."""
+
+    def rejoin(self, context: TaskContext) -> None:
+        """Let a task's thread return into its pool."""
 
 
 @dataclass(slots=True)
 class TaskContext:
     """The task that the calling code is part of."""
 
-    job: Job
-    runner: TaskRunner
+    task: Execute
+    runner: ContextRunner
     started: float
-    """When its function started, in seconds since the epoch."""
+    """When the task started, in seconds since the epoch."""
+    pool: Any = None
+    """The pool whose thread runs the task. The pool's name may stand for another pool by now."""
     on_loop: bool = False
-    """Whether it is a coroutine and so occupies no thread."""
+    """Whether the task is a coroutine and so occupies no thread."""
     seceded: bool = False
-    """Whether it has left its pool at some time."""
+    """Whether the task has ever left its pool."""
     thread: int = 0
-    """The thread that runs it."""
+    """The thread that runs the task."""
     coroutine: Any = None
-    """What runs, if it is a coroutine."""
+    """The coroutine, if the task is one."""
     cancelled: bool = False
-    """Whether it was to be taken back when a thread had begun with it."""
+    """Whether the task was cancelled after a thread had begun with it."""
     loaded: float = 0.0
-    """When its arguments were there, if that is recorded; 0: not known, or not yet."""
+    """When the arguments were loaded, if that is recorded; 0: unknown, or not loaded yet."""
     open: bool = False
-    """Whether its function is being called: see `interrupts`."""
+    """Whether the task's function is being called: see `interrupts`."""
     interruption: Interruption | None = None
-    """Why it is to be broken off, if it is."""
+    """The request to stop the task, if there is one."""
     escape: Callable[[], object] | None = None
-    """What breaks it off, if that is not an exception in its thread."""
+    """Stops the task's function, where raising an exception in its thread does not."""
     at_end: Callable[[], object] | None = None
-    """What is to be called when its function has ended, and before that is told."""
+    """Called when the task's function has ended, before the end is reported."""
 
     @property
     def ended(self) -> bool:
-        """Whether it does not run any more."""
-        return self.runner.context(self.job) is not self
+        """Whether the task has ended."""
+        return self.runner.context(self.task) is not self
 
     @property
     def key(self) -> str:
         """The task's key as on the wire."""
-        return self.job.key
+        return self.task.key
 
     @property
     def worker(self) -> Any:
@@ -69,12 +105,12 @@ class TaskContext:
         self.runner.rejoin(self)
 
     def call_at_end(self) -> None:
-        """Call what is to be called at the end."""
+        """Call `at_end`; log what it raises."""
         assert self.at_end is not None
         try:
             self.at_end()
         except Exception:
-            logger.exception("What was to be done at the end of %s failed", self.key)
+            logger.exception("The function to call at the end of task %s failed", self.key)
 
 
 current = running_task.current
@@ -95,7 +131,7 @@ def get_context() -> TaskContext:
 
 
 def secede() -> None:
-    """Leave the pool of threads: another task may run in this one's place. Does nothing the second time.
+    """Leave the pool of threads, so that another task runs in this task's place. The second call does nothing.
 
     Raises
     ------
@@ -106,7 +142,7 @@ def secede() -> None:
 
 
 def rejoin() -> None:
-    """Wait for a place in the pool that the task left. Does nothing if it did not leave.
+    """Wait for a place in the pool that the task left. Does nothing if the task is in its pool.
 
     Raises
     ------

@@ -15,10 +15,11 @@ from dagrpc._auth.credentials import Credentials
 from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common.keys import decode_key
 from dagrpc._loop.io_loop import get_loop
+from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.execute import task_context
 from dagrpc_worker.execute.custom_executors import ACTORS as POOL
 from dagrpc_worker.execute.executors import ThreadPool
-from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.execute.task_context import TaskContext
 
 if TYPE_CHECKING:
@@ -332,5 +333,5 @@ class ActorHost:
 
     def context_of(self, call: ActorCall) -> ActorContext:
         """Return the context of a call."""
-        job = Job(f"{type(call.instance).__name__}.{call.name}", 0, None, executor=POOL)  # type: ignore[arg-type]
-        return ActorContext(job, self._runner, time())
+        method = Execute(f"{type(call.instance).__name__}.{call.name}", 0, None, executor=POOL)
+        return ActorContext(method, self._runner, time())

@@ -1,15 +1,15 @@
-"""Carries out what the core asks for."""
+"""Carries out the instructions of the worker's core."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from dagrpc_worker.core import events, instructions
 from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.data.result_store import DataStore
-from dagrpc_worker.execute.runner import Job, TaskRunner
+from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.shell.fetch.fetcher import Fetcher
 from dagrpc_worker.shell.session.translate_out import REPORTS, Report, RunReport
 
@@ -19,12 +19,10 @@ class Dispatcher:
 
     Parameters
     ----------
-    runner, fetcher, store : TaskRunner, Fetcher, DataStore
-        The parts.
     send : callable
-        Takes the reports of a loop turn.
+        Sends the reports of a loop turn to the scheduler.
     post : callable
-        Takes events.
+        Takes events for the core.
     """
 
     def __init__(
@@ -36,69 +34,55 @@ class Dispatcher:
         post: Callable[[events.Event], None],
     ) -> None:
         self._runner = runner
-        self._fetcher = fetcher
         self._store = store
         self._send = send
         self._post = post
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._actions: Mapping[type, Callable[[Any], object]] = {
+            instructions.Execute: runner.submit,
+            instructions.CancelExecution: lambda each: runner.cancel(each.key, each.run_id),
+            instructions.Reclaim: lambda each: runner.reclaim(each.key, each.run_id),
+            instructions.Interrupt: lambda each: runner.interrupt(each.key, each.run_id, each.limit),
+            instructions.DetachThread: lambda each: runner.detach(each.key, each.run_id, each.replace),
+            instructions.GatherData: fetcher.start,
+            instructions.DropData: self._drop,
+            instructions.WakeLater: self._wake_later,
+            instructions.RetryPeerLater: self._retry_later,
+        }
 
-    def __call__(self, orders: Sequence[Instruction | RunReport]) -> None:
-        """Carry out instructions in order."""
+    def __call__(self, batch: Sequence[Instruction | RunReport]) -> None:
+        """Carry out instructions in order, and send the reports among them together."""
+        actions = self._actions
         reports: list[Report] = []
-        for order in orders:
-            kind = type(order)
+        for instruction in batch:
+            kind = type(instruction)
             if kind in REPORTS:
-                reports.append(cast(Report, order))
-            elif isinstance(order, instructions.Execute):
-                self._runner.submit(
-                    Job(
-                        order.key,
-                        order.run_id,
-                        order.work,
-                        order.dependencies,
-                        order.actor,
-                        order.executor,
-                        order.annotations,
-                        order.timeout,
-                    )
-                )
-            elif isinstance(order, instructions.DropData):
-                self._store.drop(order.keys)
-                if self._runner.actors is not None and self._runner.actors.instances:
-                    self._runner.actors.drop(order.keys)
-            elif isinstance(order, instructions.GatherData):
-                self._fetcher.start(order)
-            elif isinstance(order, instructions.CancelExecution):
-                self._runner.cancel(order.key, order.run_id)
-            elif isinstance(order, instructions.Reclaim):
-                self._runner.reclaim(order.key, order.run_id)
-            elif isinstance(order, instructions.Interrupt):
-                self._runner.interrupt(order.key, order.run_id, order.limit)
-            elif isinstance(order, instructions.WakeLater):
-                self._wake_later(order.delay)
-            elif isinstance(order, instructions.DetachThread):
-                self._runner.detach(order.key, order.run_id, order.replace)
-            elif isinstance(order, instructions.RetryPeerLater):
-                self._retry_later(order)
+                reports.append(cast(Report, instruction))
             else:
-                raise TypeError(f"The worker's core asks for something unknown: {order!r}")
+                actions[kind](instruction)
         if reports:
             self._send(reports)
 
-    def _retry_later(self, order: instructions.RetryPeerLater) -> None:
+    def _drop(self, instruction: instructions.DropData) -> None:
+        self._store.drop(instruction.keys)
+        actors = self._runner.actors
+        if actors is not None and actors.instances:
+            actors.drop(instruction.keys)
+
+    def _retry_later(self, instruction: instructions.RetryPeerLater) -> None:
         def due() -> None:
-            self._timers.pop(order.worker, None)
-            self._post(events.PeerRetryDue(order.worker))
+            self._timers.pop(instruction.worker, None)
+            self._post(events.PeerRetryDue(instruction.worker))
 
-        if order.worker in self._timers:
-            self._timers.pop(order.worker).cancel()
-        self._timers[order.worker] = asyncio.get_running_loop().call_later(order.delay, due)
+        if instruction.worker in self._timers:
+            self._timers.pop(instruction.worker).cancel()
+        self._timers[instruction.worker] = asyncio.get_running_loop().call_later(instruction.delay, due)
 
-    def _wake_later(self, delay: float) -> None:
+    def _wake_later(self, instruction: instructions.WakeLater) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_later(delay, self._post, events.DeadlineReached())
+        self._alarm = asyncio.get_running_loop().call_later(instruction.delay, self._post, events.DeadlineReached())
 
     def close(self) -> None:
         """Cancel the timers."""
