@@ -7,9 +7,8 @@ import operator
 import os
 import pickle
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dask
@@ -18,6 +17,7 @@ import pytest
 
 from dagrpc import Actor, ActorFuture, BaseActorFuture, Client, LocalCluster, as_completed, get_client, get_worker, wait
 from dagrpc.exceptions import LostActorError
+from tests.support.waiting import eventually
 
 TIMEOUT = 60
 
@@ -104,14 +104,6 @@ def use(counter: Actor) -> tuple[str, str, int]:
 
 def keep(counter: Actor) -> list[Actor]:
     return [counter]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is true, for long if it has to be."""
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
 
 
 @pytest.fixture(params=["direct", "relayed"])

@@ -9,7 +9,8 @@ import dask.array as da
 import pytest
 
 from dagrpc import Client, LocalCluster, Security, get_worker
-from tests.support.clusters import eventually, inc
+from tests.support.clusters import inc
+from tests.support.waiting import eventually
 
 WAIT = 60
 

@@ -6,20 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from dagrpc._process.child import Child
+from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
 
 
 def wait_for(path: Path, seconds: float = 30.0) -> str:
-    deadline = time.monotonic() + seconds
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.02)
-    return path.read_text()
+    return eventually(lambda: path.exists() and path.read_text(), seconds, f"{path} was not written") or ""
 
 
 def start(witness: Path, say: object) -> Child:

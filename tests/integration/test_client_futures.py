@@ -12,6 +12,7 @@ import pytest
 
 from dagrpc import Client, FutureCancelledError, wait
 from dagrpc.exceptions import GraphError
+from tests.support.waiting import eventually
 
 
 def inc(x):
@@ -34,13 +35,6 @@ class UnpicklableError(Exception):
     def __init__(self, message):
         super().__init__(message)
         self.lock = threading.Lock()
-
-
-def until(condition, timeout=5):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_states(client):
@@ -215,7 +209,7 @@ def test_release(client):
         future.result()
     with pytest.raises(FutureCancelledError):
         client.gather([future])
-    until(lambda: not any(client.who_has([future.key]).values()))
+    eventually(lambda: not any(client.who_has([future.key]).values()))
 
 
 def test_dropping_the_last_reference_releases_the_key(client):
@@ -227,7 +221,7 @@ def test_dropping_the_last_reference_releases_the_key(client):
     assert client.who_has([key])[key]
     del other
     gc.collect()
-    until(lambda: not any(client.who_has([key]).values()))
+    eventually(lambda: not any(client.who_has([key]).values()))
     assert key not in client.futures
 
 
@@ -280,7 +274,7 @@ def test_callbacks_are_called_whatever_comes(client, nap):
 def test_a_callbacks_exception_is_logged(client, caplog):
     with caplog.at_level(logging.ERROR, "dagrpc"):
         client.submit(inc, 1).add_done_callback(lambda future: fail("in callback"))
-        until(lambda: "in callback" in caplog.text)
+        eventually(lambda: "in callback" in caplog.text)
     seen = threading.Event()
     client.submit(inc, 1).add_done_callback(lambda future: seen.set())
     assert seen.wait(5)
@@ -333,7 +327,7 @@ def test_a_released_dependency_is_a_clear_error(client):
     future = client.submit(inc, 4321)
     future.result()
     future.release()
-    until(lambda: not any(client.who_has([future.key]).values()))
+    eventually(lambda: not any(client.who_has([future.key]).values()))
     with pytest.raises((GraphError, FutureCancelledError)):
         client.submit(operator.add, future, 1).result(timeout=5)
 

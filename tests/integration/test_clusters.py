@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from dagrpc import Client, LocalCluster, Nanny, ProcessInterface, Scheduler, Spe
 from dagrpc.exceptions import NoWorkersError
 from dagrpc_deploy.adaptive import Adaptive
 from dagrpc_worker.shell.facade.worker import Worker
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -23,13 +24,6 @@ ONE = {"cls": Worker, "options": {"nthreads": 1}}
 
 def inc(number: int) -> int:
     return number + 1
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 def wait_for_file(path: str) -> int:
@@ -56,7 +50,7 @@ def test_a_cluster_of_a_specification() -> None:
         kept = client.map(inc, range(8))
         client.gather(kept)
         cluster.scale(1)
-        wait_until(lambda: len(cluster.observed) == 1)
+        eventually(lambda: len(cluster.observed) == 1)
         assert len(cluster.workers) == 1
         assert client.gather(kept) == list(range(1, 9))
         held = client.who_has(kept)
@@ -121,7 +115,7 @@ def test_a_worker_that_is_lost_is_brought_back_when_it_is_wanted() -> None:
         with SpecCluster(workers=spec, scheduler_sync_interval=0.05) as cluster, Client(cluster) as client:
             before = cluster.workers["a"]
             cluster._loop.run(before.close())
-            wait_until(lambda: not cluster.workers)
+            eventually(lambda: not cluster.workers)
             assert (cluster.plan, cluster.requested, cluster.observed) == ({"a"}, set(), set())
             cluster.scale(1)
             assert cluster.workers["a"] is not before
@@ -144,7 +138,7 @@ def test_a_worker_that_has_failed_is_replaced() -> None:
     with SpecCluster(workers={"a": {"cls": Failing}}, scheduler_sync_interval=0.05) as cluster:
         before = cluster.workers["a"]
         before.status = Status.failed
-        wait_until(lambda: cluster.workers.get("a") not in (None, before) and cluster.observed == {"a"})
+        eventually(lambda: cluster.workers.get("a") not in (None, before) and cluster.observed == {"a"})
         assert before.worker.status is Status.closed
 
 
@@ -152,7 +146,7 @@ def test_a_cluster_closes_with_its_scheduler() -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, scheduler_sync_interval=0.05) as cluster:
         nanny = cluster.workers[0]
         os.kill(cluster.scheduler.pid, signal.SIGKILL)
-        wait_until(lambda: cluster.status is Status.closed)
+        eventually(lambda: cluster.status is Status.closed)
         assert (cluster.scheduler.status, nanny.status) == (Status.closed, Status.closed)
         assert not nanny.is_alive()
 
@@ -195,7 +189,7 @@ def test_to_have_no_workers_is_to_give_their_results_up(kind: str) -> None:
             cluster.scale_down(cluster.plan)
         assert len(cluster.observed) == 1
         cluster.scale(0)
-        wait_until(lambda: cluster.scheduler_info["n_workers"] == 0)
+        eventually(lambda: cluster.scheduler_info["n_workers"] == 0)
         assert cluster.plan == set()
         cluster.scale(1)
         assert future.result(timeout=60) == 2
@@ -213,22 +207,22 @@ def test_a_cluster_grows_and_shrinks_with_its_work(processes: bool, tmp_path: Pa
         adaptive = cluster.adapt(minimum=0, maximum=2, interval="50ms", wait_count=2)
         assert "maximum: 2" in repr(adaptive)
         futures = [client.submit(wait_for_file, str(tmp_path / "go"), pure=False) for _ in range(20)]
-        wait_until(lambda: len(cluster.observed) == 2)
+        eventually(lambda: len(cluster.observed) == 2)
         (tmp_path / "go").touch()
         assert client.gather(futures) == [1] * 20
         # Results stay although workers go.
-        wait_until(lambda: len(cluster.plan) == 1)
+        eventually(lambda: len(cluster.plan) == 1)
         assert client.gather(futures) == [1] * 20
         assert next(decision["status"] for _, decision in adaptive.log) == "up"
         del futures
-        wait_until(lambda: len(cluster.plan) == 0)
+        eventually(lambda: len(cluster.plan) == 0)
         assert client.submit(inc, 1).result(timeout=60) == 2
 
 
 def test_a_minimum_is_kept_and_scaling_by_hand_ends_it() -> None:
     with LocalCluster(n_workers=0, threads_per_worker=1, processes=False) as cluster:
         first = cluster.adapt(minimum=1, interval="20ms")
-        wait_until(lambda: len(cluster.plan) == 1)
+        eventually(lambda: len(cluster.plan) == 1)
         second = cluster.adapt(maximum=3)
         assert (first.state, second.state) == ("stopped", "running")
         # Bounds are those of the last call, other options stay.
@@ -261,9 +255,9 @@ def test_a_policy_of_ones_own() -> None:
     with LocalCluster(n_workers=0, threads_per_worker=1, processes=False) as cluster:
         adaptive = cluster.adapt(Adaptive=Mine, interval="20ms", wait_count=3)
         assert isinstance(adaptive, Mine)
-        wait_until(lambda: len(cluster.observed) == 2)
+        eventually(lambda: len(cluster.observed) == 2)
         adaptive.wanted = 1
-        wait_until(lambda: cluster.plan == {0})
+        eventually(lambda: cluster.plan == {0})
 
 
 def test_what_goes_together_is_decided_by_a_key() -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from dagrpc import Client, FutureCancelledError, LocalCluster, Lock
 from dagrpc.exceptions import CommClosedError
-from tests.support.clusters import eventually, inc, note, runs
+from tests.support.clusters import inc, note, runs
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import eventually
 
 TASKS = 2_000
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from dagrpc import Client, Event, Lock, MultiLock, Queue, Semaphore, Variable
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -15,13 +16,6 @@ def other(shared_cluster):
     """Another client of the shared cluster, not the default one."""
     with Client(shared_cluster, set_as_default=False) as client:
         yield client
-
-
-def until(condition, timeout=5):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def in_thread(function):
@@ -126,7 +120,7 @@ def test_a_closed_semaphore(client):
     semaphore.acquire()
     other = Semaphore(1, "s4")
     waiting = in_thread(other.acquire)
-    until(lambda: client._session.coordination._requests)
+    eventually(lambda: client._session.coordination._requests)
     semaphore.close()
     assert isinstance(waiting(), RuntimeError)
     with pytest.raises(RuntimeError, match="Semaphore or Lock `s4` not known"):
@@ -273,7 +267,7 @@ def test_what_was_taken_out_is_forgotten_when_nobody_needs_it(client):
     queue.put(client.submit(pow, 9, 2, key="q6-nine"))
     assert queue.get().result() == 81
     assert client._table.states == {} or "q6-nine" not in client.futures
-    until(lambda: not client.who_has().get("q6-nine"))
+    eventually(lambda: not client.who_has().get("q6-nine"))
 
 
 def test_closing_a_queue(client):
@@ -286,7 +280,7 @@ def test_closing_a_queue(client):
     assert queue.qsize() == 2
     other.close()
     assert queue.qsize() == 0
-    until(lambda: not client.who_has().get("q7-kept"))
+    eventually(lambda: not client.who_has().get("q7-kept"))
 
 
 # --- variables ---
@@ -307,7 +301,7 @@ def test_variable(client, other):
     assert variable.get().result() == 121
     variable.set(None)
     assert variable.get() is None
-    until(lambda: not client.who_has().get("v1-key"))
+    eventually(lambda: not client.who_has().get("v1-key"))
     variable.delete()
     with pytest.raises(TimeoutError):
         variable.get(timeout=0.02)

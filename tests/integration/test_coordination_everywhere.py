@@ -5,7 +5,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import dask
@@ -13,13 +12,7 @@ import pytest
 
 from dagrpc import Client, Event, LocalCluster, Lock, MultiLock, Queue, Semaphore, Variable
 from dagrpc.exceptions import ClosedClientError, CommClosedError
-
-
-def until(condition, timeout=5):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+from tests.support.waiting import eventually
 
 
 def in_thread(function):
@@ -57,7 +50,7 @@ def test_closed_clients(shared_cluster):
     client = Client(shared_cluster, set_as_default=False)
     queue = Queue("closing", client=client)
     waiting = in_thread(queue.get)
-    until(lambda: client._session.coordination._requests)
+    eventually(lambda: client._session.coordination._requests)
     client.close()
     assert isinstance(waiting(), CommClosedError)
     with pytest.raises(ClosedClientError):

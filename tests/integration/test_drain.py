@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from dagrpc import Client, LocalCluster, wait
-from tests.integration.test_failures import wait_until
+from tests.support.waiting import eventually
 
 WAIT = 60.0
 
@@ -35,7 +35,7 @@ def leaver(client: Client, *arguments: str, **environ: str) -> Iterator[subproce
     command += ["--name", "leaver", "--nthreads", "1", "--log-level", "INFO", *arguments]
     process = subprocess.Popen(command, env={**os.environ, **environ})
     try:
-        wait_until(lambda: "leaver" in names(client))
+        eventually(lambda: "leaver" in names(client))
         yield process
     finally:
         process.kill()
@@ -74,7 +74,7 @@ def test_a_drained_worker_finishes_hands_over_and_leaves(client: Client, nanny: 
         wait(held, timeout=WAIT)
         scattered = client.scatter(tuple(range(5)), workers=["leaver"])
         running = client.submit(gated, directory, 10, **options)
-        wait_until((tmp_path / "10").exists)
+        eventually((tmp_path / "10").exists)
         queued = [
             client.submit(count, directory, x, workers=["leaver", "0"], priority=-1, pure=False) for x in range(11, 31)
         ]
@@ -122,7 +122,7 @@ def test_a_task_that_does_not_end_is_not_waited_for(
 ) -> None:
     with leaver(client, DAGRPC_WORKER__DRAIN_TIMEOUT=bound) as process:
         task = client.submit(gated, str(tmp_path), 0, workers=["leaver"], pure=False)
-        wait_until((tmp_path / "0").exists)
+        eventually((tmp_path / "0").exists)
         (worker,) = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGTERM)
         if then is not None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, KilledWorker, LocalCluster, as_completed, wait
+from tests.support.waiting import eventually
 
 
 def inc(x: int) -> int:
@@ -32,13 +33,6 @@ def die_once(path: str) -> str:
             file.write(str(os.getpid()))
         os.kill(os.getpid(), signal.SIGKILL)
     return "alive"
-
-
-def wait_until(condition: Any, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def test_results_lost_before_they_are_yielded_are_waited_for_again(client: Clien
     wait(futures, timeout=60)
     worker = next(address for address, keys in client.has_what().items() if keys)
     os.kill(pid_of(client, worker), signal.SIGKILL)
-    wait_until(lambda: "lost" in {future.status for future in futures})
+    eventually(lambda: "lost" in {future.status for future in futures})
     assert sorted(int(result[0]) for _, result in completed) == [0, 1, 2, 3]
 
 
@@ -128,7 +122,7 @@ def test_scattered_data_that_dies_with_its_worker(client: Client) -> None:
     (future,) = client.scatter([np.arange(10)])
     ((_, (holder, *_)),) = client.who_has([future]).items()
     os.kill(pid_of(client, holder), signal.SIGKILL)
-    wait_until(lambda: future.status in ("cancelled", "lost"))
+    eventually(lambda: future.status in ("cancelled", "lost"))
     with pytest.raises(Exception, match=r"(?i)lost|cancelled"):
         future.result(timeout=30)
     client.wait_for_workers(2, timeout=60)
@@ -195,7 +189,7 @@ def test_retries(client: Client, tmp_path: Any) -> None:
 
 def test_resource_that_no_worker_has(client: Client) -> None:
     future = client.submit(inc, 1, resources={"unobtainium": 1}, pure=False)
-    wait_until(lambda: client.run_on_scheduler(_state, future.key) == "no-worker")
+    eventually(lambda: client.run_on_scheduler(_state, future.key) == "no-worker")
     assert future.status == "pending"
     future.cancel()
 
@@ -207,7 +201,7 @@ def _state(key: str, dask_scheduler: Any) -> str:
 
 def test_unknown_worker_waits_visibly(client: Client) -> None:
     future = client.submit(inc, 2, workers=["127.0.0.1:1"], pure=False)
-    wait_until(lambda: client.run_on_scheduler(_state, future.key) == "no-worker")
+    eventually(lambda: client.run_on_scheduler(_state, future.key) == "no-worker")
     allowed = client.submit(inc, 3, workers=["127.0.0.1:1"], allow_other_workers=True, pure=False)
     assert allowed.result(timeout=30) == 4
     future.cancel()
@@ -260,5 +254,5 @@ def test_a_client_that_goes_away_leaves_nothing(cluster: LocalCluster) -> None:
         with Client(cluster, set_as_default=False) as goes:
             futures = goes.map(inc, range(100), pure=False)
             wait(futures, timeout=30)
-        wait_until(lambda: stays.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.core.tasks)) == 0)
-        wait_until(lambda: not any(stays.has_what().values()))
+        eventually(lambda: stays.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.core.tasks)) == 0)
+        eventually(lambda: not any(stays.has_what().values()))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dagrpc import Client, LocalCluster, fire_and_forget
+from tests.support.waiting import eventually
 
 
 def write_later(path: str, delay: float) -> None:
@@ -25,20 +26,13 @@ def count_tasks(dask_scheduler: Any) -> int:
     return len(dask_scheduler.core.tasks)
 
 
-def wait_until(condition: Any, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("task", [lambda path: write_later(path, 0.3), fail])
 def test_runs_to_its_end_and_is_forgotten(task: Any, tmp_path: Path) -> None:
     target = tmp_path / "target"
     with LocalCluster(n_workers=1, processes=False) as cluster, Client(cluster) as client:
         fire_and_forget(client.submit(task, str(target)))
-        wait_until(target.exists)
-        wait_until(lambda: client.run_on_scheduler(count_tasks) == 0)
+        eventually(target.exists)
+        eventually(lambda: client.run_on_scheduler(count_tasks) == 0)
 
 
 def test_outlives_its_client(tmp_path: Path) -> None:
@@ -48,6 +42,6 @@ def test_outlives_its_client(tmp_path: Path) -> None:
             fire_and_forget(client.submit(write_later, str(target), 0.5))
             forgotten = client.submit(write_later, str(tmp_path / "other"), 0.0)
             del forgotten
-        wait_until(target.exists)
+        eventually(target.exists)
         with Client(cluster) as client:
-            wait_until(lambda: client.run_on_scheduler(count_tasks) == 0)
+            eventually(lambda: client.run_on_scheduler(count_tasks) == 0)

@@ -10,7 +10,8 @@ import sys
 from typing import Any
 
 from dagrpc import Client, ProcessInterface, Scheduler, SpecCluster
-from tests.support.clusters import eventually, inc
+from tests.support.clusters import inc
+from tests.support.waiting import eventually
 
 WAIT = 60
 

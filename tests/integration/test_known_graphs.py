@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import dask
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, LocalCluster
+from tests.support.waiting import eventually
 
 NUMBERS = np.arange(144.0).reshape(12, 12)
 
@@ -64,10 +64,7 @@ def _fail() -> None:
 
 
 def _wait_for_nothing(client: Client) -> None:
-    deadline = time.monotonic() + 60
-    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
-        assert time.monotonic() < deadline, "tasks are left"
-        time.sleep(0.05)
+    eventually(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
     assert not any(client.has_what().values())
 
 

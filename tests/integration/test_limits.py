@@ -24,7 +24,7 @@ from dagrpc.exceptions import CodeNotAllowedError, LimitReachedError, TooLargeEr
 from dagrpc.plugins.base import SchedulerPlugin, WorkerPlugin
 from dagrpc.v1 import client_session_pb2 as client_pb2
 from dagrpc.v1 import common_pb2, worker_session_pb2
-from tests.support.clusters import eventually
+from tests.support.waiting import eventually
 
 TIMEOUT = 60
 SESSION = "/dagrpc.v1.SchedulerService/UpdateGraph"

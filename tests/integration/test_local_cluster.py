@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,11 @@ import psutil
 import pytest
 
 from dagrpc import Client, LocalCluster
+from tests.support.waiting import eventually
 
 
 def inc(x: int) -> int:
     return x + 1
-
-
-def wait_until(condition: object, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("processes", [True, False])
@@ -79,7 +72,7 @@ def test_scale_up_and_down_keeps_results() -> None:
         more = client.map(inc, range(100, 200))
         assert sum(client.gather(more)) == sum(range(101, 201))
         cluster.scale(1)
-        wait_until(lambda: len(client.scheduler_info()["workers"]) == 1)
+        eventually(lambda: len(client.scheduler_info()["workers"]) == 1)
         held = client.who_has(futures + more)
         assert all(holders for holders in held.values())
 

@@ -12,7 +12,7 @@ import pytest
 
 from dagrpc import Client, KilledWorker, LocalCluster, get_worker
 from dagrpc_worker.exits import ExitCode
-from tests.support.clusters import eventually
+from tests.support.waiting import eventually
 
 PATIENCE = 120.0
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, KilledWorker, LocalCluster, get_worker, wait
+from tests.support.waiting import eventually
 
 MIB = 2**20
 LIMIT = 300 * MIB
@@ -42,13 +43,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpaceClient]:
 
 def spill_files(client: SpaceClient) -> list[Path]:
     return list(client.directory.rglob("storage/*"))
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def spilled(client: Client) -> float:
@@ -82,12 +76,12 @@ def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: s
         x = da.arange(rows * columns, chunks=columns, dtype="i8").reshape((rows, columns)).persist()
         wait(x, timeout=200)
         assert x.nbytes >= 4 * 2 * LIMIT * 0.95
-        until(lambda: spilled(client) > 2 * LIMIT)
+        eventually(lambda: spilled(client) > 2 * LIMIT)
         total = x.rechunk((16, columns // 4)).sum()
         assert client.compute(total).result(200) == rows * columns * (rows * columns - 1) // 2
         del x, total
-        until(lambda: not spill_files(client))
-        until(lambda: {worker["status"] for worker in client.scheduler_info()["workers"].values()} == {"running"})
+        eventually(lambda: not spill_files(client))
+        eventually(lambda: {worker["status"] for worker in client.scheduler_info()["workers"].values()} == {"running"})
 
 
 @pytest.mark.timeout(120)
@@ -95,7 +89,7 @@ def test_spilled_results_reach_peers_and_clients(small: SpaceClient) -> None:
     first, second = small.scheduler_info()["workers"]
     futures = small.map(block, range(20), workers=[first], pure=False)
     wait(futures, timeout=60)
-    until(lambda: spilled(small) > 50 * MIB)
+    eventually(lambda: spilled(small) > 50 * MIB)
     kept = small.run(lambda dask_worker: sorted(dask_worker.data), workers=[first])[first]
     assert set(kept) == {future.key for future in futures}
     modes = {path.stat().st_mode & 0o777 for path in spill_files(small)}
@@ -110,19 +104,19 @@ def test_spilled_results_reach_peers_and_clients(small: SpaceClient) -> None:
         assert value[-1] == number
         assert value.nbytes == 8 * MIB
     del futures, firsts
-    until(lambda: not spill_files(small))
+    eventually(lambda: not spill_files(small))
 
 
 @pytest.mark.timeout(120)
 def test_scattered_data_is_spilled_too(small: SpaceClient) -> None:
     data = [block(number) for number in range(30)]
     futures = small.scatter(data)
-    until(lambda: spilled(small) > 50 * MIB)
+    eventually(lambda: spilled(small) > 50 * MIB)
     # One at a time: all of them at once are more than a worker may have.
     firsts = small.map(lambda array: int(array[0]), futures, pure=False)
     assert small.submit(sum, firsts, pure=False).result(60) == 435
     del futures, firsts
-    until(lambda: not spill_files(small))
+    eventually(lambda: not spill_files(small))
 
 
 def _hold(nbytes: int) -> str:
@@ -142,7 +136,7 @@ def test_pause_and_go_on(small: SpaceClient) -> None:
     def status() -> str:
         return str(small.scheduler_info()["workers"][address]["status"])
 
-    until(lambda: status() == "paused")
+    eventually(lambda: status() == "paused")
     # What is not bound to it runs elsewhere; what is waits.
     (other,) = set(small.scheduler_info()["workers"]) - {address}
     where = small.map(lambda _: get_worker().address, range(8), pure=False)
@@ -151,7 +145,7 @@ def test_pause_and_go_on(small: SpaceClient) -> None:
     assert not bound.done()
     small.run(_let_go, workers=[address])
     assert bound.result(60) == 42
-    until(lambda: status() == "running")
+    eventually(lambda: status() == "running")
 
 
 @pytest.mark.timeout(120)
@@ -160,7 +154,7 @@ def test_files_are_gone_after_closing(tmp_path: Path) -> None:
     with LocalCluster(**options, memory_limit=LIMIT, memory_target_fraction=0.1) as cluster, Client(cluster) as client:
         futures = client.map(block, range(10))
         wait(futures, timeout=60)
-        until(lambda: spilled(client) > 20 * MIB)
+        eventually(lambda: spilled(client) > 20 * MIB)
         assert list(tmp_path.rglob("storage/*"))
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name == "storage"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import dask
@@ -18,6 +16,7 @@ from dagrpc.active_memory_manager import (
     Suggestion,
 )
 from dagrpc_scheduler.shell.memory.active_memory_manager import ActiveMemoryManagerPolicy
+from tests.support.waiting import eventually
 
 TIMEOUT = 60
 OFF = {"distributed.scheduler.active-memory-manager.start": False}
@@ -29,13 +28,6 @@ def inc(x: int) -> int:
 
 def copies(client: Client, futures: Any) -> list[int]:
     return [len(workers) for workers in client.who_has(futures).values()]
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 # --- the manager ---
@@ -61,7 +53,7 @@ def test_copies_are_reduced_from_time_to_time() -> None:
         Client(cluster) as client,
     ):
         data = client.scatter(123, broadcast=True)
-        until(lambda: copies(client, data) == [1])
+        eventually(lambda: copies(client, data) == [1])
         assert data.result() == 123
 
 
@@ -75,7 +67,7 @@ def test_copies_stay_while_they_are_needed(quiet: Client) -> None:
 
     workers = list(quiet.nthreads())
     users = [quiet.submit(use, data, workers=[worker], pure=False) for worker in workers[:2]]
-    until(lambda: sum(len(keys) for keys in quiet.processing().values()) == 2)
+    eventually(lambda: sum(len(keys) for keys in quiet.processing().values()) == 2)
     quiet.amm.run_once()
     assert set(quiet.who_has(data)[data.key]) == set(workers[:2])
     over.set()
@@ -173,7 +165,7 @@ def test_policies_of_a_users_own() -> None:
         manager.add_policy(policy := Everywhere(data.key))
         client.amm.run_once()
         assert policy.told == [(True, 1, 0), (True, 2, 0), (False, 2, 0), (False, 2, 0)]
-        until(lambda: copies(client, data) == [3])
+        eventually(lambda: copies(client, data) == [3])
         manager.policies.clear()
         manager.add_policy(narrow := Narrow(data.key))
         client.amm.run_once()
@@ -205,7 +197,7 @@ def test_a_policy_that_fails_does_not_keep_others_from_running(caplog: pytest.Lo
         # By itself it goes on, and says what is wrong.
         manager.interval = 0.01
         client.amm.start()
-        until(lambda: "A policy of the active memory manager failed" in caplog.text)
+        eventually(lambda: "A policy of the active memory manager failed" in caplog.text)
         assert client.amm.running()
 
 
@@ -223,7 +215,7 @@ def test_a_manager_of_a_users_own() -> None:
         assert other.running
         assert scheduler.extensions["amm"] is first
         data = client.scatter(1, broadcast=True)
-        until(lambda: copies(client, data) == [1])
+        eventually(lambda: copies(client, data) == [1])
         other.stop()
         assert not other.running
         with pytest.raises(ValueError, match=r"measure must be one of managed, .*unmanaged_recent; got 'mood'"):
@@ -260,7 +252,7 @@ def test_policies_are_configured(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     ):
         x, y = client.submit(inc, 1, key="x-1"), client.submit(inc, 2, key="y-1")
         wait([x, y], timeout=TIMEOUT)
-        until(lambda: copies(client, [x]) == [2])
+        eventually(lambda: copies(client, [x]) == [2])
         assert copies(client, [y]) == [1]
 
 

@@ -11,8 +11,9 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, get_client, rejoin, secede, worker_client
-from tests.support.clusters import ProxiedWorker, eventually, note, runs
+from tests.support.clusters import ProxiedWorker, note, runs
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import eventually
 
 TIMEOUT = 60
 INNER = 60

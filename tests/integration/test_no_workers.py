@@ -15,7 +15,8 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, NoValidWorkerError, Scheduler, Worker
-from tests.support.clusters import eventually, inc
+from tests.support.clusters import inc
+from tests.support.waiting import eventually
 
 WAIT = 120.0
 

@@ -18,8 +18,9 @@ from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.v1 import client_session_pb2 as pb
 from dagrpc.v1 import common_pb2, graph_pb2, scheduler_service_pb2
 from dagrpc_worker.exits import ExitCode
-from tests.support.clusters import ProxiedWorker, eventually, inc
+from tests.support.clusters import ProxiedWorker, inc
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import eventually
 
 SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
 LIMIT = 2 * 2**20

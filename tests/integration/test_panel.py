@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from dagrpc import LocalCluster
 from dagrpc_deploy.panel import Panel
+from tests.support.waiting import eventually
 
 pytest.importorskip("ipywidgets")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_cluster_is_scaled_by_its_panel() -> None:
@@ -26,10 +17,10 @@ def test_a_cluster_is_scaled_by_its_panel() -> None:
         assert "<th>Workers</th><td>1</td>" in panel.info.value
         panel.workers.value = 2
         panel.scale.click()
-        until(lambda: panel.message.value == "Scaled to 2 workers")
+        eventually(lambda: panel.message.value == "Scaled to 2 workers")
         assert cluster.plan == {0, 1}
         # What is shown follows, by itself.
-        until(lambda: "<th>Workers</th><td>2</td>" in panel.info.value)
+        eventually(lambda: "<th>Workers</th><td>2</td>" in panel.info.value)
 
 
 def test_a_cluster_adapts_as_its_panel_says() -> None:
@@ -37,9 +28,9 @@ def test_a_cluster_adapts_as_its_panel_says() -> None:
         panel = Panel(cluster)
         panel.minimum.value, panel.maximum.value = 1, 2
         panel.adapt.click()
-        until(lambda: cluster.observed == {0})
+        eventually(lambda: cluster.observed == {0})
         # Bounds that are impossible are said to be so, and change nothing.
         panel.minimum.value, panel.maximum.value = 3, 2
         panel.adapt.click()
-        until(lambda: panel.message.value.startswith("ValueError"))
+        eventually(lambda: panel.message.value.startswith("ValueError"))
         assert cluster.plan == {0}

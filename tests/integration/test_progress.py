@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dask
@@ -14,6 +13,7 @@ import pytest
 
 import dagrpc
 from dagrpc import Client, LocalCluster, progress
+from tests.support.waiting import eventually
 
 _gate = threading.Event()
 
@@ -43,13 +43,6 @@ def lines(text: str) -> list[str]:
     return [line for line in text.replace("\r", "\n").split("\n") if line]
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -77,7 +70,7 @@ def test_a_terminal_shows_one_line_that_is_drawn_again(client: Client, gate: thr
     waiting = client.submit(wait_for_gate, 1, pure=False)
     thread = threading.Thread(target=progress, args=([*done, waiting],), kwargs={"file": file, "interval": 0.01})
     thread.start()
-    until(lambda: "75% Completed" in file.getvalue())
+    eventually(lambda: "75% Completed" in file.getvalue())
     gate.set()
     thread.join(30)
     assert file.getvalue().count("\n") == 1
@@ -88,13 +81,13 @@ def test_what_the_futures_depend_on_counts(client: Client, gate: threading.Event
     leaves = [dask.delayed(wait_for_gate)(i) for i in range(4)]
     total = client.compute(dask.delayed(sum)(leaves))
     view = progress(total, notebook=True)
-    until(lambda: "sum" in view.state and "wait_for_gate" in view.state)
+    eventually(lambda: "sum" in view.state and "wait_for_gate" in view.state)
     assert view.state["wait_for_gate"]["total"] == 4
     assert view.state["sum"]["waiting"] == 1
     assert not view.done
     gate.set()
     assert total.result() == 6
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     assert view.state["sum"]["finished"] == 1
     assert view.state["wait_for_gate"]["finished"] == 4
     assert "wait_for_gate" in view._repr_html_()
@@ -104,7 +97,7 @@ def test_what_the_futures_depend_on_counts(client: Client, gate: threading.Event
 def test_one_bar_for_all(client: Client) -> None:
     futures = client.map(add, [1, 2], [3, 4])
     view = progress(futures, notebook=True, multi=False)
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     assert view.state == {
         "all": {"total": 2, "finished": 2, "erred": 0, "processing": 0, "queued": 0, "no_worker": 0, "waiting": 0}
     }
@@ -113,7 +106,7 @@ def test_one_bar_for_all(client: Client) -> None:
 def test_groups_of_the_users_own(client: Client) -> None:
     futures = client.map(add, range(6), range(6), key=[f"number-{i}" for i in range(6)])
     view = progress(futures, notebook=True, group_by=lambda key: "even" if int(key[-1]) % 2 == 0 else "odd")
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     assert {name: counts["total"] for name, counts in view.state.items()} == {"even": 3, "odd": 3}
 
 
@@ -129,7 +122,7 @@ def test_only_what_is_not_done_yet(client: Client, gate: threading.Event) -> Non
     dagrpc.wait(done)
     waiting = client.submit(wait_for_gate, 2, pure=False)
     view = progress(done, waiting, notebook=True, complete=False)
-    until(lambda: bool(view.state))
+    eventually(lambda: bool(view.state))
     assert {name: counts["total"] for name, counts in view.state.items()} == {"wait_for_gate": 1}
 
 
@@ -145,11 +138,11 @@ def test_a_notebook_goes_on_and_says_why(client: Client, gate: threading.Event) 
     waiting = client.submit(wait_for_gate, 4, pure=False)
     failing = client.submit(fail, 2, pure=False)
     view = progress(waiting, failing, notebook=True)
-    until(lambda: bool(view.state.get("fail", {}).get("erred")))
+    eventually(lambda: bool(view.state.get("fail", {}).get("erred")))
     assert "ZeroDivisionError: no 2" in view._repr_html_()
     assert not view.done
     gate.set()
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     assert view.state["wait_for_gate"]["finished"] == 1
 
 
@@ -188,5 +181,5 @@ def test_many_tasks(client: Client) -> None:
     futures = client.map(add, range(20_000), range(20_000), key="many")
     view = progress(futures, notebook=True)
     dagrpc.wait(futures)
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     assert view.state["many"]["finished"] == 20_000

@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,13 @@ import pytest
 
 from dagrpc import Client, SSHCluster, Status, SubprocessCluster
 from dagrpc._loop.io_loop import get_loop
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
 
 def inc(number: int) -> int:
     return number + 1
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 # --- processes here ----------------------------------------------------------------------------------------------
@@ -64,7 +57,7 @@ def test_a_process_that_dies_is_replaced() -> None:
     ) as cluster:
         worker = cluster.workers[0]
         os.kill(worker._process.pid, signal.SIGKILL)
-        wait_until(lambda: cluster.workers.get(0) not in (None, worker) and cluster.observed == {0})
+        eventually(lambda: cluster.workers.get(0) not in (None, worker) and cluster.observed == {0})
 
 
 def test_why_a_process_does_not_start_is_said() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,13 +23,6 @@ def inc(x: int) -> int:
 
 def copies(client: Client, futures: Any) -> list[int]:
     return [len(workers) for workers in client.who_has(futures).values()]
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 # --- replicate ---

@@ -12,6 +12,7 @@ import pytest
 
 from dagrpc import Client, Event, FutureCancelledError, LocalCluster
 from dagrpc.exceptions import TaskInterrupted, TaskTimeout
+from tests.support.waiting import eventually
 
 WAIT = 60.0
 
@@ -28,10 +29,7 @@ def spin(began: str, stopped: str) -> None:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + WAIT
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
-        time.sleep(0.01)
+    eventually(path.exists, WAIT, f"{path} did not come")
 
 
 @pytest.fixture

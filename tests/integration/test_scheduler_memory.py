@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagrpc import Client
-from tests.support.clusters import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")

@@ -1,8 +1,7 @@
 """Plugins of the scheduler are told of what happens, and cannot do harm."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from dagrpc import Client, LocalCluster, Scheduler, Worker
 from dagrpc.exceptions import CodeNotAllowedError
 from dagrpc.plugins.base import SchedulerPlugin
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -115,14 +115,6 @@ def of(kind: str) -> list[tuple[Any, ...]]:
     return [call[1:] for call in CALLS if call[0] == kind]
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that happens in a moment."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_it_is_told_of_tasks(fresh: Client) -> None:
     assert fresh.register_plugin(All()) is None
     assert CALLS == [("start", "Scheduler")]
@@ -160,7 +152,7 @@ def test_it_is_told_of_members_and_events(fresh: Client, fresh_cluster: LocalClu
     assert of("log_event") == [({"a": 1},)]
     assert of("add_client") == [(True,)]
     fresh.submit(sum, [3, 4]).result(timeout=30)
-    until(lambda: of("remove_client"))
+    eventually(lambda: of("remove_client"))
     assert of("remove_client") == [(False,)]
     fresh.restart(timeout=30, wait_for_workers=False)
     assert of("restart") == [()]

@@ -30,8 +30,9 @@ from dagrpc import (
     wait,
 )
 from dagrpc.exceptions import ClosedClientError
-from tests.support.clusters import ROOT, eventually, inc
+from tests.support.clusters import ROOT, inc
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 LOST = "connection to the scheduler at .* was lost, since"
 

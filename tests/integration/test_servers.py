@@ -12,18 +12,13 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, Worker, get_client, get_worker
+from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.timeout(120)
 
 
 def inc(number: int) -> int:
     return number + 1
-
-
-async def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -141,7 +136,7 @@ async def test_what_waits_and_what_runs_can_be_seen() -> None:
     ):
         ready = client.submit(_wait_for_file, worker.local_directory + "/go", key="slow")
         after = client.submit(inc, ready, key="after")
-        await until(lambda: "slow" in scheduler.tasks and scheduler.tasks["slow"].processing_on is not None)
+        await eventually_async(lambda: "slow" in scheduler.tasks and scheduler.tasks["slow"].processing_on is not None)
         assert scheduler.tasks["after"].waiting_on == {scheduler.tasks["slow"]}
         assert scheduler.tasks["slow"].waiters == {scheduler.tasks["after"]}
         assert scheduler.workers[worker.address].processing == {scheduler.tasks["slow"]}
@@ -213,7 +208,7 @@ async def test_a_task_is_brought_into_another_state() -> None:
         await client.gather(future, errors="skip")
         assert scheduler.tasks["flaky"].state == "erred"
         scheduler.transition("flaky", "released")
-        await until(lambda: scheduler.tasks["flaky"].state == "memory")
+        await eventually_async(lambda: scheduler.tasks["flaky"].state == "memory")
         with pytest.raises(ValueError, match="cannot be made processing"):
             scheduler.transition("flaky", "processing")
         with pytest.raises(KeyError):
@@ -320,7 +315,7 @@ async def test_a_nanny_starts_stops_and_restarts_its_worker() -> None:
         second = nanny.pid
         assert second != first
         os.kill(second or 0, signal.SIGKILL)
-        await until(lambda: nanny.status is Status.running and nanny.pid not in (None, second), 60.0)
+        await eventually_async(lambda: nanny.status is Status.running and nanny.pid not in (None, second), 60.0)
         assert await client.submit(look, pure=False) == ("red", 7, nanny.pid)
     assert nanny.status is Status.closed  # type: ignore[comparison-overlap]
     assert not nanny.is_alive()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dask._task_spec import Task
 from dagrpc import Client, LocalCluster, wait
 from dagrpc.exceptions import P2PIllegalStateError, P2POutOfDiskError
 from dagrpc.shuffle import tasks
+from tests.support.waiting import eventually
 
 pytest.importorskip("pyarrow")
 
@@ -262,10 +263,7 @@ class Gate:
         return data
 
     def wait_for(self, count: int) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while len(list(self.path.glob("came-*"))) < count:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: len(list(self.path.glob("came-*"))) >= count, TIMEOUT)
 
     def open(self) -> None:
         (self.path / "open").touch()
@@ -288,13 +286,6 @@ def held(lazy: Any, gate: Gate, limit: int) -> Any:
 def kill_one(client: Client, index: int = 0) -> None:
     pids = client.run(os.getpid)
     os.kill(list(pids.values())[index], signal.SIGKILL)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def all_keep_something(client: Client) -> bool:

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from dagrpc import Client, LocalCluster, wait
-from tests.support.clusters import ProxiedWorker, eventually, note, runs
+from tests.support.clusters import ProxiedWorker, note, runs
+from tests.support.waiting import eventually
 
 pytest.importorskip("pyarrow")
 

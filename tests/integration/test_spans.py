@@ -6,6 +6,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, progress, span, wait
+from tests.support.waiting import eventually
 
 
 def inc(x):
@@ -14,15 +15,6 @@ def inc(x):
 
 def fail(x):
     raise ZeroDivisionError
-
-
-def until(condition):
-    import time
-
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_tags_nest_and_need_not_be_strings():
@@ -72,7 +64,7 @@ def test_what_the_tasks_of_a_span_take(fresh_cluster):
         assert list(spans.find_by_tags("first", "work")) == spans.root_spans
         assert spans.merge_by_tags("inside").states["memory"] == 5
         del inner, outer
-        until(lambda: client.get_spans().spans[first].states["forgotten"] == 6)
+        eventually(lambda: client.get_spans().spans[first].states["forgotten"] == 6)
 
 
 def test_collections_and_failures(client):
@@ -114,7 +106,7 @@ def test_bars_by_span(client):
         right = client.submit(sum, left, pure=False)
     plain = client.submit(inc, 1)
     view = progress(right, plain, notebook=True, group_by="spans")
-    until(lambda: view.done)
+    eventually(lambda: view.done)
     totals = {name: counts["total"] for name, counts in view.state.items()}
     assert totals == {"left": 3, "right - part": 1, "default": 1}
 

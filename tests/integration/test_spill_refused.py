@@ -2,8 +2,7 @@
 
 import resource
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import dask
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, LocalCluster, wait
+from tests.support.waiting import eventually
 
 MIB = 2**20
 LIMIT = 300 * MIB
@@ -26,13 +26,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("needs the right to mount a file system")
     yield path
     subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def block(number: int) -> np.ndarray:
@@ -55,7 +48,7 @@ def fill_up(client: Client, reason: str) -> None:
 
     # 320 MiB, of which 60 may stay in memory and 64 go to disk, if any.
     futures = client.map(block, range(40))
-    until(lambda: status() == "paused")
+    eventually(lambda: status() == "paused")
     done = [future for future in futures if future.status == "finished"]
     assert 10 < len(done) < 40
     assert [int(array[0]) for array in client.gather(done[::5])] == list(range(40))[: len(done) : 5]
@@ -68,7 +61,7 @@ def fill_up(client: Client, reason: str) -> None:
     wait(pending[:10], timeout=60)
     assert [int(array[0]) for array in client.gather(pending[:10])] == list(range(40 - len(pending), 40))[:10]
     del pending
-    until(lambda: status() == "running")
+    eventually(lambda: status() == "running")
     assert client.submit(sum, [1, 2]).result(30) == 3
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, Event, LocalCluster, get_worker, wait
+from tests.support.waiting import eventually
 
 LIMIT = 300 * 2**20
 
@@ -39,13 +40,6 @@ def mark(folder: str, number: int, gate: str = "", seconds: float = 0.0, *needs:
 
 def runs(folder: Path) -> dict[str, int]:
     return {path.name: len(path.read_text().splitlines()) for path in folder.iterdir()}
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def place(client: Client) -> list[str]:
@@ -80,7 +74,7 @@ def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: 
         gate = Event("first", client=client)
         blocked = place(client)[0]
         long = client.submit(mark, str(tmp_path), -1, "first", workers=[blocked], pure=False)
-        until(lambda: (tmp_path / "-1").exists(), "the long task does not start")
+        eventually(lambda: (tmp_path / "-1").exists(), otherwise="the long task does not start")
         futures = [
             client.submit(mark, str(tmp_path), n, "", 0.01, workers=[blocked], allow_other_workers=True, pure=False)
             for n in range(20)
@@ -102,10 +96,10 @@ def test_a_worker_that_joins_late_gets_its_share(tmp_path: Path) -> None:
     ):
         gate = Event("gate", client=client)
         futures = client.map(mark, [str(tmp_path)] * 30, range(30), ["gate"] * 30, pure=False)
-        until(lambda: runs(tmp_path), "nothing starts")
+        eventually(lambda: runs(tmp_path), otherwise="nothing starts")
         cluster.scale(2)
         # The first worker is still at its first task: what the new one starts it was given since.
-        until(lambda: len(runs(tmp_path)) == 2, "the new worker gets nothing")
+        eventually(lambda: len(runs(tmp_path)) == 2, otherwise="the new worker gets nothing")
         gate.set()
         places = Counter(client.gather(futures))
         assert min(places.values()) >= 5
@@ -136,7 +130,7 @@ def test_it_can_be_switched_off(tmp_path: Path) -> None:
         Client(cluster) as client,
     ):
         futures = client.map(mark, [str(tmp_path)] * 10, range(10), [""] * 10, [0.05] * 10, pure=False)
-        until(lambda: runs(tmp_path), "nothing starts")
+        eventually(lambda: runs(tmp_path), otherwise="nothing starts")
         cluster.scale(2)
         client.wait_for_workers(2, timeout=60)
         assert len(set(client.gather(futures))) == 1
@@ -184,6 +178,6 @@ def test_a_victim_that_dies_costs_nothing_but_time(tmp_path: Path) -> None:
         first = place(client)[0]
         (data,) = client.scatter([b"x"], workers=[first], broadcast=True)
         futures = [client.submit(mark, str(tmp_path), n, "", 0.02, data, pure=False) for n in range(40)]
-        until(lambda: len(runs(tmp_path)) > 5, "nothing starts")
+        eventually(lambda: len(runs(tmp_path)) > 5, otherwise="nothing starts")
         client.restart_workers([first], timeout=60)
         assert len(client.gather(futures)) == 40

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dagrpc import Client, LocalCluster, get_task_metadata, get_task_stream, wait
-from tests.support.clusters import eventually
+from tests.support.waiting import eventually
 
 
 def inc(x):
@@ -150,10 +150,7 @@ def test_nothing_is_recorded_after_a_block(fresh_cluster):
         return dask_worker._service._runner.recorder.on
 
     def wait_for(client, value):
-        deadline = time.monotonic() + 30
-        while set(client.run(recorders).values()) != {value}:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        eventually(lambda: set(client.run(recorders).values()) == {value})
 
     with Client(fresh_cluster) as client:
         wait_for(client, False)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, LocalCluster, Lock, get_client, get_worker, wait
-from tests.support.clusters import ProxiedWorker, eventually, inc, note, note_after, runs
+from tests.support.clusters import ProxiedWorker, inc, note, note_after, runs
+from tests.support.waiting import eventually
 
 Starter = Callable[..., ProxiedWorker]
 TASKS = 2_000

@@ -16,6 +16,7 @@ import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, secede
 from dagrpc_worker.shell.facade.worker import Worker
+from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -34,12 +35,6 @@ _together = threading.Barrier(2)
 def meet(number: int) -> bool:
     _together.wait(30)
     return True
-
-
-async def until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -135,7 +130,7 @@ async def test_results_are_kept_where_the_user_wants() -> None:
         assert dict(c.data) == {"to-c": 2}
         assert await client.submit(sum, futures) == 6
         del futures
-        await until(lambda: not mine and not made[0].data)
+        await eventually_async(lambda: not mine and not made[0].data)
         with pytest.raises(RuntimeError, match="data is a int"):
             await Worker(scheduler.address, data=3)
 
@@ -148,7 +143,9 @@ async def test_resources_are_changed_while_it_runs() -> None:
         Client(scheduler.address, asynchronous=True) as client,
     ):
         future = client.submit(inc, 1, resources={"GPU": 2})
-        await until(lambda: future.key in scheduler.tasks and scheduler.tasks[future.key].state == "no-worker")
+        await eventually_async(
+            lambda: future.key in scheduler.tasks and scheduler.tasks[future.key].state == "no-worker"
+        )
         await worker.set_resources(GPU=2)
         assert await future == 2
         assert worker.resources == {"A": 1, "GPU": 2}
@@ -179,7 +176,7 @@ async def test_a_nanny_starts_another_when_a_lifetime_is_over() -> None:
         Nanny(scheduler.address, nthreads=1, lifetime="0.5 s", lifetime_restart=True) as nanny,
     ):
         first = nanny.pid
-        await until(lambda: nanny.status is Status.running and nanny.pid not in (None, first))
+        await eventually_async(lambda: nanny.status is Status.running and nanny.pid not in (None, first))
 
 
 @in_own_loop
@@ -198,7 +195,7 @@ async def test_measurements_and_information_of_a_users_own() -> None:
             nthreads=3,
         ) as worker,
     ):
-        await until(lambda: "letters" in scheduler.workers[worker.address].metrics)
+        await eventually_async(lambda: "letters" in scheduler.workers[worker.address].metrics)
         metrics = scheduler.workers[worker.address].metrics
         assert (metrics["threads"], metrics["letters"]) == (3, 3)
         assert "bad" not in metrics
@@ -220,7 +217,7 @@ def test_workers_in_processes_are_told_the_same() -> None:
             (worker,) = client.scheduler_info()["workers"].values()
             return worker["metrics"].get("five") == 5
 
-        asyncio.run(until(has_metric))
+        asyncio.run(eventually_async(has_metric))
 
 
 class Counting(Worker):

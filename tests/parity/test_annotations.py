@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.parity.functions import inc
+from tests.support.waiting import eventually
 
 PATIENCE = 60
 COLLECTIONS: dict[str, Callable[[], Any]] = {
@@ -52,10 +53,7 @@ def wait_for_options(client: Any, *expected: Any) -> None:
 
 def wait_for_nothing(client: Any) -> None:
     """Wait until there are no tasks."""
-    deadline = time.monotonic() + PATIENCE
-    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
-        assert time.monotonic() < deadline, "tasks are left"
-        time.sleep(0.05)
+    eventually(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), PATIENCE)
 
 
 @pytest.mark.parametrize("kind", COLLECTIONS)

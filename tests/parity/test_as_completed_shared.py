@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.parity.functions import inc, nap_and_return
+from tests.support.waiting import eventually
 
 PATIENCE = 60
 
@@ -56,10 +56,7 @@ def test_what_takes_may_also_put_in(client: Any, lib: Any) -> None:
 
 
 def wait_for_repr(completed: Any, expected: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while repr(completed) != expected:
-        assert time.monotonic() < deadline, completed
-        time.sleep(0.05)
+    eventually(lambda: repr(completed) == expected, PATIENCE, repr(completed))
 
 
 def test_it_shows_how_far_it_is(client: Any, lib: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -14,26 +13,9 @@ import dask
 import pytest
 
 from tests.parity.functions import inc
+from tests.support.waiting import eventually, eventually_async
 
 WAIT = 60
-
-
-def until(condition: Callable[[], Any], seconds: float = WAIT) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return bool(condition())
-
-
-async def until_async(condition: Callable[[], Any], seconds: float = WAIT) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        await asyncio.sleep(0.02)
-    return bool(condition())
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -135,7 +117,7 @@ def test_a_lost_worker_comes_back_when_the_cluster_is_awaited(lib: Any) -> None:
             cluster.scale(2)
             await cluster
             await cluster.workers[0].close()
-            assert await until_async(lambda: list(cluster.workers) == [1])
+            assert await eventually_async(lambda: list(cluster.workers) == [1])
             assert sorted(cluster.worker_spec) == [0, 1]
             await cluster
             assert sorted(cluster.workers) == [0, 1]
@@ -247,10 +229,10 @@ def test_a_local_cluster_is_specified(lib: Any, processes: bool) -> None:
         assert cluster.scheduler.address == cluster.scheduler_address
         cluster.scale(cores=4)
         assert list(cluster.worker_spec) == [0, 1, 2, 3]
-        assert until(lambda: len(cluster.workers) == 4)
+        assert eventually(lambda: len(cluster.workers) == 4)
         cluster.scale(memory="5 GB")
         assert len(cluster.worker_spec) == 3
-        assert until(lambda: len(cluster.workers) == 3)
+        assert eventually(lambda: len(cluster.workers) == 3)
         workers = cluster.workers
         assert workers is cluster.workers
     assert workers == {}
@@ -301,7 +283,7 @@ def test_a_subclass_may_scale_in_its_own_way(lib: Any, processes: bool) -> None:
     with Doubling(n_workers=0, threads_per_worker=1, processes=processes, dashboard_address=":0") as cluster:
         cluster.scale(1)
         assert list(cluster.worker_spec) == [0, 1]
-        assert until(lambda: len(cluster.workers) == 2)
+        assert eventually(lambda: len(cluster.workers) == 2)
 
 
 def test_workers_leave_it_adaptively(lib: Any) -> None:
@@ -310,7 +292,7 @@ def test_workers_leave_it_adaptively(lib: Any) -> None:
         lib.Client(cluster) as client,
     ):
         cluster.adapt(minimum=0, maximum=2, interval="50 ms", wait_count=1)
-        assert until(lambda: not cluster.workers)
+        assert eventually(lambda: not cluster.workers)
         assert cluster.worker_spec == {}
         assert client.submit(inc, 1).result(timeout=WAIT) == 2
         assert len(cluster.workers) >= 1
@@ -386,7 +368,7 @@ def test_workers_go_together_by_what_a_key_says_of_them(lib: Any) -> None:
             memory_ratio=2,
             worker_key=lambda ws: (ws.host, ws.address.rpartition(":")[0], ws.nthreads, ws.memory_limit, *ws.resources),
         )
-        assert until(lambda: not client.nthreads())
+        assert eventually(lambda: not client.nthreads())
 
 
 # --- the base class ----------------------------------------------------------------------------------------------

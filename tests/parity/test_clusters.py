@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
 
 from tests.parity.functions import inc, nap
-
-
-def until(condition: Any, seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return bool(condition())
+from tests.support.waiting import eventually
 
 
 def test_scale(lib: Any) -> None:
@@ -26,7 +17,7 @@ def test_scale(lib: Any) -> None:
             cluster.scale(3)
             client.wait_for_workers(3, timeout=60)
             cluster.scale(1)
-            assert until(lambda: len(client.nthreads()) == 1)
+            assert eventually(lambda: len(client.nthreads()) == 1)
         assert cluster.name
         assert cluster.scheduler_address
         assert "LocalCluster" in repr(cluster)
@@ -43,15 +34,15 @@ def test_adaptive(lib: Any) -> None:
         assert isinstance(adaptive, lib.Adaptive)
         assert client.submit(inc, 1).result(timeout=60) == 2
         futures = client.map(nap, [0.3] * 20, pure=False)
-        assert until(lambda: len(client.nthreads()) == 2)
+        assert eventually(lambda: len(client.nthreads()) == 2)
         client.gather(futures)
         del futures
-        assert until(lambda: len(client.nthreads()) == 0)
+        assert eventually(lambda: len(client.nthreads()) == 0)
 
 
 def test_plan(lib: Any) -> None:
     with lib.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
-        assert until(lambda: cluster.plan == cluster.requested == cluster.observed == {0, 1})
+        assert eventually(lambda: cluster.plan == cluster.requested == cluster.observed == {0, 1})
 
 
 def test_client_of_a_cluster(lib: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +12,14 @@ import dask
 import pytest
 
 from tests.parity.functions import fail, inc, nap
+from tests.support.waiting import eventually
 
 PATIENCE = 60
 
 
 def wait_for_nothing(client: Any) -> None:
     """Wait until there are no tasks."""
-    deadline = time.monotonic() + PATIENCE
-    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
-        assert time.monotonic() < deadline, "tasks are left"
-        time.sleep(0.05)
+    eventually(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), PATIENCE)
 
 
 COMPUTATIONS: dict[str, Callable[[Any], Any]] = {

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.parity.functions import inc
+from tests.support.waiting import eventually
 
 
 def fail(_: Any) -> None:
     raise ValueError("no number")
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -60,7 +53,7 @@ def test_the_task_can_be_looked_at_to_its_end(client: Any, watched: Callable[[],
     second = client.submit(inc, first, key="parity-t-second")
     assert second.result(timeout=60) == 3
     del first, second
-    wait_until(lambda: sum(found[2] == "forgotten" for found in watched()) == 2)
+    eventually(lambda: sum(found[2] == "forgotten" for found in watched()) == 2)
     for key, _, finish, _, _, seen in watched():
         assert "error" not in seen
         assert seen["state"] == finish

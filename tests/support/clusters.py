@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.support.ports import free_port
 from tests.support.tcp_proxy import TcpProxy
@@ -40,14 +38,6 @@ def note_after(path: str, x: int, gate: str) -> int:
 def runs(path: Path) -> list[int]:
     """Return what has run, in order of number."""
     return sorted(map(int, path.read_text().split())) if path.exists() else []
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.02)
 
 
 class ProxiedWorker:

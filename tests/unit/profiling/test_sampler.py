@@ -6,7 +6,6 @@ import asyncio
 import selectors
 import sys
 import threading
-import time
 from typing import Any
 
 import dask.config
@@ -14,6 +13,7 @@ import pytest
 
 from dagrpc._loop.io_loop import run_service
 from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler, stack_of
+from tests.support.waiting import eventually
 
 WAIT = 20.0
 
@@ -35,17 +35,10 @@ class Subject:
             raise ValueError("this one cannot be sampled")
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_nobody_is_sampled_before_there_is_something_to_see():
     sampler, subject = Sampler(0.001), Subject()
     sampler.add(subject)
-    wait_until(lambda: sampler.asleep)
+    eventually(lambda: sampler.asleep)
     assert subject.samples == 0
     subject.active = True
     sampler.wake()
@@ -60,13 +53,13 @@ def test_it_goes_to_sleep_and_wakes_up_again():
         assert subject.sampled.wait(WAIT)
         assert not sampler.asleep
         subject.active = False
-        wait_until(lambda: sampler.asleep)
+        eventually(lambda: sampler.asleep)
         subject.sampled.clear()
         subject.active = True
         sampler.wake()
     assert subject.sampled.wait(WAIT)
     sampler.discard(subject)
-    wait_until(lambda: sampler.asleep)
+    eventually(lambda: sampler.asleep)
 
 
 def test_a_subject_that_fails_does_not_spoil_it_for_others():
@@ -123,11 +116,11 @@ def test_of_a_running_loop_only_what_it_runs_is_seen(kind):
     def seen():
         return [frame.f_code.co_name for frame in loop_stack(sys._current_frames()[ident])]
 
-    wait_until(lambda: seen() == [])
+    eventually(lambda: seen() == [])
     loop.call_soon_threadsafe(spin)
     assert began.wait(WAIT)
     assert seen()[0] == "spin"
     go_on.set()
-    wait_until(lambda: seen() == [])
+    eventually(lambda: seen() == [])
     loop.call_soon_threadsafe(over.set)
     thread.join(WAIT)

@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from dagrpc_worker.data.memory_thresholds import MemoryLimits, make_store
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.data.spill_files import SpillFiles
 from dagrpc_worker.data.spilling_store import SpillingStore
+from tests.support.waiting import eventually
 
 SIZE = 100_000
 
@@ -39,13 +39,6 @@ def filled(store: SpillingStore, count: int = 10) -> SpillingStore:
 
 def files_of(path: Path) -> list[Path]:
     return list((path / "storage").glob("*")) if (path / "storage").exists() else []
-
-
-def until(condition) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_the_least_recently_used_go_to_private_files(tmp_path):
@@ -103,14 +96,14 @@ def test_dropped_values_leave_nothing_behind(tmp_path):
     store = filled(store_of(tmp_path))
     store.drop([*map(str, range(10)), "unknown"])
     assert (len(store), store.nbytes, store.in_memory, store.on_disk) == (0, 0, 0, 0)
-    until(lambda: not files_of(tmp_path))
+    eventually(lambda: not files_of(tmp_path))
 
 
 def test_replaced_values_are_gone_from_disk_too(tmp_path):
     store = filled(store_of(tmp_path))
     store.put("0", block(42), SIZE)
     assert store["0"][0] == 42
-    until(lambda: len(files_of(tmp_path)) == 6)
+    eventually(lambda: len(files_of(tmp_path)) == 6)
     assert store.on_disk == sum(path.stat().st_size for path in files_of(tmp_path))
 
 
@@ -245,7 +238,7 @@ def test_many_threads(tmp_path):
     store.drop(list(store))
     gc.collect()
     assert (store.nbytes, store.in_memory, store.on_disk) == (0, 0, 0)
-    until(lambda: not files_of(tmp_path))
+    eventually(lambda: not files_of(tmp_path))
     store.close()
     store.close()
 
