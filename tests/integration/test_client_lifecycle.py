@@ -25,6 +25,7 @@ from dagrpc import (
     get_client,
     wait,
 )
+from tests.support.waiting import eventually
 
 
 def inc(x):
@@ -191,10 +192,7 @@ def test_what_a_client_wanted_goes_with_it(client, shared_cluster):
     with Client(shared_cluster, set_as_default=False) as other:
         keys = [future.key for future in other.map(inc, range(10), pure=False)]
         other.submit(inc, 1).result()
-    end = time.monotonic() + 5
-    while any(client.who_has(keys).values()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(lambda: not any(client.who_has(keys).values()))
 
 
 def test_waiting_ends_when_the_client_is_closed(shared_cluster, nap):
@@ -215,10 +213,7 @@ def test_waiting_ends_when_the_scheduler_is_gone(caplog):
     with caplog.at_level(logging.CRITICAL), pytest.raises(FutureCancelledError, match="scheduler-connection-lost"):
         slow.result(timeout=20)
     assert [future.status for future in as_completed([slow])] == ["cancelled"]
-    end = time.monotonic() + 5
-    while client.status != "closed":
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(lambda: client.status == "closed")
     with pytest.raises(ClosedClientError):
         client.submit(inc, 1)
     with pytest.raises(ValueError, match="No clients"):
@@ -234,10 +229,7 @@ def test_a_client_that_is_dropped_is_closed(client, shared_cluster):
     key = future.key
     del other, future
     gc.collect()
-    end = time.monotonic() + 5
-    while any(client.who_has([key]).values()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(lambda: not any(client.who_has([key]).values()))
     assert before is None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, FutureCancelledError, FuturesCancelledError, as_completed, fire_and_forget, futures_of, wait
+from tests.support.waiting import eventually
 
 
 def inc(x):
@@ -210,10 +211,7 @@ def test_fire_and_forget(client, tmp_path):
 
     assert fire_and_forget(client.submit(touch, pure=False)) is None  # type: ignore[func-returns-value]
     fire_and_forget([client.submit(inc, 1)])
-    end = time.monotonic() + 5
-    while not path.exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(path.exists)
 
 
 def test_futures_of(client):

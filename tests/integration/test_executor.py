@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dagrpc import Client, ClientExecutor, ClosedClientError, LocalCluster, get_worker, worker_client
+from tests.support.waiting import eventually
 
 WAIT = 60.0
 
@@ -108,10 +109,7 @@ def test_a_result_that_cannot_be_sent_is_an_error(executor: ClientExecutor) -> N
 def test_results_leave_the_cluster_when_they_were_fetched(client: Client, executor: ClientExecutor) -> None:
     futures = [executor.submit(bytes, 100_000) for _ in range(3)]
     assert [len(future.result(WAIT)) for future in futures] == [100_000] * 3
-    deadline = time.monotonic() + WAIT
-    while client.futures:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: not client.futures, WAIT)
 
 
 def mark(path: str) -> None:
@@ -125,10 +123,7 @@ def test_calls_run_though_nobody_keeps_their_futures(client: Client, tmp_path: A
     executor = client.get_executor()
     executor.submit(mark, str(path))
     del executor
-    deadline = time.monotonic() + WAIT
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(path.exists, WAIT)
 
 
 # --- waiting ---

@@ -19,6 +19,7 @@ import pytest
 
 from dagrpc import Client, LocalCluster, get_task_stream, performance_report, wait
 from dagrpc.diagnostics import report_data
+from tests.support.waiting import eventually
 
 NODE = shutil.which("node")
 EVIL = "</script><script>alert('&')</script>"
@@ -229,10 +230,7 @@ def test_reports_end_with_their_client(fresh_cluster):
         with Client(fresh_cluster, set_as_default=False) as client:
             client._loop.run(report_data.begin(client._session))
             assert watcher.run_on_scheduler(under_way)
-        deadline = time.monotonic() + 30
-        while watcher.run_on_scheduler(under_way):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda: not watcher.run_on_scheduler(under_way), 30)
 
 
 def test_the_code_that_submitted_graphs(tmp_path):

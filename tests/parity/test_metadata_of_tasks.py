@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from tests.parity.functions import inc
+from tests.support.waiting import eventually
 
 PATIENCE = 60
 
@@ -18,8 +19,9 @@ def test_metadata_of_a_task_is_forgotten_with_it(client: Any) -> None:
     time.sleep(1.5)
     assert client.get_metadata("parity-with-metadata") == 1
     del future
-    deadline = time.monotonic() + PATIENCE
-    while client.get_metadata("parity-with-metadata", default="gone") != "gone":
-        assert time.monotonic() < deadline, "the metadata is left"
-        time.sleep(0.1)
+    eventually(
+        lambda: client.get_metadata("parity-with-metadata", default="gone") == "gone",
+        PATIENCE,
+        otherwise="the metadata is left",
+    )
     assert client.get_metadata(["parity-of-nobody", "x"]) == 2

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import eventually_async
 
 PATIENCE = 60
 
@@ -101,10 +102,7 @@ def test_a_range_of_ports_that_is_used_up(lib: Any, kind: str) -> None:
 
 def test_servers_that_are_told_to_close_are_closed_though_nobody_awaits_it(lib: Any) -> None:
     async def closed(server: Any) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while server.status.name != "closed":
-            assert time.monotonic() < deadline, server.status
-            await asyncio.sleep(0.02)
+        await eventually_async(lambda: server.status.name == "closed", PATIENCE, otherwise=str(server.status))
 
     async def body() -> None:
         scheduler = await lib.Scheduler(port=0, dashboard_address=":0")
