@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure
+from dagrpc._common.backoff import pauses
 from dagrpc._common.remote_raise import raise_from_elsewhere
 from dagrpc._transfer.transfers import WORKER_SERVICE, ReceivedValue, download
 from dagrpc.exceptions import (
@@ -139,7 +139,7 @@ class Fetcher:
         wanted = {state.wire_key: state for state in states}
         values: dict[str, ReceivedValue] = {}
         failures: Counter[str] = Counter()
-        delay, progress = 0.01, time.monotonic()
+        pause, progress = pauses(0.01, 1.0, jitter=True), time.monotonic()
         while True:
             keys = [
                 wire_key for wire_key, state in wanted.items() if wire_key not in values and state.status == FINISHED
@@ -154,14 +154,13 @@ class Fetcher:
                 elif value.entry.outcome == data_pb2.DATA_OUTCOME_NOT_ENCODABLE:
                     raise TypeError(value.entry.message or f"The result of {value.entry.key!r} cannot be encoded")
             if len(values) > before:
-                delay, progress = 0.01, time.monotonic()
+                pause, progress = pauses(0.01, 1.0, jitter=True), time.monotonic()
                 continue
             if time.monotonic() - progress > _GIVE_UP_AFTER:
                 raise CommClosedError(
                     f"The results of {len(keys)} tasks, such as {keys[0]!r}, could not be fetched from any worker"
                 )
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))
-            delay = min(delay * 2, 1.0)
+            await asyncio.sleep(next(pause))
 
     async def _round(self, keys: Sequence[str], direct: bool | None, failures: Counter[str]) -> list[ReceivedValue]:
         """Ask once for keys, wherever they are."""

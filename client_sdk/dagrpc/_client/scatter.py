@@ -19,6 +19,7 @@ from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import type_name
+from dagrpc._common.backoff import pauses
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
 from dagrpc._transfer.transfers import WORKER_SERVICE, OutgoingValue, upload
@@ -200,7 +201,7 @@ class _Sender:
             workers=workers,
             copies=copies,
         )
-        delay = 0.05
+        pause = pauses(0.05, 0.5)
         while True:
             try:
                 response = await scheduler.call("Scatter", request, scheduler_service_pb2.ScatterResponse)
@@ -209,8 +210,7 @@ class _Sender:
                 left = deadline.left()
                 if left is not None and left <= 0:
                     raise deadline.error("No workers to scatter to came") from None
-                await asyncio.sleep(delay if left is None else min(delay, left))
-                delay = min(delay * 2, 0.5)
+                await asyncio.sleep(next(pause) if left is None else min(next(pause), left))
         for placement in response.placements:
             for worker in placement.workers:
                 self._by_worker.setdefault(worker, []).append(placement.key)
@@ -242,7 +242,7 @@ class _Sender:
 
     async def _to_worker(self, worker: str, values: Sequence[OutgoingValue]) -> None:
         relay = self._direct is False
-        delay = 0.05
+        pause = pauses(0.05)
         for attempt in range(_ATTEMPTS):
             try:
                 if relay:
@@ -258,8 +258,7 @@ class _Sender:
                     raise
                 # Out of our reach, perhaps, but not of the scheduler's.
                 relay = True
-            await asyncio.sleep(delay)
-            delay *= 2
+            await asyncio.sleep(next(pause))
         raise CommClosedError(f"Worker {worker} was too busy to take data")
 
     async def _relay(self, worker: str, values: Sequence[OutgoingValue]) -> None:

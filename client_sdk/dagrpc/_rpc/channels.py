@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -19,6 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 from dagrpc import config
 from dagrpc._auth.credentials import Credentials
 from dagrpc._common.addresses import without_scheme
+from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import spawn
 from dagrpc._memory import malloc
 from dagrpc._rpc import grpc_options, status
@@ -210,9 +211,8 @@ class ServiceClient:
         """Repeat a call that did not reach the peer, as often as configured."""
         shortest = config.get_seconds("comm.retry.delay.min") or 0.0
         longest = config.get_seconds("comm.retry.delay.max") or 0.0
-        for attempt in range(int(config.get("comm.retry.count"))):
-            # Not all at once, if many have lost the same peer.
-            await asyncio.sleep(min(shortest * 2**attempt, longest) * random.uniform(0.5, 1.0))
+        for pause in islice(pauses(shortest, longest, jitter=True), int(config.get("comm.retry.count"))):
+            await asyncio.sleep(pause)
             try:
                 return await function(request, timeout=timeout)
             except grpc.aio.AioRpcError as error:

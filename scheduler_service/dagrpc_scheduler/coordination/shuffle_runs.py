@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from dagrpc._common.backoff import pause_after
+
 BARRIER_ACTIVE: Final = frozenset(("waiting", "no-worker", "queued", "processing", "memory"))
 """States of a barrier whose run goes on."""
 _COMPLAINTS: Final = 10
@@ -146,7 +148,7 @@ class Shuffles:
         What it lacks is often the fault of something that is about to be over, a process that leaves for instance.
         """
         run = self.runs.get(shuffle_id)
-        return 0.0 if run is None else min(_FIRST_PAUSE * 2**run.complaints, _LONGEST_PAUSE)
+        return 0.0 if run is None else pause_after(run.complaints + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
 
     def worker_gone(self, address: str, state_of: StateOf) -> list[Ended]:
         """End the runs that cannot do without a worker."""

@@ -14,6 +14,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 from zlib import crc32
 
+from dagrpc._common.backoff import pause_after
 from dagrpc_worker.core.instructions import GatherData, RetryPeerLater
 from dagrpc_worker.core.model import FETCH, NO_TICKET, Peer, TaskState, WorkerState, host_of
 
@@ -138,9 +139,9 @@ def rest_peer(state: WorkerState, address: str) -> None:
     if peer is None or peer.resting:
         return
     config = state.config
-    delay = min(config.retry_delay * 2.0**peer.refusals, config.retry_delay_limit)
     peer.resting = True
     peer.refusals += 1
+    delay = pause_after(peer.refusals, config.retry_delay, config.retry_delay_limit)
     state.reports.append(RetryPeerLater(address, delay))
 
 

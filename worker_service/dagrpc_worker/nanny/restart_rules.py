@@ -18,6 +18,7 @@ import enum
 from collections import deque
 from typing import TypeAlias
 
+from dagrpc._common.backoff import pause_after
 from dagrpc._common.cheap_dataclass import record
 from dagrpc_worker.exits import ExitCode, describe_exit
 from dagrpc_worker.nanny.exit_reasons import Cause, ProcessEnd, by_itself, memory_text, was_done_to_it
@@ -405,7 +406,7 @@ class NannyCore:
         if times <= 1:
             return [Log(message, bad=True), *self._spawn()]
         self.status = Status.STARTING
-        pause = min(_FIRST_PAUSE * 2.0 ** min(times - 2, 10), _LONGEST_PAUSE)
+        pause = pause_after(times - 1, _FIRST_PAUSE, _LONGEST_PAUSE)
         return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
 
     def _give_up(self, why: str, log: str = "", code: int = 0) -> list[Effect]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from dagrpc._common.backoff import pause_after
 from dagrpc.exceptions import DagrpcError, LimitReachedError, NotReadyError
 
 _TIMES: Final = 3
@@ -53,5 +54,5 @@ class CutOffs:
                 f"{self._reasons[token]}. Raise that limit, or have the worker do less that keeps it from reading: "
                 "fewer threads, tasks that hold the interpreter for less time, a faster network"
             )
-        if now < times[-1] + _FIRST_PAUSE * 2 ** (len(times) - 1):
+        if now < times[-1] + pause_after(len(times), _FIRST_PAUSE):
             raise NotReadyError("the worker was cut off just now, since it could not keep up; it may come back soon")

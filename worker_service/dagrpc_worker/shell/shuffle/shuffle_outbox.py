@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import grpc
 
 from dagrpc import config
+from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._rpc import status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
@@ -52,7 +53,7 @@ class Outbox:
         self._calls = asyncio.Semaphore(max(int(config.get("p2p.comm.concurrency")), 1))
         self._message_bytes = max(config.get_bytes("p2p.comm.message-bytes-limit"), 1)
         self._retries = int(config.get("p2p.comm.retry.count"))
-        self._pause = config.get_seconds("p2p.comm.retry.delay.min") or 0.0
+        self._first_pause = config.get_seconds("p2p.comm.retry.delay.min") or 0.0
         self._longest_pause = config.get_seconds("p2p.comm.retry.delay.max") or 0.0
         self._queues: dict[tuple[Run, str], deque[Parcel]] = {}
         self._senders: set[asyncio.Task[Any]] = set()
@@ -127,7 +128,7 @@ class Outbox:
         CommClosedError, NotReadyError, LimitReachedError, TimeoutError
             If the receiver could not be reached for as often as configured.
         """
-        pause, attempt = self._pause, 0
+        pause, attempt = pauses(self._first_pause, self._longest_pause), 0
         while not run.closed:
             try:
                 return await call()
@@ -137,8 +138,7 @@ class Outbox:
                 logger.info("Shuffle %s: call to %s broke and is repeated: %s", run.id, address, error)
             attempt += 1
             # The scheduler may find out meanwhile that the receiver is gone, and end the run.
-            await run.wait_closed(pause)
-            pause = min(2 * pause, self._longest_pause)
+            await run.wait_closed(next(pause))
         raise ShuffleClosedError(f"Run {run.run_id} of shuffle {run.id} is over")
 
     async def _call(self, run: Run, address: str, batch: Sequence[Parcel]) -> None:

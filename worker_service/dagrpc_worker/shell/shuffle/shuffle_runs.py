@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from google.protobuf.message import Message
 
 from dagrpc import config
+from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import spawn
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc.exceptions import CommClosedError, Reschedule, ShuffleClosedError
@@ -338,7 +339,7 @@ class Shuffles:
     async def _fetch(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
         """Fetch the pieces of an output from the worker that keeps it."""
         last: Exception | None = None
-        for pause in itertools.chain([0.0], (0.1 * 2**attempt for attempt in range(8))):
+        for pause in itertools.chain([0.0], itertools.islice(pauses(0.1), 8)):
             await asyncio.sleep(pause)
             if request.run.run_id <= self._ended.get(request.run.shuffle_id, 0):
                 break
