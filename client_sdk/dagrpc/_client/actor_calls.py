@@ -19,6 +19,7 @@ from dagrpc._client.key_table import ERROR, FINISHED, KeyState, KeyTable, lock
 from dagrpc._codec import payload as payloads
 from dagrpc._common.bytes_like import Buffer
 from dagrpc._loop.io_loop import LoopThread, cancel_all, spawn
+from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import Session
 from dagrpc._rpc import grpc_options, status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
@@ -157,28 +158,18 @@ class ActorCaller:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.fetching = asyncio.Semaphore(_CONCURRENT)
         """Held while a large value is fetched."""
-        self._loop = loop
-        self._queue: deque[tuple[str, CallState]] = deque()
-        self._scheduled = False
+        self._queue: WakeUpQueue[tuple[str, CallState]] = WakeUpQueue(loop.loop, self._flush)
         self._links: dict[str, _Link] = {}
         self._closed = False
 
     def send(self, address: str, call: CallState) -> None:
         """Make a call behind all earlier ones to that worker. May be called from any thread."""
-        self._queue.append((address, call))
-        if not self._scheduled:
-            self._scheduled = True
-            try:
-                self._loop.loop.call_soon_threadsafe(self._flush)
-            except RuntimeError:
-                call.broke(CommClosedError("The event loop is closed"))
+        if not self._queue.put((address, call)):
+            call.broke(CommClosedError("The event loop is closed"))
 
     def _flush(self) -> None:
-        # Before the queue is looked at: whoever finds the mark set has put its call before that.
-        self._scheduled = False
-        queue, links = self._queue, self._links
-        while queue:
-            address, call = queue.popleft()
+        links = self._links
+        for address, call in self._queue.drain():
             if self._closed:
                 call.broke(ClosedClientError("The client is closed"))
                 continue

@@ -24,6 +24,7 @@ from dagrpc._client.reconnection import Reconnection
 from dagrpc._client.topics import Topics
 from dagrpc._common.versions import own_versions
 from dagrpc._loop.io_loop import LoopThread, spawn
+from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import Session, at_once
 from dagrpc._rpc import channels, grpc_options, status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
@@ -85,11 +86,10 @@ class ClientSession:
         self._session: Session[Command] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._pending: deque[Command] = deque()
-        """What was queued."""
+        self._commands: WakeUpQueue[Command] = WakeUpQueue(loop.loop, self._flush)
+        """Commands from any thread."""
         self._settled: deque[Command] = deque()
-        """What was queued, references that went away counted; behind it comes what is pending."""
-        self._flush_scheduled = False
+        """Commands whose dropped references are counted; the commands of the queue come after them."""
         self._tokens = 0
         self._pongs: dict[int, asyncio.Future[None]] = {}
         self._token = secrets.token_bytes(16)
@@ -108,23 +108,18 @@ class ClientSession:
         """Queue a command behind all earlier ones. May be called from any thread, also from finalizers."""
         if self.code is not None and isinstance(command, (Call, Part)):
             command.code = self.code()
-        # Appended before the flag is read; `_flush` lowers the flag before it looks: no command is left lying.
-        self._pending.append(command)
-        if not self._flush_scheduled:
-            self._flush_scheduled = True
-            # A loop that is closed sends no more; the client is closed, too, then.
-            with contextlib.suppress(RuntimeError):
-                self.loop.loop.call_soon_threadsafe(self._flush)
+        # A closed loop sends nothing; the client is closed then, too.
+        self._commands.put(command)
 
     def drop_released(self) -> None:
         """Count the references that went away so far. May be called from any thread, but not from finalizers.
 
         A key that was let go of is not to be found in the table afterwards, so that it can mean something else.
         """
-        if not self._pending:
+        if not self._commands.items:
             return
         with lock:
-            pending, settled, drop = self._pending, self._settled, self.table.drop
+            pending, settled, drop = self._commands.items, self._settled, self.table.drop
             unfinished: list[KeyState] = []
             while pending:
                 command = pending.popleft()
@@ -357,7 +352,7 @@ class ClientSession:
     # --- sending -------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        self._flush_scheduled = False
+        self._commands.rearm()
         session = self._session
         if session is None or self.status != "running":
             return

@@ -8,7 +8,6 @@ import json
 import logging
 import pickle
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import thread as futures_thread
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.tracebacks import frames_in
 from dagrpc._common.bytes_like import Buffer
+from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import Session
 from dagrpc._transfer import transfers
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, UnknownSessionError
@@ -138,9 +138,7 @@ class _Caller:
         self._servicer = servicer
         self._as_json = hello.encoding == "json"
         self._fetches = hello.fetches_large_values and not self._as_json
-        self._loop = asyncio.get_running_loop()
-        self._replies: deque[_Reply] = deque()
-        self._woken = False
+        self._replies: WakeUpQueue[_Reply] = WakeUpQueue(asyncio.get_running_loop(), self._send_replies)
 
     def take(self, message: pb.CallActorRequest) -> None:
         """Begin the calls of a message."""
@@ -215,20 +213,11 @@ class _Caller:
 
     def _reply(self, reply: _Reply) -> None:
         """Send a reply. From any thread; wakes the loop only if no wake is under way."""
-        self._replies.append(reply)
-        if not self._woken:
-            self._woken = True
-            try:
-                self._loop.call_soon_threadsafe(self._send_replies)
-            except RuntimeError:
-                logger.debug("A method of an actor ended after its worker")
+        if not self._replies.put(reply):
+            logger.debug("A method of an actor ended after its worker")
 
     def _send_replies(self) -> None:
-        # Before the replies are looked at: whoever finds the mark set has put its own before that.
-        self._woken = False
-        replies = self._replies
-        while replies:
-            call_id, kind, content = replies.popleft()
+        for call_id, kind, content in self._replies.drain():
             if kind == "value_key" and not self.session.closed:
                 value, size = content
                 content = f"{self.id}/value-{call_id}"

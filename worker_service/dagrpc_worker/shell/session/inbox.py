@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import at_once
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import Instruction
@@ -54,28 +54,24 @@ class Inbox:
         self._on_error = on_error
         self._ahead = ahead
         self._loop = asyncio.get_running_loop()
-        self._events: deque[Event] = deque()
-        self._woken = False
+        self._queue: WakeUpQueue[Event] = WakeUpQueue(self._loop, self._drain_in_time)
         self._handling = False
         self._again = False
         self._closed = False
 
     def post(self, event: Event) -> None:
         """Put an event, from any thread. Wakes the loop only if no wake is under way."""
-        self._events.append(event)
-        if not self._woken and not self._closed:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._drain_in_time)
+        self._queue.put(event)
 
     def take(self, events: Iterable[Event]) -> None:
         """Put events and handle all there are at once. On the loop."""
-        self._events.extend(events)
+        self._queue.items.extend(events)
         self._drain()
 
     def close(self) -> None:
         """Handle nothing more."""
         self._closed = True
-        self._events.clear()
+        self._queue.items.clear()
 
     def _drain_in_time(self) -> None:
         if self._ahead is not None and self._ahead() >= _ENOUGH:
@@ -84,8 +80,7 @@ class Inbox:
             self._drain()
 
     def _drain(self) -> None:
-        # Before the events are looked at: whoever finds the mark set has put its event before that.
-        self._woken = False
+        self._queue.rearm()
         if self._handling:
             # Something that is called meanwhile, a plugin for instance, has put events: they come after this.
             self._again = True
@@ -100,7 +95,7 @@ class Inbox:
             self._handling = False
 
     def _handle(self) -> None:
-        events = self._events
+        events = self._queue.items
         if not events or self._closed:
             return
         batch = []

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -17,6 +15,7 @@ import grpc
 from dagrpc import config
 from dagrpc._auth.credentials import Credentials
 from dagrpc._common.addresses import is_loopback
+from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import Session
 from dagrpc._rpc import channels, grpc_options, status
 from dagrpc._rpc.channels import DisagreementError, ServiceClient
@@ -119,9 +118,8 @@ class SchedulerSession:
         self._loop = asyncio.get_running_loop()
         self._early: list[Report] = []
         """Reports from before the first session."""
-        self._posted: deque[Report] = deque()
-        """Reports that other threads put."""
-        self._woken = False
+        self._posted: WakeUpQueue[Report] = WakeUpQueue(self._loop, self._send_posted)
+        """Reports from other threads."""
         self._loop_thread = threading.get_ident()
 
     async def connect(
@@ -226,7 +224,7 @@ class SchedulerSession:
             # The scheduler's welcome may still be on its way when clients that know of the worker put data here.
             self._early.extend(reports)
             return
-        if self._posted:
+        if self._posted.items:
             # What a task put before it ended is to arrive before its end.
             self._send_posted()
         self._session.send_many(reports)
@@ -237,21 +235,16 @@ class SchedulerSession:
             deadline = time.monotonic() + _PATIENCE
             while self._behind() and time.monotonic() < deadline:
                 time.sleep(_FIRST_PAUSE)
-        # Appended before the flag is read; `_send_posted` lowers the flag before it looks: none is left lying.
-        self._posted.append(report)
-        if not self._woken:
-            self._woken = True
-            # A loop that is closed sends no more.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._send_posted)
+        # A closed loop sends nothing.
+        self._posted.put(report)
 
     def _behind(self) -> bool:
         session = self._session
-        return len(self._posted) + (session.queued if session is not None else 0) > _BACKLOG
+        return len(self._posted.items) + (session.queued if session is not None else 0) > _BACKLOG
 
     def _send_posted(self) -> None:
-        self._woken = False
-        posted = self._posted
+        self._posted.rearm()
+        posted = self._posted.items
         while posted and self._session is not None:
             self._session.send(posted.popleft())
 
