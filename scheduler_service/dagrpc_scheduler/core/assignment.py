@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.instructions import ComputeTask, FreeKeys
-from dagrpc_scheduler.core.model import MEMORY, TaskState
+from dagrpc_scheduler.core.model import MEMORY, TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import expected_cost
 from dagrpc_scheduler.core.replica_table import add_replica, location
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.occupancy import expected_cost
 
 
 def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:

@@ -13,13 +13,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
-from dagrpc_scheduler.core.model import Priority, TaskState
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import ClientState
+from dagrpc_scheduler.core.model import ClientState, Priority, TaskState
 
 _Entry: TypeAlias = tuple[Priority, int, TaskState]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from dagrpc_scheduler.core.cluster import DISCONNECTED, GraphRecord, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.handlers.worker_membership import LOSS_REASONS_KEPT
+from dagrpc_scheduler.core.load_index import SLOTS_TAKEN, fullness_of, load_of
 from dagrpc_scheduler.core.model import (
     ACTIVE,
+    DISCONNECTED,
     ERRED,
     MEMORY,
     NO_WORKER,
@@ -17,13 +18,14 @@ from dagrpc_scheduler.core.model import (
     QUEUED,
     RELEASED,
     WAITING,
+    GraphRecord,
     TaskState,
+    WorkerState,
     is_needed,
 )
+from dagrpc_scheduler.core.restrictions import allowed_workers
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.fair_share import has_free_slot
-from dagrpc_scheduler.policies.load_index import SLOTS_TAKEN, fullness_of, load_of
-from dagrpc_scheduler.policies.placement import allowed_workers
 from dagrpc_scheduler.policies.rootish import free_slots_for
 
 

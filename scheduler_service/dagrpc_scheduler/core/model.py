@@ -1,36 +1,34 @@
-"""What the scheduler knows of tasks: the task, the group that it belongs to, and the kind of work that it is."""
+"""The records of the scheduler: tasks with their groups and prefixes, workers, clients, and graphs in transit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from dagrpc_scheduler.core.events import TaskOptions
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, WorkerState
 
 StateName: TypeAlias = Literal[
     "released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten"
 ]
 
 RELEASED: Final = "released"
-"""Known, but neither computed nor to be computed: nobody needs the result at the moment."""
+"""The task is known, but nobody needs its result at the moment."""
 WAITING: Final = "waiting"
-"""To be computed once its dependencies are in memory; or data that a client is about to put on a worker."""
+"""The task waits for its dependencies, or (scattered data) for the client that uploads it."""
 NO_WORKER: Final = "no-worker"
-"""Ready to be computed, but there is no worker that may do it."""
+"""The task is ready, but no running worker may run it."""
 QUEUED: Final = "queued"
-"""Ready to be computed; kept back until a worker has room for it."""
+"""The task is ready and waits on the scheduler for a free slot on a worker."""
 PROCESSING: Final = "processing"
-"""Assigned to a worker."""
+"""The task is assigned to a worker."""
 MEMORY: Final = "memory"
 """At least one worker holds the result."""
 ERRED: Final = "erred"
-"""Failed, or cannot be computed because a dependency failed."""
+"""The task failed, or a dependency of it failed."""
 FORGOTTEN: Final = "forgotten"
-"""Gone; only a stale reference sees this."""
+"""The task was removed; only stale references show this state."""
 
 STATES: Final[tuple[StateName, ...]] = (
     RELEASED,
@@ -43,65 +41,77 @@ STATES: Final[tuple[StateName, ...]] = (
     FORGOTTEN,
 )
 ACTIVE: Final = frozenset({WAITING, NO_WORKER, QUEUED, PROCESSING})
-"""States of a task that is going to be computed and needs its dependencies for that."""
+"""States of a task that will be computed and therefore needs its dependencies."""
+
+RUNNING: Final = "running"
+"""The only worker status in which a worker is given tasks."""
+PAUSED: Final = "paused"
+"""The status of a worker that is short of memory and starts none of its tasks."""
+DISCONNECTED: Final = "disconnected"
+"""The status of a worker whose connection broke and that may reconnect."""
+STAYING: Final = frozenset({RUNNING, PAUSED})
+"""Statuses of workers that will keep the results they hold."""
+
+NO_LIMIT: Final = 2**62
+"""Larger than any number of tasks."""
 
 Priority: TypeAlias = tuple[float, ...]
 
 
 @dataclass(slots=True)
 class ErrorRecord:
-    """Why tasks are in error. All tasks that failed for the same reason share it."""
+    """The reason why tasks are in error; all tasks that failed for the same reason share one record."""
 
     failure: Any
-    """As a worker reported it, or a `CoreFailure`."""
+    """The failure as a worker reported it, or a `CoreFailure`."""
     origin_key: str
-    """The task that failed first."""
+    """Key of the task that failed first."""
 
 
 class TaskPrefix:
-    """What is learned about all tasks that do the same kind of work."""
+    """Averages over all tasks that do the same kind of work."""
 
     __slots__ = ("duration", "groups", "name", "nbytes")
 
     def __init__(self, name: str, duration: float) -> None:
-        """Make a prefix; a negative `duration` is not known yet."""
+        """Make a prefix; a negative `duration` means unknown."""
         self.name = name
         self.duration = duration
-        """Seconds that a task takes, on average; negative: unknown."""
+        """Average seconds of a run; negative: unknown."""
         self.nbytes = -1.0
-        """Bytes of a result, on average; negative: unknown."""
+        """Average bytes of a result; negative: unknown."""
         self.groups = 0
-        """How many groups of this prefix there are."""
+        """Number of groups with this prefix."""
 
 
 class TaskGroup:
-    """Tasks that came about together, such as the chunks of one array operation."""
+    """Tasks that were created together, such as the chunks of one array operation."""
 
-    __slots__ = ("counts", "dependencies", "last_worker", "last_worker_room", "live", "name", "prefix", "size")
+    __slots__ = ("counts", "dependencies", "last_worker", "last_worker_quota", "live", "name", "prefix", "size")
 
     def __init__(self, name: str, prefix: TaskPrefix) -> None:
         """Make an empty group."""
         self.name = name
         self.prefix = prefix
         self.size = 0
-        """How many tasks were ever in it."""
+        """Number of tasks that were ever in the group."""
         self.live = 0
-        """How many of them are not forgotten; the group goes with the last one."""
+        """Number of tasks that are not forgotten; the group is dropped with the last one."""
         self.counts: dict[StateName, int] = dict.fromkeys(STATES, 0)
-        """How many of its live tasks are in each state."""
+        """Number of live tasks by state."""
         self.dependencies: dict[TaskGroup, None] | None = None
-        """Groups that its tasks depend on, up to as many as tell that these are not root tasks."""
+        """Groups that its tasks depend on; collected only up to the number that rules out root tasks."""
         self.last_worker: WorkerState | None = None
-        """Where the group's last task was placed, if neighbours are placed together."""
-        self.last_worker_room = 0
-        """How many more tasks of the group that worker is to get in a row."""
+        """The worker of the group's last task, when neighbouring tasks are placed together."""
+        self.last_worker_quota = 0
+        """How many more consecutive tasks of the group `last_worker` gets."""
 
 
 class TaskState:
-    """Facts about one task.
+    """The facts about one task.
 
-    Collections are made when they get their first element: empty ones would be most of a task's memory. Those that
-    nearly always have one element are tuples, and tasks share them (`WorkerState.as_tuple`).
+    Collections are created with their first element: empty ones would be most of a task's memory. Collections that
+    nearly always have one element are tuples, and tasks share the tuples (`WorkerState.as_tuple`).
     """
 
     __slots__ = (
@@ -146,47 +156,47 @@ class TaskState:
         self.key = key
         self.group = group
         self.work = work
-        """What to run. None: the task is data that a client put on workers, which cannot be computed again."""
+        """The code to run, opaque. None: the task is scattered data, which cannot be recomputed."""
         self.shared = shared
-        """Digests of the shared values that the work refers to."""
+        """Digests of the shared blobs that `work` refers to."""
         self.options = options
         self.dependencies = dependencies
-        """Tasks whose results it uses, each once; all of them are live as long as this one is."""
+        """Tasks whose results the task uses, each once; they live at least as long as the task."""
         self.rank = rank
-        """What the user asked for, negative, and the generation. All tasks of a part that have the same share it."""
+        """The user's priority, negated, and the generation. Tasks of a graph part with equal ranks share the tuple."""
         self.order = order
-        """Place among those of the same rank."""
+        """Position among tasks of the same rank."""
         self.state: StateName = RELEASED
         self.dependents: dict[TaskState, None] | None = None
-        """Live tasks that use its result."""
+        """Live tasks that use the result."""
         self.missing = 0
-        """While waiting: how many of its dependencies are not in memory."""
+        """While waiting: the number of dependencies that are not in memory."""
         self.waiters = 0
-        """How many of its dependents are in an active state."""
+        """The number of dependents in an active state."""
         self.pins: tuple[GraphRecord, ...] = ()
-        """Graphs that have not arrived completely, of which it is a part, and that have it computed meanwhile."""
+        """Incomplete graphs that contain the task and have it computed meanwhile."""
         self.kept: tuple[GraphRecord, ...] = ()
-        """The same, but these only keep it from being forgotten, since it may turn out that nobody needs it."""
+        """Incomplete graphs that contain the task and only keep it from being forgotten."""
         self.wanted_by: tuple[ClientState, ...] = ()
         self.who_has: tuple[WorkerState, ...] = ()
-        """Workers that hold the result, in the order in which they got it."""
+        """Workers that hold the result, in the order in which they received it."""
         self.processing_on: WorkerState | None = None
         self.run_id = 0
-        """Names the latest assignment to a worker."""
+        """Number of the latest assignment to a worker."""
         self.nbytes = -1
-        """Size of the result; negative: not computed yet."""
+        """Size of the result in bytes; negative: not computed yet."""
         self.type_name = ""
         self.retries = options.retries
-        """How many more times it is run again after an exception."""
+        """How many more times the task is run again after an exception."""
         self.suspicious = 0
-        """How many workers died while they ran it."""
+        """Number of workers that died while they ran the task."""
         self.error: ErrorRecord | None = None
         self.avoid: WorkerState | None = None
-        """The worker on which it asked to be run elsewhere."""
+        """The worker on which the task asked to be rescheduled."""
 
     @property
     def priority(self) -> Priority:
-        """Lower runs first. Made when it is asked for: a task waits long, and is assigned once."""
+        """Lower runs first. Computed on demand: a task waits long and is assigned once."""
         return (*self.rank, self.order)
 
     def __repr__(self) -> str:
@@ -195,10 +205,193 @@ class TaskState:
 
 
 def is_needed(task: TaskState) -> bool:
-    """Tell whether somebody needs the result: a client, a task that is to be computed, or a graph on its way."""
+    """Tell whether a client, an active dependent or an incomplete graph needs the result."""
     return bool(task.waiters or task.wanted_by or task.pins)
 
 
 def is_lost(task: TaskState) -> bool:
-    """Tell whether the task is data that is gone for good."""
+    """Tell whether the task is scattered data of which no copy is left."""
     return task.work is None and task.state == RELEASED
+
+
+class WorkerState:
+    """The facts about one worker."""
+
+    __slots__ = (
+        "actors",
+        "address",
+        "addresses",
+        "as_tuple",
+        "free_batch",
+        "has_what",
+        "host",
+        "identity",
+        "known_shared",
+        "last_task_start",
+        "long_running",
+        "low_water_mark",
+        "match_names",
+        "memory_limit",
+        "name",
+        "nanny",
+        "nbytes",
+        "nthreads",
+        "occupancy",
+        "pending_frees",
+        "processing",
+        "recent_frees",
+        "resources",
+        "slots",
+        "status",
+        "status_on_return",
+        "unreachable_for",
+        "used_resources",
+    )
+
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        host: str,
+        nthreads: int,
+        memory_limit: int,
+        resources: Mapping[str, float],
+        nanny: str,
+        saturation: float,
+    ) -> None:
+        """Make a worker without tasks."""
+        self.address = address
+        self.name = name
+        self.host = host
+        self.match_names = frozenset((address, address.rpartition("://")[2], name, host))
+        """Names that match the worker in `TaskOptions.workers`: address with and without scheme, name, host."""
+        self.nthreads = nthreads
+        self.memory_limit = memory_limit
+        self.resources = dict(resources)
+        self.nanny = nanny
+        self.identity = b""
+        """Identifies the worker when it reconnects after it was removed; empty: it never does."""
+        self.status = RUNNING
+        self.status_on_return = ""
+        """While disconnected: the status that the worker has when it reconnects."""
+        self.unreachable_for: dict[TaskState, dict[WorkerState, None]] | None = None
+        """While disconnected: results that other workers failed to fetch from it, and these workers."""
+
+        self.processing: dict[TaskState, float] = {}
+        """Tasks assigned to the worker, with the seconds that each is expected to occupy it."""
+        self.long_running: dict[TaskState, None] = {}
+        """Tasks in `processing` that left the worker's thread pool."""
+        self.occupancy = 0.0
+        """Sum of the seconds in `processing`."""
+        self.last_task_start = 0.0
+        """When a thread of the pool last started a task, as far as the scheduler can tell."""
+        self.used_resources: dict[str, float] = {}
+        """Resources of all assigned tasks. They may exceed `resources`: the worker runs as many tasks as fit."""
+        self.has_what: dict[TaskState, None] = {}
+        """Tasks whose results the worker holds."""
+        self.nbytes = 0
+        """Sum of the sizes of these results."""
+        self.pending_frees: dict[str, None] = {}
+        """Keys whose removal the worker has not confirmed; its reports about them may be older than the request."""
+        self.recent_frees: dict[str, float] = {}
+        """Keys that the worker was recently told to drop, and when."""
+        self.actors = 0
+        """Number of actors among its tasks and results."""
+        self.known_shared: dict[bytes, None] = {}
+        """Digests of the shared blobs that were sent to the worker."""
+
+        self.slots = saturation_slots(nthreads, saturation)
+        """Number of tasks of any duration that the worker is given from the queue."""
+        self.low_water_mark = NO_LIMIT
+        """The worker gets more than `slots` tasks only once it has this few."""
+
+        self.as_tuple: tuple[WorkerState, ...] = (self,)
+        """The tuple of just this worker, shared by all tasks whose only replica it holds."""
+        self.addresses: tuple[str, ...] = (address,)
+        self.free_batch: list[str] | None = None
+        """Keys of the latest `FreeKeys`, while more keys may still be added to it."""
+
+    def __repr__(self) -> str:
+        """Show address and status."""
+        return f"<Worker {self.address} {self.status}>"
+
+
+def saturation_slots(nthreads: int, saturation: float) -> int:
+    """Return the number of queued tasks that keep a worker saturated.
+
+    >>> saturation_slots(1, 1.1), saturation_slots(10, 1.1), saturation_slots(4, 0.1)
+    (2, 11, 1)
+    """
+    if math.isinf(saturation):
+        return NO_LIMIT
+    # 10 * 1.1 is slightly more than 11.
+    return max(1, math.ceil(round(nthreads * saturation, 6)))
+
+
+class AllowedWorkers(NamedTuple):
+    """The running workers that may run tasks with certain options."""
+
+    options: TaskOptions
+    """Kept alive with the answer, which is looked up by the identity of the options."""
+    workers: list[WorkerState]
+    members: frozenset[WorkerState]
+
+
+class RemovedWorker:
+    """The results and runs of a worker that was removed and may reconnect."""
+
+    __slots__ = ("results", "runs", "when")
+
+    def __init__(self, worker: WorkerState, when: float) -> None:
+        """Copy the facts from the worker."""
+        self.when = when
+        self.results = dict(worker.has_what)
+        """Results that the worker held. By task, not by key: a key may be given to other work meanwhile."""
+        self.runs = {task: task.run_id for task in worker.processing}
+        """Runs that were assigned to the worker, which may have finished them."""
+
+
+class GraphRecord:
+    """A graph whose last part has not arrived."""
+
+    __slots__ = ("as_tuple", "cautious", "generation", "graph_id", "reason", "refused", "shared", "tasks")
+
+    def __init__(self, graph_id: str, generation: float) -> None:
+        """Make a graph without tasks."""
+        self.graph_id = graph_id
+        self.generation = generation
+        """The generation of all its parts."""
+        self.tasks: list[TaskState] = []
+        """Tasks that are kept until the last part arrives; some of them may have been cancelled since."""
+        self.cautious = False
+        """Whether some tasks were known before. Tasks leading to them may be useless and are not started yet."""
+        self.shared: dict[bytes, None] = {}
+        """Digests of the shared blobs that the graph keeps."""
+        self.refused = ""
+        """Why a part was refused, and with it all later parts; empty: none was refused."""
+        self.reason = ""
+        """See `RejectGraph.reason`."""
+        self.as_tuple: tuple[GraphRecord, ...] = (self,)
+        """The tuple of just this graph, shared by all tasks that only it pins."""
+
+
+class ClientState:
+    """The facts about one client."""
+
+    __slots__ = ("as_tuple", "graphs", "held_shared", "name", "wants")
+
+    def __init__(self, name: str) -> None:
+        """Make a client that wants nothing."""
+        self.name = name
+        self.wants: dict[TaskState, None] = {}
+        """Tasks whose results the client wants."""
+        self.held_shared: dict[bytes, None] = {}
+        """Digests of the shared blobs that the client holds."""
+        self.graphs: dict[str, GraphRecord] = {}
+        """The client's incomplete graphs."""
+        self.as_tuple: tuple[ClientState, ...] = (self,)
+        """The tuple of just this client, shared by all tasks that only it wants."""
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"<Client {self.name}>"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, FORGOTTEN, MEMORY, RELEASED, TaskState
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.machine import SchedulerCore
 
 SLICE = 5_000
 """How many tasks are looked at before somebody else has a turn."""

@@ -11,9 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.instructions import ReportCancelled, ReportErred, ReportFinished
-from dagrpc_scheduler.core.model import ACTIVE, ERRED, FORGOTTEN, MEMORY, RELEASED, WAITING, TaskState, is_needed
+from dagrpc_scheduler.core.model import (
+    ACTIVE,
+    ERRED,
+    FORGOTTEN,
+    MEMORY,
+    RELEASED,
+    WAITING,
+    ClientState,
+    GraphRecord,
+    TaskState,
+    is_needed,
+)
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOST_DEPENDENCIES: Final = "lost dependencies"

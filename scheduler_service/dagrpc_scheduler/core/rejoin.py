@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dagrpc_scheduler.core.assignment import use_result
-from dagrpc_scheduler.core.cluster import RemovedWorker, WorkerState
-from dagrpc_scheduler.core.model import ACTIVE, MEMORY, TaskState
+from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RemovedWorker, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import add_replica
 from dagrpc_scheduler.core.state import SchedulerState
 

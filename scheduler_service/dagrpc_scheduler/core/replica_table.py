@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from dagrpc_scheduler.core.cluster import STAYING, WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.instructions import CoreFailure, RefreshWhoHas
-from dagrpc_scheduler.core.model import ERRED, MEMORY, PROCESSING, RELEASED, ErrorRecord, TaskState
+from dagrpc_scheduler.core.model import (
+    ERRED,
+    MEMORY,
+    PROCESSING,
+    RELEASED,
+    STAYING,
+    ErrorRecord,
+    TaskState,
+    WorkerState,
+)
 from dagrpc_scheduler.core.state import SchedulerState
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dagrpc_scheduler.core.instructions import FreeShared, Instruction
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.model import WorkerState
 
 
 class SharedBlob:

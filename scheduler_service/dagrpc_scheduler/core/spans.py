@@ -6,13 +6,10 @@ Only tasks that were submitted in a span are counted, so that others cost nothin
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from dagrpc_scheduler.core.model import STATES, TaskState
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.events import SpanName
-    from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.core.events import SpanName
+from dagrpc_scheduler.core.model import TaskState
 
 _REMEMBERED: Final = 10_000
 """How many spans are remembered; the oldest goes first."""
@@ -109,40 +106,3 @@ class SpanRegistry:
         """Note how many threads there are from now on."""
         if not self.threads or self.threads[-1][1] != count:
             self.threads.append((now, count))
-
-
-def facts(core: SchedulerCore, now: float) -> list[dict[str, Any]]:
-    """Return all spans in the order in which they came. Looks at all tasks once."""
-    state = core.state
-    registry = state.spans
-    if not registry.records:
-        return []
-    counts: dict[str, dict[str, int]] = {}
-    for task in state.tasks.values():
-        span = task.options.span
-        if span is not None:
-            states = counts.setdefault(span.ids[-1], dict.fromkeys(STATES, 0))
-            states[task.state] += 1
-    threads = tuple(registry.threads)
-    found = []
-    for record in registry.records.values():
-        states = counts.get(record.id) or dict.fromkeys(STATES, 0)
-        states["forgotten"] = max(0, record.tasks - sum(states.values()))
-        found.append(
-            {
-                "id": record.id,
-                "name": record.name,
-                "parent": record.parent,
-                "enqueued": record.enqueued,
-                "groups": tuple(record.groups),
-                "start": record.start,
-                "stop": record.stop,
-                "states": states,
-                "seconds": dict(record.seconds),
-                "nbytes": record.nbytes,
-                "threads": threads,
-                "now": now,
-                "metadata": record.metadata,
-            }
-        )
-    return found

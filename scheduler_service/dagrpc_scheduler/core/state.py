@@ -7,18 +7,26 @@ from functools import partial
 from typing import Any
 
 from dagrpc._common.keys import prefix_name
-from dagrpc_scheduler.core.cluster import ClientState, GraphRecord, RemovedWorker, WorkerState
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.instructions import FreeKeys, Instruction
-from dagrpc_scheduler.core.model import StateName, TaskGroup, TaskPrefix, TaskState
+from dagrpc_scheduler.core.load_index import LoadIndex, fullness_of, load_of
+from dagrpc_scheduler.core.model import (
+    AllowedWorkers,
+    ClientState,
+    GraphRecord,
+    RemovedWorker,
+    StateName,
+    TaskGroup,
+    TaskPrefix,
+    TaskState,
+    WorkerState,
+)
 from dagrpc_scheduler.core.shared_blobs import SharedBlobRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry
 from dagrpc_scheduler.core.steal_table import StealTable
 from dagrpc_scheduler.core.story import Story
 from dagrpc_scheduler.core.task_queue import TaskQueue
-from dagrpc_scheduler.policies.load_index import LoadIndex, fullness_of, load_of
-from dagrpc_scheduler.policies.placement import AllowedWorkers
 
 
 class SchedulerState:

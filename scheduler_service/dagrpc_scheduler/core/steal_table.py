@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from dagrpc_scheduler.core.instructions import RequestSteal
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.model import TaskState
-    from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.model import TaskState, WorkerState
 
 _NEWS: Final = 10_000
 """How many entries are kept for somebody to take."""
@@ -59,23 +54,3 @@ class StealTable:
         self.confirmed = 0
         self.refused = 0
         self.news: deque[StealNews] = deque(maxlen=_NEWS)
-
-
-def ask(state: SchedulerState, task: TaskState, thief: WorkerState | None, seconds: float) -> None:
-    """Ask the worker that has a task to give it back if it has not started it."""
-    victim = task.processing_on
-    assert victim is not None
-    book = state.steals
-    book.pending[task] = Steal(victim, thief, seconds)
-    book.requested += 1
-    book.requested_seconds += seconds
-    state.instructions.append(RequestSteal(victim.address, task.key, task.run_id))
-    tell(state, "request", task, victim, thief)
-
-
-def tell(
-    state: SchedulerState, step: str, task: TaskState, victim: WorkerState, thief: WorkerState | None, answer: str = ""
-) -> None:
-    """Write down a step."""
-    address = "" if thief is None else thief.address
-    state.steals.news.append(StealNews(step, task.key, task.run_id, victim.address, address, answer, state.now))

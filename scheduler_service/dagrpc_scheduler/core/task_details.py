@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import StateName
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.machine import SchedulerCore
 
 
 @dataclass(slots=True)

@@ -7,16 +7,12 @@ result before the submission has arrived.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from dagrpc_scheduler.core.events import KeysCancelled
 from dagrpc_scheduler.core.instructions import ReportCancelled
+from dagrpc_scheduler.core.model import ClientState, TaskState
 from dagrpc_scheduler.core.refcounts import add_want
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import ClientState
-    from dagrpc_scheduler.core.events import KeysCancelled
-    from dagrpc_scheduler.core.model import TaskState
-    from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.state import SchedulerState
 
 
 def expect(state: SchedulerState, client: ClientState, key: str) -> None:

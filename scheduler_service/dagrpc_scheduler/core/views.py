@@ -6,17 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from dagrpc_scheduler.core import worker_shortage
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.model import FORGOTTEN, STATES, Priority, StateName, TaskGroup, TaskState
+from dagrpc_scheduler.core import restrictions, worker_shortage
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.core.model import (
+    FORGOTTEN,
+    RUNNING,
+    STATES,
+    Priority,
+    StateName,
+    TaskGroup,
+    TaskState,
+    WorkerState,
+)
 from dagrpc_scheduler.core.story import StoryEntry
 from dagrpc_scheduler.core.worker_shortage import Shortage
-from dagrpc_scheduler.policies import placement
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.machine import SchedulerCore
 
 
 class UnknownWorkerError(LookupError):
@@ -226,7 +230,7 @@ def resolve_workers(core: SchedulerCore, texts: Iterable[str]) -> list[str]:
     """Return the addresses of the workers with these addresses, names or hosts, each once."""
     addresses: dict[str, None] = {}
     for text in texts:
-        found = placement.resolve(core.state, text)
+        found = restrictions.resolve(core.state, text)
         if not found:
             raise UnknownWorkerError(text)
         for worker in found:
@@ -403,5 +407,5 @@ def allowed_for_dependents(core: SchedulerCore, key: str) -> list[str]:
     for dependent in (task.dependents or ()) if task is not None else ():
         options = dependent.options
         if (options.workers or options.resources) and not options.advised:
-            return [worker.address for worker in placement.allowed_workers(core.state, options).workers]
+            return [worker.address for worker in restrictions.allowed_workers(core.state, options).workers]
     return [worker.address for worker in core.state.running]

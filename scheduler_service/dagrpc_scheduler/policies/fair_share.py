@@ -6,18 +6,16 @@ cannot be taken back when another client's turn has come.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import NO_OPTIONS
-from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.policies.load_index import FULL, fullness_of
-from dagrpc_scheduler.policies.occupancy import size_of
-from dagrpc_scheduler.policies.placement import allowed_workers, choose, lacks_resources
+from dagrpc_scheduler.core.load_index import FULL, fullness_of
+from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, RUNNING, TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import size_of
+from dagrpc_scheduler.core.restrictions import allowed_workers, lacks_resources
+from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.policies.placement import choose
 from dagrpc_scheduler.policies.rootish import free_slots_for, lookahead_per_thread
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.state import SchedulerState
 
 
 def choose_fairly(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
-from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, TaskState
-from dagrpc_scheduler.policies.load_index import FULL, SATURATED, wait_of
-from dagrpc_scheduler.policies.occupancy import size_of
+from dagrpc_scheduler.core.events import NO_OPTIONS
+from dagrpc_scheduler.core.load_index import FULL, SATURATED, wait_of
+from dagrpc_scheduler.core.model import NO_WORKER, QUEUED, RUNNING, TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import size_of
+from dagrpc_scheduler.core.restrictions import allowed_workers, lacks_resources
+from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.rootish import free_slots_for, is_rootish
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.state import SchedulerState
-
-
-class AllowedWorkers(NamedTuple):
-    """Running workers that may run tasks with certain options."""
-
-    options: TaskOptions
-    """Kept beside the answer, which is found by their identity: that means something only while they live."""
-    workers: list[WorkerState]
-    members: frozenset[WorkerState]
 
 
 def choose(state: SchedulerState, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
@@ -66,13 +55,13 @@ def _choose_beside_neighbours(state: SchedulerState, task: TaskState) -> WorkerS
     """Give each worker a contiguous share of the group, which arrives here in order of priority."""
     group = task.group
     worker = group.last_worker
-    if worker is None or group.last_worker_room <= 0 or worker.status != RUNNING or worker is task.avoid:
+    if worker is None or group.last_worker_quota <= 0 or worker.status != RUNNING or worker is task.avoid:
         least = state.by_load.least_but(task.avoid, state.now)
         if least is None:
             return None
         group.last_worker = worker = least[2]
-        group.last_worker_room = group.size * worker.nthreads // max(state.total_nthreads, 1)
-    group.last_worker_room -= 1
+        group.last_worker_quota = group.size * worker.nthreads // max(state.total_nthreads, 1)
+    group.last_worker_quota -= 1
     return worker
 
 
@@ -161,54 +150,3 @@ def _choose_allowed(state: SchedulerState, task: TaskState) -> WorkerState | Non
         if best is None or cost < best_cost:
             best, best_cost = worker, cost
     return best
-
-
-def lacks_resources(worker: WorkerState, options: TaskOptions) -> bool:
-    """Tell whether the worker's other tasks occupy the resources that a task would need."""
-    for name, amount in options.resources.items():
-        if worker.used_resources.get(name, 0.0) + amount > worker.resources.get(name, 0.0):
-            return True
-    return False
-
-
-def allowed_workers(state: SchedulerState, options: TaskOptions) -> AllowedWorkers:
-    """Return the running workers that may run tasks with these options."""
-    allowed = state.allowed_cache.get(id(options))
-    if allowed is not None:
-        return allowed
-    workers = [worker for worker in state.running if has_resources(worker, options)]
-    if options.workers:
-        named = dict.fromkeys(worker for text in options.workers for worker in resolve(state, text))
-        preferred = [worker for worker in named if worker.status == RUNNING and has_resources(worker, options)]
-        if preferred or not options.allow_other_workers:
-            workers = preferred
-    if len(state.allowed_cache) >= state.config.options_remembered:
-        state.allowed_cache.clear()
-    allowed = state.allowed_cache[id(options)] = AllowedWorkers(options, workers, frozenset(workers))
-    return allowed
-
-
-def may_run(worker: WorkerState, options: TaskOptions) -> bool:
-    """Tell whether a worker is one on which tasks with these options may be run, perhaps for want of a better one."""
-    if not has_resources(worker, options):
-        return False
-    names = options.workers
-    if not names or options.allow_other_workers:
-        return True
-    return not worker.match_names.isdisjoint(names)
-
-
-def has_resources(worker: WorkerState, options: TaskOptions) -> bool:
-    """Tell whether a worker has the resources that tasks with these options occupy."""
-    return all(worker.resources.get(name, 0.0) >= amount for name, amount in options.resources.items())
-
-
-def resolve(state: SchedulerState, text: str) -> list[WorkerState]:
-    """Return the workers with this address, name or host; none if there are none."""
-    worker = state.workers.get(text) or state.aliases.get(text)
-    if worker is not None:
-        return [worker]
-    for address in (f"tcp://{text}", f"tls://{text}"):
-        if address in state.workers:
-            return [state.workers[address]]
-    return list(state.hosts.get(text, ()))

@@ -6,8 +6,7 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.model import TaskState
+from dagrpc_scheduler.core.model import RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import can_gain, is_used_on
 
 

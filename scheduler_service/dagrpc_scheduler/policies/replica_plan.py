@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Mapping
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import ReplicasPlanned
-from dagrpc_scheduler.core.model import TaskState
+from dagrpc_scheduler.core.model import RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import can_drop, can_gain
 from dagrpc_scheduler.core.state import SchedulerState
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, MutableMapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
-from dagrpc_scheduler.core.model import ACTIVE, TaskState
+from dagrpc_scheduler.core.model import ACTIVE, RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import is_safe
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 

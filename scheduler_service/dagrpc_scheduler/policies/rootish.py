@@ -7,12 +7,8 @@ that as much as it takes to cover a round trip: otherwise, short tasks would mos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.config import CoreConfig
-    from dagrpc_scheduler.core.model import TaskGroup, TaskPrefix, TaskState
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.model import TaskGroup, TaskPrefix, TaskState, WorkerState
 
 _SHORTEST = 1e-6
 """Seconds. No task takes less."""

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Collection
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from dagrpc_scheduler.policies.occupancy import size_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.model import TaskPrefix, TaskState
-    from dagrpc_scheduler.core.state import SchedulerState
+from dagrpc_scheduler.core.model import TaskPrefix, TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import size_of
+from dagrpc_scheduler.core.state import SchedulerState
 
 ALWAYS: Final = 3
 """The level of tasks of which it is worth 8 times as much as it costs to move them, or more."""

@@ -10,18 +10,15 @@ ones that would start last.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from dagrpc_scheduler.policies.load_index import SATURATED
-from dagrpc_scheduler.policies.occupancy import size_of
-from dagrpc_scheduler.policies.placement import allowed_workers, may_run
+from dagrpc_scheduler.core.load_index import SATURATED
+from dagrpc_scheduler.core.model import TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import size_of
+from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
+from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.rootish import is_rootish
 from dagrpc_scheduler.policies.stealable_backlog import Offer, Victim, find_victims
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.model import TaskState
-    from dagrpc_scheduler.core.state import SchedulerState
 
 
 class Move(NamedTuple):

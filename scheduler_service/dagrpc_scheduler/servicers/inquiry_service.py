@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import inquiry_service_pb2 as pb
-from dagrpc_scheduler.core import progress, spans, task_details
+from dagrpc_scheduler.core import progress, task_details
+from dagrpc_scheduler.core.span_views import span_facts
 from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class InquiryServicer:
         now = time.time()
         core = self._service.core
         return pb.GetSpansResponse(
-            spans=[_span(facts) for facts in spans.facts(core, now)],
+            spans=[_span(facts) for facts in span_facts(core, now)],
             threads=[pb.ThreadCount(since=since, count=count) for since, count in core.state.spans.threads],
             time=now,
         )

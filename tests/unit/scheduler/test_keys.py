@@ -8,7 +8,7 @@ import pytest
 
 from dagrpc._common import keys
 from dagrpc._common.keys import group_name, prefix_name
-from dagrpc_scheduler.core import cluster, machine
+from dagrpc_scheduler.core import machine, model
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.state import SchedulerState
 
@@ -48,7 +48,7 @@ def test_group_and_prefix(key: str, group: str, prefix: str) -> None:
     assert prefix_name(key) == prefix
 
 
-@pytest.mark.parametrize("module", [keys, cluster, machine])
+@pytest.mark.parametrize("module", [keys, model, machine])
 def test_the_examples_in_the_documentation(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

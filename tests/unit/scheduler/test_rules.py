@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from dagrpc_scheduler.core import events, machine
-from dagrpc_scheduler.core.cluster import GraphRecord, WorkerState
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.invariants import InvariantViolation, check
+from dagrpc_scheduler.core.load_index import LoadIndex, load_of
 from dagrpc_scheduler.core.machine import ImpossibleTransition
-from dagrpc_scheduler.core.model import ErrorRecord, TaskState
+from dagrpc_scheduler.core.model import ErrorRecord, GraphRecord, TaskState, WorkerState
 from dagrpc_scheduler.core.transitions.diagram import state_diagram
 from dagrpc_scheduler.core.transitions.loop import transition
 from dagrpc_scheduler.core.transitions.table import TABLE, stale
-from dagrpc_scheduler.policies.load_index import LoadIndex, load_of
 from tests.unit.scheduler.harness import A, B, Scheduler
 
 # --- transitions ---

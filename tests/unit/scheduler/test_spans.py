@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dagrpc_scheduler.core import events, spans
+from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import SpanName, TaskOptions
 from dagrpc_scheduler.core.progress import ProgressTracker, by_span
+from dagrpc_scheduler.core.span_views import span_facts
 from tests.unit.scheduler.harness import A, B, Scheduler
 
 INNER = TaskOptions(span=SpanName(("work", "part"), ("w", "p")))
@@ -16,7 +17,7 @@ def test_a_span_and_the_one_around_it() -> None:
     scheduler.submit({"x-1": "", "x-2": ""}, wanted=["x-1", "x-2"], options=INNER, has_spans=True)
     scheduler.submit({"plain": ""})
     scheduler.finish("x-1", nbytes=7, seconds=2.0)
-    work, part = spans.facts(scheduler.core, 9.0)
+    work, part = span_facts(scheduler.core, 9.0)
     assert (work["id"], work["parent"], work["name"], sum(work["states"].values())) == ("w", "", ("work",), 0)
     assert (part["id"], part["parent"], part["name"]) == ("p", "w", ("work", "part"))
     assert (part["enqueued"], part["start"], part["stop"], part["now"]) == (5.0, 100.0, 102.0, 9.0)
@@ -31,8 +32,8 @@ def test_tasks_that_are_gone_and_tasks_that_were_known() -> None:
     scheduler.submit({"x-1": ""}, options=TaskOptions(span=SpanName(("late",), ("l",))), has_spans=True)
     scheduler.finish("x-1")
     scheduler.release("x-1")
-    assert [facts["id"] for facts in spans.facts(scheduler.core, 0.0)] == ["w", "p"]
-    assert spans.facts(scheduler.core, 0.0)[1]["states"]["forgotten"] == 1
+    assert [facts["id"] for facts in span_facts(scheduler.core, 0.0)] == ["w", "p"]
+    assert span_facts(scheduler.core, 0.0)[1]["states"]["forgotten"] == 1
 
 
 def test_the_number_of_threads_over_time() -> None:

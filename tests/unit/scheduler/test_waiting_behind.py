@@ -9,7 +9,7 @@ import pytest
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.instructions import ComputeTask, RequestSteal
-from dagrpc_scheduler.policies.load_index import load_of, wait_of
+from dagrpc_scheduler.core.load_index import load_of, wait_of
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 INFINITE = float("inf")

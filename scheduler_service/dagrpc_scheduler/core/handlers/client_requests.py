@@ -6,7 +6,6 @@ from typing import Final
 
 from dagrpc._common.keys import group_name
 from dagrpc_scheduler.core import unknown_keys
-from dagrpc_scheduler.core.cluster import ClientState
 from dagrpc_scheduler.core.events import (
     NO_OPTIONS,
     ClientAdded,
@@ -21,7 +20,7 @@ from dagrpc_scheduler.core.events import (
 )
 from dagrpc_scheduler.core.handlers.graph_submission import drop_graph
 from dagrpc_scheduler.core.instructions import ReportCancelled
-from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, ClientState, TaskState, is_lost
 from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, add_want, cancel_lost_data, cancel_tree, remove_want
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import carry_out

@@ -13,10 +13,9 @@ from typing import Final
 
 from dagrpc._common.keys import group_name
 from dagrpc_scheduler.core import unknown_keys
-from dagrpc_scheduler.core.cluster import ClientState, GraphRecord
 from dagrpc_scheduler.core.events import GraphSubmitted, NewTask, TaskOptions
 from dagrpc_scheduler.core.instructions import RejectGraph
-from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RELEASED, WAITING, TaskState, is_lost
+from dagrpc_scheduler.core.model import ACTIVE, MEMORY, RELEASED, WAITING, ClientState, GraphRecord, TaskState, is_lost
 from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, add_want, record_want, release_unneeded, unpin_graph
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition

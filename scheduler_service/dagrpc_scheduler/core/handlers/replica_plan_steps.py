@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import ReplicasPlanned
 from dagrpc_scheduler.core.instructions import AcquireReplicas, RemoveReplicas
-from dagrpc_scheduler.core.model import TaskState
+from dagrpc_scheduler.core.model import RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import can_drop, can_gain, location, remove_replica, tell_readers
 from dagrpc_scheduler.core.state import SchedulerState
 

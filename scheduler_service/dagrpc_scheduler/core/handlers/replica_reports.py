@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import use_result
-from dagrpc_scheduler.core.cluster import DISCONNECTED, WorkerState
 from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved
 from dagrpc_scheduler.core.handlers.replica_plan_steps import ask_whether_held, freed_recently
 from dagrpc_scheduler.core.instructions import RefreshWhoHas
-from dagrpc_scheduler.core.model import ACTIVE, MEMORY, PROCESSING, TaskState
+from dagrpc_scheduler.core.model import ACTIVE, DISCONNECTED, MEMORY, PROCESSING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import add_replica, replica_lost
 from dagrpc_scheduler.core.state import SchedulerState
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
 from dagrpc_scheduler.core.instructions import FreeKeys
-from dagrpc_scheduler.core.model import MEMORY, PROCESSING, RELEASED, WAITING
+from dagrpc_scheduler.core.model import MEMORY, PROCESSING, RELEASED, WAITING, WorkerState
 from dagrpc_scheduler.core.replica_table import free_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 

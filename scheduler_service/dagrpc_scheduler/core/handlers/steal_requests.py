@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Final
 
 from dagrpc_scheduler.core.assignment import unassign
-from dagrpc_scheduler.core.cluster import PAUSED, RUNNING, WorkerState
 from dagrpc_scheduler.core.events import BalanceDue, StealAnswered
-from dagrpc_scheduler.core.model import PROCESSING, WAITING, TaskState
+from dagrpc_scheduler.core.instructions import RequestSteal
+from dagrpc_scheduler.core.model import PAUSED, PROCESSING, RUNNING, WAITING, TaskState, WorkerState
+from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.core.steal_table import ask, tell
+from dagrpc_scheduler.core.steal_table import Steal, StealNews
 from dagrpc_scheduler.core.transitions.loop import transition
-from dagrpc_scheduler.policies.placement import allowed_workers, may_run
 from dagrpc_scheduler.policies.stealing import moves
 
 _GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
@@ -39,7 +39,7 @@ def balance(state: SchedulerState) -> None:
                 relieve(state, worker)
     if state.config.work_stealing:
         for task, thief, seconds in moves(state):
-            ask(state, task, thief, seconds)
+            _request(state, task, thief, seconds)
 
 
 def relieve(state: SchedulerState, worker: WorkerState) -> None:
@@ -51,7 +51,7 @@ def relieve(state: SchedulerState, worker: WorkerState) -> None:
             continue
         restricted = options.workers or options.resources
         if allowed_workers(state, options).workers if restricted else state.running:
-            ask(state, task, None, 0.0)
+            _request(state, task, None, 0.0)
 
 
 def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
@@ -61,17 +61,17 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
     if task is None or worker is None or task.processing_on is not worker or task.run_id != event.run_id:
         # The task has ended, or was taken from that worker, in another way.
         return
-    book = state.steals
-    steal = book.pending.get(task)
+    table = state.steals
+    steal = table.pending.get(task)
     thief = steal.thief if steal is not None else None
     if event.state not in _GIVEN_UP:
         if steal is not None:
             steal.refused = True
-        book.refused += 1
-        tell(state, "refuse", task, worker, thief, event.state)
+        table.refused += 1
+        _log(state, "refuse", task, worker, thief, event.state)
         return
-    book.confirmed += 1
-    tell(state, "confirm", task, worker, thief, event.state)
+    table.confirmed += 1
+    _log(state, "confirm", task, worker, thief, event.state)
     if state.fair is not None:
         state.fair.run_transitions(event.run_id, 0.0)
     unassign(state, task, worker)
@@ -84,3 +84,23 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
 def _may_get(state: SchedulerState, thief: WorkerState, task: TaskState) -> bool:
     """Tell whether the worker that was to get a task still can: otherwise it is placed like any other."""
     return thief.status == RUNNING and task.state == WAITING and not task.missing and may_run(thief, task.options)
+
+
+def _request(state: SchedulerState, task: TaskState, thief: WorkerState | None, seconds: float) -> None:
+    """Ask the worker that has a task to give it back if it has not started it."""
+    victim = task.processing_on
+    assert victim is not None
+    table = state.steals
+    table.pending[task] = Steal(victim, thief, seconds)
+    table.requested += 1
+    table.requested_seconds += seconds
+    state.instructions.append(RequestSteal(victim.address, task.key, task.run_id))
+    _log(state, "request", task, victim, thief)
+
+
+def _log(
+    state: SchedulerState, step: str, task: TaskState, victim: WorkerState, thief: WorkerState | None, answer: str = ""
+) -> None:
+    """Write down a step."""
+    address = "" if thief is None else thief.address
+    state.steals.news.append(StealNews(step, task.key, task.run_id, victim.address, address, answer, state.now))

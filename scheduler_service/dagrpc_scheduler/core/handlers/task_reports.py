@@ -5,12 +5,11 @@ from __future__ import annotations
 from sys import intern
 
 from dagrpc_scheduler.core.assignment import mark_long_running, unassign
-from dagrpc_scheduler.core.cluster import WorkerState
 from dagrpc_scheduler.core.events import TaskErred, TaskFinished, TaskLongRunning, TaskRescheduled
-from dagrpc_scheduler.core.model import ERRED, MEMORY, WAITING, ErrorRecord, TaskState
+from dagrpc_scheduler.core.model import ERRED, MEMORY, WAITING, ErrorRecord, TaskState, WorkerState
+from dagrpc_scheduler.core.occupancy import observe_duration, observe_size
 from dagrpc_scheduler.core.replica_table import add_replica
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.occupancy import observe_duration, observe_size
 
 
 def task_finished(state: SchedulerState, event: TaskFinished) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc_scheduler.core.assignment import unassign
-from dagrpc_scheduler.core.cluster import DISCONNECTED, PAUSED, RUNNING, WorkerState
 from dagrpc_scheduler.core.events import (
     WorkerAdded,
     WorkerDisconnected,
@@ -17,12 +16,21 @@ from dagrpc_scheduler.core.events import (
 )
 from dagrpc_scheduler.core.handlers.steal_requests import relieve
 from dagrpc_scheduler.core.instructions import CoreFailure
-from dagrpc_scheduler.core.model import ERRED, WAITING, ErrorRecord, TaskState
+from dagrpc_scheduler.core.model import (
+    DISCONNECTED,
+    ERRED,
+    PAUSED,
+    RUNNING,
+    WAITING,
+    ErrorRecord,
+    TaskState,
+    WorkerState,
+)
 from dagrpc_scheduler.core.refcounts import cancel_lost_data
 from dagrpc_scheduler.core.rejoin import remember_removed, take_back
 from dagrpc_scheduler.core.replica_table import replica_lost
+from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.placement import allowed_workers, may_run
 
 LOSS_REASONS_KEPT = 100
 """Of how many lost workers it is remembered why they are gone."""

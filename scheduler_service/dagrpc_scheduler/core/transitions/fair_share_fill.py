@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
 from dagrpc_scheduler.core.fair_queue import FairQueue, Lane
 from dagrpc_scheduler.core.instructions import ComputeTask
-from dagrpc_scheduler.core.model import PROCESSING, TaskState
+from dagrpc_scheduler.core.model import NO_LIMIT, PROCESSING, TaskState, WorkerState
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import set_low_water_mark, transition
 from dagrpc_scheduler.policies.fair_share import worker_with_free_slot

@@ -5,13 +5,12 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Final
 
-from dagrpc_scheduler.core.cluster import NO_LIMIT, WorkerState
-from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState
+from dagrpc_scheduler.core.load_index import FULL
+from dagrpc_scheduler.core.model import FORGOTTEN, NO_LIMIT, PROCESSING, WAITING, StateName, TaskState, WorkerState
 from dagrpc_scheduler.core.refcounts import cancel_uncomputable, unpin_graph
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
 from dagrpc_scheduler.policies.fair_share import choose_fairly
-from dagrpc_scheduler.policies.load_index import FULL
 from dagrpc_scheduler.policies.placement import choose
 from dagrpc_scheduler.policies.rootish import free_slots_for, lookahead_per_thread
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dagrpc._codec.plain import decode_plain
 from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
-from dagrpc_scheduler.core import cluster
+from dagrpc_scheduler.core import model
 from dagrpc_scheduler.shell.facade.memory_views import MemoryState
 from dagrpc_scheduler.shell.facade.task_views import TaskState, View
 from dagrpc_scheduler.shell.memory.worker_memory import memory_of
@@ -23,7 +23,7 @@ class WorkerState(View):
     """A worker, as it is at the moment."""
 
     __slots__ = ()
-    _of: cluster.WorkerState
+    _of: model.WorkerState
 
     @property
     def _connection(self) -> WorkerConnection | None:
@@ -198,7 +198,7 @@ class ClientState(View):
     """A client, as it is at the moment."""
 
     __slots__ = ()
-    _of: cluster.ClientState
+    _of: model.ClientState
 
     @property
     def client_key(self) -> str:

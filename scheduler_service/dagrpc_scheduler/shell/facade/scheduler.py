@@ -14,7 +14,7 @@ from dagrpc._common.keys import Key, decode_key, encode_key
 from dagrpc._common.server_status import Status
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc.security import Security
-from dagrpc_scheduler.core import cluster, views
+from dagrpc_scheduler.core import model, views
 from dagrpc_scheduler.shell.facade import loop_calls
 from dagrpc_scheduler.shell.facade.data_methods import MovesData
 from dagrpc_scheduler.shell.facade.live_mapping import LiveMapping
@@ -228,10 +228,10 @@ service_kwargs, transition_counter_max
         """Its own, unlike that of any other scheduler."""
         return self._service.id
 
-    def _worker(self, worker: cluster.WorkerState) -> WorkerState:
+    def _worker(self, worker: model.WorkerState) -> WorkerState:
         return WorkerState(self, worker)
 
-    def _client(self, client: cluster.ClientState) -> ClientState:
+    def _client(self, client: model.ClientState) -> ClientState:
         return ClientState(self, client)
 
     @property

@@ -19,7 +19,7 @@ from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 from dagrpc_scheduler.shell.memory.worker_memory import checked_measure, measured
 
 if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState as CoreWorker
+    from dagrpc_scheduler.core.model import WorkerState as CoreWorker
     from dagrpc_scheduler.shell.facade.peer_views import WorkerState
     from dagrpc_scheduler.shell.facade.scheduler import Scheduler
     from dagrpc_scheduler.shell.facade.task_views import TaskState

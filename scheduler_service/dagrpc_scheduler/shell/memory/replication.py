@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from dagrpc import config
 from dagrpc.exceptions import InvalidRequestError, NoWorkersError
-from dagrpc_scheduler.core.cluster import RUNNING, WorkerState
 from dagrpc_scheduler.core.events import ReplicasPlanned
-from dagrpc_scheduler.core.model import MEMORY, TaskState
+from dagrpc_scheduler.core.model import MEMORY, RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import is_safe
 from dagrpc_scheduler.policies import rebalance as policy
 from dagrpc_scheduler.shell.memory.worker_memory import checked_measure, measured

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from dagrpc.exceptions import InvalidRequestError
-from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.model import WorkerState
 from dagrpc_scheduler.shell.facade.memory_views import MemoryState
 
 if TYPE_CHECKING:

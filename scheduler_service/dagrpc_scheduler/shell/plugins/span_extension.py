@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dagrpc.spans import Span, Spans
-from dagrpc_scheduler.core import spans
+from dagrpc_scheduler.core.span_views import span_facts
 
 if TYPE_CHECKING:
     from dagrpc_scheduler.shell.service import SchedulerService
@@ -26,7 +26,7 @@ class SpanExtension:
         self._service = service
 
     def _now(self) -> Spans:
-        return Spans(spans.facts(self._service.core, time.time()))
+        return Spans(span_facts(self._service.core, time.time()))
 
     @property
     def spans(self) -> dict[str, Span]:

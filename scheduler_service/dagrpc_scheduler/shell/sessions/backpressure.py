@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dagrpc import config
 from dagrpc.exceptions import LimitReachedError
 from dagrpc_scheduler.core import events, instructions
-from dagrpc_scheduler.core.cluster import RUNNING
+from dagrpc_scheduler.core.model import RUNNING
 
 if TYPE_CHECKING:
     from dagrpc._peer.session import Session

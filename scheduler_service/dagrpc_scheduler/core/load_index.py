@@ -1,33 +1,32 @@
-"""Workers in the order of how much they have to do, at O(log n) for each task that is placed."""
+"""Workers ordered by load, at O(log n) for each task that is placed."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
+from dagrpc_scheduler.core.model import WorkerState
 
-Entry: TypeAlias = "tuple[float, int, WorkerState]"
-"""A worker's load, a number that tells entries of equal load apart, and the worker."""
+Entry: TypeAlias = tuple[float, int, WorkerState]
+"""A worker's load, a stamp that orders entries of equal load, and the worker."""
 
 SATURATED: Final = 0.0
-"""The load from which on a worker has no free thread."""
+"""A worker with this load or more has no free thread."""
 SLOTS_TAKEN: Final = 1.0
-"""The fullness from which on a worker has all the tasks that it is given whatever they are."""
+"""A worker with this fullness or more gets only short tasks from the queue."""
 FULL: Final = 2.0
-"""The fullness from which on a worker is given nothing from the queue."""
+"""A worker with this fullness or more gets nothing from the queue."""
 
 _SLACK: Final = 64
-"""How many stale entries are not worth a clean-up."""
+"""Number of stale entries that are tolerated before a clean-up."""
 
 
 def wait_of(worker: WorkerState, now: float) -> float:
-    """Return the seconds after which the worker is expected to have a free thread.
+    """Return the seconds until the worker is expected to have a free thread.
 
-    What its tasks were expected to take may be wrong: if all threads have been busy with the same tasks for longer
-    than that, they will be for as long again, for all that anyone can tell.
+    The expected durations may be wrong: when all threads have been busy with the same tasks for longer than expected,
+    the wait is estimated to be as long as the time that has passed.
     """
     if len(worker.processing) - len(worker.long_running) < worker.nthreads:
         return 0.0
@@ -35,16 +34,16 @@ def wait_of(worker: WorkerState, now: float) -> float:
 
 
 def is_overdue(worker: WorkerState, now: float, patience: float) -> bool:
-    """Tell whether a worker without a free thread should have had one by now, `patience` seconds ago at least."""
+    """Tell whether a worker without a free thread was expected to have one at least `patience` seconds ago."""
     elapsed = now - worker.last_task_start
     return elapsed > patience and elapsed * worker.nthreads > worker.occupancy
 
 
 def load_of(worker: WorkerState, now: float) -> float:
-    """Return how loaded a worker is.
+    """Return the load of a worker.
 
-    Workers with a free thread come first, by the share of threads that are busy; then the others, by the seconds for
-    which they are busy.
+    Workers with a free thread come first, ordered by their share of busy threads; the others are ordered by the
+    seconds for which they are busy.
     """
     count = len(worker.processing) - len(worker.long_running)
     if count < worker.nthreads:
@@ -53,11 +52,11 @@ def load_of(worker: WorkerState, now: float) -> float:
 
 
 def fullness_of(worker: WorkerState, now: float, lookahead_seconds: float) -> float:
-    """Return how little room a worker has for queued tasks.
+    """Return how few free slots for queued tasks a worker has.
 
-    Workers with a free thread come first; then those that take another task of any kind, those that take short ones,
-    and those that take none, each by how long they are busy. What would stand behind a task that goes on and on waits
-    in the queue instead, from where anyone can take it.
+    Workers with a free thread come first; then workers with a free slot for any task, workers that take short tasks
+    only, and workers that take none, each ordered by the seconds for which they are busy. An overdue worker takes
+    none: the tasks wait in the queue, from where any other worker can take them.
     """
     count = len(worker.processing) - len(worker.long_running)
     nthreads = worker.nthreads
@@ -76,23 +75,23 @@ def fullness_of(worker: WorkerState, now: float, lookahead_seconds: float) -> fl
 
 
 class LoadIndex:
-    """A heap of workers by load that is put in order when it is asked.
+    """A heap of workers by load that is brought up to date when it is queried.
 
-    Each worker has one valid entry, whose load is at most the real one: a worker that got more to do needs no attention
-    until it comes up as the least loaded one. One that got less to do must be put into `lowered`. Among equals, the one
-    whose entry is oldest comes first, so that an idle cluster is used in turn.
+    Each worker has one valid entry, whose load is at most the real load: a worker whose load rose needs no update
+    until it comes up as the least loaded one. A worker whose load fell must be added to `lowered`. Among equal loads,
+    the oldest entry comes first, so that the workers of an idle cluster are used in turn.
     """
 
     __slots__ = ("_entries", "_heap", "_measure", "_stamp", "lowered")
 
     def __init__(self, measure: Callable[[WorkerState, float], float]) -> None:
-        """Make an index without workers; `measure` tells a worker's load at a time. It never falls by itself."""
+        """Make an empty index; `measure` returns a worker's load at a time and must never fall by itself."""
         self._measure = measure
         self._heap: list[Entry] = []
         self._entries: dict[WorkerState, Entry] = {}
         self._stamp = 0
         self.lowered: dict[WorkerState, None] = {}
-        """Workers that may have less to do than their entries say."""
+        """Workers whose load may be below that of their entries."""
 
     def __contains__(self, worker: WorkerState) -> bool:
         """Tell whether a worker is in the index."""
@@ -103,7 +102,7 @@ class LoadIndex:
         self._push(worker, self._measure(worker, now))
 
     def discard(self, worker: WorkerState) -> None:
-        """Take a worker out, if it is in."""
+        """Remove a worker if it is in the index."""
         self._entries.pop(worker, None)
 
     def least(self, now: float) -> Entry | None:
@@ -126,7 +125,7 @@ class LoadIndex:
         return None
 
     def least_but(self, avoided: WorkerState | None, now: float) -> Entry | None:
-        """Return the entry of the least loaded worker other than `avoided`, or of that one if there is no other."""
+        """Return the entry of the least loaded worker other than `avoided`; that of `avoided` if it is alone."""
         entry = self.least(now)
         if entry is None or entry[2] is not avoided:
             return entry
@@ -136,7 +135,7 @@ class LoadIndex:
         return other or entry
 
     def known_load(self, worker: WorkerState) -> float:
-        """Return the load in a worker's entry, for checks."""
+        """Return the load in a worker's entry, for invariant checks."""
         return self._entries[worker][0]
 
     def _push(self, worker: WorkerState, load: float) -> None:
@@ -153,7 +152,7 @@ class LoadIndex:
             entry = entries.get(worker)
             if entry is not None:
                 load = self._measure(worker, now)
-                # Also if it is the same: what has just been used is not used again before the others.
+                # A new entry even for an equal load: the worker that was used last comes after its equals.
                 if load <= entry[0]:
                     self._push(worker, load)
         self.lowered = {}

@@ -1,18 +1,14 @@
-"""How long tasks take and data travels, as far as anyone can tell."""
+"""Estimates of how long tasks take and how large their results are, learned by prefix."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.cluster import WorkerState
-    from dagrpc_scheduler.core.config import CoreConfig
-    from dagrpc_scheduler.core.model import TaskPrefix, TaskState
+from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.model import TaskPrefix, TaskState, WorkerState
 
 
 def observe_duration(prefix: TaskPrefix, seconds: float, config: CoreConfig) -> None:
-    """Learn from a task that ran for `seconds`."""
-    # Clocks are set back at times.
+    """Update the average duration with a run of `seconds`."""
+    # A clock that was set back yields a negative duration.
     seconds = max(seconds, 0.0)
     if prefix.duration < 0:
         prefix.duration = seconds
@@ -21,7 +17,7 @@ def observe_duration(prefix: TaskPrefix, seconds: float, config: CoreConfig) -> 
 
 
 def observe_size(prefix: TaskPrefix, nbytes: int, config: CoreConfig) -> None:
-    """Learn from a result of `nbytes`."""
+    """Update the average size with a result of `nbytes`."""
     if prefix.nbytes < 0:
         prefix.nbytes = float(nbytes)
     else:
@@ -29,7 +25,7 @@ def observe_size(prefix: TaskPrefix, nbytes: int, config: CoreConfig) -> None:
 
 
 def expected_cost(task: TaskState, worker: WorkerState, config: CoreConfig) -> float:
-    """Return for how many seconds the task will occupy the worker, transfers of its dependencies included."""
+    """Return the seconds that the task will occupy the worker, transfers of its dependencies included."""
     seconds = task.group.prefix.duration
     if seconds < 0:
         seconds = config.unknown_task_duration
@@ -45,5 +41,5 @@ def expected_cost(task: TaskState, worker: WorkerState, config: CoreConfig) -> f
 
 
 def size_of(task: TaskState, config: CoreConfig) -> int:
-    """Return the size of a task's result in bytes, or what is assumed if it is not known."""
+    """Return the size of a task's result in bytes; an unknown size counts as `CoreConfig.default_data_size`."""
     return task.nbytes if task.nbytes >= 0 else config.default_data_size
