@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING
 
 from dagrpc._client.connection import close_all
+from dagrpc._process.at_exit import before_threads_end
 
 if TYPE_CHECKING:
     from dagrpc_deploy.cluster import Cluster
@@ -36,7 +35,6 @@ def _close_all() -> None:
             cluster._loop.run(cluster._end(2.0), 5.0)
 
 
-# Before the interpreter shuts its pools of threads down, on which closing depends.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)
+before_threads_end(_close_all)
 # A forked process has no part in its parent's clusters, nor the loop on which they could be closed.
 os.register_at_fork(after_in_child=_OPEN.clear)

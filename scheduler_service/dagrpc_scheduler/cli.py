@@ -9,7 +9,7 @@ from dagrpc._cli.preload_options import check_preload_argv
 from dagrpc._cli.tls_options import security_from, tls_options
 from dagrpc._common.addresses import interface_ip, listening_place
 from dagrpc._common.versions import installed_version
-from dagrpc._memory.python_malloc import begin_anew_with_malloc
+from dagrpc._memory.python_malloc import restart_with_malloc
 from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc.security import Security
 
@@ -63,7 +63,7 @@ def scheduler(
     check_preload_argv(preload, preload_argv, "scheduler")
     if click.get_current_context().parent is not None:
         # Not if a program has called this.
-        begin_anew_with_malloc()
+        restart_with_malloc()
     tell_of_ignored()
     prepare(log_level.upper())
     apply_settings()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import concurrent.futures
 import contextlib
 import importlib
 import os
-import threading
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Mapping
@@ -37,6 +35,7 @@ from dagrpc._codec.families import checked_names
 from dagrpc._common.addresses import join_address, split_address
 from dagrpc._graph.lower import checked_key
 from dagrpc._loop.io_loop import get_loop
+from dagrpc._process.at_exit import before_threads_end
 from dagrpc._process.logging_config import configure_once
 from dagrpc._process.preloading import Preloads, run_aside
 from dagrpc.exceptions import ForkedProcessError
@@ -482,6 +481,6 @@ def _mark_forked() -> None:
         client._table.forked(_PARENTS)
 
 
-# Before the interpreter joins threads and refuses new ones, which the services of a cluster in this process need.
-getattr(threading, "_register_atexit", atexit.register)(close_all)
+# The services of a cluster in this process need new threads while they close.
+before_threads_end(close_all)
 os.register_at_fork(after_in_child=_mark_forked)

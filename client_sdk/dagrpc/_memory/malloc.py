@@ -1,12 +1,14 @@
-"""glibc's malloc, tuned for large messages.
+"""glibc's malloc: thresholds for large messages, and the return of free memory to the system.
 
-Buffers above malloc's mmap threshold are mapped and faulted in anew for every message, which costs a factor of 2 to 4
-in throughput. Child processes get the thresholds in their environment; a process that runs already sets them here.
+malloc maps a buffer above its mmap threshold separately, and the pages of each mapping are faulted in again for each
+message. With the default threshold this costs a factor of 2 to 4 in throughput. Child processes get the thresholds in
+their environment; a running process sets them here. On systems without glibc the functions do nothing.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from functools import cache
@@ -27,20 +29,20 @@ def _libc() -> ctypes.CDLL | None:
 
 @cache
 def tune() -> None:
-    """Set the thresholds of this process once, unless its environment sets them or configuration says 0."""
+    """Set the thresholds of this process once, unless its environment sets them or the configuration says 0."""
     library = _libc()
     if library is None or "MALLOC_MMAP_THRESHOLD_" in os.environ or "MALLOC_TRIM_THRESHOLD_" in os.environ:
         return
     mmap_threshold = config.get_bytes("comm.malloc.mmap-threshold")
     trim_threshold = config.get_bytes("comm.malloc.trim-threshold")
     if mmap_threshold and trim_threshold:
-        # Both or neither: setting either one freezes the other at a small default.
+        # Both or neither: setting one of them fixes the other at a small default.
         library.mallopt(_M_MMAP_THRESHOLD, mmap_threshold)
         library.mallopt(_M_TRIM_THRESHOLD, trim_threshold)
 
 
 def keep_at_most(nbytes: int) -> None:
-    """Have malloc keep less free memory than that, and map what is larger by itself, if its thresholds are higher."""
+    """Lower the thresholds to `nbytes` where they are higher, so that malloc keeps less free memory."""
     library = _libc()
     if library is None:
         return
@@ -53,7 +55,13 @@ def keep_at_most(nbytes: int) -> None:
 
 
 def trim() -> None:
-    """Give freed memory back to the system."""
+    """Return freed memory to the system."""
     library = _libc()
     if library is not None:
         library.malloc_trim(0)
+
+
+def collect_and_trim() -> None:
+    """Collect garbage, then return freed memory to the system. Takes up to some hundred milliseconds."""
+    gc.collect()
+    trim()

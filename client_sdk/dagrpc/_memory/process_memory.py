@@ -1,4 +1,4 @@
-"""How much memory a process uses."""
+"""The memory that a process uses."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ _LINES = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
 
 
 def used_memory(pid: int | None = None) -> int:
-    """Return the bytes of memory that the system cannot take from a process.
+    """Return the resident bytes of a process, by default of this one.
 
-    Files that it has mapped do not count where that can be told: they are read again when they are needed.
-
-    Parameters
-    ----------
-    pid : int, optional
-        The process; by default this one.
+    On Linux, pages of mapped files are left out: the system can drop them and read them again.
 
     Raises
     ------
     OSError
-        If it cannot be looked at: it has ended, for instance.
+        If the process cannot be inspected, for example because it has ended.
 
     Examples
     --------
@@ -38,4 +33,4 @@ def used_memory(pid: int | None = None) -> int:
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error as error:
-        raise OSError(f"Process {pid} cannot be looked at: {error}") from error
+        raise OSError(f"The memory of process {pid} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""The tables of mappings and sets: they grow with what is put in, and stay as large when it is taken out."""
+"""Hash tables of dicts and sets, which grow with their entries and keep their size when entries are removed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from collections import OrderedDict
 from typing import Any
 
 _LARGE = 64 * 1024
-"""Tables up to this size are left as they are."""
+"""Tables of up to this many bytes are not shrunk."""
 _BYTES_EACH = 256
-"""A table that has more bytes for each of its entries has much room to spare."""
+"""A table that takes more bytes than this for each entry is shrunk."""
 
 
 def shrink(table: dict[Any, Any] | set[Any]) -> bool:
-    """Give a mapping or set that has become much smaller a table of its size, in its place and in the same order.
+    """Rebuild the table of a dict or set that has lost most of its entries; return whether it was rebuilt.
 
-    Nobody may be changing it meanwhile.
-
-    Returns
-    -------
-    bool
-        Whether there was anything to do.
+    The object and the order of its entries stay the same. No other thread may change the object during the call.
 
     Examples
     --------
@@ -40,9 +35,9 @@ def shrink(table: dict[Any, Any] | set[Any]) -> bool:
 
 
 def shrink_all_of(owner: Any) -> bool:
-    """Do so with all mappings and sets that are attributes of an object; tell whether there was anything to do."""
+    """Shrink each dict and set that is an attribute of an object; return whether any was rebuilt."""
     names = [name for kind in type(owner).__mro__ for name in getattr(kind, "__slots__", ())]
     values: list[Any] = [getattr(owner, name, None) for name in names]
     values += getattr(owner, "__dict__", {}).values()
-    # Others may behave differently from what they are made of.
+    # Subclasses of dict may behave differently.
     return sum(shrink(value) for value in values if type(value) in (dict, set, OrderedDict)) > 0

@@ -16,7 +16,7 @@ from typing import Any
 from dagrpc._codec import payload
 from dagrpc._codec.failures import type_name
 from dagrpc._common.bytes_like import Buffer
-from dagrpc_worker.data.memory_return import trim
+from dagrpc._memory.malloc import trim
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.data.spill_files import SpilledValue, SpillFiles
 

@@ -14,7 +14,6 @@ from dagrpc._memory.process_memory import used_memory
 from dagrpc._transfer.transfers import receive_buffers
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.core import events
-from dagrpc_worker.data import memory_return
 from dagrpc_worker.data.memory_thresholds import MemoryLimits
 from dagrpc_worker.data.spilling_store import SpillingStore
 from dagrpc_worker.shell.session.translate_out import Report, StatusReport
@@ -127,7 +126,7 @@ class MemoryMonitor:
         """Have the allocator give back what is free. In a thread."""
         self._trimmed_at = self._worker.data.released
         begun = time.monotonic()
-        memory_return.trim()
+        malloc.trim()
         self._trimmed = time.monotonic()
         self._trim_seconds = self._trimmed - begun
 
@@ -143,7 +142,7 @@ class MemoryMonitor:
         now = time.monotonic()
         if used > self._limits.spill and now - self._collected > _COLLECT_INTERVAL:
             # Cycles may hold on to what is large.
-            memory_return.give_back()
+            malloc.collect_and_trim()
             self._collected = time.monotonic()
             used = self._measure()
         return used
