@@ -12,19 +12,18 @@ from dagrpc._common.addresses import interface_ip
 from dagrpc._loop.io_loop import spawn
 from dagrpc._process.logging_config import level_number
 from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._process.process_options import words
+from dagrpc._process.options import declared_options, words
 from dagrpc._process.server_classes import load_class
 from dagrpc.security import ROLES, Security
 from dagrpc_deploy.scheduler_process import SchedulerProcess
 from dagrpc_deploy.spec import SpecCluster
+from dagrpc_worker.options import WorkerOptions
 
-_WORKER_OPTIONS = words(
-    """resources local_directory death_timeout heartbeat_interval contact_address executor data lifetime
-    lifetime_stagger lifetime_restart metrics startup_information validate extensions env config name preload
-    preload_argv memory_target_fraction memory_spill_fraction memory_pause_fraction plugins"""
-)
-"""What workers can be told beside their size."""
-_OF_NANNY = words("env config")
+_DECIDED_HERE = words("scheduler_address scheduler_file host nthreads memory_limit security worker_class")
+_OF_NANNY = frozenset({"env", "config"})
+_FREE = (name for name, each in declared_options(WorkerOptions).items() if not each.internal)
+_WORKER_OPTIONS = ({*_FREE} - _DECIDED_HERE) | {"validate", "extensions"} | _OF_NANNY
+"""Options of workers that a `LocalCluster` takes beside those it decides itself."""
 
 
 class LocalCluster(SpecCluster):

@@ -18,13 +18,14 @@ from dagrpc._loop.io_loop import get_loop
 from dagrpc._memory import python_malloc
 from dagrpc._process.child import Child, inherited_sys_path
 from dagrpc._process.logging_config import level_number
-from dagrpc._process.process_options import scheduler_fields
+from dagrpc._process.options import process_fields
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc.security import Security
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.process_interface import ProcessInterface
 from dagrpc_deploy.worker_view import WorkerView
+from dagrpc_scheduler.options import IGNORED, SchedulerOptions
 from dagrpc_worker.ports import ReservedPort
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
@@ -78,7 +79,13 @@ class SchedulerProcess(ProcessInterface):
         self.security = None if security is None else Security.of(security)
         self._host, self._port = host, port
         self._log_level = level_number(silence_logs)
-        self._options = scheduler_fields(scheduler_options)
+        self._options = process_fields(
+            SchedulerOptions,
+            scheduler_options,
+            "A scheduler in a process of its own",
+            IGNORED,
+            hint="; with processes=False it is in this one and takes all that Scheduler takes",
+        )
         self._reserved: ReservedPort | None = None
         self._child: Child | None = None
         self._reports: asyncio.Queue[Any] = asyncio.Queue()

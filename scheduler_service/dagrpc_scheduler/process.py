@@ -23,8 +23,9 @@ def main() -> None:
 
     # Nothing that is imported is garbage, and no collection is to look at it later: the first would take 10 ms.
     gc.disable()
+    from dagrpc_scheduler.options import SchedulerOptions
     from dagrpc_scheduler.run import serve
-    from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+    from dagrpc_scheduler.shell.service import SchedulerService
 
     gc.freeze()
     gc.enable()

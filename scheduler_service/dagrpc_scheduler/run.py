@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from dagrpc._loop.io_loop import adopt_running_loop, run_service
 from dagrpc._process.service_process import on_signals
-from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+from dagrpc_scheduler.options import SchedulerOptions
+from dagrpc_scheduler.shell.service import SchedulerService
 
 
 async def run_scheduler(options: SchedulerOptions, on_start: Callable[[SchedulerService], object]) -> None:

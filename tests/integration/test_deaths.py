@@ -135,7 +135,8 @@ def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
 def test_without_a_nanny_the_error_says_what_is_known() -> None:
     async def body() -> None:
         from dagrpc._process.child import inherited_sys_path
-        from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+        from dagrpc_scheduler.options import SchedulerOptions
+        from dagrpc_scheduler.shell.service import SchedulerService
         from dagrpc_worker.nanny.worker_process import WorkerProcess
 
         service = SchedulerService(SchedulerOptions(allowed_failures=0))

@@ -19,8 +19,8 @@ from dagrpc._codec.references import DependencyRef
 from dagrpc._process.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
 from dagrpc_worker.exits import ExitCode
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.lifecycle.end_state import EndKind
-from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 

@@ -25,7 +25,8 @@ import dagrpc_scheduler.process
 from dagrpc import config
 config.hand_over({})
 from dagrpc._common.versions import own_versions
-from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+from dagrpc_scheduler.options import SchedulerOptions
+from dagrpc_scheduler.shell.service import SchedulerService
 
 async def start():
     service = SchedulerService(SchedulerOptions())
@@ -40,10 +41,10 @@ asyncio.run(start())
 WORKER = """
 import dagrpc_worker.process
 from dagrpc import config
-from dagrpc._process.process_options import unpickled
+from dagrpc._process.options import unpickled
 from dagrpc._common.versions import own_versions
 from dagrpc_worker.run import prepare_process, run_to_exit
-from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 own_versions()
 """

@@ -15,6 +15,7 @@ import click
 from dagrpc import config
 from dagrpc._auth.credentials import check_address, check_protocol
 from dagrpc._cli.ignored_options import ignored, tell_of_ignored
+from dagrpc._cli.option_flags import flag_values, flags_of
 from dagrpc._cli.preload_options import check_preload_argv
 from dagrpc._cli.tls_options import security_from, tls_options
 from dagrpc._common.addresses import (
@@ -33,9 +34,12 @@ from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and
 from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
 from dagrpc.security import Security
 from dagrpc_worker.nanny.nanny_process import spawn_workers
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
 _NO_PAGES = "a worker has no pages of its own"
+_PLACE = ("host", "contact_address", "scheduler_file")
+"""Options of workers that `_where` looks after."""
 
 
 def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -63,44 +67,15 @@ def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> i
     return count
 
 
-def _resources(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, float] | None:
-    """Return amounts by name of ``"GPU=2 MEM=10e9"``."""
-    if value is None:
-        return None
-    found = {}
-    for item in value.replace(",", " ").split():
-        name, _separator, amount = item.partition("=")
-        try:
-            found[name] = float(amount)
-        except ValueError:
-            found[name] = -1.0
-        if not name or not found[name] >= 0:
-            raise click.BadParameter(f"{item!r} is not of the form NAME=AMOUNT with an amount of at least 0")
-    return found
-
-
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("scheduler", required=False)
 @click.argument("preload_argv", nargs=-1, type=click.UNPROCESSED)
-@click.option("--preload", multiple=True, help="Module, file, URL or code for workers to run first.")
+@flags_of(WorkerOptions)
 @click.option("--preload-nanny", multiple=True, help="The same for nannies. Both get PRELOAD_ARGV.")
-@click.option("--host", help="Address to listen on. [default: the one that the scheduler can reach]")
 @click.option("--interface", help="Network interface to listen on, such as eth0.")
-@click.option("--contact-address", help="host or host:port under which others reach the worker.")
 @click.option("--worker-port", callback=_ports, help="Port of the worker, or a range first:last. [default: any]")
 @click.option("--nanny-port", callback=_ports, help="Port of the nanny, or a range first:last. [default: any]")
-@click.option("--nthreads", type=click.IntRange(1), help="Threads of each worker. [default: processors / workers]")
 @click.option("--nworkers", callback=_worker_count, default="1", show_default=True, help="How many, -N, or 'auto'.")
-@click.option("--name", help="Name of the worker; several are called NAME-0, NAME-1, ...")
-@click.option("--memory-limit", default="auto", show_default=True, help="Of each: bytes, '4 GiB', 0.5, 'auto' or 0.")
-@click.option("--resources", callback=_resources, help='Abstract resources of each, such as "GPU=2 MEM=10e9".')
-@click.option("--local-directory", type=click.Path(file_okay=False), help="Where to keep temporary files.")
-@click.option("--scheduler-file", type=click.Path(dir_okay=False), help="File that names the scheduler.")
-@click.option("--death-timeout", help="How long to look for the scheduler before giving up. [default: for ever]")
-@click.option("--lifetime", help="How long to live before leaving in good order, such as '1 hour'. [default: for ever]")
-@click.option("--lifetime-stagger", help="By how much that is varied at random.")
-@click.option("--lifetime-restart/--no-lifetime-restart", default=None, help="Start another worker then.")
-@click.option("--worker-class", help="Class of the worker, such as package.module.MyWorker.")
 @click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
 @click.option("--protocol", help="Accepted: 'tcp', 'grpc' or 'tls'.")
 @tls_options
@@ -152,7 +127,8 @@ def worker(
     if count > 1 and not nanny:
         raise click.UsageError("--no-nanny runs one worker, in this process; it does not go with --nworkers above 1")
     settings = {**_where(scheduler, **given), "log_level": log_level.upper()}
-    settings["workers"] = _specs(count, threads, **given)
+    values = flag_values(WorkerOptions, {**given, "nthreads": threads, "preload": preload})
+    settings["workers"] = _specs(count, threads, values)
     for spec in settings["workers"]:
         spec |= {"preload": preload or None, "preload_argv": preload_argv or None}
     settings |= {"preload_nanny": preload_nanny or None, "preload_nanny_argv": preload_argv or None}
@@ -258,46 +234,18 @@ def _default_host(scheduler: str, scheduler_file: str | None) -> str:
     return local_ip(host)
 
 
-def _specs(
-    count: int,
-    nthreads: int,
-    name: str | None,
-    memory_limit: str,
-    resources: dict[str, float] | None,
-    local_directory: str | None,
-    death_timeout: str | None,
-    lifetime: str | None,
-    lifetime_stagger: str | None,
-    lifetime_restart: bool | None,
-    worker_class: str | None,
-    **_: Any,
-) -> list[dict[str, Any]]:
-    """Return what each worker is told."""
+def _specs(count: int, nthreads: int, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the options of each worker that do not depend on where it listens."""
+    given = values["memory_limit"]
     try:
-        limit = parse_memory_limit(memory_limit, nthreads, count)
+        values["memory_limit"] = parse_memory_limit(given, nthreads, count)
     except ValueError as error:
-        raise click.BadParameter(f"{memory_limit!r}: {error}", param_hint="--memory-limit") from None
-    common = {
-        "nthreads": nthreads,
-        "memory_limit": limit,
-        "resources": resources,
-        "local_directory": local_directory,
-        "death_timeout": _seconds(death_timeout, "--death-timeout"),
-        "lifetime": _seconds(lifetime, "--lifetime"),
-        "lifetime_stagger": _seconds(lifetime_stagger, "--lifetime-stagger"),
-        "lifetime_restart": lifetime_restart,
-        "worker_class": worker_class,
-    }
+        raise click.BadParameter(f"{given!r}: {error}", param_hint="--memory-limit") from None
+    common = {name: value for name, value in values.items() if name not in _PLACE}
     if count == 1:
-        return [{**common, "name": name}]
+        return [common]
+    name = values["name"]
     return [{**common, "name": f"{name}-{index}" if name else None} for index in range(count)]
-
-
-def _seconds(text: str | None, option: str) -> float | None:
-    try:
-        return config.seconds(text)
-    except (ValueError, KeyError):
-        raise click.BadParameter(f"{text!r} is no duration", param_hint=option) from None
 
 
 def _run_nannies(settings: dict[str, Any]) -> int:
@@ -323,7 +271,6 @@ def _run_worker(settings: dict[str, Any]) -> int:
     """Run one worker in this process."""
     from dagrpc._loop.io_loop import run_service
     from dagrpc_worker.run import SIGNALLED, prepare_process, run_to_exit
-    from dagrpc_worker.shell.options import WorkerOptions
 
     prepare_process(settings["log_level"])
     first, last = settings["worker_ports"] or (0, 0)

@@ -15,11 +15,11 @@ from dagrpc._transfer import same_host
 from dagrpc.compat.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.facade.worker import Worker, make_service
 from dagrpc_worker.shell.lifecycle.drain import drain_soon
 from dagrpc_worker.shell.lifecycle.end_state import EndKind
 from dagrpc_worker.shell.lifecycle.start_failures import pickled
-from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 from dagrpc_worker.signals import on_stop_signals
 

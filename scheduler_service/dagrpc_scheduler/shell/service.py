@@ -8,9 +8,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.instructions import CloseWorker, Instruction
 from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.options import SchedulerOptions
 from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination
 from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleCoordination
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
@@ -55,38 +55,6 @@ from dagrpc_scheduler.shell.workers.retire_workers import Retirement
 from dagrpc_scheduler.shell.workers.steal_timer import Stealing
 
 logger = logging.getLogger("dagrpc.scheduler")
-
-
-@dataclass(slots=True)
-class SchedulerOptions:
-    """How a scheduler is to be run."""
-
-    host: str = "127.0.0.1"
-    """Where to listen."""
-    port: int = 0
-    """On which port; 0: a free one."""
-    contact_address: str | None = None
-    """Where others reach it, ``host:port``; None: derived from host and port."""
-    scheduler_file: str | None = None
-    """File to write the address to, as JSON."""
-    allow_code: bool = False
-    """Whether clients may run code on the scheduler itself."""
-    idle_timeout: float | None = None
-    """Stop after so many seconds without work."""
-    worker_ttl: float | None = None
-    """Drop workers that have not been heard of for so many seconds; None: as configured."""
-    allowed_failures: int | None = None
-    """How many workers may die of a task; None: as configured."""
-    validate: bool = False
-    """Check all invariants after each event; slow."""
-    preload: Sequence[str] | None = None
-    """What to load before it works; None: as configured."""
-    preload_argv: Sequence[str] | None = None
-    """Arguments for that; None: as configured."""
-    blocked_handlers: Sequence[str] | None = None
-    """Methods that it does not carry out, by dagrpc's names or distributed's; None: as configured."""
-    security: Any = field(default=None, repr=False)
-    """A `Security`, or what makes one; None: as configured."""
 
 
 class SchedulerService:

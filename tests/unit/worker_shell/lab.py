@@ -10,7 +10,7 @@ from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc._rpc.grpc_options import DATA_CHANNEL
 from dagrpc._transfer.transfers import WORKER_SERVICE
-from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 from tests.unit.worker_shell.standin import JoinedWorker, StandIn
 

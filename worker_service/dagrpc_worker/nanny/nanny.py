@@ -21,13 +21,14 @@ from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.child import inherited_sys_path
 from dagrpc._process.machine import cpu_count, parse_memory_limit
-from dagrpc._process.process_options import worker_fields
+from dagrpc._process.options import process_fields
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome
 from dagrpc.security import Security
 from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.listen_address import find_scheduler, listen_on
 from dagrpc_worker.nanny.nanny_attributes import Members
 from dagrpc_worker.nanny.worker_process import WorkerProcess
+from dagrpc_worker.options import IGNORED, WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.facade.process_facade import Node
 from dagrpc_worker.shell.lifecycle.start_failures import start_failure, unpickled
@@ -139,25 +140,27 @@ listen_address, worker_class, protocol
         own_preload = [preload_nanny] if isinstance(preload_nanny, str) else preload_nanny
         self._preload = (own_preload, preload_nanny_argv)
         self._log_level = logging.WARNING if silence_logs is None else silence_logs
-        self._worker = worker_fields(
+        self._worker = process_fields(
+            WorkerOptions,
             {
                 **worker_kwargs,
                 "scheduler_address": scheduler or None,
                 "scheduler_file": scheduler_file,
                 "host": self._host,
                 "contact_address": contact_address,
-                "name": None if name is None else str(name),
+                "name": name,
                 "nthreads": threads,
-                "preload": [preload] if isinstance(preload, str) else preload,
+                "preload": preload,
                 "preload_argv": preload_argv,
                 "memory_limit": parse_memory_limit(memory_limit, threads),
-                "resources": None if resources is None else dict(resources),
-                "local_directory": None if local_directory is None else str(local_directory),
+                "resources": resources,
+                "local_directory": local_directory,
                 "death_timeout": death_timeout,
                 "worker_class": worker_class,
                 "security": None if security is None else self.security.fields(),
             },
             "Nanny",
+            IGNORED,
         )
         self._service: NannyService | None = None
         super().__init__()

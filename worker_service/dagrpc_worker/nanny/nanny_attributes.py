@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._process.machine import cpu_count
-from dagrpc._process.process_options import words
+from dagrpc._process.options import words
 from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc.plugins.base import plugin_name
 from dagrpc.security import Security

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dagrpc import config
 from dagrpc_worker.core.config import WorkerCoreConfig
-from dagrpc_worker.shell.options import WorkerOptions
+from dagrpc_worker.options import WorkerOptions
 
 
 def core_config(options: WorkerOptions, executors: Mapping[str, int]) -> WorkerCoreConfig:

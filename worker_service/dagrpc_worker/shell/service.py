@@ -35,6 +35,7 @@ from dagrpc_worker.data.spilling_store import SpillingStore
 from dagrpc_worker.execute import custom_executors, task_context
 from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.execute.task_profile import WorkerProfile
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.servicers import actor_service as actors
 from dagrpc_worker.servicers import worker_diagnostics_service
 from dagrpc_worker.servicers.data_transfers import DataServicer
@@ -57,7 +58,6 @@ from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address
 from dagrpc_worker.shell.lifecycle.workspace import Workspace
 from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
 from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
-from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
 from dagrpc_worker.shell.session.heartbeat import Heartbeat

@@ -12,9 +12,11 @@ from dagrpc._auth.credentials import check_protocol
 from dagrpc._common.addresses import interface_ip, is_loopback, listening_place
 from dagrpc._common.keys import Key, decode_key, encode_key
 from dagrpc._common.server_status import Status
+from dagrpc._process.options import converted
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc.security import Security
 from dagrpc_scheduler.core import model, views
+from dagrpc_scheduler.options import SchedulerOptions
 from dagrpc_scheduler.shell.facade import loop_calls
 from dagrpc_scheduler.shell.facade.data_methods import MovesData
 from dagrpc_scheduler.shell.facade.live_mapping import LiveMapping
@@ -25,7 +27,7 @@ from dagrpc_scheduler.shell.facade.query_methods import HANDLERS, Answers
 from dagrpc_scheduler.shell.facade.status_methods import Standing
 from dagrpc_scheduler.shell.facade.task_views import TaskGroup, TaskPrefix, TaskState
 from dagrpc_scheduler.shell.plugins.span_extension import SpanExtension
-from dagrpc_scheduler.shell.service import SchedulerOptions, SchedulerService
+from dagrpc_scheduler.shell.service import SchedulerService
 from dagrpc_scheduler.shell.workers.scaling_facts import adaptive_target, workers_to_close
 
 # What distributed's own servers take and has no meaning here.
@@ -143,21 +145,22 @@ service_kwargs, transition_counter_max
         if host and interface:
             raise ValueError("host and interface both say where to listen; give one of them")
         listen, named = listening_place(interface_ip(interface) if interface else host or "127.0.0.1", port or None)
-        options = SchedulerOptions(
-            host=listen,
-            port=named or 0,
-            contact_address=contact_address,
-            scheduler_file=scheduler_file,
-            allow_code=is_loopback(listen) if allow_code is None else allow_code,
-            idle_timeout=config.seconds(idle_timeout),
-            worker_ttl=config.seconds(worker_ttl),
-            allowed_failures=allowed_failures,
-            validate=bool(validate),
-            preload=[preload] if isinstance(preload, str) else preload,
-            preload_argv=preload_argv or None,
-            security=security,
-            blocked_handlers=blocked_handlers,
-        )
+        given = {
+            "host": listen,
+            "port": named or 0,
+            "contact_address": contact_address,
+            "scheduler_file": scheduler_file,
+            "allow_code": is_loopback(listen) if allow_code is None else allow_code,
+            "idle_timeout": idle_timeout,
+            "worker_ttl": worker_ttl,
+            "allowed_failures": allowed_failures,
+            "validate": validate,
+            "preload": preload,
+            "preload_argv": preload_argv or None,
+            "security": security,
+            "blocked_handlers": blocked_handlers,
+        }
+        options = SchedulerOptions(**converted(SchedulerOptions, given))
         super().__init__()
         self._attach(SchedulerService(options))
         self._service.facade = self

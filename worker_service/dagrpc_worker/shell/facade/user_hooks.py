@@ -15,7 +15,7 @@ from dagrpc_worker.execute.custom_executors import by_name, size_of
 from dagrpc_worker.shell.session.translate_out import Report, ResourcesReport
 
 if TYPE_CHECKING:
-    from dagrpc_worker.shell.options import WorkerOptions
+    from dagrpc_worker.options import WorkerOptions
     from dagrpc_worker.shell.service import WorkerService
 
 logger = logging.getLogger("dagrpc.worker")

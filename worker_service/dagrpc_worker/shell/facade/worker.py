@@ -8,30 +8,31 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from dagrpc import config
 from dagrpc._auth.credentials import check_address, check_protocol, shown_address
 from dagrpc._common.keys import Key
 from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.machine import cpu_count, parse_memory_limit
+from dagrpc._process.options import converted, declared_options
 from dagrpc._process.server_classes import load_class
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc.plugins.base import plugin_name
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
 from dagrpc_worker.listen_address import find_scheduler, listen_on
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.ports import ReservedPort
 from dagrpc_worker.shell.facade.process_facade import Node
 from dagrpc_worker.shell.facade.state_view import Held, WorkerStateView
 from dagrpc_worker.shell.facade.worker_attributes import Measured
 from dagrpc_worker.shell.lifecycle.start_failures import start_failure
-from dagrpc_worker.shell.options import WorkerOptions
 from dagrpc_worker.shell.service import WorkerService
 
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
 
-_FRACTIONS = ("memory_target_fraction", "memory_spill_fraction", "memory_pause_fraction")
+_FURTHER_OPTIONS = frozenset(name for name, each in declared_options(WorkerOptions).items() if not each.internal)
+"""Options that may be given by name, also where the signature, which is distributed's, does not have them."""
 
 _STATUSES = {
     common_pb2.WORKER_STATUS_RUNNING: Status.running,
@@ -165,8 +166,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         scheduler_sni: str | None = None,
         **kwargs: Any,
     ) -> None:
-        fractions = {name: value for name in _FRACTIONS if (value := kwargs.pop(name, None)) is not None}
-        refuse_unknown("Worker", kwargs, _IGNORED)
+        refuse_unknown("Worker", kwargs, (*_IGNORED, *_FURTHER_OPTIONS))
+        kwargs = {name: value for name, value in kwargs.items() if name in _FURTHER_OPTIONS}
         security = Security.of(security)
         check_protocol(protocol, security, "worker")
         check_address(scheduler_ip, security, "worker")
@@ -174,35 +175,35 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         scheduler = find_scheduler(scheduler_ip, scheduler_port, scheduler_file)
         self._reserved: ReservedPort | None = None
         listen, ports = listen_on(host, interface, port, scheduler)
-        options = WorkerOptions(
-            scheduler_address=scheduler,
-            scheduler_file=scheduler_file or "",
-            host=listen,
-            contact_address=contact_address or "",
-            name="" if name is None else str(name),
-            nthreads=threads,
-            preload=[preload] if isinstance(preload, str) else preload,
-            preload_argv=preload_argv,
-            memory_limit=parse_memory_limit(memory_limit, threads),
-            **fractions,
-            local_directory=str(local_directory or ""),
-            nanny=getattr(nanny, "address", nanny) or "",
-            death_timeout=config.seconds(death_timeout),
-            heartbeat_interval=config.seconds(heartbeat_interval) or 1.0,
-            low_level_profiler=bool(config.get("worker.profile.low-level", low_level_profiler)),
-            profile_cycle_interval=config.get_seconds("worker.profile.cycle", profile_cycle_interval) or 1.0,
-            resources=dict(config.get("worker.resources", resources)),
-            executor=executor,
-            security=security,
-            data=data,
-            metrics=dict(metrics or {}),
-            startup_information=dict(startup_information or {}),
-            lifetime=config.get_seconds("worker.lifetime.duration", lifetime),
-            lifetime_stagger=config.get_seconds("worker.lifetime.stagger", lifetime_stagger) or 0.0,
-            lifetime_restart=bool(config.get("worker.lifetime.restart", lifetime_restart)),
-        )
+        options = {
+            **kwargs,
+            "scheduler_address": scheduler,
+            "scheduler_file": scheduler_file,
+            "host": listen,
+            "contact_address": contact_address,
+            "name": name,
+            "nthreads": threads,
+            "preload": preload,
+            "preload_argv": preload_argv,
+            "memory_limit": parse_memory_limit(memory_limit, threads),
+            "local_directory": local_directory,
+            "nanny": getattr(nanny, "address", nanny),
+            "death_timeout": death_timeout,
+            "heartbeat_interval": heartbeat_interval,
+            "low_level_profiler": low_level_profiler,
+            "profile_cycle_interval": profile_cycle_interval,
+            "resources": resources,
+            "executor": executor,
+            "security": security,
+            "data": data,
+            "metrics": metrics,
+            "startup_information": startup_information,
+            "lifetime": lifetime,
+            "lifetime_stagger": lifetime_stagger,
+            "lifetime_restart": lifetime_restart,
+        }
         super().__init__()
-        self._attach(WorkerService(options))
+        self._attach(WorkerService(WorkerOptions(**converted(WorkerOptions, options))))
         self._service.facade = self
         self._service.plugin_host.first = list(plugins)
         self._port_range = ports
