@@ -15,7 +15,7 @@ import dask
 import pytest
 
 from dagrpc import Client, KilledWorker, LocalCluster, wait
-from tests.integration.test_failures import wait_until
+from tests.support.waiting import eventually
 
 WAIT = 60.0
 
@@ -121,14 +121,14 @@ def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
     (address,) = client.nthreads()
     (pid,) = client.run(os.getpid).values()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: address not in client.nthreads())
+    eventually(lambda: address not in client.nthreads())
     logged: list[Any] = []
 
     def explained() -> bool:
         logged[:] = [event for _, event in client.get_events(address) if event["action"] == "worker-exit"]
         return bool(logged)
 
-    wait_until(explained)
+    eventually(explained)
     assert "killed by SIGKILL" in logged[0]["reason"]
 
 
@@ -206,14 +206,14 @@ def test_a_frozen_worker_is_not_vouched_for_and_comes_back(impatient: Client, tm
     copied = impatient.submit(trace, str(tmp_path / "trace"), workers=[frozen], pure=False)
     user = impatient.submit(len, copied, workers=[alive], pure=False)
     wait([kept, user], timeout=WAIT)
-    wait_until(lambda: len(impatient.who_has(copied)[copied.key]) == 2)
+    eventually(lambda: len(impatient.who_has(copied)[copied.key]) == 2)
     os.kill(pids[frozen], signal.SIGSTOP)
     try:
         moved = impatient.map(lambda x: x + 1, range(20), pure=False)
         assert impatient.gather(moved) == list(range(1, 21))
         # What it held is computed again elsewhere.
         assert impatient.submit(lambda x: x + 1, kept, pure=False).result(timeout=WAIT) == 2
-        wait_until(lambda: list(impatient.nthreads()) == [alive])
+        eventually(lambda: list(impatient.nthreads()) == [alive])
     finally:
         os.kill(pids[frozen], signal.SIGCONT)
     # It brings along what it holds.
@@ -248,7 +248,7 @@ def test_workers_are_restarted_by_name(impatient: Client) -> None:
     outcomes = impatient.restart_workers([name], timeout=0.001, raise_for_error=False)
     assert outcomes == {name: "timed out"}
     # The restart goes on after its time is over: the worker may still be there, or be away.
-    wait_until(lambda: set(impatient.run(os.getpid, on_error="ignore").values()) - set(before.values()))
+    eventually(lambda: set(impatient.run(os.getpid, on_error="ignore").values()) - set(before.values()))
     impatient.wait_for_workers(2, timeout=WAIT)
     with pytest.raises(TimeoutError):
         impatient.restart_workers([name], timeout=0.001)

@@ -17,7 +17,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, wait
-from tests.integration.test_failures import wait_until
+from tests.support.waiting import eventually
 
 WAIT = 60.0
 
@@ -76,7 +76,7 @@ def test_a_worker_without_file_descriptors_says_so_and_recovers(client: Client) 
     since = client.run_on_scheduler(beats, short)
     client.run(give_files_back, workers=[short])
     assert fetching.result(timeout=WAIT) == 100_000
-    wait_until(lambda: client.run_on_scheduler(beats, short) > since + 1.0)
+    eventually(lambda: client.run_on_scheduler(beats, short) > since + 1.0)
     assert short in client.nthreads()
 
 

@@ -43,7 +43,7 @@ def _click_option(declared: Option) -> Callable[[F], F]:
     )
 
 
-def _type_of(flag: Flag) -> click.ParamType | None:
+def _type_of(flag: Flag) -> click.IntRange | click.Path | None:
     if flag.bounds:
         return click.IntRange(*flag.bounds)
     if flag.path:
