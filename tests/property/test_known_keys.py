@@ -39,7 +39,7 @@ class Walk:
             no_workers_timeout=None,
             locality_patience=0.0,
             unknown_key_patience=self.choose.choice((0.0, 3.0)),
-            fair_share=self.choose.random() < 0.2,
+            queue_policy="fair-share" if self.choose.random() < 0.2 else "priority",
         )
         self.machine.add_worker("b:1", nthreads=2)
         self.met: Counter[str] = Counter()

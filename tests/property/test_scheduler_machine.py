@@ -20,6 +20,7 @@ from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, MEMORY
+from dagrpc_scheduler.policies.choice import QUEUE_POLICIES
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 from dagrpc_scheduler.policies.replica_policies import carry_out, reduce_replicas
 from tests.property import scheduler_world as world
@@ -54,7 +55,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         no_workers_timeout=st.sampled_from((None, 5.0)),
         locality_patience=st.sampled_from((0.0, 0.1)),
         unknown_key_patience=st.sampled_from((0.0, 3.0)),
-        fair_share=st.booleans(),
+        queue_policy=st.sampled_from(sorted(QUEUE_POLICIES)),
     )
     def begin(self, **chosen: Any) -> None:
         self.config = CoreConfig(**chosen, holders_listed=2, candidates_considered=2, idle_prefixes=1)

@@ -68,10 +68,10 @@ class CoreConfig:
     """Seconds that a client which wants a key waits for somebody to submit its task; 0: it is told at once."""
     orphaned_scatter_patience: float = 0.0
     """Seconds that data may still come after the workers left on which it was to be put: elsewhere, perhaps."""
-    fair_share: bool = False
-    """Whether clients share the cluster fairly, rather than by priority and age of what they submitted."""
+    queue_policy: str = "priority"
+    """Name of the policy that decides which ready tasks wait on the scheduler; see `policies.choice`."""
     fair_share_weights: Mapping[str, float] = field(default_factory=dict)
-    """Weights of clients by name; 1 for all others."""
+    """Weights of clients by name, for the policy ``fair-share``; 1 for all other clients."""
     story_length: int = 1_000
     """How many transitions are remembered."""
     options_remembered: int = 1_000

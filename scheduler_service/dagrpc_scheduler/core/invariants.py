@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.handlers.worker_membership import LOSS_REASONS_KEPT
-from dagrpc_scheduler.core.load_index import SLOTS_TAKEN, fullness_of, load_of
+from dagrpc_scheduler.core.load_index import fullness_of, load_of
 from dagrpc_scheduler.core.model import (
     ACTIVE,
     DISCONNECTED,
@@ -16,7 +15,6 @@ from dagrpc_scheduler.core.model import (
     NO_WORKER,
     PROCESSING,
     QUEUED,
-    RELEASED,
     WAITING,
     GraphRecord,
     TaskState,
@@ -25,8 +23,6 @@ from dagrpc_scheduler.core.model import (
 )
 from dagrpc_scheduler.core.restrictions import allowed_workers
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.fair_share import has_free_slot
-from dagrpc_scheduler.policies.rootish import free_slots_for
 
 
 class InvariantViolation(AssertionError):
@@ -279,26 +275,6 @@ def _check_shared(state: SchedulerState) -> None:
 
 
 def _check_filled(state: SchedulerState) -> None:
-    """No thread is idle while a task is queued."""
-    if state.fair is not None:
-        _check_filled_fairly(state, state.fair)
-        return
-    task = state.queue.first()
-    if task is None:
-        return
-    for worker in state.running:
-        fullness = fullness_of(worker, state.now, state.config.lookahead_seconds)
-        idle = fullness < SLOTS_TAKEN and free_slots_for(worker, task, state.config) > 0
-        _require(not idle, "there is room for a queued task", worker, task, fullness)
-    _require(task.state != RELEASED, "the queue has a stale task", task)
-
-
-def _check_filled_fairly(state: SchedulerState, queue: FairQueue) -> None:
-    """No thread is idle that the next task of a lane could have."""
-    for lane in queue.lanes():
-        task = queue.head(lane)[2]
-        workers = allowed_workers(state, lane.options).workers if lane.options is not None else state.running
-        for worker in workers:
-            fullness = fullness_of(worker, state.now, state.config.lookahead_seconds)
-            idle = fullness < SLOTS_TAKEN and has_free_slot(state, worker, task)
-            _require(not idle, "there is room for a queued task", worker, task, fullness)
+    """No thread is idle while a task that it could run is queued."""
+    found = state.queueing.idle_slot()
+    _require(found is None, "there is room for a queued task", *(found or ()))

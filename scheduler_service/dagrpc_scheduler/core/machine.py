@@ -10,7 +10,6 @@ from dagrpc_scheduler.core.config import DEFAULT_CONFIG, CoreConfig
 from dagrpc_scheduler.core.events import Event
 from dagrpc_scheduler.core.handlers import (
     client_requests,
-    fair_share_charges,
     graph_submission,
     replica_plan_steps,
     replica_reports,
@@ -27,8 +26,8 @@ from dagrpc_scheduler.core.invariants import check
 from dagrpc_scheduler.core.model import TaskState
 from dagrpc_scheduler.core.replica_table import send_refreshes
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.core.transitions.fair_share_fill import fill_fairly
-from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, fill, run_transitions
+from dagrpc_scheduler.core.transitions.loop import ImpossibleTransition, run_transitions
+from dagrpc_scheduler.policies.choice import install_policies
 
 __all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
 
@@ -68,14 +67,6 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
 }
 
 
-_FAIR_HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
-    **_HANDLERS,
-    events.TaskFinished: fair_share_charges.task_finished,
-    events.TaskErred: fair_share_charges.task_erred,
-    events.TaskLongRunning: fair_share_charges.task_long_running,
-}
-
-
 class SchedulerCore:
     """Decides what runs where. The same events at the same times give the same effects.
 
@@ -84,7 +75,7 @@ class SchedulerCore:
     []
     """
 
-    __slots__ = ("_fill", "_handlers", "_validate", "state")
+    __slots__ = ("_validate", "state")
 
     def __init__(self, config: CoreConfig = DEFAULT_CONFIG, validate: bool = False) -> None:
         """Make the core of a scheduler that nobody has connected to.
@@ -92,8 +83,7 @@ class SchedulerCore:
         `validate` has all invariants checked after each event, which takes time proportional to the number of tasks.
         """
         self.state = SchedulerState(config)
-        self._handlers = _FAIR_HANDLERS if config.fair_share else _HANDLERS
-        self._fill = fill_fairly if config.fair_share else fill
+        install_policies(self.state)
         self._validate = validate
 
     @property
@@ -117,7 +107,7 @@ class SchedulerCore:
         """
         state = self.state
         state.now = now
-        handlers = self._handlers
+        handlers = _HANDLERS
         for event in events:
             state.stimulus = getattr(event, "stimulus", "")
             handlers[type(event)](state, event)
@@ -131,7 +121,7 @@ class SchedulerCore:
             if self._validate:
                 check(state)
         if state.queue.size:
-            self._fill(state)
+            state.queueing.fill()
         if state.balance_due:
             steal_requests.balance(state)
         for worker in state.open_free_batches:

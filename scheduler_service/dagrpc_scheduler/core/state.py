@@ -1,4 +1,4 @@
-"""Everything that the scheduler knows, and the few things that are done to it from everywhere."""
+"""The state of the scheduler, and the operations on it that all handlers share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from dagrpc._common.keys import prefix_name
 from dagrpc_scheduler.core.config import CoreConfig
-from dagrpc_scheduler.core.fair_queue import FairQueue
 from dagrpc_scheduler.core.instructions import FreeKeys, Instruction
 from dagrpc_scheduler.core.load_index import LoadIndex, fullness_of, load_of
 from dagrpc_scheduler.core.model import (
@@ -22,15 +21,15 @@ from dagrpc_scheduler.core.model import (
     TaskState,
     WorkerState,
 )
+from dagrpc_scheduler.core.policy import PlacementPolicy, QueuePolicy, ReadyQueue, StealingPolicy
 from dagrpc_scheduler.core.shared_blobs import SharedBlobRegistry
 from dagrpc_scheduler.core.spans import SpanRegistry
 from dagrpc_scheduler.core.steal_table import StealTable
 from dagrpc_scheduler.core.story import Story
-from dagrpc_scheduler.core.task_queue import TaskQueue
 
 
 class SchedulerState:
-    """Facts about tasks, workers and clients, and what the current event has led to so far."""
+    """The facts about tasks, workers and clients, and the consequences of the current event so far."""
 
     __slots__ = (
         "aliases",
@@ -42,7 +41,6 @@ class SchedulerState:
         "clients",
         "complete_graphs",
         "config",
-        "fair",
         "generation",
         "generation_start",
         "groups",
@@ -57,8 +55,10 @@ class SchedulerState:
         "orphaned_scatters",
         "payload",
         "pending_scatters",
+        "placement",
         "prefixes",
         "queue",
+        "queueing",
         "ready",
         "recommendations",
         "refresh",
@@ -69,6 +69,7 @@ class SchedulerState:
         "runs",
         "shared_blobs",
         "spans",
+        "stealing",
         "steals",
         "stimulus",
         "story",
@@ -80,8 +81,15 @@ class SchedulerState:
         "workers",
     )
 
+    placement: PlacementPolicy
+    """The three policies, and the queue of the second one, are set by `policies.choice.install_policies`."""
+    queueing: QueuePolicy
+    stealing: StealingPolicy
+    queue: ReadyQueue
+    """Tasks in state queued."""
+
     def __init__(self, config: CoreConfig) -> None:
-        """Make the state of a scheduler that nobody has connected to."""
+        """Make the state of a scheduler without workers and clients."""
         self.config = config
 
         self.tasks: dict[str, TaskState] = {}
@@ -89,20 +97,16 @@ class SchedulerState:
         self.groups: dict[str, TaskGroup] = {}
         self.prefixes: dict[str, TaskPrefix] = {}
         self.idle_prefixes: OrderedDict[str, TaskPrefix] = OrderedDict()
-        """Those without tasks, the one that was idle longest first."""
+        """Prefixes without tasks, the one that has been idle longest first."""
         self.clients: dict[str, ClientState] = {}
-        self.fair = FairQueue(self.clients, config.fair_share_weights) if config.fair_share else None
-        """The queue, if clients share the cluster fairly."""
-        self.queue: TaskQueue | FairQueue = self.fair or TaskQueue()
-        """Tasks in state queued."""
         self.unrunnable: dict[TaskState, float] = {}
         """Tasks in state no-worker, and since when."""
         self.pending_scatters: dict[TaskState, dict[ClientState, set[str]]] = {}
-        """Data that has not arrived yet, who is about to put it on workers, and on which; empty: not known."""
+        """Scattered data that has not arrived, with the uploading clients and their target workers (empty: unknown)."""
         self.orphaned_scatters: dict[tuple[TaskState, ClientState], float] = {}
-        """Announcements for workers of which all have left, and since when. Some are over, or made anew."""
+        """Uploads whose target workers have all left, and since when. Some entries are out of date."""
         self.unknown_keys: dict[str, dict[ClientState, float]] = {}
-        """Keys without tasks that clients want, and since when they do."""
+        """Wanted keys without a task, with the clients that want them and since when."""
         self.replicated: dict[TaskState, None] = {}
         """Tasks whose result more than one worker holds."""
         self.shared_blobs = SharedBlobRegistry()
@@ -114,69 +118,69 @@ class SchedulerState:
         self.workers: dict[str, WorkerState] = {}
         """Workers by address."""
         self.loss_reasons: OrderedDict[str, str] = OrderedDict()
-        """Why the last workers that were lost are gone, by address, the one that was lost first first."""
+        """Why the latest lost workers were lost, by address, oldest first."""
         self.running: dict[WorkerState, None] = {}
-        """Those that are given tasks."""
+        """Workers that are given tasks."""
         self.no_workers_since = 0.0
-        """When the last of those went; means nothing while there are some."""
+        """When the last running worker went; meaningless while there are running workers."""
         self.runs: dict[int, TaskState] = {}
-        """Tasks in state processing by their latest assignments: reports find them here, among few, not among all."""
+        """Tasks in state processing by their run id: a lookup among few tasks instead of all."""
         self.total_nthreads = 0
-        """Threads of those."""
+        """Number of threads of the running workers."""
         self.by_load = LoadIndex(load_of)
-        """Those, by how much they have to do."""
+        """Running workers by load."""
         self.by_free_slots = LoadIndex(partial(fullness_of, lookahead_seconds=config.lookahead_seconds))
-        """Those, by how little room they have for queued tasks."""
+        """Running workers by free slots for queued tasks, the emptiest first."""
         self.removed_workers: dict[bytes, RemovedWorker] = {}
-        """What workers had that were removed and may come back, by their identities; the oldest first."""
+        """Removed workers that may reconnect, by identity, oldest first."""
         self.aliases: dict[str, WorkerState] = {}
         """Workers by name."""
         self.hosts: dict[str, dict[WorkerState, None]] = {}
         """Workers by host."""
         self.allowed_cache: dict[int, AllowedWorkers] = {}
-        """Running workers that options allow, by identity of the options; emptied when workers change."""
+        """Running workers that options allow, by identity of the options; cleared when workers change."""
 
         self.generation = 0
         """Number of the latest generation of submissions."""
         self.generation_start = float("-inf")
-        """When it began."""
+        """When the latest generation began."""
         self.run_id = 0
-        """The latest that was given to an assignment."""
+        """The latest run id that was given to an assignment."""
 
         self.now = 0.0
-        """When the current event happened."""
+        """Time of the current event."""
         self.stimulus = ""
-        """What led to it."""
+        """Cause of the current event."""
         self.payload: Any = None
-        """The result that came with it."""
+        """The result that came with the current event."""
         self.balance_due = False
-        """Whether a worker came, or can do more, so that it may help others."""
+        """Whether a worker joined, or can do more, so that it may take over tasks of others."""
         self.recommendations: deque[tuple[TaskState, StateName]] = deque()
         """Transitions to try, in order."""
         self.ready: list[TaskState] = []
-        """Waiting tasks that nothing is missing for, to be placed."""
+        """Waiting tasks with all dependencies in memory, to be placed."""
         self.complete_graphs: list[GraphRecord] = []
-        """Graphs whose last part has come; their pins go once the tasks have settled."""
+        """Graphs whose last part has arrived; they are unpinned when no transition is left."""
         self.refresh: dict[WorkerState, dict[TaskState, None]] = {}
-        """Workers that are to be told who holds what now."""
+        """Workers that must be told the current holders of results."""
         self.uncomputable: dict[TaskState, str] = {}
-        """What can never be computed because data is lost, and why. Empty between events."""
+        """Lost data that cannot be recomputed, and why it is lost. Empty between events."""
         self.cancelled: dict[TaskState, TaskState] = {}
-        """Tasks that were cancelled by the current event, and on account of which."""
+        """Tasks that the current event cancelled, each with the task on which it depends and that was cancelled."""
         self.interrupting = False
-        """Whether what the current event has no more use for is to be broken off on the workers."""
+        """Whether workers interrupt the running tasks that the current event cancels."""
         self.instructions: list[Instruction] = []
         self.open_free_batches: list[WorkerState] = []
-        """Workers that may have a `FreeKeys` which can still be added to."""
+        """Workers that may have a `FreeKeys` to which keys can still be added."""
 
     def recommend(self, task: TaskState, finish: StateName) -> None:
-        """Have a transition tried once the current one is over."""
+        """Recommend a transition; it is tried after the current one."""
         self.recommendations.append((task, finish))
 
     def free(self, worker: WorkerState, key: str) -> None:
         """Tell a worker to drop a result or a task.
 
-        All keys go into one effect, unless the worker was told something else in between, which must not be overtaken:
+        All keys go into one instruction until another instruction for the worker follows, which must not be overtaken:
         a key may be freed and computed again.
         """
         keys = worker.free_batch
@@ -187,7 +191,7 @@ class SchedulerState:
         keys.append(key)
 
     def group(self, name: str) -> TaskGroup:
-        """Return the group of this name; make it if there is none."""
+        """Return the group of this name; create it if it does not exist."""
         group = self.groups.get(name)
         if group is None:
             label = prefix_name(name)
@@ -202,9 +206,9 @@ class SchedulerState:
         return group
 
     def drop_group(self, group: TaskGroup) -> None:
-        """Drop a group whose last task is gone. What its prefix has learned is kept for a while."""
+        """Drop a group whose last task was forgotten; the averages of its prefix are kept for a while."""
         del self.groups[group.name]
-        # A group refers to others only while it lives, lest a chain of them grows for ever.
+        # Without this, chains of groups that refer to each other would grow for ever.
         group.dependencies = None
         group.last_worker = None
         prefix = group.prefix

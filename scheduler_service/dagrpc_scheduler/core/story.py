@@ -27,12 +27,12 @@ class StoryEntry(NamedTuple):
 class Story:
     """The latest transitions. They are kept as plain tuples, because there are several for each task."""
 
-    __slots__ = ("_entries", "forgotten", "tell", "watched")
+    __slots__ = ("_entries", "forgotten", "record", "watched")
 
     def __init__(self, length: int) -> None:
         """Make a story that remembers `length` transitions."""
         self._entries: deque[_Entry] = deque(maxlen=length)
-        self.tell: Callable[[_Entry], None] = self._entries.append
+        self.record: Callable[[_Entry], None] = self._entries.append
         """Adds an entry, with the fields of a `StoryEntry`."""
         self.watched = False
         """Whether somebody is told of each entry."""
@@ -48,15 +48,15 @@ class Story:
         self.watched = watcher is not None
         self.forgotten = None
         if watcher is None:
-            self.tell = remember_removed
+            self.record = remember_removed
             return
         watch = watcher
 
-        def tell(entry: _Entry) -> None:
+        def record(entry: _Entry) -> None:
             remember_removed(entry)
             watch(entry)
 
-        self.tell = tell
+        self.record = record
 
     def of(self, keys_or_stimuli: Iterable[str]) -> list[StoryEntry]:
         """Return the transitions of these tasks, or that these stimuli led to, oldest first."""

@@ -1,8 +1,9 @@
-"""Root tasks: the many that start a computation, which would flood the workers if they were all sent at once.
+"""Root tasks and free slots: how many queued tasks a worker is given.
 
-They are recognised by their group: large, and depending on next to nothing. What a worker has not got room for waits
-in the scheduler's queue. A worker's room is its saturation, which is a little more than it has threads, and on top of
-that as much as it takes to cover a round trip: otherwise, short tasks would mostly wait for the network.
+Root tasks start a computation and are many: sent at once, they would flood the workers. They are recognised by their
+group, which is large and has next to no dependencies. Root tasks for which no worker has a free slot wait in the
+scheduler's queue. A worker has slots for slightly more tasks than it has threads, and for short tasks also as many as
+cover a round trip (the lookahead): without it, the worker would mostly wait for the network.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.model import TaskGroup, TaskPrefix, TaskState, WorkerState
 
 _SHORTEST = 1e-6
-"""Seconds. No task takes less."""
+"""Lower bound for the duration of a task, in seconds."""
 
 
 def is_rootish(task: TaskState, total_nthreads: int, limit: int) -> bool:
@@ -20,7 +21,7 @@ def is_rootish(task: TaskState, total_nthreads: int, limit: int) -> bool:
     if group.size <= 2 * total_nthreads:
         return False
     options = task.options
-    if options.workers or options.resources:
+    if options.workers or options.resources or options.actor:
         return False
     return not group.dependencies or _depends_on_few(group.dependencies, limit)
 
@@ -35,7 +36,7 @@ def _depends_on_few(groups: dict[TaskGroup, None], limit: int) -> bool:
 
 
 def lookahead_per_thread(prefix: TaskPrefix, config: CoreConfig) -> float:
-    """Return how many tasks of this kind, per thread, cover a round trip; 0 if that is not known."""
+    """Return how many tasks of this kind, per thread, cover a round trip; 0 if that is unknown."""
     if prefix.duration < 0 or prefix.nbytes < 0:
         return 0.0
     by_time = config.lookahead_seconds / max(prefix.duration, _SHORTEST)
@@ -44,17 +45,25 @@ def lookahead_per_thread(prefix: TaskPrefix, config: CoreConfig) -> float:
 
 
 def free_slots_for(worker: WorkerState, task: TaskState, config: CoreConfig) -> int:
-    """Return how many queued tasks like this one the worker has room for; 0 or less: none."""
+    """Return the number of free slots that a worker has for queued tasks like this one; 0 or less: none."""
     count = len(worker.processing) - len(worker.long_running)
     if task.suspicious:
-        # It may kill the worker: nothing else is to be there longer than necessary.
+        # The task may kill the worker, so few other tasks should be there.
         return min(worker.nthreads - count, worker.slots - count, 1)
-    room = worker.slots - count
+    free_slots = worker.slots - count
     prefix = task.group.prefix
     per_thread = lookahead_per_thread(prefix, config)
     if per_thread:
         nthreads = worker.nthreads
         by_count = per_thread * nthreads - count
         by_time = (config.lookahead_seconds * nthreads - worker.occupancy) / max(prefix.duration, _SHORTEST)
-        room = max(room, int(min(by_count, by_time)))
-    return room
+        free_slots = max(free_slots, int(min(by_count, by_time)))
+    return free_slots
+
+
+def set_low_water_mark(worker: WorkerState) -> None:
+    """Give a worker no tasks beyond its slots until half of its tasks are done.
+
+    One message then brings many tasks, instead of one message for each finished task.
+    """
+    worker.low_water_mark = (len(worker.processing) - len(worker.long_running)) // 2

@@ -1,34 +1,67 @@
-"""Which tasks idle workers had better get from busy ones.
+"""The default stealing policy: idle workers take over tasks that wait on busy workers.
 
-A pass over the workers, made some times a second and only if some worker has a free thread: nothing is kept for each
-task, so that tasks cost next to nothing more for it. What waits on the most burdened workers is gone through in the
-order of its rank, the most urgent first, and whoever starts it first gets it. So a worker that joins takes part in
-what is most urgent. Among tasks of the same rank, those are taken first that are the most worth it, and of those the
-ones that would start last.
+A pass over the workers takes place a few times a second, and only while some worker has a free thread. Nothing is
+stored for each task, so that stealing adds next to nothing to the cost of a task. Tasks that wait on the most burdened
+workers are examined in the order of their rank, the most urgent first, and each goes to the worker that starts it
+first: a worker that joins takes part in the most urgent work. Among tasks of the same rank, those that are most worth
+the move come first, and among these the ones that would start last.
 """
 
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from dagrpc_scheduler.core.load_index import SATURATED
 from dagrpc_scheduler.core.model import TaskState, WorkerState
 from dagrpc_scheduler.core.occupancy import size_of
+from dagrpc_scheduler.core.policy import StealingPolicy, StealMove
 from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.policies.rootish import is_rootish
 from dagrpc_scheduler.policies.stealable_backlog import Offer, Victim, find_victims
 
 
-class Move(NamedTuple):
-    """A task that its worker is to give back."""
+class NoStealing(StealingPolicy):
+    """Leaves all tasks where they are."""
 
-    task: TaskState
-    thief: WorkerState | None
-    """Who is to run it; None: it goes back to the queue."""
-    seconds: float
-    """How long it will occupy the thief."""
+    def plan(self) -> list[StealMove]:
+        """Return no moves."""
+        return []
+
+
+class WorkStealing(StealingPolicy):
+    """Moves tasks from the most burdened workers to idle ones, or back to the queue."""
+
+    def __init__(self, state: SchedulerState) -> None:
+        """Make the policy for a scheduler's state."""
+        self._state = state
+
+    def plan(self) -> list[StealMove]:
+        """Return the moves that are worth their cost; none unless some workers are busy and others less so."""
+        state = self._state
+        least = state.by_load.least(state.now) if len(state.running) > 1 else None
+        if least is None:
+            return []
+        if state.queueing.queues_all_tasks:
+            return self._back_to_queue()
+        if least[0] >= SATURATED:
+            return self._back_to_queue() if state.queue.size else []
+        return _to_idle_workers(state)
+
+    def _back_to_queue(self) -> list[StealMove]:
+        """Return the queueable tasks that wait behind a task which takes much longer than expected.
+
+        While tasks are queued, no worker has a free thread for long, so that there is no idle worker to take them.
+        """
+        state = self._state
+        patience = state.config.steal_latency + state.config.steal_gain
+        found: list[StealMove] = []
+        for victim in find_victims(state):
+            if victim.late and victim.ahead / victim.threads > patience:
+                offers = [offer for batch in victim.batches.values() for offer in batch.offers]
+                tasks = [offer.task for offer in offers if state.queueing.would_queue(offer.task)]
+                found += [StealMove(task, None, 0.0) for task in tasks]
+        return found
 
 
 class _Thief:
@@ -39,65 +72,35 @@ class _Thief:
     def __init__(self, worker: WorkerState, count: int, seconds: float) -> None:
         self.worker = worker
         self.count = count
-        """How many tasks it has, or will get."""
+        """Number of tasks that the worker has or will get."""
         self.seconds = seconds
-        """How long these take in all."""
+        """Expected seconds of these tasks."""
         self.arriving: set[TaskState] = set()
-        """Results that it will get together with the tasks that use them."""
+        """Results that the worker will fetch for the tasks that it gets."""
 
     def wait(self) -> float:
-        """Return the seconds after which the next task starts."""
+        """Return the seconds until the next task starts."""
         nthreads = self.worker.nthreads
         return 0.0 if self.count < nthreads else self.seconds / nthreads
 
 
-_Idle: TypeAlias = "list[tuple[float, int, _Thief]]"
-"""A heap: seconds after which the next task starts, a number that tells equal entries apart, and the worker."""
+_Idle: TypeAlias = list[tuple[float, int, _Thief]]
+"""A heap: seconds until the next task starts, a number that orders equal entries, and the worker."""
 
 
-def moves(state: SchedulerState) -> list[Move]:
-    """Return what had best be moved; nothing unless there are busy workers and others that could do it sooner."""
-    least = state.by_load.least(state.now) if len(state.running) > 1 else None
-    if least is None:
-        return []
-    if state.fair is not None:
-        return _back_to_queue(state)
-    if least[0] >= SATURATED:
-        return _back_to_queue(state) if state.queue.size else []
+def _to_idle_workers(state: SchedulerState) -> list[StealMove]:
+    """Return the moves of tasks from burdened workers to idle ones, the most urgent tasks first."""
     idle = [(thief.wait(), index, thief) for index, thief in enumerate(_find_thieves(state))]
     heapq.heapify(idle)
     victims = find_victims(state) if idle else []
-    found: list[Move] = []
+    found: list[StealMove] = []
     workers = {thief.worker for _, _, thief in idle}
     for rank in sorted({rank for victim in victims for rank in victim.batches}):
-        having = [victim for victim in victims if rank in victim.batches]
-        _share_out(state, rank, having, idle, workers, found)
-        for victim in having:
+        with_rank = [victim for victim in victims if rank in victim.batches]
+        _share_out(state, rank, with_rank, idle, workers, found)
+        for victim in with_rank:
             victim.ahead += victim.batches[rank].seconds
     return found
-
-
-def _back_to_queue(state: SchedulerState) -> list[Move]:
-    """Return tasks from the queue that stand behind a task which goes on and on.
-
-    No worker has a free thread for long as long as there are tasks in the queue: others would run all that is in there
-    before what was ahead of it.
-    """
-    patience = state.config.steal_latency + state.config.steal_gain
-    found: list[Move] = []
-    for victim in find_victims(state):
-        if victim.late and victim.ahead / victim.threads > patience:
-            for batch in victim.batches.values():
-                found += [Move(offer.task, None, 0.0) for offer in batch.offers if _would_queue(state, offer.task)]
-    return found
-
-
-def _would_queue(state: SchedulerState, task: TaskState) -> bool:
-    """Tell whether a task that is placed anew waits in the queue for any of several workers."""
-    if state.fair is None:
-        return is_rootish(task, state.total_nthreads, state.config.rootish_dependencies)
-    options = task.options
-    return not (options.workers or options.resources) or len(allowed_workers(state, options).workers) > 1
 
 
 def _share_out(
@@ -106,9 +109,9 @@ def _share_out(
     victims: list[Victim],
     idle: _Idle,
     workers: set[WorkerState],
-    found: list[Move],
+    found: list[StealMove],
 ) -> None:
-    """Find out which tasks of a rank had best be moved to the idle: of the one who needs longest for it first."""
+    """Add moves of tasks of one rank to `found`, from the victim that needs longest for them first."""
     config = state.config
     burdened = [
         (-victim.wait(victim.batches[rank]), index, victim)
@@ -133,6 +136,7 @@ def _share_out(
 
 
 def _find_thieves(state: SchedulerState) -> list[_Thief]:
+    """Return the workers with a free thread, with the tasks that they were already promised."""
     promised: dict[WorkerState, tuple[int, float]] = {}
     for steal in state.steals.pending.values():
         if steal.thief is not None and not steal.refused:
@@ -147,8 +151,8 @@ def _find_thieves(state: SchedulerState) -> list[_Thief]:
     return thieves
 
 
-def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle) -> Move | None:
-    """Return the move of a task to the worker that starts it first, if that is sooner than it would start anyway."""
+def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle) -> StealMove | None:
+    """Return the move of a task to the worker that starts it first; None if the task starts sooner where it is."""
     config = state.config
     task = offer.task
     best: tuple[float, int, _Thief] | None = None
@@ -167,18 +171,18 @@ def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle)
     for entry in seen:
         if entry is best:
             thief = entry[2]
-            seconds = offer.seconds * _share(thief.worker, task) + best_travel
+            seconds = offer.seconds * _threads_taken(thief.worker, task) + best_travel
             thief.arriving.update(task.dependencies)
             thief.count += 1
             thief.seconds += seconds
-            move = Move(task, thief.worker, seconds)
+            move = StealMove(task, thief.worker, seconds)
             entry = (thief.wait(), entry[1], thief)
         heapq.heappush(idle, entry)
     return move
 
 
 def _has_takers(state: SchedulerState, task: TaskState, workers: set[WorkerState]) -> bool:
-    """Tell whether there may be one among the idle workers that may run a task: quickly, for there may be thousands."""
+    """Tell whether the task's options may allow an idle worker; quick, because there may be thousands of tasks."""
     options = task.options
     if not (options.workers or options.resources) or options.allow_other_workers:
         return True
@@ -186,7 +190,7 @@ def _has_takers(state: SchedulerState, task: TaskState, workers: set[WorkerState
 
 
 def _may_take(thief: _Thief, task: TaskState) -> bool:
-    """Tell whether a worker may run a task, and has what it takes at the moment."""
+    """Tell whether a worker may run a task and has its resources free."""
     options = task.options
     if not (options.workers or options.resources):
         return True
@@ -198,8 +202,8 @@ def _may_take(thief: _Thief, task: TaskState) -> bool:
     return may_run(worker, options)
 
 
-def _share(worker: WorkerState, task: TaskState) -> float:
-    """Return how many threads' worth of the worker a task takes up, because of the resources that it needs."""
+def _threads_taken(worker: WorkerState, task: TaskState) -> float:
+    """Return how many of the worker's threads a task blocks by the resources that it uses."""
     share = 1.0
     for name, amount in task.options.resources.items():
         share = max(share, worker.nthreads * amount / worker.resources[name])

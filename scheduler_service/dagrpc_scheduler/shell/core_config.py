@@ -43,7 +43,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
         no_workers_timeout=config.get_seconds("scheduler.no-workers-timeout"),
         unknown_key_patience=_PATIENCE,
         orphaned_scatter_patience=_ANNOUNCED_PATIENCE,
-        fair_share=fair_share,
+        queue_policy="fair-share" if fair_share else "priority",
         fair_share_weights={
             name: float(weight) for name, weight in (config.get("scheduler.fair-share-weights") or {}).items()
         },

@@ -10,9 +10,10 @@ import pytest
 
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import TaskOptions
-from dagrpc_scheduler.core.fair_queue import FairQueue, weight_of
 from dagrpc_scheduler.core.instructions import ComputeTask, Instruction
-from dagrpc_scheduler.core.task_queue import TaskQueue
+from dagrpc_scheduler.policies.fair_queue import FairQueue, weight_of
+from dagrpc_scheduler.policies.priority_queue import PriorityQueuePolicy
+from dagrpc_scheduler.policies.task_queue import TaskQueue
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
 
@@ -20,7 +21,9 @@ class Shared(Scheduler):
     """A scheduler with fair shares, one worker with a slot for one task, and two clients, ``c`` and ``d``."""
 
     def __init__(self, workers: tuple[str, ...] = (A,), **config: Any) -> None:
-        super().__init__(workers, fair_share=True, **{"worker_saturation": 1.0, "lookahead_seconds": 0.0, **config})
+        super().__init__(
+            workers, queue_policy="fair-share", **{"worker_saturation": 1.0, "lookahead_seconds": 0.0, **config}
+        )
         self.client("d")
 
     @property
@@ -47,7 +50,7 @@ class Shared(Scheduler):
 def test_by_default_nothing_of_it_is_there() -> None:
     scheduler = Scheduler([A])
     assert type(scheduler.core.state.queue) is TaskQueue
-    assert scheduler.core.state.fair is None
+    assert type(scheduler.core.state.queueing) is PriorityQueuePolicy
 
 
 def test_clients_take_turns() -> None:

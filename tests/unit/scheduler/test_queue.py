@@ -10,7 +10,7 @@ from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.events import NewTask, TaskOptions
 from dagrpc_scheduler.core.instructions import ComputeTask
 from dagrpc_scheduler.core.model import QUEUED, TaskGroup, TaskPrefix, TaskState
-from dagrpc_scheduler.core.task_queue import TaskQueue
+from dagrpc_scheduler.policies.task_queue import TaskQueue
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 
@@ -272,7 +272,7 @@ def take(queue: TaskQueue) -> TaskState | None:
     task = queue.first()
     if task is not None:
         task.state = "processing"
-        queue.left(task)
+        queue.remove(task)
     return task
 
 
@@ -280,7 +280,7 @@ def test_a_queue_is_in_order_of_priority_whatever_the_order_of_arrival() -> None
     queue = TaskQueue()
     tasks = [make_task(priority) for priority in (5, 7, 1, 6, 9, 2, 9, 0)]
     for task in tasks:
-        queue.push(task)
+        queue.add(task)
     assert [task.order for task in queue.tasks()] == [0, 1, 2, 5, 6, 7, 9, 9]
     taken = [take(queue) for _ in tasks]
     assert [task.order for task in taken if task] == [0, 1, 2, 5, 6, 7, 9, 9]
@@ -292,21 +292,21 @@ def test_of_equal_priorities_the_first_to_come_leaves_first() -> None:
     queue = TaskQueue()
     early, late, last = make_task(9), make_task(5), make_task(9)
     for task in (early, late):
-        queue.push(task)
+        queue.add(task)
     early.state = "released"
-    queue.left(early)
+    queue.remove(early)
     assert queue.first() is late
     # The run is empty by now, and what it had got to still tells what goes to it.
     second = make_task(5)
     for task in (second, last, make_task(7), make_task(7)):
-        queue.push(task)
+        queue.add(task)
     assert queue.tasks()[:2] == [late, second]
     order = [take(queue) for _ in range(queue.size)]
     assert order[:2] == [late, second]
     assert [task.order for task in order if task] == [5, 5, 7, 7, 9]
     # An empty queue begins anew.
-    queue.push(second)
-    queue.push(late)
+    queue.add(second)
+    queue.add(late)
     assert not queue._heap
 
 
@@ -314,17 +314,17 @@ def test_a_queue_does_not_keep_what_has_left_it() -> None:
     queue = TaskQueue()
     tasks = [make_task(priority) for priority in (*range(300), *range(300))]
     for task in tasks:
-        queue.push(task)
+        queue.add(task)
     for task in tasks[10:]:
         task.state = "released"
-        queue.left(task)
+        queue.remove(task)
     assert queue.size == 10
     assert len(queue._run) + len(queue._heap) < 100
     # One that comes back is there once.
     tasks[5].state = "released"
-    queue.left(task)
+    queue.remove(task)
     tasks[5].state = QUEUED
-    queue.push(tasks[5])
+    queue.add(tasks[5])
     assert queue.tasks() == tasks[:10]
 
 

@@ -24,7 +24,7 @@ from tests.unit.scheduler.harness import A, B, Scheduler
 def test_a_transition_that_there_is_not_raises_and_changes_nothing() -> None:
     scheduler = Scheduler([A])
     scheduler.submit({"x": ""})
-    with pytest.raises(ImpossibleTransition, match="'x' cannot get from processing to queued"):
+    with pytest.raises(ImpossibleTransition, match="'x' cannot change from processing to queued"):
         transition(scheduler.core.state, scheduler.core.tasks["x"], "queued")
     check(scheduler.core.state)
 

@@ -17,9 +17,9 @@ def roots(count: int) -> dict[str, str]:
     return {f"root-{number}": "" for number in range(count)}
 
 
-@pytest.fixture(params=[False, True], ids=["by priority", "fairly"])
+@pytest.fixture(params=["priority", "fair-share"])
 def config(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return {"fair_share": request.param}
+    return {"queue_policy": request.param}
 
 
 def test_a_cluster_that_has_what_it_takes_is_short_of_nothing(config: dict[str, Any]) -> None:

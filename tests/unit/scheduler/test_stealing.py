@@ -11,6 +11,7 @@ from dagrpc_scheduler.core.events import TaskOptions
 from dagrpc_scheduler.core.handlers.steal_requests import balance
 from dagrpc_scheduler.core.instructions import ComputeTask, RequestSteal
 from dagrpc_scheduler.policies.stealable_backlog import level_of
+from dagrpc_scheduler.policies.stealing import WorkStealing
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
 INFINITE = float("inf")
@@ -30,11 +31,11 @@ def keys(count: int) -> list[str]:
 
 
 def look(scheduler: Scheduler) -> list[RequestSteal]:
-    """Have the scheduler look for what to steal, whatever is configured."""
-    config = scheduler.core.state.config
-    object.__setattr__(config, "work_stealing", True)
+    """Return what the scheduler steals, whatever is configured."""
+    state = scheduler.core.state
+    configured, state.stealing = state.stealing, WorkStealing(state)
     requests = of_type(RequestSteal, scheduler.send(events.BalanceDue()))
-    object.__setattr__(config, "work_stealing", False)
+    state.stealing = configured
     return requests
 
 

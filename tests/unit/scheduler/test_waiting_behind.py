@@ -179,7 +179,7 @@ def test_what_is_refused_counts_as_running_and_the_rest_moves() -> None:
 
 
 def test_where_clients_share_fairly_it_goes_back_to_the_queue() -> None:
-    scheduler = Scheduler([A, B], fair_share=True, default_task_durations={"x": MOMENT})
+    scheduler = Scheduler([A, B], queue_policy="fair-share", default_task_durations={"x": MOMENT})
     scheduler.submit({"long-0": "", "long-1": ""}, wanted=keys(2, "long"), options=TaskOptions(workers=(A,)))
     behind = next(key for key in keys(2, "long") if key != "long-0")
     scheduler.submit(dict.fromkeys(keys(3), ""), wanted=keys(3), options=HELD_UP)

@@ -23,7 +23,7 @@ from dagrpc_scheduler.core.instructions import ReportCancelled
 from dagrpc_scheduler.core.model import ERRED, RELEASED, WAITING, ClientState, TaskState, is_lost
 from dagrpc_scheduler.core.refcounts import LOST_DEPENDENCIES, add_want, cancel_lost_data, cancel_tree, remove_want
 from dagrpc_scheduler.core.state import SchedulerState
-from dagrpc_scheduler.core.transitions.loop import carry_out
+from dagrpc_scheduler.core.transitions.loop import run_recommendations
 
 _AT_ONCE: Final = 32
 """How many tasks are released before those that nobody needs are forgotten: few enough for the processor's cache."""
@@ -82,7 +82,7 @@ def keys_released(state: SchedulerState, event: KeysReleased) -> None:
         if task is not None and client in task.wanted_by:
             remove_want(state, client, task)
             if len(recommendations) >= _AT_ONCE:
-                carry_out(state)
+                run_recommendations(state)
 
 
 def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:

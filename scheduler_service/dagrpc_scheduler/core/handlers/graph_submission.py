@@ -51,9 +51,7 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
     if record is not None and (known or any(group in state.groups for group in event.groups)):
         record.cautious = True
     tasks = _take_all(state, client, event, known, generation, None if event.last else record)
-    if state.fair is not None:
-        state.fair.now = state.now
-        state.fair.submitted([task.key for task in tasks], client.name, event.submitter, state.tasks)
+    state.queueing.submitted(tasks, client.name, event.submitter)
     if state.unknown_keys:
         unknown_keys.came(state, tasks)
     if event.has_spans:

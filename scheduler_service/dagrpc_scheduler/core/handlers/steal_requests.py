@@ -17,7 +17,6 @@ from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.steal_table import Steal, StealNews
 from dagrpc_scheduler.core.transitions.loop import transition
-from dagrpc_scheduler.policies.stealing import moves
 
 _GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
 """What a worker says of a task that it had not started, and has dropped."""
@@ -37,9 +36,8 @@ def balance(state: SchedulerState) -> None:
         for worker in state.workers.values():
             if worker.status == PAUSED:
                 relieve(state, worker)
-    if state.config.work_stealing:
-        for task, thief, seconds in moves(state):
-            _request(state, task, thief, seconds)
+    for task, thief, seconds in state.stealing.plan():
+        _request(state, task, thief, seconds)
 
 
 def relieve(state: SchedulerState, worker: WorkerState) -> None:
@@ -72,8 +70,7 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
         return
     table.confirmed += 1
     _log(state, "confirm", task, worker, thief, event.state)
-    if state.fair is not None:
-        state.fair.run_transitions(event.run_id, 0.0)
+    state.queueing.run_ended(event.run_id, 0.0)
     unassign(state, task, worker)
     transition(state, task, WAITING)
     if thief is not None and _may_get(state, thief, task):

@@ -14,6 +14,8 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 def task_finished(state: SchedulerState, event: TaskFinished) -> None:
     """A worker ran a task and holds its result."""
+    seconds = event.stop - event.start if event.start else 0.0
+    state.queueing.run_ended(event.run_id, seconds)
     worker = state.workers.get(event.worker)
     if worker is None:
         return
@@ -28,7 +30,7 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
         worker.last_task_start = state.now
         # A worker that had the result already reports no times.
         if event.start:
-            observe_duration(prefix, event.stop - event.start, state.config)
+            observe_duration(prefix, seconds, state.config)
     observe_size(prefix, nbytes, state.config)
     if task.options.span is not None:
         state.spans.finished(task, event.start, event.stop)
@@ -50,6 +52,7 @@ def _stale_result(state: SchedulerState, task: TaskState | None, worker: WorkerS
 
 def task_erred(state: SchedulerState, event: TaskErred) -> None:
     """A task failed on a worker: run it again if it may be, or else give it up."""
+    state.queueing.run_ended(event.run_id, event.stop - event.start if event.start else 0.0)
     task = _leaving(state, event)
     if task is None:
         return
@@ -71,6 +74,7 @@ def task_rescheduled(state: SchedulerState, event: TaskRescheduled) -> None:
 
 def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
     """A task left its worker's pool of threads."""
+    state.queueing.run_ended(event.run_id, event.duration)
     task = _leaving(state, event)
     if task is not None and task.processing_on is not None:
         if task not in task.processing_on.long_running:

@@ -29,7 +29,7 @@ from dagrpc_scheduler.core.model import (
 from dagrpc_scheduler.core.refcounts import cancel_lost_data
 from dagrpc_scheduler.core.rejoin import remember_removed, take_back
 from dagrpc_scheduler.core.replica_table import replica_lost
-from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
+from dagrpc_scheduler.core.restrictions import may_run
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOSS_REASONS_KEPT = 100
@@ -168,12 +168,8 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
 
 def _offer_queued(state: SchedulerState) -> None:
     """Have those queued tasks placed anew that no worker may run any more."""
-    if state.fair is None:
-        return
-    for lane in state.fair.lanes():
-        if lane.options is not None and not allowed_workers(state, lane.options).workers:
-            for task in state.fair.waiting_in(lane):
-                state.recommend(task, WAITING)
+    for task in state.queueing.without_workers():
+        state.recommend(task, WAITING)
 
 
 def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:

@@ -22,7 +22,7 @@ def unassigned_to_erred(state: SchedulerState, task: TaskState) -> None:
     start = task.state
     _fail(state, task)
     if start == QUEUED:
-        state.queue.left(task)
+        state.queue.remove(task)
     elif start == NO_WORKER:
         del state.unrunnable[task]
     release_dependencies(state, task)

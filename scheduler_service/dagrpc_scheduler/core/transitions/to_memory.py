@@ -21,7 +21,7 @@ def unassigned_to_memory(state: SchedulerState, task: TaskState) -> None:
     start = task.state
     _has_result(state, task)
     if start == QUEUED:
-        state.queue.left(task)
+        state.queue.remove(task)
     elif start == NO_WORKER:
         del state.unrunnable[task]
     elif task.work is None:

@@ -9,7 +9,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 def waiting_to_queued(state: SchedulerState, task: TaskState) -> None:
     """No worker has room for the task: the next one that has takes it."""
     task.state = QUEUED
-    state.queue.push(task)
+    state.queue.add(task)
 
 
 def waiting_to_no_worker(state: SchedulerState, task: TaskState) -> None:

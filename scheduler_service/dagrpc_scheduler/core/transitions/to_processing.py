@@ -18,5 +18,5 @@ def queued_to_processing(state: SchedulerState, task: TaskState) -> None:
     """It is the task's turn, and a worker has room for it."""
     assert task.processing_on is not None
     task.state = PROCESSING
-    state.queue.left(task)
+    state.queue.remove(task)
     assign(state, task, task.processing_on)

@@ -30,7 +30,7 @@ def active_to_released(state: SchedulerState, task: TaskState) -> None:
     task.avoid = None
     task.error = None
     if start == QUEUED:
-        state.queue.left(task)
+        state.queue.remove(task)
     elif start == NO_WORKER:
         del state.unrunnable[task]
     elif task.work is None:

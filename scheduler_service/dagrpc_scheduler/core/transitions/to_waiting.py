@@ -43,7 +43,7 @@ def parked_to_waiting(state: SchedulerState, task: TaskState) -> None:
     queued = task.state == QUEUED
     _wait_again(state, task)
     if queued:
-        state.queue.left(task)
+        state.queue.remove(task)
     else:
         del state.unrunnable[task]
 

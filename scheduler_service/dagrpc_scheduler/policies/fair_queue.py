@@ -1,12 +1,12 @@
-"""Ready tasks that wait on the scheduler, in turns of the clients that submitted them.
+"""Queued tasks in turns of the clients that submitted them.
 
-Each client has a *share*. It counts the seconds that the client's tasks have occupied workers, divided by the client's
-weight; who has the least is next. Within a share, tasks go in order of their priorities. Those that only some workers
-may run are in a *lane* of their own for each kind of restriction, so that one which has to wait for its worker does not
-hold up the others.
+Each client has a *share*: the seconds that the client's tasks occupied workers, divided by the client's weight. The
+client with the smallest share is next. Within a share, tasks are ordered by priority. Tasks that only some workers may
+run are in a *lane* of their own for each kind of restriction, so that a task that waits for its worker does not block
+the others.
 
-A task is charged what it is expected to take when it is given to a worker, and that is put right when it is known. A
-client that had nothing waiting cannot have saved up turns: it starts with the least of the others' counts.
+A task is charged its expected duration when it is assigned to a worker, and the charge is corrected when the duration
+is known. A client without waiting tasks cannot save up turns: it starts with the smallest share of the others.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from dagrpc_scheduler.core.model import ClientState, Priority, TaskState
 _Entry: TypeAlias = tuple[Priority, int, TaskState]
 
 _SLACK: Final = 1_000
-"""How many stale notes are not worth a clean-up."""
-_LOOK_AGAIN: Final = 1.0
-"""Seconds after which it is looked again how long tasks have been running."""
+"""Number of stale entries that are tolerated before a clean-up."""
+_OVERDUE_INTERVAL: Final = 1.0
+"""Seconds between two searches for runs that take longer than expected."""
 _UUID: Final = 37
-"""Length of a UUID with the dash before it."""
+"""Length of a UUID with its leading dash."""
 
 
 class Lane:
-    """Waiting tasks of one client that the same workers may run, in order of priority."""
+    """Queued tasks of one client that the same workers may run, in order of priority."""
 
     __slots__ = ("entries", "options", "share", "size")
 
@@ -38,49 +38,49 @@ class Lane:
         self.share = share
         self.options = options
         self.entries: list[_Entry] = []
-        """A heap; some of them are stale."""
+        """A heap, which contains stale entries."""
         self.size = 0
-        """How many tasks are in it."""
+        """Number of tasks in the lane."""
 
 
 class Share:
-    """What a client has had, and what waits for its turn."""
+    """The time that a client has used, and its queued tasks."""
 
     __slots__ = ("lanes", "name", "used", "waiting", "weight")
 
     def __init__(self, name: str, weight: float) -> None:
-        """Make the share of a client that has had nothing."""
+        """Make the share of a client that has used nothing."""
         self.name = name
         self.weight = weight
         self.used = 0.0
-        """Seconds of threads, divided by the weight; only differences mean something."""
+        """Thread seconds divided by the weight; only differences between clients are meaningful."""
         self.waiting = 0
-        """How many of its tasks wait."""
+        """Number of queued tasks."""
         self.lanes: dict[int, Lane] = {}
-        """By identity of the options that restrict them; 0: unrestricted."""
+        """Lanes by the identity of the options that restrict them; 0: unrestricted."""
 
 
 class Charge:
-    """What a run was charged."""
+    """The charge for a run."""
 
     __slots__ = ("seconds", "share", "since")
 
     def __init__(self, share: Share, seconds: float, since: float) -> None:
-        """Note a charge of so many `seconds` at the time `last_task_start`."""
+        """Record a charge of `seconds` at the time `since`."""
         self.share = share
         self.seconds = seconds
         self.since = since
 
 
 class FairQueue:
-    """A queue of the tasks in state queued; offers what `TaskQueue` does, and more for those who fill the workers."""
+    """The tasks in state queued, by client and lane."""
 
     __slots__ = (
         "_charges",
         "_clients",
         "_competing",
         "_entries",
-        "_looked",
+        "_last_overdue_check",
         "_owners",
         "_served",
         "_shares",
@@ -92,33 +92,33 @@ class FairQueue:
     )
 
     def __init__(self, clients: Mapping[str, ClientState], weights: Mapping[str, float]) -> None:
-        """Make an empty queue; `weights` are by the names that clients give themselves, 1 for all others."""
+        """Make an empty queue; `weights` are by client name, and 1 for all other clients."""
         self._clients = clients
         self._weights = weights
         self._shares: dict[str, Share] = {}
         self._competing: dict[Share, None] = {}
-        """Those with tasks that wait."""
+        """Shares with queued tasks."""
         self._entries: dict[TaskState, tuple[Lane, int]] = {}
-        """Where each task waits, with the stamp of its valid entry."""
+        """The lane of each task, with the stamp of its valid entry."""
         self._owners: dict[str, str] = {}
-        """Which client submitted each key."""
+        """The client that submitted each key."""
         self._charges: dict[int, Charge] = {}
-        """By run."""
+        """Charges by run."""
         self._served = 0.0
-        """What the share had used that was served last."""
-        self._looked = 0.0
+        """What the share that was served last had used."""
+        self._last_overdue_check = 0.0
         self._stamp = 0
         self.dispatched = 0
-        """How many tasks were given to workers: the order in which they are to run there."""
+        """Number of tasks assigned to workers, which is the order in which they run there."""
         self.now = 0.0
-        """The time."""
+        """The current time."""
         self.size = 0
-        """How many tasks are in the queue."""
+        """Number of tasks in the queue."""
 
-    # --- who owns what ---
+    # --- owners ---
 
     def submitted(self, keys: Iterable[str], client: str, submitter: str, live: Mapping[str, object]) -> None:
-        """Note who submitted keys: a client, or a task on behalf of its own client. `live` has all keys there are."""
+        """Record who submitted keys: a client, or a task on behalf of its own client. `live` has all live keys."""
         owners = self._owners
         owner = owners.get(submitter, client) if submitter else client
         for key in keys:
@@ -127,14 +127,14 @@ class FairQueue:
             self._owners = {key: owner for key, owner in owners.items() if key in live}
 
     def owner_of(self, task: TaskState) -> str:
-        """Return on whose behalf a task is run: who submitted it, or who wants it if that one is gone."""
+        """Return the client that submitted a task; if that client is gone, one that wants the task."""
         owner = self._owners.get(task.key, "")
         if owner not in self._clients and task.wanted_by:
             return task.wanted_by[0].name
         return owner
 
     def used(self, client: str) -> float:
-        """Return what a client's share counts, for checks."""
+        """Return the time that a client has used, for checks."""
         share = self._shares.get(client)
         return share.used if share is not None else 0.0
 
@@ -155,9 +155,9 @@ class FairQueue:
             if share.waiting or share in charged or name in self._clients
         }
 
-    # --- tasks come and go ---
+    # --- tasks are added and removed ---
 
-    def push(self, task: TaskState) -> None:
+    def add(self, task: TaskState) -> None:
         """Add a task that becomes queued."""
         share = self._share_of(task)
         if not share.waiting:
@@ -175,8 +175,8 @@ class FairQueue:
         self._entries[task] = lane, self._stamp
         heapq.heappush(lane.entries, (task.priority, self._stamp, task))
 
-    def left(self, task: TaskState) -> None:
-        """Take note that a task left the queue, or is leaving it."""
+    def remove(self, task: TaskState) -> None:
+        """Remove a task whose state changes, or has just changed, to another one."""
         lane, _ = self._entries.pop(task)
         share = lane.share
         self.size -= 1
@@ -194,26 +194,22 @@ class FairQueue:
         return self._entries.get(entry[2]) == (lane, entry[1])
 
     def _starts_competing(self, share: Share) -> None:
-        self.look(0.0)
+        self.charge_overdue_runs(0.0)
         floor = min((other.used for other in self._competing), default=self._served)
         share.used = max(share.used, floor)
         self._competing[share] = None
 
-    # --- whose turn it is ---
+    # --- turns ---
 
     def head(self, lane: Lane) -> _Entry:
-        """Return the entry of the task of a lane that is next."""
+        """Return the entry of the next task in a lane."""
         entries = lane.entries
         while not self._is_valid(lane, entries[0]):
             heapq.heappop(entries)
         return entries[0]
 
-    def first(self) -> TaskState | None:
-        """Return the task that is next, without taking it."""
-        return next((self.head(lane)[2] for lane in self.in_turn()), None)
-
     def in_turn(self) -> Iterator[Lane]:
-        """Yield the lanes with tasks, whose turn it is first. Ends with the next change."""
+        """Yield the lanes with tasks in order of turn. The iterator is invalid after the next change."""
         for share in sorted(self._competing, key=_used):
             lanes = list(share.lanes.values())
             if len(lanes) > 1:
@@ -225,7 +221,7 @@ class FairQueue:
         return [lane for share in self._competing for lane in share.lanes.values()]
 
     def rivals_use(self, share: Share) -> float:
-        """Return the least that another share with waiting tasks counts; infinite if there is none."""
+        """Return the least that another share with queued tasks has used; infinite if there is none."""
         return min((other.used for other in self._competing if other is not share), default=float("inf"))
 
     def tasks(self) -> list[TaskState]:
@@ -236,27 +232,27 @@ class FairQueue:
         """Return the tasks in a lane."""
         return [entry[2] for entry in lane.entries if self._is_valid(lane, entry)]
 
-    # --- what was had ---
+    # --- charges ---
 
     def charge(self, share: Share, run_id: int, seconds: float) -> None:
-        """Charge a share for a run that begins, with what it is expected to take."""
+        """Charge a share the expected duration of a run that starts."""
         self._served = max(self._served, share.used)
         share.used += seconds / share.weight
         self.dispatched += 1
         self._charges[run_id] = Charge(share, seconds, self.now)
 
-    def run_transitions(self, run_id: int, seconds: float) -> None:
-        """Put right what a run was charged: it occupied a thread for so many `seconds`."""
+    def correct_charge(self, run_id: int, seconds: float) -> None:
+        """Correct the charge for a run that occupied a thread for `seconds`."""
         charge = self._charges.pop(run_id, None)
         if charge is not None:
             charge.share.used += (seconds - charge.seconds) / charge.share.weight
 
-    def look(self, interval: float = _LOOK_AGAIN) -> None:
-        """Charge runs that take longer than expected for what they took so far."""
+    def charge_overdue_runs(self, interval: float = _OVERDUE_INTERVAL) -> None:
+        """Charge runs that take longer than expected for the time so far."""
         now = self.now
-        if now - self._looked < interval or not self._charges:
+        if now - self._last_overdue_check < interval or not self._charges:
             return
-        self._looked = now
+        self._last_overdue_check = now
         for charge in self._charges.values():
             seconds = now - charge.since
             if seconds > charge.seconds:
@@ -264,13 +260,13 @@ class FairQueue:
                 charge.seconds = seconds
 
     def forget_runs(self, active: Iterable[int]) -> None:
-        """Leave those charges as they are whose runs will not be settled: all but the active ones."""
+        """Make the charges of all but the `active` runs final."""
         charges = self._charges
         self._charges = {run_id: charges[run_id] for run_id in active if run_id in charges}
 
     @property
     def charged(self) -> int:
-        """How many runs are charged and not settled."""
+        """Number of runs whose charge is not final."""
         return len(self._charges)
 
 
