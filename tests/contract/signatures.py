@@ -17,7 +17,6 @@ import dagrpc
 # What stands behind objects that look up unknown names elsewhere.
 _DELEGATES = {
     "Scheduler": "dagrpc_scheduler.shell.service:SchedulerService",
-    "Worker": "dagrpc_worker.shell.service:WorkerService",
 }
 
 STUB = Path(__file__).with_name("distributed_api.pyi")

@@ -50,7 +50,7 @@ def value_of(received: transfers.ReceivedValue) -> Any:
 
 
 async def all_given_back(lab: Lab) -> None:
-    slots = lab.workers[0]._data_servicer.slots
+    slots = lab.workers[0].server.data.slots
     async with asyncio.timeout(WAIT):
         while slots.active or slots.budget.used:
             await asyncio.sleep(0.01)
@@ -125,7 +125,7 @@ def test_it_refuses_when_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         lab.workers[0].data.put("x", np.arange(1 << 20), 8 << 20)
-        slots = lab.workers[0]._data_servicer.slots
+        slots = lab.workers[0].server.data.slots
         slots.take()
         with pytest.raises(LimitReachedError, match="too many transfers"):
             await fetch(fetcher, address, "x")
@@ -185,7 +185,7 @@ def test_memory_that_nobody_says_is_read_is_kept_as_long_as_the_stream() -> None
         request = pb.GetDataRequest(keys=["x"], host=same_host.token())
         answer = await stream.fetch(request, WAIT)
         assert answer is not None
-        assert lab.workers[0]._data_servicer.slots.active == 1
+        assert lab.workers[0].server.data.slots.active == 1
         await fetcher.close()
         await all_given_back(lab)
 
@@ -220,5 +220,5 @@ def test_graphs_run_over_them_between_processes() -> None:
         x = da.random.default_rng(1).random((800, 800), chunks=(100, 100))
         expected = x.compute(scheduler="synchronous")
         assert np.allclose((x + x.T).sum(axis=0).compute(), (expected + expected.T).sum(axis=0))
-        active = client.run(lambda dask_worker: dask_worker._service._data_servicer.slots.active)
+        active = client.run(lambda dask_worker: dask_worker._service.server.data.slots.active)
         assert set(active.values()) == {0}

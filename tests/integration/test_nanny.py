@@ -24,6 +24,7 @@ from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.exceptions import CommClosedError
 from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc_worker.exits import ExitCode
+from dagrpc_worker.nanny.nanny import Nanny
 from dagrpc_worker.nanny.nanny_server import NANNY_SERVICE, NannyOptions, NannyService
 from dagrpc_worker.nanny.restart_rules import Status
 from tests.unit.worker_shell.lab import Lab, in_lab
@@ -37,7 +38,7 @@ COMMON = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "WARNING"
 async def nanny_of(lab: Lab, **options: Any) -> AsyncIterator[NannyService]:
     """A nanny in this process whose worker has joined."""
     worker = {"scheduler_address": lab.scheduler.address, "nthreads": 1, "name": "kid", **options}
-    nanny = NannyService(NannyOptions(worker=worker, settings=COMMON))
+    nanny = NannyService(NannyOptions(worker=worker, settings=COMMON), None, Nanny.of)
     try:
         await nanny.start()
         yield nanny
@@ -203,7 +204,7 @@ def test_the_environment_of_worker_processes() -> None:
     async def body(lab: Lab) -> None:
         worker = {"scheduler_address": lab.scheduler.address, "nthreads": 1}
         environ = {"OMP_NUM_THREADS": "1", "DAGRPC_TEST": "yes"}
-        nanny = NannyService(NannyOptions(worker=worker, settings=COMMON, environ=environ))
+        nanny = NannyService(NannyOptions(worker=worker, settings=COMMON, environ=environ), None, Nanny.of)
         await nanny.start()
         (kid,) = await lab.scheduler.wait_for(1)
         kid.submit("x", os.getenv, "DAGRPC_TEST")

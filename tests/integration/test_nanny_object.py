@@ -21,7 +21,7 @@ def test_what_a_process_with_several_nannies_has(process_cluster: LocalCluster) 
         return [nanny.name for nanny in nannies]
 
     def same(dask_worker: Any) -> bool:
-        return dask_worker in Nanny._instances and Nanny.of(dask_worker._service) is dask_worker
+        return dask_worker in Nanny._instances and dask_worker._service.facade is dask_worker
 
     with Client(process_cluster) as client:
         names = sorted(worker["name"] for worker in client.scheduler_info()["workers"].values())
@@ -49,7 +49,7 @@ def test_a_function_is_called_by_the_object() -> None:
                 told = await client.run(lambda dask_worker: dask_worker.name, nanny=True)
                 assert list(told.values()) == ["n"]
             with pytest.raises(AttributeError, match="nonsense"):
-                nanny.nonsense  # noqa: B018
+                nanny.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
     asyncio.run(main())
 

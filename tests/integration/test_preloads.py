@@ -83,7 +83,7 @@ def test_files_addresses_modules_and_code(script: str, address: str, notes: Path
                 scheduler.address, nthreads=1, preload=[address, "def dask_setup(worker): worker.tag = 'mine'"]
             ) as worker,
         ):
-            return worker.tag
+            return worker.tag  # type: ignore[attr-defined]
 
     assert asyncio.run(main()) == "mine"
     assert told(notes) == ["+Scheduler 5", "+Worker none", "-Worker", "-Scheduler"]

@@ -247,7 +247,7 @@ async def test_tasks_and_functions_see_the_same_worker() -> None:
     ):
         assert await client.submit(lambda: get_worker().name) == "a"
         await client.run(lambda dask_worker: setattr(dask_worker, "kept", 5))
-        assert worker.kept == 5
+        assert worker.kept == 5  # type: ignore[attr-defined]
         assert await client.submit(lambda: get_worker().kept, pure=False) == 5
 
         async def task_in_task() -> Any:

@@ -147,7 +147,7 @@ def test_many_records_come_in_pieces(client):
 
 def test_nothing_is_recorded_after_a_block(fresh_cluster):
     def recorders(dask_worker):
-        return dask_worker._service._runner.recorder.on
+        return dask_worker._service.runner.recorder.on
 
     def wait_for(client, value):
         eventually(lambda: set(client.run(recorders).values()) == {value})

@@ -20,8 +20,8 @@ from dagrpc._process.child import Child, inherited_sys_path
 from dagrpc.exceptions import CommClosedError, DuplicateWorkerError
 from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.shell.facade.make_service import make_service
 from dagrpc_worker.shell.lifecycle.end_state import EndKind
-from dagrpc_worker.shell.service import WorkerService
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
 WAIT = 20.0
@@ -65,7 +65,7 @@ def test_the_scheduler_may_come_later(tmp_path: Path) -> None:
 
     async def body(lab: Lab) -> None:
         options = WorkerOptions(scheduler_file=str(file), name="early", nthreads=1)
-        lab.workers.append(WorkerService(options))
+        lab.workers.append(make_service(options))
         starting = asyncio.create_task(lab.workers[0].start())
         await asyncio.sleep(0.1)
         file.write_text(json.dumps({"address": lab.scheduler.address, "id": "x"}))
@@ -81,7 +81,7 @@ def test_a_file_that_names_no_scheduler(tmp_path: Path, content: str) -> None:
 
     async def body(lab: Lab) -> None:
         with pytest.raises(ValueError, match=r"scheduler\.json"):
-            await WorkerService(WorkerOptions(scheduler_file=str(file), nthreads=1)).start()
+            await make_service(WorkerOptions(scheduler_file=str(file), nthreads=1)).start()
 
     in_lab(body)
 
@@ -89,7 +89,7 @@ def test_a_file_that_names_no_scheduler(tmp_path: Path, content: str) -> None:
 def test_a_worker_leaves_when_it_is_told_to_or_its_scheduler_is_gone() -> None:
     async def body(lab: Lab) -> None:
         told, again, lost = [await lab.worker(name) for name in ("told", "again", "lost")]
-        directories = [Path(worker.local_directory) for worker in lab.workers]
+        directories = [Path(worker.record.local_directory) for worker in lab.workers]
         assert all(directory.is_dir() and directory.stat().st_mode & 0o077 == 0 for directory in directories)
         told.command(close={"reason": "enough"})
         again.command(close={"reason": "afresh", "restart": True})
@@ -107,7 +107,7 @@ def test_a_worker_leaves_when_it_is_told_to_or_its_scheduler_is_gone() -> None:
 
 def test_closing_breaks_off_a_start() -> None:
     async def body(lab: Lab) -> None:
-        worker = WorkerService(WorkerOptions(scheduler_address="127.0.0.1:1", nthreads=1))
+        worker = make_service(WorkerOptions(scheduler_address="127.0.0.1:1", nthreads=1))
         starting = asyncio.create_task(worker.start())
         await asyncio.sleep(0.1)
         end = await asyncio.wait_for(worker.close("changed my mind"), 5)

@@ -93,7 +93,7 @@ def test_workers_are_refused_when_it_is_busy_and_clients_wait(monkeypatch: pytes
         worker = await lab.worker("only")
         worker.submit("x", bytes, 32 << 20)
         await worker.wait("finished", "x")
-        slots = lab.workers[0]._data_servicer.slots
+        slots = lab.workers[0].server.data.slots
         slow = lab.client(worker.address).open_download("GetData", pb.GetDataRequest(keys=["x"]))
         await slow.read()
         assert slots.active == 1

@@ -16,8 +16,7 @@ from dagrpc.compat.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.options import WorkerOptions
-from dagrpc_worker.shell.facade.worker import Worker, make_service
-from dagrpc_worker.shell.lifecycle.drain import drain_soon
+from dagrpc_worker.shell.facade.make_service import make_service
 from dagrpc_worker.shell.lifecycle.end_state import EndKind
 from dagrpc_worker.shell.lifecycle.start_failures import pickled
 from dagrpc_worker.shell.service import WorkerService
@@ -85,8 +84,8 @@ async def run_worker(
         logger.error("Worker %s cannot be made: %s", options.name or "without a name", error)
         report({"status": "failed", "name": options.name, "error": str(error)})
         return ExitCode.BAD_SETTINGS
-    running_task.own_process(Worker.of(worker))
-    worker.to_nanny.tell = report
+    running_task.own_process(worker.facade)
+    worker.nanny_pipe.tell = report
 
     def stop(how: Callable[[str], None]) -> Callable[[str], None]:
         def begin(reason: str) -> None:
@@ -96,7 +95,7 @@ async def run_worker(
 
         return begin
 
-    on_stop_signals(stop(lambda reason: drain_soon(worker, reason)), stop(worker.close_soon))
+    on_stop_signals(stop(worker.drain_soon), stop(worker.close_soon))
     on_made(worker)
     report({"status": "connecting", "name": options.name})
     try:

@@ -11,6 +11,7 @@ from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc._rpc.grpc_options import DATA_CHANNEL
 from dagrpc._transfer.transfers import WORKER_SERVICE
 from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.shell.facade.make_service import make_service
 from dagrpc_worker.shell.service import WorkerService
 from tests.unit.worker_shell.standin import JoinedWorker, StandIn
 
@@ -26,7 +27,7 @@ class Lab:
     async def worker(self, name: str, **options: Any) -> JoinedWorker:
         """Start a worker and return it as the stand-in sees it."""
         settings = {"nthreads": 1, "heartbeat_interval": 0.05, "scheduler_address": self.scheduler.address, **options}
-        service = WorkerService(WorkerOptions(name=name, **settings))
+        service = make_service(WorkerOptions(name=name, **settings))
         await service.start()
         self.workers.append(service)
         return self.scheduler.workers[service.address]

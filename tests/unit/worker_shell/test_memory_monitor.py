@@ -1,8 +1,7 @@
 """What the worker does about its memory, with measurements that the test makes up."""
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import dask
 import pytest
@@ -15,6 +14,7 @@ from dagrpc_worker.data.spilling_store import SpillingStore
 from dagrpc_worker.nanny.memory_limit import most_allowed
 from dagrpc_worker.nanny.restart_rules import Kill, Log, MemoryExceeded, NannyCore, StartWanted
 from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 RUNNING, PAUSED = common_pb2.WORKER_STATUS_RUNNING, common_pb2.WORKER_STATUS_PAUSED
 
@@ -22,13 +22,14 @@ RUNNING, PAUSED = common_pb2.WORKER_STATUS_RUNNING, common_pb2.WORKER_STATUS_PAU
 class Lab:
     def __init__(self, path, **fractions):
         data = SpillingStore(SpillFiles(path), 600)
-        self.worker = cast(Any, SimpleNamespace(name="alice", address="here:1", status=RUNNING, data=data))
+        self.worker = WorkerRecord(id="1", name="alice", address="here:1", nthreads=1, memory_limit=1_000, resources={})
+        self.data = data
         self.events: list[Any] = []
         self.reports: list[Any] = []
         self.used = 0
         limits = MemoryLimits.of(1_000, {"target": 0.6, "spill": 0.7, "pause": 0.8, **fractions})
         take, report = self.events.extend, self.reports.extend
-        self.monitor = MemoryMonitor(self.worker, limits, take, report, lambda: self.used - data.spilled)
+        self.monitor = MemoryMonitor(self.worker, data, limits, take, report, lambda: self.used - data.spilled)
 
     def look(self, used):
         self.used = used
@@ -48,9 +49,9 @@ def test_pauses_and_goes_on(tmp_path):
 def test_results_go_to_disk_before_it_pauses(tmp_path):
     lab = Lab(tmp_path)
     for number in range(5):
-        lab.worker.data.put(str(number), bytes(100), 100)
+        lab.data.put(str(number), bytes(100), 100)
     assert lab.look(850) == RUNNING
-    assert (lab.worker.data.spilled, lab.events) == (300, [])
+    assert (lab.data.spilled, lab.events) == (300, [])
 
 
 def test_a_worker_that_leaves_neither_pauses_nor_goes_on(tmp_path):
@@ -61,9 +62,9 @@ def test_a_worker_that_leaves_neither_pauses_nor_goes_on(tmp_path):
 
 def test_thresholds_that_are_off(tmp_path):
     lab = Lab(tmp_path, spill=False, pause=False)
-    lab.worker.data.put("x", bytes(100), 100)
+    lab.data.put("x", bytes(100), 100)
     assert lab.look(5_000) == RUNNING
-    assert lab.worker.data.spilled == 0
+    assert lab.data.spilled == 0
 
 
 def test_a_nanny_kills_once():

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import sys
-import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import dask.config
@@ -26,21 +26,23 @@ from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome
 from dagrpc.security import Security
 from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.listen_address import find_scheduler, listen_on
-from dagrpc_worker.nanny.nanny_attributes import Members
+from dagrpc_worker.nanny import nanny_settings, nanny_worker
+from dagrpc_worker.nanny.scheduler_client import SchedulerClient
 from dagrpc_worker.nanny.worker_process import WorkerProcess
 from dagrpc_worker.options import IGNORED, WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
-from dagrpc_worker.shell.facade.process_facade import Node
+from dagrpc_worker.shell.facade import process_facade
+from dagrpc_worker.shell.facade.attribute import Attribute
 from dagrpc_worker.shell.lifecycle.start_failures import start_failure, unpickled
 
 if TYPE_CHECKING:
+    from dagrpc._client.scheduler_calls import SchedulerCalls
     from dagrpc_worker.nanny.nanny_server import NannyService
+    from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 
-_making = threading.Lock()
 
-
-class Nanny(Members, Node):
-    """A nanny as an object: starts a worker in a process of its own, and starts it again when it dies.
+class Nanny(EmbeddedServer):
+    """A nanny as an object: starts a worker in a process of its own, and starts another when the worker dies.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ listen_address, worker_class, protocol
     """
 
     _kept: ReservedPort | None = None
-    """The port of the worker, if it has to have a certain one."""
+    """The worker's port, if a range of ports was given for it."""
     _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
     _part = "nanny"
 
@@ -164,45 +166,41 @@ listen_address, worker_class, protocol
         )
         self._service: NannyService | None = None
         super().__init__()
+        self._scheduler = self._scheduler_client()
 
     @classmethod
     def of(cls, service: NannyService) -> Nanny:
-        """Return the object that stands for a service that runs already."""
-        # Code that is sent to the nanny may be the first to import this, in any thread.
-        with _making:
-            if service.facade is None:
-                made = cls.__new__(cls)
-                EmbeddedServer.__init__(made, ServiceHome(service.running_on))
-                options = service.options
-                made._host, made._worker = options.host, options.worker
-                made._log_level = {"log_level": logging.WARNING, **options.settings}["log_level"]
-                made.security = Security.of(options.security)
-                made._own_status = Status.running
-                made._service = service
-                service.facade = made
-            return service.facade
+        """Return a new object that stands for a service that runs already."""
+        made = cls.__new__(cls)
+        EmbeddedServer.__init__(made, ServiceHome(service.running_on))
+        options = service.options
+        made._host, made._worker = options.host, options.worker
+        made._log_level = {"log_level": logging.WARNING, **options.settings}["log_level"]
+        made.security = Security.of(options.security)
+        made._own_status = Status.running
+        made._service = service
+        made._scheduler = made._scheduler_client()
+        return made
 
-    def __getattr__(self, name: str) -> Any:
-        # What else the service has: restarts, last_exit_code, ...
-        if name.startswith("_") or self._service is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._service, name)
+    def _scheduler_client(self) -> SchedulerClient:
+        return SchedulerClient(self, lambda: self.scheduler_address, self.security, self._home)
 
-    # --- life ----------------------------------------------------------------------------------------------------
+    # --- lifecycle -----------------------------------------------------------------------------------------------
 
     @property
     def address(self) -> str:
-        """Where it serves, ``host:port``; empty before it has started."""
+        """Where the nanny serves, ``host:port``; empty before it has started."""
         return self._service.address if self._service is not None else ""
 
     @property
     def status(self) -> Status:
-        """What it sees of its worker, or what it is doing itself."""
-        if self._service is not None and self._service.over and self._own_status in (Status.running, Status.closing):
+        """The status of the worker's process, or of the nanny itself."""
+        service = self._service
+        if service is not None and service.over and self._own_status in (Status.running, Status.closing):
             return Status.closed
-        if self._own_status is not Status.running or self._service is None:
+        if self._own_status is not Status.running or service is None:
             return self._own_status
-        return Status.closing if self._service.closed else Status(self._service.status.value)
+        return Status.closing if service.closed else Status(service.status.value)
 
     def _failure(self, error: Exception) -> Exception:
         return start_failure("Nanny", error, self._worker.get("death_timeout"))
@@ -237,8 +235,8 @@ listen_address, worker_class, protocol
                     security=self.security,
                 ),
                 process,
+                lambda _: self,
             )
-            self._service.facade = self
             await self._service.start()
         except BaseException:
             if self._service is None and process is not None:
@@ -290,10 +288,10 @@ listen_address, worker_class, protocol
     async def _close_service(self, reason: str) -> None:
         if self._service is not None:
             await self._service.close(reason)
-        self._let_go()
+        self._release_port()
 
-    def _let_go(self) -> None:
-        """Let go of the worker's port, which was kept for those that come after it."""
+    def _release_port(self) -> None:
+        """Release the worker's port, which is reserved for every worker of this nanny."""
         kept, self._kept = self._kept, None
         if kept is not None:
             kept.release()
@@ -301,74 +299,74 @@ listen_address, worker_class, protocol
     async def _service_finished(self) -> None:
         if self._service is not None:
             await self._service.finished()
-        self._let_go()
+        self._release_port()
 
-    def _running_service(self) -> NannyService:
-        if self._service is None:
-            raise RuntimeError("The nanny has not started: await it first")
-        return self._service
+    async def close_gracefully(self, reason: str = "closed gracefully") -> None:
+        """Close once the worker has left."""
+        await self.close(reason=reason)
 
-    # --- its worker ----------------------------------------------------------------------------------------------
+    # --- worker process ------------------------------------------------------------------------------------------
 
-    async def instantiate(self) -> Status:
-        """Start the worker unless it runs, and wait until it has joined the cluster."""
-        service = self._running_service()
+    process = Attribute(nanny_worker.process)
+    pid = Attribute(nanny_worker.pid)
+    worker_address = Attribute(nanny_worker.worker_address)
+    worker_dir = Attribute(nanny_worker.worker_directory)
+    restarts = Attribute[int]("restarts", "Number of times that the worker had to be started again.")
+    last_exit_code = Attribute[int](
+        "last_exit_code", "Exit code of the last worker process, or the negative number of the signal that ended it."
+    )
+    instantiate = nanny_worker.instantiate
+    kill = nanny_worker.kill
+    restart = nanny_worker.restart
+    is_alive = nanny_worker.is_alive
 
-        async def start() -> None:
-            await service.start_worker()
-            await service.wait_joined(settings.get_seconds("nanny.start-timeout") or 60.0)
+    # --- settings of the worker ----------------------------------------------------------------------------------
 
-        await self._home.awaiting(start())
-        return self.status
-
-    async def kill(self, timeout: float = 5.0, reason: str = "killed") -> None:
-        """Stop the worker; the nanny goes on, and `instantiate` starts another.
-
-        Parameters
-        ----------
-        timeout : float
-            Seconds that the process gets to end before it is killed.
-        """
-        await self._home.awaiting(self._running_service().stop_worker(timeout, reason))
-
-    async def restart(self, timeout: float = 30.0, reason: str = "restart") -> str:
-        """Stop the worker and start another. Returns ``"OK"``, or ``"timed out"``."""
-        try:
-            await self._home.awaiting(self._running_service().restart(timeout, reason))
-        except TimeoutError:
-            return "timed out"
-        return "OK"
-
-    def is_alive(self) -> bool:
-        """Return whether there is a worker process."""
-        return self._service is not None and self._service.pid != 0
+    env = Attribute(nanny_settings.env)
+    config = Attribute(nanny_settings.config)
+    nthreads = Attribute(nanny_settings.nthreads)
+    resources = Attribute(nanny_settings.resources)
+    memory_limit = Attribute(nanny_settings.memory_limit)
+    memory_manager = Attribute(nanny_settings.memory_manager)
+    death_timeout = Attribute(nanny_settings.death_timeout)
+    contact_address = Attribute(nanny_settings.contact_address)
+    preload = Attribute(nanny_settings.preload)
+    preload_argv = Attribute(nanny_settings.preload_argv)
+    worker_kwargs = Attribute(nanny_settings.worker_kwargs)
 
     @property
-    def pid(self) -> int | None:
-        """The worker's process id; None if there is none."""
-        return (self._service.pid or None) if self._service is not None else None
+    def silence_logs(self) -> Any:
+        """Level from which on the worker logs."""
+        return self._log_level
+
+    @cached_property
+    def local_directory(self) -> str:
+        """The directory that contains the directories of its workers; the first use creates it."""
+        from dagrpc_worker.shell.lifecycle.workspace import shared_directory
+
+        return str(shared_directory(self._worker.get("local_directory") or ""))
+
+    # --- identity ------------------------------------------------------------------------------------------------
+
+    services = Attribute(process_facade.services)
 
     @property
-    def worker_address(self) -> str | None:
-        """Where the worker serves; None while it is not part of the cluster."""
-        return (self._service.worker_address or None) if self._service is not None else None
-
-    @property
-    def worker_dir(self) -> str | None:
-        """The worker's directory for temporary files; None while there is no worker."""
-        return (self._service.worker_directory or None) if self._service is not None else None
+    def id(self) -> str:
+        """Unique among all nannies; empty before it has started."""
+        return self._service.id if self._service is not None else ""
 
     @property
     def name(self) -> str | int:
         """The worker's name."""
         return as_given(self._service.name if self._service is not None else str(self._worker.get("name", "")))
 
-    async def close_gracefully(self, reason: str = "closed gracefully") -> None:
-        """Close once the worker has left."""
-        await self.close(reason=reason)
+    @property
+    def thread_id(self) -> int:
+        """The thread of the nanny's event loop; 0 before it has started."""
+        return self._service.thread_id if self._service is not None else 0
 
     def identity(self) -> dict[str, Any]:
-        """Return what it is, as a plain dict."""
+        """Return the nanny's description as a dict."""
         return {
             "type": "Nanny",
             "id": self.id,
@@ -381,6 +379,71 @@ listen_address, worker_class, protocol
 
     def __repr__(self) -> str:
         return f"<Nanny {self.address or self.status.name!r}, threads: {self.nthreads}, status: {self.status.name}>"
+
+    # --- measurements of the nanny's process ---------------------------------------------------------------------
+
+    @cached_property
+    def monitor(self) -> ProcessMonitor:
+        """Measurements of the nanny's own process: ``monitor.update()``."""
+        from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
+
+        return ProcessMonitor()
+
+    get_monitor_info = process_facade.get_monitor_info
+    get_logs = process_facade.get_logs
+    versions = process_facade.versions
+    run = process_facade.run
+
+    # --- plugins and the scheduler -------------------------------------------------------------------------------
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The nanny's plugins, by name."""
+        return self._service.plugins if self._service is not None else {}
+
+    plugin_add = nanny_worker.plugin_add
+    plugin_remove = nanny_worker.plugin_remove
+
+    @property
+    def scheduler_address(self) -> str:
+        """Address of the scheduler, ``host:port``; empty while the worker looks for the scheduler in a file."""
+        return self._service.scheduler_address if self._service else str(self._worker.get("scheduler_address") or "")
+
+    @property
+    def scheduler_addr(self) -> str:
+        """The same as `scheduler_address`."""
+        return self.scheduler_address
+
+    @property
+    def scheduler(self) -> SchedulerCalls:
+        """The scheduler, with the calls that plugins can make."""
+        return self._scheduler.scheduler()
+
+    def log_event(self, topic: str | Collection[str], msg: Any) -> None:
+        """Log an event. From any thread; it is sent soon, and lost if the scheduler cannot be reached.
+
+        Parameters
+        ----------
+        topic : str, or a list, tuple or set of str
+            The topic, or several.
+        msg : plain data
+            None, booleans, numbers, text, bytes, and lists, tuples and dicts of those.
+
+        Raises
+        ------
+        TypeError
+            If the message is something else.
+
+        Examples
+        --------
+        >>> async with Scheduler() as scheduler, Nanny(scheduler.address, nthreads=1) as nanny:
+        ...     nanny.log_event("nannies", {"pid": nanny.pid})
+        """
+        self._scheduler.log_event(topic, msg)
+
+    async def _release(self) -> None:
+        """Close the connection to the scheduler, if there is one. On the loop."""
+        await self._scheduler.close()
 
 
 def _reserved(who: str, host: str, first: int, last: int) -> ReservedPort:
@@ -397,6 +460,6 @@ def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if (_services := sys.modules.get("dagrpc_worker.nanny.nanny_server")) is not None:
-    # Those that no code has asked for yet: `Nanny._instances` has all of this process.
+    # `Nanny._instances` has every nanny of the process: create the objects that no code has asked for yet.
     for _service in list(_services.LIVE):
-        Nanny.of(_service)
+        _service.facade  # noqa: B018

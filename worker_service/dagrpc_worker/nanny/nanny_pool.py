@@ -82,7 +82,7 @@ class _Host:
             preload_argv=self._settings.get("preload_nanny_argv"),
             security=worker.options.get("security"),
         )
-        return NannyService(options, worker.process, self._on_change)
+        return NannyService(options, worker.process, _make_facade, self._on_change)
 
     async def _all_over(self) -> None:
         """Wait until every nanny has closed or given up. One whose worker was only stopped may start it again."""
@@ -113,3 +113,10 @@ class _Host:
         # The workers get their time first.
         exit_after(GRACE + _EXIT_TIMEOUT, 1)
         self._close_all("the parent process is gone")
+
+
+def _make_facade(nanny: NannyService) -> Any:
+    # Imported late: most nannies run no code of users.
+    from dagrpc_worker.nanny.nanny import Nanny
+
+    return Nanny.of(nanny)

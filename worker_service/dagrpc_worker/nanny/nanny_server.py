@@ -10,7 +10,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
 from dagrpc._auth.credentials import credentials_of, warn_if_open
@@ -32,9 +32,6 @@ from dagrpc_worker.nanny.restart_rules import NannyCore, Status
 from dagrpc_worker.nanny.worker_process import WorkerProcess
 from dagrpc_worker.servicers.plugin_host_service import PluginHostServicer
 from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
-
-if TYPE_CHECKING:
-    from dagrpc_worker.nanny.nanny import Nanny
 
 logger = logging.getLogger("dagrpc.nanny")
 
@@ -81,9 +78,9 @@ class _NannyPlugins(PluginHost):
         self._nanny = nanny
 
     @property
-    def owner(self) -> Nanny:
-        """The nanny as users know it."""
-        return self._nanny.as_object()
+    def owner(self) -> Any:
+        """The `Nanny` that plugins are called with."""
+        return self._nanny.facade
 
 
 class NannyService:
@@ -97,6 +94,8 @@ class NannyService:
         Its settings.
     process : WorkerProcess, optional
         A worker process that was spawned already.
+    make_facade : callable
+        Returns the `Nanny` that plugins and functions of users see for this service. Called in any thread.
     on_change : callable, optional
         Called with the nanny whenever its view of the worker changes.
 
@@ -109,14 +108,16 @@ class NannyService:
     def __init__(
         self,
         options: NannyOptions,
-        process: WorkerProcess | None = None,
+        process: WorkerProcess | None,
+        make_facade: Callable[[NannyService], Any],
         on_change: Callable[[NannyService], None] = lambda nanny: None,
     ) -> None:
         self.options = options
         self.address = ""
         self.id = f"Nanny-{uuid.uuid4()}"
-        self.facade: Nanny | None = None
-        """The `Nanny` that stands for it, once there is one."""
+        self._make_facade = make_facade
+        self._facade: Any = None
+        self._facade_lock = threading.Lock()
         self.running_on = self._loop = asyncio.get_running_loop()
         self.thread_id = threading.get_ident()
         self._core = NannyCore(
@@ -158,11 +159,16 @@ class NannyService:
         self._finished = asyncio.Event()
         LIVE.add(self)
 
-    def as_object(self) -> Nanny:
-        """Return the nanny as users' code knows it. It is made for the first who asks."""
-        from dagrpc_worker.nanny.nanny import Nanny
-
-        return Nanny.of(self)
+    @property
+    def facade(self) -> Any:
+        """The `Nanny` that stands for this service; the first use makes it."""
+        if self._facade is None:
+            # Outside of the lock: making it may import a module that asks for the facade.
+            made = self._make_facade(self)
+            with self._facade_lock:
+                if self._facade is None:
+                    self._facade = made
+        return self._facade
 
     def __repr__(self) -> str:
         return f"<NannyService at {self.address} of worker {self.name!r}: {self.status.value}>"
@@ -278,7 +284,7 @@ class NannyService:
         options = self.options
         try:
             if self._preloads.wanted:
-                await self._preloads.start(self.as_object())
+                await self._preloads.start(self.facade)
         except ValueError:
             if self._spawned_already is not None:
                 self._spawned_already.kill()
@@ -392,8 +398,8 @@ class NannyService:
         await cancel_all(self._farewells | self._watches)
         await self.plugin_host.close()
         await self._preloads.close()
-        if self.facade is not None:
-            await self.facade._release()
+        if self._facade is not None:
+            await self._facade._release()
         await self._servicer.close()
         await self._server.stop(0.5)
         logger.info("Nanny at %s closed: %s", self.address, reason)

@@ -109,7 +109,7 @@ class NannyServicer:
 
     async def RunInNanny(self, request: pb.RunInNannyRequest) -> pb.RunInNannyResponse:
         """Run a function in this process."""
-        work = calls.run_payload(request.run.function, {"dask_worker": self._nanny.as_object()}, self._executor)
+        work = calls.run_payload(request.run.function, {"dask_worker": self._nanny.facade}, self._executor)
         if request.run.no_wait:
             spawn(work, self._detached)
             result = scheduler_service_pb2.RunResult()

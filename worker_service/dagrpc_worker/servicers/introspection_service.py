@@ -1,17 +1,15 @@
-"""IntrospectionService: what the worker knows, and what happened on it."""
+"""IntrospectionService: versions, the story of keys, and a dump of the worker's state."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._common.versions import host_facts, own_versions, package_versions
 from dagrpc.v1 import introspection_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.worker_record import WorkerPort
 
 SERVICE = pb.DESCRIPTOR.services_by_name["IntrospectionService"]
 
@@ -20,15 +18,9 @@ _PIECE = 1 << 20
 
 
 class IntrospectionServicer:
-    """Tells of the worker; each method is the rpc of its name.
+    """The methods of IntrospectionService, by the names of the contract."""
 
-    Parameters
-    ----------
-    worker : WorkerService
-        The worker.
-    """
-
-    def __init__(self, worker: WorkerService) -> None:
+    def __init__(self, worker: WorkerPort) -> None:
         self._worker = worker
 
     async def GetVersions(self, request: pb.GetVersionsRequest) -> pb.GetVersionsResponse:
@@ -36,7 +28,7 @@ class IntrospectionServicer:
         return pb.GetVersionsResponse(own=own)
 
     async def GetStory(self, request: pb.GetStoryRequest) -> pb.GetStoryResponse:
-        address = self._worker.address
+        address = self._worker.record.address
         return pb.GetStoryResponse(
             transitions=[
                 pb.Transition(key=key, start=start, finish=finish, stimulus=stimulus, time=when, source=address)
@@ -48,24 +40,24 @@ class IntrospectionServicer:
         facts = self._describe()
         data = await asyncio.to_thread(lambda: json.dumps(facts, default=str).encode())
         for start in range(0, len(data), _PIECE):
-            piece = pb.DumpStateResponse(source=self._worker.address, data=data[start : start + _PIECE])
+            piece = pb.DumpStateResponse(source=self._worker.record.address, data=data[start : start + _PIECE])
             await context.write(piece.SerializeToString())
 
     def _describe(self) -> dict[str, Any]:
-        worker, view = self._worker, self._worker.state
+        worker, record, view = self._worker, self._worker.record, self._worker.state
         return {
             "type": "Worker",
-            "id": worker.id,
-            "address": worker.address,
-            "name": worker.name,
+            "id": record.id,
+            "address": record.address,
+            "name": record.name,
             "time": time.time(),
             "status": "closing" if worker.closed else "paused" if view.paused else "running",
             "versions": own_versions(),
-            "nthreads": worker.nthreads,
-            "memory_limit": worker.memory_limit,
-            "scheduler": worker.scheduler_address,
-            "nanny": worker.nanny,
-            "local_directory": worker.local_directory,
+            "nthreads": record.nthreads,
+            "memory_limit": record.memory_limit,
+            "scheduler": record.scheduler_address,
+            "nanny": record.nanny,
+            "local_directory": record.local_directory,
             "executing": worker.executing(),
             "counts": worker.counts(),
             "tasks": {key: view.describe(key) for key in view.managed_keys()},

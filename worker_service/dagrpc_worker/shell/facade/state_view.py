@@ -54,7 +54,7 @@ class WorkerStateView:
     @property
     def nthreads(self) -> int:
         """How many tasks it runs at once."""
-        return self._service.nthreads
+        return self._service.record.nthreads
 
     @property
     def running(self) -> bool:

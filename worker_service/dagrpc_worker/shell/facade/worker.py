@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from dagrpc._auth.credentials import check_address, check_protocol, shown_address
@@ -14,19 +14,21 @@ from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.machine import cpu_count, parse_memory_limit
 from dagrpc._process.options import converted, declared_options
-from dagrpc._process.server_classes import load_class
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
-from dagrpc.plugins.base import plugin_name
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2
+from dagrpc_worker.execute.custom_executors import Executors
 from dagrpc_worker.listen_address import find_scheduler, listen_on
 from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.ports import ReservedPort
-from dagrpc_worker.shell.facade.process_facade import Node
+from dagrpc_worker.shell.actor_host import ActorHost
+from dagrpc_worker.shell.facade import process_facade, worker_inspection, worker_services
+from dagrpc_worker.shell.facade.attribute import Attribute
 from dagrpc_worker.shell.facade.state_view import Held, WorkerStateView
-from dagrpc_worker.shell.facade.worker_attributes import Measured
 from dagrpc_worker.shell.lifecycle.start_failures import start_failure
+from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
 
 # What distributed's own servers take and has no meaning here.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
@@ -42,11 +44,11 @@ _STATUSES = {
 }
 
 
-class Worker(Measured, Node):
-    """A worker as an object: in a program that runs one itself, for tasks (`get_worker`), plugins and `Client.run`.
+class Worker(EmbeddedServer):
+    """A worker as an object: in a program that starts one itself, for tasks (`get_worker`), plugins and `Client.run`.
 
-    It works on dagrpc's own event loop, whatever loop it is awaited on; its tasks run in threads. Attributes of a
-    user's own may be put on it, to keep something between tasks.
+    The worker runs on dagrpc's own event loop, whichever loop it is awaited on; its tasks run in threads. Users may set
+    attributes of their own on it, to keep something between tasks.
 
     Parameters
     ----------
@@ -203,51 +205,42 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             "lifetime_restart": lifetime_restart,
         }
         super().__init__()
-        self._attach(WorkerService(WorkerOptions(**converted(WorkerOptions, options))))
-        self._service.facade = self
+        self._attach(WorkerService(WorkerOptions(**converted(WorkerOptions, options)), lambda _: self))
         self._service.plugin_host.first = list(plugins)
         self._port_range = ports
         self.extensions.update((name, make(self)) for name, make in (extensions or {}).items())
 
     @classmethod
     def of(cls, service: WorkerService) -> Worker:
-        """Return the object that stands for a service that runs already."""
-        if service.facade is None:
-            made = cls.__new__(cls)
-            EmbeddedServer.__init__(made, ServiceHome(service.running_on))
-            made._attach(service)
-            made._own_status = Status.running
-            service.facade = made
-        facade: Worker = service.facade
-        return facade
+        """Return a new object that stands for a service that runs already."""
+        made = cls.__new__(cls)
+        EmbeddedServer.__init__(made, ServiceHome(service.running_on))
+        made._attach(service)
+        made._own_status = Status.running
+        return made
 
     def _attach(self, service: WorkerService) -> None:
         self._service = service
         self.extensions: dict[str, Any] = {}
-        """Objects that belong to it, by name; for users to put theirs into."""
+        """Objects by name that users attach to the worker."""
         self._host = service.options.host
 
-    def __getattr__(self, name: str) -> Any:
-        # What other parts of the service offer by a name of their own: plugins, actors, ...
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._service, name)
-
-    # --- life ----------------------------------------------------------------------------------------------------
+    # --- lifecycle -----------------------------------------------------------------------------------------------
 
     @property
     def address(self) -> str:
-        """Where it serves, ``host:port``; empty before it has started."""
-        return self._service.address
+        """Where the worker serves, ``host:port``; empty before it has started."""
+        return self._service.record.address
 
     @property
     def status(self) -> Status:
-        """What it is doing."""
-        if self._service._finished.is_set() and self._own_status in (Status.running, Status.closing):
+        """The worker's status."""
+        service = self._service
+        if service.over and self._own_status in (Status.running, Status.closing):
             return Status.closed
         if self._own_status is not Status.running:
             return self._own_status
-        return Status.closing if self._service.closed else _STATUSES.get(self._service.status, Status.running)
+        return Status.closing if service.closed else _STATUSES.get(service.record.status, Status.running)
 
     def _failure(self, error: Exception) -> Exception:
         return start_failure("Worker", error, self._service.options.death_timeout)
@@ -285,11 +278,11 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         timeout : float
             Seconds to wait at most.
         executor_wait : bool
-            Accepted; tasks that run are left to themselves.
+            Accepted, without effect: running tasks are not stopped.
         nanny : bool
-            Whether its nanny is to close with it, rather than to start another worker.
+            Whether the nanny closes as well, rather than start another worker.
         reason : str
-            Why, for the log.
+            The reason, for the log.
 
         Examples
         --------
@@ -299,7 +292,7 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         'OK'
         """
         if not nanny:
-            self._service.restart_wanted = True
+            self._service.record.restart_wanted = True
         await super().close(timeout, reason)
         return "OK"
 
@@ -310,14 +303,14 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         await self._service.finished()
 
     async def close_gracefully(self, restart: bool | None = None, reason: str = "closed gracefully") -> None:
-        """Leave the cluster once the tasks that run are done and what only this worker holds is elsewhere.
+        """Finish running tasks, hand over the results that only this worker holds, and leave the cluster.
 
         Parameters
         ----------
         restart : bool, optional
-            Whether its nanny is to start another worker in its place; no by default.
+            Whether the nanny starts another worker in this one's place; no by default.
         reason : str
-            Why, for the log.
+            The reason, for the log.
         """
         if self.status in (Status.closing, Status.closed):
             return
@@ -326,105 +319,48 @@ http_prefix, validate, transition_counter_max, scheduler_sni
 
     # --- plugins -------------------------------------------------------------------------------------------------
 
-    @property
-    def plugins(self) -> dict[str, Any]:
-        """Its plugins, by name."""
-        return self._service.plugins
+    plugins = Attribute[dict[str, Any]]("plugin_host.plugins", "The worker's plugins, by name.")
 
-    async def plugin_add(self, plugin: Any, name: str | None = None) -> dict[str, str]:
-        """Set a plugin up on this worker alone, in place of one of the same name.
+    plugin_add = worker_services.plugin_add
+    plugin_remove = worker_services.plugin_remove
 
-        Parameters
-        ----------
-        plugin : WorkerPlugin
-            The plugin.
-        name : str, optional
-            What to call it; its attribute ``name`` by default.
+    # --- identity ------------------------------------------------------------------------------------------------
 
-        Examples
-        --------
-        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
-        ...     await worker.plugin_add(WorkerPlugin(), name="mine")
-        ...     list(worker.plugins)
-        ...     await worker.plugin_remove("mine")
-        {'status': 'OK'}
-        ['mine']
-        {'status': 'OK'}
-        """
-        await self._home.awaiting(self._service.plugin_host.add(name or plugin_name(plugin), plugin))
-        return {"status": "OK"}
-
-    async def plugin_remove(self, name: str) -> dict[str, str]:
-        """Tear a plugin down on this worker alone.
-
-        Examples
-        --------
-        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
-        ...     await worker.plugin_add(WorkerPlugin(), name="mine")
-        ...     await worker.plugin_remove("mine")
-        {'status': 'OK'}
-        {'status': 'OK'}
-        """
-        await self._home.awaiting(self._service.plugin_host.remove(name))
-        return {"status": "OK"}
-
-    # --- what it is ----------------------------------------------------------------------------------------------
+    id = Attribute[str]("record.id", "Unique among all workers.")
+    worker_address = Attribute[str]("record.address", "The same as `address`.")
+    nthreads = Attribute[int]("record.nthreads", "Number of tasks that run at once.")
+    memory_limit = Attribute[int]("record.memory_limit", "Bytes of memory that the worker may use; 0: no limit.")
+    resources = Attribute[dict[str, float]]("record.resources", "Abstract resources that the worker offers, by name.")
+    local_directory = Attribute[str]("record.local_directory", "Directory for temporary files.")
+    credentials = Attribute[Any]("record.credentials", "Credentials for TLS; None: connections are not encrypted.")
+    security = Attribute[Security]("security", "The `Security` of the worker.")
+    thread_id = Attribute[int]("thread_id", "The thread of the worker's event loop; 0 before it has started.")
+    services = Attribute(process_facade.services)
 
     @property
     def name(self) -> str | int:
-        """Its name on the cluster."""
-        return as_given(self._service.name)
-
-    @property
-    def id(self) -> str:
-        """Its own, unlike that of any other worker."""
-        return self._service.id
-
-    @property
-    def worker_address(self) -> str:
-        """The same as `address`."""
-        return self._service.address
+        """The worker's name on the cluster."""
+        return as_given(self._service.record.name)
 
     @property
     def nanny(self) -> str | None:
-        """Address of its nanny; None if it has none."""
-        return self._service.nanny or None
+        """Address of the worker's nanny; None if it has none."""
+        return self._service.record.nanny or None
+
+    @property
+    def contact_address(self) -> str:
+        """Address under which others reach the worker."""
+        return self.address or self._service.options.contact_address
 
     @property
     def scheduler_address(self) -> str:
-        """Where the scheduler is, ``host:port``."""
+        """Address of the scheduler, ``host:port``."""
         service = self._service
-        return shown_address(service.scheduler_address or service.options.scheduler_address, service.credentials)
-
-    @property
-    def data(self) -> Mapping[Key, Any]:
-        """The results that it holds, by key."""
-        return Held(self._service.data)
-
-    @property
-    def state(self) -> WorkerStateView:
-        """What is known here of its tasks."""
-        return WorkerStateView(self._service)
-
-    async def set_resources(self, **resources: float) -> None:
-        """Offer other amounts of abstract resources; those that are not named stay as they are.
-
-        Raises
-        ------
-        ValueError
-            If an amount is below 0.
-
-        Examples
-        --------
-        >>> async with Scheduler() as scheduler, Worker(scheduler.address) as worker:
-        ...     await worker.set_resources(GPU=2)
-        ...     worker.identity()["resources"]
-        {'GPU': 2...}
-        """
-        self._home.call(self._service.set_resources, resources)
+        address = service.record.scheduler_address or service.options.scheduler_address
+        return shown_address(address, service.record.credentials)
 
     def identity(self) -> dict[str, Any]:
-        """Return what it is, as a plain dict.
+        """Return the worker's description as a dict.
 
         Examples
         --------
@@ -432,55 +368,94 @@ http_prefix, validate, transition_counter_max, scheduler_sni
         ...     worker.identity()["name"]
         'alice'
         """
-        service = self._service
+        record = self._service.record
         return {
             "type": "Worker",
             "id": self.id,
             "scheduler": self.scheduler_address,
             "address": self.address,
             "name": self.name,
-            "nthreads": service.nthreads,
-            "memory_limit": service.memory_limit,
-            "resources": dict(service.resources),
-            "local_directory": service.local_directory,
+            "nthreads": record.nthreads,
+            "memory_limit": record.memory_limit,
+            "resources": dict(record.resources),
+            "local_directory": record.local_directory,
             "pid": os.getpid(),
         }
 
     def __repr__(self) -> str:
         service = self._service
-        counts = service.task_counts() if self.address else {}
+        counts = service.state.counts() if self.address else {}
         return (
             f"<Worker {self.address or self.status.name!r}, name: {self.name}, status: {self.status.name}, "
-            f"stored: {len(service.data)}, running: {counts.get('executing', 0)}/{service.nthreads}, "
+            f"stored: {len(service.data)}, running: {counts.get('executing', 0)}/{service.record.nthreads}, "
             f"ready: {counts.get('ready', 0)}, waiting: {counts.get('waiting', 0)}>"
         )
 
+    # --- settings ------------------------------------------------------------------------------------------------
 
-def make_service(options: WorkerOptions) -> WorkerService:
-    """Return a worker's service, with an object of the class that its options name to stand for it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such class, or it is none of workers.
-    """
-    if options.worker_class is None:
-        return WorkerService(options)
-    kind = load_class(options.worker_class)
-    if not (isinstance(kind, type) and issubclass(kind, Worker)):
-        raise ValueError(f"worker_class is {kind!r}; it must be Worker or a subclass of it")
-    made = kind(
-        options.scheduler_address or None,
-        scheduler_file=options.scheduler_file or None,
-        host=options.host,
-        name=options.name or None,
-        nthreads=options.nthreads,
-        memory_limit=options.memory_limit,
-        resources=options.resources,
-        local_directory=options.local_directory or None,
-        contact_address=options.contact_address or None,
+    lifetime = Attribute[float | None]("options.lifetime", "Seconds until the worker closes gracefully; None: never.")
+    lifetime_restart = Attribute[bool]("options.lifetime_restart", "Whether another worker follows then.")
+    death_timeout = Attribute[float | None](
+        "options.death_timeout", "Seconds to look for the scheduler before giving up; None: without end."
     )
-    made._service.options = options
-    # It is the service that is started.
-    made._own_status = Status.running
-    return made._service
+    heartbeat_interval = Attribute[float]("options.heartbeat_interval", "Seconds between two heartbeats.")
+    low_level_profiler = Attribute[bool](
+        "options.low_level_profiler", "Whether profiles keep the frames around a task's own code."
+    )
+    metrics = Attribute[dict[str, Callable[[Any], Any]]](
+        "options.metrics", "Functions whose results heartbeats report, by name. Functions may be added."
+    )
+    startup_information = Attribute[Mapping[str, Callable[[Any], Any]]](
+        "options.startup_information", "Functions whose results the scheduler gets at the start, by name."
+    )
+    memory_manager = Attribute(worker_inspection.memory_manager)
+
+    set_resources = worker_services.set_resources
+
+    # --- measurements --------------------------------------------------------------------------------------------
+
+    monitor = Attribute[ProcessMonitor]("monitor", "Measurements of the process: ``monitor.recent()``.")
+    bandwidth = Attribute(worker_inspection.bandwidth)
+    latency = Attribute(worker_inspection.latency)
+    transfer_outgoing_count = Attribute(worker_inspection.transfer_outgoing_count)
+    transfer_outgoing_bytes = Attribute(worker_inspection.transfer_outgoing_bytes)
+    get_metrics = worker_inspection.get_metrics
+    get_startup_information = worker_inspection.get_startup_information
+    get_profile = worker_inspection.get_profile
+    get_monitor_info = process_facade.get_monitor_info
+    get_logs = process_facade.get_logs
+    versions = process_facade.versions
+
+    # --- tasks and results ---------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Mapping[Key, Any]:
+        """The results that the worker holds, by key."""
+        return Held(self._service.data)
+
+    @property
+    def state(self) -> WorkerStateView:
+        """The worker's view of its tasks."""
+        return WorkerStateView(self._service)
+
+    keys = worker_inspection.keys
+    active_keys = Attribute(worker_inspection.active_keys)
+    active_threads = Attribute(worker_inspection.active_threads)
+    threads = Attribute(worker_inspection.threads)
+    get_call_stack = worker_inspection.get_call_stack
+    get_story = worker_inspection.get_story
+    executor = Attribute(worker_inspection.executor)
+    executors = Attribute[Executors]("executors", "The pools that run tasks, by name. Pools may be added.")
+    actors = Attribute[dict[Any, Any]]("actors", "The actors of this worker, by key.")
+    actor_host = Attribute[ActorHost]("actor_host", "Runs the methods of actors; for dagrpc's own code.")
+    shuffles = Attribute[Shuffles]("shuffles", "The shuffles of this worker; for dagrpc's own code.")
+
+    # --- for the code of tasks -----------------------------------------------------------------------------------
+
+    get_current_task = worker_services.get_current_task
+    upload_file = worker_services.upload_file
+    run = process_facade.run
+    scheduler = Attribute(worker_services.scheduler)
+    client = Attribute(worker_services.client)
+    get_client = worker_services.get_client
+    log_event = worker_services.log_event

@@ -1,45 +1,36 @@
-"""What goes on beside a worker's session: it can do without, but not without a word."""
+"""Runs a worker's optional background jobs; the log tells when a job fails and when it is dropped."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
 
 _PAUSE = 1.0
 
 
-async def carry_on(worker: WorkerService, work: Callable[[], Coroutine[Any, Any, None]], again: bool) -> None:
-    """Do something; if the system does not let it, again after a pause: it may just be out of files or memory.
-
-    Parameters
-    ----------
-    work : callable
-        Returns what is to be done.
-    again : bool
-        Whether to do so.
-    """
-    what = getattr(getattr(work, "func", work), "__name__", "something").strip("_").replace("_", " ")
-    told = ""
+async def run_with_retry(worker: WorkerRecord, job: Callable[[], Coroutine[Any, Any, None]], retry: bool) -> None:
+    """Run a job; with `retry`, run it again a second after an OSError: files or memory may be short for a while."""
+    name = getattr(getattr(job, "func", job), "__name__", "a job").strip("_").replace("_", " ")
+    logged = ""
     while True:
         try:
-            await work()
+            await job()
         except OSError as error:
-            if not again:
-                logger.exception("Worker %s at %s goes on without: %s", worker.name, worker.address, what)
+            if not retry:
+                logger.exception("%s has dropped a background job: %s", worker, name)
                 return
-            if told != str(error):
-                told = str(error)
-                logger.error("Worker %s at %s is interrupted (%s): %s", worker.name, worker.address, what, error)
+            if logged != str(error):
+                logged = str(error)
+                logger.error("%s retries a background job (%s): %s", worker, name, error)
             await asyncio.sleep(_PAUSE)
         except Exception:
-            logger.exception("Worker %s at %s goes on without: %s", worker.name, worker.address, what)
+            logger.exception("%s has dropped a background job: %s", worker, name)
             return
         else:
             return

@@ -1,27 +1,26 @@
-"""What the worker's nanny is told of it, through the pipe between the two processes."""
+"""Reports of a worker to the process that started it, through the pipe between the two processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 
-class ToNanny:
-    """Tells whoever started the worker's process how the worker is. On the loop.
+class NannyPipe:
+    """Reports how the worker is. On the loop.
 
-    Each is told before the worker acts on it: a task may end the process at once.
+    Each report is sent before the worker acts on its cause: a task may end the process at once.
     """
 
     def __init__(self) -> None:
         self.tell: Callable[[dict[str, Any]], object] = lambda message: None
-        """Takes what is to be told; does nothing while nobody listens."""
+        """Sends a report; does nothing in a process without a parent."""
         self._at_work = False
 
-    def joined(self, worker: WorkerService) -> None:
-        """Tell that the worker is part of the cluster."""
+    def joined(self, worker: WorkerRecord) -> None:
+        """Report that the worker is part of the cluster."""
         self.tell(
             {
                 "status": "running",
@@ -33,7 +32,7 @@ class ToNanny:
         )
 
     def at_work(self) -> None:
-        """Tell, once, that the worker is given something to do."""
+        """Report, once, that the worker has been given something to do."""
         if not self._at_work:
             self._at_work = True
             self.tell({"status": "working"})

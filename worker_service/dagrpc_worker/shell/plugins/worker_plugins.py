@@ -1,11 +1,11 @@
-"""The plugins of a worker: there before its first task, told of transitions, gone when it closes."""
+"""Plugins of a worker: set up before its first task, called at transitions, torn down when it closes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import grpc
 
@@ -19,14 +19,12 @@ from dagrpc.v1 import worker_session_pb2
 from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.execute.task_recorder import Recorder
-from dagrpc_worker.servicers.plugin_host_service import PluginHostServicer
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE, PLUGIN_SERVICE, SETUP_LIMIT, PluginHost
 from dagrpc_worker.shell.plugins.transition_watch import TransitionWatch
 from dagrpc_worker.shell.session.translate_out import RunReport
 from dagrpc_worker.shell.session.worker_info import introduce
-
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -38,49 +36,52 @@ class WorkerPlugins(PluginHost):
 
     Parameters
     ----------
-    worker : WorkerService
-        The worker.
+    owner : callable
+        Returns the `Worker` that plugins are called with.
+    channel : callable
+        Returns the connection to the scheduler; None before there is one.
     """
 
-    def __init__(self, worker: WorkerService) -> None:
+    def __init__(
+        self,
+        worker: WorkerRecord,
+        options: WorkerOptions,
+        owner: Callable[[], Any],
+        channel: Callable[[], grpc.aio.Channel | None],
+    ) -> None:
         super().__init__(pb.PLUGIN_KIND_WORKER, logger)
         self._worker = worker
+        self._owner = owner
+        self._channel = channel
         self.watch: TransitionWatch | None = None
-        """Tells them of transitions; None before the worker has been put together."""
-        self._preloads = Preloads("worker", worker.options.preload, worker.options.preload_argv)
-        self.first: Sequence[Any] = list(worker.options.plugins)
-        """Those that it was made with."""
+        """Calls plugins at transitions; None before the worker has started."""
+        self._preloads = Preloads("worker", options.preload, options.preload_argv)
+        self.first: Sequence[Any] = list(options.plugins)
+        """The plugins that the worker was created with."""
 
     @property
     def owner(self) -> Any:
         """The worker as its tasks know it."""
-        # It knows the service.
-        from dagrpc_worker.shell.facade.worker import Worker
-
-        return Worker.of(self._worker)
+        return self._owner()
 
     def changed(self) -> None:
-        """Take note that plugins have come or gone."""
+        """Call the present plugins at transitions from now on."""
         if self.watch is not None:
             self.watch.choose(self.plugins.values())
 
-    def before(self, orders: Sequence[Instruction]) -> Sequence[Instruction | RunReport]:
-        """Tell of transitions before what follows from them is carried out. Return that, and what there is to it."""
-        return orders if self.watch is None or not self.watch.busy else self.watch.tell(orders)
-
-    def servicer(self) -> PluginHostServicer:
-        """Return what answers the scheduler."""
-        return PluginHostServicer(self, lambda: self._worker.address, self._adopt)
+    def before(self, instructions: Sequence[Instruction]) -> Sequence[Instruction | RunReport]:
+        """Call plugins at the transitions behind these instructions; return the instructions with further reports."""
+        return instructions if self.watch is None or not self.watch.busy else self.watch.tell(instructions)
 
     async def begin(self, core: WorkerCore, recorder: Recorder) -> None:
-        """Run what the operator wants to be run first, and set up the plugins that the worker was made with.
+        """Run the preloads, and set up the plugins that the worker was created with.
 
         Raises
         ------
         ValueError
             If a preload fails.
         BaseException
-            Whatever the setup of one raises.
+            If the setup of a plugin raises it.
         """
         self.watch = TransitionWatch(core, recorder, logger)
         await self._preloads.start(self.owner)
@@ -88,22 +89,22 @@ class WorkerPlugins(PluginHost):
             await self.add(plugin_name(plugin), plugin)
 
     async def close(self) -> None:
-        """Tear all down."""
+        """Tear all plugins down."""
         await super().close()
         await self._preloads.close()
 
     async def introduce(self, channel: grpc.aio.Channel) -> worker_session_pb2.WorkerHello:
-        """Set up what the scheduler has, before the first task can come; then say who this is."""
+        """Set up the scheduler's plugins, before the first task can come; return the message that registers."""
         await self._sync(channel)
         hello = introduce(self._worker)
         hello.plugins_revision = self.revision
         return hello
 
-    async def _adopt(self, _: str) -> bool:
-        """Set up what came while the worker was about to join."""
-        channel = self._worker.scheduler_channel
+    async def adopt(self, _: str) -> bool:
+        """Set up plugins that were registered while the worker was joining. Returns False: no restart follows."""
+        channel = self._channel()
         if channel is None:
-            raise NotReadyError("the worker has yet to find its scheduler")
+            raise NotReadyError("the worker is not connected to its scheduler yet")
         await self._sync(channel)
         return False
 
@@ -112,19 +113,19 @@ class WorkerPlugins(PluginHost):
         await self.sync(ServiceClient(channel, PLUGIN_SERVICE, peer), self._nanny_first)
 
     async def _nanny_first(self, answer: pb.SyncPluginsResponse) -> None:
-        """Have the nanny set up its own, which the worker's may depend on: they install software, for instance."""
+        """Have the nanny set up its plugins first: worker plugins may need the software that these install."""
         nanny = self._worker.nanny
         if not (nanny and answer.nanny_plugins):
             return
         channel = open_channel(nanny, CONTROL_CHANNEL, self._worker.credentials)
         try:
-            # It may begin to serve a moment after it has started its worker.
+            # The nanny may begin to serve a moment after it has started its worker.
             await wait_ready(channel, nanny, _NANNY_TIMEOUT, self._worker.credentials)
             client = ServiceClient(channel, HOST_SERVICE, f"nanny {nanny}")
             request = pb.AdoptPluginsRequest(scheduler=self._worker.scheduler_address)
             response = await client.call("AdoptPlugins", request, pb.AdoptPluginsResponse, timeout=SETUP_LIMIT)
             if response.restarting:
-                # Another process takes over; this one is about to be told to end.
+                # The nanny is about to end this process and to start another.
                 await asyncio.sleep(_NANNY_TIMEOUT)
                 raise CommClosedError(f"The nanny at {nanny} did not restart its worker")
         finally:

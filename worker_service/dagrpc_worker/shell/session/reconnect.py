@@ -6,8 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+
+import grpc
 
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._common.addresses import is_loopback
@@ -22,11 +23,11 @@ from dagrpc.exceptions import (
 )
 from dagrpc.v1 import common_pb2, worker_session_pb2
 from dagrpc_worker.core.events import Event, SessionRenewed
+from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.shell.session.scheduler_session import SchedulerSession, greet, hello_message
 from dagrpc_worker.shell.session.translate_out import Report, StatusReport
-
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -44,8 +45,10 @@ class WorkerReconnect:
 
     Parameters
     ----------
-    worker : WorkerService
-        The worker.
+    death_timeout : float, optional
+        Seconds to look for the scheduler before giving up; None: without end.
+    introduce : callable
+        Sets up the scheduler's plugins and returns the message that registers the worker.
     link : SchedulerSession
         Its connection.
     shared : SharedStore
@@ -56,12 +59,20 @@ class WorkerReconnect:
 
     def __init__(
         self,
-        worker: WorkerService,
+        worker: WorkerRecord,
+        death_timeout: float | None,
+        introduce: Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]],
+        view: WorkerView,
+        shuffles: Shuffles,
         link: SchedulerSession,
         shared: SharedStore,
         take: Callable[[Iterable[Event]], None],
     ) -> None:
         self._worker = worker
+        self._death_timeout = death_timeout
+        self._introduce = introduce
+        self._view = view
+        self._shuffles = shuffles
         self._link = link
         self._shared = shared
         self._take = take
@@ -85,7 +96,7 @@ class WorkerReconnect:
 
     async def _come_back(self, session: Session[Report], address: str, broken: CommClosedError) -> None:
         logger.warning("Worker %s looks for the scheduler at %s again: %s", self._worker.address, address, broken)
-        patience = self._worker.options.death_timeout
+        patience = self._death_timeout
         deadline = None if patience is None else time.monotonic() + patience
         self._known, pause = True, _FIRST_PAUSE
         while True:
@@ -111,7 +122,7 @@ class WorkerReconnect:
         assert channel is not None
         async with asyncio.timeout(_ATTEMPT):
             await channels.wait_ready(channel, self._link.address, _ATTEMPT, self._worker.credentials)
-        hello = await self._worker.plugin_host.introduce(channel)
+        hello = await self._introduce(channel)
         hello.session_token = self._link.token
         return hello
 
@@ -139,16 +150,16 @@ class WorkerReconnect:
         session = link.anew()
         self._shared.clear()
         # The scheduler ended them when it gave the worker up, and could not tell it.
-        worker.shuffles.end_all()
+        self._shuffles.end_all()
         self._take((SessionRenewed("session-renewed"),))
-        held = worker.state.holdings()
+        held = self._view.holdings()
         if worker.status != common_pb2.WORKER_STATUS_RUNNING:
             session.send(StatusReport(worker.status))
         async with asyncio.timeout(_ATTEMPT_ANEW):
             stream, welcome = await greet(link.client, _introduction(hello, held))
         self._check(welcome)
         session.attach(stream, 0)
-        worker.shuffles.registered(welcome.last_shuffle_run)
+        self._shuffles.registered(welcome.last_shuffle_run)
         link.go_on(session, stream, welcome)
         logger.info("Worker %s has registered again, with %d results", worker.address, len(held))
 

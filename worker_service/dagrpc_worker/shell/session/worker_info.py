@@ -1,21 +1,20 @@
-"""What a worker says of itself, as messages."""
+"""Messages that describe a worker: to register it, and to answer questions about it."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from dagrpc._common.addresses import split_address
 from dagrpc._common.versions import own_versions
 from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_session_pb2
+from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
-if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
 
-
-def introduce(worker: WorkerService) -> worker_session_pb2.WorkerHello:
-    """Return how a worker introduces itself to the scheduler."""
+def introduce(worker: WorkerRecord) -> worker_session_pb2.WorkerHello:
+    """Return the message with which a worker registers at the scheduler."""
     return worker_session_pb2.WorkerHello(
         address=worker.address,
         name=worker.name,
@@ -30,8 +29,8 @@ def introduce(worker: WorkerService) -> worker_session_pb2.WorkerHello:
     )
 
 
-def describe(worker: WorkerService) -> scheduler_service_pb2.WorkerInfo:
-    """Return what the worker is."""
+def describe(worker: WorkerRecord, data: DataStore, counts: Mapping[str, float]) -> scheduler_service_pb2.WorkerInfo:
+    """Return the description of a worker and its metrics."""
     return scheduler_service_pb2.WorkerInfo(
         address=worker.address,
         name=worker.name,
@@ -44,6 +43,6 @@ def describe(worker: WorkerService) -> scheduler_service_pb2.WorkerInfo:
         local_directory=worker.local_directory,
         pid=os.getpid(),
         last_seen=time.time(),
-        metrics={"in_memory": len(worker.data), "managed_bytes": worker.data.nbytes, **worker.counts()},
+        metrics={"in_memory": len(data), "managed_bytes": data.nbytes, **counts},
         versions=common_pb2.Versions(**own_versions()),
     )

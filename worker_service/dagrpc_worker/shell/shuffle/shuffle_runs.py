@@ -29,9 +29,9 @@ from dagrpc_worker.data.shuffle_store import ShuffleStore
 from dagrpc_worker.execute import task_context
 from dagrpc_worker.shell.shuffle.shuffle_outbox import Outbox, ParcelReader
 from dagrpc_worker.shell.shuffle.shuffle_run import Run
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 if TYPE_CHECKING:
-    from dagrpc_worker.shell.service import WorkerService
     from dagrpc_worker.shell.session.scheduler_session import SchedulerSession
 
 logger = logging.getLogger("dagrpc.worker")
@@ -59,15 +59,13 @@ class Shuffles:
 
     Parameters
     ----------
-    worker : WorkerService
-        The worker.
     channels : ChannelPool
         To other workers.
     session : SchedulerSession
         To the scheduler.
     """
 
-    def __init__(self, worker: WorkerService, channels: ChannelPool, session: SchedulerSession) -> None:
+    def __init__(self, worker: WorkerRecord, channels: ChannelPool, session: SchedulerSession) -> None:
         self._worker = worker
         self._session = session
         self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What users add to a worker: a place for its results, measurements of their own, an end that is set beforehand."""
+"""Additions of a user to a worker: a mapping for its results, metrics, startup information, and a lifetime."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import asyncio
 import inspect
 import logging
 import random
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
 
 from dagrpc._codec.plain import encode_plain
 from dagrpc_worker.core import events
 from dagrpc_worker.execute.custom_executors import by_name, size_of
+from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell.session.translate_out import Report, ResourcesReport
-
-if TYPE_CHECKING:
-    from dagrpc_worker.options import WorkerOptions
-    from dagrpc_worker.shell.service import WorkerService
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
 
 
 def make_data(data: Any, local_directory: str) -> MutableMapping[str, Any] | None:
-    """Return the mapping that a worker is to keep its results in; None for its own.
+    """Return the user's mapping for a worker's results; None if the worker is to use its own.
 
     Parameters
     ----------
     data : mapping, callable, (callable, kwargs) or None
-        As users give it to a worker. A callable that has a parameter ``worker_local_directory`` gets that.
+        The argument `data` of a worker. A callable with a parameter ``worker_local_directory`` gets `local_directory`.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If `data` is something else.
 
     Examples
     --------
@@ -50,7 +48,8 @@ def make_data(data: Any, local_directory: str) -> MutableMapping[str, Any] | Non
         data = data(**kwargs)
     if not isinstance(data, MutableMapping):
         raise TypeError(
-            f"data is a {type(data).__name__}; it must be a mutable mapping, what makes one, or (what, its kwargs)"
+            f"data is a {type(data).__name__}; it must be a mutable mapping, a callable that returns one, or a tuple "
+            "of such a callable and its keyword arguments"
         )
     return data
 
@@ -58,88 +57,78 @@ def make_data(data: Any, local_directory: str) -> MutableMapping[str, Any] | Non
 def _takes_directory(make: Any) -> bool:
     try:
         return "worker_local_directory" in inspect.signature(make).parameters
-    except (TypeError, ValueError):  # some built-in types have none
+    except (TypeError, ValueError):  # some built-in types have no signature
         return False
 
 
 def pool_sizes(options: WorkerOptions) -> dict[str, int]:
-    """Return how many tasks each named pool of a worker runs at once."""
-    brought = {name: size_of(executor) for name, executor in by_name(options.executor).items() if name != "default"}
-    return {"offload": 1, **options.executors, **brought}
+    """Return the number of tasks that each named pool of a worker runs at once."""
+    custom = {name: size_of(executor) for name, executor in by_name(options.executor).items() if name != "default"}
+    return {"offload": 1, **options.executors, **custom}
 
 
-class OwnMetrics:
-    """Measurements that a user adds.
+class CustomMetrics:
+    """Metrics that a user adds: functions that are called with the worker."""
 
-    Parameters
-    ----------
-    worker : WorkerService
-        The worker.
-    """
-
-    def __init__(self, worker: WorkerService) -> None:
+    def __init__(self, functions: dict[str, Callable[[Any], Any]], owner: Any, worker: WorkerRecord) -> None:
+        # The same dict as the user's: functions may be added while the worker runs.
+        self._functions = functions
+        self._owner = owner
         self._worker = worker
-        # Users may add to it.
-        self._functions = worker.options.metrics
 
     async def sample(self) -> dict[str, float]:
-        """Return them by name. One that cannot be had is left out from then on."""
+        """Return the metrics by name. A function that fails is removed."""
         found = {}
         for name, function in list(self._functions.items()):
             try:
-                value = function(self._worker.facade)
+                value = function(self._owner)
                 found[name] = float(await value if inspect.isawaitable(value) else value)
             except Exception:
-                logger.exception("Metric %r of worker %s is left out: it must give a number", name, self._worker.name)
+                logger.exception("%s has dropped metric %r: it must return a number", self._worker, name)
                 self._functions.pop(name, None)
         return found
 
 
-async def startup_information(worker: WorkerService) -> bytes:
-    """Return what a user wants the scheduler to be told of a worker; empty if nothing."""
-    found = await startup_facts(worker)
-    return encode_plain(found, "startup_information") if found else b""
-
-
-async def startup_facts(worker: WorkerService) -> dict[str, Any]:
-    """Return the same as it was given. What cannot be had, or sent, is left out: the worker works without it."""
+async def startup_facts(
+    functions: Mapping[str, Callable[[Any], Any]], owner: Any, worker: WorkerRecord
+) -> dict[str, Any]:
+    """Return the user's startup information by name. A function that fails, or returns no plain data, is left out."""
     found = {}
-    for name, function in worker.options.startup_information.items():
+    for name, function in functions.items():
         try:
-            value = function(worker.facade)
+            value = function(owner)
             value = await value if inspect.isawaitable(value) else value
             encode_plain(value, name)
         except Exception:
-            logger.exception("Startup information %r of worker %s is left out", name, worker.name)
+            logger.exception("%s has no startup information %r", worker, name)
         else:
             found[name] = value
     return found
 
 
-async def live_out(worker: WorkerService) -> None:
-    """Have a worker leave in good order when its life is over."""
-    options = worker.options
+def encode_facts(facts: Mapping[str, Any]) -> bytes:
+    """Return startup information as bytes; empty if there is none."""
+    return encode_plain(dict(facts), "startup_information") if facts else b""
+
+
+async def end_lifetime(options: WorkerOptions, close_gracefully: Callable[[bool, str], Awaitable[object]]) -> None:
+    """Close a worker gracefully at the end of its lifetime, if it has one."""
     if options.lifetime is None:
         return
     stagger = options.lifetime_stagger
     await asyncio.sleep(max(0.0, options.lifetime + random.uniform(-stagger, stagger)))
-    leaving = asyncio.ensure_future(worker.close_gracefully(options.lifetime_restart, "its lifetime is over"))
-    # Closing cancels this task, and must not cancel itself.
+    leaving = asyncio.ensure_future(close_gracefully(options.lifetime_restart, "its lifetime is over"))
+    # Closing cancels this task; the shield keeps it from cancelling itself.
     await asyncio.shield(leaving)
 
 
 def set_resources(
-    worker: WorkerService,
+    worker: WorkerRecord,
     resources: Mapping[str, float],
     take: Callable[[list[events.Event]], object],
     report: Callable[[list[Report]], object],
 ) -> None:
-    """Have a worker offer other amounts of resources; those that are not named stay as they are.
-
-    Parameters
-    ----------
-    take, report : callable
-        Give an event to the worker's core, and reports to the scheduler.
+    """Change the amounts of some resources that a worker offers.
 
     Raises
     ------
