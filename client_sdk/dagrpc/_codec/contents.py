@@ -59,6 +59,10 @@ class Contents:
         self.has_data = len(objects) > sum(id(function) in objects for function in functions)
         """Whether there is anything but functions."""
 
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the objects."""
+        return iter([obj for _, obj in self._objects.values()])
+
     def has(self, obj: Any) -> bool:
         """Return whether an object is in it."""
         return id(obj) in self._objects

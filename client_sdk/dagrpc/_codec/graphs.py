@@ -20,6 +20,7 @@ from dask._task_spec import GraphNode, Task, TaskRef
 from dagrpc._codec import forms, pickle5
 from dagrpc._codec.cached_functions import CachedFunction
 from dagrpc._codec.contents import Contents, noted_contents, proven_contents
+from dagrpc._codec.dask_tasks import PARTS
 from dagrpc._codec.importing import importable
 from dagrpc._codec.proofs import prove
 from dagrpc._codec.references import Digest, digest_of, noting_references, shared_value
@@ -31,6 +32,10 @@ _ATTEMPTS = 6
 _ONE_BY_ONE = 3
 """In so many of them, what is found first: what is found behind it may be a part of it."""
 _FUNCTIONS = (FunctionType, CachedFunction)
+_NOT_ASKED_ABOUT = frozenset((dict, list, set, bytearray))
+"""Types whose objects have an identity, and which picklers know: they do not ask `GraphEncoder.reduce` about them."""
+_LARGE = 1 << 16
+"""Bytes of a pickle whose pickler is not used again: its memo stays as large as it has become."""
 
 
 class _Unit:
@@ -97,6 +102,15 @@ class GraphEncoder:
         """Ids of the objects that cannot be that."""
         self._checked: set[tuple[_Unit, ...]] = set()
         """Shared values that are known to have nothing in common."""
+        self._inside: set[int] = set()
+        """Ids of the objects in shared values about which a pickler asks."""
+        self._in_doubt = False
+        """Whether the pickle in the making may have objects in it that are in shared values, too."""
+        self._always_in_doubt = False
+        """Whether there are objects in shared values about which a pickler does not ask."""
+        self._noting = noting_references(self.references)
+        self._picklers: list[_TaskPickler] = []
+        """The one that was used last, for the next node."""
 
     def encode(self, node: GraphNode, original: tuple[Any, ...] | None) -> tuple[bytes, tuple[Digest, ...]]:
         """Return the run spec of a node and the digests that it refers to.
@@ -119,8 +133,8 @@ class GraphEncoder:
             form, content = forms.TASK, (node.func, node.args, node.kwargs or None, original)
         else:
             form, content = forms.NODE, (node, original)
-        self.references = []
-        with noting_references(self.references):
+        self.references.clear()
+        with self._noting:
             encoded = self._in_pieces(form, content)
             if encoded is None:
                 encoded = form + pickle5.by_value(content), ()
@@ -129,26 +143,27 @@ class GraphEncoder:
     def _in_pieces(self, form: bytes, content: tuple[Any, ...]) -> tuple[bytes, tuple[Digest, ...]] | None:
         """Return a run spec that refers to shared values; None if it must not."""
         for attempt in range(_ATTEMPTS):
-            buffer = io.BytesIO(form)
-            buffer.seek(len(form))
-            pickler = _TaskPickler(buffer, self)
+            pickler = self._picklers.pop() if self._picklers and not self._apart else _TaskPickler(self)
             self._used = {}
+            self._in_doubt = self._always_in_doubt or bool(self._apart)
             try:
-                pickler.dump(content)
+                data = pickler.pickled(form, content)
             except _Inseparable:
                 return None
             # Where this pickler fails, cloudpickle may not, and its error is the one that tells.
             except Exception:
                 self._making.clear()
                 return None
-            units = self._all_used()
+            units = self._all_used() if self._used else ()
             common = self._in_common(pickler, units) if units else ()
             if common is None:
                 return None
             if not common:
                 if self._apart:
-                    buffer.getbuffer()[: len(form)] = forms.REFERRING[form]
-                return buffer.getvalue(), tuple(dict.fromkeys(unit.digest for unit in units))
+                    data = forms.REFERRING[form] + data[len(form) :]
+                elif len(data) < _LARGE:
+                    self._picklers.append(pickler)
+                return data, tuple(dict.fromkeys([unit.digest for unit in units])) if units else ()
             if not self._take_apart(common, all_of_them=attempt >= _ONE_BY_ONE):
                 return None
         return None
@@ -162,27 +177,33 @@ class GraphEncoder:
             reduced = pickle5.reduce_registered(obj)
             if reduced is not NotImplemented:
                 return reduced
+        if kind is TaskRef:
+            return TaskRef, (obj.key,)
+        identity = id(obj)
         if kind in _FUNCTIONS or isinstance(obj, type):
-            if self._by_name(obj):
+            known = self._names.get(identity)
+            if known or (known is None and self._by_name(obj)):
                 return NotImplemented
-        elif kind is BuiltinFunctionType or kind is TaskRef:
+        elif kind is BuiltinFunctionType:
             return NotImplemented
-        else:
-            identity = id(obj)
-            if identity not in self._seen:
-                self._seen[identity] = obj
-                return NotImplemented
+        elif identity not in self._seen:
+            self._seen[identity] = obj
+            return self._inlined(obj, kind, identity)
         unit = self._unit(obj)
         if unit is None:
-            return NotImplemented
+            return self._inlined(obj, kind, identity)
         self._used[unit] = None
         return shared_value, unit.name
 
+    def _inlined(self, obj: Any, kind: type, identity: int) -> Any:
+        if identity in self._inside:
+            self._in_doubt = True
+        parts_of = PARTS.get(kind)
+        return NotImplemented if parts_of is None else parts_of(obj)
+
     def _by_name(self, obj: Any) -> bool:
-        known = self._names.get(id(obj))
-        if known is None:
-            self._seen[id(obj)] = obj
-            known = self._names[id(obj)] = importable(obj)
+        self._seen[id(obj)] = obj
+        known = self._names[id(obj)] = importable(obj)
         return known
 
     def refer(self, obj: Any) -> tuple[Any, ...] | None:
@@ -216,7 +237,7 @@ class GraphEncoder:
         self._making.append(id(obj))
         # Before it is pickled: what changes meanwhile must not be taken for what was pickled.
         proof = prove(obj) if callable(obj) and not isinstance(obj, type) else None
-        pickled = pickle5.dumps_noting(obj, self.refer if self._apart else None)
+        pickled = pickle5.dumps_noting(obj, self.refer if self._apart else None, PARTS)
         data = pickled.data
         self._making.pop()
         self._used, inner = used, self._used
@@ -228,11 +249,23 @@ class GraphEncoder:
             return None
         units = tuple(dict.fromkeys(part for unit in inner for part in (unit, *unit.units)))
         contents = noted_contents(pickled.memo()) if proof is None else proven_contents(proof)
+        self._note_inside(obj, contents)
         digest = digest_of(data)
         self.shared[digest] = data
         roots = self._roots.setdefault(digest, [])
         roots.append(id(obj))
         return _Unit(obj, digest, len(roots) - 1, contents, units)
+
+    def _note_inside(self, root: Any, contents: Contents) -> None:
+        # What is in there may be in what has been pickled of the task so far.
+        self._in_doubt = True
+        if not contents.has_data:
+            return
+        for obj in contents:
+            if type(obj) in _NOT_ASKED_ABOUT:
+                self._always_in_doubt = True
+            elif obj is not root:
+                self._inside.add(id(obj))
 
     def _all_used(self) -> tuple[_Unit, ...]:
         """Return what the pickle in the making refers to, and what that refers to."""
@@ -243,7 +276,7 @@ class GraphEncoder:
     def _in_common(self, pickler: pickle.Pickler, units: tuple[_Unit, ...]) -> Sequence[Any] | None:
         """Return the objects that are in several pieces of a task; None if nothing can be done about that."""
         found: list[Any] = []
-        if any(unit.contents.has_data for unit in units):
+        if self._in_doubt and any(unit.contents.has_data for unit in units):
             own = pickler.memo.copy()
             for unit in self._used:
                 # It is only referred to.
@@ -280,9 +313,22 @@ class GraphEncoder:
 
 
 class _TaskPickler(pickle.Pickler):
-    def __init__(self, buffer: io.BytesIO, encoder: GraphEncoder) -> None:
-        super().__init__(buffer, protocol=5)
+    """Pickles the contents of nodes, one after the other."""
+
+    def __init__(self, encoder: GraphEncoder) -> None:
+        self._buffer = io.BytesIO()
+        super().__init__(self._buffer, protocol=5)
         # Looked up by the pickler for each object of a type that it does not know.
         self.reducer_override = encoder.reduce  # type: ignore[method-assign]
         if encoder._apart:
             self.persistent_id = encoder.refer  # type: ignore[method-assign]
+
+    def pickled(self, form: bytes, content: tuple[Any, ...]) -> bytes:
+        """Return a form and a pickle."""
+        self.clear_memo()
+        buffer = self._buffer
+        buffer.seek(0)
+        buffer.truncate()
+        buffer.write(form)
+        self.dump(content)
+        return buffer.getvalue()

@@ -6,9 +6,11 @@ That costs a look at every object, so it is done only in a process where somethi
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping, Sequence
 from types import CodeType
 from typing import Any, TypeAlias
 
@@ -27,6 +29,7 @@ _PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 """Whose pickles name no module."""
 
 Keep: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+Parts: TypeAlias = MutableMapping[type, Callable[[Any], Any]]
 Refer: TypeAlias = Callable[[Any], Any]
 """Returns what stands for an object in a pickle, None if it is pickled itself."""
 
@@ -127,7 +130,7 @@ class Pickled:
         return objects
 
 
-def dumps_noting(value: object, refer: Refer | None = None) -> Pickled:
+def dumps_noting(value: object, refer: Refer | None = None, parts: Parts | None = None) -> Pickled:
     """Return a pickle in one piece that knows what is in it.
 
     Parameters
@@ -136,6 +139,8 @@ def dumps_noting(value: object, refer: Refer | None = None) -> Pickled:
         Anything.
     refer : callable, optional
         Asked for each object what is to stand for it: `pickle.Pickler.persistent_id`.
+    parts : mapping, optional
+        By type what returns how to pickle an object of it.
 
     Raises
     ------
@@ -147,6 +152,8 @@ def dumps_noting(value: object, refer: Refer | None = None) -> Pickled:
         pickler = pickle.Pickler(buffer, 5) if reduce_registered is None else _Pickler(buffer, 5)
         if refer is not None:
             pickler.persistent_id = refer  # type: ignore[method-assign]
+        if parts is not None:
+            pickler.dispatch_table = ChainMap(parts, copyreg.dispatch_table)  # type: ignore[arg-type]
         pickler.dump(value)
         data = buffer.getvalue()
         if not names_local_module(data):
@@ -157,6 +164,8 @@ def dumps_noting(value: object, refer: Refer | None = None) -> Pickled:
     by_value = ByValuePickler(buffer, 5, None)
     if refer is not None:
         by_value.persistent_id = refer
+    if parts is not None:
+        by_value.dispatch_table = ChainMap(parts, by_value.dispatch_table)
     by_value.dump(value)
     return Pickled(by_value, by_value.places.before(buffer.getvalue()), True)
 

@@ -24,9 +24,9 @@ import sys
 import types
 import uuid
 import zoneinfo
-from collections.abc import Iterable, Mapping
-from operator import attrgetter, is_
-from types import CellType, CodeType, FunctionType, ModuleType
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter, is_, itemgetter
+from types import CellType, CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 import cloudpickle
@@ -62,6 +62,8 @@ _MODULE_VARIABLES = ("__package__", "__name__", "__path__", "__file__")
 
 _Binding: TypeAlias = tuple[Mapping[Any, Any], Any, Any]
 """A mapping, a name, and the object that was there."""
+_Group: TypeAlias = tuple[Mapping[Any, Any], Callable[[Mapping[Any, Any]], Any], tuple[Any, ...]]
+"""A mapping, what looks some names up in it, and the objects that were there."""
 
 
 class Proof:
@@ -74,16 +76,29 @@ class Proof:
     """
 
     __slots__ = (
-        *("_attributes", "_bindings", "_cells", "_modules", "_reducers", "_registered", "_sizes"),
+        *(
+            "_absent",
+            "_attributes",
+            "_cells",
+            "_empty",
+            "_filled",
+            "_modules",
+            "_present",
+            "_reducers",
+            "_registered",
+            "_sizes",
+        ),
         *("functions", "leaves_traces", "own"),
     )
 
     def __init__(self, prover: Prover) -> None:
         self._modules, self._registered, self._reducers = prover.pickling
-        self._bindings = tuple(prover.bindings.values())
+        self._present, self._absent = _grouped(prover.bindings.values())
         self._cells = tuple(prover.cells)
         self._attributes = tuple(prover.attributes)
-        self._sizes = tuple(prover.sizes)
+        self._empty = tuple([mapping for mapping, size in prover.sizes if not size])
+        self._filled = tuple([mapping for mapping, size in prover.sizes if size])
+        self._sizes = tuple([size for _, size in prover.sizes if size])
         self.functions: tuple[tuple[FunctionType, CodeFacts], ...] = tuple(prover.functions)
         """The functions in it that travel by value, with what there is to know of their code."""
         self.own = prover.own
@@ -105,8 +120,15 @@ class Proof:
 
     def holds(self) -> bool:
         """Return whether the value is still the same."""
-        for mapping, name, value in self._bindings:
-            if mapping.get(name, _MISSING) is not value:
+        # A worker asks before each task: all that is called in here is written in C.
+        try:
+            for mapping, look_up, values in self._present:
+                if not all(map(is_, look_up(mapping), values)):
+                    return False
+        except KeyError:
+            return False
+        for mapping, names in self._absent:
+            if not mapping.keys().isdisjoint(names):
                 return False
         for function, attributes in self._attributes:
             if not all(map(is_, _attributes_of(function), attributes)):
@@ -114,7 +136,33 @@ class Proof:
         for cell, value in self._cells:
             if _content(cell) is not value:
                 return False
-        return all(len(mapping) == size for mapping, size in self._sizes)
+        if any(self._empty):
+            return False
+        return tuple(map(len, self._filled)) == self._sizes
+
+
+def _grouped(bindings: Iterable[_Binding]) -> tuple[tuple[_Group, ...], tuple[tuple[Mapping[Any, Any], Any], ...]]:
+    """Return what is in mappings, and the names that are not, by mapping."""
+    present: dict[int, tuple[Mapping[Any, Any], dict[Any, Any]]] = {}
+    absent: dict[int, tuple[Mapping[Any, Any], list[Any]]] = {}
+    for mapping, name, value in bindings:
+        if value is _MISSING:
+            absent.setdefault(id(mapping), (mapping, []))[1].append(name)
+        else:
+            present.setdefault(id(mapping), (mapping, {}))[1][name] = value
+    groups = tuple(
+        [(mapping, _looking_up(mapping, *values), tuple(values.values())) for mapping, values in present.values()]
+    )
+    return groups, tuple([(mapping, tuple(names)) for mapping, names in absent.values()])
+
+
+def _looking_up(mapping: Mapping[Any, Any], name: Any, *names: Any) -> Callable[[Mapping[Any, Any]], tuple[Any, ...]]:
+    """Return what returns the values of these names in a mapping. It raises `KeyError` if there is none."""
+    if type(mapping) is not dict and type(mapping) is not MappingProxyType:
+        # Others may make up what is missing.
+        return lambda mapping: tuple([mapping.get(each, _MISSING) for each in (name, *names)])
+    # Of one name alone, it would return no tuple.
+    return itemgetter(name, *(names or (name,)))
 
 
 def prove(value: Any) -> Proof | None:

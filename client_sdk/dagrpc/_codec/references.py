@@ -27,18 +27,6 @@ def digest_of(data: bytes) -> Digest:
 # --- while a task is being unpickled -----------------------------------------------------------------------------
 
 
-class _Reading:
-    """A task that is being unpickled."""
-
-    __slots__ = ("load", "loaded", "results")
-
-    def __init__(self, load: Callable[[Digest, bool], Any], results: Mapping[str, Any]) -> None:
-        self.load = load
-        self.loaded: dict[tuple[Digest, int], Any] = {}
-        """Shared values that the task has already: two references to one stay references to one."""
-        self.results = results
-
-
 class reading:
     """Within the block, references in what this thread unpickles mean what belongs to a task.
 
@@ -50,14 +38,17 @@ class reading:
         Results of other tasks by key as on the wire.
     """
 
-    __slots__ = ("_outer", "_task")
+    __slots__ = ("_outer", "load", "loaded", "results")
 
     def __init__(self, load: Callable[[Digest, bool], Any], results: Mapping[str, Any]) -> None:
-        self._task = _Reading(load, results)
+        self.load = load
+        self.loaded: dict[tuple[Digest, int], Any] = {}
+        """Shared values that the task has already: two references to one stay references to one."""
+        self.results = results
 
     def __enter__(self) -> None:
-        self._outer: _Reading | None = getattr(_thread, "reading", None)
-        _thread.reading = self._task
+        self._outer: reading | None = getattr(_thread, "reading", None)
+        _thread.reading = self
 
     def __exit__(self, *_: object) -> None:
         _thread.reading = self._outer
@@ -76,11 +67,12 @@ def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
         Whether its pickle refers to further ones by `persistent_load`.
     """
     task = _thread.reading
-    try:
-        return task.loaded[digest, number]
-    except KeyError:
-        value = task.loaded[digest, number] = task.load(digest, refers)
-        return value
+    name = digest, number
+    loaded = task.loaded
+    if name in loaded:
+        return loaded[name]
+    value = loaded[name] = task.load(digest, refers)
+    return value
 
 
 def unpickled(data: bytes | memoryview, refers: bool) -> Any:

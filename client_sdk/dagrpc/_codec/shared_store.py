@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagrpc._codec import code_files
+from dagrpc._codec.dask_tasks import TEMPLATES, TaskTemplate
 from dagrpc._codec.proofs import Proof, prove
 from dagrpc._codec.references import Digest, unpickled
 
@@ -17,7 +18,8 @@ class SharedStore:
     """Shared values by their digests.
 
     No task may see what another did to a value. So each gets one of its own, unless it is proven that nobody can have
-    changed the one that is there, and that calling it leaves no traces: see `proofs`.
+    changed the one that is there, and that calling it leaves no traces: see `proofs`. Tasks of dask can always be
+    changed: where such values are all that is in them, others are made.
     """
 
     def __init__(self) -> None:
@@ -61,7 +63,7 @@ class SharedStore:
         if kept is not None:
             value, proof = kept
             if proof.holds():
-                return value
+                return value.make() if type(value) is TaskTemplate else value
             del self._kept[digest]
             if proof.own:
                 # In a way that nobody could see in its code.
@@ -70,17 +72,18 @@ class SharedStore:
         if data is None:
             raise SharedValueGone(digest)
         value = unpickled(data, refers)
-        if digest not in self._changing:
-            self._consider(digest, value, data, refers)
-        return value
+        return value if digest in self._changing else self._considered(digest, value, data, refers)
 
-    def _consider(self, digest: Digest, value: Any, data: bytes | memoryview, refers: bool) -> None:
-        """Decide whether a value can be for more than one task."""
-        proof = None if refers else prove(value)
-        if proof is not None and not proof.leaves_traces:
-            self._kept[digest] = (value, proof)
-            return
+    def _considered(self, digest: Digest, value: Any, data: bytes | memoryview, refers: bool) -> Any:
+        """Decide whether a value can be for more than one task. Return what is for the first of them."""
+        if not refers:
+            template = TaskTemplate(value) if type(value) in TEMPLATES else None
+            proof = prove(value if template is None else template.what_it_has())
+            if proof is not None and not proof.leaves_traces:
+                self._kept[digest] = (value if template is None else template, proof)
+                return value if template is None else template.make()
         self._changing.add(digest)
         if digest in self._data:
             # Where its code was written need be told only once.
             self._data[digest] = code_files.content(data)
+        return value

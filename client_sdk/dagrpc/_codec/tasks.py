@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dask._task_spec import GraphNode, TaskRef
@@ -12,6 +12,7 @@ from dagrpc._codec.fused import faster
 from dagrpc._codec.references import Digest, reading, unpickled
 from dagrpc._codec.shared_store import SharedStore
 
+_TASKS = frozenset((forms.TASK, forms.REFERRING[forms.TASK]))
 _REFERRING = frozenset(forms.REFERRING.values())
 
 
@@ -45,23 +46,32 @@ def load_task(
     if form == forms.CALL_WITH_FUNCTION:
         function, args, kwargs = content
         return function, args, kwargs or {}
-    if form in (forms.TASK, forms.REFERRING[forms.TASK]):
+    if form in _TASKS:
         function, args, kwargs, original = content
         function = faster(function)
         values = _by_original(results, original)
         kwargs = kwargs or {}
-        if any(isinstance(arg, GraphNode) for arg in args) or any(
-            isinstance(arg, GraphNode) for arg in kwargs.values()
-        ):
+        if _has_nodes(args) or (kwargs and _has_nodes(kwargs.values())):
             # What is nested in the task is the user's code too: it runs when the task does, not while it is loaded.
             return _call_nested, (function, args, kwargs, values), {}
-        return function, [_evaluate(arg, values) for arg in args], _evaluate_all(kwargs, values)
+        return (
+            function,
+            [values[arg.key] if isinstance(arg, TaskRef) else arg for arg in args],
+            _evaluate_all(kwargs, values),
+        )
     node, original = content
     return node, (_by_original(results, original),), {}
 
 
 def _by_original(results: Mapping[str, Any], original: tuple[Any, ...] | None) -> Mapping[Any, Any]:
     return results if original is None else dict(zip(original, results.values(), strict=True))
+
+
+def _has_nodes(values: Iterable[Any]) -> bool:
+    for value in values:  # noqa: SIM110 - a generator takes twice as long, for each task
+        if isinstance(value, GraphNode):
+            return True
+    return False
 
 
 def _call_nested(

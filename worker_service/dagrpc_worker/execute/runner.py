@@ -266,7 +266,8 @@ class TaskRunner:
         except BaseException as error:
             self._end_unloaded(task, error)
             return
-        context.run(enter_span, task.annotations)
+        if task.annotations:
+            context.run(enter_span, task.annotations)
         if self.recorder.on:
             current.loaded = time()
         try:
