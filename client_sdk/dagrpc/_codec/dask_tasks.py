@@ -12,7 +12,7 @@ from typing import Any
 from dask._task_spec import Dict, List, NestedContainer, Set, Task, TaskRef, Tuple
 
 _SLOTS = frozenset(("_data_producer", "_dependencies", "_is_coro", "_repr", "_token", "args", "func", "key", "kwargs"))
-"""What a task has as far as it is known here. `_is_coro` and `_repr` are remembered only, and found out again."""
+"""The attributes of a task. `_is_coro` and `_repr` only remember what can be computed again."""
 _CONTAINER_SLOTS = _SLOTS | {"constructor", "klass"}
 _NO_DEPENDENCIES: frozenset[Hashable] = Task(None, len)._dependencies
 
@@ -76,7 +76,7 @@ class TaskTemplate:
     Parameters
     ----------
     task : dask._task_spec.Task
-        The task. Whoever can get at it makes no template of it.
+        The task. Nobody else may have a reference to it.
     """
 
     __slots__ = ("_args", "_head", "_kwargs", "_refers", "_tail")
