@@ -73,7 +73,7 @@ _EXPORTS = {
     "RemoteTaskError": "dagrpc.exceptions",
     "Reschedule": "dagrpc.exceptions",
     "SSHCluster": "dagrpc_deploy.ssh",
-    "Scheduler": "dagrpc_scheduler.shell.facade.scheduler",
+    "Scheduler": "dagrpc_scheduler.facade.scheduler",
     "SchedulerPlugin": "dagrpc.plugins",
     "Security": "dagrpc.security",
     "Semaphore": "dagrpc.coordination.semaphore",

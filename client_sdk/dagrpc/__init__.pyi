@@ -73,7 +73,7 @@ from dagrpc_deploy.process_interface import ProcessInterface as ProcessInterface
 from dagrpc_deploy.spec import SpecCluster as SpecCluster
 from dagrpc_deploy.ssh import SSHCluster as SSHCluster
 from dagrpc_deploy.subprocesses import SubprocessCluster as SubprocessCluster
-from dagrpc_scheduler.shell.facade.scheduler import Scheduler as Scheduler
+from dagrpc_scheduler.facade.scheduler import Scheduler as Scheduler
 from dagrpc_worker.nanny.nanny import Nanny as Nanny
 from dagrpc_worker.shell.facade.worker import Worker as Worker
 

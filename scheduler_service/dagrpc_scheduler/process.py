@@ -32,8 +32,8 @@ def main() -> None:
 
     def on_start(service: SchedulerService) -> None:
         loop = asyncio.get_running_loop()
-        parent.watch(lambda: loop.call_soon_threadsafe(service.close_soon, "its parent process is gone"))
-        parent.report({"status": "running", "address": service.address, "pid": os.getpid()})
+        parent.watch(lambda: loop.call_soon_threadsafe(service.shutdown.soon, "its parent process is gone"))
+        parent.report({"status": "running", "address": service.identity.address, "pid": os.getpid()})
 
     try:
         serve(SchedulerOptions(**settings["options"]), on_start)

@@ -310,7 +310,7 @@ def test_options_of_scheduler_and_workers() -> None:
         Client(cluster) as client,
     ):
         assert client.submit(lambda: (os.environ["COLOR"], dask.config.get("mine.number"))).result() == ("red", 7)
-        assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.options.allowed_failures) == 7
+        assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 7
 
 
 @pytest.mark.parametrize(

@@ -135,17 +135,18 @@ def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
 def test_without_a_nanny_the_error_says_what_is_known() -> None:
     async def body() -> None:
         from dagrpc._process.child import inherited_sys_path
+        from dagrpc_scheduler.assembly import make_service
         from dagrpc_scheduler.options import SchedulerOptions
-        from dagrpc_scheduler.shell.service import SchedulerService
+        from dagrpc_scheduler.run import scheduler_of
         from dagrpc_worker.nanny.worker_process import WorkerProcess
 
-        service = SchedulerService(SchedulerOptions(allowed_failures=0))
+        service = make_service(SchedulerOptions(allowed_failures=0), scheduler_of)
         await service.start()
-        options = {"scheduler_address": service.address, "nthreads": 1}
+        options = {"scheduler_address": service.identity.address, "nthreads": 1}
         settings = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "ERROR", "options": options}
         process = WorkerProcess(settings, {})
         try:
-            async with Client(service.address, asynchronous=True) as client:
+            async with Client(service.identity.address, asynchronous=True) as client:
                 with pytest.raises(KilledWorker) as raised:
                     await client.submit(os._exit, 3).result(timeout=WAIT)
             assert raised.value.reason == "its process is gone: nobody listens at its address any more"

@@ -195,7 +195,7 @@ def test_resource_that_no_worker_has(client: Client) -> None:
 
 
 def _state(key: str, dask_scheduler: Any) -> str:
-    task = dask_scheduler.core.tasks.get(key)
+    task = dask_scheduler.tasks.get(key)
     return task.state if task is not None else "forgotten"
 
 
@@ -254,5 +254,5 @@ def test_a_client_that_goes_away_leaves_nothing(cluster: LocalCluster) -> None:
         with Client(cluster, set_as_default=False) as goes:
             futures = goes.map(inc, range(100), pure=False)
             wait(futures, timeout=30)
-        eventually(lambda: stays.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.core.tasks)) == 0)
+        eventually(lambda: stays.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0)
         eventually(lambda: not any(stays.has_what().values()))

@@ -23,7 +23,7 @@ def fail(path: str) -> None:
 
 
 def count_tasks(dask_scheduler: Any) -> int:
-    return len(dask_scheduler.core.tasks)
+    return len(dask_scheduler.tasks)
 
 
 @pytest.mark.parametrize("task", [lambda path: write_later(path, 0.3), fail])

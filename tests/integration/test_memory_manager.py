@@ -130,13 +130,14 @@ class Narrow(ActiveMemoryManagerPolicy):
     def run(self) -> Any:
         task = self.manager.scheduler.tasks[self.key]
         holders = task.who_has
-        for suggestion in (
+        suggestions: tuple[Any, ...] = (
             ("drop", task, set()),
             Suggestion("drop", task, set(self.manager.scheduler.workers.values()) - holders),
             ("drop", task, holders),
             ("drop", task, None),
             ("replicate", task, holders),
-        ):
+        )
+        for suggestion in suggestions:
             self.told.append((yield suggestion))
 
 

@@ -119,7 +119,7 @@ def test_a_worker_that_never_keeps_up_comes_back_and_ends_in_the_end(capfd: pyte
                     assert held.result(WAIT) == 2
             assert worker.process.wait(WAIT) == ExitCode.CUT_OFF
             log = capfd.readouterr().err
-            assert "cut off 3 times" in log
+            assert "evicted 3 times" in log
             assert "dagrpc.scheduler.limits.worker-outbox" in log
             # Another one does what is left.
             other = ProxiedWorker(cluster.scheduler_address, "slow")

@@ -224,7 +224,7 @@ def test_without_a_client_there_is_no_report(tmp_path):
 
 def test_reports_end_with_their_client(fresh_cluster):
     def under_way(dask_scheduler):
-        return dask_scheduler.reports.under_way
+        return dask_scheduler._service.reports.under_way
 
     with Client(fresh_cluster) as watcher:
         with Client(fresh_cluster, set_as_default=False) as client:

@@ -58,7 +58,7 @@ def test_copies_on_certain_workers(quiet: Client) -> None:
 def test_copies_that_somebody_else_waits_for_are_not_dropped(quiet_cluster: LocalCluster, quiet: Client) -> None:
     future = quiet.submit(inc, 1, pure=False)
     quiet.replicate([future])
-    with quiet_cluster.scheduler.extensions["amm"].holding([future.key]):
+    with quiet_cluster.scheduler._service.memory_manager_host.planner.holding([future.key]):
         quiet.replicate([future], n=1)
         assert copies(quiet, future) == [3]
     quiet.replicate([future], n=1)

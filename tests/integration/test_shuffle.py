@@ -89,7 +89,7 @@ def assert_nothing_is_left(client: Client) -> None:
     nothing: Any = ([], 0, 0, [])
     while True:
         found = left(client)
-        known = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.shuffles.runs))
+        known = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler._service.shuffles.runs))
         if not known and all(each == nothing for each in found):
             return
         assert time.monotonic() < deadline, (known, found)
@@ -293,7 +293,7 @@ def all_keep_something(client: Client) -> bool:
 
 
 def runs_begun(client: Client) -> int:
-    begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
+    begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler._service.shuffles.last_run)
     return begun
 
 

@@ -109,10 +109,10 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
         key = next(key for key in graph if "transfer" in str(key))
         graph[key] = Task(key, lie, *graph[key].args)
         client.run(slow_to_go_on)
-        begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
+        begun: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler._service.shuffles.last_run)
         parts = client.get(graph, shuffled.__dask_keys__())
         pd.testing.assert_frame_equal(pd.concat(parts).sort_values("v"), expected, check_dtype=False)
-        ended: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
+        ended: int = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler._service.shuffles.last_run)
     assert ended == begun + 2
 
 

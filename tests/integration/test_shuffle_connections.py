@@ -59,7 +59,7 @@ class Site:
         return self.statuses() == dict.fromkeys(NAMES, "running")
 
     def runs_begun(self) -> int:
-        begun: int = self.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.shuffles.last_run)
+        begun: int = self.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler._service.shuffles.last_run)
         return begun
 
 
@@ -119,7 +119,7 @@ def settle(site: Site) -> None:
             files = [str(path) for path in Path(dask_worker.local_directory).rglob("run-*")]
             return [*shuffles._runs, shuffles._budget.used, shuffles._outbox.budget.used, *files]
 
-        known = site.client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.shuffles.runs))
+        known = site.client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler._service.shuffles.runs))
         return not known and all(found == [0, 0] for found in site.client.run(look).values())
 
     eventually(nothing_left)

@@ -54,7 +54,7 @@ def test_what_goes_with_a_worker_is_told(capfd: pytest.CaptureFixture[str]) -> N
         assert computed.result(timeout=60) == 1
         del scattered
     lines = capfd.readouterr().err
-    assert "Task long is given up: 1 workers died" in lines
+    assert "Task long failed: 1 workers died" in lines
     assert "1 results were only on worker" in lines
     assert "'computed' is computed again" in lines
     assert "1 scattered values were only on worker" in lines

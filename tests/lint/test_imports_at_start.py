@@ -25,11 +25,11 @@ import dagrpc_scheduler.process
 from dagrpc import config
 config.hand_over({})
 from dagrpc._common.versions import own_versions
+from dagrpc_scheduler.run import make_service, scheduler_of
 from dagrpc_scheduler.options import SchedulerOptions
-from dagrpc_scheduler.shell.service import SchedulerService
 
 async def start():
-    service = SchedulerService(SchedulerOptions())
+    service = make_service(SchedulerOptions(), scheduler_of)
     await service.start()
     own_versions()
     loaded.extend(sys.modules)
@@ -70,7 +70,7 @@ FOR_NO_START = (
 )
 # dask takes longer than all else that a scheduler could import, and it has no use for it.
 FOR_WORKERS = ("dask", "importlib.metadata", "multiprocessing", "psutil", "yaml")
-OF_THE_SCHEDULER = ("dagrpc.spans", "dagrpc_scheduler.shell.facade.scheduler", "dagrpc_worker")
+OF_THE_SCHEDULER = ("dagrpc.spans", "dagrpc_scheduler.facade.scheduler", "dagrpc_worker")
 AFTER_WORKERS_ARE_SPAWNED = ("asyncio", "dataclasses", "google", "grpc", "inspect", "dagrpc.config")
 
 

@@ -56,7 +56,7 @@ def test_under_the_name_of_distributed() -> None:
         "print(TaskState.__module__)\n"
     )
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert outcome.stdout == "dagrpc_scheduler.shell.facade.task_views\n", outcome.stderr
+    assert outcome.stdout == "dagrpc_scheduler.shell.user_views.state_views\n", outcome.stderr
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in ("", "config", "worker_client")])

@@ -45,6 +45,15 @@ class ServiceHome:
             self._loop = get_loop().loop
         return self._loop
 
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make a loop the home, because the service starts on it."""
+        self._loop = loop
+
+    @property
+    def bound(self) -> bool:
+        """Whether the loop is known already."""
+        return self._loop is not None
+
     @property
     def inside(self) -> bool:
         """Whether the caller runs on the loop."""

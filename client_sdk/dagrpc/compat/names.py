@@ -70,12 +70,12 @@ MODULES: dict[str, str] = {
     "pubsub": "Pub Sub",
     "queues": "Queue",
     "scheduler": """Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status
-        TaskState=dagrpc_scheduler.shell.facade.task_views:TaskState
-        TaskGroup=dagrpc_scheduler.shell.facade.task_views:TaskGroup
-        TaskPrefix=dagrpc_scheduler.shell.facade.task_views:TaskPrefix
-        WorkerState=dagrpc_scheduler.shell.facade.peer_views:WorkerState
-        ClientState=dagrpc_scheduler.shell.facade.peer_views:ClientState
-        MemoryState=dagrpc_scheduler.shell.facade.memory_views:MemoryState""",
+        TaskState=dagrpc_scheduler.shell.user_views.state_views:TaskState
+        TaskGroup=dagrpc_scheduler.shell.user_views.state_views:TaskGroup
+        TaskPrefix=dagrpc_scheduler.shell.user_views.state_views:TaskPrefix
+        WorkerState=dagrpc_scheduler.shell.user_views.state_views:WorkerState
+        ClientState=dagrpc_scheduler.shell.user_views.state_views:ClientState
+        MemoryState=dagrpc_scheduler.shell.user_views.memory_state:MemoryState""",
     "security": "Security",
     "semaphore": "Semaphore",
     "spans": "Span=dagrpc.spans:Span span",

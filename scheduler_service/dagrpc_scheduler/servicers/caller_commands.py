@@ -1,4 +1,4 @@
-"""What a caller may send: a client that calls registered functions, and never ships code."""
+"""The commands that a client may send in the role caller: it calls registered functions and ships no code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ _ENCODINGS = frozenset(("json", "raw"))
 
 
 def check_commands(commands: Iterable[client_session_pb2.ClientCommand]) -> None:
-    """Raise if there is code among the commands of a caller, or what others would unpickle.
-
-    Raises
-    ------
-    CodeNotAllowedError
-        If there is; names the command or the task.
-    """
+    """Raise `CodeNotAllowedError`, naming the task, if commands hold code or data that others would unpickle."""
     for command in commands:
         kind = command.WhichOneof("command")
         if kind not in _COMMANDS:
@@ -26,7 +20,7 @@ def check_commands(commands: Iterable[client_session_pb2.ClientCommand]) -> None
         if kind == "graph":
             _check_graph(command.graph)
         elif kind == "cancel" and command.cancel.force:
-            raise CodeNotAllowedError("The role caller cannot cancel what others want")
+            raise CodeNotAllowedError("The role caller cannot cancel tasks that other clients want")
 
 
 def _check_graph(part: graph_pb2.GraphPart) -> None:

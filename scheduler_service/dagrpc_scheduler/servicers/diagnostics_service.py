@@ -1,40 +1,59 @@
-"""DiagnosticsService: what people want to know of the cluster, beyond a look at the scheduler's state."""
+"""DiagnosticsService: call stacks, profiles, task streams and reports."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
 
 from dagrpc._profiling.trees import from_message, merge, to_message
+from dagrpc._rpc.channels import ChannelPool
 from dagrpc.exceptions import InvalidRequestError, UnknownKeyError, UnknownSessionError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc_scheduler.core import views
-from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import select
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
+from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer, select
 from dagrpc_scheduler.shell.memory.worker_memory import memory_of
+from dagrpc_scheduler.shell.plugins.run_notes import RunNotes
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 from dagrpc_scheduler.shell.workers.ask_workers import Answers, ask_workers
+from dagrpc_scheduler.shell.workers.named_workers import named_workers
+from dagrpc_scheduler.shell.workers.remote_services import WORKER_DIAGNOSTICS_SERVICE
 
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+logger = logging.getLogger("dagrpc.scheduler")
 
-SERVICE = pb.DESCRIPTOR.services_by_name["DiagnosticsService"]
-WORKER_SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
+R = TypeVar("R", bound=Message)
 
 
 class DiagnosticsServicer:
-    """What people ask who look into the cluster; each method is the rpc of its name.
+    """Answers questions about the cluster's activity; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
+    def __init__(
+        self,
+        *,
+        core: SchedulerCore,
+        peers: ConnectedPeers,
+        control_channels: ChannelPool,
+        task_stream: TaskStreamBuffer,
+        notes: RunNotes,
+        reports: Reports,
+        loop_profile: LoopProfile,
+    ) -> None:
+        self._core = core
+        self._peers = peers
+        self._channels = control_channels
+        self._task_stream = task_stream
+        self._notes = notes
+        self._reports = reports
+        self._loop_profile = loop_profile
 
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
-
-    # --- where tasks are and what they spend their time on -------------------------------------------------------
+    # --- call stacks and profiles --------------------------------------------------------------------------------
 
     async def GetCallStacks(self, request: pb.GetCallStacksRequest) -> pb.GetCallStacksResponse:
         requests = {worker: pb.SampleCallStacksRequest(keys=keys) for worker, keys in self._running(request).items()}
@@ -45,12 +64,12 @@ class DiagnosticsServicer:
                 for worker, response in answers.found.items()
                 if response.stacks
             ],
-            unreachable=answers.unreachable,
+            unreachable=list(answers.failures),
         )
 
     def _running(self, request: pb.GetCallStacksRequest) -> dict[str, list[str]]:
-        """Return which keys to ask which workers for; no keys: all."""
-        core = self._service.core
+        """Return the keys to ask for, by worker; no keys stand for all."""
+        core = self._core
         if not request.keys:
             return {worker: [] for worker, keys in views.processing(core).items() if keys}
         found: dict[str, list[str]] = {}
@@ -64,17 +83,16 @@ class DiagnosticsServicer:
 
     async def GetProfile(self, request: pb.GetProfileRequest) -> pb.GetProfileResponse:
         _check_times(request)
-        service = self._service
         if request.subject == pb.PROFILE_SUBJECT_SCHEDULER:
-            service.loop_profile.ask(time.time())
-            own = await asyncio.to_thread(service.loop_profile.get, request.start, request.stop)
+            self._loop_profile.ask(time.time())
+            own = await asyncio.to_thread(self._loop_profile.get, request.start, request.stop)
             return pb.GetProfileResponse(profiles=[pb.WorkerProfile(profile=to_message(own))])
-        addresses = service.resolve_workers(request.workers)
+        addresses = named_workers(self._core, request.workers)
         question = pb.CollectProfileRequest(
             subject=request.subject, prefix=request.prefix, start=request.start, stop=request.stop
         )
         answers = await self._ask("CollectProfile", dict.fromkeys(addresses, question), pb.CollectProfileResponse)
-        response = pb.GetProfileResponse(unreachable=answers.unreachable)
+        response = pb.GetProfileResponse(unreachable=list(answers.failures))
         if request.by_worker:
             for worker, answer in answers.found.items():
                 response.profiles.add(worker=worker, profile=answer.profile)
@@ -82,12 +100,12 @@ class DiagnosticsServicer:
             response.profiles.add(profile=await asyncio.to_thread(_sum, answers))
         return response
 
-    # --- what ran where ------------------------------------------------------------------------------------------
+    # --- task streams --------------------------------------------------------------------------------------------
 
     async def GetTaskStream(self, request: pb.GetTaskStreamRequest, context: Any) -> None:
         _check_times(request)
-        records = self._service.records
-        if request.client_id not in self._service.sessions.clients:
+        records = self._task_stream
+        if request.client_id not in self._peers.clients:
             raise UnknownSessionError(f"Client {request.client_id} has no session here")
         records.want(request.client_id, block=request.begin or request.end, more=request.begin)
         unreachable = await self._flush()
@@ -111,38 +129,40 @@ class DiagnosticsServicer:
     # --- reports -------------------------------------------------------------------------------------------------
 
     async def BeginReport(self, request: pb.BeginReportRequest) -> pb.BeginReportResponse:
-        name, now = self._service.reports.begin(request.client_id)
+        name, now = self._reports.begin(request.client_id)
         return pb.BeginReportResponse(report_id=name, time=now)
 
     async def EndReport(self, request: pb.EndReportRequest) -> pb.EndReportResponse:
-        return self._service.reports.end(request.report_id)
+        return self._reports.end(request.report_id)
 
     async def GetMemory(self, request: pb.GetMemoryRequest) -> pb.GetMemoryResponse:
         response = pb.GetMemoryResponse()
-        for address, worker in self._service.core.state.workers.items():
-            memory = memory_of(self._service, worker)
+        for address, worker in self._core.state.workers.items():
+            memory = memory_of(self._peers, worker)
             response.workers.add(
                 worker=address, process=memory.process, managed=memory.managed_total, spilled=memory.spilled
             )
         return response
 
     async def _flush(self) -> list[str]:
-        """Have all that workers have recorded; return the addresses of those that did not answer."""
+        """Collect all records of the workers; return the addresses of workers that did not answer."""
         silent: list[str] = []
-        asked = list(self._service.sessions.workers)
-        question = pb.FlushRecordsRequest(
-            recording=self._service.records.recording, details=self._service.scheduler_plugins.notes.wanted
-        )
+        asked = list(self._peers.workers)
+        question = pb.FlushRecordsRequest(recording=self._task_stream.recording, details=self._notes.wanted)
         while asked:
             answers = await self._ask("FlushRecords", dict.fromkeys(asked, question), pb.FlushRecordsResponse)
             for worker, answer in answers.found.items():
-                self._service.records.add(worker, answer.records)
-            silent += answers.unreachable
+                self._task_stream.add(worker, answer.records)
+            silent += answers.failures
             asked = [worker for worker, answer in answers.found.items() if answer.more]
         return silent
 
-    async def _ask(self, method: str, requests: dict[str, Any], response_type: type[Any]) -> Answers:
-        return await ask_workers(self._service, WORKER_SERVICE, method, requests, response_type)
+    async def _ask(self, method: str, requests: dict[str, Any], response_type: type[R]) -> Answers[R]:
+        """Call a method of workers, and log the ones that do not answer."""
+        answers = await ask_workers(self._channels, WORKER_DIAGNOSTICS_SERVICE, method, requests, response_type)
+        for worker, failure in answers.failures.items():
+            logger.warning("Worker %s did not answer %s: %s", worker, method, failure)
+        return answers
 
 
 def _check_times(request: pb.GetProfileRequest | pb.GetTaskStreamRequest) -> None:
@@ -150,5 +170,5 @@ def _check_times(request: pb.GetProfileRequest | pb.GetTaskStreamRequest) -> Non
         raise InvalidRequestError(f"start and stop must be finite; got {request.start} and {request.stop}")
 
 
-def _sum(answers: Answers) -> pb.Profile:
+def _sum(answers: Answers[pb.CollectProfileResponse]) -> pb.Profile:
     return to_message(merge([from_message(answer.profile) for answer in answers.found.values()]))

@@ -1,26 +1,16 @@
-"""EventService: what was logged."""
+"""EventService: the event log."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dagrpc.v1 import event_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 
 
 class EventServicer:
-    """Each method is the rpc of its name.
+    """Reads the event log; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, event_log: EventLog) -> None:
+        self._event_log = event_log
 
     async def GetEvents(self, request: pb.GetEventsRequest) -> pb.GetEventsResponse:
-        return self._service.events.histories(request.topics)
+        return self._event_log.histories(request.topics)

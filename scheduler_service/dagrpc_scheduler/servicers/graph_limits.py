@@ -1,4 +1,4 @@
-"""How large one graph may be."""
+"""The limits of one graph's size."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from dagrpc.v1 import graph_pb2
 
 
 class GraphLimits:
-    """Adds up the parts of a client's graphs.
-
-    Parameters
-    ----------
-    client : str
-        The client, for errors.
-    """
+    """Adds up the parts of a client's graphs."""
 
     def __init__(self, client: str) -> None:
         self._client = client
@@ -23,16 +17,10 @@ class GraphLimits:
         self._open: dict[str, tuple[int, int]] = {}
 
     def add(self, part: graph_pb2.GraphPart) -> None:
-        """Count a part.
-
-        Raises
-        ------
-        TooLargeError
-            If its graph is too large; names the limit and its setting.
-        """
+        """Count a part; raise `TooLargeError`, naming the limit and its setting, if its graph is too large."""
         tasks, nbytes = self._open.pop(part.graph_id, (0, 0))
         tasks += len(part.tasks)
-        # To know a size is as much work as to write it. What comes in one part is bounded by the size of a message.
+        # Computing a size takes as long as encoding. A graph in one part is bounded by the message size anyway.
         if nbytes or not part.last:
             nbytes += part.ByteSize()
         for name, found, most, unit in (

@@ -1,46 +1,38 @@
-"""InquiryService: what becomes of submitted work."""
+"""InquiryService: the progress and the details of submitted tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc.exceptions import InvalidRequestError, UnknownKeyError
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import inquiry_service_pb2 as pb
 from dagrpc_scheduler.core import progress, task_details
+from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.span_views import span_facts
 from dagrpc_scheduler.shell.sessions.translate_out import failure_message
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
 
 _INTERVAL = 0.1
 _LONGEST_INTERVAL = 60.0
 _SHARE = 0.02
-"""Share of the scheduler's time that one watcher may take,"""
-_PATIENCE = 2.0
-"""unless it would have to wait for so many seconds."""
+"""Share of the scheduler's time that one watcher may take ..."""
+_LONGEST_PAUSE = 2.0
+"""... unless it would have to wait longer than this many seconds."""
 
 
 class InquiryServicer:
-    """Answers questions about submitted tasks; each method is the rpc of its name.
+    """Answers questions about submitted tasks; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, core: SchedulerCore) -> None:
+        self._core = core
 
     async def WatchProgress(self, request: pb.WatchProgressRequest, context: Any) -> None:
         if request.keys and request.groups:
             raise InvalidRequestError("give either `keys` or `groups`, not both")
-        core = self._service.core
+        core = self._core
         tracker = await self._tracker(request)
         interval = min(max(request.interval_seconds or _INTERVAL, 0.01), _LONGEST_INTERVAL)
         last = None
@@ -59,28 +51,28 @@ class InquiryServicer:
                 last = groups
             if over:
                 return
-            await asyncio.sleep(max(interval, min((time.perf_counter() - start) / _SHARE, _PATIENCE)))
+            await asyncio.sleep(max(interval, min((time.perf_counter() - start) / _SHARE, _LONGEST_PAUSE)))
 
     async def _tracker(self, request: pb.WatchProgressRequest) -> progress.ProgressTracker:
-        core = self._service.core
+        core = self._core
         tracker = progress.ProgressTracker(request.only_unfinished)
         if request.groups:
             tracker.add_groups(core, {group.name: group.keys for group in request.groups})
             return tracker
         label = progress.by_span if request.grouping == pb.PROGRESS_GROUPING_SPAN else progress.by_prefix
         for _ in tracker.add_below(core, request.keys, label):
-            # Others want the loop, too.
+            # The scheduler's other work goes on meanwhile.
             await asyncio.sleep(0)
         return tracker
 
     async def ListTasksBelow(self, request: pb.ListTasksBelowRequest, context: Any) -> None:
-        for found in progress.keys_below(self._service.core, list(request.keys)):
+        for found in progress.keys_below(self._core, list(request.keys)):
             message = pb.ListTasksBelowResponse(keys=[task.key for task in found])
             await context.write(message.SerializeToString())
 
     async def GetSpans(self, request: pb.GetSpansRequest) -> pb.GetSpansResponse:
         now = time.time()
-        core = self._service.core
+        core = self._core
         return pb.GetSpansResponse(
             spans=[_span(facts) for facts in span_facts(core, now)],
             threads=[pb.ThreadCount(since=since, count=count) for since, count in core.state.spans.threads],
@@ -88,7 +80,7 @@ class InquiryServicer:
         )
 
     async def GetTaskWork(self, request: pb.GetTaskWorkRequest) -> pb.GetTaskWorkResponse:
-        found = task_details.task_work(self._service.core, request.key, request.failed_first)
+        found = task_details.task_work(self._core, request.key, request.failed_first)
         if found is None:
             raise UnknownKeyError(f"There is no task {request.key!r}")
         response = pb.GetTaskWorkResponse(
@@ -105,7 +97,7 @@ class InquiryServicer:
 
 def _span(facts: dict[str, Any]) -> pb.SpanInfo:
     names = ("id", "name", "parent", "enqueued", "start", "stop", "states", "seconds", "nbytes", "groups")
-    # People may have noted anything.
+    # Users' metadata may be anything.
     metadata = json.dumps(facts["metadata"], default=str) if facts["metadata"] else ""
     return pb.SpanInfo(**{name: facts[name] for name in names}, metadata=metadata)
 

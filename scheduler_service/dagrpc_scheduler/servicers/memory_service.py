@@ -1,34 +1,27 @@
-"""MemoryService: where copies of results are kept."""
+"""MemoryService: copies of results, and the active memory manager."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import memory_service_pb2 as pb
-from dagrpc_scheduler.shell.memory import replication
+from dagrpc_scheduler.core.machine import SchedulerCore
+from dagrpc_scheduler.shell.memory.active_memory_manager import MemoryManagerHost
+from dagrpc_scheduler.shell.memory.replication import Replication
+from dagrpc_scheduler.shell.workers.named_workers import named_workers
 
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
-
-SERVICE = pb.DESCRIPTOR.services_by_name["MemoryService"]
 _MOST_BRANCHES = 1_000
 
 
 class MemoryServicer:
-    """Has copies made and dropped; each method is the rpc of its name.
+    """Makes, moves and drops copies of results; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, core: SchedulerCore, replication: Replication, memory_manager_host: MemoryManagerHost) -> None:
+        self._core = core
+        self._replication = replication
+        self._memory_manager_host = memory_manager_host
 
     async def ControlMemoryManager(self, request: pb.ControlMemoryManagerRequest) -> pb.ControlMemoryManagerResponse:
-        manager = self._service.memory_manager
+        manager = self._memory_manager_host.registered()
         match request.action:
             case pb.MEMORY_MANAGER_ACTION_UNSPECIFIED:
                 pass
@@ -39,16 +32,16 @@ class MemoryServicer:
             case pb.MEMORY_MANAGER_ACTION_RUN_ONCE:
                 manager.run_once()
             case unknown:
-                raise InvalidRequestError(f"`action` is {unknown}, which is none that this scheduler knows")
+                raise InvalidRequestError(f"`action` is {unknown}, which this scheduler does not know")
         return pb.ControlMemoryManagerResponse(running=manager.running)
 
     async def Replicate(self, request: pb.ReplicateRequest) -> pb.ReplicateResponse:
-        workers = self._service.resolve_workers(request.workers)
+        workers = named_workers(self._core, request.workers)
         branching = min(request.branching_factor or 2, _MOST_BRANCHES)
-        missing = await replication.replicate(self._service, request.keys, request.copies, workers, branching=branching)
+        missing = await self._replication.replicate(request.keys, request.copies, workers, branching=branching)
         return pb.ReplicateResponse(missing=missing)
 
     async def Rebalance(self, request: pb.RebalanceRequest) -> pb.RebalanceResponse:
-        workers = self._service.resolve_workers(request.workers)
-        failed = await replication.rebalance(self._service, list(request.keys) or None, workers)
+        workers = named_workers(self._core, request.workers)
+        failed = await self._replication.rebalance(list(request.keys) or None, workers)
         return pb.RebalanceResponse(failed=failed)

@@ -1,4 +1,4 @@
-"""MetadataService: plain data that the scheduler keeps for others."""
+"""MetadataService: plain data that clients and tasks keep on the scheduler."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ from dagrpc_scheduler.coordination.metadata_tree import Metadata
 
 
 class MetadataServicer:
-    """Each method is the rpc of its name.
-
-    Parameters
-    ----------
-    metadata : Metadata
-        What is kept.
-    """
+    """Reads and writes metadata; each method is the rpc of its name."""
 
     def __init__(self, metadata: Metadata) -> None:
         self._metadata = metadata

@@ -1,46 +1,35 @@
-"""ScalingService: what cluster managers ask."""
+"""ScalingService: the questions of cluster managers."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import scaling_service_pb2 as pb
-from dagrpc_scheduler.shell.workers import scaling_facts
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
-
-SERVICE = pb.DESCRIPTOR.services_by_name["ScalingService"]
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
+from dagrpc_scheduler.shell.workers.scaling import Scaling
 
 
 class ScalingServicer:
-    """Says how many workers there should be; each method is the rpc of its name.
+    """Says how many workers the work needs; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, scaling: Scaling, peers: ConnectedPeers) -> None:
+        self._scaling = scaling
+        self._peers = peers
 
     async def GetTargetSize(self, request: pb.GetTargetSizeRequest) -> pb.GetTargetSizeResponse:
         seconds = _checked(request.target_duration_seconds, "target_duration_seconds")
-        target = scaling_facts.adaptive_target(self._service, seconds or None)
+        target = self._scaling.adaptive_target(seconds or None)
         return pb.GetTargetSizeResponse(workers=min(target, 2**32 - 1))
 
     async def ChooseWorkersToClose(self, request: pb.ChooseWorkersToCloseRequest) -> pb.ChooseWorkersToCloseResponse:
-        chosen = scaling_facts.workers_to_close(
-            self._service,
+        chosen = self._scaling.workers_to_close(
             n=request.count if request.HasField("count") else None,
             minimum=request.minimum,
             memory_ratio=_checked(request.memory_ratio, "memory_ratio") or None,
             groups=dict(request.groups),
         )
-        connected = self._service.sessions.workers
+        connected = self._peers.workers
         return pb.ChooseWorkersToCloseResponse(
             workers=[
                 pb.ClosableWorker(address=address, name=connected[address].name)

@@ -1,39 +1,26 @@
-"""ShuffleCoordinationService as gRPC sees it."""
+"""ShuffleCoordinationService: workers take part in shuffles."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import shuffle_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleShell
 
 
 class ShuffleServicer:
-    """What workers ask for.
+    """Coordinates shuffles; each method is the rpc of its name."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, shuffles: ShuffleShell) -> None:
+        self._shuffles = shuffles
 
     async def JoinShuffle(self, request: pb.JoinShuffleRequest) -> pb.JoinShuffleResponse:
-        """Have a worker take part in a shuffle."""
         if not (request.shuffle_id and request.barrier and request.task and request.worker):
             raise InvalidRequestError("a worker that joins a shuffle names it, its barrier, the task and itself")
-        return self._service.shuffles.join(request)
+        return self._shuffles.join(request)
 
     async def PassBarrier(self, request: pb.PassBarrierRequest) -> pb.PassBarrierResponse:
-        """Take note that all sources have been sent."""
-        return self._service.shuffles.pass_barrier(request)
+        return self._shuffles.pass_barrier(request)
 
     async def RestartShuffle(self, request: pb.RestartShuffleRequest) -> pb.RestartShuffleResponse:
-        """Begin a shuffle again."""
-        await self._service.shuffles.restart(request)
+        await self._shuffles.restart(request)
         return pb.RestartShuffleResponse()

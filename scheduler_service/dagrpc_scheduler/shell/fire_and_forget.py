@@ -1,39 +1,33 @@
-"""Tasks that are to run to their end although nobody holds their futures."""
+"""Tasks that run to their end although nobody holds their futures."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc_scheduler.core import events, instructions
+from dagrpc_scheduler.shell.core_driver import CoreDriver
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 from dagrpc_scheduler.shell.sessions.translate_in import FIRE_AND_FORGET
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
 
 _DONE = (instructions.ReportFinished, instructions.ReportErred)
 
 
 class FireAndForget:
-    """Wants keys until they are done. To the core it is one more client.
+    """A stand-in for a client: it wants tasks until they are done."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, driver: CoreDriver, peers: ConnectedPeers) -> None:
+        self._driver = driver
+        self._peers = peers
         self._done: list[str] = []
 
     def begin(self) -> None:
-        """Become known to the core."""
-        self._service.sessions.stand_ins[FIRE_AND_FORGET] = self
-        self._service.handle(events.ClientAdded(FIRE_AND_FORGET))
+        """Introduce the stand-in to the core."""
+        self._peers.stand_ins[FIRE_AND_FORGET] = self
+        self._driver.handle(events.ClientAdded(FIRE_AND_FORGET))
 
     def send(self, instruction: Any) -> None:
-        """Take a report of the core; let go of keys that are done."""
+        """Note that a task is done, and release the tasks that are done in the next turn of the loop."""
         if isinstance(instruction, _DONE):
             if not self._done:
                 asyncio.get_running_loop().call_soon(self._release)
@@ -41,4 +35,4 @@ class FireAndForget:
 
     def _release(self) -> None:
         keys, self._done = self._done, []
-        self._service.handle(events.KeysReleased(FIRE_AND_FORGET, keys, self._service.stimulus("fire-and-forget")))
+        self._driver.handle(events.KeysReleased(FIRE_AND_FORGET, keys, self._driver.stimulus("fire-and-forget")))

@@ -1,4 +1,4 @@
-"""The scheduler as a service: puts core, sessions, clock and gRPC server together."""
+"""The scheduler as a service: makes its parts, starts them, and closes them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import logging
 import os
 import time
-import uuid
-from collections.abc import Hashable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import ServiceDescriptor
 
 from dagrpc import config
 from dagrpc._auth.access import Access
@@ -19,314 +19,297 @@ from dagrpc._auth.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._common.addresses import is_wildcard, join_address, local_ip
 from dagrpc._common.keys import encode_key
 from dagrpc._loop.io_loop import cancel_all, spawn
-from dagrpc._rpc import grpc_options, log_service
+from dagrpc._process.preloading import Preloads
+from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ChannelPool
+from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc._rpc.server import Server
-from dagrpc.exceptions import UnknownWorkerError
-from dagrpc.v1 import (
-    event_service_pb2,
-    inquiry_service_pb2,
-    metadata_service_pb2,
-    scheduler_service_pb2,
-    shuffle_service_pb2,
-    worker_session_pb2,
-)
 from dagrpc_scheduler.coordination.metadata_tree import Metadata
-from dagrpc_scheduler.core import events, views
-from dagrpc_scheduler.core.instructions import CloseWorker, Instruction
+from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.instructions import CloseWorker
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.options import SchedulerOptions
-from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination
-from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleCoordination
+from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationShell
+from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleShell
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.core_config import core_config
+from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
-from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import Records
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
+from dagrpc_scheduler.shell.identity import Identity
+from dagrpc_scheduler.shell.liveness.missed_heartbeats import MissedHeartbeats
 from dagrpc_scheduler.shell.liveness.no_workers import ShortageWatch
-from dagrpc_scheduler.shell.liveness.timers import Timers
-from dagrpc_scheduler.shell.liveness.worker_exits import Departures
-from dagrpc_scheduler.shell.memory.active_memory_manager import ActiveMemoryManagerExtension
+from dagrpc_scheduler.shell.liveness.timers import IdleWatch, PeriodicChecks
+from dagrpc_scheduler.shell.liveness.worker_exits import WorkerExits
+from dagrpc_scheduler.shell.memory.active_memory_manager import ActiveMemoryManagerExtension, MemoryManagerHost
+from dagrpc_scheduler.shell.memory.replica_planner import ReplicaPlanner
+from dagrpc_scheduler.shell.memory.replication import Replication
+from dagrpc_scheduler.shell.memory.trim_memory import MemoryTrimmer
 from dagrpc_scheduler.shell.plugins.plugin_registry import PluginRegistry
+from dagrpc_scheduler.shell.plugins.run_notes import RunNotes
 from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
-from dagrpc_scheduler.shell.sessions.connected_peers import Sessions
+from dagrpc_scheduler.shell.plugins.user_code import UserCode
+from dagrpc_scheduler.shell.sessions.backpressure import Backpressure
+from dagrpc_scheduler.shell.sessions.client_membership import ClientMembership
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
+from dagrpc_scheduler.shell.sessions.worker_membership import WorkerMembership
+from dagrpc_scheduler.shell.shutdown import Shutdown
+from dagrpc_scheduler.shell.user_views.view import ViewSource
 from dagrpc_scheduler.shell.workers.retire_workers import Retirement
-from dagrpc_scheduler.shell.workers.steal_timer import Stealing
+from dagrpc_scheduler.shell.workers.scaling import Scaling
+from dagrpc_scheduler.shell.workers.steal_timer import StealTimer
+from dagrpc_scheduler.shell.workers.worker_restarts import WorkerRestarts
+from dagrpc_scheduler.shell.workers.worker_runs import WorkerRuns
 
 logger = logging.getLogger("dagrpc.scheduler")
 
+Servicers: TypeAlias = Iterable[tuple[ServiceDescriptor, object]]
+"""Services with the objects that serve them."""
+
 
 class SchedulerService:
-    """A scheduler that serves.
+    """All parts of a scheduler; each part is given the others that it needs, and none is given the service.
 
-    Everything runs on the event loop that `start` is awaited on. The core is called from there only, one event at a
-    time: that is the one order of things.
-
-    Examples
-    --------
-    >>> service = SchedulerService(SchedulerOptions())
-    >>> await service.start()
-    >>> service.address
-    '127.0.0.1:...'
-    >>> await service.close()
+    Everything runs on the event loop on which `start` is awaited. `dagrpc_scheduler.assembly.make_service` makes a
+    service with its servicers.
     """
 
-    def __init__(self, service_options: SchedulerOptions) -> None:
-        self.options = service_options
-        self.id = f"Scheduler-{uuid.uuid4()}"
-        self.address = ""
-        self.started = time.time()
-        self.core = SchedulerCore(
-            core_config(service_options.allowed_failures),
-            validate=service_options.validate or bool(config.get("scheduler.validate")),
-        )
-        self.sessions = Sessions()
-        self.credentials = credentials_of(service_options.security, "scheduler")
+    def __init__(
+        self,
+        options: SchedulerOptions,
+        servicers: Callable[[SchedulerService], Servicers],
+        scheduler: Callable[[SchedulerService], Any],
+    ) -> None:
+        self.options = options
+        self._servicers = servicers
+        self._make_scheduler = scheduler
+        self._scheduler: Any = None
+        self._server: Server | None = None
+        self.identity = Identity()
+        self.home = ServiceHome()
+        """The event loop of the service."""
+        self.shutdown = Shutdown(self.close)
+        self.background: set[asyncio.Task[Any]] = set()
+        """Tasks that are cancelled when the service closes."""
+        self._make_connections()
+        self._make_core()
+        self._make_user_code()
+        self._make_memory_management()
+        self._make_worker_control()
+        self._make_memberships()
+        self._make_checks()
+
+    # --- the parts -----------------------------------------------------------------------------------------------
+
+    def _make_connections(self) -> None:
+        self.credentials = credentials_of(self.options.security, "scheduler")
         """For TLS and tokens; None: without."""
         self.access = Access(self.credentials)
-        """Who may call, and ship code."""
+        """Which callers may call, and ship code."""
         self.control_channels = ChannelPool(grpc_options.CONTROL_CHANNEL, credentials=self.credentials)
         """To workers and nannies, for calls."""
         self.data_channels = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
         """To workers, for relayed transfers."""
-        self.user_threads = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-user-code")
-        """Where user code runs, if it is allowed at all."""
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self._server: Server | None = None
-        self._timers = Timers(self)
-        self.coordination = Coordination(self)
-        self.records = Records()
-        """What workers have recorded, once somebody has asked."""
-        self.reports = Reports(self)
-        """What is measured for those who make reports."""
-        self.plugin_registry = PluginRegistry(self)
-        """The plugins of workers and nannies."""
-        self.scheduler_plugins = SchedulerPlugins(self)
-        """The scheduler's own."""
-        self.loop_profile = LoopProfile()
-        """What this scheduler spends its time on, once somebody has asked."""
-        self.departures = Departures(self)
-        self.events = EventLog(self)
-        self.shortage = ShortageWatch(self)
+        self.peers = ConnectedPeers()
+
+    def _make_core(self) -> None:
+        validate = self.options.validate or bool(config.get("scheduler.validate"))
+        self.core = SchedulerCore(core_config(self.options.allowed_failures), validate=validate)
+        self.driver = CoreDriver(self.core, self.peers)
+        self.coordination = CoordinationShell(self.driver, self.peers)
+        self.shuffles = ShuffleShell(self.driver)
         self.metadata = Metadata(self._is_task)
-        self.shuffles = ShuffleCoordination(self)
-        self._finished = asyncio.Event()
-        self._closing = False
-        self.stimuli = 0
-        """How many causes have been named so far."""
-        self.loop: asyncio.AbstractEventLoop | None = None
-        """The event loop that it runs on; None before it has started."""
-        self.memory_manager = ActiveMemoryManagerExtension(self)
-        """Sees to it that there are as many copies of results as are needed."""
-        self.retirement = Retirement(self)
-        """Takes workers out."""
-        self.facade: Any = None
-        """The `Scheduler` that stands for it, once there is one."""
+        self.event_log = EventLog(self.peers, self.home)
+        self.task_stream = TaskStreamBuffer()
+        self.loop_profile = LoopProfile()
+        self.reports = Reports(self.peers, self.loop_profile, self.background)
 
-    def resolve_workers(self, workers: Iterable[str]) -> list[str]:
-        """Return the addresses of workers given by address, name or host; all if none are given.
+    def _make_user_code(self) -> None:
+        options = self.options
+        self.user_code = UserCode(options.allow_code, lambda: self.scheduler)
+        self.plugin_registry = PluginRegistry(self.peers, self.control_channels)
+        notes = RunNotes(
+            peers=self.peers,
+            control_channels=self.control_channels,
+            task_stream=self.task_stream,
+            user_code=self.user_code,
+            shutdown=self.shutdown,
+            background=self.background,
+        )
+        self.plugins = SchedulerPlugins(
+            driver=self.driver,
+            event_log=self.event_log,
+            notes=notes,
+            user_code=self.user_code,
+            preloads=Preloads("scheduler", options.preload, options.preload_argv),
+            background=self.background,
+        )
+        self.views = ViewSource(self.core, self.peers, self.plugins)
 
-        Raises
-        ------
-        UnknownWorkerError
-            If there is none of that address, name or host.
-        """
-        texts = list(workers)
-        if not texts:
-            return list(self.sessions.workers)
-        try:
-            return views.resolve_workers(self.core, texts)
-        except views.UnknownWorkerError as error:
-            raise UnknownWorkerError(str(error)) from None
+    def _make_memory_management(self) -> None:
+        planner = ReplicaPlanner(self.driver, self.peers)
+        self.replication = Replication(self.driver, self.peers, planner)
+        self.extensions: dict[str, Any] = {}
+        """Objects that belong to the scheduler, by name."""
+        self.memory_manager_host = MemoryManagerHost(
+            planner, self.views, self.home, self.background, lambda: self.scheduler, self.extensions
+        )
+        ActiveMemoryManagerExtension(self.memory_manager_host)
 
-    # --- events and effects ---
+    def _make_worker_control(self) -> None:
+        self.worker_runs = WorkerRuns(self.peers, self.control_channels)
+        self.worker_restarts = WorkerRestarts(
+            driver=self.driver,
+            peers=self.peers,
+            control_channels=self.control_channels,
+            credentials=self.credentials,
+            metadata=self.metadata,
+            event_log=self.event_log,
+            plugins=self.plugins,
+            background=self.background,
+        )
+        self.retirement = Retirement(self.driver, self.peers, self.event_log, self.memory_manager_host, self.background)
+        self.scaling = Scaling(self.core, self.plugins)
 
-    def stimulus(self, word: str) -> str:
-        """Return a name for a cause, for stories."""
-        self.stimuli += 1
-        return f"{word}-{self.stimuli}"
+    def _make_memberships(self) -> None:
+        exits = WorkerExits(
+            driver=self.driver,
+            peers=self.peers,
+            shuffles=self.shuffles,
+            event_log=self.event_log,
+            plugins=self.plugins,
+            control_channels=self.control_channels,
+            data_channels=self.data_channels,
+            shutdown=self.shutdown,
+            background=self.background,
+        )
+        self.shortage = ShortageWatch(self.core, self.peers, self.event_log)
+        self.workers = WorkerMembership(
+            driver=self.driver,
+            peers=self.peers,
+            event_log=self.event_log,
+            plugins=self.plugins,
+            shortage=self.shortage,
+            exits=exits,
+        )
+        self.clients = ClientMembership(
+            driver=self.driver,
+            peers=self.peers,
+            event_log=self.event_log,
+            plugins=self.plugins,
+            coordination=self.coordination,
+            task_stream=self.task_stream,
+            computations=self.reports.computations,
+        )
 
-    def _is_task(self, key: Hashable) -> bool:
-        """Tell whether there is a task of a key, as users write it."""
-        return isinstance(key, (str, bytes, int, float, tuple)) and encode_key(key) in self.core.tasks
-
-    def handle(self, event: events.Event) -> None:
-        """Give the core an event and send off what it asks for."""
-        self.sessions.dispatch(self.core.handle(event, time.time()))
-        if self.shuffles.runs:
-            self.shuffles.review()
-
-    def handle_batch(self, batch: Iterable[events.Event]) -> None:
-        """Give the core events in order and send off what it asks for."""
-        self.sessions.dispatch(self.core.handle_batch(batch, time.time()))
-        if self.shuffles.runs:
-            self.shuffles.review()
-
-    def remove_worker(self, address: str, reason: str) -> None:
-        """Do without a worker from now on, whether it is away or not, because its process is known to be gone.
-
-        Its tasks run elsewhere at once, and what only it held is computed again.
-        """
-        worker = self.sessions.workers.get(address)
-        if worker is not None:
-            worker.tenure.end(reason)
-
-    def send(self, instruction: Instruction) -> None:
-        """Send a worker or client something that the core did not ask for."""
-        self.sessions.dispatch([instruction])
+    def _make_checks(self) -> None:
+        heartbeats = MissedHeartbeats(self.peers, self.control_channels, self.background, self.options.worker_ttl)
+        trimmer = MemoryTrimmer(self.driver)
+        backpressure = Backpressure(self.driver, self.peers)
+        self.idle_watch = IdleWatch(self.core, self.shutdown, self.options.idle_timeout)
+        self._checks = PeriodicChecks(
+            (
+                lambda now: self.driver.handle(events.TimePassed()),
+                heartbeats.look,
+                lambda now: trimmer.look(),
+                lambda now: self.metadata.tidy(),
+                self.event_log.advance,
+                lambda now: backpressure.look(),
+                self.shortage.look,
+                self.idle_watch.look,
+            )
+        )
 
     @property
-    def idle_since(self) -> float | None:
-        """Since when there has been nothing to do, as far as anyone looked; None while there is something."""
-        return self._timers.idle_since
+    def scheduler(self) -> Any:
+        """The `Scheduler` that stands for the service in user code, made when it is first needed."""
+        if self._scheduler is None:
+            self._scheduler = self._make_scheduler(self)
+        return self._scheduler
 
-    def check_idle(self, now: float) -> float | None:
-        """Look whether there is something to do; return `idle_since`."""
-        return self._timers.check_idle(now)
+    def _is_task(self, key: Hashable) -> bool:
+        """Tell whether there is a task with a user's key."""
+        return isinstance(key, (str, bytes, int, float, tuple)) and encode_key(key) in self.core.tasks
 
-    # --- life ---
+    # --- start and close -----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Listen.
-
-        Raises
-        ------
-        OSError
-            If the port cannot be had.
-        """
-        # Imported here: the servicers know the service.
-        from dagrpc_scheduler.servicers import (
-            actor_relay_service,
-            cluster_log_service,
-            diagnostics_service,
-            scaling_service,
-        )
-        from dagrpc_scheduler.servicers.event_service import EventServicer
-        from dagrpc_scheduler.servicers.inquiry_service import InquiryServicer
-        from dagrpc_scheduler.servicers.introspection_service import SERVICE as INTROSPECTION_SERVICE
-        from dagrpc_scheduler.servicers.introspection_service import IntrospectionServicer
-        from dagrpc_scheduler.servicers.memory_service import SERVICE as MEMORY_SERVICE
-        from dagrpc_scheduler.servicers.memory_service import MemoryServicer
-        from dagrpc_scheduler.servicers.metadata_service import MetadataServicer
-        from dagrpc_scheduler.servicers.plugin_service import SERVICE as PLUGIN_SERVICE
-        from dagrpc_scheduler.servicers.plugin_service import PluginServicer
-        from dagrpc_scheduler.servicers.scheduler_service import SchedulerServicer
-        from dagrpc_scheduler.servicers.shuffle_coordination_service import ShuffleServicer
-        from dagrpc_scheduler.servicers.worker_session_service import WorkerSessionServicer
-
-        self.loop = asyncio.get_running_loop()
+        """Listen and start all parts; raises `OSError` if the port is not available."""
+        self.home.bind(asyncio.get_running_loop())
         server = Server(
             ("RelayData",),
             blocked_by="scheduler.blocked-handlers",
             credentials=self.credentials,
             blocked=self.options.blocked_handlers,
         )
-        server.add_service(
-            scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"], SchedulerServicer(self)
-        )
-        server.add_service(
-            worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"], WorkerSessionServicer(self)
-        )
-        server.add_service(inquiry_service_pb2.DESCRIPTOR.services_by_name["InquiryService"], InquiryServicer(self))
-        server.add_service(diagnostics_service.SERVICE, diagnostics_service.DiagnosticsServicer(self))
-        server.add_service(scaling_service.SERVICE, scaling_service.ScalingServicer(self))
-        server.add_service(event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(self))
-        server.add_service(PLUGIN_SERVICE, PluginServicer(self))
-        server.add_service(MEMORY_SERVICE, MemoryServicer(self))
-        server.add_service(INTROSPECTION_SERVICE, IntrospectionServicer(self))
-        server.add_service(
-            metadata_service_pb2.DESCRIPTOR.services_by_name["MetadataService"], MetadataServicer(self.metadata)
-        )
-        server.add_service(log_service.SERVICE, log_service.LogServicer("scheduler"))
-        server.add_service(cluster_log_service.SERVICE, cluster_log_service.ClusterLogServicer(self))
-        server.add_service(actor_relay_service.SERVICE, actor_relay_service.ActorRelayServicer(self))
-        server.add_service(
-            shuffle_service_pb2.DESCRIPTOR.services_by_name["ShuffleCoordinationService"], ShuffleServicer(self)
-        )
+        for descriptor, servicer in self._servicers(self):
+            server.add_service(descriptor, servicer)
         port = await server.start(self.options.host, self.options.port)
         self._server = server
         contact = config.get("scheduler.contact-address", self.options.contact_address)
-        self.address = shown_address(contact or join_address(self._contact_host(), port), self.credentials)
+        host = local_ip() if is_wildcard(self.options.host) else self.options.host
+        self.identity.address = shown_address(contact or join_address(host, port), self.credentials)
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
         try:
-            await self.scheduler_plugins.preload()
+            await self.plugins.preload()
         except BaseException:
-            # Nobody closes what has not started; left to the garbage collection, gRPC would miss its event loop.
+            # A service that has not started is never closed, and gRPC servers must not outlive their loop.
             await server.stop(0)
             raise
-        FireAndForget(self).begin()
-        spawn(self._timers.run(), self.tasks)
-        spawn(Stealing(self).run(), self.tasks)
-        self.memory_manager.begin()
-        logger.info("Scheduler %s listens at %s", self.id, self.address)
-        warn_if_open("Scheduler", self.address, self.options.host, self.credentials)
-
-    def _contact_host(self) -> str:
-        return local_ip() if is_wildcard(self.options.host) else self.options.host
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._server.port if self._server is not None else 0
+        FireAndForget(self.driver, self.peers).begin()
+        spawn(self._checks.run(), self.background)
+        spawn(StealTimer(self.driver, self.event_log).run(), self.background)
+        self.memory_manager_host.registered().begin()
+        logger.info("Scheduler %s listens at %s", self.identity.id, self.identity.address)
+        warn_if_open("Scheduler", self.identity.address, self.options.host, self.credentials)
 
     def _write_scheduler_file(self, path: Path) -> None:
-        identity = {"type": "Scheduler", "id": self.id, "address": self.address, "services": {}, "workers": {}}
+        facts = {
+            "type": "Scheduler",
+            "id": self.identity.id,
+            "address": self.identity.address,
+            "services": {},
+            "workers": {},
+        }
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(identity, indent=2))
-        # At once, so that nobody reads half of it.
+        partial.write_text(json.dumps(facts, indent=2))
+        # Replaced in one step, so that no process reads half of it.
         partial.replace(path)
 
     async def close(self, reason: str = "scheduler closes", may_return: bool = False) -> None:
-        """Tell all workers to leave, end all sessions, stop serving; `may_return` if another one may take its place."""
-        if self._closing:
-            await self._finished.wait()
+        """Close all workers, end all sessions and stop serving; `may_return` if another scheduler may follow."""
+        if self.shutdown.begun:
+            await self.shutdown.finished.wait()
             return
-        self._closing = True
-        logger.info("Scheduler at %s closes: %s", self.address, reason)
-        await self.scheduler_plugins.before_close()
+        self.shutdown.begun = True
+        logger.info("Scheduler at %s closes: %s", self.identity.address, reason)
+        await self.plugins.before_close()
         if self._server is not None:
             await self._server.set_not_serving()
-        self.sessions.last_words(reason, may_return)
-        for address in list(self.sessions.workers):
-            self.send(CloseWorker(address, reason))
-        sessions = [*(w.session for w in self.sessions.workers.values()), *self.sessions.clients.values()]
+        self.peers.say_goodbye(reason, may_return)
+        for address in list(self.peers.workers):
+            self.driver.send(CloseWorker(address, reason))
+        sessions = [*(worker.session for worker in self.peers.workers.values()), *self.peers.clients.values()]
         await asyncio.gather(*(session.drain(2.0) for session in sessions))
         await self._await_workers(5.0)
-        await cancel_all(self.tasks)
+        await cancel_all(self.background)
         self.coordination.close()
         self.loop_profile.stop()
         if self._server is not None:
             await self._server.stop(0.5)
-        await self.scheduler_plugins.close()
-        self.user_threads.shutdown(wait=False, cancel_futures=True)
+        await self.plugins.close()
+        self.user_code.close()
         await self.control_channels.close()
         await self.data_channels.close()
         if self.options.scheduler_file:
             Path(self.options.scheduler_file).unlink(missing_ok=True)
-        self._finished.set()
+        self.shutdown.finished.set()
 
     async def _await_workers(self, timeout: float) -> None:
-        """Wait until the workers have left."""
+        """Wait until the workers have left, but not for long."""
         deadline = time.monotonic() + timeout
-        while self.sessions.workers and time.monotonic() < deadline:
+        while self.peers.workers and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-
-    async def finished(self) -> None:
-        """Wait until the scheduler has closed."""
-        await self._finished.wait()
-
-    @property
-    def over(self) -> bool:
-        """Whether it has closed."""
-        return self._finished.is_set()
-
-    @property
-    def closing(self) -> bool:
-        """Whether it is closing or closed."""
-        return self._closing
-
-    def close_soon(self, reason: str, may_return: bool = False) -> None:
-        """Start closing, from within a handler."""
-        self._close_task = asyncio.get_running_loop().create_task(self.close(reason, may_return))

@@ -12,17 +12,17 @@ from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import coordination_pb2 as pb
 from dagrpc_scheduler.coordination.operations import Answer
 from dagrpc_scheduler.core import events
-from dagrpc_scheduler.shell.coordination.coordination_shell import Coordination, write_answer
+from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationShell, write_answer
 
 
 class Service:
-    """Stands for the scheduler's service: keeps what is sent to clients and what the core is told."""
+    """Stands for the core's driver and the peers: keeps answers to clients and events for the core."""
 
     def __init__(self, *clients: str) -> None:
         self.answers: dict[str, list[Answer]] = {client: [] for client in clients}
         self.told: list[events.Event] = []
         sessions = {client: SimpleNamespace(send=answers.append) for client, answers in self.answers.items()}
-        self.sessions = SimpleNamespace(clients=sessions)
+        self.clients = sessions
 
     def handle_batch(self, batch: list[events.Event]) -> None:
         self.told += batch
@@ -35,9 +35,9 @@ def coordinate(request: int, timeout: float | None = None, **operation: Any) -> 
     return message
 
 
-def make(*clients: str) -> tuple[Service, Coordination]:
+def make(*clients: str) -> tuple[Service, CoordinationShell]:
     service = Service(*clients)
-    return service, Coordination(service)  # type: ignore[arg-type]
+    return service, CoordinationShell(service, service)  # type: ignore[arg-type]
 
 
 def test_waits_end_by_the_clock() -> None:

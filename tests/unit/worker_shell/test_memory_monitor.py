@@ -91,7 +91,7 @@ def test_when_a_nanny_kills():
 
 
 def test_memory_of_a_worker_as_the_scheduler_tells_it():
-    from dagrpc_scheduler.shell.facade.memory_views import MemoryState
+    from dagrpc_scheduler.shell.user_views.memory_state import MemoryState
 
     found = MemoryState.measured(1_000, 500, 200, old=300)
     assert (found.process, found.managed, found.spilled, found.managed_total) == (1_000, 300, 200, 500)

@@ -1,11 +1,11 @@
-"""Drives the coordination primitives: operations in from the sessions, answers out, the clock."""
+"""Runs the coordination primitives: operations from sessions, answers to sessions, and time-outs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
 from dagrpc.exceptions import InvalidRequestError
@@ -14,75 +14,63 @@ from dagrpc_scheduler.coordination import operations
 from dagrpc_scheduler.coordination.coordinator import Coordinator
 from dagrpc_scheduler.coordination.operations import Answer, Operation, Outcome, Value
 from dagrpc_scheduler.core import events
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.core_driver import CoreDriver
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 NAME_LIMIT = 16 * 1024
 """Longest name in bytes."""
 _FOREVER = 1e9
-"""Seconds that count as for ever."""
+"""Seconds from which on a timeout means no timeout."""
 _UNANSWERED = frozenset(("withdraw", "renew_leases", "took"))
 
 
-class Coordination:
-    """The primitives of a scheduler.
+class CoordinationShell:
+    """The coordination primitives of a scheduler."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, driver: CoreDriver, peers: ConnectedPeers) -> None:
+        self._driver = driver
+        self._peers = peers
         self._coordinator = Coordinator(config.get_seconds("scheduler.locks.lease-timeout"))
         self._last_request: dict[str, int] = {}
-        """By client."""
+        """The number of each client's last request."""
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        """When it goes off. Not asked of the timer: uvloop's do not know where they go off at once."""
+        """When the timer goes off. The handle cannot be asked: uvloop's does not know it at once."""
 
     def take(self, client: str, message: pb.Coordinate) -> None:
-        """Carry out a client's operation.
-
-        Raises
-        ------
-        InvalidRequestError
-            If it is malformed.
-        """
+        """Carry out a client's operation, or raise `InvalidRequestError` if it is malformed."""
         kind = message.WhichOneof("operation")
         if kind is None:
             raise InvalidRequestError("an operation is empty, or of a kind that this scheduler does not know")
         number = message.request
         if kind not in _UNANSWERED:
-            # Leases are named by it.
+            # Requests name leases, so their numbers must rise.
             if number <= self._last_request.get(client, 0):
                 raise InvalidRequestError(f"request {number} does not come after those before it")
             self._last_request[client] = number
         operation = _OPERATIONS[kind](_name(message.name), getattr(message, kind))
-        # What is not a number counts as for ever, too.
+        # NaN means no timeout, too.
         is_limited = message.HasField("timeout_seconds") and message.timeout_seconds < _FOREVER
         timeout = message.timeout_seconds if is_limited else None
         now = asyncio.get_running_loop().time()
         self._apply(self._coordinator.handle(client, number, timeout, operation, now))
 
     def client_gone(self, client: str) -> None:
-        """Withdraw what a client waits for, and release what it holds."""
+        """Withdraw a client's pending operations and release its leases."""
         if self._last_request.pop(client, None) is not None:
             self._apply(self._coordinator.client_gone(client, asyncio.get_running_loop().time()))
 
     def close(self) -> None:
-        """Stop the clock."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
-    # --- what comes of it ----------------------------------------------------------------------------------------
+    # --- outcomes ------------------------------------------------------------------------------------------------
 
     def _apply(self, outcomes: list[Outcome]) -> None:
-        clients = self._service.sessions.clients
+        clients = self._peers.clients
         for_the_core: list[events.Event] = []
         for outcome in outcomes:
             if type(outcome) is Answer:
@@ -92,7 +80,7 @@ class Coordination:
             else:
                 for_the_core.append(outcome)  # type: ignore[arg-type]
         if for_the_core:
-            self._service.handle_batch(for_the_core)
+            self._driver.handle_batch(for_the_core)
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -100,7 +88,7 @@ class Coordination:
         if deadline is None:
             return
         if self._timer is not None:
-            # One that goes off too early sets the next.
+            # A timer that goes off too early sets the next one.
             if self._due <= deadline:
                 return
             self._timer.cancel()
@@ -109,7 +97,7 @@ class Coordination:
 
     def _advance(self) -> None:
         self._timer = None
-        # The loop calls up to a tick too early.
+        # The loop may call up to one clock tick too early.
         now = max(asyncio.get_running_loop().time(), self._due)
         self._apply(self._coordinator.advance(now))
 
@@ -128,7 +116,7 @@ def _value(message: pb.CoordinatedValue) -> Value:
     if kind is None:
         raise InvalidRequestError("a value is neither a future nor data")
     keys = (message.future,) if kind == "future" else tuple(message.keys)
-    # Its bytes, for a message would keep the whole batch that it came in alive.
+    # The value is kept as bytes: its message would keep the whole batch that it came with alive.
     return Value(message.SerializeToString(), keys)
 
 
@@ -137,7 +125,7 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _datasets(entries: Iterable[pb.Dataset]) -> list[tuple[str, Value]]:
-    # The last of those that have one name in common.
+    # Of several entries with one name, the last one counts.
     return list({_name(entry.name): _value(entry.value) for entry in entries}.items())
 
 
@@ -183,7 +171,7 @@ _REFUSALS = {
 
 
 def write_answer(answer: Answer, message: pb.Coordinated) -> None:
-    """Write an answer into its message."""
+    """Write an answer into a message."""
     message.request = answer.request
     if answer.done:
         message.done = True

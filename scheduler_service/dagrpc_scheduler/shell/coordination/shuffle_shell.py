@@ -1,56 +1,44 @@
-"""Tells workers of the runs of their shuffles, and the core of what follows from them."""
+"""Coordinates the runs of shuffles: answers workers, and tells the core what follows."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from dagrpc.exceptions import P2PConsistencyError, ShuffleClosedError
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_scheduler.coordination.shuffle_runs import Closed, Ended, Inconsistent, Run, Shuffles, places
 from dagrpc_scheduler.core import events, instructions, views
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.core_driver import CoreDriver
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 
-class ShuffleCoordination:
-    """The shuffles of a scheduler.
+class ShuffleShell:
+    """The shuffles of a scheduler."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, driver: CoreDriver) -> None:
+        self._driver = driver
         self._shuffles = Shuffles()
         self.runs = self._shuffles.runs
-        """What there is, by id of the shuffle. Empty most of the time: then nothing needs to be reviewed."""
+        """The current run of each shuffle, by shuffle id; usually there is none."""
+        driver.after_batch = self.review
 
     @property
     def last_run(self) -> int:
-        """The run that began last, of all shuffles."""
+        """The id of the run that began last, of all shuffles."""
         return self._shuffles.last_run
 
-    # --- what workers ask for ------------------------------------------------------------------------------------
+    # --- requests of workers -------------------------------------------------------------------------------------
 
     def join(self, request: pb.JoinShuffleRequest) -> pb.JoinShuffleResponse:
-        """Have a worker take part in a shuffle.
+        """Let a worker take part in a shuffle.
 
-        Raises
-        ------
-        ShuffleClosedError
-            If it is not to run the task for which it asks.
-        P2PConsistencyError
-            If the shuffle began again too often.
+        Raises `ShuffleClosedError` if the worker is not to run the task for which it asks, and `P2PConsistencyError` if
+        the shuffle began again too often.
         """
-        core = self._service.core
+        core = self._driver.core
         if views.processing_on(core, request.task) != request.worker:
             raise ShuffleClosedError(f"{request.task!r} is not to be run on {request.worker} any more")
         available = views.allowed_for_dependents(core, request.barrier)
@@ -63,17 +51,14 @@ class ShuffleCoordination:
         return pb.JoinShuffleResponse(run_id=run.run_id, workers=run.workers)
 
     def pass_barrier(self, request: pb.PassBarrierRequest) -> pb.PassBarrierResponse:
-        """Have the tasks for the outputs run where the outputs will be, and tell who has to be flushed.
+        """Place the output tasks where their outputs will be, and return the workers that must be flushed.
 
-        Raises
-        ------
-        ShuffleClosedError
-            If the run is over.
+        Raises `ShuffleClosedError` if the run is over.
         """
         run = self._current(request.run)
         advice = places(run.workers, [(output.key, output.worker) for output in request.outputs])
         if advice:
-            self._service.handle(events.PlacesAdvised(advice, self._service.stimulus("shuffle-barrier")))
+            self._driver.handle(events.PlacesAdvised(advice, self._driver.stimulus("shuffle-barrier")))
         return pb.PassBarrierResponse(members=list(run.members))
 
     async def restart(self, request: pb.RestartShuffleRequest) -> None:
@@ -82,7 +67,7 @@ class ShuffleCoordination:
         before = self._run_of(shuffle_id)
         await asyncio.sleep(self._shuffles.pause(shuffle_id))
         if self._run_of(shuffle_id) != before:
-            # Somebody else was faster, and this is not about the run that there is now.
+            # Another worker complained first: the shuffle has a new run already.
             return
         reason = f"{request.reason} (on {request.worker})"
         ended = self._shuffles.complain(shuffle_id, request.run.run_id, self._state_of, reason)
@@ -94,7 +79,7 @@ class ShuffleCoordination:
                 request.reason,
                 request.worker,
             )
-            self._service.handle_batch(self._consequences([ended]))
+            self._driver.handle_batch(self._consequences([ended]))
 
     def _run_of(self, shuffle_id: str) -> int:
         run = self.runs.get(shuffle_id)
@@ -106,10 +91,10 @@ class ShuffleCoordination:
         except Closed as error:
             raise ShuffleClosedError(str(error)) from None
 
-    # --- what happens otherwise ----------------------------------------------------------------------------------
+    # --- other changes -------------------------------------------------------------------------------------------
 
     def without(self, address: str) -> list[events.Event]:
-        """Return what the core is to be told after a worker has left."""
+        """Return the events that follow for shuffles when a worker leaves."""
         if not self.runs:
             return []
         ended = self._shuffles.worker_gone(address, self._state_of)
@@ -118,20 +103,21 @@ class ShuffleCoordination:
         return self._consequences(ended)
 
     def review(self) -> None:
-        """End what nobody needs any more."""
-        self._consequences(self._shuffles.review(self._state_of))
+        """End the runs whose outputs no task needs any more."""
+        if self.runs:
+            self._consequences(self._shuffles.review(self._state_of))
 
     def _state_of(self, key: str) -> str | None:
-        return views.state_of(self._service.core, key)
+        return views.state_of(self._driver.core, key)
 
     def _consequences(self, ended: Iterable[Ended]) -> list[events.Event]:
-        """Tell workers of the end of runs, and return what the core is to be told."""
+        """Tell workers that runs have ended, and return the events that follow."""
         found: list[events.Event] = []
         for run in ended:
-            # Before anything that the core has them do, so that nothing of what is to come joins the old run.
+            # Workers learn it before the core's next instructions, so that no later task joins the old run.
             for worker in run.members:
-                self._service.send(instructions.EndShuffle(worker, run.shuffle_id, run.run_id))
+                self._driver.send(instructions.EndShuffle(worker, run.shuffle_id, run.run_id))
             if run.again:
-                keys = [run.barrier, *views.dependencies(self._service.core, run.barrier)]
-                found.append(events.ResultsDiscarded(keys, self._service.stimulus("shuffle-restart")))
+                keys = [run.barrier, *views.dependencies(self._driver.core, run.barrier)]
+                found.append(events.ResultsDiscarded(keys, self._driver.stimulus("shuffle-restart")))
         return found

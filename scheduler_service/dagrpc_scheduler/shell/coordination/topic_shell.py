@@ -1,83 +1,60 @@
-"""Events by topic: from sessions and from the scheduler itself, to the clients that subscribe."""
+"""The event log: events by topic, from sessions and the scheduler itself, for the clients that subscribe."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
 from dagrpc._codec.plain import decode_plain, encode_plain, topic_names
+from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import event_service_pb2 as pb
 from dagrpc_scheduler.coordination.topic_log import Topics
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 ALL = "all"
-"""The topic of what concerns the whole cluster."""
+"""The topic of events that concern the whole cluster."""
 TOPIC_LIMIT = 16 * 1024
 """Longest topic in bytes."""
-_PATIENCE = 30.0
-"""Seconds that another thread waits for the event loop."""
 _BEHIND = 100_000
-"""Items that may wait for a client; one that reads so slowly is told of no more events until it has caught up."""
+"""Items that may wait for a client before it misses events."""
 _STATUSES = {"retiring": "closing_gracefully"}
 """Statuses that users of distributed know by another name."""
 _ANSWER_LIMIT = 32 * 2**20
-"""Bytes of one answer about events."""
+"""Bytes of one answer with events."""
 
 
 class EventLog(Mapping[str, list[tuple[float, Any]]]):
-    """The events of a scheduler: of each topic times and messages, oldest first.
+    """The events of a scheduler: times and messages by topic, oldest first."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-
-    Attributes
-    ----------
-    listeners : list of callable
-        Called with topic and message of each event, on the event loop.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, peers: ConnectedPeers, home: ServiceHome) -> None:
+        self._peers = peers
+        self._home = home
         length = int(config.get("admin.low-level-log-length"))
         self._topics = Topics(length, config.get_seconds("scheduler.events-cleanup-delay"))
         self.listeners: list[Callable[[str, Any], object]] = []
+        """Called on the event loop with topic and message of each event."""
         self._behind: set[str] = set()
-        """Clients that are told of no more events for now."""
+        """Clients that miss events because they read too slowly."""
 
-    # --- what the scheduler itself has to say --------------------------------------------------------------------
+    # --- events of the scheduler ---------------------------------------------------------------------------------
 
     def log(self, topics: str | Iterable[str], message: Any) -> None:
-        """Log an event of the scheduler's own.
-
-        Parameters
-        ----------
-        topics : str or iterable of str
-            Under which topics.
-        message : plain data
-            What: None, booleans, numbers, text, bytes, and lists, tuples and dicts of those. Not to be changed
-            afterwards: it is encoded when somebody asks for it.
-        """
+        """Log an event of the scheduler's own; its message is encoded later, and must not change until then."""
         now = time.time()
         if type(message) is bytes:
-            # Bytes that are not encoded are not to be taken for some that are.
+            # Encoded messages are bytes, so a message of bytes must be encoded at once.
             message = encode_plain(message)
         for topic in (topics,) if isinstance(topics, str) else topics:
             self._log(topic, now, message, True)
 
     def tell(self, clients: Collection[str], topic: str, message: Any) -> None:
-        """Log an event of the scheduler's own that only some of those who subscribe are to be told of."""
+        """Log an event of the scheduler's own of which only some subscribers are told."""
         now = time.time()
         subscribers = self._topics.log(topic, now, message, True)
         event = pb.TopicEvent(topic=topic, time=now, message=encode_plain(message))
@@ -87,80 +64,48 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
         self._tell_listeners(topic, message)
 
     def worker(self, address: str, action: str, **details: Any) -> None:
-        """Log something that concerns a worker and the whole cluster."""
+        """Log an event of a worker, under its address and for the whole cluster."""
         self.log(address, {"action": action, **details})
         self.log(ALL, {"action": action, **details, "worker": address})
 
     def client(self, client: str, action: str) -> None:
-        """Log something that concerns a client and the whole cluster."""
+        """Log an event of a client, under its id and for the whole cluster."""
         self.log((client, ALL), {"action": action, "client": client})
 
     def log_event(self, topic: str | Collection[str], message: Any) -> None:
-        """Log an event for code that runs on the scheduler. From any thread.
-
-        Raises
-        ------
-        TypeError
-            If the message is not plain data.
-        """
+        """Log an event for user code on the scheduler, from any thread; it is in the log when this returns."""
         event = pb.LogEvent(topics=topic_names(topic), message=encode_plain(message))
-        loop = self._service.loop
-        try:
-            elsewhere = loop is not None and asyncio.get_running_loop() is not loop
-        except RuntimeError:
-            elsewhere = loop is not None
-        if not elsewhere:
+        if self._home.bound:
+            self._home.call(self.take, event)
+        else:
             self.take(event)
-            return
-        assert loop is not None
-        done: concurrent.futures.Future[None] = concurrent.futures.Future()
 
-        def log() -> None:
-            self.take(event)
-            done.set_result(None)
-
-        loop.call_soon_threadsafe(log)
-        # What is logged is there when this returns.
-        done.result(_PATIENCE)
-
-    # --- what comes from sessions --------------------------------------------------------------------------------
+    # --- events of sessions --------------------------------------------------------------------------------------
 
     def take(self, message: pb.LogEvent) -> None:
-        """Log an event of a client's or worker's.
-
-        Raises
-        ------
-        InvalidRequestError
-            If a topic is empty or too long.
-        """
+        """Log an event of a client or worker, or raise `InvalidRequestError` for a topic that cannot be."""
         now = time.time()
         for topic in map(_checked, message.topics):
             self._log(topic, now, message.message, not message.transient)
 
     def subscribe(self, client: str, topics: Iterable[str]) -> None:
-        """Have a client told of the events of topics.
-
-        Raises
-        ------
-        InvalidRequestError
-            If a topic is empty or too long.
-        """
+        """Subscribe a client to topics, or raise `InvalidRequestError` for a topic that cannot be."""
         self._topics.subscribe(client, list(map(_checked, topics)))
 
     def unsubscribe(self, client: str, topics: Iterable[str]) -> None:
-        """Have a client told of them no more."""
+        """End a client's subscription of topics."""
         self._topics.unsubscribe(client, topics)
 
-    # --- members of the cluster ----------------------------------------------------------------------------------
+    # --- workers and clients -------------------------------------------------------------------------------------
 
     def worker_added(self, address: str, stimulus: str) -> None:
-        """Take note of a worker."""
+        """Log that a worker has joined."""
         self._topics.begin(address)
         self.worker(address, "add-worker")
         self.status_changed(address, "init", "running", stimulus)
 
     def status_changed(self, address: str, before: str, after: str, stimulus: str) -> None:
-        """Take note of another status of a worker."""
+        """Log that a worker's status changed."""
         if before != after:
             message = {
                 "action": "worker-status-change",
@@ -171,17 +116,17 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
             self.log(address, message)
 
     def worker_removed(self, address: str, **details: Any) -> None:
-        """Take note of its leaving."""
+        """Log that a worker has left, and keep its topic for a while."""
         self.worker(address, "remove-worker", **details)
         self._topics.end(address, time.time())
 
     def client_added(self, client: str, topics: Iterable[str]) -> None:
-        """Take note of a client and the topics that it subscribes to."""
+        """Log that a client has connected, and subscribe it to topics."""
         self.subscribe(client, topics)
         self.client(client, "add-client")
 
     def client_removed(self, client: str) -> None:
-        """Take note of its leaving."""
+        """Log that a client has left, and keep its topic for a while."""
         self._topics.client_gone(client)
         self._behind.discard(client)
         self.client(client, "remove-client")
@@ -199,7 +144,7 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
             self._tell_listeners(topic, message)
 
     def _tell(self, client: str, event: pb.TopicEvent) -> None:
-        session = self._service.sessions.clients.get(client)
+        session = self._peers.clients.get(client)
         if session is None:
             return
         if session.queued < _BEHIND:
@@ -207,14 +152,14 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
             session.send(event)
         elif client not in self._behind:
             self._behind.add(client)
-            logger.warning("Client %s reads too slowly: it is not told of all events", client)
+            logger.warning("Client %s reads too slowly, %d items wait for it: it misses events", client, session.queued)
 
     def _tell_listeners(self, topic: str, message: Any) -> None:
         for listener in list(self.listeners):
             try:
                 listener(topic, decode_plain(message) if type(message) is bytes else message)
             except Exception:
-                logger.exception("An event of topic %r could not be handed to %r", topic, listener)
+                logger.exception("Listener %r failed for an event of topic %r", listener, topic)
 
     def __getitem__(self, topic: str) -> list[tuple[float, Any]]:
         history = self._topics.history(topic)
@@ -229,11 +174,11 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
         return len(self._topics.names())
 
     def advance(self, now: float) -> None:
-        """Forget what is due by the clock."""
+        """Forget the topics of workers and clients that left long ago."""
         self._topics.advance(now)
 
     def histories(self, topics: Iterable[str]) -> pb.GetEventsResponse:
-        """Return events as a message; of all topics if none are named."""
+        """Return the events of topics, of all topics if none are named, as a message."""
         response = pb.GetEventsResponse()
         names = list(dict.fromkeys(topics)) or self._topics.names()
         room = _ANSWER_LIMIT // max(len(names), 1)

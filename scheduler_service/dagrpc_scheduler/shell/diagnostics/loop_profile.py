@@ -1,4 +1,4 @@
-"""What the scheduler's own time goes into."""
+"""A profile of the scheduler's event loop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler
 from dagrpc._profiling.trees import Profile
 
 _PATIENCE = 600.0
-"""Seconds after which it ends unless somebody asks."""
+"""Seconds after the last request until sampling ends."""
 
 
 class LoopProfile:
-    """Samples what the scheduler's event loop does, from when somebody first asks until nobody has asked for long."""
+    """Samples the scheduler's event loop from the first request on, until there were no requests for long."""
 
     def __init__(self) -> None:
         self._thread = 0
@@ -25,11 +25,11 @@ class LoopProfile:
         self._asked = 0.0
 
     def busy(self) -> bool:
-        """Tell whether somebody wants to know."""
+        """Tell whether the loop is being sampled."""
         return self._sampler is not None
 
     def sample(self, now: float) -> None:
-        """Look at what the loop is at. Called by the sampler's thread."""
+        """Take a sample; called by the sampler's thread."""
         if now - self._asked > _PATIENCE:
             self.stop()
             return
@@ -39,7 +39,7 @@ class LoopProfile:
                 self._history.add("", stack, now)
 
     def ask(self, now: float) -> None:
-        """Have it sampled from now on. On the loop."""
+        """Note a request, on the loop, and start sampling."""
         self._asked = now
         self._thread = threading.get_ident()
         if self._sampler is None and config.get("worker.profile.enabled"):
@@ -47,12 +47,12 @@ class LoopProfile:
             self._sampler.add(self)
 
     def get(self, start: float = 0.0, stop: float = 0.0) -> Profile:
-        """Return what the loop spent its time on."""
+        """Return the profile of a period."""
         with self._lock:
             return self._history.get("", start, stop)
 
     def stop(self) -> None:
-        """Sample no more."""
+        """Stop sampling."""
         sampler, self._sampler = self._sampler, None
         if sampler is not None:
             sampler.discard(self)

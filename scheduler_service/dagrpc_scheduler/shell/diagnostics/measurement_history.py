@@ -1,4 +1,4 @@
-"""Keeps measurements over time, while somebody makes a report."""
+"""Measurements over time and submitted graphs, for the performance reports that clients make."""
 
 from __future__ import annotations
 
@@ -8,33 +8,28 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dagrpc import config
 from dagrpc._loop.io_loop import spawn
 from dagrpc.exceptions import LimitReachedError, UnknownKeyError, UnknownSessionError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 _AT_ONCE = 100
+"""How many reports may be under way."""
 _POINTS = 200_000
-"""Most measurements that are kept, of all workers; beyond that, every other one goes."""
+"""How many measurements are kept of all processes; beyond that, every other one goes."""
 _INTERVAL = 1.0
+"""Seconds between two measurements of the scheduler."""
 
 Point = tuple[float, float, float, float, float]
-"""Time, processors, memory, managed memory, tasks that run."""
+"""Time, processors, memory, managed memory, running tasks."""
 
 
 class Series:
-    """Measurements by process, in bounded memory: the more there are, the further apart they are kept.
-
-    Parameters
-    ----------
-    limit : int
-        Most points of all processes together.
-    """
+    """Measurements by process in bounded memory: the more there are, the further apart they are kept."""
 
     def __init__(self, limit: int = _POINTS) -> None:
         self._limit = limit
@@ -44,7 +39,7 @@ class Series:
         self._stride = 1
 
     def add(self, worker: str, now: float, metrics: Mapping[str, float]) -> None:
-        """Keep what a process has measured, or pass it over."""
+        """Keep a process's measurements, or skip them."""
         seen = self._seen[worker] = self._seen.get(worker, -1) + 1
         if seen % self._stride:
             return
@@ -61,7 +56,7 @@ class Series:
         self._total = sum(map(len, self._points.values()))
 
     def since(self, start: float) -> list[pb.Measurements]:
-        """Return what was measured from then on."""
+        """Return the measurements since a time."""
         found = []
         for worker, points in self._points.items():
             columns = list(zip(*[point for point in points if point[0] >= start], strict=True))
@@ -77,7 +72,7 @@ class Series:
 
 @dataclass(slots=True)
 class Report:
-    """A report in the making."""
+    """A report that a client makes."""
 
     client: str
     start: float
@@ -85,7 +80,7 @@ class Report:
 
 @dataclass(slots=True)
 class SubmittedGraph:
-    """A graph, with the code that submitted it."""
+    """A submitted graph with the code that submitted it."""
 
     graph_id: str
     start: float
@@ -96,14 +91,14 @@ class SubmittedGraph:
 
 @dataclass(slots=True)
 class Computations:
-    """The latest graphs of which it is known what code submitted them."""
+    """The latest graphs whose submitting code is known."""
 
     entries: deque[SubmittedGraph] = field(
         default_factory=lambda: deque(maxlen=int(config.get("diagnostics.computations.max-history")))
     )
 
     def add(self, client: str, graph_id: str, code: tuple[str, ...], tasks: int) -> None:
-        """Note a part of a graph."""
+        """Note a part of a submitted graph."""
         latest = self.entries[-1] if self.entries else None
         if latest is None or latest.graph_id != graph_id or latest.client != client:
             latest = SubmittedGraph(graph_id, time.time(), client, code)
@@ -111,7 +106,7 @@ class Computations:
         latest.tasks += tasks
 
     def since(self, start: float) -> list[pb.Computation]:
-        """Return those that were submitted from then on."""
+        """Return the graphs that were submitted since a time."""
         return [
             pb.Computation(start=entry.start, client_id=entry.client, tasks=entry.tasks, code=entry.code)
             for entry in self.entries
@@ -120,16 +115,12 @@ class Computations:
 
 
 class Reports:
-    """The reports that clients make.
+    """The performance reports that clients make."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, peers: ConnectedPeers, loop_profile: LoopProfile, background: set[asyncio.Task[Any]]) -> None:
+        self._peers = peers
+        self._loop_profile = loop_profile
+        self._background = background
         self._open: dict[str, Report] = {}
         self._series = Series()
         self._task: asyncio.Task[None] | None = None
@@ -137,54 +128,39 @@ class Reports:
 
     @property
     def under_way(self) -> bool:
-        """Whether somebody makes a report."""
+        """Whether a client makes a report."""
         return bool(self._open)
 
     def measured(self, worker: str, now: float, metrics: Mapping[str, float]) -> None:
-        """Take what a process has measured, if that is anything."""
+        """Keep the measurements of a process while a client makes a report."""
         if self._open and metrics:
             self._series.add(worker, now, metrics)
 
-    def _measured_last(self, now: float) -> None:
-        for address, worker in self._service.sessions.workers.items():
-            self.measured(address, now, worker.metrics)
-
     def begin(self, client: str) -> tuple[str, float]:
-        """Begin a report; return what it is called by, and the time.
+        """Begin a client's report; return its id and the time.
 
-        Raises
-        ------
-        UnknownSessionError
-            If there is no such client.
-        LimitReachedError
-            If there are too many reports.
+        Raises `UnknownSessionError` for an unknown client, `LimitReachedError` if there are too many reports.
         """
-        if client not in self._service.sessions.clients:
+        if client not in self._peers.clients:
             raise UnknownSessionError(f"Client {client} has no session here")
         self._drop_abandoned()
         if len(self._open) >= _AT_ONCE:
             raise LimitReachedError(f"{_AT_ONCE} reports are under way; end one first")
-        name, now = uuid.uuid4().hex, time.time()
-        self._open[name] = Report(client, now)
-        self._service.loop_profile.ask(now)
-        self._measured_last(now)
+        report_id, now = uuid.uuid4().hex, time.time()
+        self._open[report_id] = Report(client, now)
+        self._loop_profile.ask(now)
+        self._measure_workers(now)
         if self._task is None or self._task.done():
-            self._task = spawn(self._measure(), self._service.tasks)
-        return name, now
+            self._task = spawn(self._measure_scheduler(), self._background)
+        return report_id, now
 
-    def end(self, name: str) -> pb.EndReportResponse:
-        """End a report and return what was measured.
-
-        Raises
-        ------
-        UnknownKeyError
-            If there is no such report.
-        """
-        report = self._open.get(name)
+    def end(self, report_id: str) -> pb.EndReportResponse:
+        """End a report and return its measurements; raises `UnknownKeyError` for an unknown report."""
+        report = self._open.get(report_id)
         if report is None:
-            raise UnknownKeyError(f"There is no report {name!r}: it has ended")
-        self._measured_last(time.time())
-        del self._open[name]
+            raise UnknownKeyError(f"There is no report {report_id!r}: it has ended")
+        self._measure_workers(time.time())
+        del self._open[report_id]
         response = pb.EndReportResponse(
             measurements=self._series.since(report.start), computations=self.computations.since(report.start)
         )
@@ -192,20 +168,25 @@ class Reports:
             self._series = Series()
         return response
 
-    def _drop_abandoned(self) -> None:
-        clients = self._service.sessions.clients
-        self._open = {name: report for name, report in self._open.items() if report.client in clients}
+    def _measure_workers(self, now: float) -> None:
+        """Keep the last measurements of all workers."""
+        for address, worker in self._peers.workers.items():
+            self.measured(address, now, worker.metrics)
 
-    async def _measure(self) -> None:
-        """Measure the scheduler while a report is under way, and end those whose client is gone."""
-        # Takes a while to import, and most schedulers never make a report.
+    def _drop_abandoned(self) -> None:
+        """End the reports of clients that are gone."""
+        self._open = {name: report for name, report in self._open.items() if report.client in self._peers.clients}
+
+    async def _measure_scheduler(self) -> None:
+        """Measure the scheduler's process while reports are under way."""
+        # The import takes a while, and most schedulers never make a report.
         psutil = await asyncio.to_thread(__import__, "psutil")
         process = psutil.Process()
         process.cpu_percent()
         while self._open:
             await asyncio.sleep(_INTERVAL)
             now = time.time()
-            self._service.loop_profile.ask(now)
+            self._loop_profile.ask(now)
             metrics = {"cpu": process.cpu_percent(), "memory": process.memory_info().rss}
             self.measured("", now, metrics)
             self._drop_abandoned()

@@ -1,4 +1,4 @@
-"""What workers have recorded of their tasks and transfers: as they sent it, the latest of it."""
+"""The latest records of tasks and transfers, as workers sent them."""
 
 from __future__ import annotations
 
@@ -11,52 +11,45 @@ from itertools import islice
 from dagrpc.v1 import records_pb2
 
 LIMIT = 100_000
-"""Most records that are kept."""
+"""How many records are kept."""
 _PIECE = 5_000
-"""Most records of tasks in what `select` returns at a time."""
+"""How many records of tasks a batch that `select` returns has at most."""
 
 
 @dataclass(slots=True, frozen=True)
 class Entry:
-    """A batch as a worker sent it. Nothing is done with its records until somebody asks."""
+    """A batch as a worker sent it; its records are looked at when a client asks."""
 
     number: int
-    """How many batches had come before it."""
+    """How many batches came before it."""
     worker: str
     batch: records_pb2.RecordBatch
 
 
-class Records:
-    """The latest records, whole batches at a time.
-
-    Attributes
-    ----------
-    recording : int
-        How often it has changed whether workers are to record: odd while they are.
-    cursor : int
-        How many batches have come.
-    dropped : int
-        How many of them are not here any more, or were dropped by workers that had too many.
-    """
+class TaskStreamBuffer:
+    """The latest records of tasks and transfers, in whole batches."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.recording = 0
+        """Counts the changes between not recording (even) and recording (odd)."""
         self.cursor = 0
+        """How many batches have come."""
         self.dropped = 0
+        """How many records were dropped, here or by workers that had too many."""
         self._limit = limit
         self._entries: deque[Entry] = deque()
         self._held = 0
         self._clients: set[str] = set()
-        """Those that have asked, outside of blocks."""
+        """Clients that want records for good."""
         self._blocks: Counter[str] = Counter()
-        """How many blocks of code clients have recorded."""
+        """How many blocks of code each client records."""
         self._readers: set[str] = set()
-        """Clients that have asked and are here: what was recorded is kept for them."""
+        """Connected clients that have asked for records: batches are kept for them."""
         self._metadata: dict[str, bytes] = {}
-        """What plugins of workers noted about tasks, by key."""
+        """Metadata that worker plugins set on tasks, by wire key."""
 
     def want(self, client: str, *, block: bool = False, more: bool = False) -> None:
-        """Note that a client asks: for a block of code, one more or one that it has, or for good."""
+        """Note that a client wants records: for a `block` of code, with `more` for one more block, or for good."""
         self._readers.add(client)
         if not block:
             self._clients.add(client)
@@ -65,14 +58,14 @@ class Records:
         self._decide()
 
     def end(self, client: str) -> None:
-        """Note that a block of a client's code has ended."""
+        """Note the end of a client's block of code."""
         self._blocks[client] -= 1
         if self._blocks[client] <= 0:
             del self._blocks[client]
         self._decide()
 
     def client_gone(self, client: str) -> None:
-        """Note that a client has left."""
+        """Drop a client's wishes, and the batches if no other client wants them."""
         self._clients.discard(client)
         self._blocks.pop(client, None)
         self._readers.discard(client)
@@ -88,13 +81,13 @@ class Records:
             self.recording += 1
 
     def add(self, worker: str, batch: records_pb2.RecordBatch) -> None:
-        """Keep what a worker recorded."""
+        """Keep a worker's batch."""
         if not self._readers:
             return
         self.dropped += batch.dropped
         if not batch.tasks and not batch.transfers:
             return
-        # A message of its own, lest it keep alive the one that it came with.
+        # Copied, because a part of a message keeps the whole message alive.
         kept = records_pb2.RecordBatch()
         kept.CopyFrom(batch)
         self._entries.append(Entry(self.cursor, worker, kept))
@@ -106,37 +99,29 @@ class Records:
             self.dropped += len(oldest.tasks)
 
     def note_metadata(self, key: str, metadata: bytes) -> None:
-        """Keep what plugins of a worker noted about a task, for the record of its run."""
+        """Keep the metadata of a task for the record of its run."""
         if self._readers:
             if len(self._metadata) >= self._limit:
                 del self._metadata[next(iter(self._metadata))]
             self._metadata[key] = metadata
 
     def add_metadata(self, batch: records_pb2.RecordBatch) -> None:
-        """Add it to records."""
+        """Add the kept metadata to records."""
         for record in batch.tasks if self._metadata else ():
             record.metadata = self._metadata.get(record.key, b"")
 
     def batches(self, after: int = 0) -> list[Entry]:
-        """Return what came after a cursor, in order."""
+        """Return the batches after a cursor, in order."""
         return [entry for entry in self._entries if entry.number >= after]
 
 
 def select(
     entries: Sequence[Entry], start: float = 0.0, stop: float = 0.0, count: int = 0, *, transfers: bool = False
 ) -> list[tuple[str, records_pb2.RecordBatch]]:
-    """Return records with the workers that they are of, in the order in which they came.
+    """Return records with their workers, in the order in which they came.
 
-    Parameters
-    ----------
-    entries : sequence of Entry
-        What there is.
-    start, stop : float
-        Only what ended after, and began before that; 0: no bound.
-    count : int
-        Only so many tasks, those that ended last; 0: all.
-    transfers : bool
-        Whether to return transfers, too.
+    Only records that end after `start` and begin before `stop` are returned (0: no bound), and only the `count` tasks
+    that ended last (0: all). Transfers come along on request.
     """
     chosen: list[tuple[str, records_pb2.RecordBatch]] = []
     latest: list[tuple[str, records_pb2.TaskRecord]] = []

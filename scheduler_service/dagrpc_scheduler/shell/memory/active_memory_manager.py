@@ -1,4 +1,4 @@
-"""The active memory manager: from time to time it looks where there are too many copies of results, or too few."""
+"""The active memory manager: makes and drops copies of results, as policies suggest."""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ import asyncio
 import importlib
 import logging
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 from dagrpc import config
 from dagrpc._loop.io_loop import spawn
 from dagrpc._rpc.embedded_server import ServiceHome
+from dagrpc_scheduler.core.model import WorkerState as CoreWorker
 from dagrpc_scheduler.policies import replica_policies
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.shell.memory.worker_memory import checked_measure, measured
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.core.model import WorkerState as CoreWorker
-    from dagrpc_scheduler.shell.facade.peer_views import WorkerState
-    from dagrpc_scheduler.shell.facade.scheduler import Scheduler
-    from dagrpc_scheduler.shell.facade.task_views import TaskState
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.memory.replica_planner import MEASURE_SETTING, ReplicaPlanner
+from dagrpc_scheduler.shell.memory.worker_memory import checked_measure
+from dagrpc_scheduler.shell.user_views.state_views import TaskState, ViewSource, WorkerState
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 _DROPS_AT_ONCE = 2_000
-"""Copies dropped in one go by a manager that runs by itself: to decide on them takes about 20 ms."""
-_BREATH = 0.05
-"""Seconds after which it goes on."""
-# Where users know the policies that come with the manager from.
-_HOMES = ("dagrpc.active_memory_manager", "distributed.active_memory_manager")
+"""Copies that one periodic run drops at most; deciding on them takes about 20 ms."""
+_NEXT_PART = 0.05
+"""Seconds until the next run after one that reached the limit."""
+_PUBLIC_MODULES = ("dagrpc.active_memory_manager", "distributed.active_memory_manager")
+"""Modules under which the configuration may name the built-in policies."""
 
 
 class Suggestion(NamedTuple):
-    """What a policy wants done with one copy of a result.
+    """A policy's suggestion for one copy of a result.
 
     Examples
     --------
@@ -49,7 +44,7 @@ class Suggestion(NamedTuple):
     ts: TaskState
     """The task that has the result."""
     candidates: set[WorkerState] | None = None
-    """The workers that may do it; None: any."""
+    """The workers to choose from; None: all."""
 
 
 SuggestionGenerator: TypeAlias = Generator[Any, "WorkerState | None", None]
@@ -58,8 +53,8 @@ SuggestionGenerator: TypeAlias = Generator[Any, "WorkerState | None", None]
 class ActiveMemoryManagerPolicy(ABC):
     """Suggests copies of results to make and to drop. Subclasses define `run`.
 
-    They run on the scheduler and its event loop: they are to be quick, to wait for nothing and to change nothing. The
-    configuration names them: they have to be importable there.
+    Policies run on the scheduler's event loop: they must be quick, and must not wait or change anything. The
+    configuration names them, so they must be importable on the scheduler.
 
     Examples
     --------
@@ -74,14 +69,14 @@ class ActiveMemoryManagerPolicy(ABC):
     """
 
     manager: ActiveMemoryManagerExtension
-    """The manager that it was given to."""
+    """The manager that the policy was added to."""
 
     @abstractmethod
     def run(self) -> SuggestionGenerator:
         """Yield suggestions: a `Suggestion`, or a tuple of two or three.
 
-        Each yield returns the worker that was chosen, or None: a suggestion that cannot be followed is ignored. The
-        worker is, of the candidates, the one with least memory in use to get a copy, and the one with most to drop it.
+        Each yield returns the worker that was chosen, or None if the suggestion cannot be followed. Of the candidates,
+        the worker that uses least memory gets a copy, and the one that uses most drops it.
         """
 
     def __repr__(self) -> str:
@@ -90,11 +85,11 @@ class ActiveMemoryManagerPolicy(ABC):
 
 
 class _BuiltIn(ActiveMemoryManagerPolicy):
-    """A policy of the scheduler's own, which looks at its state without any views in between."""
+    """A policy of dagrpc's own, which works on the core's state without views."""
 
     @abstractmethod
     def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
-        """Yield what is to be done."""
+        """Yield what to copy and to drop."""
 
     def run(self) -> SuggestionGenerator:
         """Yield suggestions."""
@@ -112,7 +107,7 @@ class _BuiltIn(ActiveMemoryManagerPolicy):
 
 
 class ReduceReplicas(_BuiltIn):
-    """Drops copies that nobody is about to use: of each result one stays.
+    """Drops the copies that no task is about to use, down to one copy of each result.
 
     Examples
     --------
@@ -121,17 +116,17 @@ class ReduceReplicas(_BuiltIn):
     """
 
     def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
-        """Yield what is to be done."""
+        """Yield what to drop."""
         return replica_policies.reduce_replicas(plan)
 
 
 class RetireWorker(_BuiltIn):
-    """Copies what only one worker holds to others, until it is taken from the manager. `retire_workers` uses it.
+    """Copies the results that only one worker holds to others, until the policy is removed. `retire_workers` uses it.
 
     Parameters
     ----------
     address : str
-        The worker's.
+        The worker's address.
 
     Examples
     --------
@@ -142,14 +137,14 @@ class RetireWorker(_BuiltIn):
     def __init__(self, address: str) -> None:
         self.address = address
         self.no_recipients = False
-        """Whether, at the last look, there was no worker to take what has to be moved."""
+        """Whether the last run found no worker that can take the results."""
         self._asked: dict[str, tuple[str, int]] = {}
 
     def __repr__(self) -> str:
         return f"RetireWorker({self.address!r})"
 
     def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
-        """Yield what is to be done."""
+        """Yield what to copy."""
         worker = plan.state.workers.get(self.address)
         if worker is None:
             return
@@ -159,25 +154,54 @@ class RetireWorker(_BuiltIn):
 
     def done(self) -> bool:
         """Return whether nothing would be lost with the worker."""
-        worker = self.manager.service.core.state.workers.get(self.address)
+        worker = self.manager.core_worker(self.address)
         return worker is None or not any(True for _ in replica_policies.only_on(worker))
 
 
-class ActiveMemoryManagerExtension:
-    """Asks policies for suggestions, from time to time, and follows them.
+@dataclass(slots=True)
+class MemoryManagerHost:
+    """The parts of a scheduler that its memory managers work with."""
 
-    The scheduler has one in ``extensions["amm"]``.
+    planner: ReplicaPlanner
+    views: ViewSource
+    home: ServiceHome
+    """The scheduler's event loop."""
+    background: set[asyncio.Task[Any]]
+    scheduler: Callable[[], Any]
+    """Returns the `Scheduler`."""
+    extensions: dict[str, Any]
+    """The scheduler's extensions by name."""
+    manager: ActiveMemoryManagerExtension | None = field(default=None)
+    """The scheduler's registered manager."""
+
+    @classmethod
+    def of(cls, scheduler: Any) -> MemoryManagerHost:
+        """Return the host that a `Scheduler` has; a host stands for itself."""
+        host: MemoryManagerHost = scheduler if isinstance(scheduler, cls) else scheduler._memory_manager_host
+        return host
+
+    def registered(self) -> ActiveMemoryManagerExtension:
+        """Return the scheduler's registered manager."""
+        assert self.manager is not None
+        return self.manager
+
+
+class ActiveMemoryManagerExtension:
+    """Asks policies for suggestions at intervals, and follows them.
+
+    The scheduler's own manager is ``extensions["amm"]``.
 
     Parameters
     ----------
     scheduler : Scheduler
-        Whose.
+        The scheduler.
     policies : set of ActiveMemoryManagerPolicy, optional
-        As configured by default.
+        The policies; the configured ones by default.
     measure : str, optional
-        What counts as a worker's memory: a name of an attribute of `MemoryState`. As configured by default.
+        The figure that counts as a worker's memory: the name of an attribute of `MemoryState`. As configured by
+        default.
     register : bool
-        Whether to be the one of the scheduler.
+        Whether the manager replaces the scheduler's own.
     start : bool, optional
         Whether to start at once. As configured by default.
     interval : float, optional
@@ -186,7 +210,7 @@ class ActiveMemoryManagerExtension:
     Raises
     ------
     ValueError
-        If `measure` is no such name, or the configuration names a policy that cannot be made.
+        If there is no such measure, or the configuration names a policy that cannot be made.
 
     Examples
     --------
@@ -198,7 +222,7 @@ class ActiveMemoryManagerExtension:
 
     def __init__(
         self,
-        scheduler: Scheduler | SchedulerService,
+        scheduler: Any,
         policies: Iterable[ActiveMemoryManagerPolicy] | None = None,
         *,
         measure: str | None = None,
@@ -206,90 +230,79 @@ class ActiveMemoryManagerExtension:
         start: bool | None = None,
         interval: float | str | None = None,
     ) -> None:
-        # The facade stands for the service, which has one of these before anybody has asked for a facade.
-        self.service: SchedulerService = vars(scheduler).get("_service", scheduler)
-        self.measure = checked_measure(
-            config.get("scheduler.active-memory-manager.measure", measure), "scheduler.active-memory-manager.measure"
-        )
+        self._host = MemoryManagerHost.of(scheduler)
+        self.measure = checked_measure(config.get(MEASURE_SETTING, measure), MEASURE_SETTING)
         self.interval = float(config.get_seconds("scheduler.active-memory-manager.interval", interval) or 2.0)
         self.policies: set[ActiveMemoryManagerPolicy] = set()
         self._task: asyncio.Task[None] | None = None
         self._plan: ReplicaPlan | None = None
-        self._held: Counter[str] = Counter()
         for policy in _configured_policies() if policies is None else policies:
             self.add_policy(policy)
         if register:
-            previous = getattr(self.service, "memory_manager", None)
-            if previous is not None:
-                previous.stop()
-            self.service.memory_manager = self
-            facade = getattr(self.service, "facade", None)
-            if facade is not None:
-                facade.extensions["amm"] = self
+            self._register()
         self._wanted = bool(config.get("scheduler.active-memory-manager.start", start))
-        if self._wanted and self.service.loop is not None:
-            self.start()
+        if self._host.home.bound:
+            self.begin()
+
+    def _register(self) -> None:
+        if self._host.manager is not None:
+            self._host.manager.stop()
+        self._host.manager = self._host.extensions["amm"] = self
 
     def begin(self) -> None:
-        """Start, now that the scheduler runs, unless it was configured not to."""
+        """Start, unless the manager was configured not to."""
         if self._wanted:
             self.start()
 
     @property
-    def _home(self) -> ServiceHome:
-        return ServiceHome(self.service.loop)
+    def scheduler(self) -> Any:
+        """The `Scheduler`."""
+        return self._host.scheduler()
 
-    @property
-    def scheduler(self) -> Scheduler:
-        """The scheduler, as its plugins see it."""
-        from dagrpc_scheduler.shell.facade.scheduler import Scheduler
-
-        return Scheduler.of(self.service)
-
-    # --- life ---
+    # --- start and stop ------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
-        """Whether it is started."""
+        """Whether the manager runs at intervals."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
-        """Run from time to time, from now on."""
-        self._home.call(self._start)
+        """Run at intervals from now on."""
+        self._host.home.call(self._start)
 
     def _start(self) -> None:
         if not self.running:
-            self._task = spawn(self._run_on(), self.service.tasks)
+            self._task = spawn(self._run_at_intervals(), self._host.background)
 
     def stop(self) -> None:
-        """Do not run any more by itself."""
-        self._home.call(self._stop)
+        """Stop running at intervals."""
+        self._host.home.call(self._stop)
 
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def _run_on(self) -> None:
+    async def _run_at_intervals(self) -> None:
         pause = self.interval
         while True:
             await asyncio.sleep(pause)
             pause = self.interval
             try:
                 if self.run(self.policies, _DROPS_AT_ONCE):
-                    pause = min(self.interval, _BREATH)
+                    pause = min(self.interval, _NEXT_PART)
             except Exception:
                 logger.exception("A policy of the active memory manager failed")
 
     def run_once(self) -> None:
-        """Run at once, started or not.
+        """Run now, started or not.
 
         Raises
         ------
         Exception
-            What a policy raised. The others have run all the same.
+            The exception of a policy; the other policies have run all the same.
         """
-        self._home.call(self.run, self.policies)
+        self._host.home.call(self.run, self.policies)
 
     def add_policy(self, policy: ActiveMemoryManagerPolicy) -> None:
         """Ask one more policy from now on.
@@ -297,21 +310,21 @@ class ActiveMemoryManagerExtension:
         Raises
         ------
         TypeError
-            If it is none.
+            If `policy` is not a policy.
         """
         if not isinstance(policy, ActiveMemoryManagerPolicy):
             raise TypeError(f"Expected an ActiveMemoryManagerPolicy; got {policy!r}")
         self.policies.add(policy)
         policy.manager = self
 
-    # --- one run ---
+    # --- one run -------------------------------------------------------------------------------------------------
 
     def run(self, policies: Iterable[ActiveMemoryManagerPolicy], limit: int | None = None) -> bool:
-        """Ask policies, and have done what they suggest. On the scheduler's event loop.
+        """Ask policies and follow their suggestions; on the scheduler's event loop.
 
-        Returns whether as many copies are dropped as `limit` allows: there may be more to do.
+        Returns whether the run dropped as many copies as `limit` allows, so that there may be more to drop.
         """
-        plan = self._plan = self.new_plan(limit=limit)
+        plan = self._plan = self._new_plan(limit)
         failure: Exception | None = None
         try:
             for policy in list(policies):
@@ -321,34 +334,13 @@ class ActiveMemoryManagerExtension:
                     failure = failure or error
         finally:
             self._plan = None
-        self.follow(plan, "active-memory-manager")
+        self._host.planner.carry_out(plan, "active-memory-manager")
         if failure is not None:
             raise failure
         return plan.is_full
 
-    def new_plan(self, limit: int | None = None) -> ReplicaPlan:
-        """Return a plan in which nothing is decided yet. It drops no copy of what somebody is copying."""
-        return ReplicaPlan(self.service.core.state, lambda: measured(self.service, self.measure), self._held, limit)
-
-    def follow(self, plan: ReplicaPlan, word: str) -> None:
-        """Have done what was decided."""
-        if plan.pending:
-            event = plan.event(self.service.stimulus(word))
-            if event is not None:
-                self.service.handle(event)
-
-    @contextmanager
-    def holding(self, keys: Iterable[str]) -> Iterator[None]:
-        """Have no copies of these results dropped meanwhile: somebody is about to make some."""
-        held = list(keys)
-        self._held.update(held)
-        try:
-            yield
-        finally:
-            for key in held:
-                self._held[key] -= 1
-                if self._held[key] <= 0:
-                    del self._held[key]
+    def _new_plan(self, limit: int | None = None) -> ReplicaPlan:
+        return self._host.planner.new_plan(self.measure, limit)
 
     def _ask(self, policy: ActiveMemoryManagerPolicy, plan: ReplicaPlan) -> None:
         if isinstance(policy, _BuiltIn) and type(policy).run is _BuiltIn.run:
@@ -357,7 +349,7 @@ class ActiveMemoryManagerExtension:
             replica_policies.carry_out(plan, self._wishes_of(policy))
 
     def _wishes_of(self, policy: ActiveMemoryManagerPolicy) -> replica_policies.Wishes:
-        """Yield what a user's policy suggests in the core's own terms."""
+        """Yield the suggestions of a user's policy in the core's terms."""
         suggestions = policy.run()
         answer: Any = None
         while True:
@@ -373,16 +365,16 @@ class ActiveMemoryManagerExtension:
             chosen = yield replica_policies.Wish(op, task._of, who)
             answer = None if chosen is None else self.view_of_worker(chosen)
 
-    # --- what policies look at ---
+    # --- the state that policies look at -------------------------------------------------------------------------
 
     @property
     def plan(self) -> ReplicaPlan:
-        """What was decided so far in this run; nothing between two runs."""
-        return self._plan if self._plan is not None else self.new_plan()
+        """The decisions of the current run; empty between two runs."""
+        return self._plan if self._plan is not None else self._new_plan()
 
     @property
     def pending(self) -> dict[TaskState, tuple[set[WorkerState], set[WorkerState]]]:
-        """What was decided so far in this run: by task, who is to get a copy and who is to drop one."""
+        """The decisions of the current run: for each task, the workers that get a copy and those that drop one."""
         view = self.view_of_worker
         return {
             self.view_of_task(task): ({view(each) for each in gains}, {view(each) for each in drops})
@@ -391,20 +383,20 @@ class ActiveMemoryManagerExtension:
 
     @property
     def workers_memory(self) -> Mapping[WorkerState, int]:
-        """Bytes that each worker uses, or will once all that was decided is done."""
+        """Bytes that each worker will use once the decisions of the current run are carried out."""
         return {self.view_of_worker(worker): used for worker, used in self.plan.memory.items()}
+
+    def core_worker(self, address: str) -> CoreWorker | None:
+        """Return the core's record of a worker; None if there is no such worker."""
+        return self._host.planner.core.state.workers.get(address)
 
     def view_of_task(self, task: Any) -> TaskState:
         """Return a task as policies see it."""
-        from dagrpc_scheduler.shell.facade.task_views import TaskState
-
-        return TaskState(self.scheduler, task)
+        return TaskState(self._host.views, task)
 
     def view_of_worker(self, worker: CoreWorker) -> WorkerState:
         """Return a worker as policies see it."""
-        from dagrpc_scheduler.shell.facade.peer_views import WorkerState
-
-        return WorkerState(self.scheduler, worker)
+        return WorkerState(self._host.views, worker)
 
 
 def _configured_policies() -> list[ActiveMemoryManagerPolicy]:
@@ -412,13 +404,15 @@ def _configured_policies() -> list[ActiveMemoryManagerPolicy]:
 
 
 def _make_policy(options: dict[str, Any]) -> ActiveMemoryManagerPolicy:
-    """Make a policy as it is configured: ``{"class": "package.module.Name", **arguments}``."""
+    """Make a policy from its configuration, ``{"class": "package.module.Name", **arguments}``."""
     path = str(options.pop("class", ""))
     module, _, name = path.rpartition(".")
     own = {"ReduceReplicas": ReduceReplicas, "RetireWorker": RetireWorker}
     try:
-        # Its own are not looked up by way of the client's package.
-        made = own[name] if module in _HOMES and name in own else getattr(importlib.import_module(module), name)
+        # The built-in policies are not looked up in the client's package, which need not be imported here.
+        made = (
+            own[name] if module in _PUBLIC_MODULES and name in own else getattr(importlib.import_module(module), name)
+        )
         if not issubclass(made, ActiveMemoryManagerPolicy):
             raise TypeError("it is no ActiveMemoryManagerPolicy")
         policy: ActiveMemoryManagerPolicy = made(**options)

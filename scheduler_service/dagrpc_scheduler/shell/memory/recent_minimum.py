@@ -1,4 +1,4 @@
-"""The least of what was measured lately."""
+"""The least of recent measurements."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from collections import deque
 
 
 class RecentMinimum:
-    """Remembers the least value within a window of time.
+    """The least value within the last `window` seconds.
 
-    Parameters
-    ----------
-    window : float
-        Its length, in seconds.
-
-    Examples
-    --------
     >>> recent = RecentMinimum(30.0)
     >>> for now, value in ((0.0, 5), (10.0, 8), (20.0, 7), (35.0, 9)):
     ...     recent.add(now, value)
@@ -24,7 +17,7 @@ class RecentMinimum:
 
     def __init__(self, window: float) -> None:
         self._window = window
-        # Rising: a value that a later one undercuts can never be the least again.
+        # The values rise: one that a later value undercuts can never be the least again.
         self._values: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, value: int) -> None:

@@ -1,31 +1,29 @@
-"""What the memory of workers is used for, from what they hold now and what they measured last."""
+"""Use of the workers' memory: results as they are known now, processes as they were last measured."""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
 
 from dagrpc.exceptions import InvalidRequestError
+from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import WorkerState
-from dagrpc_scheduler.shell.facade.memory_views import MemoryState
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
+from dagrpc_scheduler.shell.user_views.memory_state import MemoryState
 
 MEASURES = frozenset(
     [field.name for field in fields(MemoryState)]
     + [name for name, value in vars(MemoryState).items() if isinstance(value, property)]
 )
-"""The figures that there are of a worker's memory."""
+"""The figures that a `MemoryState` has."""
 
 
-def memory_of(service: SchedulerService, worker: WorkerState) -> MemoryState:
+def memory_of(peers: ConnectedPeers, worker: WorkerState) -> MemoryState:
     """Return what a worker's memory is used for.
 
-    What it holds is known as of now, what it measured is up to a second old: its process takes no less than the results
-    in it, and no more is on disk than there is.
+    Measurements are up to a second older than what is known of results: the process is taken to use no less than its
+    results in memory, and no more is taken to be on disk than there is.
     """
-    connection = service.sessions.workers.get(worker.address)
+    connection = peers.workers.get(worker.address)
     metrics = connection.metrics if connection is not None else {}
     spilled = min(int(metrics.get("spilled_bytes", 0)), worker.nbytes)
     process = max(int(metrics.get("memory", 0)), worker.nbytes - spilled)
@@ -33,20 +31,13 @@ def memory_of(service: SchedulerService, worker: WorkerState) -> MemoryState:
     return MemoryState.measured(process, worker.nbytes, spilled, old)
 
 
-def measured(service: SchedulerService, measure: str) -> dict[WorkerState, int]:
-    """Return one figure of all workers' memory."""
-    workers = service.core.state.workers.values()
-    return {worker: getattr(memory_of(service, worker), measure) for worker in workers}
+def measured(core: SchedulerCore, peers: ConnectedPeers, measure: str) -> dict[WorkerState, int]:
+    """Return one figure of each worker's memory."""
+    return {worker: getattr(memory_of(peers, worker), measure) for worker in core.state.workers.values()}
 
 
 def checked_measure(measure: str, setting: str) -> str:
-    """Return the name of a figure.
-
-    Raises
-    ------
-    InvalidRequestError
-        If there is no such figure; names the setting.
-    """
+    """Return the name of a figure, or raise `InvalidRequestError` naming the setting if there is no such figure."""
     if measure not in MEASURES:
         raise InvalidRequestError(f"{setting} must be one of {', '.join(sorted(MEASURES))}; got {measure!r}")
     return measure

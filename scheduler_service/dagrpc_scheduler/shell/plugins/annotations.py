@@ -1,4 +1,4 @@
-"""Annotations of tasks as plugins are shown them."""
+"""Annotations of tasks as plugins see them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ from dagrpc_scheduler.core.events import TaskOptions
 
 
 def annotations_by_name(tasks: Iterable[tuple[Key, TaskOptions]]) -> dict[str, dict[Key, Any]]:
-    """Return annotations by their names and then by key.
-
-    Parameters
-    ----------
-    tasks : iterable of tuple
-        Keys with what was said of the tasks.
-    """
+    """Return the annotations of tasks, given with their keys, by annotation name and then by key."""
     found: dict[str, dict[Key, Any]] = {}
     for key, options in tasks:
         for name, value in _annotations(options).items():
@@ -40,6 +34,6 @@ def _annotations(options: TaskOptions) -> dict[str, Any]:
         try:
             found |= json.loads(options.annotations)
         except (TypeError, ValueError):
-            # Whoever wrote them will not look for them here.
+            # A client in another language writes them as it likes.
             found["annotations"] = options.annotations
     return found

@@ -1,99 +1,106 @@
-"""What workers tell of runs beside their ends: for plugins that watch tasks, and what they note about them."""
+"""Details of task runs that workers report beside the ends of runs, for plugins that watch tasks."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._codec.failure_text import exception_text
 from dagrpc._codec.failures import decode_failure
 from dagrpc._codec.plain import decode_plain
 from dagrpc._common.task_activities import startstop
 from dagrpc._loop.io_loop import spawn
+from dagrpc._rpc.channels import ChannelPool
 from dagrpc.v1 import diagnostics_service_pb2 as pb
+from dagrpc.v1.worker_session_pb2 import RunDetails
 from dagrpc_scheduler.core.events import Event, TaskErred, TaskFinished
 from dagrpc_scheduler.core.model import ERRED, MEMORY
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer
+from dagrpc_scheduler.shell.plugins.user_code import UserCode
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
+from dagrpc_scheduler.shell.shutdown import Shutdown
 from dagrpc_scheduler.shell.workers.ask_workers import ask_workers
+from dagrpc_scheduler.shell.workers.remote_services import WORKER_DIAGNOSTICS_SERVICE
 
-if TYPE_CHECKING:
-    from dagrpc.v1.worker_session_pb2 import RunDetails
-    from dagrpc_scheduler.shell.service import SchedulerService
-
-_WORKER_SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
-_LIMIT = 10_000
-"""Details that may wait for the ends of their runs. Those of runs that nobody wants any more wait in vain."""
+_MOST_DETAILS = 10_000
+"""How many details wait for the ends of their runs; the ends of runs that nobody wants any more never come."""
 _PATIENCE = 2.0
-"""Seconds that whoever registers a plugin waits for workers that are busy with something else."""
+"""Seconds that the registration of a plugin waits for workers that are busy."""
 
 
 class RunNotes:
-    """Has workers tell more of runs while somebody wants to know it, and keeps it until that is told.
+    """Details of runs, kept until plugins are told of the runs' ends, and the metadata of tasks."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-
-    Attributes
-    ----------
-    wanted : int
-        How often it has changed whether workers are to tell more: odd while they are.
-    metadata : dict
-        What plugins noted about tasks, by key as on the wire, as long as these are known.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(
+        self,
+        *,
+        peers: ConnectedPeers,
+        control_channels: ChannelPool,
+        task_stream: TaskStreamBuffer,
+        user_code: UserCode,
+        shutdown: Shutdown,
+        background: set[asyncio.Task[Any]],
+    ) -> None:
+        self._peers = peers
+        self._channels = control_channels
+        self._task_stream = task_stream
+        self._user_code = user_code
+        self._shutdown = shutdown
+        self._background = background
         self.wanted = 0
+        """Counts the changes between unwanted (even) and wanted (odd)."""
         self.metadata: dict[str, dict[str, Any]] = {}
+        """Metadata that plugins set on tasks, by wire key, as long as the tasks are known."""
         self._details: dict[str, RunDetails] = {}
         self._ends: dict[str, TaskFinished | TaskErred] = {}
-        """What workers have just reported, by key."""
-        self.telling: asyncio.Task[None] | None = None
-        """Tells the workers what is wanted."""
+        """The ends of runs that a worker has just reported, by wire key."""
+        self._telling: asyncio.Task[None] | None = None
+        """Tells the workers whether details are wanted."""
 
     def want(self, wanted: bool) -> None:
-        """Have workers tell more, or no more. Those that cannot be told now learn it with their next heartbeat."""
+        """Tell workers to report details or to stop; a worker that cannot be called learns it from a heartbeat."""
         if wanted == (self.wanted % 2 == 1):
             return
         self.wanted += 1
         self._details.clear()
         self._ends.clear()
-        if self._service.sessions.workers and not self._service.closing:
-            self.telling = spawn(self._tell(), self._service.tasks)
+        if self._peers.workers and not self._shutdown.begun:
+            self._telling = spawn(self._tell(), self._background)
 
     async def settle(self) -> None:
-        """Wait until workers know what is wanted, but not for long."""
-        if self.telling is not None:
-            await asyncio.wait((self.telling,), timeout=_PATIENCE)
+        """Wait for a short time until workers know what is wanted."""
+        if self._telling is not None:
+            await asyncio.wait((self._telling,), timeout=_PATIENCE)
 
     async def _tell(self) -> None:
-        question = pb.FlushRecordsRequest(recording=self._service.records.recording, details=self.wanted)
-        asked = dict.fromkeys(list(self._service.sessions.workers), question)
-        answers = await ask_workers(self._service, _WORKER_SERVICE, "FlushRecords", asked, pb.FlushRecordsResponse)
+        question = pb.FlushRecordsRequest(recording=self._task_stream.recording, details=self.wanted)
+        requests = dict.fromkeys(list(self._peers.workers), question)
+        answers = await ask_workers(
+            self._channels, WORKER_DIAGNOSTICS_SERVICE, "FlushRecords", requests, pb.FlushRecordsResponse
+        )
         for worker, answer in answers.found.items():
-            self._service.records.add(worker, answer.records)
+            self._task_stream.add(worker, answer.records)
 
     def take(self, report: RunDetails) -> None:
-        """Take what a worker tells of a run, before it tells that it has ended."""
+        """Keep the details of a run whose end the same worker reports next."""
         if report.metadata:
             self.metadata[report.key] = dict(decode_plain(report.metadata))
-            self._service.records.note_metadata(report.key, report.metadata)
+            self._task_stream.note_metadata(report.key, report.metadata)
         if self.wanted % 2:
-            if len(self._details) >= _LIMIT:
+            if len(self._details) >= _MOST_DETAILS:
                 self._details.clear()
-            # A message of its own, lest it keep alive the one that it came with.
+            # Copied, because a part of a message keeps the whole message alive.
             kept = type(report)()
             kept.CopyFrom(report)
             self._details[report.key] = kept
 
     def reported(self, reports: Iterable[Event]) -> None:
-        """Take note of which runs have ended, before the core does."""
+        """Note the ends of runs, before the core handles them."""
         self._ends = {event.key: event for event in reports if isinstance(event, TaskFinished | TaskErred)}
 
     def details(self, key: str, finish: str) -> dict[str, Any]:
-        """Return what plugins are told of a run that has ended, when its task gets into a state."""
+        """Return the details of the run whose end brings a task into a state."""
         end = self._ends.pop(key, None)
         if end is None or finish not in (MEMORY, ERRED):
             return {}
@@ -116,8 +123,8 @@ class RunNotes:
     def _failure(self, end: TaskErred) -> dict[str, Any]:
         failure = end.failure
         error = None
-        if self._service.options.allow_code:
-            # Rebuilding it runs code of users'.
+        if self._user_code.allowed:
+            # Unpickling an exception runs user code.
             error = decode_failure(failure, end.key)
         return {
             "status": "error",

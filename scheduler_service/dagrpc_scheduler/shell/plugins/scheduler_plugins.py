@@ -1,4 +1,4 @@
-"""Plugins that run in the scheduler: told of what happens, on its event loop, and never the reason that it fails."""
+"""Plugins that run in the scheduler, on its event loop; a plugin that fails is logged and harms nothing else."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.calls import encode_exception
 from dagrpc._common.keys import decode_key
 from dagrpc._loop.io_loop import spawn
 from dagrpc._process.preloading import Preloads
-from dagrpc.exceptions import CodeNotAllowedError, UnknownPluginError
+from dagrpc.exceptions import UnknownPluginError
 from dagrpc.plugins.base import SchedulerPlugin, overrides, plugin_name
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
+from dagrpc.v1.worker_session_pb2 import RunDetails
 from dagrpc_scheduler.core.events import Event, GraphSubmitted
 from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, TaskState
+from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
+from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.plugins.annotations import annotations_by_name
 from dagrpc_scheduler.shell.plugins.run_notes import RunNotes
-
-if TYPE_CHECKING:
-    from dagrpc.v1.worker_session_pb2 import RunDetails
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.plugins.user_code import UserCode
 
 logger = logging.getLogger("dagrpc.scheduler")
 
@@ -45,58 +45,49 @@ _CLOSE_TIMEOUT = 5.0
 
 
 class SchedulerPlugins:
-    """The scheduler's plugins. On the loop.
+    """The scheduler's plugins. For each hook it is known which plugins define it, so unused hooks cost nothing."""
 
-    For each of their methods it is known which plugins have one of their own; the others cost nothing.
-
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(
+        self,
+        *,
+        driver: CoreDriver,
+        event_log: EventLog,
+        notes: RunNotes,
+        user_code: UserCode,
+        preloads: Preloads,
+        background: set[asyncio.Task[Any]],
+    ) -> None:
+        self._driver = driver
+        self._event_log = event_log
+        self._user_code = user_code
+        self._preloads = preloads
+        self._background = background
+        self.notes = notes
+        """Details of runs, for the hook `transition`."""
         self.plugins: dict[str, Any] = {}
-        """By name."""
+        """The plugins by name."""
         self._with: dict[str, list[Any]] = {hook: [] for hook in _HOOKS}
-        options = service.options
-        self._preloads = Preloads("scheduler", options.preload, options.preload_argv)
         self._held: list[tuple[Any, TaskState | None]] | None = None
-        """Transitions that are to be told later; None: they are told at once."""
-        self.notes = RunNotes(service)
-        """What workers report beside the ends of runs."""
+        """Transitions to tell after `update_graph`; None: transitions are told at once."""
 
     @property
     def _scheduler(self) -> Any:
-        """What plugins are handed: the same as `run_on_scheduler` hands to functions."""
-        # It knows the service.
-        from dagrpc_scheduler.shell.facade.scheduler import Scheduler
-
-        return Scheduler.of(self._service)
+        """The `Scheduler` that hooks get."""
+        return self._user_code.scheduler
 
     async def preload(self) -> None:
-        """Run what the operator wants to be run before there is work.
-
-        Raises
-        ------
-        ValueError
-            If it fails.
-        """
+        """Run the operator's preload modules; raises `ValueError` if one fails."""
         if self._preloads.wanted:
             await self._preloads.start(self._scheduler)
 
-    # --- coming and going ----------------------------------------------------------------------------------------
+    # --- registration --------------------------------------------------------------------------------------------
 
     async def register(
         self, name: str, payload: common_pb2.Payload, idempotent: bool
     ) -> list[scheduler_service_pb2.RunResult]:
-        """Take a client's plugin. Returns what came of it, nothing if there is one that is to be kept.
+        """Start a client's plugin and return the result; nothing if `idempotent` and the name is taken.
 
-        Raises
-        ------
-        CodeNotAllowedError
-            If this scheduler runs no user code.
+        Raises `CodeNotAllowedError` if clients may not run code here.
         """
         self._check_allowed()
         if idempotent and name in self.plugins:
@@ -104,7 +95,7 @@ class SchedulerPlugins:
         result = scheduler_service_pb2.RunResult()
         try:
             loop = asyncio.get_running_loop()
-            plugin = await loop.run_in_executor(self._service.user_threads, payloads.from_payload, payload)
+            plugin = await loop.run_in_executor(self._user_code.threads, payloads.from_payload, payload)
             await self.begin(plugin, name)
             await self.notes.settle()
         except asyncio.CancelledError:
@@ -114,20 +105,10 @@ class SchedulerPlugins:
         return [result]
 
     def _check_allowed(self) -> None:
-        if not self._service.options.allow_code:
-            raise CodeNotAllowedError(
-                "This scheduler runs no plugins of clients; start it with `dagrpc scheduler --allow-code` to allow "
-                "them, or give it the plugin with --preload"
-            )
+        self._user_code.check_allowed("plugins of clients", ", or load the plugin with --preload")
 
     async def begin(self, plugin: Any, name: str | None = None) -> None:
-        """Start a plugin and keep it.
-
-        Raises
-        ------
-        BaseException
-            Whatever its `start` raises; it is not kept.
-        """
+        """Call a plugin's `start` and keep the plugin, unless `start` raises."""
         start = getattr(plugin, "start", None)
         if start is not None:
             outcome = start(self._scheduler)
@@ -136,12 +117,9 @@ class SchedulerPlugins:
         self.add(plugin, name)
 
     def add(self, plugin: Any, name: str | None = None, idempotent: bool = False) -> None:
-        """Keep a plugin, in place of one of the same name, without starting it.
+        """Keep a plugin without starting it, in place of a plugin of the same name unless `idempotent`.
 
-        Raises
-        ------
-        TypeError
-            If it is a class.
+        Raises `TypeError` if it is a class.
         """
         if isinstance(plugin, type):
             raise TypeError(f"Please provide an instance of a plugin, not a type: {plugin.__name__}()")
@@ -149,31 +127,17 @@ class SchedulerPlugins:
         if name in self.plugins:
             if idempotent:
                 return
-            logger.warning("Scheduler plugin %r is replaced", name)
+            logger.warning("Scheduler plugin %r is replaced by %r", name, plugin)
         self.plugins[name] = plugin
         self._changed()
 
     def unregister(self, name: str) -> None:
-        """Forget a client's plugin.
-
-        Raises
-        ------
-        CodeNotAllowedError
-            If this scheduler runs no user code.
-        UnknownPluginError
-            If there is none.
-        """
+        """Remove a client's plugin; raises `CodeNotAllowedError` if clients may not run code here."""
         self._check_allowed()
         self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Forget a plugin.
-
-        Raises
-        ------
-        UnknownPluginError
-            If there is none.
-        """
+        """Remove a plugin; raises `UnknownPluginError` if there is none of this name."""
         if self.plugins.pop(name, None) is None:
             raise UnknownPluginError(f"Could not find plugin {name!r} among the current scheduler plugins")
         self._changed()
@@ -183,22 +147,22 @@ class SchedulerPlugins:
             self._with[hook] = [p for p in self.plugins.values() if overrides(p, SchedulerPlugin, hook)]
         self._watch()
         self.notes.want(bool(self._with["transition"]))
-        listeners = self._service.events.listeners
+        listeners = self._event_log.listeners
         if self._with["log_event"]:
             if self._event not in listeners:
                 listeners.append(self._event)
         elif self._event in listeners:
             listeners.remove(self._event)
 
-    # --- telling them --------------------------------------------------------------------------------------------
+    # --- hooks ---------------------------------------------------------------------------------------------------
 
     def _tell(self, hook: str, *args: Any, **kwargs: Any) -> None:
-        """Call a method of all that have it; those that fail are logged."""
+        """Call a hook of all plugins that define it, and log the ones that fail."""
         for plugin in self._with[hook]:
             try:
                 outcome = getattr(plugin, hook)(*args, **kwargs)
                 if inspect.isawaitable(outcome):
-                    spawn(self._awaited(plugin, hook, outcome), self._service.tasks)
+                    spawn(self._awaited(plugin, hook, outcome), self._background)
             except (Exception, SystemExit):
                 logger.exception("Scheduler plugin %r failed in %s", plugin, hook)
 
@@ -209,27 +173,27 @@ class SchedulerPlugins:
             logger.exception("Scheduler plugin %r failed in %s", plugin, hook)
 
     def worker_added(self, address: str) -> None:
-        """Tell of a worker that has joined."""
+        """Tell plugins that a worker has joined."""
         if self._with["add_worker"]:
             self._tell("add_worker", self._scheduler, address)
 
     def worker_removed(self, address: str, stimulus: str, **details: Any) -> None:
-        """Tell of a worker that has left."""
+        """Tell plugins that a worker has left."""
         if self._with["remove_worker"]:
             self._tell("remove_worker", self._scheduler, address, stimulus_id=stimulus, **details)
 
     def client_added(self, client: str) -> None:
-        """Tell of a client that has connected."""
+        """Tell plugins that a client has connected."""
         if self._with["add_client"]:
             self._tell("add_client", self._scheduler, client)
 
     def client_removed(self, client: str) -> None:
-        """Tell of a client that has left."""
+        """Tell plugins that a client has left."""
         if self._with["remove_client"]:
             self._tell("remove_client", self._scheduler, client)
 
     def restarted(self) -> None:
-        """Tell that all tasks are forgotten."""
+        """Tell plugins that all tasks were forgotten."""
         if self._with["restart"]:
             self._tell("restart", self._scheduler)
 
@@ -237,7 +201,7 @@ class SchedulerPlugins:
         self._tell("log_event", topic, message)
 
     def may_leave(self, addresses: list[str]) -> list[str]:
-        """Return those of some workers that all plugins agree to let go when the cluster shrinks."""
+        """Return the workers that all plugins allow to be closed when the cluster shrinks."""
         plugins = self._with["valid_workers_downscaling"]
         if not plugins:
             return addresses
@@ -256,14 +220,14 @@ class SchedulerPlugins:
 
     @property
     def watch_graphs(self) -> bool:
-        """Whether anybody wants to know of new tasks."""
+        """Whether a plugin defines `update_graph`."""
         return bool(self._with["update_graph"])
 
     def submit(self, event: GraphSubmitted) -> None:
-        """Give the core a graph, and tell of its tasks before their transitions."""
+        """Give the core a graph, and tell plugins of its tasks before their transitions."""
         self._held = []
         try:
-            self._service.handle(event)
+            self._driver.handle(event)
             self._tell("update_graph", self._scheduler, **self._described(event))
         finally:
             held, self._held = self._held, None
@@ -271,7 +235,7 @@ class SchedulerPlugins:
                 self._tell_transition(entry, gone)
 
     def _described(self, event: GraphSubmitted) -> dict[str, Any]:
-        known = self._service.core.tasks
+        known = self._driver.core.tasks
         keys = {task.key: decode_key(task.key) for task in event.tasks}
         return {
             "client": event.client,
@@ -283,19 +247,19 @@ class SchedulerPlugins:
         }
 
     def reported(self, reports: Iterable[Event]) -> None:
-        """Take note of what a worker reports, to be told with the transitions that follow from it."""
+        """Note a worker's reports, whose details plugins get with the transitions that follow."""
         if self._with["transition"]:
             self.notes.reported(reports)
 
     def _watch(self) -> None:
-        """Have the core tell of transitions, if there is somebody who wants to know."""
+        """Watch the core's transitions if plugins or metadata need them."""
         wanted = bool(self._with["transition"] or self.notes.metadata)
-        if wanted != self._service.core.state.story.watched:
-            self._service.core.watch(self._note if wanted else None)
+        if wanted != self._driver.core.state.story.watched:
+            self._driver.core.watch(self._note if wanted else None)
 
     def _note(self, entry: Any) -> None:
-        """Tell of a transition, or keep it until the graph is known."""
-        gone = self._service.core.state.story.forgotten if entry[3] == FORGOTTEN else None
+        """Tell plugins of a transition, or keep it until they know the graph."""
+        gone = self._driver.core.state.story.forgotten if entry[3] == FORGOTTEN else None
         if self._held is not None:
             self._held.append((entry, gone))
         else:
@@ -306,10 +270,10 @@ class SchedulerPlugins:
         details: dict[str, Any] = {"worker": worker} if worker else {}
         if start == PROCESSING:
             details |= self.notes.details(key, finish)
-        tasks = self._service.core.state.tasks
+        tasks = self._driver.core.tasks
         back = gone is not None and key not in tasks
         if gone is not None and back:
-            # As it was, for those who look at it when they are told that it is gone.
+            # Plugins that look at the forgotten task see it as it was.
             tasks[key] = gone
         try:
             self._tell("transition", decode_key(key), start, finish, stimulus_id=stimulus, **details)
@@ -323,35 +287,35 @@ class SchedulerPlugins:
     # --- metadata of tasks ---------------------------------------------------------------------------------------
 
     def take_details(self, report: RunDetails) -> None:
-        """Take what a worker tells of a run before its end."""
+        """Take the details of a run whose end the worker reports next."""
         self.notes.take(report)
         self._watch()
 
     def metadata_of(self, key: str) -> dict[str, Any] | None:
-        """Return what was noted of a task; None if nothing was."""
+        """Return the metadata of a task; None if it has none."""
         return self.notes.metadata.get(key)
 
     def set_metadata(self, key: str, metadata: dict[str, Any] | None) -> None:
-        """Note something of a task, for as long as it is known."""
+        """Set the metadata of a task; it is kept as long as the task is known."""
         if metadata is None:
             self.notes.metadata.pop(key, None)
-        elif key in self._service.core.state.tasks:
+        elif key in self._driver.core.tasks:
             self.notes.metadata[key] = metadata
         self._watch()
 
     def forget_metadata(self, key: str) -> None:
-        """Forget what was noted of a task that is forgotten."""
+        """Drop the metadata of a forgotten task."""
         if self.notes.metadata.pop(key, None) is not None and not self.notes.metadata:
             self._watch()
 
-    # --- the end -------------------------------------------------------------------------------------------------
+    # --- close ---------------------------------------------------------------------------------------------------
 
     async def before_close(self) -> None:
-        """Tell that the scheduler is about to close, and wait for a few seconds for those who prepare."""
+        """Tell plugins that the scheduler is about to close, and wait a few seconds for them."""
         await self._finish("before_close")
 
     async def close(self) -> None:
-        """Tell that the scheduler has closed."""
+        """Tell plugins that the scheduler has closed, and drop them."""
         await self._finish("close")
         await self._preloads.close()
         self.plugins.clear()

@@ -1,39 +1,37 @@
-"""Peers that read more slowly than they are told things: what waits for them is bounded.
+"""Bounds what waits for peers that read more slowly than the scheduler writes.
 
-Nobody counts bytes while things go well. Twice a second it is looked which sessions have much waiting, and only what
-waits there is measured. A client that is far behind is told less (results that would have come along it has to fetch),
-and then nothing more is taken from it; a worker is given no more tasks. One that is further behind than the limit is
-cut off: its wishes or its tasks go the way of those of any peer that is gone, and all others are served as before.
+Nothing is counted while peers keep up: twice a second, the sessions with many waiting items are measured. A client that
+falls behind first loses inline results, which it can fetch from workers, and then nothing more is read from it. A
+worker that falls behind gets no more tasks. A peer that exceeds its limit is evicted: the core releases or reschedules
+what it had, as for any peer that is gone.
 """
 
 from __future__ import annotations
 
 import logging
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from dagrpc import config
+from dagrpc._peer.session import Session
 from dagrpc.exceptions import LimitReachedError
 from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.model import RUNNING
-
-if TYPE_CHECKING:
-    from dagrpc._peer.session import Session
-    from dagrpc_scheduler.shell.service import SchedulerService
-    from dagrpc_scheduler.shell.sessions.connected_peers import WorkerConnection
+from dagrpc_scheduler.shell.core_driver import CoreDriver
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 _MANY: Final = 2_000
-"""How many things may wait for a peer before they are measured."""
+"""How many items may wait for a peer before they are measured."""
 _OVERHEAD: Final = 300
-"""Bytes that an effect takes, at least."""
+"""Bytes that an instruction takes at least."""
 _KEY: Final = 100
 """Bytes that a key takes."""
 
 
 class Backlog:
-    """What waits for one peer, measured as it grows."""
+    """The items that wait for one peer, measured as they grow."""
 
     __slots__ = ("_measured", "behind", "shedding")
 
@@ -41,11 +39,11 @@ class Backlog:
         self.behind = False
         """Whether the peer was found far behind."""
         self.shedding = False
-        """Whether results are taken out of what waits: they can be fetched from the workers."""
+        """Whether inline results are taken out of the waiting items."""
         self._measured: dict[int, tuple[list[Any], int, int]] = {}
 
     def size(self, session: Session[Any]) -> int:
-        """Return how many bytes wait for the session's peer, about."""
+        """Return about how many bytes wait for the session's peer."""
         measured: dict[int, tuple[list[Any], int, int]] = {}
         total = 0
         for items in session.backlog():
@@ -54,44 +52,38 @@ class Backlog:
                 if self.shedding and type(item) is instructions.ReportFinished:
                     item.payload = None
                 nbytes += size_of(item)
-            # The list is kept with it, so that no other one gets its identity.
+            # The list is kept with its size, so that no other list gets its identity.
             measured[id(items)] = (items, len(items), nbytes)
             total += nbytes
         self._measured = measured
         return total + session.unacknowledged
 
     def shed(self) -> None:
-        """Take results out of what waits, from the beginning."""
+        """Take inline results out of all waiting items at the next measurement."""
         self.shedding = True
         self._measured = {}
 
 
-class Outboxes:
-    """Looks after what waits for clients and workers.
+class Backpressure:
+    """Slows down or evicts the peers that do not keep up."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
+    def __init__(self, driver: CoreDriver, peers: ConnectedPeers) -> None:
+        self._driver = driver
+        self._peers = peers
         self._client_limit = config.get_bytes("scheduler.limits.client-outbox")
         self._worker_limit = config.get_bytes("scheduler.limits.worker-outbox")
         self._backlogs: dict[Any, Backlog] = {}
-        """Of those that had much waiting at the last look, by session."""
+        """The backlogs that were large at the last look, by session."""
 
     def look(self) -> None:
-        """Look who is behind, and do something about it."""
-        sessions = self._service.sessions
+        """Measure the sessions with large backlogs and act on the result."""
         seen: dict[Any, Backlog] = {}
         if self._client_limit:
-            for client, session in list(sessions.clients.items()):
+            for client, session in list(self._peers.clients.items()):
                 if _is_to_be_measured(session, self._client_limit) or session in self._backlogs:
                     self._look_at_client(client, session, seen)
         if self._worker_limit:
-            for address, worker in list(sessions.workers.items()):
+            for address, worker in list(self._peers.workers.items()):
                 if _is_to_be_measured(worker.session, self._worker_limit) or worker.session in self._backlogs:
                     self._look_at_worker(address, worker, seen)
         self._backlogs = seen
@@ -103,18 +95,17 @@ class Outboxes:
             backlog.shed()
             nbytes = backlog.size(session)
         if nbytes > limit:
-            logger.warning("Client %s is cut off: it does not read, and %d bytes wait for it", client, nbytes)
-            reason = _too_far_behind("the client", nbytes, limit, "client-outbox")
-            self._service.sessions.cut_off_client(client, session, reason)
+            logger.warning("Evicting client %s: it does not read, %d bytes wait for it", client, nbytes)
+            self._peers.evict_client(client, session, _limit_reached("the client", nbytes, limit, "client-outbox"))
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
             session.hold_reading()
-            logger.warning("Client %s reads too slowly, %d bytes wait for it: it has to wait, too", client, nbytes)
+            logger.warning("Client %s reads too slowly, %d bytes wait for it: reading from it stops", client, nbytes)
         elif backlog.behind and nbytes < limit // 4:
             backlog.behind = False
             session.go_on_reading()
-            logger.info("Client %s has caught up", client)
+            logger.info("Client %s has caught up: reading from it resumes", client)
         if session.queued or backlog.behind:
             seen[session] = backlog
 
@@ -123,16 +114,15 @@ class Outboxes:
         backlog = self._backlogs.get(session) or Backlog()
         nbytes, limit = backlog.size(session), self._worker_limit
         if nbytes > limit:
-            logger.warning("Worker %s is cut off: it does not read, and %d bytes wait for it", address, nbytes)
-            reason = _too_far_behind("the worker", nbytes, limit, "worker-outbox")
-            self._service.sessions.cut_off_worker(worker, reason)
+            logger.warning("Evicting worker %s: it does not read, %d bytes wait for it", address, nbytes)
+            self._peers.evict_worker(worker, _limit_reached("the worker", nbytes, limit, "worker-outbox"))
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
-            logger.warning("Worker %s reads too slowly, %d bytes wait for it: it gets no more tasks", address, nbytes)
+            logger.warning("Worker %s reads too slowly, %d bytes wait for it: it gets no tasks", address, nbytes)
         elif backlog.behind and nbytes < limit // 4:
             backlog.behind = False
-            logger.info("Worker %s has caught up", address)
+            logger.info("Worker %s has caught up: it gets tasks again", address)
             self._set_status(address, worker.reported_status)
         if backlog.behind and worker.reported_status == RUNNING:
             self._set_status(address, "paused")
@@ -140,8 +130,7 @@ class Outboxes:
             seen[session] = backlog
 
     def _set_status(self, address: str, status: str) -> None:
-        stimulus = self._service.stimulus("worker-outbox")
-        self._service.handle(events.WorkerStatusChanged(address, status, stimulus))
+        self._driver.handle(events.WorkerStatusChanged(address, status, self._driver.stimulus("worker-outbox")))
 
 
 def _is_to_be_measured(session: Session[Any], limit: int) -> bool:
@@ -149,7 +138,7 @@ def _is_to_be_measured(session: Session[Any], limit: int) -> bool:
 
 
 def size_of(item: Any) -> int:
-    """Return how many bytes something takes that waits for a peer, about. What tasks hold anyway does not count."""
+    """Return about how many bytes a waiting item takes, without the data that tasks hold anyway."""
     kind = type(item)
     if kind is instructions.ReportFinished:
         return _OVERHEAD + len(item.key) + (len(item.payload.data) if item.payload is not None else 0)
@@ -166,8 +155,8 @@ def size_of(item: Any) -> int:
     return _OVERHEAD + (byte_size() if byte_size is not None else 0)
 
 
-def _too_far_behind(who: str, nbytes: int, limit: int, key: str) -> LimitReachedError:
+def _limit_reached(who: str, nbytes: int, limit: int, key: str) -> LimitReachedError:
     return LimitReachedError(
-        f"{who} does not read what it is told: {nbytes} bytes wait for it, and the limit is {limit} "
+        f"{who} does not read what it is sent: {nbytes} bytes wait for it, and the limit is {limit} "
         f"(dagrpc.scheduler.limits.{key})"
     )

@@ -1,4 +1,4 @@
-"""Who is connected: the sessions of clients and workers, and what workers say of themselves."""
+"""The connected clients and workers: their sessions, and what workers report of themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core import instructions
 from dagrpc_scheduler.shell.memory.recent_minimum import RecentMinimum
-from dagrpc_scheduler.shell.sessions.evictions import CutOffs
+from dagrpc_scheduler.shell.sessions.evictions import WorkerEvictions
 from dagrpc_scheduler.shell.sessions.peer_session import Tenure
 
 TO_CLIENT: frozenset[type[Any]] = frozenset(
@@ -25,49 +25,49 @@ TO_CLIENT: frozenset[type[Any]] = frozenset(
         instructions.RejectGraph,
     )
 )
-"""The effects that go to a client; all others go to a worker."""
+"""The instructions for clients; all others are for workers."""
 
-_CUT_OFF_KEPT = 100
+_EVICTED_CLIENTS_REMEMBERED = 100
 
 
 class StandIn(Protocol):
-    """A part of the scheduler that wants results as a client does."""
+    """A part of the scheduler that the core takes for a client."""
 
     def send(self, instruction: Any) -> None:
-        """Take an effect that is addressed to it. Events that follow from it must wait for the next loop turn."""
+        """Take an instruction; events that follow from it must wait for the next turn of the loop."""
 
 
 @dataclass(slots=True)
 class WorkerConnection:
-    """A connected worker, as far as it is not the core's business."""
+    """A connected worker, as far as the core does not know it."""
 
     hello: worker_session_pb2.WorkerHello
-    """How it introduced itself."""
+    """The message with which the worker introduced itself."""
     name: str
     session: Session[instructions.Instruction]
     last_seen: float
-    """When it was last heard of, in seconds since the epoch."""
+    """Time of the last message or heartbeat, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
-    """Its last measurements."""
+    """The measurements of the last heartbeat."""
     unmanaged: RecentMinimum = field(
         default_factory=lambda: RecentMinimum(config.get_seconds("worker.memory.recent-to-old-time") or 0.0)
     )
-    """Memory of its process beside results, at least, lately."""
+    """The least memory that the process recently used beside results, in bytes."""
     plugins_revision: int = 0
-    """The revision of the plugins that it is known to have."""
+    """The revision of the plugins that the worker is known to have."""
     vouched_until: float = 0.0
-    """Until when its silence is no reason to take it out, in seconds since the epoch."""
+    """Until when missed heartbeats do not matter, in seconds since the epoch."""
     verdict: str = ""
-    """Why the scheduler ended its session, if it did."""
+    """Why the scheduler ended the session; empty if it did not."""
     reported_status: str = "running"
-    """The status that it last reported."""
+    """The status that the worker last reported."""
     goodbye: str | None = None
-    """Why it said that it leaves, if it did."""
+    """Why the worker said that it leaves; None if it did not."""
     tenure: Tenure = field(init=False)
-    """How long it belongs to the cluster."""
+    """The session with its streams."""
 
     def measured(self, now: float, metrics: dict[str, float]) -> None:
-        """Take its measurements."""
+        """Take the measurements of a heartbeat."""
         self.last_seen, self.metrics = now, metrics
         if "memory" in metrics:
             results = metrics.get("managed_bytes", 0.0) - metrics.get("spilled_bytes", 0.0)
@@ -75,68 +75,65 @@ class WorkerConnection:
 
     @property
     def nanny(self) -> str:
-        """Address of its nanny; empty if it has none."""
+        """Address of the worker's nanny; empty if it has none."""
         return self.hello.nanny
 
 
-class Sessions:
-    """The sessions by client id and by worker address."""
+class ConnectedPeers:
+    """Clients by id and workers by address."""
 
     def __init__(self) -> None:
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
         self.tenures: dict[str, Tenure] = {}
-        """Those of the clients, some of which may be away."""
-        self._cut_off: dict[bytes, DagrpcError] = {}
-        """Why clients were cut off, by their secrets."""
-        self.workers_cut_off = CutOffs()
-        """When workers were cut off."""
+        """The clients' sessions with their streams; some clients may be away."""
+        self.worker_evictions = WorkerEvictions()
         self.stand_ins: dict[str, StandIn] = {}
-        """Parts of the scheduler that the core takes for clients, by the names that it knows them by."""
+        """Parts of the scheduler that the core takes for clients, by client id."""
+        self._evicted_clients: dict[bytes, DagrpcError] = {}
+        """Why clients were evicted, by session token."""
 
     def worker_versions(self) -> list[common_pb2.Versions]:
-        """Return the software of the workers, each combination of versions once."""
+        """Return the software versions of the workers, each combination once."""
         found = {worker.hello.versions.SerializeToString(): worker.hello.versions for worker in self.workers.values()}
         return list(found.values())
 
-    def cut_off_client(self, client: str, session: Session[Any], reason: LimitReachedError) -> None:
-        """End a client's session, and let it know why, if only when it comes back."""
+    # --- evictions -----------------------------------------------------------------------------------------------
+
+    def evict_client(self, client: str, session: Session[Any], reason: LimitReachedError) -> None:
+        """End a client's session and tell it why, at the latest when it comes back."""
         tenure = self.tenures[client]
         if tenure.away:
-            self.note_cut_off(tenure.token, reason)
-            tenure.end(f"it was cut off: {reason}")
+            self.note_client_eviction(tenure.token, reason)
+            tenure.end(f"it was evicted: {reason}")
         else:
             session.abort(reason)
 
-    def cut_off_worker(self, worker: WorkerConnection, reason: LimitReachedError) -> None:
-        """End a worker's session. It may come back, but not too soon, nor too often."""
-        self.workers_cut_off.note(worker.tenure.token, reason, time.monotonic())
+    def evict_worker(self, worker: WorkerConnection, reason: LimitReachedError) -> None:
+        """End a worker's session; `WorkerEvictions` says when it may come back."""
+        self.worker_evictions.note(worker.tenure.token, reason, time.monotonic())
         if worker.tenure.away:
-            worker.tenure.end(f"it was cut off: {reason}")
+            worker.tenure.end(f"it was evicted: {reason}")
         else:
             worker.session.abort(reason)
 
-    def note_cut_off(self, token: bytes, reason: DagrpcError) -> None:
-        """Remember why a client was cut off: it may come back without having heard of it."""
+    def note_client_eviction(self, token: bytes, reason: DagrpcError) -> None:
+        """Remember why a client's session ended: the client may come back without having learned it."""
         if token:
-            self._cut_off[token] = type(reason)(str(reason))
-            if len(self._cut_off) > _CUT_OFF_KEPT:
-                del self._cut_off[next(iter(self._cut_off))]
+            self._evicted_clients[token] = type(reason)(str(reason))
+            if len(self._evicted_clients) > _EVICTED_CLIENTS_REMEMBERED:
+                del self._evicted_clients[next(iter(self._evicted_clients))]
 
-    def check_cut_off(self, token: bytes) -> None:
-        """Raise if a client was cut off that wants to go on.
-
-        Raises
-        ------
-        DagrpcError
-            What it was cut off for.
-        """
-        reason = self._cut_off.get(token)
+    def check_client_eviction(self, token: bytes) -> None:
+        """Raise the reason for which a client that wants to resume its session was evicted."""
+        reason = self._evicted_clients.get(token)
         if reason is not None:
             raise type(reason)(str(reason))
 
-    def last_words(self, reason: str, may_return: bool) -> None:
-        """Wait for nobody any more who is away, and tell the clients: the scheduler stops, perhaps to be restarted."""
+    # --- out -----------------------------------------------------------------------------------------------------
+
+    def say_goodbye(self, reason: str, may_return: bool) -> None:
+        """Stop waiting for peers that are away, and tell clients that the scheduler stops or is restarted."""
         for tenure in [*self.tenures.values(), *(worker.tenure for worker in self.workers.values())]:
             tenure.leaving = reason
             if tenure.away:
@@ -145,7 +142,7 @@ class Sessions:
             session.send(client_session_pb2.SchedulerGoodbye(reason=reason, may_return=may_return))
 
     def dispatch(self, batch: list[instructions.Instruction]) -> None:
-        """Queue effects for the peers that they are addressed to. Those for peers that are gone are dropped."""
+        """Queue instructions for their peers, and drop the ones whose peers are gone."""
         clients, workers = self.clients, self.workers
         for instruction in batch:
             if type(instruction) in TO_CLIENT:

@@ -1,4 +1,4 @@
-"""Messages from clients and workers, as events of the core."""
+"""Decodes messages of clients and workers into events of the core."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagrpc.v1 import client_session_pb2, common_pb2, graph_pb2, worker_session_
 from dagrpc_scheduler.core import events
 
 FIRE_AND_FORGET = "fire-and-forget"
-"""The client that wants what is to run to its end without anyone holding it."""
+"""The stand-in client that wants tasks whose futures nobody holds."""
 
 KEY_LIMIT = 16 * 1024
 """Longest key in bytes."""
@@ -27,13 +27,7 @@ STATUS_NAMES = {
 
 
 def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.GraphSubmitted:
-    """Return a graph part as an event.
-
-    Raises
-    ------
-    InvalidRequestError
-        If the part contradicts itself; the message says where.
-    """
+    """Return a graph part as an event; raise `InvalidRequestError` if the part contradicts itself."""
     digests = [shared.digest for shared in part.shared]
     option_table = [events.NO_OPTIONS, *map(_task_options, part.options)]
     tasks = []
@@ -74,13 +68,13 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
 def _other_work(spec: graph_pb2.TaskSpec) -> Any:
     """Return the work of a task that is not a Python run spec."""
     if spec.WhichOneof("work") == "call":
-        # A message of its own, lest it keep the memory of the whole part alive.
+        # Copied, because a part of a message keeps the whole message alive.
         return graph_pb2.Call.FromString(spec.call.SerializeToString())
     raise InvalidRequestError(f"task {spec.key!r} has nothing to run: set `run_spec` or `call`")
 
 
 def _span(annotations: str) -> events.SpanName | None:
-    """Return the span among annotations, None if there is none, or something else of that name."""
+    """Return the span among annotations; None if there is none or it is malformed."""
     if '"span"' not in annotations:
         return None
     try:
@@ -113,13 +107,7 @@ def _task_options(options: graph_pb2.TaskOptions) -> events.TaskOptions:
 
 
 def _amounts(resources: Any) -> dict[str, float]:
-    """Return what a worker offers.
-
-    Raises
-    ------
-    InvalidRequestError
-        If an amount is impossible.
-    """
+    """Return the resources that a worker offers; raise `InvalidRequestError` for an impossible amount."""
     for name, amount in resources.items():
         if not amount >= 0:
             raise InvalidRequestError(f"resource {name!r} has amount {amount!r}; it must be at least 0")
@@ -146,12 +134,9 @@ _CLIENT_COMMANDS: dict[str, Callable[[str, Any, str], events.Event]] = {
 
 
 def client_event(client: str, command: client_session_pb2.ClientCommand, stimulus: str) -> events.Event | None:
-    """Return a client's command as an event; None for one that is not the core's business.
+    """Return a client's command as an event; None if the core does not need it.
 
-    Raises
-    ------
-    InvalidRequestError
-        If the command is malformed.
+    Raises `InvalidRequestError` if the command is malformed.
     """
     kind = command.WhichOneof("command")
     if kind is None:
@@ -190,7 +175,7 @@ _WORKER_REPORTS: dict[str, Callable[[str, Any, str], events.Event | None]] = {
 
 
 def worker_events(worker: str, reports: Iterable[worker_session_pb2.WorkerReport], stimulus: str) -> list[events.Event]:
-    """Return a worker's reports as events, leaving out those that are not the core's business."""
+    """Return a worker's reports as events, without the reports that the core does not need."""
     translated = []
     for report in reports:
         kind = report.WhichOneof("report")

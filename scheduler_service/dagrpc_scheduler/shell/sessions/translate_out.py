@@ -1,4 +1,4 @@
-"""Effects of the core, as messages to clients and workers."""
+"""Encodes instructions of the core as messages to clients and workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.shell.coordination.coordination_shell import write_answer
 
 _BATCH_LIMIT = 5_000
-"""Items of one message; a batch that a slow peer let grow goes out in several."""
+"""Items of one message; a batch that grew because its peer is slow goes out in several messages."""
 
 _CORE_FAILURES = {
     "killed-worker": failure_pb2.FAILURE_KIND_KILLED_WORKER,
@@ -32,7 +32,7 @@ _CORE_TYPES = {
 
 
 def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
-    """Return a failure as a message, whoever declared it."""
+    """Return a failure, of a worker or of the core, as a message."""
     if isinstance(failure, instructions.CoreFailure):
         return failure_pb2.Failure(
             kind=_CORE_FAILURES[failure.kind],
@@ -110,7 +110,7 @@ _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
 
 
 def client_messages(batch: list[Any]) -> Iterator[UpdateGraphResponse]:
-    """Yield the messages that carry effects (and pongs) to a client."""
+    """Yield the messages that carry instructions and other items to a client."""
     for start in range(0, len(batch), _BATCH_LIMIT):
         message = UpdateGraphResponse()
         add = message.events.add
@@ -123,7 +123,7 @@ def client_messages(batch: list[Any]) -> Iterator[UpdateGraphResponse]:
 
 
 class WorkerBatch:
-    """Effects for one worker on their way into one message, with the tables that the tasks refer to."""
+    """Instructions for one worker in one message, with the tables that its tasks refer to."""
 
     def __init__(self) -> None:
         self.message = ComputeResponse()
@@ -131,7 +131,7 @@ class WorkerBatch:
         self._addresses: dict[str, int] = {}
 
     def add(self, instruction: Any) -> None:
-        """Add an effect."""
+        """Add an instruction."""
         _WORKER_COMMANDS[type(instruction)](self, instruction, self.message.commands.add())
 
     def compute(self, instruction: instructions.ComputeTask, command: WorkerCommand) -> None:
@@ -232,13 +232,13 @@ _WORKER_COMMANDS: dict[type[Any], Callable[[WorkerBatch, Any, WorkerCommand], No
 
 
 def worker_messages(items: list[instructions.Instruction]) -> Iterator[ComputeResponse]:
-    """Yield the messages that carry effects to a worker."""
+    """Yield the messages that carry instructions to a worker."""
     batch, count = WorkerBatch(), 0
     for item in items:
         batch.add(item)
         count += 1
-        # A message's shared values are taken before its commands are carried out: what comes after a `FreeShared`
-        # may bring one of the freed values anew, and must not share a message with it.
+        # A worker takes a message's shared values before it carries out the commands. An instruction after a
+        # `FreeShared` may bring a freed value again, so it must go into the next message.
         if count == _BATCH_LIMIT or type(item) is instructions.FreeShared:
             yield batch.message
             batch, count = WorkerBatch(), 0

@@ -1,81 +1,62 @@
-"""Asks many workers the same thing at once."""
+"""Calls the same method of many processes at once."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Generic, TypeVar
 
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from dagrpc.exceptions import CommClosedError, DagrpcError
+from dagrpc._rpc.channels import ChannelPool
+from dagrpc.exceptions import DagrpcError
 
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+R = TypeVar("R", bound=Message)
 
-logger = logging.getLogger("dagrpc.scheduler")
-
-TIMEOUT = 10.0
-"""Seconds that a worker has for an answer."""
+_TIMEOUT = 10.0
+"""Seconds that a process has for an answer by default."""
 _AT_ONCE = 64
+"""How many calls are under way at a time."""
 
 
 @dataclass(slots=True)
-class Answers:
-    """What workers answered."""
+class Answers(Generic[R]):
+    """The answers of several processes, in the order of the requests."""
 
-    found: dict[str, Any] = field(default_factory=dict)
-    """Their messages, by address."""
-    unreachable: list[str] = field(default_factory=list)
-    """Addresses of those that did not answer."""
+    found: dict[str, R] = field(default_factory=dict)
+    """Responses by address."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why there is no response, by address."""
 
 
 async def ask_workers(
-    service: SchedulerService,
-    descriptor: ServiceDescriptor,
+    channels: ChannelPool,
+    service: ServiceDescriptor,
     method: str,
     requests: Mapping[str, Message],
-    response_type: type[Message],
-) -> Answers:
-    """Call a method of workers, some at a time.
-
-    Parameters
-    ----------
-    service : SchedulerService
-        Whose workers.
-    descriptor : ServiceDescriptor
-        The workers' service that has the method.
-    method : str
-        Its name.
-    requests : mapping
-        What to ask whom: requests by address.
-    response_type : type
-        Of the answers.
-
-    Returns
-    -------
-    Answers
-        In the order of the requests.
-    """
+    response_type: type[R],
+    *,
+    timeout: float = _TIMEOUT,
+    who: str = "worker",
+) -> Answers[R]:
+    """Call a method with a request for each address; `who` says what serves there, for error messages."""
     places = asyncio.Semaphore(_AT_ONCE)
+    answers: Answers[R] = Answers()
 
-    async def one(address: str, request: Message) -> Message | None:
+    async def ask(address: str, request: Message) -> R | str:
         async with places:
-            client = service.control_channels.client(address, descriptor, f"worker {address}")
+            client = channels.client(address, service, f"{who} {address}")
             try:
-                return await client.call(method, request, response_type, timeout=TIMEOUT)
-            except (DagrpcError, CommClosedError, TimeoutError) as error:
-                logger.warning("Worker %s did not answer %s: %s", address, method, error)
-                return None
+                return await client.call(method, request, response_type, timeout=timeout)
+            except (DagrpcError, OSError, TimeoutError) as error:
+                return str(error)
 
-    responses = await asyncio.gather(*(one(address, request) for address, request in requests.items()))
-    answers = Answers()
+    responses = await asyncio.gather(*(ask(address, request) for address, request in requests.items()))
     for address, response in zip(requests, responses, strict=True):
-        if response is None:
-            answers.unreachable.append(address)
+        if isinstance(response, str):
+            answers.failures[address] = response
         else:
             answers.found[address] = response
     return answers

@@ -1,4 +1,4 @@
-"""Workers are taken out: what only they hold moves to others, then they close."""
+"""Retires workers: their results move to other workers, then they close."""
 
 from __future__ import annotations
 
@@ -6,155 +6,145 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dagrpc._loop.io_loop import spawn
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.instructions import CloseWorker
-from dagrpc_scheduler.shell.memory.active_memory_manager import RetireWorker
-
-if TYPE_CHECKING:
-    from dagrpc_scheduler.shell.service import SchedulerService
+from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
+from dagrpc_scheduler.shell.core_driver import CoreDriver
+from dagrpc_scheduler.shell.memory.active_memory_manager import MemoryManagerHost, RetireWorker
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 logger = logging.getLogger("dagrpc.scheduler")
 
 RETIRE_LIMIT = 600.0
-"""Seconds that a worker's tasks may take to end, and its data to move."""
-LEAVE_LIMIT = 60.0
+"""Seconds that a worker's tasks may take to end and its results to move."""
+CLOSE_LIMIT = 60.0
 """Seconds that a worker may take to close."""
 _LOOK = 0.02
 _ROUND = 0.5
-"""Seconds between two looks for what is still to be moved."""
+"""Seconds between two rounds of copying what is left."""
 
 
 class Retirement:
-    """Takes workers out, each once, however many ask for it.
+    """Retires each worker once, however many callers ask for it."""
 
-    Parameters
-    ----------
-    service : SchedulerService
-        The scheduler.
-    """
-
-    def __init__(self, service: SchedulerService) -> None:
-        self._service = service
-        self._leaving: dict[str, asyncio.Task[bool]] = {}
+    def __init__(
+        self,
+        driver: CoreDriver,
+        peers: ConnectedPeers,
+        event_log: EventLog,
+        memory_manager_host: MemoryManagerHost,
+        background: set[asyncio.Task[Any]],
+    ) -> None:
+        self._driver = driver
+        self._peers = peers
+        self._event_log = event_log
+        self._memory_manager_host = memory_manager_host
+        self._background = background
+        self._retiring: dict[str, asyncio.Task[bool]] = {}
         self._last_round = float("-inf")
 
-    async def retire(self, addresses: Iterable[str], *, close: bool = True) -> tuple[list[str], list[str]]:
-        """Take workers out.
+    async def retire(self, addresses: Iterable[str], *, close: bool = True) -> list[str]:
+        """Retire workers; return the addresses of those that are gone.
 
-        Parameters
-        ----------
-        close : bool
-            Whether they are to close. Those that are not get no more tasks, and keep what others have, too.
-
-        Returns
-        -------
-        tuple of two lists of str
-            Addresses of those that are gone, and of those that stay because what they hold cannot be moved.
+        The others stay because their results cannot be moved. A worker that is not to `close` gets no more tasks, and
+        keeps results of which other workers have copies.
         """
-        service = self._service
-        # They all get no more tasks, and no copies, before any of them is looked at.
+        # All workers stop getting tasks and copies before the first of them is looked at.
         tasks = {address: self._task(address, close) for address in dict.fromkeys(addresses)}
         gone: list[str] = []
         staying: list[str] = []
         for address, task in tasks.items():
-            # Others may ask for the same, and whoever asked may go away.
+            # The retirement goes on if this caller goes away: others may wait for it.
             (gone if await asyncio.shield(task) else staying).append(address)
         if staying:
-            logger.warning("Not retired, for what they hold cannot be moved: %s", ", ".join(staying))
+            logger.warning("Not retired, because their results cannot be moved: workers %s", ", ".join(staying))
         outcome = {"retired": tuple(gone), "could-not-retire": tuple(staying)}
-        service.events.log(
-            "all", {"action": "retire-workers", **outcome, "stimulus_id": service.stimulus("retire-workers")}
-        )
-        return gone, staying
+        stimulus = self._driver.stimulus("retire-workers")
+        self._event_log.log("all", {"action": "retire-workers", **outcome, "stimulus_id": stimulus})
+        return gone
 
     def _task(self, address: str, close: bool) -> asyncio.Task[bool]:
-        task = self._leaving.get(address)
+        """Return the task that retires a worker, started at the first call."""
+        task = self._retiring.get(address)
         if task is None:
-            stimulus = self._service.stimulus("retire")
-            before, _ = views.worker_status(self._service.core, address)
-            if not views.holds_actors(self._service.core, address):
+            core, stimulus = self._driver.core, self._driver.stimulus("retire")
+            before, _ = views.worker_status(core, address)
+            if not views.holds_actors(core, address):
                 self._set_status(address, "retiring", stimulus)
             retiring = self._retire(address, close, before, stimulus)
-            task = self._leaving[address] = spawn(retiring, self._service.tasks)
-            task.add_done_callback(lambda _: self._leaving.pop(address, None))
+            task = self._retiring[address] = spawn(retiring, self._background)
+            task.add_done_callback(lambda _: self._retiring.pop(address, None))
         return task
 
     async def _retire(self, address: str, close: bool, before: str, stimulus: str) -> bool:
-        """Take one worker out; return whether it is gone. If not, its status is what it was before."""
-        service = self._service
-        if views.holds_actors(service.core, address):
-            logger.warning("Not retired, for an actor cannot be moved: %s", address)
+        """Retire one worker; return whether it is gone. A worker that stays gets back its status from `before`."""
+        if views.holds_actors(self._driver.core, address):
+            logger.warning("Worker %s is not retired: it holds an actor, which cannot be moved", address)
             return False
         policy = RetireWorker(address)
-        manager = service.memory_manager
+        manager = self._memory_manager_host.registered()
         manager.add_policy(policy)
         try:
-            moved = await self._move_away(address, policy, stimulus)
+            moved = await self._move_results(address, policy, stimulus)
         finally:
             manager.policies.discard(policy)
         if not moved:
-            # One that wants to leave by itself is not given tasks again.
+            # A worker that was about to leave by itself gets no tasks again.
             self._set_status(address, before, stimulus)
             return False
         if close:
-            service.send(CloseWorker(address, "retired"))
-            await self._await_leaving(address)
-        service.events.log(address, {"action": "retired", "stimulus_id": stimulus})
+            self._driver.send(CloseWorker(address, "retired"))
+            await self._await_close(address)
+        self._event_log.log(address, {"action": "retired", "stimulus_id": stimulus})
         return True
 
-    async def _move_away(self, address: str, policy: RetireWorker, stimulus: str) -> bool:
-        """Wait until a worker has ended its tasks and holds nothing that others lack; return whether it came to that.
+    async def _move_results(self, address: str, policy: RetireWorker, stimulus: str) -> bool:
+        """Wait until a worker's tasks have ended and other workers hold its results; return whether they do.
 
-        A task that does not end is run elsewhere once the worker is gone.
+        A task that does not end in time is run again elsewhere once the worker is gone.
         """
-        service = self._service
+        core = self._driver.core
         deadline = time.monotonic() + RETIRE_LIMIT
-        while address in service.sessions.workers:
-            # A worker that has memory again says that it is running.
+        while address in self._peers.workers:
+            # A worker that was paused and has memory again reports that it is running.
             self._set_status(address, "retiring", stimulus)
             late = time.monotonic() > deadline
-            if late or not views.processing(service.core, [address])[address]:
+            if late or not views.processing(core, [address])[address]:
                 if policy.done():
                     return True
                 if late:
                     return False
-            self._move_more()
+            self._copy_more()
             if policy.no_recipients:
                 return False
             await asyncio.sleep(_LOOK)
         return True
 
-    def _move_more(self) -> None:
-        """Have one more round of what the workers that leave hold copied, unless there was one a moment ago."""
+    def _copy_more(self) -> None:
+        """Run the policies of all retiring workers, unless they ran a moment ago."""
         now = time.monotonic()
         if now - self._last_round >= _ROUND:
             self._last_round = now
-            manager = self._service.memory_manager
+            manager = self._memory_manager_host.registered()
             manager.run([policy for policy in manager.policies if isinstance(policy, RetireWorker)])
 
-    async def _await_leaving(self, address: str) -> None:
-        workers = self._service.sessions.workers
+    async def _await_close(self, address: str) -> None:
+        """Wait until a worker is gone; remove it if it does not close in time."""
+        workers = self._peers.workers
         connection = workers.get(address)
-        deadline = time.monotonic() + LEAVE_LIMIT
+        deadline = time.monotonic() + CLOSE_LIMIT
         while connection is not None and workers.get(address) is connection:
             if time.monotonic() > deadline:
-                logger.warning("Worker %s was retired and does not close: it is removed", address)
+                logger.warning("Worker %s (%s) was retired and does not close: removed", address, connection.name)
                 connection.tenure.end("it was retired")
-                deadline += LEAVE_LIMIT
+                deadline += CLOSE_LIMIT
             await asyncio.sleep(_LOOK)
 
     def _set_status(self, address: str, status: str, stimulus: str) -> None:
-        service = self._service
-        before, _ = views.worker_status(service.core, address)
+        before, _ = views.worker_status(self._driver.core, address)
         if before not in (status, "closed", "disconnected"):
-            service.handle(events.WorkerStatusChanged(address, status, stimulus))
-            service.events.status_changed(address, before, status, stimulus)
-
-
-async def retire_workers(service: SchedulerService, addresses: list[str], *, close: bool = True) -> list[str]:
-    """Take workers out. Returns the addresses of those that are gone; see `Retirement.retire`."""
-    gone, _ = await service.retirement.retire(addresses, close=close)
-    return gone
+            self._driver.handle(events.WorkerStatusChanged(address, status, stimulus))
+            self._event_log.status_changed(address, before, status, stimulus)

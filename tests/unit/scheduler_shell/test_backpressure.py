@@ -1,4 +1,4 @@
-"""What waits for peers that do not read is bounded: less is told, then nothing is taken, then they are cut off."""
+"""What waits for peers that do not read is bounded: less is told, then nothing is taken, then they are evicted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from dagrpc.exceptions import LimitReachedError
 from dagrpc_scheduler.core import events, instructions
-from dagrpc_scheduler.shell.sessions.backpressure import Outboxes, size_of
-from dagrpc_scheduler.shell.sessions.connected_peers import Sessions
+from dagrpc_scheduler.shell.sessions.backpressure import Backpressure, size_of
+from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 LIMIT = 4_000_000
 
@@ -55,20 +55,20 @@ class FakeTenure:
 
 
 class Bench:
-    """A scheduler with one client and one worker, as far as outboxes see it."""
+    """A scheduler with one client and one worker, as far as backpressure see it."""
 
     def __init__(self) -> None:
         self.client, self.worker = FakeSession(), FakeSession()
         self.tenure = FakeTenure()
         self.connection: Any = SimpleNamespace(session=self.worker, reported_status="running", tenure=FakeTenure())
         self.handled: list[events.Event] = []
-        self.sessions: Any = Sessions()
-        self.sessions.clients["c"], self.sessions.tenures["c"] = cast(Any, self.client), cast(Any, self.tenure)
-        self.sessions.workers["w"] = cast(Any, self.connection)
-        service: Any = SimpleNamespace(sessions=self.sessions, handle=self.handled.append, stimulus=lambda word: word)
+        self.peers: Any = ConnectedPeers()
+        self.peers.clients["c"], self.peers.tenures["c"] = cast(Any, self.client), cast(Any, self.tenure)
+        self.peers.workers["w"] = cast(Any, self.connection)
+        driver: Any = SimpleNamespace(handle=self.handled.append, stimulus=lambda word: word)
         limits = {"dagrpc.scheduler.limits.client-outbox": LIMIT, "dagrpc.scheduler.limits.worker-outbox": LIMIT}
         with dask.config.set(limits):
-            self.outboxes = Outboxes(service)
+            self.backpressure = Backpressure(driver, self.peers)
 
     def report(self, count: int, payload: bytes = b"") -> None:
         """Have results reported to the client."""
@@ -92,34 +92,34 @@ def bench() -> Bench:
 
 def test_a_peer_that_reads_is_left_alone(bench: Bench) -> None:
     bench.report(1_000, b"x" * 10_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.client.reading
     assert bench.client.items[0].payload is not None
 
 
 def test_results_are_taken_out_first(bench: Bench) -> None:
     bench.report(3_000, b"x" * 1_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.client.reading
     assert all(item.payload is None for item in bench.client.items)
     bench.report(1, b"y" * 1_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.client.items[-1].payload is None
 
 
 def test_then_nothing_is_taken_from_a_client_until_it_has_caught_up(bench: Bench) -> None:
     bench.report(10_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert not bench.client.reading
     assert bench.client.reason is None
     bench.client.items = bench.client.items[:2_500]
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.client.reading
 
 
-def test_then_a_client_is_cut_off(bench: Bench) -> None:
+def test_then_a_client_is_evicted(bench: Bench) -> None:
     bench.report(20_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert isinstance(bench.client.reason, LimitReachedError)
     assert "dagrpc.scheduler.limits.client-outbox" in str(bench.client.reason)
     assert str(LIMIT) in str(bench.client.reason)
@@ -128,59 +128,59 @@ def test_then_a_client_is_cut_off(bench: Bench) -> None:
 def test_a_client_that_is_away_hears_of_it_when_it_comes_back(bench: Bench) -> None:
     bench.tenure.away = True
     bench.report(20_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert "dagrpc.scheduler.limits.client-outbox" in bench.tenure.reason
     with pytest.raises(LimitReachedError, match=r"dagrpc\.scheduler\.limits\.client-outbox"):
-        bench.sessions.check_cut_off(b"secret")
-    bench.sessions.check_cut_off(b"of another")
+        bench.peers.check_client_eviction(b"secret")
+    bench.peers.check_client_eviction(b"of another")
     assert bench.client.reason is None
 
 
 def test_a_worker_that_is_away_is_given_up(bench: Bench) -> None:
     bench.connection.tenure.away = True
     bench.order(5_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.tenure.reason
 
 
 def test_what_was_sent_and_never_acknowledged_counts(bench: Bench) -> None:
     bench.client.unacknowledged = LIMIT // 2
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.client.reason is None
     bench.client.unacknowledged = LIMIT + 1
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert isinstance(bench.client.reason, LimitReachedError)
 
 
 def test_a_worker_gets_no_more_tasks_until_it_has_caught_up(bench: Bench) -> None:
     bench.order(2_100)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.statuses == ["paused"]
     bench.worker.items = []
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.statuses == ["paused", "running"]
 
 
 def test_a_worker_that_paused_itself_stays_so(bench: Bench) -> None:
     bench.order(2_100)
     bench.connection.reported_status = "paused"
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert bench.statuses == []
     bench.worker.items = []
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert set(bench.statuses) == {"paused"}
 
 
-def test_a_worker_that_does_not_read_is_cut_off(bench: Bench) -> None:
+def test_a_worker_that_does_not_read_is_evicted(bench: Bench) -> None:
     bench.order(5_000)
-    bench.outboxes.look()
+    bench.backpressure.look()
     assert "dagrpc.scheduler.limits.worker-outbox" in str(bench.worker.reason)
 
 
 def test_growth_is_measured_and_not_all_of_it_again(bench: Bench) -> None:
     bench.report(5_000)
-    bench.outboxes.look()
-    backlog = bench.outboxes._backlogs[bench.client]
+    bench.backpressure.look()
+    backlog = bench.backpressure._backlogs[bench.client]
     assert backlog.size(bench.client) == 5_000 * size_of(bench.client.items[0])  # type: ignore[arg-type]
     # What was measured is not looked at again.
     bench.client.items[0] = None

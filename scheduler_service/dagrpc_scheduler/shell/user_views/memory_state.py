@@ -1,4 +1,4 @@
-"""What memory is used for, of a worker or of the cluster."""
+"""Use of memory, on a worker or on the whole cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
-    """What memory is used for, in bytes.
+    """Use of memory, in bytes.
 
     Examples
     --------
@@ -18,9 +18,9 @@ class MemoryState:
     """
 
     process: int
-    """All that the operating system counts."""
+    """Memory of the process, as the operating system counts it."""
     unmanaged_old: int
-    """What is no result and has been there for a while."""
+    """Memory beside results that has been in use for a while."""
     managed: int
     """Results in memory."""
     spilled: int
@@ -28,9 +28,18 @@ class MemoryState:
 
     @classmethod
     def measured(cls, process: int, managed: int, spilled: int, old: int | None = None) -> MemoryState:
-        """Return the state for what was measured: of all results, `spilled` bytes are on disk.
+        """Return the state that follows from measurements.
 
-        `old` is the least that was no result within the last time; all of it, if that is not known.
+        Parameters
+        ----------
+        process : int
+            Memory of the process.
+        managed : int
+            Size of all results.
+        spilled : int
+            Size of the results on disk.
+        old : int, optional
+            The least memory beside results that was measured recently; all of it by default.
         """
         in_memory = min(max(managed - spilled, 0), process)
         unmanaged = process - in_memory
@@ -38,7 +47,7 @@ class MemoryState:
 
     @classmethod
     def sum(cls, states: Iterable[MemoryState]) -> MemoryState:
-        """Return the sum of several."""
+        """Return the sum of several states."""
         found = list(states)
         return cls(*(sum(getattr(state, field.name) for state in found) for field in fields(cls)))
 
@@ -49,15 +58,15 @@ class MemoryState:
 
     @property
     def unmanaged(self) -> int:
-        """What is no result."""
+        """Memory beside results."""
         return self.process - self.managed
 
     @property
     def unmanaged_recent(self) -> int:
-        """What is no result and has come lately."""
+        """Memory beside results that came into use recently."""
         return self.unmanaged - self.unmanaged_old
 
     @property
     def optimistic(self) -> int:
-        """What is in use if all that came lately is given back."""
+        """Memory that stays in use if everything that came into use recently is freed."""
         return self.managed + self.unmanaged_old

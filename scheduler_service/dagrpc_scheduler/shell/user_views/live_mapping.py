@@ -1,4 +1,4 @@
-"""Mappings that show a part of the scheduler's state as it is at the moment."""
+"""Mappings that show a part of the scheduler's state as it is now."""
 
 from __future__ import annotations
 
@@ -10,19 +10,10 @@ V = TypeVar("V")
 
 
 class LiveMapping(Mapping[K, V], Generic[K, V]):
-    """Shows a dict of the core under users' keys, each value as a view.
+    """Shows a dict of the core under users' keys, with a view for each value.
 
-    Iterating sees the keys of one moment: the state may change meanwhile, when the caller is not on the scheduler's
-    event loop.
-
-    Parameters
-    ----------
-    source : dict
-        Of the core.
-    view : callable
-        Makes what users see of a value.
-    encode, decode : callable
-        Make the core's key of a user's, and the reverse.
+    An iteration goes over the keys of one moment: off the event loop, the dict may change meanwhile. `encode` and
+    `decode` translate a user's key to the dict's and back.
     """
 
     __slots__ = ("_decode", "_encode", "_source", "_view")

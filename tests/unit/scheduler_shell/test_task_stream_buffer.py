@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrpc.v1 import records_pb2 as pb
-from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import Records, select
+from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer, select
 
 
 def batch(*numbers: int, transfers: int = 0, dropped: int = 0) -> pb.RecordBatch:
@@ -16,8 +16,8 @@ def batch(*numbers: int, transfers: int = 0, dropped: int = 0) -> pb.RecordBatch
     return found
 
 
-def wanted(limit: int = 100_000) -> Records:
-    records = Records(limit)
+def wanted(limit: int = 100_000) -> TaskStreamBuffer:
+    records = TaskStreamBuffer(limit)
     records.want("me")
     return records
 
@@ -94,7 +94,7 @@ def test_large_answers_are_cut():
 
 
 def test_recording_lasts_as_long_as_somebody_wants_it():
-    records = Records()
+    records = TaskStreamBuffer()
     changes = [records.recording]
     for change in (
         lambda: records.want("one", block=True, more=True),

@@ -5,37 +5,37 @@ from __future__ import annotations
 import pytest
 
 from dagrpc.exceptions import LimitReachedError, NotReadyError
-from dagrpc_scheduler.shell.sessions.evictions import CutOffs
+from dagrpc_scheduler.shell.sessions.evictions import WorkerEvictions
 
 REASON = LimitReachedError("too much waits (dagrpc.scheduler.limits.worker-outbox)")
 
 
 def test_a_worker_may_come_back_after_pauses_that_grow() -> None:
-    cut_offs = CutOffs()
-    cut_offs.check(b"worker", 0.0)
-    cut_offs.note(b"worker", REASON, 0.0)
-    cut_offs.check(b"other", 0.0)
+    evictions = WorkerEvictions()
+    evictions.check(b"worker", 0.0)
+    evictions.note(b"worker", REASON, 0.0)
+    evictions.check(b"other", 0.0)
     with pytest.raises(NotReadyError):
-        cut_offs.check(b"worker", 0.9)
-    cut_offs.check(b"worker", 1.1)
-    cut_offs.note(b"worker", REASON, 10.0)
+        evictions.check(b"worker", 0.9)
+    evictions.check(b"worker", 1.1)
+    evictions.note(b"worker", REASON, 10.0)
     with pytest.raises(NotReadyError):
-        cut_offs.check(b"worker", 11.9)
-    cut_offs.check(b"worker", 12.1)
+        evictions.check(b"worker", 11.9)
+    evictions.check(b"worker", 12.1)
 
 
 def test_one_that_never_keeps_up_may_not() -> None:
-    cut_offs = CutOffs()
+    evictions = WorkerEvictions()
     for when in (0.0, 10.0, 20.0):
-        cut_offs.note(b"worker", REASON, when)
+        evictions.note(b"worker", REASON, when)
     with pytest.raises(LimitReachedError, match=r"3 times.*dagrpc\.scheduler\.limits\.worker-outbox.*fewer threads"):
-        cut_offs.check(b"worker", 100.0)
+        evictions.check(b"worker", 100.0)
     # What was long ago does not count.
-    cut_offs.check(b"worker", 615.0)
+    evictions.check(b"worker", 615.0)
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    cut_offs = CutOffs()
+    evictions = WorkerEvictions()
     for number in range(5_000):
-        cut_offs.note(str(number).encode(), REASON, float(number))
-    assert len(cut_offs._times) == len(cut_offs._reasons) <= 1_000
+        evictions.note(str(number).encode(), REASON, float(number))
+    assert len(evictions._times) == len(evictions._reasons) <= 1_000
