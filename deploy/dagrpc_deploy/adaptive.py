@@ -1,9 +1,8 @@
-"""Adaptive: keeps a cluster as large as its work is."""
+"""Adaptive: scales a cluster as its work grows and shrinks."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,31 +20,31 @@ _SERVICE = pb.DESCRIPTOR.services_by_name["ScalingService"]
 
 
 class Adaptive(AdaptiveCore):
-    """Keeps a cluster as large as its work is. Made by `Cluster.adapt`.
+    """Scales a cluster as its work grows and shrinks. Made by `Cluster.adapt`.
 
-    The scheduler says how many workers there should be and which may go; this acts on it. Override `target`,
-    `workers_to_close`, `scale_up`, `scale_down` or `recommendations` to decide otherwise; they run on dagrpc's event
-    loop, and may be coroutine functions.
+    The scheduler computes the wanted number of workers and chooses which to retire; this object acts on it. Subclasses
+    decide otherwise in `target`, `workers_to_close`, `scale_up`, `scale_down` or `recommendations`, which run on
+    dagrpc's event loop and may be coroutine functions.
 
     Parameters
     ----------
     cluster : Cluster
-        What to adapt.
+        The cluster to scale.
     interval : number or str, optional
-        How often to look; every second by default.
+        Time between two decisions; a second by default.
     minimum, maximum : int, optional
         Bounds of the number of workers.
     wait_count : int, optional
-        How many looks in a row must have found a worker superfluous before it goes; 3 by default.
+        How many decisions in a row must find a worker superfluous before it is retired; 3 by default.
     target_duration : number or str, optional
-        Within which time all that is known is to be done; 5 seconds by default.
+        Time within which all known tasks should finish; 5 seconds by default.
     worker_key : callable, optional
         Takes a worker, with attributes of `WorkerState` (``address``, ``name``, ``host``, ``metrics``, ...);
-        workers for which it returns the same go together.
+        workers for which it returns equal values are retired together.
     memory_ratio : float, optional
-        How many times the size of all results must be left as memory by the workers that stay; 2 by default.
+        The memory of the remaining workers must be so many times the size of all results; 2 by default.
     n : int, optional
-        How many workers are to go when there are too many, idle or not.
+        How many workers to retire when there are too many, idle or not.
 
     Raises
     ------
@@ -63,7 +62,7 @@ class Adaptive(AdaptiveCore):
     ...     adaptive.stop()
     2
 
-    What it decides, and how it acts:
+    Its decisions and steps:
 
     >>> with LocalCluster(n_workers=2, processes=False) as cluster:
     ...     adaptive = cluster.adapt(minimum=2, maximum=4, interval="1 hour")
@@ -117,83 +116,83 @@ class Adaptive(AdaptiveCore):
     async def _look(self) -> None:
         while self.state != "stopped":
             try:
-                # One whose workers have all been given up needs others.
+                # A cluster whose workers have all been given up needs others.
                 if self.cluster.status in (Status.running, Status.failed):
                     await settled(self.adapt())
             except Exception:
-                # What a user overrides may fail; the next look may not.
+                # A method that a user overrides may fail; the next decision may succeed.
                 logger.exception("%s has failed to adapt %s", type(self).__name__, self.cluster.name)
             await asyncio.sleep(self.interval)
 
     def stop(self, reason: str = "unknown") -> None:
-        """Look no more. The cluster stays as it is."""
+        """Stop scaling. The cluster keeps its size."""
         super().stop(reason)
         task, self._task = self._task, None
         if task is not None and not self._loop.loop.is_closed():
             self._loop.call_soon(task.cancel)
 
-    # --- what there is ---
+    # --- present size ---
 
     @property
     def plan(self) -> Collection[Hashable]:  # type: ignore[override]
-        """Names of the workers that there are to be."""
+        """Names of the workers that the cluster should have."""
         return self.cluster.plan
 
     @property
     def requested(self) -> Collection[Hashable]:  # type: ignore[override]
-        """Names of those that were asked for."""
+        """Names of the workers that were started."""
         return self.cluster.requested
 
     @property
     def observed(self) -> Collection[Hashable]:  # type: ignore[override]
-        """Names of those that have come."""
+        """Names of the workers that the scheduler knows."""
         return self.cluster.observed
 
     @property
     def scheduler(self) -> ServiceClient:
-        """Calls the scheduler. On dagrpc's event loop only."""
-        channel = self.cluster._scheduler().channel
+        """A client of the scheduler's scaling service. On dagrpc's event loop only."""
+        channel = self.cluster._connection.client().channel
         return ServiceClient(channel, _SERVICE, f"scheduler {self.cluster.scheduler_address}")
 
-    # --- what there should be ---
+    # --- wanted size ---
 
     async def target(self) -> int:
-        """Return how many workers there should be, as the scheduler says."""
+        """Return the number of workers that the scheduler wants."""
         request = pb.GetTargetSizeRequest(target_duration_seconds=self.target_duration)
         response = await self.scheduler.call("GetTargetSize", request, pb.GetTargetSizeResponse)
         return int(response.workers)
 
     async def recommendations(self, target: int) -> dict[str, Any]:
-        """Return what to do to have `target` workers; see `AdaptiveCore.recommendations`."""
+        """Return the step towards `target` workers; see `AdaptiveCore.recommendations`."""
         await self.cluster._refresh()
         if len(self.plan) != len(self.requested):
-            # Workers are being started or closed, or were lost: one step after the other.
+            # Workers are starting or closing, or were lost: the present step comes first.
             await settled(self.cluster)
         return await super().recommendations(target)
 
     async def workers_to_close(self, target: int) -> Iterable[Hashable]:
-        """Return names of workers that may go so that `target` are left, as the scheduler says."""
+        """Return names of the workers that the scheduler would retire so that `target` are left."""
         groups: dict[str, str] = {}
         if self.worker_key is not None:
-            groups = {worker.address: repr(self.worker_key(worker)) for worker in self.cluster._worker_views()}
+            groups = {worker.address: repr(self.worker_key(worker)) for worker in self.cluster._roster.views()}
         request = pb.ChooseWorkersToCloseRequest(
             count=self.n, minimum=target, memory_ratio=self.memory_ratio or 0.0, groups=groups
         )
         response = await self.scheduler.call("ChooseWorkersToClose", request, pb.ChooseWorkersToCloseResponse)
-        return self.cluster._plan_names(worker.name for worker in response.workers)
+        return self.cluster._roster.plan_names(worker.name for worker in response.workers)
 
-    # --- how to get there ---
+    # --- steps ---
 
     async def scale_up(self, n: int) -> None:
-        """Have `n` workers."""
+        """Start workers until there are `n`."""
         await settled(self.cluster.scale_up(n))
 
     async def scale_down(self, workers: Iterable[Hashable]) -> None:
-        """Take workers out, by their names; what only they hold moves to the others."""
+        """Retire workers by their names; results that only they hold move to other workers."""
         try:
             await settled(self.cluster.scale_down(workers))
         except NoWorkersError as error:
-            # What they hold has no other place.
+            # No other worker has room for their results.
             logger.info("Workers stay: %s", error)
 
     def __repr__(self) -> str:
@@ -203,41 +202,30 @@ class Adaptive(AdaptiveCore):
         )
 
 
-def within(
-    minimum: int | None,
-    maximum: int | float | None,
-    size: Mapping[str, float | None],
-    bounds: Mapping[str, tuple[float | None, float | None]],
-) -> tuple[int | None, int | float | None]:
-    """Return bounds of a number of workers that keep other bounds, too.
+class Adaptation:
+    """The adaptive scaling of one cluster: the object that does it now, and the options for the next one."""
 
-    Parameters
-    ----------
-    minimum, maximum : int, optional
-        Bounds of the number itself.
-    size : mapping
-        What one worker has, by what it is: ``{"cores": 2, "memory": 4e9}``; None where that is not known.
-    bounds : mapping
-        Least and most of all workers together, by what it is.
+    def __init__(self) -> None:
+        self._current: Adaptive | None = None
+        self._options: dict[str, Any] = {}
 
-    Raises
-    ------
-    ValueError
-        If something is bounded of which it is not known how much one worker has.
+    def replace(
+        self,
+        kind: type[Adaptive],
+        cluster: Cluster,
+        bounds: tuple[int | None, int | float | None],
+        options: Mapping[str, Any],
+    ) -> Adaptive:
+        """Make an `Adaptive`, stop the former one, and keep the options for the next."""
+        kept = {**self._options, **options}
+        made = kind(cluster, minimum=bounds[0], maximum=bounds[1], **kept)
+        # Bad bounds have raised: the former object still works.
+        self.stop("adapt was called again")
+        self._current, self._options = made, kept
+        return made
 
-    Examples
-    --------
-    >>> within(None, None, {"cores": 4}, {"cores": (3, 10)})
-    (1, 2)
-    """
-    for what, (least, most) in bounds.items():
-        if least is None and most is None:
-            continue
-        each = size.get(what)
-        if not each:
-            raise ValueError(f"How much {what} a worker has is not known: bound the number of workers instead")
-        if least is not None:
-            minimum = max(minimum or 0, math.ceil(least / each))
-        if most is not None:
-            maximum = min(math.inf if maximum is None else maximum, math.floor(most / each))
-    return minimum, maximum
+    def stop(self, reason: str) -> None:
+        """Stop scaling, if it is on."""
+        current, self._current = self._current, None
+        if current is not None:
+            current.stop(reason)

@@ -1,4 +1,4 @@
-"""AdaptiveCore: decides, step by step, what to do about the difference between a wanted and a present size."""
+"""AdaptiveCore: decides step by step how a cluster gets from its present size to the wanted one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("dagrpc.adaptive")
 _LOG_LENGTH = 1_000
 
 acting: ContextVar[bool] = ContextVar("acting", default=False)
-"""Whether it is adaptive scaling by which the calling code runs, and not the user."""
+"""Whether adaptive scaling, and not the user, calls the running code."""
 
 
 async def settled(value: Any) -> Any:
@@ -26,17 +26,17 @@ async def settled(value: Any) -> Any:
 
 
 class AdaptiveCore:
-    """Makes a cluster larger at once, and smaller when it was found too large several times in a row.
+    """Scales a cluster up at once, and down when it was too large several times in a row.
 
-    Subclasses say what there is (`plan`, `requested`, `observed`), what there should be (`target`) and how to get there
-    (`scale_up`, `scale_down`, `workers_to_close`). Any of their methods may be a coroutine function.
+    Subclasses define the present size (`plan`, `requested`, `observed`), the wanted size (`target`) and the steps
+    (`scale_up`, `scale_down`, `workers_to_close`). Each method may be a coroutine function.
 
     Parameters
     ----------
     minimum, maximum : int or inf
         Bounds of the size.
     wait_count : int
-        How many times in a row a worker must have been found superfluous before it goes.
+        How many times in a row a worker must be superfluous before it is retired.
 
     Raises
     ------
@@ -70,11 +70,11 @@ class AdaptiveCore:
     """
 
     plan: Collection[Hashable] = frozenset()
-    """Names of the workers that there are to be."""
+    """Names of the workers that the cluster should have."""
     requested: Collection[Hashable] = frozenset()
-    """Names of those that were asked for."""
+    """Names of the workers that were started."""
     observed: Collection[Hashable] = frozenset()
-    """Names of those that have come."""
+    """Names of the workers that the scheduler knows."""
 
     def __init__(self, minimum: int = 0, maximum: int | float = math.inf, wait_count: int = 3) -> None:
         if not isinstance(maximum, int) and maximum != math.inf:
@@ -87,29 +87,29 @@ class AdaptiveCore:
         self.maximum = maximum
         self.wait_count = wait_count
         self.close_counts: dict[Hashable, int] = {}
-        """How many times in a row each worker was found superfluous."""
+        """How many times in a row each worker was superfluous."""
         self.log: deque[tuple[float, dict[str, Any]]] = deque(maxlen=_LOG_LENGTH)
-        """What was decided, with the times."""
+        """Decisions with their times."""
         self.state = "running"
         """``running`` or ``stopped``."""
         self._adapting = False
 
-    # --- what subclasses fill in ---
+    # --- hooks for subclasses ---
 
     async def target(self) -> int:
-        """Return how many workers there should be, bounds aside."""
+        """Return the wanted number of workers, before the bounds apply."""
         raise NotImplementedError
 
     async def workers_to_close(self, target: int) -> Iterable[Hashable]:
-        """Return names of workers that may go so that `target` are left."""
+        """Return names of workers to retire so that `target` are left."""
         return list(self.observed)[target:]
 
     async def scale_up(self, n: int) -> None:
-        """Have `n` workers."""
+        """Start workers until there are `n`."""
         raise NotImplementedError
 
     async def scale_down(self, workers: Iterable[Hashable]) -> None:
-        """Take workers out."""
+        """Retire workers."""
         raise NotImplementedError
 
     # --- deciding ---
@@ -120,7 +120,7 @@ class AdaptiveCore:
         return int(max(self.minimum, min(self.maximum, wanted)))
 
     async def recommendations(self, target: int) -> dict[str, Any]:
-        """Return what to do to have `target` workers.
+        """Return the step towards `target` workers.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class AdaptiveCore:
         if target >= len(plan):
             self.close_counts.clear()
             return {"status": "same"} if target == len(plan) else {"status": "up", "n": target}
-        # Who has not come yet has nothing to lose.
+        # Workers that have not joined hold no results.
         superfluous = list(islice(requested - observed, len(plan) - target))
         if len(plan) - len(superfluous) > target:
             chosen = await settled(self.workers_to_close(target))
@@ -145,9 +145,9 @@ class AdaptiveCore:
         return {"status": "down", "workers": ripe}
 
     async def adapt(self) -> None:
-        """Look once, and act."""
+        """Decide once, and act."""
         if self._adapting:
-            # The last look has not come to its end.
+            # The latest step is still under way.
             return
         self._adapting = True
         token = acting.set(True)
@@ -162,13 +162,13 @@ class AdaptiveCore:
         except OSError as error:
             if self.state == "stopped":
                 return
-            logger.warning("%s cannot reach the scheduler and tries again later: %s", type(self).__name__, error)
+            logger.warning("%s cannot reach the scheduler and will try again: %s", type(self).__name__, error)
         finally:
             self._adapting = False
             acting.reset(token)
 
     def stop(self, reason: str = "unknown") -> None:
-        """Look no more."""
+        """Stop scaling."""
         if self.state != "stopped":
             logger.info("%s stops: %s", type(self).__name__, reason)
         self.state = "stopped"

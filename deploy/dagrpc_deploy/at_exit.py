@@ -1,4 +1,4 @@
-"""Clusters that are open when the program ends are closed then."""
+"""Closes the clusters that are open when the program ends."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _OPEN: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
 
 def track(cluster: Cluster) -> None:
-    """Have a cluster closed when the program ends."""
+    """Close a cluster when the program ends."""
     _OPEN.add(cluster)
 
 
 def untrack(cluster: Cluster) -> None:
-    """Forget a cluster."""
+    """Leave a cluster alone when the program ends."""
     _OPEN.discard(cluster)
 
 
 def _close_all() -> None:
-    # Clients first: one whose cluster is gone would complain.
+    # Clients first: a client whose cluster is gone would log warnings.
     close_all()
     for cluster in list(_OPEN):
-        # Whatever goes wrong now, the services notice that this process is gone.
+        # On an error, the services still notice that this process is gone.
         with contextlib.suppress(Exception):
-            cluster._loop.run(cluster._end(2.0), 5.0)
+            cluster._loop.run(cluster._lifecycle.end(2.0), 5.0)
 
 
 before_threads_end(_close_all)
-# A forked process has no part in its parent's clusters, nor the loop on which they could be closed.
+# A forked process neither owns its parent's clusters nor has the loop to close them on.
 os.register_at_fork(after_in_child=_OPEN.clear)

@@ -1,4 +1,4 @@
-"""What all cluster managers have in common."""
+"""Cluster: the base of all cluster managers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Generator
+from collections.abc import Callable, Collection, Coroutine, Generator, Hashable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc import config
-from dagrpc._auth.credentials import credentials_of
 from dagrpc._client import current
 from dagrpc._common.server_status import Status
 from dagrpc._loop.io_loop import get_loop
-from dagrpc._rpc import grpc_options
-from dagrpc._rpc.channels import ServiceClient, open_channel
-from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
 from dagrpc.security import Security
-from dagrpc.v1 import log_service_pb2 as log_pb
-from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy import panel
+from dagrpc_deploy.adaptive import Adaptation, Adaptive
+from dagrpc_deploy.cluster_text import Summary, cluster_html, cluster_text
+from dagrpc_deploy.lifecycle import Lifecycle
 from dagrpc_deploy.logs import Log, Logs
-from dagrpc_deploy.scaling import Scalable
+from dagrpc_deploy.roster import Names, Roster
+from dagrpc_deploy.scheduler_connection import NOT_CONNECTED, SchedulerConnection
+from dagrpc_deploy.worker_size import WorkerSize, bounds_of_workers, nbytes_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,37 +34,30 @@ logger = logging.getLogger("dagrpc.deploy")
 
 T = TypeVar("T")
 
-NOT_CONNECTED = "<Not Connected>"
-"""The scheduler's address while there is none."""
-_PATIENCE_AFTER_FAILURE = 5.0
 
-_SCHEDULER_SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
-_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
-_CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
-
-
-class Cluster(Scalable):
+class Cluster:
     """A scheduler with its workers, started and stopped together. Base of all cluster managers.
 
-    Subclasses start a scheduler in the coroutine function `_start`, or know one, and set `scheduler_address`; they stop
-    it in `_close`. Both run on dagrpc's event loop, and call these here, too. `scale` and `scale_down` say how the
-    number of workers changes; `adapt` calls them. `SpecCluster` does all of that for whatever classes one names.
+    A subclass starts its scheduler in the coroutine function `_start`, or knows a running one, and sets
+    `scheduler_address`; it stops the scheduler in `_close`. Both run on dagrpc's event loop, and call the methods of
+    this class, too. `scale` and `scale_down` change the number of workers; `adapt` calls them. `SpecCluster` implements
+    all of these for classes that a specification names.
 
     Parameters
     ----------
     asynchronous : bool
-        Whether the user awaits: methods return awaitables.
+        The user awaits: methods return awaitables.
     name : str, optional
-        What to call the cluster.
+        Name of the cluster.
     security : Security, mapping, optional
-        The certificates by which it, and clients of it, talk to its scheduler; by default those of the configuration.
+        Certificates with which the cluster and its clients call the scheduler; by default the configured ones.
 
     Examples
     --------
     >>> isinstance(cluster, Cluster)  # a LocalCluster, for instance
     True
 
-    One of which somebody else runs the scheduler:
+    A cluster whose scheduler runs elsewhere:
 
     >>> class Machines(Cluster):
     ...     wanted = 0
@@ -87,25 +79,21 @@ class Cluster(Scalable):
 
     def __init__(self, asynchronous: bool = False, name: str | None = None, security: Any = None) -> None:
         self.security = Security.of(security)
-        """The certificates by which clients talk to it."""
+        """The certificates with which clients call the scheduler."""
         self.name = name or f"{type(self).__name__}-{uuid.uuid4().hex[:8]}"
-        super().__init__()
-        self._life = Status.created
         self.called_from_running_loop = asyncio._get_running_loop() is not None
-        """Whether it was made by code that runs on an event loop."""
+        """Whether code on an event loop made the cluster."""
         self.scheduler_address = NOT_CONNECTED
+        self._connection = SchedulerConnection(self.name, lambda: self.scheduler_address, self.security)
+        self._roster = Roster(self._planned, self._requested)
+        self._adaptation = Adaptation()
         self._asynchronous = asynchronous
         self._loop = get_loop()
-        self._starting = asyncio.Lock()
-        self._beginner: asyncio.Task[Any] | None = None
-        """The one that starts it."""
-        self._patience = 10.0
-        """Seconds for what is closed to finish before it is ended."""
-        self._control: ServiceClient | None = None
+        self._lifecycle = Lifecycle(self.name, self._start_once, self._close_once)
         self._log: deque[str] = deque(maxlen=1_000)
-        """What happened to the cluster as a whole."""
+        """Events of the cluster as a whole."""
 
-    # --- what subclasses fill in ---
+    # --- hooks for subclasses ------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         """Start scheduler and workers, and set `scheduler_address`."""
@@ -114,28 +102,28 @@ class Cluster(Scalable):
         """Stop everything."""
 
     async def _settle(self) -> None:
-        """Wait until there are the workers that there are to be."""
+        """Wait until the planned workers run."""
 
     def _has_lost_all(self) -> bool:
         """Return whether all workers have been given up, so that none comes unless the cluster is scaled."""
         return False
 
-    @property
-    def status(self) -> Status:
-        """What it is doing; `Status.failed` also while all its workers have been given up, until others come.
+    def _planned(self) -> Names:
+        """Return the planned workers. Here, these are the workers that the scheduler knows."""
+        return self._roster.on_scheduler()
 
-        Examples
-        --------
-        >>> cluster.status
-        <Status.running: 'running'>
-        """
-        return Status.failed if self._life is Status.running and self._has_lost_all() else self._life
+    def _requested(self) -> set[Hashable]:
+        """Return the names of the workers that were started."""
+        return set(self._planned())
 
-    @status.setter
-    def status(self, status: Status) -> None:
-        self._life = status
+    async def _lost(self, names: set[Hashable]) -> None:
+        """Handle workers that are gone and do not come back by themselves."""
 
-    # --- sync and async ---
+    def _worker_size(self) -> WorkerSize:
+        """Return the size of one worker."""
+        return WorkerSize()
+
+    # --- synchronous and asynchronous use ------------------------------------------------------------------------
 
     @property
     def asynchronous(self) -> bool:
@@ -174,62 +162,36 @@ class Cluster(Scalable):
         """
 
         async def call() -> T:
-            # Not before: what it does first is done on the loop, too.
+            # Called on the loop, as is the first part of the coroutine.
             return await func(*args, **kwargs)
 
         if asynchronous and not self.asynchronous:
             return asyncio.wrap_future(self._loop.submit(call()))
         return self._run(call(), config.seconds(callback_timeout))
 
-    # --- life ---
+    # --- lifecycle -----------------------------------------------------------------------------------------------
 
     async def _begin(self) -> Self:
-        """Start, or wait until what was planned since has come."""
-        # One start, however many await it.
-        async with self._starting:
-            if self._life is Status.created:
-                self._beginner = asyncio.current_task()
-                await self._begin_once()
-            elif self._life is Status.failed:
-                raise RuntimeError(f"{self.name} has failed, and is not started again: make another one")
-        if self._life is Status.running:
+        """Start the cluster, or wait until the workers follow the present plan."""
+        await self._lifecycle.begin()
+        if self._lifecycle.runs:
             await self._settle()
         return self
 
-    async def _begin_once(self) -> None:
-        self.status = Status.starting
-        try:
-            await self._start()
-        except BaseException:
-            self._patience = _PATIENCE_AFTER_FAILURE
-            await self._close()
-            self.status = Status.failed
-            raise
-        self.status = Status.running
+    async def _start_once(self) -> None:
+        await self._start()
         self._note(f"Started, with its scheduler at {self.scheduler_address}")
 
-    async def _end(self, timeout: float) -> None:
-        if self._beginner is not None and self.status is Status.starting:
-            self._beginner.cancel()
-        async with self._starting:
-            if self.status in (Status.closing, Status.closed):
-                return
-            self.status, self._patience = Status.closing, timeout
-        self._stop_adapting("the cluster closes")
+    async def _close_once(self) -> None:
+        self._adaptation.stop("the cluster closes")
         await self._close()
-        if self._control is not None:
-            await self._control.channel.close()
-            self._control = None
-        self._info = None
-        self.status = Status.closed
+        await self._connection.close()
+        self._roster.info = None
 
     def close(self, timeout: float | None = None) -> Any:
         """Stop scheduler and workers.
 
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to let them finish before they are killed; 10 by default.
+        Within `timeout` seconds, 10 by default, scheduler and workers may finish; then they are killed.
 
         Examples
         --------
@@ -239,11 +201,11 @@ class Cluster(Scalable):
         <Status.closed: 'closed'>
         """
         if self._loop.forked:
-            # A child that leaves the parent's block: the cluster goes on.
+            # A forked child leaves its parent's `with` block: the parent's cluster goes on.
             return None
-        if self.status == "closed":
-            return self._run(_nothing()) if self.asynchronous else None
-        return self._run(self._end(timeout if timeout is not None else 10.0))
+        if self.status == "closed" and not self.asynchronous:
+            return None
+        return self._run(self._lifecycle.end(timeout))
 
     def __enter__(self) -> Self:
         if self._asynchronous:
@@ -272,16 +234,100 @@ class Cluster(Scalable):
     ) -> None:
         await self.close()
 
-    # --- the cluster as a user sees it ---
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """The state of the cluster; `Status.failed` also while all its workers have been given up.
+
+        Examples
+        --------
+        >>> cluster.status
+        <Status.running: 'running'>
+        """
+        return Status.failed if self._lifecycle.runs and self._has_lost_all() else self._lifecycle.status
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        self._lifecycle.status = status
+
+    @property
+    def plan(self) -> set[Any]:
+        """Names of the workers that the cluster should have.
+
+        Examples
+        --------
+        >>> sorted(cluster.plan)
+        [0, 1]
+        """
+        return set(self._planned())
+
+    @property
+    def requested(self) -> set[Any]:
+        """Names of the workers that were started, whether they have joined or not.
+
+        Examples
+        --------
+        >>> sorted(cluster.requested)
+        [0, 1]
+        """
+        return set(self._requested())
+
+    @property
+    def observed(self) -> set[Any]:
+        """Names of the workers that the scheduler knows, as of a moment ago.
+
+        Examples
+        --------
+        >>> sorted(cluster.observed)
+        [0, 1]
+        """
+        self._look()
+        return self._roster.observed()
+
+    @property
+    def scheduler_info(self) -> dict[str, Any]:
+        """The scheduler's description of itself and its workers, as of a moment ago."""
+        self._look()
+        return self._roster.describe(self.scheduler_address)
+
+    def _look(self) -> None:
+        """Refresh the roster, unless this runs on dagrpc's loop, which must not wait."""
+        if self._lifecycle.runs and not self._loop.inside:
+            try:
+                self._loop.run(self._refresh(), 5.0)
+            except (OSError, TimeoutError):
+                # The latest answer still stands.
+                return
+
+    async def _refresh(self) -> None:
+        """Ask the scheduler for its workers, and handle those that are lost."""
+        info = await self._connection.info()
+        lost = self._roster.update(info, config.get_seconds("deploy.lost-worker-timeout") or 0.0)
+        if lost:
+            await self._lost(lost)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of the cluster: dagrpc's own."""
+        return self._loop.loop
+
+    @property
+    def dashboard_link(self) -> str:
+        """Address of the dashboard; empty, since there is none.
+
+        Examples
+        --------
+        >>> cluster.dashboard_link
+        ''
+        """
+        return ""
+
+    # --- clients, workers, logs ----------------------------------------------------------------------------------
 
     @classmethod
     def from_name(cls, name: str) -> Self:
-        """Return a cluster that runs already, by its name.
-
-        Raises
-        ------
-        NotImplementedError
-            Unless a subclass knows where to look.
+        """Return a running cluster by its name; only subclasses can look one up.
 
         Examples
         --------
@@ -292,13 +338,8 @@ class Cluster(Scalable):
         """
         raise NotImplementedError(f"No {cls.__name__} is found by its name: connect a Client to its address")
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop on which all of it happens; dagrpc's own."""
-        return self._loop.loop
-
     def get_client(self) -> Client:
-        """Return a client of this cluster: the current one if it is that, else a new one.
+        """Return the current client if it belongs to this cluster, else a new client.
 
         Examples
         --------
@@ -314,72 +355,22 @@ class Cluster(Scalable):
         return Client(self, asynchronous=self._asynchronous)
 
     def wait_for_workers(self, n_workers: int, timeout: float | str | None = None) -> Any:
-        """Wait until there are so many workers.
+        """Wait until the cluster has at least `n_workers` workers.
 
-        Parameters
-        ----------
-        n_workers : int
-            How many.
-        timeout : number or str, optional
-            How long to wait: seconds, or a text such as ``"2 minutes"``. By default until they are there.
-
-        Raises
-        ------
-        WorkerStartTimeoutError
-            If there are not within `timeout` seconds.
+        Raises `WorkerStartTimeoutError` if fewer have joined within `timeout`: seconds, or a text such as
+        ``"2 minutes"``; by default there is no limit.
 
         Examples
         --------
         >>> cluster.wait_for_workers(2, timeout="30 s")
         """
-        return self._run(self._wait_for_workers(n_workers, config.seconds(timeout)))
-
-    async def _wait_for_workers(self, n_workers: int, timeout: float | None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            available = len((await self._cluster_info()).workers)
-            if available >= n_workers:
-                return
-            if deadline is not None and time.monotonic() > deadline:
-                raise WorkerStartTimeoutError(available, n_workers, timeout or 0.0)
-            await asyncio.sleep(0.02)
-
-    async def _cluster_info(self) -> pb.GetClusterInfoResponse:
-        if self.scheduler_address == NOT_CONNECTED:
-            return pb.GetClusterInfoResponse(address=NOT_CONNECTED)
-        return await self._scheduler().call("GetClusterInfo", pb.GetClusterInfoRequest(), pb.GetClusterInfoResponse)
-
-    def _scheduler(self) -> ServiceClient:
-        """Return a client of the scheduler's service. On the loop only.
-
-        Raises
-        ------
-        CommClosedError
-            If there is no scheduler yet.
-        """
-        if self.scheduler_address == NOT_CONNECTED:
-            raise CommClosedError(f"{self.name} has no scheduler: its `scheduler_address` is not set")
-        if self._control is None:
-            channel = open_channel(
-                self.scheduler_address, grpc_options.CONTROL_CHANNEL, credentials_of(self.security, "client")
-            )
-            self._control = ServiceClient(channel, _SCHEDULER_SERVICE, f"scheduler {self.scheduler_address}")
-        return self._control
+        return self._run(self._connection.wait_for_workers(n_workers, config.seconds(timeout)))
 
     def get_logs(self, cluster: bool = True, scheduler: bool = True, workers: bool | Collection[str] = True) -> Any:
-        """Return what the parts of the cluster have logged lately.
+        """Return the latest lines of the logs of the cluster's parts.
 
-        Parameters
-        ----------
-        cluster, scheduler : bool
-            Whether to return the log of this object, and that of the scheduler.
-        workers : bool or list of str
-            Whether to return those of the workers; or the addresses, names or host names of some.
-
-        Returns
-        -------
-        Logs
-            A dict of texts, whose lines are the latest first: ``Cluster``, ``Scheduler``, and workers by address.
+        Returns a dict of texts: ``Cluster`` (latest line first), ``Scheduler``, and workers by address. `workers` may
+        list addresses, names or host names of some workers.
 
         Examples
         --------
@@ -389,62 +380,110 @@ class Cluster(Scalable):
         return self._run(self._get_logs(cluster, scheduler, workers))
 
     async def _get_logs(self, cluster: bool, scheduler: bool, workers: bool | Collection[str]) -> Logs:
-        found = Logs()
-        if cluster:
-            found["Cluster"] = Log("\n".join(reversed(self._log)))
-        if self.scheduler_address == NOT_CONNECTED:
-            return found
-        channel, peer = self._scheduler().channel, f"scheduler {self.scheduler_address}"
-        if scheduler:
-            service = ServiceClient(channel, _LOG_SERVICE, peer)
-            response = await service.call("GetLogs", log_pb.GetLogsRequest(), log_pb.GetLogsResponse)
-            found["Scheduler"] = Log("\n".join(line.text for line in response.lines))
-        if workers:
-            names = [] if workers is True else [str(name) for name in workers]
-            service = ServiceClient(channel, _CLUSTER_LOG_SERVICE, peer)
-            request = log_pb.GetWorkerLogsRequest(workers=names)
-            logs = await service.call("GetWorkerLogs", request, log_pb.GetWorkerLogsResponse, timeout=60.0)
-            for log in logs.logs:
-                found[log.worker] = Log("\n".join(line.text for line in log.lines))
-        return found
+        own = {"Cluster": Log("\n".join(reversed(self._log)))} if cluster else {}
+        return Logs({**own, **await self._connection.logs(scheduler, workers)})
 
     def _note(self, text: str) -> None:
         """Add a line to the log of this object."""
         self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} - {self.name} - {text}")
 
-    @property
-    def dashboard_link(self) -> str:
-        """Where the dashboard is; empty while there is none.
+    # --- scaling -------------------------------------------------------------------------------------------------
+
+    def scale(self, n: int) -> Any:
+        """Start or retire workers until there are `n`; subclasses implement it.
 
         Examples
         --------
-        >>> cluster.dashboard_link
-        ''
+        >>> cluster.scale(2)
         """
-        return ""
+        raise NotImplementedError(f"{type(self).__name__} cannot be scaled: it has no method scale")
 
-    def _summary(self) -> tuple[int, int, int]:
-        """Return numbers of workers and threads and bytes of memory, as far as they can be had at once."""
-        if self._life is not Status.running or self._loop.inside:
-            return _sums(self._info)
+    def scale_up(self, n: int) -> Any:
+        """Do the same as `scale`.
+
+        Examples
+        --------
+        >>> cluster.scale_up(2)
+        """
+        return self.scale(n)
+
+    def scale_down(self, workers: Iterable[Hashable]) -> Any:
+        """Retire workers by their names; subclasses implement it.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=2, processes=False) as cluster:
+        ...     cluster.scale_down([0])
+        ...     sorted(cluster.plan)
+        [1]
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot retire workers: it has no method scale_down")
+
+    def adapt(
+        self,
+        Adaptive: type[Adaptive] = Adaptive,
+        *,
+        minimum: int | None = None,
+        maximum: int | float | None = None,
+        minimum_cores: int | None = None,
+        maximum_cores: int | None = None,
+        minimum_memory: float | str | None = None,
+        maximum_memory: float | str | None = None,
+        **kwargs: Any,
+    ) -> Adaptive:
+        """Scale the cluster by itself as its work grows and shrinks.
+
+        The scheduler computes how many workers its tasks need; workers that stay idle are retired. A further call
+        replaces the bounds and keeps other options. `scale` ends adaptive scaling.
+
+        Parameters
+        ----------
+        Adaptive : type
+            The class that decides.
+        minimum, maximum, minimum_cores, maximum_cores, minimum_memory, maximum_memory : optional
+            Bounds of the number of workers, and of the threads and the memory of all workers together.
+        **kwargs
+            For `Adaptive`: ``interval="1s"``, ``wait_count=3``, ``target_duration="5s"``, ``worker_key=None``, ...
+
+        Raises
+        ------
+        ValueError
+            If a bound is impossible, or the size of a worker is unknown.
+
+        Examples
+        --------
+        >>> with LocalCluster(n_workers=0, processes=False) as cluster, Client(cluster) as client:
+        ...     adaptive = cluster.adapt(minimum=0, maximum=2)
+        ...     client.submit(inc, 1).result()  # a worker comes
+        2
+        """
+        bounds = bounds_of_workers(
+            minimum,
+            maximum,
+            self._worker_size(),
+            cores=(minimum_cores, maximum_cores),
+            memory=(nbytes_of(minimum_memory), nbytes_of(maximum_memory)),
+        )
+        return self._adaptation.replace(Adaptive, self, bounds, kwargs)
+
+    # --- text ----------------------------------------------------------------------------------------------------
+
+    def _summary(self) -> Summary:
+        """Return the size of the cluster, asking the scheduler unless this runs on dagrpc's loop."""
+        if not self._lifecycle.runs or self._loop.inside:
+            return Summary.of(self._roster.info)
         return self._loop.run(self._ask_summary())
 
-    async def _ask_summary(self) -> tuple[int, int, int]:
+    async def _ask_summary(self) -> Summary:
         try:
             async with asyncio.timeout(2.0):
-                self._info = await self._cluster_info()
+                self._roster.info = await self._connection.info()
         except Exception as error:  # a repr never raises
             logger.debug("%s cannot ask its scheduler: %s", self.name, error)
-        return _sums(self._info)
+        return Summary.of(self._roster.info)
 
     def __repr__(self) -> str:
-        from dask.utils import format_bytes
-
-        workers, threads, memory = self._summary()
-        # Workers without a limit have no figure.
-        limit = f", memory={format_bytes(memory)}" if memory or not workers else ""
-        size = f"workers={workers}, threads={threads}{limit}"
-        return f"{type(self).__name__}({self.name}, {self.scheduler_address!r}, {size})"
+        return cluster_text(type(self).__name__, self.name, self.scheduler_address, self._summary())
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         panel.show(self)
@@ -452,28 +491,5 @@ class Cluster(Scalable):
     def _repr_html_(self) -> str:
         return self._html(self._summary())
 
-    def _html(self, summary: tuple[int, int, int]) -> str:
-        from html import escape
-
-        from dask.utils import format_bytes
-
-        workers, threads, memory = summary
-        rows = [("Scheduler", self.scheduler_address), ("Status", self.status), ("Workers", str(workers))]
-        rows.append(("Threads", str(threads)))
-        # Workers without a memory limit have no memory to add up.
-        rows += [("Memory", format_bytes(memory))] if memory else []
-        body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-        return f"<h4>{escape(type(self).__name__)} {escape(self.name)}</h4><table>{body}</table>"
-
-
-def _sums(info: pb.GetClusterInfoResponse | None) -> tuple[int, int, int]:
-    workers = info.workers if info is not None else ()
-    return (
-        len(workers),
-        sum(worker.nthreads for worker in workers),
-        sum(worker.memory_limit for worker in workers),
-    )
-
-
-async def _nothing() -> None:
-    """Do nothing, awaitably."""
+    def _html(self, summary: Summary) -> str:
+        return cluster_html(type(self).__name__, self.name, self.scheduler_address, self.status, summary)

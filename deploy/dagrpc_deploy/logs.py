@@ -1,4 +1,4 @@
-"""Logs as users see them: text that a notebook shows line by line."""
+"""Logs for users: text that a notebook shows line by line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Log(str):
 
 
 class Logs(dict[str, Log]):
-    """Logs by the name of what they are of.
+    """Logs by the name of the process.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A cluster in a notebook: what it is, as it changes, and buttons to scale it by hand or have it scale itself."""
+"""A cluster in a notebook: its size, and buttons to scale it by hand or adaptively."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def show(cluster: Cluster) -> None:
 
 
 class Panel:
-    """Widgets of one cluster.
+    """The widgets of one cluster.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ class Panel:
     Attributes
     ----------
     widget
-        The whole, to be displayed.
+        The widget to display.
     info
-        What the cluster is, as HTML; renewed each ``deploy.cluster-repr-interval`` until the cluster closes.
+        The cluster as HTML, updated each ``deploy.cluster-repr-interval`` until the cluster closes.
     workers, minimum, maximum
         Fields for numbers of workers.
     scale, adapt
         The buttons.
     message
-        What came of the latest press of a button.
+        The outcome of the latest press of a button.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -66,9 +66,9 @@ class Panel:
     # --- on dagrpc's loop ---
 
     async def _follow(self) -> None:
-        """Renew what is shown until the cluster closes."""
+        """Update the widgets until the cluster closes."""
         interval = config.get_seconds("deploy.cluster-repr-interval") or 0.5
-        while self._cluster._life == "running":
+        while self._cluster._lifecycle.runs:
             await asyncio.sleep(interval)
             await self._renew()
 
@@ -78,7 +78,7 @@ class Panel:
             self.info.value = content
 
     def _press(self, action: Callable[[], Any]) -> None:
-        """Act on a button, without the notebook having to wait."""
+        """Act on a button without blocking the notebook."""
         self._cluster._loop.submit(self._act(action))
 
     async def _act(self, action: Callable[[], Any]) -> None:
@@ -86,7 +86,7 @@ class Panel:
 
         try:
             self.message.value = escape(await action())
-        except Exception as error:  # whoever pressed the button is to see it
+        except Exception as error:  # shown beside the button
             self.message.value = escape(f"{type(error).__name__}: {error}")
 
     async def _scale(self) -> str:
@@ -97,4 +97,4 @@ class Panel:
 
     async def _adapt(self) -> str:
         self._cluster.adapt(minimum=self.minimum.value, maximum=self.maximum.value)
-        return f"Keeps between {self.minimum.value} and {self.maximum.value} workers, as there is work"
+        return f"Keeps between {self.minimum.value} and {self.maximum.value} workers, as work requires"

@@ -1,17 +1,15 @@
-"""SpecCluster: a cluster of whatever classes a specification names."""
+"""SpecCluster: a cluster of the classes that a specification names."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Awaitable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
 from dagrpc._auth.credentials import credentials_of
-from dagrpc._common.server_status import Status
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._process.server_classes import load_class
 from dagrpc._rpc.connect_diagnosis import why_not
@@ -20,51 +18,53 @@ from dagrpc_deploy import at_exit
 from dagrpc_deploy.adaptive_core import acting
 from dagrpc_deploy.cluster import Cluster
 from dagrpc_deploy.members import OVER, Members, close_quietly, names_on_scheduler
-from dagrpc_deploy.scaling import nbytes_of
+from dagrpc_deploy.roster import Names
+from dagrpc_deploy.scheduler_connection import NOT_CONNECTED
+from dagrpc_deploy.worker_size import WorkerSize, nbytes_of
 
 logger = logging.getLogger("dagrpc.deploy")
 
 
 class SpecCluster(Cluster):
-    """A cluster of whatever classes a specification names: workers of several kinds, or on several machines.
+    """A cluster of the classes that a specification names: workers of several kinds, or on several machines.
 
-    Base of cluster managers. `worker_spec` says what workers there are to be, `workers` has the objects that there are.
-    Awaiting the cluster has the second follow the first; so does `scale`, after it has changed `worker_spec`. A worker
-    that is lost leaves `workers` only; one whose object says that it has failed is replaced.
+    Base of cluster managers. `worker_spec` has the workers that the cluster should have, and `workers` the objects of
+    those that exist. `workers` follows `worker_spec` when the cluster is awaited, and after `scale`, which changes
+    `worker_spec`. A worker that is lost leaves `workers` only; a worker whose status is failed is replaced.
 
-    Objects of the classes are awaitable, have a ``close`` coroutine function and a ``status``; those of schedulers an
-    ``address``. `Scheduler`, `Worker`, `Nanny` and subclasses of `ProcessInterface` are such classes.
+    Objects of the classes are awaitable, and have a ``close`` coroutine function and a ``status``; schedulers also have
+    an ``address``. `Scheduler`, `Worker`, `Nanny` and subclasses of `ProcessInterface` are such classes.
 
     Parameters
     ----------
     workers : mapping, optional
-        What there is at first, by name: ``{"cls": Worker, "options": {...}}``. With ``"group": ["-0", "-1"]`` one
-        object stands for several workers, whose names end like that. A class may be given by name, too.
+        The first workers by name: ``{"cls": Worker, "options": {...}}``. With ``"group": ["-0", "-1"]`` one object
+        stands for several workers, whose names have these endings. A class may be given by name, too.
     scheduler : mapping, optional
         ``{"cls": Scheduler, "options": {...}}``; `Scheduler` in this process by default.
     worker : mapping, optional
-        What further workers are, when the cluster is scaled.
+        The specification of further workers, for `scale`.
     asynchronous : bool
-        Whether to be used with ``await``.
+        The cluster is used with ``await``.
     silence_logs : int, str or bool
         Accepted.
     name : str, optional
-        What to call the cluster.
+        Name of the cluster.
     shutdown_on_close : bool
-        Whether to close it when the program ends.
+        Close the cluster when the program ends.
     scheduler_sync_interval : number or str
-        How often to ask the scheduler who is there.
+        Time between two questions for the scheduler's workers.
     shutdown_scheduler : bool
-        Whether closing the cluster closes the scheduler.
+        Close the scheduler with the cluster.
     loop, security
-        As in distributed, as far as dagrpc has what they are about.
+        As in distributed, where they apply to dagrpc.
 
     Raises
     ------
     RuntimeError
         If the scheduler does not start.
     Exception
-        If a worker does not start: what it raised.
+        The error of a worker that does not start.
 
     Examples
     --------
@@ -104,17 +104,25 @@ class SpecCluster(Cluster):
         shutdown_scheduler: bool = True,
     ) -> None:
         super().__init__(asynchronous=asynchronous, name=name, security=security)
-        # What cluster managers built on this (dask-jobqueue) make the names of their workers of.
+        # dask-jobqueue makes the names of its workers from this attribute.
         self._name = self.name
         self.scheduler_spec = dict(scheduler) if scheduler is not None else None
-        """What the scheduler is."""
+        """The specification of the scheduler."""
         self.worker_spec: dict[Any, Mapping[str, Any]] = dict(workers or {})
-        """What workers there are to be, by name."""
+        """The specifications of the workers that the cluster should have, by name."""
         self.new_spec = worker
-        """What further workers are."""
+        """The specification of further workers."""
         self.scheduler: Any = None
-        """The object that is the scheduler."""
-        self._members = Members(self)
+        """The object that stands for the scheduler."""
+        self._members = Members(
+            self.name,
+            lambda: self.worker_spec,
+            self._connection,
+            self._roster,
+            address=self._address_for_workers,
+            refresh=self._refresh,
+            note=self._note,
+        )
         self.shutdown_on_close = shutdown_on_close
         self.shutdown_scheduler = shutdown_scheduler
         self._sync_interval = config.seconds(scheduler_sync_interval) or 1.0
@@ -123,41 +131,47 @@ class SpecCluster(Cluster):
         if not self.asynchronous:
             self._run(self._begin())
 
-    # --- what there is ---
+    # --- state ---------------------------------------------------------------------------------------------------
 
     @property
     def workers(self) -> dict[Any, Any]:
-        """The objects that are the workers, by name."""
+        """The objects that stand for the workers, by name."""
         return self._members.workers
 
-    def _planned(self) -> dict[Hashable, tuple[str, ...]]:
+    def _planned(self) -> Names:
         return {name: names_on_scheduler(name, spec) for name, spec in list(self.worker_spec.items())}
 
     def _requested(self) -> set[Hashable]:
         return {name for name in list(self.workers) if name in self.worker_spec}
 
-    def _worker_size(self) -> dict[str, float | None]:
+    def _address_for_workers(self) -> str:
+        """Return the scheduler's address for workers; empty while no workers can start."""
+        if self.scheduler_address == NOT_CONNECTED or self._lifecycle.is_over:
+            return ""
+        return str(self.scheduler.address)
+
+    def _worker_size(self) -> WorkerSize:
         options = (self.new_spec or {}).get("options", {})
         memory = options.get("memory_limit")
         if isinstance(memory, str):
             with contextlib.suppress(ValueError):
                 memory = nbytes_of(memory)
-        return {
-            "cores": options.get("nthreads") or options.get("ncores") or options.get("threads"),
-            "memory": memory if isinstance(memory, (int, float)) and memory > 1 else None,
-        }
+        return WorkerSize(
+            cores=options.get("nthreads") or options.get("ncores") or options.get("threads"),
+            memory=memory if isinstance(memory, (int, float)) and memory > 1 else None,
+        )
 
     def _new_worker_name(self, worker_number: int) -> Hashable:
-        """Return the name of a further worker. Subclasses may have their own."""
+        """Return the name of a further worker; subclasses may override it."""
         return worker_number
 
     def new_worker_spec(self) -> dict[Any, Any]:
-        """Return what one further worker is, by its name.
+        """Return the specification of one further worker, by its name.
 
         Raises
         ------
         ValueError
-            If the cluster was not told what further workers are.
+            If the cluster has no specification for further workers.
 
         Examples
         --------
@@ -166,12 +180,12 @@ class SpecCluster(Cluster):
         {0: {'cls': <class 'dagrpc_worker.shell.facade.worker.Worker'>, 'options': {'nthreads': 1...}}}
         """
         if self.new_spec is None:
-            raise ValueError(f"{self.name} does not know what a further worker is: give it worker={{'cls': ...}}")
+            raise ValueError(f"{self.name} has no specification for further workers: give it worker={{'cls': ...}}")
         while self._new_worker_name(self._next) in self.worker_spec:
             self._next += 1
         return {self._new_worker_name(self._next): self.new_spec}
 
-    # --- life ---
+    # --- lifecycle -----------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         if self.shutdown_on_close:
@@ -202,7 +216,7 @@ class SpecCluster(Cluster):
         await self._check_certificates()
 
     async def _check_certificates(self) -> None:
-        """Raise if clients or workers cannot agree on TLS with the scheduler: they would try again and again."""
+        """Raise if clients or workers cannot agree on TLS with the scheduler: they would retry without end."""
         for role in ("client", "worker"):
             if not self.security.has_tls(role):
                 continue
@@ -212,18 +226,18 @@ class SpecCluster(Cluster):
                 )
 
     async def _keep(self) -> None:
-        """Ask the scheduler again and again who is there, and see to it that what has failed is replaced."""
+        """Update the roster regularly, and replace workers that have failed."""
         while True:
             await asyncio.sleep(self._sync_interval)
             if getattr(self.scheduler, "status", None) in OVER:
                 logger.warning("The scheduler of %s is gone: the cluster closes", self.name)
-                await self._end(self._patience)
+                await self._lifecycle.end(self._lifecycle.patience)
                 return
             try:
                 await self._refresh()
                 if await self._members.drop_those_over():
                     await self._members.align()
-            except Exception as error:  # the next look may do better
+            except Exception as error:  # the next turn may succeed
                 logger.warning("%s: %s", self.name, error)
 
     async def _lost(self, names: set[Hashable]) -> None:
@@ -236,55 +250,49 @@ class SpecCluster(Cluster):
         at_exit.untrack(self)
         await cancel_all(self._tasks)
         self.worker_spec.clear()
-        closing = [self._members.close(self._patience)]
+        closing = [self._members.close(self._lifecycle.patience)]
         if self.scheduler is not None and self.shutdown_scheduler:
-            # First: a scheduler that closes has no use for what workers were to do, and tells them to close.
-            closing.insert(0, close_quietly(self.scheduler, self._patience))
+            # First: a scheduler that closes drops the tasks of its workers and closes them.
+            closing.insert(0, close_quietly(self.scheduler, self._lifecycle.patience))
         await asyncio.gather(*closing)
 
-    # --- from what is to be to what is ---
+    # --- the workers follow the specification --------------------------------------------------------------------
 
     async def _settle(self) -> None:
         await self._members.align()
 
     def _correct_state(self) -> Awaitable[None] | None:
-        """Have `workers` follow `worker_spec`: wait for it, or return an awaitable.
-
-        Raises
-        ------
-        Exception
-            If a worker does not start: what it raised. It is not tried again.
-        """
+        """Start and close workers until they follow `worker_spec`; raises the error of a worker that does not start."""
         outcome: Awaitable[None] | None = self._run(self._until_closed(self._members.align()))
         return outcome
 
     async def _until_closed(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Do something that ends when the cluster is closed."""
+        """Await a coroutine that is cancelled when the cluster closes."""
         await spawn(coroutine, self._tasks)
 
     def scale(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
-        """Have so many workers: start new ones, or retire some, whose results move to the others.
+        """Start or retire workers until there are `n`; results of retired workers move to the others.
 
-        `worker_spec` changes at once. Then the workers follow, for which a synchronous cluster waits, and an
-        asynchronous one can be awaited. Ends adaptive scaling.
+        `worker_spec` changes at once. Then a synchronous cluster waits for the workers, and an asynchronous one can be
+        awaited. Ends adaptive scaling.
 
         Parameters
         ----------
         n : int
-            How many.
+            Number of workers.
         memory : number or str, optional
-            How much memory all of them are to have together; as many workers as that takes.
+            Memory of all workers together; the cluster gets as many workers as this takes.
         cores : int, optional
-            How many threads all of them are to have together.
+            Threads of all workers together.
 
         Raises
         ------
         ValueError
-            If `n` is negative, or it is not known how much memory or how many threads a worker has.
+            If `n` is negative, or the memory or the threads of one worker are unknown.
         NoWorkersError
-            If what workers hold cannot be moved elsewhere; they stay.
+            If the results of some workers cannot be moved; these workers stay.
         Exception
-            If a worker does not start: what it raised.
+            The error of a worker that does not start.
 
         Examples
         --------
@@ -296,16 +304,17 @@ class SpecCluster(Cluster):
         """
         if n < 0:
             raise ValueError(f"A cluster cannot have {n} workers")
-        count = max(n, self._workers_for("memory", nbytes_of(memory)), self._workers_for("cores", cores))
+        size = self._worker_size()
+        count = max(n, size.workers_for("memory", nbytes_of(memory)), size.workers_for("cores", cores))
         if not acting.get():
-            self._stop_adapting("the cluster was scaled by hand")
-        if self._life not in (Status.closing, Status.closed, Status.failed):
+            self._adaptation.stop("the cluster was scaled by hand")
+        if not self._lifecycle.is_over:
             self._plan_for(count)
             self._note(f"Scales to {count} workers")
         return self._follow()
 
     def scale_up(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
-        """Have so many workers; the same as `scale`.
+        """Do the same as `scale`.
 
         Examples
         --------
@@ -318,17 +327,14 @@ class SpecCluster(Cluster):
         return self.scale(n, memory=memory, cores=cores)
 
     def scale_down(self, workers: Iterable[Hashable]) -> Any:
-        """Take workers out, by their names; what only they hold moves to the others. Adaptive scaling goes on.
+        """Retire workers by their names in `plan`; results that only they hold move to other workers.
 
-        Parameters
-        ----------
-        workers : iterable
-            Names, as in `plan`.
+        Adaptive scaling stays on.
 
         Raises
         ------
         NoWorkersError
-            If what they hold cannot be moved; they stay.
+            If the results of some workers cannot be moved; these workers stay.
 
         Examples
         --------
@@ -338,37 +344,29 @@ class SpecCluster(Cluster):
         [1]
         """
 
-        async def take_out() -> None:
+        async def retire() -> None:
             for name in set(workers):
                 self.worker_spec.pop(name, None)
             await self._members.align()
 
-        return self._run(self._until_closed(take_out()))
-
-    def _workers_for(self, what: str, amount: float | None) -> int:
-        if amount is None:
-            return 0
-        each = self._worker_size()[what]
-        if not each:
-            raise ValueError(f"How much {what} a worker has is not known: scale to a number of workers instead")
-        return math.ceil(amount / each)
+        return self._run(self._until_closed(retire()))
 
     def _plan_for(self, count: int) -> None:
-        """Have `worker_spec` name so many workers."""
+        """Change `worker_spec` until it has so many workers."""
         if len(self.worker_spec) > count:
             if not self.asynchronous:
                 self._look()
-            superfluous = self._members.superfluous(len(self.worker_spec) - count)
+            superfluous = self._roster.superfluous(len(self.worker_spec) - count)
             for name in superfluous:
                 self.worker_spec.pop(name, None)
             if count == 0:
-                # Whoever wants no workers at all wants no results of theirs.
+                # A user who wants no workers at all wants none of their results.
                 self._members.given_up |= superfluous
         while len(self.worker_spec) < count:
             self.worker_spec.update(self.new_worker_spec())
 
     def _follow(self) -> Any:
-        """Have the workers follow the plan: wait for it, or return what may be awaited, but need not be."""
+        """Start and close workers as planned: wait for it, or return a future that need not be awaited."""
 
         async def follow() -> None:
             try:

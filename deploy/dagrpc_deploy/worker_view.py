@@ -1,4 +1,4 @@
-"""A worker as a cluster manager knows it: what its scheduler said of it at one moment."""
+"""A worker as a cluster manager knows it: the scheduler's description at one moment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class WorkerView:
     """A worker as its scheduler described it, with the attributes that `WorkerState` has on the scheduler.
 
     ``address``, ``name``, ``host``, ``nthreads``, ``memory_limit``, ``nbytes``, ``occupancy``, ``status``,
-    ``resources``, ``metrics``, ``services``, ``nanny``, ``pid``, ``local_directory`` and ``last_seen``, as
-    they were.
+    ``resources``, ``metrics``, ``services``, ``nanny``, ``pid``, ``local_directory`` and ``last_seen`` have the
+    values of that moment.
 
     Parameters
     ----------
     worker : WorkerInfo
-        What the scheduler said.
+        The scheduler's description.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class WorkerView:
         }
 
     def __getattr__(self, name: str) -> Any:
-        # Copies and pickles are made without `__init__`.
+        # `copy` and `pickle` ask for attributes before `_facts` exists.
         if name.startswith("_") or name not in self._facts:
             raise AttributeError(
                 f"A cluster manager does not know {name!r} of a worker; on the scheduler there is more: "
@@ -56,7 +56,7 @@ class WorkerView:
         return self._facts[name]
 
     def identity(self) -> dict[str, Any]:
-        """Return what it is, as a plain dict."""
+        """Return the description as a plain dict."""
         return {**self._facts, "status": self._facts["status"].name}
 
     def __repr__(self) -> str:
