@@ -206,7 +206,7 @@ class Adaptation:
     """The adaptive scaling of one cluster: the object that does it now, and the options for the next one."""
 
     def __init__(self) -> None:
-        self._current: Adaptive | None = None
+        self.current: Adaptive | None = None
         self._options: dict[str, Any] = {}
 
     def replace(
@@ -221,11 +221,11 @@ class Adaptation:
         made = kind(cluster, minimum=bounds[0], maximum=bounds[1], **kept)
         # Bad bounds have raised: the former object still works.
         self.stop("adapt was called again")
-        self._current, self._options = made, kept
+        self.current, self._options = made, kept
         return made
 
     def stop(self, reason: str) -> None:
         """Stop scaling, if it is on."""
-        current, self._current = self._current, None
+        current, self.current = self.current, None
         if current is not None:
             current.stop(reason)

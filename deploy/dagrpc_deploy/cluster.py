@@ -466,6 +466,11 @@ class Cluster:
         )
         return self._adaptation.replace(Adaptive, self, bounds, kwargs)
 
+    @property
+    def _adaptive(self) -> Adaptive | None:
+        # Libraries read it by this name, which is distributed's.
+        return self._adaptation.current
+
     # --- text ----------------------------------------------------------------------------------------------------
 
     def _summary(self) -> Summary:

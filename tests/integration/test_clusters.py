@@ -239,7 +239,7 @@ def test_bounds_by_cores_and_memory() -> None:
         for bad in ({"maximum": 1.5}, {"minimum": 3, "maximum": 2}, {"minimum": -1}, {"maximum": "many"}):
             with pytest.raises(ValueError, match="imum is"):
                 cluster.adapt(**bad)
-        assert cluster._adaptation._current is adaptive
+        assert cluster._adaptive is adaptive
 
 
 def test_a_policy_of_ones_own() -> None:
