@@ -1,4 +1,4 @@
-"""Tasks come to workers and leave them."""
+"""Assignment of tasks to workers, and its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Have a worker run a task."""
+    """Assign a task to a worker."""
     state.run_id = run_id = state.run_id + 1
     task.run_id = run_id
     state.runs[run_id] = task
@@ -28,7 +28,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
             used[name] = used.get(name, 0.0) + amount
         if options.actor:
             worker.actors += 1
-    # From here on, a `FreeKeys` for this worker must not be moved before this effect.
+    # Later keys must not join a `FreeKeys` that precedes this instruction.
     worker.free_batch = None
     state.instructions.append(
         ComputeTask(
@@ -47,7 +47,7 @@ def assign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
 
 
 def unassign(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Take note that a worker has nothing to do with the run of a task any more."""
+    """End the assignment of a task to a worker."""
     cost = worker.processing.pop(task)
     del state.runs[task.run_id]
     task.processing_on = None
@@ -55,7 +55,7 @@ def unassign(state: SchedulerState, task: TaskState, worker: WorkerState) -> Non
         worker.long_running.pop(task, None)
     if state.steals.pending:
         state.steals.pending.pop(task, None)
-    # Sums of rounded numbers drift; an idle worker's does not.
+    # A sum of rounded numbers drifts; that of an idle worker is reset.
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
     if task.options is not NO_OPTIONS:
         _return_options(worker, task)
@@ -64,12 +64,12 @@ def unassign(state: SchedulerState, task: TaskState, worker: WorkerState) -> Non
 
 
 def cancel_run(state: SchedulerState, task: TaskState) -> None:
-    """Take a task back from the worker that runs it, if any."""
+    """Take a task back from its worker, if it has one."""
     worker = task.processing_on
     if worker is not None:
         unassign(state, task, worker)
         if state.interrupting:
-            # Not together with others, which are to run to their ends.
+            # Keys of runs that are not interrupted must not join this instruction.
             worker.free_batch = None
             state.instructions.append(FreeKeys(worker.address, [task.key], True))
         else:
@@ -77,12 +77,12 @@ def cancel_run(state: SchedulerState, task: TaskState) -> None:
 
 
 def use_result(state: SchedulerState, task: TaskState, worker: WorkerState, nbytes: int) -> None:
-    """Take a result that turned up on a worker instead of computing it."""
+    """Use a result that appeared on a worker instead of computing it."""
     if task.processing_on is worker:
-        # It would lose the result if its run was taken back. It will report in a moment that it finished.
+        # Taking back the worker's run would lose the result; the worker reports shortly that the run finished.
         return
     if task in worker.has_what:
-        # Two workers report in one batch, and the transition is still to come.
+        # Two workers reported the result in one batch, and the transition of the first is still to come.
         return
     cancel_run(state, task)
     if not task.who_has:
@@ -92,7 +92,7 @@ def use_result(state: SchedulerState, task: TaskState, worker: WorkerState, nbyt
 
 
 def mark_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Have a task not count any more for how busy the worker is, although it goes on."""
+    """Stop counting a task that goes on outside the worker's thread pool as occupancy."""
     if task not in worker.long_running:
         worker.long_running[task] = None
         worker.occupancy = max(worker.occupancy - worker.processing[task], 0.0)

@@ -1,4 +1,4 @@
-"""Memory of tables that were large once. Changes nothing that can be observed."""
+"""Returns the memory of tables that have become much smaller, without any observable change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def compact(state: SchedulerState) -> bool:
-    """Shrink the tables of all that knows tasks by the thousand. Tell whether there was anything to do."""
+    """Shrink the tables that grow with the number of tasks; tell whether any was shrunk."""
     owners = [state, state.queue, state.shared_blobs, state.spans, state.steals, *state.workers.values()]
     return sum(shrink_all_of(owner) for owner in [*owners, *state.clients.values()]) > 0

@@ -1,8 +1,8 @@
 """Everything that can happen to the scheduler, as data.
 
-The core's state is a function of the events that it was given, in their order, with the times at which they were
-given. Strings that name peers are addresses of workers (``host:port``) and ids of clients. Opaque values (``work``,
-``failure``, ``payload``) are passed through and never looked into.
+The core's state is a function of its events, their order and their times. Strings that name peers are worker addresses
+(``host:port``) and client ids. Opaque values (``work``, ``failure``, ``payload``) are passed through without a look
+inside.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ class SpanName:
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
-    """As many as there are names; at least one."""
+    """One id for each name; at least one."""
 
 
 @dataclass(slots=True, frozen=True)
 class TaskOptions:
-    """How tasks are to be run. One object serves all tasks of a graph part whose options are equal."""
+    """How tasks are run. All tasks of a graph part with equal options share one object."""
 
     workers: tuple[str, ...] = ()
     """Addresses, names or host names of the workers that may run the task; empty: any."""
     allow_other_workers: bool = False
-    """Whether others may run it while none of `workers` is there."""
+    """Whether other workers may run the task while none of `workers` is running."""
     resources: Mapping[str, float] = field(default_factory=dict)
-    """Amounts of abstract resources that it occupies while it runs."""
+    """Amounts of abstract resources that the task occupies while it runs."""
     retries: int = 0
-    """How many times to run it again after an exception."""
+    """How many times the task is run again after an exception."""
     priority: float = 0.0
-    """Higher runs first."""
+    """Tasks with a higher priority run first."""
     actor: bool = False
-    """Whether the result is an actor, pinned to its worker."""
+    """Whether the result is an actor, which is pinned to its worker."""
     executor: str = ""
-    """Name of the worker's thread pool; empty: the default one."""
+    """Name of the worker's executor; empty: the default one."""
     annotations: str = ""
-    """Other annotations, a JSON object, passed through; empty: none."""
+    """Other annotations as a JSON object, passed through; empty: none."""
     span: SpanName | None = None
-    """The span that it was submitted in, which is one of those annotations, too."""
+    """The span that the task was submitted in; it is also one of the annotations."""
     timeout: float = 0.0
     """Seconds that the task may run; 0: no limit."""
     advised: bool = False
-    """Whether `workers` is where the task's data is, rather than a user's wish."""
+    """Whether `workers` was derived from the location of the task's data, rather than given by a user."""
 
 
 NO_OPTIONS = TaskOptions()
@@ -61,40 +61,40 @@ class NewTask:
     key: str
     dependencies: Sequence[str] = ()
     work: Any = None
-    """What to run, opaque."""
+    """The code to run, opaque."""
     shared: tuple[bytes, ...] = ()
-    """Digests of the shared values that the work refers to."""
+    """Digests of the shared blobs that `work` refers to."""
     options: TaskOptions = NO_OPTIONS
     order: int = 0
-    """Place in the graph's order; lower runs first."""
+    """Position in the graph's order; lower runs first."""
     wanted: bool = False
     """Whether the submitting client wants the result."""
 
 
 @record
 class GraphSubmitted:
-    """A part of a graph came, in topological order."""
+    """A part of a graph arrived, in topological order."""
 
     client: str
     graph_id: str
     tasks: Sequence[NewTask]
     last: bool = True
     shared: Mapping[bytes, bytes] = field(default_factory=dict)
-    """Shared values that the part brings, by digest. Others must be known already."""
+    """Shared blobs of this part by digest; all others must be known already."""
     fifo_timeout: float = 0.0
     """Seconds within which submissions share a generation."""
     stimulus: str = ""
     has_spans: bool = False
     """Whether some of the tasks may be in a span."""
     submitter: str = ""
-    """The task that submits the graph while it runs; empty: none."""
+    """Key of the task that submits the graph while it runs; empty: none."""
     groups: Sequence[str] = ()
-    """Groups of tasks that the whole graph has, as far as their names are not those of other graphs, too."""
+    """Groups of tasks in the whole graph, except for those whose names other graphs may share."""
 
 
 @record
 class SharedHeld:
-    """A client will refer to these shared values until it releases them."""
+    """A client will refer to these shared blobs until it releases them."""
 
     client: str
     shared: Mapping[bytes, bytes]
@@ -102,7 +102,7 @@ class SharedHeld:
 
 @record
 class SharedReleased:
-    """A client will not refer to these shared values again."""
+    """A client will not refer to these shared blobs again."""
 
     client: str
     digests: Sequence[bytes]
@@ -117,7 +117,7 @@ class ClientAdded:
 
 @record
 class ClientRemoved:
-    """A client is gone for good: it wants nothing any more."""
+    """A client is gone for good and wants nothing any more."""
 
     client: str
     stimulus: str = ""
@@ -125,7 +125,9 @@ class ClientRemoved:
 
 @record
 class KeysWanted:
-    """A client wants results of existing tasks. Their state is reported at once; unknown keys as cancelled."""
+    """A client wants results of existing tasks. Their state is reported at once; unknown keys are reported as
+    cancelled.
+    """
 
     client: str
     keys: Sequence[str]
@@ -164,14 +166,14 @@ class KeysRetried:
 
 @record
 class ScatterAnnounced:
-    """A client will put data on workers. The keys count as wanted by the client; they have no work."""
+    """A client will upload data to workers. The client counts as wanting the keys; their tasks have no work."""
 
     client: str
     sizes: Mapping[str, int]
     """Size in bytes by key."""
     stimulus: str = ""
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Addresses of the workers on which it is to be put, by key; keys are left out where that is not known."""
+    """Addresses of the target workers by key; a key is left out if its workers are unknown."""
 
 
 @record
@@ -188,9 +190,9 @@ class WorkerAdded:
     nanny: str = ""
     stimulus: str = ""
     identity: bytes = b""
-    """The same for a worker that comes back after it was removed. Empty: it never does."""
+    """Identifies a worker that reconnects after it was removed. Empty: the worker never does."""
     held: Sequence[tuple[str, int, int]] = ()
-    """What it holds that comes back: key, size in bytes, and the run that made it there; 0: a copy."""
+    """Results that a reconnecting worker holds: key, size in bytes, and the run that produced each; 0: a replica."""
 
 
 @record
@@ -199,16 +201,16 @@ class WorkerRemoved:
 
     address: str
     expected: bool = False
-    """True if it left in good order: the tasks that it ran are not to blame."""
+    """Whether the worker left in good order, so that its tasks are not suspicious."""
     reason: str = ""
     stimulus: str = ""
     exit: Any = None
-    """How its process ended, opaque; None: not known."""
+    """How the worker's process ended, opaque; None: unknown."""
 
 
 @record
 class WorkerExplained:
-    """How the process of a worker ended that was removed before that was known."""
+    """The reason became known why a worker was lost that has been removed already."""
 
     address: str
     reason: str
@@ -217,7 +219,7 @@ class WorkerExplained:
 
 @record
 class WorkerDisconnected:
-    """A worker's connection broke. It may come back and go on with what it has; until then it is given nothing new."""
+    """A worker's connection broke. It may reconnect and continue; until then it is given nothing new."""
 
     address: str
     stimulus: str = ""
@@ -225,7 +227,7 @@ class WorkerDisconnected:
 
 @record
 class WorkerResumed:
-    """A worker whose connection broke is back, and goes on where it was."""
+    """A disconnected worker has reconnected and continues where it was."""
 
     address: str
     stimulus: str = ""
@@ -233,17 +235,17 @@ class WorkerResumed:
 
 @record
 class WorkerStatusChanged:
-    """A worker can do more, or less, than before."""
+    """The status of a worker changed."""
 
     address: str
     status: str
-    """``running``, ``paused``, ``retiring`` or ``closing``; while it is disconnected: the one that it returns to."""
+    """``running``, ``paused``, ``retiring`` or ``closing``; of a disconnected worker: its status on return."""
     stimulus: str = ""
 
 
 @record
 class WorkerResourcesChanged:
-    """A worker offers other amounts of resources. Tasks that it was given stay there."""
+    """A worker offers other amounts of resources. Tasks that are assigned to it stay there."""
 
     address: str
     resources: Mapping[str, float]
@@ -262,7 +264,7 @@ class TaskFinished:
     start: float
     stop: float
     payload: Any = None
-    """The encoded result if it is small, opaque, passed on to the clients that want it and not kept."""
+    """The encoded result if it is small; opaque, passed on to the clients that want it and not kept."""
     stimulus: str = ""
 
 
@@ -281,7 +283,7 @@ class TaskErred:
 
 @record
 class TaskRescheduled:
-    """A task asked to be run again, here or elsewhere."""
+    """A task asked to be rescheduled, on this worker or another one."""
 
     worker: str
     key: str
@@ -291,7 +293,7 @@ class TaskRescheduled:
 
 @record
 class TaskLongRunning:
-    """A task left its worker's pool of threads: it no longer occupies the worker."""
+    """A task left its worker's thread pool and no longer occupies the worker."""
 
     worker: str
     key: str
@@ -302,31 +304,31 @@ class TaskLongRunning:
 
 @record
 class StealAnswered:
-    """A worker answers an `RequestSteal`."""
+    """A worker answers a `RequestSteal`."""
 
     worker: str
     key: str
     run_id: int
     state: str
-    """What the task's state was there: it was given up unless it had been started."""
+    """The task's state on the worker, which gave the task back unless the task had been started."""
     stimulus: str = ""
 
 
 @record
 class ReplicasAdded:
-    """A worker holds copies of results (fetched, or put there by a client)."""
+    """A worker holds replicas of results, which it fetched or a client uploaded."""
 
     worker: str
     sizes: Mapping[str, int]
     """Size in bytes by key."""
     stimulus: str = ""
     kept: bool = False
-    """Whether that is the answer to a `RemoveReplicas`: its tasks need them."""
+    """Whether the worker refuses a `RemoveReplicas` because its tasks need the results."""
 
 
 @record
 class ReplicasRemoved:
-    """A worker lost, or dropped by itself, copies of results."""
+    """A worker no longer holds results: it lost them, or dropped them as told."""
 
     worker: str
     keys: Sequence[str]
@@ -335,33 +337,33 @@ class ReplicasRemoved:
 
 @record
 class DataMissing:
-    """A worker did not find a result at a peer that was said to hold it."""
+    """A worker could not fetch a result from a peer that was listed as a holder."""
 
     worker: str
     key: str
     holder: str
-    """The peer that does not have it, or cannot be reached."""
+    """Address of the peer that lacks the result or cannot be reached."""
     stimulus: str = ""
 
 
 @record
 class ReplicasPlanned:
-    """Somebody has decided which workers are to get copies of results, and which are to drop theirs.
+    """A plan says which workers get replicas of results, and which drop theirs.
 
-    What was decided may be out of date: what would lose a result, or takes it from a task that is about to use it, is
-    not done.
+    The plan may be out of date: steps that would lose a result, or take it from a task that is about to use it, are
+    skipped.
     """
 
     gains: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Keys by the address of the worker that is to fetch them."""
+    """Keys by the address of the worker that fetches them."""
     drops: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Keys by the address of the worker that is to drop them."""
+    """Keys by the address of the worker that drops them."""
     stimulus: str = ""
 
 
 @record
 class ResultsDiscarded:
-    """Results are of no use any more, in memory or in the making: those that are needed are computed again."""
+    """Results became useless, whether in memory or being computed; those that are needed are computed again."""
 
     keys: Sequence[str]
     stimulus: str = ""
@@ -369,7 +371,7 @@ class ResultsDiscarded:
 
 @record
 class PlacesAdvised:
-    """Tasks had best run on certain workers, unless users have said where."""
+    """Tasks should run on certain workers, unless users have restricted them."""
 
     places: Mapping[str, str]
     """Address of a worker by key."""
@@ -378,21 +380,21 @@ class PlacesAdvised:
 
 @record
 class RestartRequested:
-    """All tasks are to be forgotten; what clients wanted is cancelled with reason ``scheduler-restart``."""
+    """All tasks are forgotten; the keys that clients want are cancelled with reason ``scheduler-restart``."""
 
     stimulus: str = ""
 
 
 @record
 class BalanceDue:
-    """It is time to look whether idle workers could help busy ones."""
+    """It is time to look for tasks that idle workers could take over from busy ones."""
 
     stimulus: str = ""
 
 
 @record
 class TimePassed:
-    """Nothing happened; time-outs may be due."""
+    """Time has passed; time-outs may be due."""
 
 
 Event: TypeAlias = (

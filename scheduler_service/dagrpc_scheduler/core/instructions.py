@@ -1,7 +1,7 @@
-"""Everything that the scheduler's core may ask for, as data.
+"""Everything that the scheduler's core asks its shell to do, as data.
 
-An effect is addressed to one peer: to a worker if it has a `worker`, to a client if it has a `client`. Effects for
-one peer must reach it in the order in which the core made them.
+An instruction is addressed to one peer: to a worker if it has a `worker`, to a client if it has a `client`.
+Instructions for the same peer must reach it in the order in which the core made them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dagrpc_scheduler.core.events import TaskOptions
 
 @record
 class ComputeTask:
-    """`worker` is to run a task."""
+    """`worker` runs a task."""
 
     worker: str
     key: str
@@ -24,31 +24,31 @@ class ComputeTask:
     """Lower runs first."""
     work: Any
     shared: tuple[bytes, ...]
-    """Digests of the shared values that the work refers to."""
+    """Digests of the shared blobs that `work` refers to."""
     new_shared: tuple[tuple[bytes, bytes], ...]
-    """Those of them (digest and value) that the worker does not hold yet."""
+    """Digest and content of those blobs that the worker does not hold yet."""
     dependencies: Sequence[tuple[str, int, tuple[str, ...]]]
-    """Key, size in bytes and holders of each result that it uses."""
+    """Key, size in bytes and holders of each dependency."""
     options: TaskOptions
     duration: float
-    """Seconds that it is expected to take; negative: unknown."""
+    """Expected seconds of the run; negative: unknown."""
 
 
 @record
 class FreeKeys:
-    """`worker` is to drop results, and tasks that it has not started."""
+    """`worker` drops results, and tasks that it has not started."""
 
     worker: str
     keys: Sequence[str]
     interrupt: bool = False
-    """Whether tasks among them that it has started are to be broken off."""
+    """Whether the worker also interrupts tasks that it has started."""
     discard: bool = False
-    """Whether results are not to be taken for those of later runs, should they still be there then."""
+    """Whether the worker must not use results that remain for later runs of the same keys."""
 
 
 @record
 class RequestSteal:
-    """`worker` is to give a task back, unless it has started it, and to say so."""
+    """`worker` gives a task back unless it has started the task, and reports which of the two."""
 
     worker: str
     key: str
@@ -57,16 +57,16 @@ class RequestSteal:
 
 @record
 class AcquireReplicas:
-    """`worker` is to fetch copies of results and keep them."""
+    """`worker` fetches replicas of results and keeps them."""
 
     worker: str
     data: Sequence[tuple[str, int, tuple[str, ...]]]
-    """Key, size in bytes and holders of each."""
+    """Key, size in bytes and holders of each result."""
 
 
 @record
 class RemoveReplicas:
-    """`worker` is to drop copies of results unless its own tasks need them."""
+    """`worker` drops replicas of results unless its own tasks need them."""
 
     worker: str
     keys: Sequence[str]
@@ -74,7 +74,7 @@ class RemoveReplicas:
 
 @record
 class RefreshWhoHas:
-    """`worker` is told who holds results now; no holders: nobody at the moment."""
+    """`worker` learns the current holders of results; an empty list of holders: nobody at the moment."""
 
     worker: str
     data: Sequence[tuple[str, int, tuple[str, ...]]]
@@ -82,7 +82,7 @@ class RefreshWhoHas:
 
 @record
 class FreeShared:
-    """`worker` is to drop shared values."""
+    """`worker` drops shared blobs."""
 
     worker: str
     digests: Sequence[bytes]
@@ -90,7 +90,7 @@ class FreeShared:
 
 @record
 class CloseWorker:
-    """`worker` is to leave."""
+    """`worker` shuts down."""
 
     worker: str
     reason: str
@@ -99,7 +99,7 @@ class CloseWorker:
 
 @record
 class EndShuffle:
-    """`worker` is to forget a run of a shuffle, and those before it."""
+    """`worker` forgets a run of a shuffle and all earlier runs."""
 
     worker: str
     shuffle_id: str
@@ -108,7 +108,7 @@ class EndShuffle:
 
 @record
 class ReportFinished:
-    """`client` is told that a result is there."""
+    """`client` learns that a result is in memory."""
 
     client: str
     key: str
@@ -119,14 +119,14 @@ class ReportFinished:
 
 @record
 class ReportErred:
-    """`client` is told that a task failed."""
+    """`client` learns that a task failed."""
 
     client: str
     key: str
     failure: Any
-    """As a worker reported it, or a `CoreFailure`."""
+    """The failure as a worker reported it, or a `CoreFailure`."""
     origin_key: str
-    """The task that failed first."""
+    """Key of the task that failed first."""
 
 
 @record
@@ -137,16 +137,16 @@ class CoreFailure:
     """``killed-worker``, ``lost-actor``, ``lost-data`` or ``no-valid-worker``."""
     message: str
     worker: str = ""
-    """The last worker involved."""
+    """Address of the last worker involved."""
     deaths: int = 0
-    """How many workers died while they ran the task."""
+    """Number of workers that died while they ran the task."""
     exit: Any = None
-    """How the process of the last of them ended, opaque; None: not known."""
+    """How the process of the last of these workers ended, opaque; None: unknown."""
 
 
 @record
 class ReportLost:
-    """`client` is told that a result was lost and is being computed again."""
+    """`client` learns that a result was lost and is being computed again."""
 
     client: str
     key: str
@@ -154,7 +154,7 @@ class ReportLost:
 
 @record
 class ReportCancelled:
-    """`client` is told that a task will never finish."""
+    """`client` learns that a task will never finish."""
 
     client: str
     key: str
@@ -164,7 +164,7 @@ class ReportCancelled:
 
 @record
 class ReportRetried:
-    """`client` is told that a failed task runs again."""
+    """`client` learns that a failed task runs again."""
 
     client: str
     key: str
@@ -172,15 +172,15 @@ class ReportRetried:
 
 @record
 class RejectGraph:
-    """`client` is told that a graph part was refused, whole."""
+    """`client` learns that a graph part was refused as a whole."""
 
     client: str
     graph_id: str
     keys: Sequence[str]
-    """The wanted keys that will not be computed because of it."""
+    """The wanted keys that are not computed because of it."""
     message: str
     reason: str = ""
-    """Why the keys are cancelled, where the graph is not at fault: what it builds on is gone."""
+    """Reason for the cancellation of the keys if the graph itself is valid and its dependencies are gone."""
 
 
 Instruction: TypeAlias = (

@@ -1,4 +1,4 @@
-"""The scheduler's core as its shell sees it: events in, effects out."""
+"""The interface of the scheduler's core: events in, instructions out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dagrpc_scheduler.policies.choice import install_policies
 
 __all__ = ["DEFAULT_CONFIG", "CoreConfig", "ImpossibleTransition", "SchedulerCore"]
 
-# A handler takes the type of event that it is listed under.
+# Each handler takes an event of the type that it is listed under.
 _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.GraphSubmitted: graph_submission.graph_submitted,
     events.SharedHeld: client_requests.shared_held,
@@ -68,7 +68,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
 
 
 class SchedulerCore:
-    """Decides what runs where. The same events at the same times give the same effects.
+    """Decides which worker runs which task. The same events at the same times give the same instructions.
 
     >>> core = SchedulerCore()
     >>> core.handle(events.ClientAdded("client"), now=0.0)
@@ -78,32 +78,29 @@ class SchedulerCore:
     __slots__ = ("_validate", "state")
 
     def __init__(self, config: CoreConfig = DEFAULT_CONFIG, validate: bool = False) -> None:
-        """Make the core of a scheduler that nobody has connected to.
-
-        `validate` has all invariants checked after each event, which takes time proportional to the number of tasks.
-        """
+        """Make a core without workers and clients; `validate` checks all invariants after each event, in O(tasks)."""
         self.state = SchedulerState(config)
         install_policies(self.state)
         self._validate = validate
 
     @property
     def tasks(self) -> dict[str, TaskState]:
-        """Live tasks by key; to be read only."""
+        """Live tasks by key, for reading only."""
         return self.state.tasks
 
     def watch(self, watcher: Callable[[Any], object] | None) -> None:
-        """Have a function called with each transition, as a tuple of the fields of `StoryEntry`; see `Story.watch`."""
+        """Call a function with each transition, as a tuple of the fields of `StoryEntry`; see `Story.watch`."""
         self.state.story.watch(watcher)
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
-        """Take note of an event, and return what is to be done about it."""
+        """Handle one event and return the instructions that follow from it."""
         return self.handle_batch((event,), now)
 
     def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
-        """Do the same for events that came together.
+        """Handle events that arrived together and return the instructions that follow from them.
 
-        Room that they make on the workers is filled once, after the last of them. If this raises, which is a bug, what
-        was decided until then comes with the next batch.
+        Free slots are filled once, after the last event. If a handler raises, which is a bug, the instructions up to
+        then are returned with the next batch.
         """
         state = self.state
         state.now = now

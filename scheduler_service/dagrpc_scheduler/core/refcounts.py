@@ -1,9 +1,9 @@
-"""Who needs what: reference counts, and what becomes of tasks that nobody needs.
+"""Reference counts of tasks: who needs a task, and what happens when nobody does.
 
-A task is needed by the clients that want its result, by its dependents that are to be computed, and by a graph of
-which more parts are to come. A task that is not needed is not computed and its result is not kept. It is forgotten
-once it has no dependents left either: until then, one of them may have to be computed again and need it. A graph on
-its way may also only keep a task: then it is not forgotten, but not computed for the sake of the graph either.
+A task is needed by the clients that want its result, by its active dependents and by the incomplete graphs that pin it.
+A task that is not needed is not computed, and its result is not kept. The task itself is forgotten once it has no
+dependents either: until then, a dependent may have to be computed again and need it. An incomplete graph may also
+merely keep a task, which is then neither forgotten nor computed for the graph.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from dagrpc_scheduler.core.model import (
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOST_DEPENDENCIES: Final = "lost dependencies"
-"""Reason for which a task is cancelled that can never be computed."""
+"""Reason for the cancellation of a task that can never be computed."""
 
 
 def add_want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
-    """Have a client want a task, and tell it at once what has become of the task already."""
+    """Add a client to those that want a task, and report the task's state if it is finished or failed."""
     record_want(client, task)
     if task.state == RELEASED:
         state.recommendations.append((task, WAITING))
@@ -42,8 +42,8 @@ def add_want(state: SchedulerState, client: ClientState, task: TaskState) -> Non
 
 
 def record_want(client: ClientState, task: TaskState) -> None:
-    """Have a client want a task."""
-    # A task knows as well who wants it, and is at hand.
+    """Add a client to those that want a task."""
+    # The task is at hand, so its tuple is searched rather than the client's dictionary.
     if not task.wanted_by:
         task.wanted_by = client.as_tuple
     elif client not in task.wanted_by:
@@ -54,7 +54,7 @@ def record_want(client: ClientState, task: TaskState) -> None:
 
 
 def remove_want(state: SchedulerState, client: ClientState, task: TaskState) -> None:
-    """Have a client no longer want a task that it wants."""
+    """Remove a client from those that want a task."""
     del client.wants[task]
     wanted_by = task.wanted_by
     task.wanted_by = () if len(wanted_by) == 1 else tuple([other for other in wanted_by if other is not client])
@@ -62,7 +62,7 @@ def remove_want(state: SchedulerState, client: ClientState, task: TaskState) -> 
 
 
 def unpin_graph(state: SchedulerState, record: GraphRecord) -> None:
-    """Keep the tasks of a graph no longer for its sake."""
+    """Release the tasks and shared blobs of a graph that is complete or given up."""
     for task in record.tasks:
         pins = task.pins
         if record in pins:
@@ -73,14 +73,14 @@ def unpin_graph(state: SchedulerState, record: GraphRecord) -> None:
             release_unneeded(state, task)
     for digest in record.shared:
         state.shared_blobs.release(digest, state.instructions)
-    # Else only the garbage collector could remove it.
+    # Reference cycles would leave the record to the garbage collector.
     record.as_tuple = ()
     record.tasks = []
     record.shared = {}
 
 
 def release_unneeded(state: SchedulerState, task: TaskState) -> None:
-    """Recommend what is to become of a task if it is not needed."""
+    """Recommend the transition of a task that nobody needs."""
     if task.waiters or task.wanted_by or task.pins:
         return
     if task.state in ACTIVE:
@@ -92,7 +92,7 @@ def release_unneeded(state: SchedulerState, task: TaskState) -> None:
 
 
 def release_dependencies(state: SchedulerState, task: TaskState) -> None:
-    """Take note that a task is not to be computed any more: it does not need its dependencies."""
+    """Release the dependencies of a task that is no longer active."""
     for dependency in task.dependencies:
         dependency.waiters -= 1
         if not dependency.waiters:
@@ -100,9 +100,9 @@ def release_dependencies(state: SchedulerState, task: TaskState) -> None:
 
 
 def cancel_tree(state: SchedulerState, roots: Iterable[TaskState], reason: str, message: str) -> None:
-    """Have nobody want these tasks any more, nor those that depend on them, and tell who did.
+    """Cancel tasks and all their dependents, and report this to the clients that want them.
 
-    That is what cancels them: what nobody needs is stopped and forgotten.
+    Cancelling removes the wants; tasks that nobody needs are then stopped and forgotten.
     """
     cancelled = {root: root for root in roots if root not in state.cancelled}
     stack = list(reversed(cancelled))
@@ -116,9 +116,10 @@ def cancel_tree(state: SchedulerState, roots: Iterable[TaskState], reason: str, 
 
 
 def cancel_lost_data(state: SchedulerState, root: TaskState, message: str) -> None:
-    """Do the same for data that is gone for good, but spare dependents that were computed in time.
+    """Cancel the active dependents of data that is lost for good; finished dependents are spared.
 
-    They may turn out to be lost, too, before all has settled: `cancel_uncomputable` looks at the root again then.
+    Finished dependents may turn out to be lost as well before all transitions have run: `cancel_uncomputable` then
+    looks at the root again.
     """
     cancelled = {root: root}
     stack = [root]
@@ -135,10 +136,10 @@ def cancel_lost_data(state: SchedulerState, root: TaskState, message: str) -> No
 
 
 def cancel_uncomputable(state: SchedulerState) -> None:
-    """Abandon once more what can never be computed and is needed all the same.
+    """Cancel again what is needed once more although it can never be computed.
 
-    While need spread from results that were lost, this had been abandoned already. Each time fewer tasks are wanted,
-    so that it comes to an end.
+    The need came back while it spread from lost results. Each time fewer tasks are wanted, so that this comes to an
+    end.
     """
     uncomputable, state.uncomputable = state.uncomputable, {}
     for task, message in uncomputable.items():
@@ -147,9 +148,9 @@ def cancel_uncomputable(state: SchedulerState) -> None:
 
 
 def _drop_wants(state: SchedulerState, cancelled: dict[TaskState, TaskState], reason: str, message: str) -> None:
-    """Have nobody want these tasks; each comes with the task that is the reason."""
+    """Remove all wants of tasks; `cancelled` maps each task to the task on whose account it is cancelled."""
     instructions = state.instructions
-    # Another one may be abandoned before these have left: their dependents need not be walked through again.
+    # Later cancellations in the same event need not walk through the dependents of these tasks again.
     state.cancelled |= cancelled
     for task, root in cancelled.items():
         for client in task.wanted_by:

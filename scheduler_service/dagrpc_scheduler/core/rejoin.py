@@ -1,4 +1,4 @@
-"""Workers that were removed and come back: what they bring is used where it is still the right thing."""
+"""Workers that reconnect after they were removed: results that are still valid are used."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dagrpc_scheduler.core.replica_table import add_replica
 from dagrpc_scheduler.core.state import SchedulerState
 
 REMEMBERED_SECONDS: Final = 600.0
-"""How long it is remembered what a worker had."""
+"""Seconds for which the facts about a removed worker are kept."""
 _REMEMBERED: Final = 64
-"""Of how many workers."""
+"""Number of removed workers that are kept."""
 
 
 def remember_removed(state: SchedulerState, worker: WorkerState) -> None:
-    """Remember what a worker has that is being removed, for it may come back."""
+    """Keep the results and runs of a worker that is being removed, which may reconnect."""
     state.removed_workers.pop(worker.identity, None)
     state.removed_workers[worker.identity] = RemovedWorker(worker, state.now)
     if len(state.removed_workers) > _REMEMBERED:
@@ -25,7 +25,7 @@ def remember_removed(state: SchedulerState, worker: WorkerState) -> None:
 
 
 def forget_removed(state: SchedulerState) -> None:
-    """Do not remember for longer than a worker may be expected to come back."""
+    """Drop the facts about workers that were removed long ago."""
     while state.removed_workers:
         identity, removed = next(iter(state.removed_workers.items()))
         if state.now - removed.when < REMEMBERED_SECONDS:
@@ -34,9 +34,9 @@ def forget_removed(state: SchedulerState) -> None:
 
 
 def take_back(state: SchedulerState, worker: WorkerState, held: Sequence[tuple[str, int, int]]) -> None:
-    """Use what a worker holds that comes back, and have it drop what is of no use.
+    """Use the valid results of a reconnecting worker, and free the others.
 
-    A result is of use if somebody needs it, and if it is one of the very task that has its key now.
+    A result is valid if it belongs to the very task that has its key now, and useful if that task is needed.
     """
     removed = state.removed_workers.pop(worker.identity, None)
     for key, nbytes, run_id in held:
@@ -52,5 +52,5 @@ def take_back(state: SchedulerState, worker: WorkerState, held: Sequence[tuple[s
 
 
 def _is_of(removed: RemovedWorker, task: TaskState, run_id: int) -> bool:
-    """Tell whether a result is one of this task. Actors are given up, and what others have of them are proxies."""
+    """Tell whether a result belongs to this task. Actors are given up, and other holders only have proxies of them."""
     return (task in removed.results or removed.runs.get(task) == run_id) and not task.options.actor

@@ -1,4 +1,4 @@
-"""Which workers hold which results."""
+"""The workers that hold each result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def add_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Take note that a worker, which did not hold a task's result, holds it now."""
+    """Record that a worker holds a task's result; it did not before."""
     if task.who_has:
         task.who_has = (*task.who_has, worker)
         state.replicated[task] = None
@@ -33,7 +33,7 @@ def add_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> 
 
 
 def remove_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Take note that a worker does not hold a result any more."""
+    """Record that a worker no longer holds a result."""
     task.who_has = tuple([holder for holder in task.who_has if holder is not worker])
     if len(task.who_has) == 1:
         del state.replicated[task]
@@ -44,7 +44,7 @@ def remove_replica(state: SchedulerState, task: TaskState, worker: WorkerState) 
 
 
 def free_everywhere(state: SchedulerState, task: TaskState) -> None:
-    """Have all the holders drop a result."""
+    """Tell all holders to drop a result."""
     if len(task.who_has) > 1:
         del state.replicated[task]
     for worker in task.who_has:
@@ -57,7 +57,7 @@ def free_everywhere(state: SchedulerState, task: TaskState) -> None:
 
 
 def replica_lost(state: SchedulerState, task: TaskState, worker: WorkerState, why: str) -> None:
-    """Deal with a replica that was lost; if it was the last one, so is the result."""
+    """Handle the loss of a replica; with the last one, the result is lost."""
     remove_replica(state, task, worker)
     if task.who_has:
         tell_readers(state, task)
@@ -70,7 +70,7 @@ def replica_lost(state: SchedulerState, task: TaskState, worker: WorkerState, wh
 
 
 def tell_readers(state: SchedulerState, task: TaskState) -> None:
-    """Have the workers that are about to fetch a result told who still holds it."""
+    """Schedule an update for the workers that are about to fetch a result."""
     for dependent in task.dependents or ():
         if dependent.state == PROCESSING:
             reader = dependent.processing_on
@@ -79,14 +79,14 @@ def tell_readers(state: SchedulerState, task: TaskState) -> None:
 
 
 def can_gain(task: TaskState, worker: WorkerState) -> bool:
-    """Tell whether a worker may fetch a copy of a result."""
+    """Tell whether a worker may fetch a replica of a result."""
     return task.state == MEMORY and not task.options.actor and task not in worker.has_what
 
 
 def can_drop(task: TaskState, worker: WorkerState, dropping: Container[WorkerState] = ()) -> bool:
-    """Tell whether a worker may drop its copy of a result: another one stays, and no task there is to use this one.
+    """Tell whether a worker may drop its replica: another replica stays, and no task on the worker uses this one.
 
-    `dropping` are workers whose copies do not count, since they are to drop them, too.
+    Replicas on workers in `dropping` do not count, because these workers drop theirs, too.
     """
     key = task.key
     if task not in worker.has_what or task.options.actor or key in worker.pending_frees:
@@ -95,16 +95,16 @@ def can_drop(task: TaskState, worker: WorkerState, dropping: Container[WorkerSta
     for other in task.who_has:
         if other is worker or key in other.pending_frees or other in dropping:
             continue
-        # A copy on a worker that leaves, too, is enough only for one that leaves.
+        # Another replica on a leaving worker is enough only if this worker leaves as well.
         if leaves or other.status in STAYING:
             return not task.waiters or not is_used_on(task, worker)
     return False
 
 
 def is_safe(task: TaskState, holder: WorkerState) -> bool:
-    """Tell whether a holder of a result stays, and surely has the result.
+    """Tell whether a holder of a result stays and certainly has the result.
 
-    One that was told to drop it, and seems to hold it all the same, may have said so before it was told.
+    A holder that was told to drop the result may have reported it before it received the request.
     """
     return holder.status in STAYING and task.key not in holder.pending_frees
 
@@ -118,7 +118,7 @@ def is_used_on(task: TaskState, worker: WorkerState) -> bool:
 
 
 def send_refreshes(state: SchedulerState) -> None:
-    """Tell workers who holds what now."""
+    """Send the scheduled updates of the holders of results."""
     refresh, state.refresh = state.refresh, {}
     for worker, tasks in refresh.items():
         if state.workers.get(worker.address) is worker:
@@ -129,7 +129,7 @@ def send_refreshes(state: SchedulerState) -> None:
 def location(state: SchedulerState, task: TaskState) -> tuple[str, int, tuple[str, ...]]:
     """Return a result's key, size in bytes and holders, as workers are told.
 
-    Of many holders, a few are listed, others each time, so that the holders share the load.
+    If there are many holders, a different few are listed each time, so that the holders share the load.
     """
     holders = task.who_has
     count = len(holders)

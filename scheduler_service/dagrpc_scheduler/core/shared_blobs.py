@@ -1,4 +1,4 @@
-"""Values that many tasks refer to, such as functions: kept while somebody refers to them, sent once to each worker."""
+"""Blobs that many tasks refer to, such as functions: kept while they are referenced, sent once to each worker."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dagrpc_scheduler.core.model import WorkerState
 
 
 class SharedBlob:
-    """A shared value and who knows it."""
+    """A shared blob, its references and the workers that have it."""
 
     __slots__ = ("references", "value", "workers")
 
     def __init__(self, value: bytes) -> None:
-        """Make a value that nobody refers to yet."""
+        """Make a blob without references."""
         self.value = value
         self.references = 0
-        """How many live tasks, clients and graphs on their way refer to it."""
+        """Number of live tasks, clients and incomplete graphs that refer to the blob."""
         self.workers: dict[WorkerState, None] = {}
-        """Workers that it was sent to."""
+        """Workers that the blob was sent to."""
 
 
 class SharedBlobRegistry:
-    """All shared values, by digest."""
+    """All shared blobs by digest."""
 
     __slots__ = ("values",)
 
@@ -30,21 +30,21 @@ class SharedBlobRegistry:
         self.values: dict[bytes, SharedBlob] = {}
 
     def offer(self, digest: bytes, value: bytes) -> None:
-        """Take a value in, if it is new. Without a reference it goes again with `drop_unused`."""
+        """Add a blob if it is new. Without a reference, `drop_unused` removes it again."""
         if digest not in self.values:
             self.values[digest] = SharedBlob(value)
 
     def acquire(self, digest: bytes) -> None:
-        """Add a reference to a known value."""
+        """Add a reference to a known blob."""
         self.values[digest].references += 1
 
     def release(self, digest: bytes, instructions: list[Instruction]) -> None:
-        """Take a reference away; the last one takes the value with it, here and on the workers."""
+        """Remove a reference; the blob goes with the last one, here and on the workers."""
         self.values[digest].references -= 1
         self.drop_unused(digest, instructions)
 
     def drop_unused(self, digest: bytes, instructions: list[Instruction]) -> None:
-        """Drop a value if nobody refers to it."""
+        """Drop a blob without references."""
         shared = self.values.get(digest)
         if shared is None or shared.references:
             return
@@ -54,7 +54,7 @@ class SharedBlobRegistry:
             instructions.append(FreeShared(worker.address, [digest]))
 
     def unsent_for(self, worker: WorkerState, digests: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
-        """Return those of the values that the worker was not sent yet, and take note that it is sent them now."""
+        """Return the blobs that the worker was not sent yet, and record that they are sent now."""
         known = worker.known_shared
         news = [digest for digest in dict.fromkeys(digests) if digest not in known]
         for digest in news:
@@ -63,7 +63,7 @@ class SharedBlobRegistry:
         return tuple([(digest, self.values[digest].value) for digest in news])
 
     def forget_worker(self, worker: WorkerState) -> None:
-        """Take note that a worker is gone."""
+        """Remove a worker that is gone."""
         for digest in worker.known_shared:
             del self.values[digest].workers[worker]
         worker.known_shared = {}

@@ -1,4 +1,4 @@
-"""Copies of what the scheduler knows about spans, for clients and plugins."""
+"""Copies of the facts about spans, for clients and plugins."""
 
 from __future__ import annotations
 

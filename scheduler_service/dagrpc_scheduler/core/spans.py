@@ -1,6 +1,6 @@
-"""Spans: what clients call parts of their programs, and what their tasks have taken so far.
+"""Spans: the named parts of client programs, with the totals of their tasks.
 
-Only tasks that were submitted in a span are counted, so that others cost nothing.
+Only tasks that were submitted in a span are counted, so that other tasks cost nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dagrpc_scheduler.core.events import SpanName
 from dagrpc_scheduler.core.model import TaskState
 
 _REMEMBERED: Final = 10_000
-"""How many spans are remembered; the oldest goes first."""
+"""Number of spans that are kept; the oldest is dropped first."""
 _THREADS: Final = 1_000
-"""How many changes of the number of threads are remembered."""
+"""Number of changes of the thread count that are kept."""
 
 
 class SpanRecord:
-    """One span, without those inside."""
+    """The totals of one span without its inner spans."""
 
     __slots__ = (
         "enqueued",
@@ -35,40 +35,40 @@ class SpanRecord:
     )
 
     def __init__(self, identity: str, name: tuple[str, ...], parent: str, now: float) -> None:
-        """Make a span that came about now."""
+        """Make a span that starts now."""
         self.id = identity
         self.name = name
         self.parent = parent
-        """Id of the span around it; empty: none."""
+        """Id of the enclosing span; empty: none."""
         self.enqueued = now
         self.tasks = 0
-        """How many tasks were ever in it."""
+        """Number of tasks that were ever in the span."""
         self.groups: dict[str, None] = {}
         self.start = 0.0
-        """When its first task began to run; 0: none has."""
+        """When its first task started to run; 0: none has."""
         self.stop = 0.0
-        """When its last task ended so far."""
+        """When its latest task ended."""
         self.seconds: dict[str, float] = {}
-        """What its tasks took, by kind of task."""
+        """Seconds that its tasks took, by prefix."""
         self.nbytes = 0
-        """Size of all its results so far."""
+        """Bytes of all its results so far."""
         self.metadata: dict[str, Any] = {}
-        """What people noted about it."""
+        """Metadata that users attached to the span."""
 
 
 class SpanRegistry:
-    """All spans that are remembered."""
+    """All spans that are kept."""
 
     __slots__ = ("records", "threads")
 
     def __init__(self) -> None:
-        """Know no spans yet."""
+        """Make an empty registry."""
         self.records: OrderedDict[str, SpanRecord] = OrderedDict()
         self.threads: deque[tuple[float, int]] = deque(maxlen=_THREADS)
-        """Since when the cluster has had how many threads."""
+        """Times at which the cluster's thread count changed, with the new count."""
 
     def submitted(self, task: TaskState, now: float) -> None:
-        """Count a new task that is in a span."""
+        """Count a new task in its span."""
         span = task.options.span
         assert span is not None
         record = self.records.get(span.ids[-1])
@@ -88,7 +88,7 @@ class SpanRegistry:
         return self.records[parent]
 
     def finished(self, task: TaskState, start: float, stop: float) -> None:
-        """Add what a task in a span has taken."""
+        """Add the duration and result size of a finished task to its span."""
         span = task.options.span
         assert span is not None
         record = self.records.get(span.ids[-1])
@@ -103,6 +103,6 @@ class SpanRegistry:
         record.seconds[prefix] = record.seconds.get(prefix, 0.0) + stop - start
 
     def threads_changed(self, now: float, count: int) -> None:
-        """Note how many threads there are from now on."""
+        """Record the thread count from now on."""
         if not self.threads or self.threads[-1][1] != count:
             self.threads.append((now, count))

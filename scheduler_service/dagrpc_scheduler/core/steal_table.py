@@ -1,4 +1,4 @@
-"""Tasks that workers were asked to give back, and what came of it."""
+"""The tasks that workers were asked to give back, and the outcomes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Final, NamedTuple
 from dagrpc_scheduler.core.model import TaskState, WorkerState
 
 _NEWS: Final = 10_000
-"""How many entries are kept for somebody to take."""
+"""Number of news entries that are kept until somebody takes them."""
 
 
 @dataclass(slots=True)
 class Steal:
-    """One worker was asked to give a task back. It ends when the task leaves that worker, in whatever way."""
+    """A pending request to give a task back. It ends when the task leaves its worker, for whatever reason."""
 
     victim: WorkerState
     thief: WorkerState | None
-    """Who is to get the task; None: whoever is chosen then."""
+    """The worker that gets the task; None: the task is placed like any ready task."""
     seconds: float
-    """How long it is expected to occupy the thief."""
+    """How long the task is expected to occupy the thief."""
     refused: bool = False
-    """Whether the worker has started the task: it need not be asked again."""
+    """Whether the worker had started the task, so that it need not be asked again."""
 
 
 class StealNews(NamedTuple):
-    """A step of a steal, for people who ask why a task moved."""
+    """A step of a steal, for users who ask why a task moved."""
 
     step: str
     """``request``, ``confirm`` or ``refuse``."""
@@ -34,23 +34,23 @@ class StealNews(NamedTuple):
     run_id: int
     victim: str
     thief: str
-    """Empty: none in particular."""
+    """Address of the thief; empty: none in particular."""
     state: str
-    """What the victim said that the task's state was; empty in a request."""
+    """The task's state on the victim; empty in a request."""
     time: float
 
 
 class StealTable:
-    """All requests that have not ended, and counts of those that there were."""
+    """All pending requests, and counts of all requests so far."""
 
     __slots__ = ("confirmed", "news", "pending", "refused", "requested", "requested_seconds")
 
     def __init__(self) -> None:
-        """Make the book of a scheduler that has not asked for anything."""
+        """Make an empty table."""
         self.pending: dict[TaskState, Steal] = {}
         self.requested = 0
         self.requested_seconds = 0.0
-        """Sum of what the tasks asked for were expected to take."""
+        """Sum of the expected seconds of the requested tasks."""
         self.confirmed = 0
         self.refused = 0
         self.news: deque[StealNews] = deque(maxlen=_NEWS)

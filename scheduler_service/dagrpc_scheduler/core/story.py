@@ -1,4 +1,4 @@
-"""What happened to tasks, for people who ask why."""
+"""The history of transitions, for users who ask what happened to a task."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ class StoryEntry(NamedTuple):
     start: StateName
     finish: StateName
     worker: str
-    """The worker that the task was, or is, assigned to; empty: none."""
+    """Address of the worker that the task was or is assigned to; empty: none."""
     stimulus: str
-    """What led to it."""
+    """Cause of the transition."""
 
 
 class Story:
-    """The latest transitions. They are kept as plain tuples, because there are several for each task."""
+    """The latest transitions, stored as plain tuples because there are several for each task."""
 
     __slots__ = ("_entries", "forgotten", "record", "watched")
 
     def __init__(self, length: int) -> None:
-        """Make a story that remembers `length` transitions."""
+        """Make a story that keeps `length` transitions."""
         self._entries: deque[_Entry] = deque(maxlen=length)
         self.record: Callable[[_Entry], None] = self._entries.append
-        """Adds an entry, with the fields of a `StoryEntry`."""
+        """Adds an entry, given as a tuple of the fields of a `StoryEntry`."""
         self.watched = False
-        """Whether somebody is told of each entry."""
+        """Whether a watcher is called with each entry."""
         self.forgotten: TaskState | None = None
-        """While watched: the task that was forgotten last. Who watches lets go of what it depends on."""
+        """While watched: the task that was forgotten last. The watcher clears its dependencies."""
 
     def watch(self, watcher: Callable[[_Entry], object] | None) -> None:
-        """Have a function called with each entry from now on; as long as nobody watches, this costs nothing.
+        """Call a function with each entry from now on; None: no longer. Without a watcher this costs nothing.
 
-        It is called in the middle of things: it must not change anything, and not raise. None: no more.
+        The function is called in the middle of a transition: it must not change the state or raise.
         """
         remember_removed = self._entries.append
         self.watched = watcher is not None
@@ -59,10 +59,10 @@ class Story:
         self.record = record
 
     def of(self, keys_or_stimuli: Iterable[str]) -> list[StoryEntry]:
-        """Return the transitions of these tasks, or that these stimuli led to, oldest first."""
+        """Return the transitions of these tasks, or caused by these stimuli, oldest first."""
         wanted = frozenset(keys_or_stimuli)
         return [StoryEntry(*entry) for entry in self._entries if entry[1] in wanted or entry[5] in wanted]
 
     def all(self) -> list[StoryEntry]:
-        """Return all that is remembered, oldest first."""
+        """Return all transitions that are kept, oldest first."""
         return [StoryEntry(*entry) for entry in self._entries]

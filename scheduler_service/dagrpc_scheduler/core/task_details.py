@@ -1,4 +1,4 @@
-"""What others may know of single tasks beyond their state: their work, and why they failed."""
+"""Copies of the facts about single tasks beyond their state: their work and their errors."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from dagrpc_scheduler.core.model import StateName
 
 @dataclass(slots=True)
 class TaskWork:
-    """What it takes to run a task elsewhere."""
+    """Everything needed to run a task elsewhere."""
 
     key: str
     state: StateName
     dependencies: tuple[str, ...]
     work: Any
-    """As the client submitted it, opaque; None: it is data."""
+    """The work as the client submitted it, opaque; None: the task is scattered data."""
     shared: tuple[tuple[bytes, bytes], ...]
-    """The values that the work refers to, by digest, in its order."""
+    """Digest and content of the shared blobs that `work` refers to, in its order."""
     failure: Any
-    """Why it failed; None: it did not."""
+    """Why the task failed; None: it did not."""
     origin_key: str
-    """If it failed: the task that failed first."""
+    """Key of the task that failed first; empty: the task did not fail."""
 
 
 def task_work(core: SchedulerCore, key: str, failed_first: bool = False) -> TaskWork | None:
-    """Return what it takes to run a task; None: it is not known.
+    """Return everything needed to run a task; None: the task is unknown.
 
-    With `failed_first` it is the task that failed first, where a task failed because another one did.
+    With `failed_first`, the answer is about the task that failed first if the task failed because of another one.
     """
     known = core.state.tasks
     task = known.get(key)

@@ -1,7 +1,7 @@
-"""Keys that somebody wants before their tasks are known.
+"""Wanted keys whose task is not known yet.
 
-Each client has a stream of its own, and futures travel between programs by other ways: who gets one may ask for its
-result before the submission has arrived.
+Each client has its own stream, and futures travel between programs by other routes: a program that receives a future
+may ask for its result before the submission has arrived.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def expect(state: SchedulerState, client: ClientState, key: str) -> None:
-    """Wait a while for a task that a client wants, or say at once that there is none."""
+    """Wait a while for the task of a wanted key; without patience, report the key as unknown at once."""
     if state.config.unknown_key_patience > 0:
         state.unknown_keys.setdefault(key, {}).setdefault(client, state.now)
     else:
@@ -24,14 +24,14 @@ def expect(state: SchedulerState, client: ClientState, key: str) -> None:
 
 
 def came(state: SchedulerState, tasks: Iterable[TaskState]) -> None:
-    """Have clients want the tasks that they have waited for. To be called if there are any such clients."""
+    """Add the clients that wait for tasks to those that want them. Call this only if some clients wait."""
     for task in tasks:
         for client in state.unknown_keys.pop(task.key, ()):
             add_want(state, client, task)
 
 
 def forget(state: SchedulerState, client: ClientState, keys: Iterable[str] | None = None) -> None:
-    """Have a client wait no longer: for these keys, or for any."""
+    """Remove a client from those that wait for keys: for these keys, or for all."""
     for key in list(state.unknown_keys) if keys is None else keys:
         clients = state.unknown_keys.get(key)
         if clients is not None:
@@ -41,7 +41,7 @@ def forget(state: SchedulerState, client: ClientState, keys: Iterable[str] | Non
 
 
 def cancel(state: SchedulerState, client: ClientState, event: KeysCancelled) -> None:
-    """Tell a client, or with force all of them, that what they wait for is cancelled."""
+    """Report a cancellation to the client that waits for keys; with force, to all clients."""
     for key in event.keys:
         clients = state.unknown_keys.get(key)
         for each in list(clients or ()):
@@ -51,7 +51,7 @@ def cancel(state: SchedulerState, client: ClientState, event: KeysCancelled) -> 
 
 
 def give_up(state: SchedulerState) -> None:
-    """Tell clients that have waited for long."""
+    """Report keys as unknown for which clients have waited too long."""
     latest = state.now - state.config.unknown_key_patience
     for key, clients in list(state.unknown_keys.items()):
         for client, since in list(clients.items()):
@@ -61,7 +61,7 @@ def give_up(state: SchedulerState) -> None:
 
 
 def restart(state: SchedulerState) -> None:
-    """Tell all clients that wait that the cluster is restarted."""
+    """Report the restart of the cluster to all clients that wait for keys."""
     for key, clients in state.unknown_keys.items():
         for client in clients:
             state.instructions.append(ReportCancelled(client.name, key, "scheduler-restart"))

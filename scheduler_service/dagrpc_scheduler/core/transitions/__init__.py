@@ -1,1 +1,1 @@
-"""How tasks get from state to state: the table, and one file for each state that they get to."""
+"""The transitions of tasks: their table, and one module for each target state."""

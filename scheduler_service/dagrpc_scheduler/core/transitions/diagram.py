@@ -1,4 +1,4 @@
-"""The state diagram of the README, drawn from the table so that the two cannot differ."""
+"""The state diagram in the README, generated from the table so that the two always agree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def state_diagram() -> str:
     lines = ["stateDiagram-v2", "    [*] --> released"]
     for (start, finish), function in TABLE.items():
         if function is not stale:
-            # A dash in a name would be taken for a part of an arrow.
+            # Mermaid takes a dash in a name for part of an arrow.
             lines.append(f"    {start.replace('-', '_')} --> {finish.replace('-', '_')}")
     lines.append("    forgotten --> [*]")
     return "\n".join(lines)

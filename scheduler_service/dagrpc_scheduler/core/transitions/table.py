@@ -1,30 +1,30 @@
-"""The law: which transitions there are, and what carries them out.
+"""The rules of transitions, and the table of all transitions with the functions that run them.
 
 Rule 1. A task changes its state only by a transition of this table. Any other pair of states is a bug and raises.
 
-Rule 2. A transition is asked for by a recommendation. It may be out of date by the time it is tried, so the
-transition looks at the task again and does nothing if its reason is gone. `stale` marks the pairs which come about
-only like that.
+Rule 2. A transition is requested by a recommendation, which may be out of date when it is tried. The transition
+therefore looks at the task again and does nothing if its reason is gone. `stale` marks the pairs that only out-of-date
+recommendations name.
 
-Rule 3. Whoever recommends a transition has put the facts on the task before: who holds its result, why it failed,
-which worker is to run it.
+Rule 3. A function that recommends a transition has recorded the facts on the task before: the holders of its result,
+the reason of its failure, or the worker that runs it.
 
-Rule 4. A transition changes its own task, and counts and collections of its neighbours that are kept beside its
-state. It may recommend transitions of other tasks, and never carries them out.
+Rule 4. A transition changes its own task, and the counts and collections of neighbouring tasks that follow from its
+state. It may recommend transitions of other tasks and never runs them.
 
-Rule 5. A task of which nothing is missing is placed by nobody's recommendation: it goes to `SchedulerState.ready`, and
-when no recommendation is left, all that are there are placed in order of their priority.
+Rule 5. Ready tasks are placed without a recommendation: a waiting task whose dependencies are all in memory is added to
+`SchedulerState.ready`, and once no recommendation is left, the ready tasks are placed in order of priority.
 
-Rule 6. A task is needed by its active dependents (waiting, no-worker, queued, processing), by clients and by graphs
-on their way. An active task is always needed, and so is one in memory; a task that is not goes to released. Released
-and erred tasks stay as long as they are needed, have dependents or are kept by a graph on its way; then they are
+Rule 6. A task is needed by its active dependents (waiting, no-worker, queued, processing), by clients and by incomplete
+graphs. Active tasks and tasks in memory are always needed; a task that is no longer needed goes to released. Released
+and erred tasks stay as long as they are needed, have dependents or are kept by an incomplete graph; then they are
 forgotten.
 
 Rule 7. While a task is queued, no-worker or processing, all its dependencies are in memory. If one is lost, the task
-goes back to waiting, whoever runs it.
+goes back to waiting, even if a worker runs it.
 
-Rule 8. All dependencies of a live task are live, and stay the same: what it runs and what it depends on came together.
-A graph that defines a known task otherwise does not change it.
+Rule 8. All dependencies of a live task are live and never change: a task's work and its dependencies arrive together. A
+graph that defines a known task differently does not change the task.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Transition: TypeAlias = Callable[[SchedulerState, TaskState], None]
 
 
 def stale(state: SchedulerState, task: TaskState) -> None:
-    """Do nothing: the recommendation was right when it was made, and an earlier one changed that."""
+    """Do nothing: an earlier transition has made the recommendation obsolete."""
 
 
 TABLE: Final[dict[tuple[StateName, StateName], Transition]] = {

@@ -1,4 +1,4 @@
-"""Tasks fail, and with them those that depend on them. Why is put on the task by the caller."""
+"""Transitions to erred. The caller has recorded the error on the task; the task's dependents fail with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unassigned_to_erred(state: SchedulerState, task: TaskState) -> None:
 
 
 def memory_to_erred(state: SchedulerState, task: TaskState) -> None:
-    """The result is gone, and to compute it again would be wrong: it was an actor."""
+    """The result is an actor that was lost; recomputing it would lose the actor's state."""
     if not task.who_has:
         _fail(state, task)
 

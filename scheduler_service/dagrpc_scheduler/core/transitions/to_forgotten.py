@@ -1,4 +1,4 @@
-"""Tasks go for good."""
+"""Transitions to forgotten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def to_forgotten(state: SchedulerState, task: TaskState) -> None:
-    """Nobody needs the task, and nothing depends on it: drop it, and then perhaps what it depended on."""
+    """Forget a task that nobody needs and nothing depends on, and perhaps its dependencies after it."""
     if task.dependents or task.kept or is_needed(task):
         return
     if task.who_has:
@@ -37,6 +37,6 @@ def _detach(state: SchedulerState, task: TaskState) -> None:
             if not dependents:
                 dependency.dependents = None
                 release_unneeded(state, dependency)
-    # Tasks refer to each other: without this only the garbage collector could remove them.
+    # Tasks refer to each other; without this, only the garbage collector could free them.
     if not state.story.watched:
         task.dependencies = ()

@@ -1,4 +1,4 @@
-"""Results are there. Who holds them, and their size, was put on the task by the caller."""
+"""Transitions to memory. The caller has recorded the holders and the size of the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def processing_to_memory(state: SchedulerState, task: TaskState) -> None:
 
 
 def unassigned_to_memory(state: SchedulerState, task: TaskState) -> None:
-    """The result turned up: a client put it on a worker, or a worker had a copy that was not known of."""
+    """The result appeared: a client uploaded it, or a worker held a replica that was not known."""
     start = task.state
     _has_result(state, task)
     if start == QUEUED:

@@ -1,4 +1,4 @@
-"""Ready tasks that cannot go to a worker now are parked."""
+"""Transitions to queued and no-worker, the states of ready tasks that are not assigned."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def waiting_to_queued(state: SchedulerState, task: TaskState) -> None:
-    """No worker has room for the task: the next one that has takes it."""
+    """The task waits in the queue for a free slot."""
     task.state = QUEUED
     state.queue.add(task)
 
 
 def waiting_to_no_worker(state: SchedulerState, task: TaskState) -> None:
-    """No worker may run the task: it is placed again when workers change."""
+    """No running worker may run the task, which is placed again when workers change."""
     task.state = NO_WORKER
     state.unrunnable[task] = state.now

@@ -1,4 +1,4 @@
-"""Ready tasks go to the worker that was chosen for them, which the caller has put into `processing_on`."""
+"""Transitions to processing. The caller has stored the chosen worker in `processing_on`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def waiting_to_processing(state: SchedulerState, task: TaskState) -> None:
-    """The task is ready and there is a worker for it."""
+    """A ready task is assigned to a worker."""
     assert task.processing_on is not None
     task.state = PROCESSING
     assign(state, task, task.processing_on)
 
 
 def queued_to_processing(state: SchedulerState, task: TaskState) -> None:
-    """It is the task's turn, and a worker has room for it."""
+    """A queued task is assigned to a worker with a free slot."""
     assert task.processing_on is not None
     task.state = PROCESSING
     state.queue.remove(task)

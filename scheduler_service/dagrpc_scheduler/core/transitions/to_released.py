@@ -1,4 +1,4 @@
-"""Tasks are not to be computed any more, or have lost their result, or forget that they failed."""
+"""Transitions to released: a task is no longer needed, lost its result, or is retried after an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def active_to_released(state: SchedulerState, task: TaskState) -> None:
-    """Nobody needs the task: do not compute it."""
+    """Do not compute a task that nobody needs."""
     if is_needed(task):
         return
     start = task.state
@@ -41,7 +41,7 @@ def active_to_released(state: SchedulerState, task: TaskState) -> None:
 
 
 def memory_to_released(state: SchedulerState, task: TaskState) -> None:
-    """Nobody needs the result: have it dropped. Or nobody holds it: have it computed again."""
+    """Drop a result that nobody needs, or compute a result again of which no copy is left."""
     needed = is_needed(task)
     if task.who_has:
         if needed:
@@ -55,7 +55,7 @@ def memory_to_released(state: SchedulerState, task: TaskState) -> None:
 
 
 def _recover(state: SchedulerState, task: TaskState) -> None:
-    """Have a lost result computed again, and those who counted on it wait."""
+    """Compute a lost result again; dependents that relied on it wait."""
     for dependent in task.dependents or ():
         if dependent.state == WAITING:
             dependent.missing += 1
@@ -70,9 +70,9 @@ def _recover(state: SchedulerState, task: TaskState) -> None:
 
 
 def erred_to_released(state: SchedulerState, task: TaskState) -> None:
-    """A client asked for another try, of this task or of one that made it fail: its error was taken away."""
+    """Retry a task whose error was cleared at a client's request."""
     if task.error is not None:
-        # It was to be released because nobody needs it, and failed before that.
+        # The task failed after its release was recommended because nobody needed it.
         release_unneeded(state, task)
         return
     task.state = RELEASED

@@ -1,4 +1,4 @@
-"""Tasks that are to be computed start to wait for their dependencies."""
+"""Transitions to waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
-    """Somebody needs the task: have what it depends on computed."""
+    """Somebody needs the task: its dependencies are computed first."""
     if not is_needed(task):
         return
     if task.work is None and task not in state.pending_scatters:
@@ -33,7 +33,7 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
 
 
 def assigned_to_waiting(state: SchedulerState, task: TaskState) -> None:
-    """The task was taken from its worker, or a dependency was lost on which it had relied."""
+    """The task was taken from its worker, or a dependency was lost."""
     cancel_run(state, task)
     _wait_again(state, task)
 
