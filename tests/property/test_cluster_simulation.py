@@ -19,7 +19,7 @@ from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.policies.replica_policies import carry_out, only_on, reduce_replicas, retire_worker
+from dagrpc_scheduler.policies.replica_policies import apply_suggestions, only_on, reduce_replicas, retire_worker
 from dagrpc_worker.core.config import WorkerCoreConfig
 from dagrpc_worker.core.machine import WorkerCore
 from tests.property.scenarios import (
@@ -168,7 +168,7 @@ class Play:
     def _reduce(self) -> None:
         """Let the active memory manager run. What it decides is old by the time that it is done."""
         plan = ReplicaPlan(self.cluster.core.state, lambda: {})
-        carry_out(plan, reduce_replicas(plan))
+        apply_suggestions(plan, reduce_replicas(plan))
         self._follow(plan)
 
     def _retire(self, number: int) -> None:
@@ -191,7 +191,7 @@ class Play:
                 self.cluster.close(leaving)
                 return
             plan = ReplicaPlan(state, lambda: {})
-            carry_out(plan, retire_worker(plan, known, asked))
+            apply_suggestions(plan, retire_worker(plan, known, asked))
             self._follow(plan)
         self.cluster.client(CLIENTS[0]).messages.append(events.WorkerStatusChanged(leaving.address, "running"))
 

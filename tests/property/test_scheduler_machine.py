@@ -22,7 +22,7 @@ from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, MEMORY
 from dagrpc_scheduler.policies.choice import QUEUE_POLICIES
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
-from dagrpc_scheduler.policies.replica_policies import carry_out, reduce_replicas
+from dagrpc_scheduler.policies.replica_policies import apply_suggestions, reduce_replicas
 from tests.property import scheduler_world as world
 from tests.property.scheduler_world import CLIENTS, DATA, KEYS, WORKERS, FakeWorker, Report
 
@@ -414,7 +414,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule()
     def reduce_replicas(self) -> None:
         plan = ReplicaPlan(self.core.state, dict)
-        carry_out(plan, reduce_replicas(plan))
+        apply_suggestions(plan, reduce_replicas(plan))
         event = plan.event("reduce")
         if event is not None:
             self.send(event)

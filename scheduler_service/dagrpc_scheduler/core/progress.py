@@ -1,4 +1,4 @@
-"""How far some tasks are, for those who watch them."""
+"""The progress of sets of tasks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import ERRED, FORGOTTEN, MEMORY, RELEASED, TaskState
 
 SLICE = 5_000
-"""How many tasks are looked at before somebody else has a turn."""
+"""Number of tasks that are examined in one step."""
 
 _SETTLED = frozenset((MEMORY, RELEASED, FORGOTTEN))
-"""States of a task that nothing is to be waited for: its result is there, or nobody needs it any more."""
+"""States of a task that need not be waited for: its result is there, or nobody needs it any more."""
 
 
 @dataclass(slots=True)
 class GroupCounts:
-    """How many tasks of a group are in each state; the numbers add up to `total`."""
+    """The number of tasks of a group by state; the numbers add up to `total`."""
 
     name: str
     total: int = 0
     finished: int = 0
     states: dict[str, int] = field(default_factory=dict)
-    """Those that are not finished, by state."""
+    """Number of unfinished tasks by state."""
 
 
 def by_prefix(task: TaskState) -> str:
-    """Return the kind of work that a task is."""
+    """Return the prefix of a task."""
     return task.group.prefix.name
 
 
@@ -38,10 +38,10 @@ def by_span(task: TaskState) -> str:
 
 
 def keys_below(core: SchedulerCore, keys: Iterable[str]) -> Iterator[list[TaskState]]:
-    """Yield tasks, and all that they depend on, some at a time.
+    """Yield tasks and all their direct and indirect dependencies in slices.
 
-    The state may change between two steps: what is gone by then is left out. The tasks are to be used before the next
-    step only.
+    The state may change between two steps: tasks that were forgotten meanwhile are left out, and a slice is valid only
+    until the next step.
     """
     known = core.state.tasks
     seen = set(keys)
@@ -62,27 +62,24 @@ def keys_below(core: SchedulerCore, keys: Iterable[str]) -> Iterator[list[TaskSt
 
 
 class ProgressTracker:
-    """Counts the same tasks again and again; those that are finished are not looked at again until the end.
+    """Counts the same tasks repeatedly; finished tasks are not examined again until all are finished.
 
-    Parameters
-    ----------
-    only_unfinished : bool
-        Whether to leave out what is finished when it is added.
+    `only_unfinished` leaves out tasks that are finished when they are added.
     """
 
     def __init__(self, only_unfinished: bool = False) -> None:
         self._only_unfinished = only_unfinished
         self._totals: dict[str, int] = {}
         self._open: dict[str, list[str]] = {}
-        """Keys of the tasks that were not finished when they were last looked at, by group."""
+        """Keys of the tasks that were unfinished at the last count, by group."""
         self._finished: dict[str, list[str]] = {}
         self.groups: list[GroupCounts] = []
-        """What was counted last."""
+        """The latest counts."""
         self.failed = ""
-        """Key of a task that had failed when the tasks were last counted; empty: none had."""
+        """Key of a task that had failed at the latest count; empty: none had."""
 
     def add(self, label: str, key: str, is_finished: bool) -> None:
-        """Follow a task."""
+        """Add a task."""
         if is_finished and self._only_unfinished:
             return
         self._totals[label] = self._totals.get(label, 0) + 1
@@ -91,7 +88,7 @@ class ProgressTracker:
     def add_below(
         self, core: SchedulerCore, keys: Iterable[str], label_of: Callable[[TaskState], str] = by_prefix
     ) -> Iterator[None]:
-        """Follow tasks and all that they depend on, some of them with each step."""
+        """Add tasks and all their dependencies, one slice in each step."""
         given = list(dict.fromkeys(keys))
         for found in keys_below(core, given):
             for task in found:
@@ -99,7 +96,7 @@ class ProgressTracker:
             yield
 
     def add_groups(self, core: SchedulerCore, groups: Mapping[str, Iterable[str]]) -> None:
-        """Follow tasks in groups that somebody else made."""
+        """Add tasks in given groups."""
         known = core.state.tasks
         for label, keys in groups.items():
             for key in keys:
@@ -107,15 +104,15 @@ class ProgressTracker:
                 self.add(label, key, task is None or task.state in _SETTLED)
 
     def count(self, core: SchedulerCore) -> list[GroupCounts]:
-        """Count the tasks at once. See `recount`."""
+        """Count the tasks in one go; see `recount`."""
         for _ in self.recount(core):
             pass
         return self.groups
 
     def recount(self, core: SchedulerCore) -> Iterator[None]:
-        """Count the tasks that were not finished, some of them with each step; the last step sets `groups`.
+        """Count the unfinished tasks, one slice in each step; the last step sets `groups`.
 
-        If none of them is left, all are counted, since results can be lost.
+        If all are finished, every task is counted again, since results can be lost.
         """
         yield from self._count(core)
         if not any(self._open.values()):
@@ -150,5 +147,5 @@ class ProgressTracker:
 
 
 def is_over(groups: Iterable[GroupCounts]) -> bool:
-    """Tell whether nothing more happens to the tasks: all are finished or failed."""
+    """Tell whether all tasks are finished or failed."""
     return all(group.finished + group.states.get(ERRED, 0) == group.total for group in groups)

@@ -33,7 +33,7 @@ def forget_removed(state: SchedulerState) -> None:
         del state.removed_workers[identity]
 
 
-def take_back(state: SchedulerState, worker: WorkerState, held: Sequence[tuple[str, int, int]]) -> None:
+def reclaim_results(state: SchedulerState, worker: WorkerState, held: Sequence[tuple[str, int, int]]) -> None:
     """Use the valid results of a reconnecting worker, and free the others.
 
     A result is valid if it belongs to the very task that has its key now, and useful if that task is needed.

@@ -1,4 +1,4 @@
-"""What others may know of the state: copies, made on request, of which nothing leads back into it."""
+"""Copies of the facts in the state, for clients and plugins; changing a copy does not change the state."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from dagrpc_scheduler.core.worker_shortage import Shortage
 
 
 class UnknownWorkerError(LookupError):
-    """No worker of the cluster has this address or name, and none is on a host of that name."""
+    """No worker of the cluster has this address, name or host."""
 
     def __init__(self, text: str) -> None:
-        """Say what was looked for."""
+        """Make the error for the text that was looked up."""
         super().__init__(f"no worker has the address, the name or the host {text!r}")
         self.text = text
 
 
 @dataclass(slots=True)
 class TaskInfo:
-    """A task as it is now."""
+    """The facts about a task at one moment."""
 
     key: str
     state: StateName
@@ -44,30 +44,30 @@ class TaskInfo:
     dependencies: tuple[str, ...]
     dependents: tuple[str, ...]
     wanted_by: tuple[str, ...]
-    """Clients."""
+    """Ids of the clients that want the result."""
     workers: tuple[str, ...]
-    """Addresses of those that hold the result."""
+    """Addresses of the workers that hold the result."""
     processing_on: str
-    """Address of the worker that it is assigned to; empty: none."""
+    """Address of the worker that the task is assigned to; empty: none."""
     run_id: int
-    """Its latest assignment; 0: it had none."""
+    """Number of the latest assignment; 0: the task was never assigned."""
     nbytes: int
-    """Size of the result in bytes; 0 if it was never computed."""
+    """Size of the result in bytes; 0: it was never computed."""
     type_name: str
     """Type of the result; empty: unknown."""
     retries: int
-    """How many more times it is run again after an exception."""
+    """How many more times the task is run again after an exception."""
     suspicious: int
-    """How many workers died while they ran it."""
+    """Number of workers that died while they ran the task."""
     origin_key: str
-    """If it is in error: the task that failed first."""
+    """Key of the task that failed first; empty: the task is not in error."""
     has_work: bool
-    """False for data that a client put on workers."""
+    """False for scattered data."""
 
 
 @dataclass(slots=True)
 class WorkerInfo:
-    """A worker as it is now."""
+    """The facts about a worker at one moment."""
 
     address: str
     name: str
@@ -80,19 +80,19 @@ class WorkerInfo:
     used_resources: dict[str, float]
     nanny: str
     processing: int
-    """How many tasks are assigned to it."""
+    """Number of tasks assigned to the worker."""
     long_running: int
-    """How many of these left its pool of threads."""
+    """Number of assigned tasks that left the worker's thread pool."""
     in_memory: int
-    """How many results it holds."""
+    """Number of results that the worker holds."""
     nbytes: int
-    """Sum of their sizes."""
+    """Bytes of these results."""
     occupancy: float
-    """Seconds for which its tasks are expected to keep one thread busy."""
+    """Seconds for which the assigned tasks are expected to keep one thread busy."""
 
 
 def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> list[tuple[str, int, tuple[str, ...]]]:
-    """Return key, size in bytes and holders of results: of these keys, known or not, or of all that somebody holds."""
+    """Return key, size in bytes and holders of results: of the given keys, known or not, or of all in memory."""
     tasks = core.state.tasks
     if keys is None:
         return [(task.key, task.nbytes, _addresses(task.who_has)) for task in tasks.values() if task.who_has]
@@ -104,17 +104,17 @@ def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> list[tupl
 
 
 def has_what(core: SchedulerCore, workers: Iterable[str] | None = None) -> dict[str, list[str]]:
-    """Return the keys of the results that workers hold, by address; those of unknown addresses are empty."""
+    """Return the keys of the results that workers hold, by address; empty for unknown addresses."""
     return {address: _keys(worker.has_what) if worker else [] for address, worker in _select(core, workers)}
 
 
 def processing(core: SchedulerCore, workers: Iterable[str] | None = None) -> dict[str, list[str]]:
-    """Return the keys of the tasks that are assigned to workers, by address; those of unknown addresses are empty."""
+    """Return the keys of the tasks that are assigned to workers, by address; empty for unknown addresses."""
     return {address: _keys(worker.processing) if worker else [] for address, worker in _select(core, workers)}
 
 
 def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, int]:
-    """Return the sizes of results in bytes: of those of these keys that are known, or of all that somebody holds."""
+    """Return the sizes of results in bytes: of the given keys as far as known, or of all results in memory."""
     tasks = core.state.tasks
     if keys is None:
         return {task.key: task.nbytes for task in tasks.values() if task.who_has}
@@ -122,7 +122,7 @@ def nbytes(core: SchedulerCore, keys: Iterable[str] | None = None) -> dict[str, 
 
 
 def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
-    """Return the keys of what only a worker holds: of results that can be computed again, of data that cannot."""
+    """Return the keys of results that only this worker holds: those that can be recomputed, and scattered data."""
     worker = core.state.workers.get(address)
     computed: list[str] = []
     scattered: list[str] = []
@@ -133,34 +133,34 @@ def lost_with(core: SchedulerCore, address: str) -> tuple[list[str], list[str]]:
 
 
 def loss_reasons(core: SchedulerCore) -> dict[str, str]:
-    """Return why the last workers that were lost are gone, by address, the one that was lost first first."""
+    """Return why the latest lost workers were lost, by address, oldest first."""
     return dict(core.state.loss_reasons)
 
 
 def shortage_now(core: SchedulerCore) -> Shortage | None:
-    """Return whether there are ready tasks that no worker may run."""
+    """Return the number of ready tasks that no worker may run; None: there are none."""
     return worker_shortage.shortage(core.state)
 
 
 def who_waits_for_workers(core: SchedulerCore) -> list[str]:
-    """Return the clients that wait for such tasks."""
+    """Return the clients that wait for tasks which no worker may run."""
     return worker_shortage.who_waits(core.state)
 
 
 def why_nobody_works(core: SchedulerCore, seconds: float) -> str:
-    """Return in words why the first of them has not been run for so many seconds."""
+    """Return in words why the first task that no worker may run has not been run for so many seconds."""
     return worker_shortage.why_nobody(core.state, seconds)
 
 
 def would_give_up(core: SchedulerCore, address: str) -> bool:
-    """Tell whether the loss of a worker would be one too many for a task that it has to run."""
+    """Tell whether a task on the worker would be given up if the worker died now."""
     worker = core.state.workers.get(address)
     allowed = core.state.config.allowed_failures
     return worker is not None and any(task.suspicious >= allowed for task in worker.processing)
 
 
 def holds_actors(core: SchedulerCore, worker: str) -> bool:
-    """Tell whether a worker holds an actor, or is making one: neither can be moved."""
+    """Tell whether a worker holds or creates an actor, which cannot be moved."""
     state = core.state.workers.get(worker)
     return state is not None and state.actors > 0
 
@@ -168,7 +168,7 @@ def holds_actors(core: SchedulerCore, worker: str) -> bool:
 def tasks(
     core: SchedulerCore, keys: Iterable[str] | None = None, limit: int | None = None, state: str = ""
 ) -> list[TaskInfo]:
-    """Return tasks: those of these keys that are known, or all; only those in `state`, if given; at most `limit`."""
+    """Return tasks: the known ones of the given keys, or all; only those in `state`, if given; at most `limit`."""
     known = core.state.tasks
     found = known.values() if keys is None else [known[key] for key in keys if key in known]
     wanted = (task for task in found if not state or task.state == state)
@@ -176,18 +176,18 @@ def tasks(
 
 
 def task_info(core: SchedulerCore, key: str) -> TaskInfo | None:
-    """Return what is known of a task; None: nothing."""
+    """Return the facts about a task; None: it is unknown."""
     task = core.state.tasks.get(key)
     return _task_info(task) if task is not None else None
 
 
 def state_counts(core: SchedulerCore) -> dict[str, int]:
-    """Return how many live tasks are in each state."""
+    """Return the number of live tasks by state."""
     return _sum_counts(core.state.groups.values())
 
 
 def prefix_counts(core: SchedulerCore) -> dict[str, dict[str, int]]:
-    """Return how many live tasks of each prefix are in each state."""
+    """Return the number of live tasks by prefix and state."""
     groups: dict[str, list[TaskGroup]] = {}
     for group in core.state.groups.values():
         groups.setdefault(group.prefix.name, []).append(group)
@@ -195,17 +195,17 @@ def prefix_counts(core: SchedulerCore) -> dict[str, dict[str, int]]:
 
 
 def durations(core: SchedulerCore) -> dict[str, float]:
-    """Return the seconds that tasks take, by prefix, as far as that is known."""
+    """Return the average seconds of a task by prefix, as far as known."""
     return {name: prefix.duration for name, prefix in core.state.prefixes.items() if prefix.duration >= 0}
 
 
 def workers(core: SchedulerCore) -> list[WorkerInfo]:
-    """Return all workers, in the order in which they came."""
+    """Return all workers in the order in which they joined."""
     return [_worker_info(worker) for worker in core.state.workers.values()]
 
 
 def worker_info(core: SchedulerCore, address: str) -> WorkerInfo | None:
-    """Return what is known of a worker; None: nothing."""
+    """Return the facts about a worker; None: it is unknown."""
     worker = core.state.workers.get(address)
     return _worker_info(worker) if worker is not None else None
 
@@ -241,11 +241,11 @@ def resolve_workers(core: SchedulerCore, texts: Iterable[str]) -> list[str]:
 def place_data(
     core: SchedulerCore, sizes: Sequence[int], workers: Iterable[str], copies: int = 0
 ) -> list[tuple[str, ...]]:
-    """Return for each piece of data the workers, out of `workers`, that a client should put it on.
+    """Return, for each piece of data, the workers out of `workers` that a client should upload it to.
 
-    The data goes round in the order of how much the workers hold, as many pieces in a row to each as it has threads.
-    `copies` says on how many workers each piece is to be: 0 means one, less than 0 all. Without a running worker, the
-    places are empty.
+    The pieces go round the workers, the one that holds least first; each worker gets as many consecutive pieces as it
+    has threads. `copies` is the number of workers for each piece: 0 means one, a negative number all. Without a running
+    worker, each piece gets an empty tuple.
     """
     known = core.state.workers
     candidates = [known[address] for address in dict.fromkeys(workers) if address in known]
@@ -254,7 +254,7 @@ def place_data(
         return [()] * len(sizes)
     count = len(candidates) if copies < 0 else min(max(copies, 1), len(candidates))
     turns = [index for index, worker in enumerate(candidates) for _ in range(worker.nthreads)]
-    # Data that was announced and has not arrived is not counted yet, but took its turns.
+    # Announced data does not count as held before it arrives, but it took its turns.
     first = len(core.state.pending_scatters)
     places = []
     for number in range(len(sizes)):
@@ -264,12 +264,12 @@ def place_data(
 
 
 def running_workers(core: SchedulerCore) -> list[str]:
-    """Return the addresses of the workers that are given tasks."""
+    """Return the addresses of the running workers."""
     return [worker.address for worker in core.state.workers.values() if worker.status == RUNNING]
 
 
 def wanted_keys(core: SchedulerCore, client: str) -> list[str]:
-    """Return the keys of the results that a client wants; none if the client is not known."""
+    """Return the keys of the results that a client wants; empty if the client is unknown."""
     known = core.state.clients.get(client)
     return _keys(known.wants) if known is not None else []
 
@@ -280,7 +280,7 @@ def clients(core: SchedulerCore) -> list[str]:
 
 
 def queued_count(core: SchedulerCore) -> int:
-    """Return how many tasks wait on the scheduler for a worker with room."""
+    """Return the number of tasks in state queued."""
     return core.state.queue.size
 
 
@@ -290,7 +290,7 @@ def unrunnable(core: SchedulerCore) -> dict[str, float]:
 
 
 def stealing(core: SchedulerCore) -> dict[str, float]:
-    """Return how many tasks workers were asked to give back so far, and what came of it."""
+    """Return the counts of requests to give tasks back, and of their outcomes."""
     book = core.state.steals
     return {
         "requested": book.requested,
@@ -302,7 +302,7 @@ def stealing(core: SchedulerCore) -> dict[str, float]:
 
 
 def total_occupancy(core: SchedulerCore) -> float:
-    """Return the seconds for which all that is assigned and queued is expected to keep one thread busy."""
+    """Return the seconds for which all assigned and queued tasks are expected to keep one thread busy."""
     unknown = core.state.config.unknown_task_duration
     queued = 0.0
     for group in core.state.groups.values():
@@ -312,7 +312,7 @@ def total_occupancy(core: SchedulerCore) -> float:
 
 
 def story(core: SchedulerCore, keys_or_stimuli: Iterable[str] | None = None) -> list[StoryEntry]:
-    """Return the transitions that are remembered: of these tasks, or led to by these stimuli, or all."""
+    """Return the transitions that are kept: of these tasks, or caused by these stimuli, or all."""
     return core.state.story.all() if keys_or_stimuli is None else core.state.story.of(keys_or_stimuli)
 
 
@@ -384,7 +384,7 @@ def _worker_info(worker: WorkerState) -> WorkerInfo:
 
 
 def state_of(core: SchedulerCore, key: str) -> StateName | None:
-    """Return a task's state; None if there is no such task."""
+    """Return a task's state; None: it is unknown."""
     task = core.state.tasks.get(key)
     return task.state if task is not None else None
 
@@ -396,13 +396,13 @@ def processing_on(core: SchedulerCore, key: str) -> str:
 
 
 def dependencies(core: SchedulerCore, key: str) -> list[str]:
-    """Return the keys of what a task depends on; none of one that is not known."""
+    """Return the keys of a task's dependencies; empty if the task is unknown."""
     task = core.state.tasks.get(key)
     return [dependency.key for dependency in task.dependencies] if task is not None else []
 
 
 def allowed_for_dependents(core: SchedulerCore, key: str) -> list[str]:
-    """Return the addresses of the running workers that may run what depends on a task; all if that is not known."""
+    """Return the addresses of the running workers that may run a task's dependents; all if that is unknown."""
     task = core.state.tasks.get(key)
     for dependent in (task.dependents or ()) if task is not None else ():
         options = dependent.options

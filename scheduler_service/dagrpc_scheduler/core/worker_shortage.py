@@ -1,4 +1,4 @@
-"""Work that no worker takes: how much there is, since when, who waits for it, and why that is, in words."""
+"""Ready tasks that no worker may run: their number, the clients that wait, and the reason in words."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from dagrpc_scheduler.core.model import ACTIVE, TaskState
 from dagrpc_scheduler.core.state import SchedulerState
 
 _LOOKED_AT = 10_000
-"""How many tasks are looked at to find out who waits."""
+"""Number of tasks that are examined to find the waiting clients."""
 
 
 class Shortage(NamedTuple):
-    """Tasks that are ready, and no worker to take them."""
+    """Ready tasks that no worker may run."""
 
     tasks: int
-    """How many."""
+    """Number of tasks."""
     since: float
-    """When the first of them began to wait, in seconds since the epoch."""
+    """When the first task began to wait, in seconds since the epoch."""
 
 
 def shortage(state: SchedulerState) -> Shortage | None:
-    """Return whether there are ready tasks that no worker may run."""
+    """Return the ready tasks that no worker may run; None: there are none."""
     since: float | None = next(iter(state.unrunnable.values()), None)
     count = len(state.unrunnable)
     if state.queue.size and not state.running:
-        # They wait for a worker with room; now there is none at all.
+        # Queued tasks wait for a free slot, and no running worker is left.
         count += state.queue.size
         since = state.no_workers_since if since is None else min(since, state.no_workers_since)
     return None if since is None else Shortage(count, since)
 
 
 def who_waits(state: SchedulerState) -> list[str]:
-    """Return the clients that want what is not computed for that reason, or what depends on it."""
+    """Return the clients that want tasks which no worker may run, or their dependents."""
     clients: dict[str, None] = {}
     stack = list(islice(_stuck(state), _LOOKED_AT))
     seen = set(stack)
@@ -50,13 +50,7 @@ def who_waits(state: SchedulerState) -> list[str]:
 
 
 def why_nobody(state: SchedulerState, seconds: float, task: TaskState | None = None) -> str:
-    """Return in words why a task is not run, by default the first of all.
-
-    Parameters
-    ----------
-    seconds : float
-        For how long it has not been.
-    """
+    """Return in words why a task has not been run for `seconds`; by default the first task that no worker may run."""
     task = task or next(_stuck(state))
     options = task.options
     terms = []

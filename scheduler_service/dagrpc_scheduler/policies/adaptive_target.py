@@ -1,4 +1,4 @@
-"""How many workers a cluster that adapts itself to its load should have."""
+"""The number of workers that an adaptive cluster should have."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MEMORY_FULL = 0.6
-"""Share of all workers' memory in results from which on more memory is asked for."""
+"""More memory is requested once the results take this fraction of all workers' memory."""
 
 
 @dataclass(slots=True, frozen=True)
 class Load:
-    """What there is to do, and what there is to do it with."""
+    """The work and the workers of a cluster."""
 
     workers: int
-    """How many workers there are."""
+    """Number of workers."""
     occupancy: float
-    """Seconds for which all that is to be done is expected to keep one thread busy."""
+    """Seconds for which all known work is expected to keep one thread busy."""
     runnable: int
-    """How many tasks could run at this moment, or run."""
+    """Number of tasks that run or could run at this moment."""
     unrunnable: int
-    """How many tasks no worker may run."""
+    """Number of tasks that no worker may run."""
     nbytes: int
-    """Size of all results that workers hold, replicas included."""
+    """Bytes of all results that workers hold, replicas included."""
     memory_limit: int
     """Sum of the workers' memory limits; 0 if one of them has none."""
     nthreads: Sequence[int]
-    """Threads of each worker."""
+    """Number of threads of each worker."""
 
 
 def adaptive_target(load: Load, target_duration: float, closable: int) -> int:
-    """Return how many workers there should be.
+    """Return the number of workers that there should be.
 
-    Enough to be done within `target_duration`, but no more than there are tasks for; twice as many when memory gets
-    scarce; at least one when there is a task that none may run. Fewer than there are only as far as workers may go.
+    The number suffices to finish within `target_duration`, but does not exceed the number of runnable tasks. It doubles
+    when memory is short, and is at least one while some task has no worker. It falls only as far as workers may be
+    closed.
 
     Parameters
     ----------
     load : Load
-        The cluster.
+        The work and the workers of the cluster.
     target_duration : float
-        Seconds within which all that is known is to be done.
+        Seconds within which all known work should be done.
     closable : int
-        How many workers may go.
+        The number of workers that may be closed.
 
     Examples
     --------
@@ -57,13 +58,13 @@ def adaptive_target(load: Load, target_duration: float, closable: int) -> int:
     0
     """
     threads = min(math.ceil(load.occupancy / target_duration), load.runnable) if load.occupancy > 0 else 0
-    # Work that nobody has measured yet may be counted as none: a task that runs still needs a worker.
+    # Work of unknown duration may count as none, but a running task still needs a worker.
     threads = max(threads, 1 if load.runnable else 0)
     wanted = math.ceil(threads / _threads_each(load.nthreads))
     if load.unrunnable and not load.workers:
         wanted = max(wanted, 1)
     elif load.unrunnable and not load.runnable:
-        # They may be waiting for a kind of worker that comes with the next one.
+        # The tasks may wait for a kind of worker that the next one provides.
         wanted = max(wanted, load.workers)
     if load.memory_limit and load.nbytes > _MEMORY_FULL * load.memory_limit:
         wanted = max(wanted, 2 * load.workers)
@@ -73,5 +74,5 @@ def adaptive_target(load: Load, target_duration: float, closable: int) -> int:
 
 
 def _threads_each(nthreads: Sequence[int]) -> float:
-    """Return how many threads a further worker is likely to bring."""
+    """Return the number of threads that a further worker is likely to bring."""
     return sum(nthreads) / len(nthreads) if nthreads else 1.0

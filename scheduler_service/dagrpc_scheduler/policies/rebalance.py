@@ -1,4 +1,4 @@
-"""How to even out the memory that workers use: which results are to move from whom to whom."""
+"""Moves of results that even out the memory use of workers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dagrpc_scheduler.core.replica_table import can_gain, is_used_on
 
 @dataclass(slots=True, frozen=True)
 class Limits:
-    """Parts of a worker's memory limit."""
+    """Limits as fractions of a worker's memory limit."""
 
     sender_min: float = 0.30
-    """A worker that uses less keeps what it has."""
+    """A worker that uses less keeps its results."""
     recipient_max: float = 0.60
-    """A worker that uses more is given nothing."""
+    """A worker that uses more receives nothing."""
     gap: float = 0.10
     """Width of the band around the mean in which workers are left alone."""
 
 
 @dataclass(slots=True, frozen=True)
 class Move:
-    """A result that is to be on another worker."""
+    """A move of a result to another worker."""
 
     task: TaskState
     sender: WorkerState
@@ -33,7 +33,7 @@ class Move:
 
 @dataclass(slots=True)
 class _Bounds:
-    """How far a worker is to be emptied or filled, in bytes."""
+    """The bounds of a worker's memory use, in bytes."""
 
     send_above: float
     send_to: float
@@ -47,22 +47,12 @@ def moves(
     keys: Collection[str] | None = None,
     limits: Limits = Limits(),
 ) -> list[Move]:
-    """Return what is to move so that workers use about the same amount of memory.
+    """Return the moves after which the workers use about the same amount of memory.
 
-    Workers far above the mean give the results that they have held longest to those that are farthest below it, until
-    nobody is far from it. A worker never gets a second copy of a result, and none that would fill it too much. What
-    tasks on the sender are about to use stays.
-
-    Parameters
-    ----------
-    workers : sequence of WorkerState
-        The workers to look at; the mean is theirs.
-    memory : mapping
-        Bytes that each of them uses.
-    keys : collection of str, optional
-        What may be moved; all results by default.
-    limits : Limits
-        Who gives, and who takes.
+    Workers far above the mean send the results that they have held longest to the workers farthest below it, until no
+    worker is far from it. A worker never receives a second copy of a result, nor one that would fill it too much.
+    Results that tasks on the sender are about to use stay. `memory` has the bytes that each worker uses; `keys`
+    restricts which results may move.
     """
     if len(workers) < 2:
         return []
@@ -87,7 +77,7 @@ def moves(
         if task is None:
             continue
         recipient = None
-        # Else it would only change places with a recipient, and the result would come back next time.
+        # A smaller gap would be reversed by the move, and the result would come back next time.
         if use[sender] - task.nbytes >= bounds[sender].send_to:
             recipient = _take(recipients, task, use, bounds, given.setdefault(task, set()))
         if recipient is not None:
@@ -101,7 +91,7 @@ def moves(
 def _bounds(worker: WorkerState, mean: float, limits: Limits) -> _Bounds:
     limit = worker.memory_limit
     if not limit:
-        # Nothing is a part of no limit.
+        # Without a limit, the fractions have no meaning.
         return _Bounds(mean, mean, mean, mean)
     half = limits.gap / 2 * limit
     full = limits.recipient_max * limit
@@ -114,7 +104,7 @@ def _bounds(worker: WorkerState, mean: float, limits: Limits) -> _Bounds:
 
 
 def _movable(sender: WorkerState, keys: Collection[str] | None) -> Iterator[TaskState]:
-    """Return what a worker can give away, what it has held longest first."""
+    """Yield the results that a worker can give away, the one held longest first."""
     for task in list(sender.has_what):
         if keys is not None and task.key not in keys:
             continue
@@ -129,7 +119,7 @@ def _take(
     bounds: Mapping[WorkerState, _Bounds],
     given: set[WorkerState],
 ) -> WorkerState | None:
-    """Return the recipient that uses least memory and can take a result, and count it as its."""
+    """Return the recipient that uses least memory and can take a result, and count the result as its own."""
     passed = []
     chosen = None
     while recipients and chosen is None:

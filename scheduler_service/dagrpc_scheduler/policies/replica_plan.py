@@ -1,4 +1,4 @@
-"""What is to become of copies of results, put together one decision at a time before any of it is carried out."""
+"""A plan of replicas to create and to drop, assembled from single decisions before any is carried out."""
 
 from __future__ import annotations
 
@@ -11,24 +11,16 @@ from dagrpc_scheduler.core.replica_table import can_drop, can_gain
 from dagrpc_scheduler.core.state import SchedulerState
 
 Pending = tuple[set[WorkerState], set[WorkerState]]
-"""Workers that are to fetch a result, and workers that are to drop it."""
+"""Workers that will fetch a result, and workers that will drop it."""
 
 
 class ReplicaPlan:
-    """Chooses the workers that are to fetch copies of results, or to drop theirs.
+    """Chooses the workers that fetch replicas of results, or drop theirs.
 
-    It changes nothing; `event` tells the core what was decided. Whatever was decided before is taken into account.
-
-    Parameters
-    ----------
-    state : SchedulerState
-        The cluster; to be read only.
-    measure : callable
-        Returns the bytes of memory that each worker uses. Called when it is first needed.
-    exempt : collection of str
-        Keys whose copies are not to be dropped.
-    limit : int, optional
-        How many copies may be dropped, so that deciding on them does not take long; no limit by default.
+    The plan does not change the state; `event` returns the decisions for the core. Each decision takes the earlier ones
+    into account. `measure` returns the bytes of memory that each worker uses and is called when first needed. Replicas
+    of the keys in `exempt` are not dropped. `limit` bounds the number of dropped replicas, so that planning does not
+    take long.
     """
 
     def __init__(
@@ -40,30 +32,30 @@ class ReplicaPlan:
     ) -> None:
         self.state = state
         self.pending: dict[TaskState, Pending] = {}
-        """What was decided, by task."""
+        """The decisions by task."""
         self._measure = measure
         self._exempt = exempt
         self._left = limit
         self._memory: dict[WorkerState, int] | None = None
         self._heap: list[tuple[int, str, WorkerState]] = []
-        """Running workers by the memory that they use; empty: to be put together."""
+        """Running workers by memory use; empty: to be rebuilt."""
 
     @property
     def is_full(self) -> bool:
-        """Whether no more copies may be dropped."""
+        """Whether no more replicas may be dropped."""
         return self._left is not None and self._left <= 0
 
     @property
     def memory(self) -> dict[WorkerState, int]:
-        """Bytes that workers use, or will once all that was decided is carried out."""
+        """Bytes that each worker will use once all decisions are carried out."""
         if self._memory is None:
             self._memory = dict(self._measure())
         return self._memory
 
     def replicate(self, task: TaskState, candidates: Collection[WorkerState] | None = None) -> WorkerState | None:
-        """Have one more worker fetch a result: of the candidates the running one that uses least memory.
+        """Choose one more worker to fetch a result: among the candidates, the running one that uses least memory.
 
-        None, if there is none that lacks it, or if it cannot be copied.
+        None if every candidate holds the result or the result cannot be copied.
         """
         memory = self.memory
         gains, drops = self.pending.get(task, ((), ()))
@@ -103,9 +95,10 @@ class ReplicaPlan:
         return found
 
     def drop(self, task: TaskState, candidates: Collection[WorkerState] | None = None) -> WorkerState | None:
-        """Have one more worker drop a result: of the candidates one that leaves anyway, or uses most memory.
+        """Choose one more worker to drop a result: among the candidates, a leaving one, or the one that uses most
+        memory.
 
-        None, if there is none that can, since its tasks use the copy or no other one would stay.
+        None if no candidate can: its tasks use the replica, or no other replica would stay.
         """
         if task.key in self._exempt or self.is_full:
             return None
@@ -122,7 +115,7 @@ class ReplicaPlan:
         if chosen is not None:
             self._pending(task)[1].add(chosen)
             memory[chosen] = max(memory.get(chosen, 0) - max(task.nbytes, 0), 0)
-            # To put it together again is cheaper than to keep up with many drops.
+            # Rebuilding the heap is cheaper than updating it for many drops.
             self._heap = []
             if self._left is not None:
                 self._left -= 1
@@ -135,7 +128,7 @@ class ReplicaPlan:
         return found
 
     def event(self, stimulus: str) -> ReplicasPlanned | None:
-        """Return what was decided; None: nothing."""
+        """Return the decisions; None: there are none."""
         gains: dict[str, list[str]] = {}
         drops: dict[str, list[str]] = {}
         for task, (gaining, dropping) in self.pending.items():

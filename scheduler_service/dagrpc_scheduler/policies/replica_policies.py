@@ -1,6 +1,6 @@
-"""The policies of the active memory manager: what they suggest, one suggestion at a time.
+"""The policies of the active memory manager.
 
-Each is a generator that yields what is to be done with which task, and is sent the worker that was chosen, or None.
+Each policy is a generator that yields suggestions and is sent the worker that was chosen for each, or None.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from dagrpc_scheduler.core.replica_table import is_safe
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 
 ATTEMPTS = 5
-"""How many times in a row a worker is asked to fetch the same result before another one is."""
+"""How many times in a row one worker is asked to fetch the same result before another worker is asked."""
 
 
-class Wish(NamedTuple):
-    """What is to be done: one more copy, or one less."""
+class Suggestion(NamedTuple):
+    """A suggestion to create or to drop one replica of a result."""
 
     op: Literal["replicate", "drop"]
     task: TaskState
     candidates: set[WorkerState] | None = None
-    """The workers that may do it; None: any."""
+    """The workers to choose from; None: any."""
 
 
-Wishes: TypeAlias = Generator[Wish, WorkerState | None, None]
+Suggestions: TypeAlias = Generator[Suggestion, WorkerState | None, None]
 
 
-def carry_out(plan: ReplicaPlan, wishes: Wishes) -> None:
-    """Take wishes into a plan, as far as they can be met."""
+def apply_suggestions(plan: ReplicaPlan, suggestions: Suggestions) -> None:
+    """Add suggestions to a plan as far as possible."""
     chosen: WorkerState | None = None
     first = True
     while True:
         try:
-            wish = next(wishes) if first else wishes.send(chosen)
+            suggestion = next(suggestions) if first else suggestions.send(chosen)
         except StopIteration:
             return
         first = False
-        act = plan.replicate if wish.op == "replicate" else plan.drop
-        chosen = act(wish.task, wish.candidates)
+        act = plan.replicate if suggestion.op == "replicate" else plan.drop
+        chosen = act(suggestion.task, suggestion.candidates)
 
 
-def reduce_replicas(plan: ReplicaPlan) -> Wishes:
-    """Leave one copy of each result, or as many as there are workers about to use it.
+def reduce_replicas(plan: ReplicaPlan) -> Suggestions:
+    """Leave one replica of each result, or one for each worker that is about to use it.
 
-    Only results that several workers hold are looked at.
+    Only results with several replicas are examined.
     """
     for task in list(plan.state.replicated):
         if plan.is_full:
@@ -53,14 +53,14 @@ def reduce_replicas(plan: ReplicaPlan) -> Wishes:
         pending = plan.pending.get(task)
         copies = len(task.who_has) - (len(pending[1]) if pending is not None else 0)
         surplus = copies - (_places_of_use(task, copies) if task.waiters else 1)
-        while surplus > 0 and (yield Wish("drop", task)) is not None:
+        while surplus > 0 and (yield Suggestion("drop", task)) is not None:
             surplus -= 1
 
 
 def _places_of_use(task: TaskState, limit: int) -> int:
-    """Return on how many workers a result is about to be used, up to a limit.
+    """Return the number of workers that are about to use a result, up to a limit.
 
-    A task that has not been placed counts as a worker of its own: nobody knows where it will run.
+    A task that has not been placed counts as a worker of its own, since its place is unknown.
     """
     places: set[object] = set()
     for dependent in task.dependents or ():
@@ -72,34 +72,27 @@ def _places_of_use(task: TaskState, limit: int) -> int:
 
 
 def is_only_on(task: TaskState, worker: WorkerState) -> bool:
-    """Tell whether a result is lost with a worker that is to leave: nobody else that stays holds it."""
+    """Tell whether a leaving worker is the only certain holder of a result."""
     return not any(holder is not worker and is_safe(task, holder) for holder in task.who_has)
 
 
 def only_on(worker: WorkerState) -> Iterator[TaskState]:
-    """Return what is lost with a worker that is to leave, but for actors, of which there cannot be another copy."""
+    """Yield the results that are lost with a leaving worker, except for actors, which cannot be copied."""
     for task in worker.has_what:
         if not task.options.actor and is_only_on(task, worker):
             yield task
 
 
 def has_recipients(plan: ReplicaPlan, worker: WorkerState) -> bool:
-    """Tell whether there is a worker to take what another one holds."""
+    """Tell whether another worker can take a worker's results."""
     return any(other is not worker for other in plan.state.running)
 
 
-def retire_worker(plan: ReplicaPlan, worker: WorkerState, asked: MutableMapping[str, tuple[str, int]]) -> Wishes:
-    """Copy elsewhere what would be lost with a worker.
+def retire_worker(plan: ReplicaPlan, worker: WorkerState, asked: MutableMapping[str, tuple[str, int]]) -> Suggestions:
+    """Copy the results elsewhere that would be lost with a leaving worker.
 
-    Parameters
-    ----------
-    plan : ReplicaPlan
-        Where the decisions are taken into.
-    worker : WorkerState
-        The one that is to leave.
-    asked : mutable mapping
-        Belongs to the worker's retirement: whom it has asked to fetch which result, and how many times. A transfer may
-        take longer than it is to the next round, and another worker is not to begin the same one.
+    `asked` belongs to the retirement of the worker: which worker was asked to fetch which result, and how many times. A
+    transfer may take longer than one round, and a second worker must not start the same transfer.
     """
     for task in list(worker.has_what):
         if task.options.actor or not is_only_on(task, worker):
@@ -112,10 +105,10 @@ def retire_worker(plan: ReplicaPlan, worker: WorkerState, asked: MutableMapping[
         before = plan.state.workers.get(address)
         chosen = None
         if before is not None and before.status == RUNNING and times < ATTEMPTS:
-            chosen = yield Wish("replicate", task, {before})
+            chosen = yield Suggestion("replicate", task, {before})
         if chosen is None:
             times = 0
             others = set(plan.state.running) - {worker, before} if before is not None else None
-            chosen = yield Wish("replicate", task, others or None)
+            chosen = yield Suggestion("replicate", task, others or None)
         if chosen is not None:
             asked[task.key] = (chosen.address, times + 1)

@@ -1,4 +1,4 @@
-"""Which workers may go when a cluster shrinks."""
+"""The choice of the workers that leave when a cluster shrinks."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 DEFAULT_MEMORY_RATIO = 2.0
-"""The workers that stay must have so many times the memory that the results take."""
+"""The remaining workers must have this many times the memory that the results take."""
 
 
 @dataclass(slots=True, frozen=True)
 class Candidate:
-    """A worker that might go."""
+    """A worker that may be closed."""
 
     address: str
     group: Hashable
-    """Workers of one group go together: those on one machine, for instance."""
+    """Workers of one group close together, such as those of one machine."""
     busy: bool
-    """Whether tasks are assigned to it."""
+    """Whether tasks are assigned to the worker."""
     nbytes: int
-    """Size of the results that it holds."""
+    """Bytes of the results that the worker holds."""
     memory_limit: int
-    """Bytes that it may use; 0: no limit."""
+    """The worker's memory limit in bytes; 0: none."""
 
 
 def workers_to_close(
@@ -31,23 +31,23 @@ def workers_to_close(
     minimum: int = 0,
     memory_ratio: float | None = None,
 ) -> list[str]:
-    """Return the addresses of workers that may go: the idle first, of these the ones with least to move.
+    """Return the addresses of the workers to close: idle ones first, those with the fewest bytes before others.
 
-    Unless a count is given only the idle ones go, none while tasks wait for a place, and only as many as leave room
-    for the results: those that just one worker holds have to be moved to others.
+    Without a count, only idle workers are closed, none while tasks wait for a worker, and only as many as leave enough
+    memory for the results: results that only one worker holds must be moved.
 
     Parameters
     ----------
     candidates : sequence of Candidate
         All workers.
     waiting : bool
-        Whether tasks wait for a place on a worker.
+        Whether tasks wait for a worker.
     count : int, optional
-        How many shall go, idle or not.
+        The number of workers to close, idle or not.
     minimum : int
-        How many have to stay at least.
+        The number of workers that remain at least.
     memory_ratio : float, optional
-        How many times the results' size must be left as memory; 2 by default.
+        The memory that remains, as a multiple of the size of the results; 2 by default.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def workers_to_close(
         elif _is_busy(group) or (limited and results and memory - _memory(group) < ratio * results):
             break
         elif left == len(group) and results:
-            # The last ones hold all that there is.
+            # The last workers hold all results.
             break
         chosen += [each.address for each in group]
         left -= len(group)

@@ -1,9 +1,8 @@
-"""What waits on busy workers, and for how long: the side of work stealing that is stolen from.
+"""The tasks that wait on busy workers, and how long each of them waits.
 
-How long a task waits follows from what is ahead of it: the tasks that run, of which it is known how long they have been
-running, and those that are to run before it. A thread that has been busy for longer than was expected is expected to
-be busy for as long again as it is late. So whatever stands behind a task that goes on and on counts as waiting for
-longer and longer, however short it is itself.
+The wait of a task follows from the tasks ahead of it: the running ones, whose elapsed time is known, and the ones that
+run before it. A thread that is busy for longer than expected is assumed to be late by as much again. Tasks behind one
+that takes very long therefore count as waiting longer and longer, however short they are themselves.
 """
 
 from __future__ import annotations
@@ -19,60 +18,60 @@ from dagrpc_scheduler.core.occupancy import size_of
 from dagrpc_scheduler.core.state import SchedulerState
 
 ALWAYS: Final = 3
-"""The level of tasks of which it is worth 8 times as much as it costs to move them, or more."""
+"""The level of tasks whose move saves at least 8 times what it costs."""
 NEVER: Final = -8
-"""The level of those of which nothing is moved: a 256th, or less."""
+"""The level of tasks whose move saves at most a 256th of what it costs; they are not moved."""
 
 _SHORTEST: Final = 1e-6
-"""Seconds. No task takes less."""
+"""Lower bound for the duration of a task, in seconds."""
 
 
 class Offer(NamedTuple):
-    """A task that could be taken; the best one sorts first."""
+    """A task that could be moved; the best offer sorts first."""
 
     level: int
-    """Negated."""
+    """The negated level."""
     place: int
-    """How many tasks its worker got after it."""
+    """Number of tasks that the worker received after this one."""
     task: TaskState
     seconds: float
 
 
 class Batch:
-    """Tasks of the same rank that wait on a worker."""
+    """The tasks of one rank that wait on a worker."""
 
     __slots__ = ("offers", "seconds")
 
     def __init__(self) -> None:
         self.offers: list[Offer] = []
-        """Those that could be taken, the best one last."""
+        """Tasks that could be moved, the best offer last."""
         self.seconds = 0.0
-        """How long all of them take that stay."""
+        """Expected seconds of all tasks that stay."""
 
 
 class Victim:
-    """A worker with more to do than it can at the moment."""
+    """A worker with more tasks than it can run at once."""
 
     __slots__ = ("ahead", "batches", "late", "threads", "worker")
 
     def __init__(self, worker: WorkerState, threads: float, ahead: float, late: bool) -> None:
         self.worker = worker
         self.threads = threads
-        """How many tasks run at a time."""
+        """Number of tasks that run at once."""
         self.ahead = ahead
-        """Seconds of work before the next batch, of all threads together."""
+        """Seconds of work before the next batch, summed over all threads."""
         self.late = late
-        """Whether what runs takes longer than it was expected to."""
+        """Whether the running tasks take longer than expected."""
         self.batches: dict[tuple[float, float], Batch] = {}
-        """What waits, by rank."""
+        """The waiting tasks by rank."""
 
     def wait(self, batch: Batch) -> float:
-        """Return the seconds after which the best offer of a batch starts, as the last one of it."""
+        """Return the seconds until the best offer of a batch starts if it runs as the last task of the batch."""
         return (self.ahead + batch.seconds - batch.offers[-1].seconds) / self.threads
 
 
 def find_victims(state: SchedulerState) -> list[Victim]:
-    """Return the most burdened of the workers on which tasks wait for longer than it takes to move them."""
+    """Return the most burdened workers, on which tasks wait for longer than a move takes."""
     config, now = state.config, state.now
     patience = config.steal_latency + config.steal_gain
     burdened: list[tuple[float, int, WorkerState, float]] = []
@@ -92,14 +91,14 @@ def find_victims(state: SchedulerState) -> list[Victim]:
 
 
 def travel_seconds(task: TaskState, state: SchedulerState) -> float:
-    """Return how long it takes to have a task, and all that it depends on, moved."""
+    """Return the seconds that it takes to move a task and all its dependencies."""
     config = state.config
     nbytes = sum(size_of(dependency, config) for dependency in task.dependencies)
     return config.steal_latency + nbytes / config.bandwidth
 
 
 def level_of(seconds: float, travel: float) -> int:
-    """Return how much it is worth to spare a worker so many seconds by a move: the logarithm of the ratio.
+    """Return the logarithm of the ratio between the seconds that a move saves and the seconds that it takes.
 
     >>> level_of(1.0, 0.01), level_of(1.0, 0.3), level_of(0.1, 1000.0)
     (3, 1, -8)
@@ -109,7 +108,7 @@ def level_of(seconds: float, travel: float) -> int:
 
 
 def _threads_in_use(worker: WorkerState, count: int) -> float:
-    """Return how many of so many tasks the worker can run at a time, given its threads and resources."""
+    """Return how many of `count` tasks the worker can run at once with its threads and resources."""
     threads = float(worker.nthreads)
     for name, used in worker.used_resources.items():
         if used > worker.resources.get(name, 0.0):
@@ -118,7 +117,7 @@ def _threads_in_use(worker: WorkerState, count: int) -> float:
 
 
 def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned: int) -> Victim | None:
-    """Look at so many tasks of a worker, and at those that wait; None if it was asked for all of them."""
+    """Examine up to `scanned` tasks of a worker; None if all its tasks have been requested already."""
     running = _begun(state, worker, math.ceil(threads))
     if not running:
         return None
@@ -126,7 +125,7 @@ def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned
     elapsed = state.now - worker.last_task_start
     remaining = _duration(state, slow) - elapsed
     late = remaining < 0
-    # If nobody has finished for so long, all threads are late.
+    # No task has finished for so long, so all threads are late.
     ahead = -remaining * threads if late else remaining
     ahead += max(len(worker.processing) - scanned, 0) * _duration(state, slow)
     victim = Victim(worker, threads, ahead, late)
@@ -137,7 +136,7 @@ def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned
         for place, task in waiting[rank]:
             seconds = _duration(state, task.group.prefix)
             if task.group.prefix is slow:
-                # They were expected to be as short as the one that is not.
+                # The waiting tasks have the same prefix as the late one, and may take as long.
                 seconds = max(seconds, elapsed)
             batch.seconds += seconds
             if left > 0 and not task.options.actor and task not in state.steals.pending:
@@ -146,13 +145,13 @@ def _examine(state: SchedulerState, worker: WorkerState, threads: float, scanned
                 level = level_of(worth, travel_seconds(task, state))
                 if level > NEVER:
                     batch.offers.append(Offer(-level, place, task, seconds))
-        # By place among equals, so that the tasks themselves are never compared.
+        # Equal offers are ordered by place, so that the tasks themselves are never compared.
         batch.offers.sort(reverse=True)
     return victim
 
 
 def _begun(state: SchedulerState, worker: WorkerState, threads: int) -> dict[TaskState, None]:
-    """Return the tasks that run on a worker, as far as can be told: those that it would not give back, or had first."""
+    """Return the tasks that probably run on a worker: those that it refused to give back, then its oldest ones."""
     pending = state.steals.pending
     begun: dict[TaskState, None] = {}
     for task, steal in pending.items():
@@ -169,7 +168,7 @@ def _begun(state: SchedulerState, worker: WorkerState, threads: int) -> dict[Tas
 def _waiting(
     state: SchedulerState, worker: WorkerState, running: Collection[TaskState], scanned: int
 ) -> dict[tuple[float, float], list[tuple[int, TaskState]]]:
-    """Return the tasks that wait on a worker by rank, those that it got last first, each with its place."""
+    """Return the tasks that wait on a worker by rank, the latest ones first, each with its place."""
     pending = state.steals.pending
     waiting: dict[tuple[float, float], list[tuple[int, TaskState]]] = {}
     for place, task in enumerate(islice(reversed(worker.processing), scanned)):

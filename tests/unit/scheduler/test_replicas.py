@@ -12,9 +12,9 @@ from dagrpc_scheduler.core.instructions import AcquireReplicas, RefreshWhoHas, R
 from dagrpc_scheduler.policies import rebalance
 from dagrpc_scheduler.policies.replica_plan import ReplicaPlan
 from dagrpc_scheduler.policies.replica_policies import (
-    Wish,
-    Wishes,
-    carry_out,
+    Suggestion,
+    Suggestions,
+    apply_suggestions,
     has_recipients,
     only_on,
     reduce_replicas,
@@ -218,12 +218,12 @@ def test_wishes_are_told_who_was_chosen() -> None:
     scheduler.scatter("x", A)
     told = []
 
-    def wishes() -> Wishes:
+    def suggestions() -> Suggestions:
         task = scheduler.core.tasks["x"]
-        told.append((yield Wish("replicate", task)))
-        told.append((yield Wish("replicate", task)))
+        told.append((yield Suggestion("replicate", task)))
+        told.append((yield Suggestion("replicate", task)))
 
-    carry_out(plan(scheduler), wishes())
+    apply_suggestions(plan(scheduler), suggestions())
     assert [worker.address if worker else None for worker in told] == [B, None]
 
 
@@ -232,7 +232,7 @@ def test_no_more_copies_are_dropped_than_the_limit() -> None:
     for key in "xyz":
         scheduler.scatter(key, A, B)
     made = ReplicaPlan(scheduler.core.state, dict, limit=2)
-    carry_out(made, reduce_replicas(made))
+    apply_suggestions(made, reduce_replicas(made))
     assert made.is_full
     assert sum(len(keys) for keys in drops(scheduler, made).values()) == 2
 
@@ -245,10 +245,10 @@ def test_one_copy_stays_of_what_nobody_is_about_to_use() -> None:
     scheduler.scatter("x", A, B, C)
     scheduler.scatter("y", A)
     made = plan(scheduler, {A: 1, B: 2, C: 3})
-    carry_out(made, reduce_replicas(made))
+    apply_suggestions(made, reduce_replicas(made))
     assert drops(scheduler, made) == {B: ["x"], C: ["x"]}
     # Others have said so before.
-    carry_out(made, reduce_replicas(made))
+    apply_suggestions(made, reduce_replicas(made))
     assert drops(scheduler, made) == {B: ["x"], C: ["x"]}
 
 
@@ -258,7 +258,7 @@ def test_as_many_copies_stay_as_workers_are_about_to_use_them() -> None:
     for number, address in enumerate((A, B)):
         scheduler.submit({f"y{number}": "x"}, options=TaskOptions(workers=(address,)))
     made = plan(scheduler)
-    carry_out(made, reduce_replicas(made))
+    apply_suggestions(made, reduce_replicas(made))
     assert drops(scheduler, made) == {C: ["x"]}
 
 
@@ -267,7 +267,7 @@ def test_copies_stay_for_tasks_of_which_nobody_knows_where_they_will_run() -> No
     scheduler.scatter("x", A, B, C)
     scheduler.submit({"w": "", "y1": "x w", "y2": "x w"}, wanted=["y1", "y2"])
     made = plan(scheduler)
-    carry_out(made, reduce_replicas(made))
+    apply_suggestions(made, reduce_replicas(made))
     assert sum(len(keys) for keys in drops(scheduler, made).values()) == 1
 
 
@@ -283,16 +283,16 @@ def test_what_only_a_leaving_worker_holds_is_copied() -> None:
     assert [task.key for task in only_on(a)] == ["x"]
     asked: dict[str, tuple[str, int]] = {}
     made = plan(scheduler, {B: 10, C: 5})
-    carry_out(made, retire_worker(made, a, asked))
+    apply_suggestions(made, retire_worker(made, a, asked))
     assert gains(made) == {C: ["x"]}
     # Who was asked goes on with it, whatever its memory.
     made = plan(scheduler, {B: 1, C: 5})
-    carry_out(made, retire_worker(made, a, asked))
+    apply_suggestions(made, retire_worker(made, a, asked))
     assert gains(made) == {C: ["x"]}
     # But not for ever, nor if it cannot.
     scheduler.status(C, "paused")
     made = plan(scheduler, {B: 1, C: 5})
-    carry_out(made, retire_worker(made, a, asked))
+    apply_suggestions(made, retire_worker(made, a, asked))
     assert gains(made) == {B: ["x"]}
     scheduler.send(events.ReplicasAdded(B, {"x": 10}))
     assert list(only_on(a)) == []
@@ -308,7 +308,7 @@ def test_two_leaving_workers_are_no_safe_place_for_each_other() -> None:
         worker = scheduler.core.state.workers[address]
         assert [task.key for task in only_on(worker)] == ["x"]
         assert has_recipients(made, worker)
-        carry_out(made, retire_worker(made, worker, {}))
+        apply_suggestions(made, retire_worker(made, worker, {}))
     # One copy is enough.
     assert gains(made) == {C: ["x"]}
     scheduler.status(C, "paused")

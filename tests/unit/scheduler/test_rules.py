@@ -110,30 +110,33 @@ def set_attribute(name: str, value: object) -> Callable[[Scheduler, TaskState], 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_attribute("waiters", 2), "wrong number of waiters"),
-        (set_attribute("pins", GraphRecord("g", 0).as_tuple), "pinned by a graph that is complete"),
-        (lambda s, task: s.core.state.runs.clear(), "wrong collection of runs"),
-        (set_attribute("missing", 1), "counts missing dependencies"),
-        (set_attribute("dependents", {}), "a dependency does not know its dependent|an empty collection"),
-        (set_attribute("error", ErrorRecord("boom", "x")), "in error iff there is a reason"),
-        (set_attribute("state", "memory"), "in memory iff somebody holds it"),
-        (set_attribute("processing_on", None), "processing iff on a worker"),
-        (lambda s, task: s.core.tasks.pop("x"), "a dependency is not live|a group without tasks"),
-        (lambda s, task: s.core.state.unrunnable.setdefault(task, 0.0), "no-worker iff listed"),
-        (lambda s, task: s.core.state.recommend(task, "waiting"), "recommendations are left"),
-        (lambda s, task: s.core.state.ready.append(task), "ready tasks are left"),
-        (lambda s, task: setattr(s.core.tasks["y"], "missing", 0), "wrong number of missing dependencies"),
-        (lambda s, task: setattr(task.processing_on, "occupancy", 9.0), "wrong occupancy"),
-        (lambda s, task: setattr(task.processing_on, "nbytes", 9), "wrong number of bytes"),
-        (lambda s, task: setattr(task.processing_on, "status", "paused"), "wrong collection of running workers"),
-        (lambda s, task: setattr(task.group, "live", 9), "wrong size of a group"),
-        (lambda s, task: task.group.counts.update(queued=1), "wrong counts of a group"),
-        (lambda s, task: s.core.state.shared_blobs.offer(b"d", b"v"), "wrong shared values"),
-        (lambda s, task: setattr(s.core.state.queue, "size", 1), "wrong size of the queue"),
-        (lambda s, task: s.core.state.clients["c"].wants.clear(), "a client does not know that it wants"),
+        (set_attribute("waiters", 2), "a task's number of waiters is wrong"),
+        (set_attribute("pins", GraphRecord("g", 0).as_tuple), "a task is pinned by a graph that is complete"),
+        (lambda s, task: s.core.state.runs.clear(), "the runs are listed wrongly"),
+        (set_attribute("missing", 1), "a task counts missing dependencies although it does not wait"),
+        (set_attribute("dependents", {}), "a dependency does not list its dependent|an empty collection"),
+        (set_attribute("error", ErrorRecord("boom", "x")), "a task is in error if and only if it has an error"),
+        (set_attribute("state", "memory"), "a task is in memory if and only if a worker holds its result"),
+        (set_attribute("processing_on", None), "a task is processing if and only if it is assigned to a worker"),
+        (lambda s, task: s.core.tasks.pop("x"), "a dependency is not a live task|a group has no tasks"),
+        (
+            lambda s, task: s.core.state.unrunnable.setdefault(task, 0.0),
+            "a task is in state no-worker if and only if it is listed",
+        ),
+        (lambda s, task: s.core.state.recommend(task, "waiting"), "recommendations are left over"),
+        (lambda s, task: s.core.state.ready.append(task), "ready tasks are left over"),
+        (lambda s, task: setattr(s.core.tasks["y"], "missing", 0), "a task's number of missing dependencies is wrong"),
+        (lambda s, task: setattr(task.processing_on, "occupancy", 9.0), "a worker's occupancy is wrong"),
+        (lambda s, task: setattr(task.processing_on, "nbytes", 9), "a worker's number of bytes is wrong"),
+        (lambda s, task: setattr(task.processing_on, "status", "paused"), "the running workers are listed wrongly"),
+        (lambda s, task: setattr(task.group, "live", 9), "the number of live tasks of a group is wrong"),
+        (lambda s, task: task.group.counts.update(queued=1), "the state counts of a group are wrong"),
+        (lambda s, task: s.core.state.shared_blobs.offer(b"d", b"v"), "the shared blobs are listed wrongly"),
+        (lambda s, task: setattr(s.core.state.queue, "size", 1), "the size of the queue is wrong"),
+        (lambda s, task: s.core.state.clients["c"].wants.clear(), "a client does not list a task that it wants"),
         (
             lambda s, task: s.core.state.pending_scatters.update({task: {s.core.state.clients["c"]: set()}}),
-            "announced, but",
+            "a pending upload belongs to a task that does not wait",
         ),
     ],
 )
@@ -150,7 +153,7 @@ def test_an_idle_worker_beside_a_full_queue_is_found() -> None:
     worker = scheduler.core.state.workers[A]
     worker.slots = 5
     scheduler.core.state.by_free_slots.lowered[worker] = None
-    with pytest.raises(InvariantViolation, match="there is room for a queued task"):
+    with pytest.raises(InvariantViolation, match="a worker has a free slot for a queued task"):
         check(scheduler.core.state, filled=True)
 
 

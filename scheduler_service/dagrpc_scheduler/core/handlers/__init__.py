@@ -1,1 +1,1 @@
-"""What each event does: it puts facts on tasks and peers, and recommends transitions."""
+"""The handlers of events: they record facts on tasks and peers, and recommend transitions."""

@@ -1,4 +1,4 @@
-"""Clients come and go, want results, and change their minds."""
+"""Clients join and leave, want results and release them, cancel, retry and upload."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import run_recommendations
 
 _AT_ONCE: Final = 32
-"""How many tasks are released before those that nobody needs are forgotten: few enough for the processor's cache."""
+"""Number of tasks that are released before those that nobody needs are forgotten: few enough for the CPU cache."""
 
 
 def client_added(state: SchedulerState, event: ClientAdded) -> None:
-    """Make a client known."""
+    """Add a client."""
     if event.client not in state.clients:
         state.clients[event.client] = ClientState(event.client)
 
 
 def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
-    """Release all that a client needed."""
+    """Remove a client and release everything that it needed."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -45,8 +45,8 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
         remove_want(state, client, task)
     for graph_id in list(client.graphs):
         drop_graph(state, client, graph_id)
-    for task, announcers in list(state.pending_scatters.items()):
-        if announcers.pop(client, None) is not None and not announcers:
+    for task, uploaders in list(state.pending_scatters.items()):
+        if uploaders.pop(client, None) is not None and not uploaders:
             cancel_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
     for digest in client.held_shared:
         state.shared_blobs.release(digest, state.instructions)
@@ -54,7 +54,7 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
 
 
 def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
-    """Have a client want tasks that there are already."""
+    """Add a client to those that want existing tasks."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -70,14 +70,14 @@ def keys_wanted(state: SchedulerState, event: KeysWanted) -> None:
 
 
 def keys_released(state: SchedulerState, event: KeysReleased) -> None:
-    """Have a client no longer want tasks."""
+    """Remove a client from those that want tasks."""
     client = state.clients.get(event.client)
     if client is None:
         return
     if state.unknown_keys:
         unknown_keys.forget(state, client, event.keys)
     recommendations = state.recommendations
-    # All are looked up first: the processor waits for memory less often if it is asked for much at a time.
+    # Looking up all keys first lets the CPU overlap the waits for memory.
     for task in list(map(state.tasks.get, event.keys)):
         if task is not None and client in task.wanted_by:
             remove_want(state, client, task)
@@ -86,7 +86,7 @@ def keys_released(state: SchedulerState, event: KeysReleased) -> None:
 
 
 def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
-    """Cancel tasks, unless others want them or what comes of them."""
+    """Cancel tasks, unless other clients want them or their dependents."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -103,15 +103,15 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
         elif task in client.wants:
             state.instructions.append(ReportCancelled(client.name, key, event.reason, event.message))
             remove_want(state, client, task)
-    # Reset with what is abandoned; without that, there is nothing to reset.
+    # Reset together with `state.cancelled`; if nothing is cancelled, there is nothing to reset.
     state.interrupting = event.force and bool(cancelled)
     cancel_tree(state, cancelled, event.reason, event.message)
 
 
 def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bool]) -> bool:
-    """Tell whether another client wants, or is uploading, a task or one that depends on it, directly or not.
+    """Tell whether another client wants or uploads a task, or one of its direct or indirect dependents.
 
-    `known` holds the answers so far, so that many keys of one graph cost no more than a walk through it.
+    `known` collects the answers, so that many keys of one graph cost no more than one walk through it.
     """
     stack = [task]
     while stack:
@@ -131,12 +131,14 @@ def _others_want(task: TaskState, client: ClientState, known: dict[TaskState, bo
 
 
 def _others_upload(task: TaskState, client: ClientState) -> bool:
-    """Tell whether a task belongs to a graph of another client of which more parts are to come."""
+    """Tell whether a task belongs to an incomplete graph of another client."""
     return any(client.graphs.get(record.graph_id) is not record for record in (*task.pins, *task.kept))
 
 
 def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
-    """Run failed tasks again, with the failed dependencies that made them fail and all that failed with these."""
+    """Run failed tasks again, with the failed dependencies that made them fail and all dependents that failed with
+    these.
+    """
     causes: dict[TaskState, None] = {}
     stack = [state.tasks[key] for key in reversed(event.keys) if key in state.tasks]
     while stack:
@@ -151,14 +153,14 @@ def keys_retried(state: SchedulerState, event: KeysRetried) -> None:
             if dependent.state == ERRED and dependent not in retried:
                 retried[dependent] = None
                 stack.append(dependent)
-    # All lose their errors before any is released: one that starts to wait must not take over an error that is no more.
+    # All errors are cleared before any task is released, so that no waiting task takes over an error that is obsolete.
     for task in retried:
         task.error = None
         state.recommend(task, RELEASED)
 
 
 def scatter_announced(state: SchedulerState, event: ScatterAnnounced) -> None:
-    """Have a client want data that it is about to put on workers."""
+    """Record that a client uploads data to workers, and wants it."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -170,12 +172,12 @@ def scatter_announced(state: SchedulerState, event: ScatterAnnounced) -> None:
             state.pending_scatters[task] = {}
             task.nbytes = nbytes
             state.recommend(task, WAITING)
-        announcers = state.pending_scatters.get(task)
-        if announcers is not None:
-            # Several may bring the same: one that leaves must not make the others' data count as lost.
+        uploaders = state.pending_scatters.get(task)
+        if uploaders is not None:
+            # Several clients may upload the same data; it is lost only when all of them have left.
             places = event.places.get(key, ())
             state.orphaned_scatters.pop((task, client), None)
-            announcers[client] = {address for address in places if address in state.workers}
+            uploaders[client] = {address for address in places if address in state.workers}
         add_want(state, client, task)
         if state.unknown_keys:
             unknown_keys.came(state, (task,))
@@ -192,7 +194,7 @@ def _new_data(state: SchedulerState, key: str) -> TaskState:
 
 
 def shared_held(state: SchedulerState, event: SharedHeld) -> None:
-    """Keep shared values for a client."""
+    """Keep shared blobs for a client."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -204,7 +206,7 @@ def shared_held(state: SchedulerState, event: SharedHeld) -> None:
 
 
 def shared_released(state: SchedulerState, event: SharedReleased) -> None:
-    """Keep shared values for a client no longer."""
+    """Release shared blobs that a client held."""
     client = state.clients.get(event.client)
     if client is None:
         return

@@ -1,4 +1,4 @@
-"""Copies of results are made and dropped as somebody has planned, without losing any result."""
+"""Replicas are created and dropped according to a plan, without losing any result."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dagrpc_scheduler.core.model import RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import can_drop, can_gain, location, remove_replica, tell_readers
 from dagrpc_scheduler.core.state import SchedulerState
 
-DOUBT: Final = 60.0
-"""Seconds for which it may be that a worker which says that another one lacks a result had asked before that got it
-anew."""
+RECENT_SECONDS: Final = 60.0
+"""Seconds during which a worker that reports a result as missing may have asked the holder before the holder received
+the result again."""
 
 
 def replicas_planned(state: SchedulerState, event: ReplicasPlanned) -> None:
-    """Have workers fetch copies, and drop copies that are of no use."""
+    """Tell workers to fetch the replicas of a plan, and to drop those that are not needed."""
     for address, keys in event.gains.items():
         worker = state.workers.get(address)
         if worker is not None and worker.status == RUNNING:
@@ -37,10 +37,10 @@ def _fetch(state: SchedulerState, worker: WorkerState, keys: Iterable[str]) -> N
 
 
 def _drop(state: SchedulerState, worker: WorkerState, keys: Iterable[str]) -> None:
-    """Have a worker drop copies.
+    """Tell a worker to drop replicas.
 
-    They do not count from here on, so that nobody relies on them and the next to be dropped is not the last one. The
-    worker may refuse: if a task there needs the copy, it says so, and the copy counts again.
+    The replicas stop counting at once, so that no task relies on them and the last copy is never dropped. The worker
+    may refuse because one of its tasks needs a replica: it reports this, and the replica counts again.
     """
     dropped = []
     for key in keys:
@@ -61,19 +61,21 @@ def _remember(state: SchedulerState, worker: WorkerState, key: str) -> None:
     recent = worker.recent_frees
     recent.pop(key, None)
     recent[key] = state.now
-    # The oldest come first. To look at a few each time is enough.
+    # The oldest entries come first, and a few of them are examined each time.
     for old, when in list(islice(recent.items(), 3)):
-        if when > state.now - DOUBT:
+        if when > state.now - RECENT_SECONDS:
             return
         del recent[old]
 
 
 def freed_recently(state: SchedulerState, worker: WorkerState, key: str) -> bool:
-    """Tell whether a worker was told to drop a result, so lately that others may not know that it has it again."""
-    return worker.recent_frees.get(key, float("-inf")) > state.now - DOUBT
+    """Tell whether a worker was told to drop a result so recently that others may not know that it has the result
+    again.
+    """
+    return worker.recent_frees.get(key, float("-inf")) > state.now - RECENT_SECONDS
 
 
-def ask_whether_held(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Have a worker say so if it does not hold a result."""
+def verify_replica(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
+    """Ask a worker to report a result that it does not hold."""
     worker.free_batch = None
     state.instructions.append(AcquireReplicas(worker.address, [(task.key, max(task.nbytes, 0), worker.addresses)]))

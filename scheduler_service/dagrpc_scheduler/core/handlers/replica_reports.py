@@ -1,10 +1,10 @@
-"""Results turn up on workers, and vanish from them."""
+"""Workers report results that they hold, lost, or could not fetch."""
 
 from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import use_result
 from dagrpc_scheduler.core.events import DataMissing, ReplicasAdded, ReplicasRemoved
-from dagrpc_scheduler.core.handlers.replica_plan_steps import ask_whether_held, freed_recently
+from dagrpc_scheduler.core.handlers.replica_plan_steps import freed_recently, verify_replica
 from dagrpc_scheduler.core.instructions import RefreshWhoHas
 from dagrpc_scheduler.core.model import ACTIVE, DISCONNECTED, MEMORY, PROCESSING, TaskState, WorkerState
 from dagrpc_scheduler.core.replica_table import add_replica, replica_lost
@@ -12,7 +12,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
-    """A worker holds results. Those that are of no use it is to drop."""
+    """Record results that a worker holds, and free those that are not needed."""
     worker = state.workers.get(event.worker)
     if worker is None:
         return
@@ -21,7 +21,7 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
             worker.pending_frees.pop(key, None)
         task = state.tasks.get(key)
         if task is not None and task.options.actor:
-            # What others have of an actor is a proxy: of use to the task that fetched it, and to nobody else.
+            # Other workers hold proxies of an actor, which only the task that fetched the proxy can use.
             if task not in worker.has_what and task.processing_on is not worker:
                 state.free(worker, key)
         elif task is not None and task.state == MEMORY:
@@ -34,7 +34,7 @@ def replicas_added(state: SchedulerState, event: ReplicasAdded) -> None:
 
 
 def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
-    """A worker lost results."""
+    """Record that a worker no longer holds results."""
     worker = state.workers.get(event.worker)
     if worker is None:
         return
@@ -46,22 +46,23 @@ def replicas_removed(state: SchedulerState, event: ReplicasRemoved) -> None:
 
 
 def data_missing(state: SchedulerState, event: DataMissing) -> None:
-    """A worker did not get a result from the one that was said to hold it."""
+    """Handle a worker's report that it could not fetch a result from a listed holder."""
     task = state.tasks.get(event.key)
     holder = state.workers.get(event.holder)
     reader = state.workers.get(event.worker)
     if task is not None and holder is not None and task in holder.has_what:
         if reader is not None and holder.status == DISCONNECTED and len(task.who_has) == 1:
-            # It will come back, and the reader is told then; or it will not, and all that depends on it moves.
+            # When the holder reconnects, the reader is told; if it does not, everything that depends on it is
+            # rescheduled.
             if holder.unreachable_for is None:
                 holder.unreachable_for = {}
             holder.unreachable_for.setdefault(task, {})[reader] = None
             return
         if len(task.who_has) == 1 and freed_recently(state, holder, task.key):
-            # It may have got the result again since it was asked; then this is the only copy.
-            ask_whether_held(state, task, holder)
+            # The holder may have received the result again since it was asked; then it has the only copy.
+            verify_replica(state, task, holder)
         else:
-            _count_out(state, task, holder, event.worker)
+            _drop_replica(state, task, holder, event.worker)
     if reader is None:
         return
     if task is None:
@@ -70,9 +71,9 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
         state.refresh.setdefault(reader, {})[task] = None
 
 
-def _count_out(state: SchedulerState, task: TaskState, holder: WorkerState, reader: str) -> None:
+def _drop_replica(state: SchedulerState, task: TaskState, holder: WorkerState, reader: str) -> None:
     replica_lost(state, task, holder, f"worker {reader} did not get it from {holder.address}")
-    # If it is there after all, it is of no use to anyone; and its own tasks can get it elsewhere.
+    # If the holder has the result after all, nobody will use it, and the holder's own tasks can fetch another copy.
     state.free(holder, task.key)
     _tell_tasks_of(state, holder, task)
 

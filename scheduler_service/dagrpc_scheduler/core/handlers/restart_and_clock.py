@@ -1,4 +1,4 @@
-"""The cluster is restarted, and time passes."""
+"""Restarts of the cluster, and time-outs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
 
 
 def time_passed(state: SchedulerState, event: TimePassed) -> None:
-    """Give up keys that nobody submits, and tasks that no worker may run."""
+    """Give up wanted keys that nobody submits, uploads without a worker, and tasks that no worker may run."""
     if state.removed_workers:
         forget_removed(state)
     if state.unknown_keys:

@@ -1,4 +1,4 @@
-"""What shuffles want of the core: results discarded, and tasks placed where their data is."""
+"""Requests of shuffles: to discard results, and to place tasks where their data is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def results_discarded(state: SchedulerState, event: ResultsDiscarded) -> None:
-    """Do as if results were lost; what is being computed is computed again, too."""
+    """Treat results as lost; tasks that are being computed start again."""
     _tell_discarded(state, event.keys)
     for key in event.keys:
         task = state.tasks.get(key)
@@ -27,9 +27,9 @@ def results_discarded(state: SchedulerState, event: ResultsDiscarded) -> None:
 
 
 def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
-    """Have workers not use what they have, or are about to have: in their view, the same key stands for the same data.
+    """Tell workers not to use existing or imminent results of keys: to a worker, the same key means the same data.
 
-    Some of it stays with them when it is freed, because the barrier uses it, and would be given again for new results.
+    A freed result may stay on a worker because the barrier uses it, and would be reported for the new run.
     """
     discarded: dict[WorkerState, list[str]] = {}
     for key in keys:
@@ -37,7 +37,7 @@ def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
         if task is None or task.work is None:
             continue
         for removed in state.removed_workers.values():
-            # What a worker brings that was removed is of no use either.
+            # Results of a removed worker are useless as well if it reconnects.
             removed.results.pop(task, None)
             removed.runs.pop(task, None)
         for worker in task.who_has:
@@ -45,13 +45,13 @@ def _tell_discarded(state: SchedulerState, keys: Sequence[str]) -> None:
         if task.processing_on is not None:
             discarded.setdefault(task.processing_on, []).append(key)
     for worker, found in discarded.items():
-        # What is freed from here on comes after it.
+        # Keys that are freed from here on must follow this instruction.
         worker.free_batch = None
         state.instructions.append(FreeKeys(worker.address, found, discard=True))
 
 
 def places_advised(state: SchedulerState, event: PlacesAdvised) -> None:
-    """Have tasks that are not placed yet run on certain workers as long as these are there."""
+    """Restrict tasks that are not placed yet to certain workers while these are running."""
     advised: dict[tuple[int, str], TaskOptions] = {}
     for key, worker in event.places.items():
         task = state.tasks.get(key)
@@ -59,9 +59,9 @@ def places_advised(state: SchedulerState, event: PlacesAdvised) -> None:
             continue
         options = task.options
         if options.workers and not options.advised:
-            # Users come first.
+            # A user's restriction has priority.
             continue
-        # Tasks with equal options share one object, and are told apart from others by it.
+        # Tasks with equal options share one object, whose identity distinguishes them from other tasks.
         place = (id(options), worker)
         if place not in advised:
             advised[place] = replace(options, workers=(worker,), allow_other_workers=True, advised=True)

@@ -1,8 +1,8 @@
-"""Tasks move from busy workers to idle ones, and away from paused ones.
+"""Tasks move from busy workers to idle ones, and away from paused workers.
 
-A task only moves after its worker has confirmed that it has not started it, and has dropped it: so it never runs
-twice. Until then it stays where it is. The request names the run: whatever happens to the task meanwhile, an answer
-about an earlier run means nothing.
+A task moves only after its worker has confirmed that it has not started the task and has dropped it, so that the task
+never runs twice. Until then it stays on the worker. The request names the run: an answer about an earlier run is
+ignored.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from dagrpc_scheduler.core.steal_table import Steal, StealNews
 from dagrpc_scheduler.core.transitions.loop import transition
 
 _GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
-"""What a worker says of a task that it had not started, and has dropped."""
+"""States on the worker in which it has not started a task and has dropped it."""
 
 
 def balance_due(state: SchedulerState, event: BalanceDue) -> None:
-    """It is time to look whether some workers have too much to do, and others too little."""
+    """Look for tasks that should move."""
     balance(state)
 
 
 def balance(state: SchedulerState) -> None:
-    """Ask busy workers for tasks that idle ones could run sooner, and paused ones for all that others can run."""
+    """Ask busy workers for tasks that other workers could run sooner, and paused workers for all tasks that others may
+    run.
+    """
     state.balance_due = False
     if not state.tasks:
         return
@@ -41,7 +43,7 @@ def balance(state: SchedulerState) -> None:
 
 
 def relieve(state: SchedulerState, worker: WorkerState) -> None:
-    """Ask a worker, which starts nothing at the moment, for all tasks that another one could run."""
+    """Ask a paused worker for all tasks that another worker may run."""
     pending = state.steals.pending
     for task in worker.processing:
         options = task.options
@@ -53,11 +55,11 @@ def relieve(state: SchedulerState, worker: WorkerState) -> None:
 
 
 def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
-    """A worker says whether it has given a task back."""
+    """Move a task if its worker has given it back."""
     task = state.tasks.get(event.key)
     worker = state.workers.get(event.worker)
     if task is None or worker is None or task.processing_on is not worker or task.run_id != event.run_id:
-        # The task has ended, or was taken from that worker, in another way.
+        # The task has finished or has left the worker in another way.
         return
     table = state.steals
     steal = table.pending.get(task)
@@ -79,12 +81,12 @@ def steal_answered(state: SchedulerState, event: StealAnswered) -> None:
 
 
 def _may_get(state: SchedulerState, thief: WorkerState, task: TaskState) -> bool:
-    """Tell whether the worker that was to get a task still can: otherwise it is placed like any other."""
+    """Tell whether the intended worker may still get the task, which is otherwise placed like any ready task."""
     return thief.status == RUNNING and task.state == WAITING and not task.missing and may_run(thief, task.options)
 
 
 def _request(state: SchedulerState, task: TaskState, thief: WorkerState | None, seconds: float) -> None:
-    """Ask the worker that has a task to give it back if it has not started it."""
+    """Ask the worker of a task to give it back unless it has started the task."""
     victim = task.processing_on
     assert victim is not None
     table = state.steals
@@ -98,6 +100,6 @@ def _request(state: SchedulerState, task: TaskState, thief: WorkerState | None, 
 def _log(
     state: SchedulerState, step: str, task: TaskState, victim: WorkerState, thief: WorkerState | None, answer: str = ""
 ) -> None:
-    """Write down a step."""
+    """Log a step of a steal."""
     address = "" if thief is None else thief.address
     state.steals.news.append(StealNews(step, task.key, task.run_id, victim.address, address, answer, state.now))

@@ -1,4 +1,4 @@
-"""Workers report what became of their tasks."""
+"""Workers report the outcome of their tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 
 
 def task_finished(state: SchedulerState, event: TaskFinished) -> None:
-    """A worker ran a task and holds its result."""
+    """Record the result of a task that a worker ran."""
     seconds = event.stop - event.start if event.start else 0.0
     state.queueing.run_ended(event.run_id, seconds)
     worker = state.workers.get(event.worker)
@@ -40,50 +40,51 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
 
 
 def _stale_result(state: SchedulerState, task: TaskState | None, worker: WorkerState, key: str) -> None:
-    """Have a worker drop a result that came too late.
+    """Free a result of a run that was given up.
 
-    It was told so already when the run was given up, and may have dropped it meanwhile: the result cannot be used.
+    The worker was told to free the key when the run was given up, and may have dropped the result already, so that the
+    result cannot be used.
     """
     if task is not None and (task.processing_on is worker or task in worker.has_what):
-        # The key stands for something else there by now: a newer run, or a copy of a newer result.
+        # On this worker, the key now stands for a newer run, or for a replica of a newer result.
         return
     state.free(worker, key)
 
 
 def task_erred(state: SchedulerState, event: TaskErred) -> None:
-    """A task failed on a worker: run it again if it may be, or else give it up."""
+    """Run a failed task again if it has retries left, otherwise fail it."""
     state.queueing.run_ended(event.run_id, event.stop - event.start if event.start else 0.0)
-    task = _leaving(state, event)
+    task = _leaving_thread(state, event)
     if task is None:
         return
     if task.retries > 0:
         task.retries -= 1
-        _run_again(state, task)
+        _place_again(state, task)
     else:
         task.error = ErrorRecord(event.failure, task.key)
         state.recommend(task, ERRED)
 
 
 def task_rescheduled(state: SchedulerState, event: TaskRescheduled) -> None:
-    """A task asked to be run again, preferably elsewhere."""
-    task = _leaving(state, event)
+    """Run a task again that asked for it, preferably on another worker."""
+    task = _leaving_thread(state, event)
     if task is not None:
         task.avoid = task.processing_on
-        _run_again(state, task)
+        _place_again(state, task)
 
 
 def task_long_running(state: SchedulerState, event: TaskLongRunning) -> None:
-    """A task left its worker's pool of threads."""
+    """Record that a task left its worker's thread pool."""
     state.queueing.run_ended(event.run_id, event.duration)
-    task = _leaving(state, event)
+    task = _leaving_thread(state, event)
     if task is not None and task.processing_on is not None:
         if task not in task.processing_on.long_running:
             observe_duration(task.group.prefix, event.duration, state.config)
         mark_long_running(state, task, task.processing_on)
 
 
-def _leaving(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
-    """Return the task that leaves its thread with a report, unless that is about a run that was given up."""
+def _leaving_thread(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLongRunning) -> TaskState | None:
+    """Return the task that leaves its thread with a report; None: the report is about a run that was given up."""
     task = state.runs.get(event.run_id)
     if task is None or task.key != event.key or task.processing_on is None:
         return None
@@ -95,8 +96,8 @@ def _leaving(state: SchedulerState, event: TaskErred | TaskRescheduled | TaskLon
     return task
 
 
-def _run_again(state: SchedulerState, task: TaskState) -> None:
-    """Place a task anew. Its worker has dropped it, and need not be told."""
+def _place_again(state: SchedulerState, task: TaskState) -> None:
+    """Place a task again. Its worker has dropped it and need not be told."""
     if task.processing_on is not None:
         unassign(state, task, task.processing_on)
     state.recommend(task, WAITING)

@@ -1,4 +1,4 @@
-"""Workers come and go, pause, and lose their connection for a while."""
+"""Workers join, leave, pause, disconnect and reconnect."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from dagrpc_scheduler.core.model import (
     WorkerState,
 )
 from dagrpc_scheduler.core.refcounts import cancel_lost_data
-from dagrpc_scheduler.core.rejoin import remember_removed, take_back
+from dagrpc_scheduler.core.rejoin import reclaim_results, remember_removed
 from dagrpc_scheduler.core.replica_table import replica_lost
 from dagrpc_scheduler.core.restrictions import may_run
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOSS_REASONS_KEPT = 100
-"""Of how many lost workers it is remembered why they are gone."""
+"""Number of lost workers for which the reason of the loss is kept."""
 
 
 def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
-    """Make a worker known, and give it what waited for one like it."""
+    """Add a worker, and place the tasks that waited for one like it."""
     previous = state.workers.get(event.address)
     if previous is not None:
-        # The shell asks first. If it did not, the old one is gone: nobody else can have its address.
+        # The shell refuses a taken address. If a duplicate arrives all the same, the old worker is gone.
         _remove(state, previous, expected=False, reason="another worker took its address")
     worker = WorkerState(
         event.address,
@@ -57,25 +57,25 @@ def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
     state.hosts.setdefault(worker.host, {})[worker] = None
     worker.identity = event.identity
     if event.held or event.identity in state.removed_workers:
-        take_back(state, worker, event.held)
-    _start_giving(state, worker)
+        reclaim_results(state, worker, event.held)
+    _add_running(state, worker)
 
 
 def worker_removed(state: SchedulerState, event: WorkerRemoved) -> None:
-    """Do without a worker: run its tasks elsewhere, and compute again what only it held."""
+    """Remove a worker: its tasks run elsewhere, and results that only it held are computed again."""
     worker = state.workers.get(event.address)
     if worker is not None:
         _remove(state, worker, event.expected, event.reason, event.exit)
 
 
 def worker_explained(state: SchedulerState, event: WorkerExplained) -> None:
-    """Note why a worker is gone."""
+    """Record why a worker was lost."""
     if event.address in state.loss_reasons:
         state.loss_reasons[event.address] = event.reason
 
 
 def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> None:
-    """Give a worker tasks from now on, or none. What it has it keeps, unless it is paused and others can run it."""
+    """Change a worker's status. Tasks stay on the worker, except on a paused one if others can run them."""
     worker = state.workers.get(event.address)
     if worker is None:
         return
@@ -86,22 +86,22 @@ def worker_status_changed(state: SchedulerState, event: WorkerStatusChanged) -> 
 
 
 def set_status(state: SchedulerState, worker: WorkerState, status: str) -> None:
-    """Change a worker's status, and what depends on it."""
+    """Change a worker's status, and everything that follows from it."""
     if worker.status == status:
         return
     if worker.status == RUNNING:
-        _stop_giving(state, worker)
+        _remove_running(state, worker)
     worker.status = status
     if status == RUNNING:
-        _start_giving(state, worker)
+        _add_running(state, worker)
     else:
-        _offer_queued(state)
+        _place_queued_elsewhere(state)
         if worker.status == PAUSED:
             relieve(state, worker)
 
 
 def worker_disconnected(state: SchedulerState, event: WorkerDisconnected) -> None:
-    """Give a worker nothing new; what it has, it keeps, and goes on with."""
+    """Give a disconnected worker nothing new; it keeps what it has and continues."""
     worker = state.workers.get(event.address)
     if worker is None or worker.status == DISCONNECTED:
         return
@@ -111,7 +111,7 @@ def worker_disconnected(state: SchedulerState, event: WorkerDisconnected) -> Non
 
 
 def worker_resumed(state: SchedulerState, event: WorkerResumed) -> None:
-    """Give a worker tasks again, and have others ask it again for what they could not get from it."""
+    """Give a worker tasks again after it reconnected, and let others retry the fetches that failed."""
     worker = state.workers.get(event.address)
     if worker is None or worker.status != DISCONNECTED:
         return
@@ -125,40 +125,40 @@ def worker_resumed(state: SchedulerState, event: WorkerResumed) -> None:
 
 
 def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChanged) -> None:
-    """Note what a worker offers, and give it what waited for that."""
+    """Record a worker's resources, and place the tasks that waited for them."""
     worker = state.workers.get(event.address)
     if worker is None:
         return
     worker.resources = dict(event.resources)
     state.allowed_cache.clear()
     if worker.status == RUNNING:
-        _offer_unrunnable(state, worker)
-        _offer_queued(state)
+        _place_unrunnable(state, worker)
+        _place_queued_elsewhere(state)
 
 
-def _start_giving(state: SchedulerState, worker: WorkerState) -> None:
+def _add_running(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
     state.by_load.add(worker, state.now)
     state.by_free_slots.add(worker, state.now)
     state.allowed_cache.clear()
-    _offer_unrunnable(state, worker)
+    _place_unrunnable(state, worker)
     state.balance_due = True
 
 
-def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
-    """Have the tasks placed that no worker could run until now, if this one can."""
+def _place_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
+    """Place the tasks that no worker could run until now, if this worker can."""
     answers: dict[int, bool] = {}
     for task in state.unrunnable:
         if task.who_has:
-            # The worker has just come back with its result.
+            # The worker has just reconnected with the task's result.
             continue
         options = task.options
         if not options.workers and not options.resources:
             state.recommend(task, WAITING)
             continue
-        # The tasks keep their options alive, so that these are told apart by identity.
+        # The tasks keep their options alive, so that the identity distinguishes them.
         answer = answers.get(id(options))
         if answer is None:
             answer = answers[id(options)] = may_run(worker, options)
@@ -166,13 +166,13 @@ def _offer_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
             state.recommend(task, WAITING)
 
 
-def _offer_queued(state: SchedulerState) -> None:
-    """Have those queued tasks placed anew that no worker may run any more."""
+def _place_queued_elsewhere(state: SchedulerState) -> None:
+    """Place queued tasks again that no running worker may run any more."""
     for task in state.queueing.without_workers():
         state.recommend(task, WAITING)
 
 
-def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
+def _remove_running(state: SchedulerState, worker: WorkerState) -> None:
     del state.running[worker]
     state.total_nthreads -= worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
@@ -183,10 +183,10 @@ def _stop_giving(state: SchedulerState, worker: WorkerState) -> None:
         state.no_workers_since = state.now
 
 
-def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
-    """Note what was to be put on a worker, or was already, and is on its way to no other one."""
-    for task, announcers in state.pending_scatters.items():
-        for client, places in announcers.items():
+def _note_orphaned_scatters(state: SchedulerState, worker: WorkerState) -> None:
+    """Record the uploads that have no target worker left after this worker went."""
+    for task, uploaders in state.pending_scatters.items():
+        for client, places in uploaders.items():
             if worker.address in places:
                 places.discard(worker.address)
                 if not places:
@@ -196,20 +196,20 @@ def _note_astray(state: SchedulerState, worker: WorkerState) -> None:
 
 
 def give_up_orphaned_scatters(state: SchedulerState) -> None:
-    """Have data count as lost whose client has found no other worker for it in time."""
+    """Treat data as lost whose client has found no other worker in time."""
     latest = state.now - state.config.orphaned_scatter_patience
     for (task, client), since in list(state.orphaned_scatters.items()):
         if since > latest:
             continue
         del state.orphaned_scatters[task, client]
-        announcers = state.pending_scatters.get(task)
-        if announcers is not None and announcers.pop(client, None) is not None and not announcers:
+        uploaders = state.pending_scatters.get(task)
+        if uploaders is not None and uploaders.pop(client, None) is not None and not uploaders:
             cancel_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
 
 
 def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
     if worker.status == RUNNING:
-        _stop_giving(state, worker)
+        _remove_running(state, worker)
     if worker.identity and not expected:
         remember_removed(state, worker)
     worker.status, worker.status_on_return, worker.unreachable_for = "closed", "", None
@@ -221,12 +221,12 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     if not neighbours:
         del state.hosts[worker.host]
     state.shared_blobs.forget_worker(worker)
-    _offer_queued(state)
+    _place_queued_elsewhere(state)
     if not expected:
-        _note_departure(state, worker.address, reason)
+        _note_loss(state, worker.address, reason)
 
     if state.pending_scatters:
-        _note_astray(state, worker)
+        _note_orphaned_scatters(state, worker)
     for task in list(worker.processing):
         unassign(state, task, worker)
         if not expected:
@@ -242,7 +242,7 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
     worker.as_tuple = ()
 
 
-def _note_departure(state: SchedulerState, address: str, reason: str) -> None:
+def _note_loss(state: SchedulerState, address: str, reason: str) -> None:
     reasons = state.loss_reasons
     reasons[address] = reason
     reasons.move_to_end(address)

@@ -88,21 +88,25 @@ class _BuiltIn(ActiveMemoryManagerPolicy):
     """A policy of dagrpc's own, which works on the core's state without views."""
 
     @abstractmethod
-    def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
+    def suggestions(self, plan: ReplicaPlan) -> replica_policies.Suggestions:
         """Yield what to copy and to drop."""
 
     def run(self) -> SuggestionGenerator:
         """Yield suggestions."""
         manager = self.manager
-        wishes = self.wishes(manager.plan)
+        suggestions = self.suggestions(manager.plan)
         chosen = None
         while True:
             try:
-                wish = wishes.send(chosen)
+                suggestion = suggestions.send(chosen)
             except StopIteration:
                 return
-            who = None if wish.candidates is None else {manager.view_of_worker(each) for each in wish.candidates}
-            answer = yield Suggestion(wish.op, manager.view_of_task(wish.task), who)
+            who = (
+                None
+                if suggestion.candidates is None
+                else {manager.view_of_worker(each) for each in suggestion.candidates}
+            )
+            answer = yield Suggestion(suggestion.op, manager.view_of_task(suggestion.task), who)
             chosen = None if answer is None else answer._of
 
 
@@ -115,7 +119,7 @@ class ReduceReplicas(_BuiltIn):
     ReduceReplicas()
     """
 
-    def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
+    def suggestions(self, plan: ReplicaPlan) -> replica_policies.Suggestions:
         """Yield what to drop."""
         return replica_policies.reduce_replicas(plan)
 
@@ -143,7 +147,7 @@ class RetireWorker(_BuiltIn):
     def __repr__(self) -> str:
         return f"RetireWorker({self.address!r})"
 
-    def wishes(self, plan: ReplicaPlan) -> replica_policies.Wishes:
+    def suggestions(self, plan: ReplicaPlan) -> replica_policies.Suggestions:
         """Yield what to copy."""
         worker = plan.state.workers.get(self.address)
         if worker is None:
@@ -344,11 +348,11 @@ class ActiveMemoryManagerExtension:
 
     def _ask(self, policy: ActiveMemoryManagerPolicy, plan: ReplicaPlan) -> None:
         if isinstance(policy, _BuiltIn) and type(policy).run is _BuiltIn.run:
-            replica_policies.carry_out(plan, policy.wishes(plan))
+            replica_policies.apply_suggestions(plan, policy.suggestions(plan))
         else:
-            replica_policies.carry_out(plan, self._wishes_of(policy))
+            replica_policies.apply_suggestions(plan, self._suggestions_of(policy))
 
-    def _wishes_of(self, policy: ActiveMemoryManagerPolicy) -> replica_policies.Wishes:
+    def _suggestions_of(self, policy: ActiveMemoryManagerPolicy) -> replica_policies.Suggestions:
         """Yield the suggestions of a user's policy in the core's terms."""
         suggestions = policy.run()
         answer: Any = None
@@ -362,7 +366,7 @@ class ActiveMemoryManagerExtension:
                 raise ValueError(f"{policy!r} suggests {op!r}; it must be 'replicate' or 'drop'")
             candidates = rest[0] if rest else None
             who = None if candidates is None else {each._of for each in candidates}
-            chosen = yield replica_policies.Wish(op, task._of, who)
+            chosen = yield replica_policies.Suggestion(op, task._of, who)
             answer = None if chosen is None else self.view_of_worker(chosen)
 
     # --- the state that policies look at -------------------------------------------------------------------------
