@@ -138,7 +138,7 @@ def test_nothing_is_kept_once_it_has_arrived(client: Client) -> None:
     big = client.submit(len, b"x" * 20_000_000, pure=False)
     assert big.result(timeout=60) == 20_000_000
     assert client.gather(client.map(inc, range(TASKS), pure=False)) == list(range(1, TASKS + 1))
-    session = client._session._session
+    session = client._session.peer.session
     assert session is not None
     assert session.delivery is not None
     assert session.delivery.sent > 5

@@ -231,7 +231,7 @@ def test_a_task_that_logs_very_much_is_held_up_rather_than_lose_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler_session, "_BACKLOG", 10)
-    monkeypatch.setattr(scheduler_session, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(scheduler_session, "_LOOK_EVERY", 0.001)
 
     def task() -> None:
         for number in range(2_000):

@@ -56,7 +56,7 @@ class ProxiedWorker:
                 *("worker", self.to_scheduler.address, "--no-nanny", "--nthreads", "1", "--name", name),
                 *("--host", "127.0.0.1", "--worker-port", str(port), "--log-level", "WARNING", *arguments),
             ],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
         )
 
     def close(self) -> None:

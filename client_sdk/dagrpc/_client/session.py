@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -25,9 +24,11 @@ from dagrpc._client.topics import Topics
 from dagrpc._common.versions import own_versions
 from dagrpc._loop.io_loop import LoopThread, spawn
 from dagrpc._loop.wakeup_queue import WakeUpQueue
-from dagrpc._peer.session import Session, at_once
-from dagrpc._rpc import channels, grpc_options, status
+from dagrpc._peer.calling_session import CallingSession
+from dagrpc._peer.session import at_once
+from dagrpc._rpc import channels, grpc_options
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
+from dagrpc._rpc.recovery import expect_recovery
 from dagrpc.exceptions import (
     ClosedClientError,
     CommClosedError,
@@ -61,9 +62,6 @@ class ClientSession:
         self.client_id = client_id
         self.address = ""
         self.status = "newly-created"
-        self.welcome = client_session_pb2.ClientWelcome()
-        self.scheduler: ServiceClient | None = None
-        """Calls the scheduler's unary methods, over the session's connection."""
         self.data: ChannelPool | None = None
         """Connections for bulk data, by address."""
         self.code = CallingCode.configured()
@@ -82,8 +80,6 @@ class ClientSession:
         """Events that the client subscribes to."""
         self._actors: ActorCaller | None = None
         self._channel: grpc.aio.Channel | None = None
-        self._call: Any = None
-        self._session: Session[Command] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._commands: WakeUpQueue[Command] = WakeUpQueue(loop.loop, self._flush)
@@ -92,12 +88,17 @@ class ClientSession:
         """Commands whose dropped references are counted; the commands of the queue come after them."""
         self._tokens = 0
         self._pongs: dict[int, asyncio.Future[None]] = {}
-        self._token = secrets.token_bytes(16)
-        """Shows the scheduler that it is this client which comes back."""
         self.farewell: client_session_pb2.SchedulerGoodbye | None = None
         """What the scheduler said if it stopped."""
         self._end_message = ""
         """Why the session ended if nobody had asked for it."""
+        self.peer: CallingSession[Command] = CallingSession(
+            "UpdateGraph",
+            encode_commands,
+            client_session_pb2.UpdateGraphRequest,
+            client_session_pb2.UpdateGraphResponse,
+        )
+        """The session with the scheduler, on one stream after another."""
         self._reconnection = Reconnection(self)
         self._released_since_barrier = False
         """Whether keys were given up since the last fence."""
@@ -165,7 +166,7 @@ class ClientSession:
         VersionUnsupportedError
             If scheduler and client share no protocol revision.
         """
-        self.address = address
+        self.address = self.peer.address = address
         self.status = "connecting"
         try:
             async with asyncio.timeout(timeout):
@@ -182,121 +183,83 @@ class ClientSession:
     async def _open(self, address: str, timeout: float) -> None:
         self._channel = channels.open_channel(address, grpc_options.CONTROL_CHANNEL, self.credentials)
         self.data = ChannelPool(grpc_options.DATA_CHANNEL, credentials=self.credentials)
-        self.scheduler = ServiceClient(self._channel, SCHEDULER_SERVICE, self.peer)
+        self.peer.service = ServiceClient(self._channel, SCHEDULER_SERVICE, self.peer.name)
         await self.connected(timeout)
-        channels.expect_recovery(self._channel, self)
-        self._call, self.welcome = await self._reconnection.greet_first(timeout)
-        self._run_task = spawn(self._run(self.begin()), self._tasks)
+        expect_recovery(self._channel, self.peer.recovery)
+        self.peer.begin(*await self._reconnection.greet_first(timeout))
+        self._run_task = spawn(self._run(), self._tasks)
 
-    async def greet(self, received: int | None) -> tuple[Any, client_session_pb2.ClientWelcome]:
-        """Open a stream and introduce the client. Return the stream and the scheduler's answer.
-
-        Parameters
-        ----------
-        received : int or None
-            The last message that was taken of the session that is to go on; None: a new one is to begin.
-
-        Raises
-        ------
-        grpc.aio.AioRpcError
-            If the scheduler refuses, or the connection breaks.
-        CommClosedError
-            If what answers does not do so as a scheduler does.
-        """
-        assert self.scheduler is not None
-        call = self.scheduler.open_session("UpdateGraph")
-        hello = client_session_pb2.ClientHello(
-            client_id=self.client_id,
-            versions=common_pb2.Versions(**own_versions()),
-            # A pickle would come, and whoever chooses families may not want one.
-            inline_limit=config.get_bytes("comm.inline-limit") if self.families is None else 0,
-            topics=self.topics.wanted(),
-            session_token=self._token,
-            resume=None if received is None else common_pb2.Resumption(received=received),
+    def hello(self, *, resume: bool) -> client_session_pb2.UpdateGraphRequest:
+        """Return the message that introduces the client, to resume its session or to begin a new one."""
+        return client_session_pb2.UpdateGraphRequest(
+            hello=client_session_pb2.ClientHello(
+                client_id=self.client_id,
+                versions=common_pb2.Versions(**own_versions()),
+                # An inline result is a pickle, which a client that names families may not accept.
+                inline_limit=config.get_bytes("comm.inline-limit") if self.families is None else 0,
+                topics=self.topics.wanted(),
+                session_token=self.peer.token,
+                resume=common_pb2.Resumption(received=self.peer.received) if resume else None,
+            )
         )
-        try:
-            await call.write(client_session_pb2.UpdateGraphRequest(hello=hello).SerializeToString())
-            answer = await call.read()
-        except asyncio.InvalidStateError:
-            raise CommClosedError(f"{self.address} ended the session before it began") from None
-        except asyncio.CancelledError:
-            call.cancel()
-            raise
-        if answer is grpc.aio.EOF:
-            raise CommClosedError(f"{self.address} ended the session: {await call.details() or 'no reason given'}")
-        if not answer.HasField("welcome"):
-            call.cancel()
-            raise CommClosedError(f"{self.address} did not answer as a dagrpc scheduler does")
-        return call, answer.welcome
 
     @property
-    def peer(self) -> str:
-        """What to call the scheduler in errors."""
-        return f"the scheduler at {self.address}"
+    def scheduler(self) -> ServiceClient | None:
+        """Calls the scheduler's unary methods, over the session's connection. None before there is one."""
+        return self.peer.service
+
+    @property
+    def welcome(self) -> client_session_pb2.ClientWelcome:
+        """The scheduler's latest answer to the client's introduction."""
+        welcome: client_session_pb2.ClientWelcome = self.peer.welcome
+        return welcome
 
     async def connected(self, timeout: float) -> None:
         """Wait until there is a connection."""
         assert self._channel is not None
         await channels.wait_ready(self._channel, self.address, timeout, self.credentials)
 
-    def begin(self) -> Session[Command]:
-        """Begin with the stream that there is as with one of a new session."""
-        # A scheduler that keeps no sessions acknowledges nothing.
-        kept = client_session_pb2.UpdateGraphRequest if self.welcome.grace_seconds else None
-        self._session = Session(self._call, encode_commands, client_session_pb2.UpdateGraphResponse, self.address, kept)
-        return self._session
-
-    def go_on(self, call: Any, welcome: client_session_pb2.ClientWelcome) -> None:
-        """Go on with another stream."""
-        self._call, self.welcome = call, welcome
-
     async def _abandon(self) -> None:
         self.status = "closed"
+        self.peer.recovery.close()
         self.coordination.end(CommClosedError(self.lost("")))
         await self._close_channels()
 
-    async def _run(self, session: Session[Command]) -> None:
-        """Hold the session, on one stream after the other."""
+    async def _run(self) -> None:
+        """Hold the session, on one stream after another."""
         while True:
             self.farewell = None
-            message = await self._hold(session)
+            message = await self._hold()
             if self.status != "running":
                 return
-            recoverable = not message and session.delivery is not None
-            reopened = await self._reconnection.reopen(session) if recoverable else None
-            if reopened is None or self.status != "connecting":
-                message = message or self._reconnection.refusal
+            if message or not self.peer.resumable:
                 break
-            session = reopened
+            message = await self._reconnection.reopen()
+            if message or self.status != "connecting":
+                break
             self.status = "running"
-            self._reconnection.over(True)
+            self.peer.recovery.over(True)
             self._flush()
-        if self.status in ("running", "connecting"):
+        if self.lives:
             self.status = "closed"
-            self._reconnection.over(False)
+            self.peer.recovery.close()
             self._end_message = message or self.lost("")
             self._end(LOST_REASON, self._end_message)
             self.on_lost()
             await self._close_channels()
 
-    async def _hold(self, session: Session[Command]) -> str:
-        """Hold a stream until it ends. Return why there is no use in another; empty if there is."""
+    async def _hold(self) -> str:
+        """Hold a stream until it ends. Return why another stream is of no use; empty if it is of use."""
         try:
-            await session.run(self._on_message)
-        except grpc.aio.AioRpcError as error:
-            failure = status.from_rpc_error(error, self.address)
-            if self.status == "running":
-                logger.info("Connection to the scheduler at %s lost: %s", self.address, error.details())
-            # Who was cut off for a limit would only reach it again.
-            if isinstance(failure, DagrpcError) and not isinstance(failure, NotReadyError):
-                return f"The scheduler ended the session: {failure}"
-        except asyncio.InvalidStateError:
-            logger.debug("Written to a stream that had broken", exc_info=True)
-        except asyncio.CancelledError:
-            raise
+            ended = await self.peer.hold(self._on_message)
         except Exception as error:
             logger.exception("The session with the scheduler at %s failed", self.address)
             return f"The session with the scheduler failed: {error}"
+        if self.status == "running":
+            logger.info("Connection to the scheduler at %s lost: %s", self.address, ended)
+        # A client that reached a limit would only reach it again.
+        if isinstance(ended, DagrpcError) and not isinstance(ended, NotReadyError):
+            return f"The scheduler ended the session: {ended}"
         if self.farewell is not None and not self.farewell.may_return:
             return self.lost(f"since it has stopped ({self.farewell.reason})")
         return ""
@@ -309,20 +272,6 @@ class ClientSession:
     def lives(self) -> bool:
         """Whether the session is there, or may be again."""
         return self.status in ("running", "connecting")
-
-    @property
-    def away(self) -> bool:
-        """Whether the connection is broken, and is being made anew."""
-        return self._reconnection.under_way
-
-    @property
-    def breaks(self) -> int:
-        """How often the connection broke."""
-        return self._reconnection.breaks
-
-    async def recovered(self) -> bool:
-        """Wait until the connection is there again, and return true; false if it will not be."""
-        return await self._reconnection.recovered()
 
     def renew(self, message: str) -> None:
         """Give up all that the session stood for, which the scheduler has given up; what is new begins anew."""
@@ -353,7 +302,7 @@ class ClientSession:
 
     def _flush(self) -> None:
         self._commands.rearm()
-        session = self._session
+        session = self.peer.session
         if session is None or self.status != "running":
             return
         with lock:
@@ -460,14 +409,14 @@ class ClientSession:
             self._flush()
         if self.status != "closed":
             self.status = "closing"
-        self._reconnection.over(False)
+        self.peer.recovery.close()
         self._end("client-closed", "The client was closed.")
-        session, task = self._session, self._run_task
+        session, task = self.peer.session, self._run_task
         if was_running and session is not None and task is not None:
             session.send(client_session_pb2.ClientGoodbye())
             with contextlib.suppress(Exception):
                 await session.drain(timeout)
-                await self._call.done_writing()
+                await self.peer.stream.done_writing()
                 # The scheduler ends its side once it has read ours to the end.
                 await asyncio.wait((task,), timeout=min(timeout, 1.0))
         if task is not None and not task.done():
@@ -479,8 +428,8 @@ class ClientSession:
     async def _close_channels(self) -> None:
         if self._actors is not None:
             await self._actors.close()
-        if self._call is not None:
-            self._call.cancel()
+        if self.peer.stream is not None:
+            self.peer.stream.cancel()
         if self.data is not None:
             await self.data.close()
         if self._channel is not None:

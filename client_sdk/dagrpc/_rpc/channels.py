@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-import weakref
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -24,6 +21,7 @@ from dagrpc._loop.io_loop import spawn
 from dagrpc._memory import malloc
 from dagrpc._rpc import grpc_options, status
 from dagrpc._rpc.connect_diagnosis import what_answers, why_not
+from dagrpc._rpc.recovery import recovery_of
 from dagrpc._rpc.request_streams import WrittenStream
 from dagrpc._rpc.token_channel import TokenChannel
 from dagrpc.exceptions import CommClosedError
@@ -55,42 +53,6 @@ def open_channel(
             address, credentials.channel, options=[*channel_options, *credentials.channel_options]
         )
     return channel if credentials is None or credentials.token is None else TokenChannel(channel, credentials.token)
-
-
-class Recovery(Protocol):
-    """Knows whether the peer at the other end of a channel will be back."""
-
-    @property
-    def away(self) -> bool:
-        """Whether the connection is known to be broken, and is being made anew."""
-
-    @property
-    def breaks(self) -> int:
-        """How often it broke."""
-
-    async def recovered(self) -> bool:
-        """Wait until it is there again, and return true; false if it will not be."""
-
-
-_recoveries: weakref.WeakKeyDictionary[grpc.aio.Channel, Recovery] = weakref.WeakKeyDictionary()
-
-
-_recovering: ContextVar[bool] = ContextVar("recovering", default=False)
-
-
-@contextlib.contextmanager
-def recovering() -> Iterator[None]:
-    """Have calls within a block not wait for a connection: they are part of making it."""
-    token = _recovering.set(True)
-    try:
-        yield
-    finally:
-        _recovering.reset(token)
-
-
-def expect_recovery(channel: grpc.aio.Channel, recovery: Recovery) -> None:
-    """Have unary calls over a channel wait while the connection is broken, instead of failing."""
-    _recoveries[channel] = recovery
 
 
 class DisagreementError(CommClosedError):
@@ -188,7 +150,7 @@ class ServiceClient:
                 response_deserializer=response_type.FromString,
             )
             self._unary[method] = function
-        recovery = None if _recovering.get() else _recoveries.get(self.channel)
+        recovery = recovery_of(self.channel)
         if recovery is not None and recovery.away:
             await recovery.recovered()
         while True:

@@ -294,7 +294,7 @@ class WorkerService:
                 self._shared,
                 self._inbox.take,
             )
-            await self._session.run(lambda message: self._take(self._commands.read(message)), reconnect)
+            await self._session.run(lambda message: self._take(self._commands.read(message)), reconnect.come_back)
         except (CommClosedError, DagrpcError, TimeoutError) as error:
             # A new process may keep up where this one was cut off, but the nanny must not try that without end.
             kind = EndKind.CUT_OFF if isinstance(error, LimitReachedError) else EndKind.LOST
