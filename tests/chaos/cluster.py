@@ -133,7 +133,9 @@ class Cluster:
             **SETTINGS,
             MARKER: str(directory),
             "CHAOS_STACKS": str(self.stacks),
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "chaos" / "stacks"), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join(
+                [str(ROOT / "tests" / "chaos" / "stacks"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
             "TMPDIR": str(self.temporary),
         }
         scheduler_file = directory / "scheduler.json"
