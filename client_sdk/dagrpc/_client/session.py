@@ -25,7 +25,7 @@ from dagrpc._common.versions import own_versions
 from dagrpc._loop.io_loop import LoopThread, spawn
 from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.calling_session import CallingSession
-from dagrpc._peer.session import at_once
+from dagrpc._peer.session import flush_after
 from dagrpc._rpc import channels, grpc_options
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc._rpc.recovery import expect_recovery
@@ -309,7 +309,7 @@ class ClientSession:
             self.drop_released()
             commands, self._settled = self._settled, deque()
         if commands:
-            at_once(session.send_many, commands)
+            flush_after(session.send_many, commands)
 
     async def barrier(self) -> None:
         """Wait until the scheduler has forgotten what this client has given up so far.

@@ -1,9 +1,9 @@
-"""What lets a session outlive its streams: messages are numbered, acknowledged, and kept until they are.
+"""Exactly-once delivery across streams: messages are numbered, and kept until they are acknowledged.
 
-A message that was sent on a stream that broke has arrived, or has not: nobody can tell. So each side counts what it has
-taken, says so in whatever it sends, and, on the next stream, gets all that came after that once more. Everything is
-taken once, in order, whatever happens to the streams. The cost is two numbers for each message, which carries many
-items.
+The sender cannot know whether a message arrived that it wrote to a broken stream. So each side counts the messages that
+it has taken and puts the count into each message that it sends. On the next stream the sender repeats the messages that
+follow. Each message is taken once and in order, however often the stream breaks. The cost is two numbers for each
+message, which carries many items.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from typing import Any
 from dagrpc.exceptions import InvalidRequestError, UnknownSessionError
 
 _PROMPT = 16
-"""So many messages are acknowledged at once: what is not acknowledged takes up memory at the sender."""
+"""This many messages are acknowledged at once, because the sender keeps unacknowledged messages in memory."""
 _PATIENCE = 0.25
-"""Fewer are after so many seconds, unless something is sent anyway."""
+"""Seconds after which fewer messages are acknowledged, unless a message that is sent meanwhile does so."""
 
 
 class Delivery:
-    """One side's account of what it has sent and taken.
+    """One side's account of the messages that it has sent and taken.
 
     Parameters
     ----------
     send_type : type
         Type of the messages that go out; it has fields ``number`` and ``received``.
     wake : callable
-        Called when an acknowledgement is to be sent, though nothing else may be.
+        Called when an acknowledgement is due.
     """
 
     def __init__(self, send_type: type[Any], wake: Callable[[], object]) -> None:
         self.sent = 0
-        """The number of the last message that went out."""
+        """The number of the last message that was sent."""
         self.taken = 0
-        """The number of the last that was taken."""
+        """The number of the last message that was taken."""
         self._send_type = send_type
         self._wake = wake
         self._told = 0
-        """The last that the peer was told of."""
+        """The number that was acknowledged last."""
         self._kept: deque[bytes] = deque()
-        """What the peer may not have taken: the latest of what went out."""
+        """The latest sent messages, which the peer may not have taken."""
         self.kept_bytes = 0
-        """How many bytes that is."""
+        """The bytes of the kept messages."""
         self._timer: asyncio.TimerHandle | None = None
 
     # --- out -----------------------------------------------------------------------------------------------------
 
     def stamp(self, data: bytes) -> bytes:
-        """Number a serialized message, keep it until the peer has taken it, and return it."""
+        """Number a serialized message, keep it until it is acknowledged, and return it."""
         self.sent += 1
         self._told = self.taken
-        # Serialized messages that are joined are a message with the fields of both.
+        # Two serialized messages one after the other are one message with the fields of both.
         data += self._send_type(number=self.sent, received=self.taken).SerializeToString()
         self._kept.append(data)
         self.kept_bytes += len(data)
         return data
 
     def acknowledgement(self) -> bytes | None:
-        """Return a message that says what was taken, if the peer was not told yet."""
+        """Return a message that acknowledges the messages taken so far; None if they are acknowledged already."""
         if self.taken == self._told:
             return None
         self._told = self.taken
@@ -69,18 +69,18 @@ class Delivery:
 
     @property
     def kept(self) -> tuple[bytes, ...]:
-        """What is to be sent once more on a new stream, in order."""
+        """The messages to send again on a new stream, in order."""
         return tuple(self._kept)
 
     # --- in ------------------------------------------------------------------------------------------------------
 
     def accept(self, message: Any) -> bool:
-        """Take note of a message that came in; return whether it is to be taken.
+        """Count a message that came in; return false if it was taken before.
 
         Raises
         ------
         InvalidRequestError
-            If one is missing before it, or it acknowledges what was never sent.
+            If a message before it is missing, or it acknowledges a message that was never sent.
         """
         if message.received:
             self.acknowledged(message.received)
@@ -99,12 +99,12 @@ class Delivery:
         return True
 
     def acknowledged(self, number: int) -> None:
-        """Forget what the peer has taken.
+        """Drop the messages up to `number`, which the peer has taken.
 
         Raises
         ------
         InvalidRequestError
-            If it was never sent.
+            If message `number` was never sent.
         """
         if number > self.sent:
             raise InvalidRequestError(f"message {number} is acknowledged, and {self.sent} was the last one sent")
@@ -113,19 +113,19 @@ class Delivery:
             self.kept_bytes -= len(kept.popleft())
 
     def resume(self, received: int) -> None:
-        """Begin with a new stream: the peer has taken what came up to `received`.
+        """Prepare for a new stream, on which the messages after `received` are sent again.
 
         Raises
         ------
         UnknownSessionError
-            If that cannot be: it is another session that the peer means.
+            If the peer cannot have taken message `received`: it means another session.
         """
         if not self.sent - len(self._kept) <= received <= self.sent:
             raise UnknownSessionError(f"the session cannot go on after message {received}")
         self.acknowledged(received)
 
     def close(self) -> None:
-        """Keep nothing any more."""
+        """Drop all messages, and send no more acknowledgements."""
         self._kept.clear()
         self.kept_bytes = 0
         if self._timer is not None:

@@ -15,7 +15,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
 
 class ReconnectRules(Protocol):
-    """What a peer does to be connected again, and when it gives up."""
+    """The steps by which a peer connects again, and when it gives up."""
 
     @property
     def transient(self) -> tuple[type[Exception], ...]:

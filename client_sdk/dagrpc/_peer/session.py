@@ -1,8 +1,8 @@
 """A session: one bidirectional stream with one writer and one reader.
 
-Whatever was queued during a turn of the event loop leaves as one message, never by a timer; what a message that came in
-gave rise to leaves with it already. A message too large for
-gRPC is sent in fragments, which the reader puts together again. A session may outlive its stream: see `delivery`.
+All items that are queued during a turn of the event loop leave as one message; no timer is involved. The answers to a
+message leave in the same turn. A message that is too large for gRPC is sent in fragments, which the reader joins. A
+session may outlive its stream: see `delivery`.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ Result = TypeVar("Result")
 _FRAGMENT_PIECE = 1 << 20
 
 
-class _Here(threading.local):
-    """Of a loop's thread."""
+class _PendingFlush(threading.local):
+    """The sessions that `flush_after` flushes in this thread."""
 
-    roused: list[Session[Any]] | None = None
-    """Sessions that are to begin to write at the end of `at_once`; None: it was not called."""
-
-
-_here = _Here()
+    sessions: list[Session[Any]] | None = None
+    """Sessions that begin to write at the end of `flush_after`. None outside of `flush_after`."""
 
 
-def at_once(function: Callable[..., Result], *args: Any) -> Result:
-    """Call a function. What it queues leaves with the end of it, and not only after this turn of the loop.
+_pending_flush = _PendingFlush()
 
-    For what answers a message, or passes it on: a turn less for each process on the way of a task.
+
+def flush_after(function: Callable[..., Result], *args: Any) -> Result:
+    """Call a function, and send the items that it queues when it returns instead of after this turn of the loop.
+
+    Used where a message is answered or passed on: each process that a task passes through saves a turn of its loop.
     """
-    if _here.roused is not None:
+    if _pending_flush.sessions is not None:
         return function(*args)
-    roused = _here.roused = []
+    sessions = _pending_flush.sessions = []
     try:
         return function(*args)
     finally:
-        _here.roused = None
-        for session in roused:
+        _pending_flush.sessions = None
+        for session in sessions:
             session._begin()
 
 
 class Session(Generic[Item]):
-    """The near side of a stream of batches.
+    """One side of a stream of batches.
 
     Parameters
     ----------
     stream : grpc.aio call or servicer context
-        Offers ``read()`` and ``write(bytes)``. Nobody else may touch it.
+        Offers ``read()`` and ``write(bytes)``. Only the session uses it.
     encode : callable
-        Makes messages of queued items: called with a list of items, returns an iterable of protobuf messages whose
-        type has a ``fragment`` field.
+        Makes messages of queued items: takes a list of items, returns an iterable of protobuf messages whose type has
+        a ``fragment`` field.
     receive_type : type
         Type of the messages that come in.
     name : str
-        What to call the peer in logs.
+        The peer's name in logs and errors.
     send_type : type, optional
         Type of the messages that go out, for a session that can go on with another stream when this one breaks.
     """
@@ -87,18 +87,18 @@ class Session(Generic[Item]):
         self._receive_type = receive_type
         self.name = name
         self.closed = False
-        """Whether nothing more will be sent."""
+        """Whether the session sends nothing more."""
         self.running = False
-        """Whether there is a stream that is read and written."""
+        """Whether a stream is being read and written."""
         self._queue: list[Item] = []
         self._due = False
-        """Whether there may be something to write that the writing has not begun with."""
+        """Whether items or an acknowledgement may wait that the writer has not taken."""
         self._writer: TasklessCoroutine | None = None
-        """What writes, or wrote last."""
+        """The writer that runs, or ran last."""
         self._busy = False
-        """Whether it does."""
+        """Whether the writer runs."""
         self._broken: asyncio.Future[None] | None = None
-        """Fails when writing does."""
+        """Fails when the writer fails."""
         self._drained = asyncio.Event()
         self._drained.set()
         self._fragment_size = min(config.get_bytes("comm.fragment-size"), message_limit() // 2)
@@ -106,16 +106,17 @@ class Session(Generic[Item]):
         self._partial: bytearray | None = None
         self._reader: asyncio.Task[None] | None = None
         self._writing: list[Item] = []
-        """What is being written; of a large batch, also what has been."""
+        """Items of the batch that is being written, including items that are written already."""
         self._reason: Exception | None = None
+        """The error that `run` raises after `abort`."""
         self._may_read: asyncio.Event | None = None
-        """Set while reading goes on; None if it was never held."""
+        """Set while messages are read; None if `hold_reading` was never called."""
         self._unsent: Iterator[bytes] | None = None
-        """What is being written, or was when the stream broke."""
+        """Messages of the batch that is being written, or that the broken stream left unwritten."""
         self._stopped = asyncio.Event()
         self._stopped.set()
-        self.delivery = Delivery(send_type, self._rouse) if send_type is not None else None
-        """What lets it go on with another stream; None: it ends with its stream."""
+        self.delivery = Delivery(send_type, self._schedule_flush) if send_type is not None else None
+        """Keeps and counts messages for the next stream. None if the session ends with its stream."""
 
     @property
     def queued(self) -> int:
@@ -123,32 +124,32 @@ class Session(Generic[Item]):
         return len(self._queue)
 
     def backlog(self) -> tuple[list[Item], list[Item]]:
-        """Return what has not been handed to gRPC yet, or not all of it. To be looked at only."""
+        """Return the items of the batch that is being written, and the queued items. Callers only read the lists."""
         return self._writing, self._queue
 
     @property
     def unacknowledged(self) -> int:
-        """How many bytes are kept of what was sent, until the peer says that it has them."""
+        """How many bytes of sent messages are kept until the peer acknowledges them."""
         return self.delivery.kept_bytes if self.delivery is not None else 0
 
     def hold_reading(self) -> None:
-        """Take no more messages for now: gRPC makes the peer wait."""
+        """Stop reading messages for now; gRPC's flow control then stops the peer's writing."""
         if self._may_read is None:
             self._may_read = asyncio.Event()
         self._may_read.clear()
 
     def go_on_reading(self) -> None:
-        """Take messages again."""
+        """Read messages again."""
         if self._may_read is not None:
             self._may_read.set()
 
     def send(self, item: Item) -> None:
-        """Queue an item. It leaves, with all others queued by then, after this turn of the loop."""
+        """Queue an item. All items that are queued in this turn of the loop leave after it."""
         if self.closed:
             return
         self._queue.append(item)
         if not self._due:
-            self._rouse()
+            self._schedule_flush()
 
     def send_many(self, items: Iterable[Item]) -> None:
         """Queue items in order."""
@@ -156,20 +157,20 @@ class Session(Generic[Item]):
             return
         self._queue.extend(items)
         if not self._due:
-            self._rouse()
+            self._schedule_flush()
 
-    def _rouse(self) -> None:
-        """Have what is queued, or to be acknowledged, written."""
+    def _schedule_flush(self) -> None:
+        """Schedule the writing of queued items and of an acknowledgement."""
         self._due = True
         if self._busy or not self.running:
             return
-        if _here.roused is not None:
-            _here.roused.append(self)
+        if _pending_flush.sessions is not None:
+            _pending_flush.sessions.append(self)
         else:
             asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Begin to write, unless that goes on already."""
+        """Start the writer unless it runs already."""
         if not self._busy and self.running:
             self._busy = True
             self._writer = TasklessCoroutine(self._write())
@@ -180,12 +181,12 @@ class Session(Generic[Item]):
         Parameters
         ----------
         on_message : callable
-            Called with each message that comes in; may be a coroutine function, which holds up the reading.
+            Called with each message that comes in. May be a coroutine function: the next message is read after it.
 
         Raises
         ------
         grpc.aio.AioRpcError
-            If the stream broke with a status (on the calling side).
+            If the stream broke with a status, on the side that opened the stream.
         """
         self.running = True
         self._stopped.clear()
@@ -212,30 +213,30 @@ class Session(Generic[Item]):
             raise self._reason
 
     def abort(self, reason: Exception | None = None) -> None:
-        """End `run` without waiting for the peer; it raises `reason` if there is one."""
+        """End `run` without waiting for the peer. `run` raises `reason` if it is given."""
         self._reason = reason
         if self._reader is not None:
             self._reader.cancel()
 
     async def detach(self) -> None:
-        """End `run`, and wait until it has ended: there will be another stream."""
+        """End `run` and wait until it has ended, before the session goes on with another stream."""
         self.abort()
         await self._stopped.wait()
 
     def attach(self, stream: Any, received: int) -> None:
-        """Go on with another stream, after all that the peer has taken. Then `run` is to be called again.
+        """Go on with another stream after message `received`, the last one that the peer has taken. `run` follows.
 
         Raises
         ------
         UnknownSessionError
-            If the peer cannot have taken that.
+            If the peer cannot have taken this message.
         """
         assert self.delivery is not None
         self.delivery.resume(received)
         self._stream = stream
 
     def end(self) -> None:
-        """Send nothing more, and keep nothing."""
+        """Send nothing more, and drop the messages that are kept."""
         self.closed = True
         self._queue.clear()
         self._writing = []
@@ -244,7 +245,7 @@ class Session(Generic[Item]):
             self.delivery.close()
 
     async def drain(self, timeout: float) -> None:
-        """Wait until all that is queued has been handed to gRPC, `timeout` seconds at most."""
+        """Wait until all queued items have been handed to gRPC, for at most `timeout` seconds."""
         if not self.running:
             return
         if self._queue:
@@ -255,11 +256,11 @@ class Session(Generic[Item]):
             logger.debug("%s: %d items were not sent within %g s", self.name, len(self._queue), timeout)
 
     async def write_now(self, message: Any) -> None:
-        """Write a message before `run` is called: the first of a handshake."""
+        """Write a message of the handshake, before `run` is called."""
         await self._stream.write(message.SerializeToString())
 
     async def read_now(self) -> Any | None:
-        """Read a message before `run` is called. None if the stream has ended."""
+        """Read a message of the handshake, before `run` is called. Returns None if the stream has ended."""
         message = await self._stream.read()
         return None if message is grpc.aio.EOF else message
 
@@ -271,15 +272,15 @@ class Session(Generic[Item]):
                 return
             if self._may_read is not None:
                 await self._may_read.wait()
-            # Not before: what is not taken because the stream breaks meanwhile comes again.
+            # Only now: the peer sends a message again that was read, but not accepted before the stream broke.
             if delivery is not None and not delivery.accept(message):
                 continue
             if message.HasField("fragment"):
                 message = self._join(message.fragment)
                 if message is None:
                     continue
-            result = at_once(on_message, message)
-            # A batch must not live on until the next one comes.
+            result = flush_after(on_message, message)
+            # Else the batch would stay in memory until the next one comes.
             del message
             if result is not None:
                 await result
@@ -300,7 +301,7 @@ class Session(Generic[Item]):
         return self._receive_type.FromString(bytes(data))
 
     def _resume_writing(self) -> None:
-        """Begin with a stream: with what the last one left, and what the peer may not have taken of it."""
+        """Start to write to a new stream: first the messages that the peer may not have taken."""
         if self._unsent is not None or self._due or (self.delivery is not None and self.delivery.kept):
             self._busy = True
             self._writer = TasklessCoroutine(self._write(self.delivery.kept if self.delivery is not None else ()))
@@ -310,18 +311,18 @@ class Session(Generic[Item]):
             self._writer.close()
         self._writer, self._busy = None, False
         if self._broken is not None:
-            # Also one that has failed, as the reading may have: else asyncio complains that nobody has asked.
+            # Also after a failure, which the reader may have reported first: else asyncio warns about it.
             self._broken.cancel()
 
     async def _write(self, again: Iterable[bytes] = ()) -> None:
-        """Write until there is nothing to write any more; before all else what is to be sent again."""
+        """Write the messages `again`, then batches until the queue is empty."""
         try:
             for piece in again:
                 await self._stream.write(piece)
             while self._due or self._unsent is not None:
                 await self._write_batch()
         except asyncio.CancelledError:
-            # So the call was.
+            # The call was cancelled.
             if self._broken is not None:
                 self._broken.cancel()
         except Exception as error:
@@ -334,12 +335,12 @@ class Session(Generic[Item]):
         write, delivery = self._stream.write, self.delivery
         if self._unsent is None:
             self._due = False
-            # What is being written has not been handed over yet either.
+            # A batch counts as queued until all of it has been handed to gRPC.
             self._drained.clear()
             items, self._queue = self._queue, []
             self._writing = items
             self._unsent = self._encoded(items)
-            # What was sent must not live on until the next batch comes.
+            # Else the items would stay in memory until the next batch comes.
             del items
         for piece in self._unsent:
             await write(piece)
@@ -351,14 +352,14 @@ class Session(Generic[Item]):
             self._drained.set()
 
     def _encoded(self, items: list[Item]) -> Iterator[bytes]:
-        """Yield what is to be written of a batch."""
+        """Yield the serialized messages of a batch."""
         for message in self._encode(items) if items else ():
             for piece in self._pieces(message):
                 yield piece if self.delivery is None else self.delivery.stamp(piece)
             del message, piece
 
     def _pieces(self, message: Any) -> Iterable[bytes]:
-        """Return a message's bytes, whole or in fragments."""
+        """Return a serialized message, whole or in fragments."""
         data = message.SerializeToString()
         return (data,) if len(data) <= self._fragment_size else self._split(type(message), data)
 
@@ -373,7 +374,7 @@ class Session(Generic[Item]):
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end, also when gRPC cancels the call that it belongs to meanwhile."""
+    """Cancel a task and wait for its end, even if gRPC cancels the surrounding call meanwhile."""
     task.cancel()
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -382,7 +383,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if not task.cancelled():
-        # Or asyncio complains that nobody has asked.
+        # Else asyncio warns that the exception was never retrieved.
         task.exception()
     if cancelled is not None:
         raise cancelled

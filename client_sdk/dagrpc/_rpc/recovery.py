@@ -1,4 +1,4 @@
-"""What calls over a broken connection wait for: the connection is being made again, or will not be."""
+"""Calls over a broken connection wait until the connection is made again, or will not be."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import grpc
 
 from dagrpc import config
 from dagrpc._loop.io_loop import cancel_all, spawn
-from dagrpc._peer.session import Session, at_once
+from dagrpc._peer.session import Session, flush_after
 from dagrpc._rpc import status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc._transfer import same_host, transfers
@@ -121,7 +121,7 @@ class _PeerStream:
         """Ask for results, and return the answer; None if another way has to be taken."""
         number = next(self._numbers)
         future = self._pending[number] = asyncio.get_running_loop().create_future()
-        at_once(self.session.send, pb.Fetch(number=number, request=request))
+        flush_after(self.session.send, pb.Fetch(number=number, request=request))
         try:
             async with asyncio.timeout(timeout):
                 answer = await future

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from dagrpc._loop.wakeup_queue import WakeUpQueue
-from dagrpc._peer.session import at_once
+from dagrpc._peer.session import flush_after
 from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import Instruction
 
@@ -102,6 +102,6 @@ class Inbox:
         while events:
             batch.append(events.popleft())
         try:
-            at_once(self._dispatch, self._core.handle_batch(batch, time.time()))
+            flush_after(self._dispatch, self._core.handle_batch(batch, time.time()))
         except Exception as error:
             self._on_error(error)
