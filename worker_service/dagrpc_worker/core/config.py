@@ -1,4 +1,4 @@
-"""What of the worker's core can be tuned."""
+"""The settings of the worker's core."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, frozen=True)
 class WorkerCoreConfig:
-    """Limits and knobs of a `WorkerCore`."""
+    """Limits and parameters of a `WorkerCore`."""
 
     gathers: int = 50
-    """How many transfers from peers may be under way at once."""
+    """Maximum number of transfers from peers at once."""
     gathers_per_peer: int = 2
-    """How many of them from one peer. What waits meanwhile is grouped into the next."""
+    """Maximum number of transfers from one peer at once. Results that wait meanwhile share the next transfer."""
     gather_nbytes: int = 50_000_000
-    """How many bytes one transfer is to bring; a single larger result travels alone."""
+    """Maximum bytes of one transfer; a single larger result travels alone."""
     gather_keys: int = 2_000
-    """How many results one transfer is to bring."""
+    """Maximum number of results in one transfer."""
     gathers_nbytes: int = 200_000_000
-    """How many bytes may be under way in all. One transfer is always allowed."""
+    """Maximum bytes of all transfers under way. One transfer is always allowed."""
     holders_considered: int = 8
-    """How many of a result's holders are kept in mind as sources at a time."""
+    """Maximum number of holders of a result that are considered as sources at a time."""
     gather_attempts: int = 12
-    """How many transfers in a row have to break before a peer counts as not having what it was to send. The scheduler
-    then computes that again, or gives it up if it cannot: too high a price for a network that fails for some seconds.
-    A peer whose address refuses connections is not cut off but gone; it is not tried again."""
+    """Number of failed transfers in a row after which a peer is reported as not holding the requested results. The
+    scheduler then computes them again, or fails them: too high a price for a network failure of some seconds. A peer
+    that refuses connections has ended, and is reported at once."""
     retry_delay: float = 0.02
-    """Seconds for which a peer is left alone after it refused a transfer, or one broke; doubled each time."""
+    """Seconds before a peer is asked again after a refused or failed transfer; doubled each time."""
     retry_delay_limit: float = 2.0
-    """What that delay grows to at most."""
+    """Maximum of that delay."""
     lookahead: float = 0.005
-    """Seconds of expected work, per thread, that may be handed over before a thread is free for it; 0: none."""
+    """Seconds of expected work, per thread, that may be handed over before a thread is free; 0: none."""
     lookahead_tasks: int = 128
-    """How many tasks, per thread, may be handed over like that."""
+    """Maximum number of tasks, per thread, that may be handed over before a thread is free."""
     duration_weight: float = 0.25
-    """Weight of the newest measurement in the average duration of a kind of task."""
+    """Weight of the newest measurement in the average duration of a prefix."""
     executors: Mapping[str, int] = field(default_factory=dict)
-    """Threads of each named executor; 1 for those not listed. The default executor has the worker's threads."""
+    """Threads of each named executor; 1 for an executor not listed. The default executor has the worker's threads."""
     timeout_grace: float = 1.0
-    """Seconds that a task has to end once it was told that its time is up; then its thread is detached."""
+    """Seconds that a task has to end after it was interrupted for its timeout; then its thread is detached."""
     timed_out_limit: int = 100
-    """How many timed-out runs may go on before their threads are not replaced any more."""
+    """Maximum number of timed-out runs whose threads are replaced."""
     story_length: int = 10_000
-    """How many transitions are remembered."""
+    """Number of transitions that are remembered."""
 
 
 DEFAULT_CONFIG = WorkerCoreConfig()

@@ -1,9 +1,9 @@
-"""Tasks whose time is limited.
+"""Tasks with a timeout.
 
-Time counts from the call of a task's function. When it is up the task is told to stop, as far as Python allows that,
-and fails with its traceback. One that does not stop for a while has failed all the same: its run has *timed out*. What
-it comes to does not matter any more, another thread takes the place of the one that it occupies, and a new run of the
-key may begin beside it. Of timed-out runs there are only so many: beyond that, their threads are not replaced.
+The time counts from the call of a task's function. When it is over, the task is interrupted, as far as Python allows,
+and fails with its traceback. A task that does not stop within a grace period fails all the same, while its *timed-out
+run* goes on: the run's outcome is ignored, a new thread takes its thread's place, and a new run of the key may begin
+beside it. The number of timed-out runs whose threads are replaced is limited.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dagrpc_worker.core.model import CANCELLED, EXECUTING, LONG_RUNNING, NO_ALAR
 from dagrpc_worker.core.ready_tasks import end_execution, pool_of
 
 _SLACK = 64
-"""How many stale deadlines are not worth a clean-up."""
+"""Up to this number, stale deadlines are not worth removing."""
 
 
 def on_execute_started(state: WorkerState, event: ExecuteStarted) -> None:
-    """Note when a task's time will be up."""
+    """Set the deadline of a task that has begun."""
     task = state.tasks.get(event.key)
     if task is None or task.execution != event.run_id or task.executed is None or task.executed.timeout <= 0.0:
         return
@@ -29,7 +29,7 @@ def on_execute_started(state: WorkerState, event: ExecuteStarted) -> None:
 
 
 def on_execute_interrupted(state: WorkerState, event: ExecuteInterrupted) -> None:
-    """Note until when a task's end is waited for that was told to stop."""
+    """Set the deadline by which an interrupted task must have ended."""
     task = state.tasks.get(event.key)
     if task is None or task.execution != event.run_id or task.executed is None:
         return
@@ -38,7 +38,7 @@ def on_execute_interrupted(state: WorkerState, event: ExecuteInterrupted) -> Non
 
 
 def on_deadline_reached(state: WorkerState, event: DeadlineReached) -> None:
-    """Do what is to be done by now, and ask to be woken for the next deadline."""
+    """Handle the deadlines that have passed, and set the alarm for the next one."""
     state.alarm = NO_ALARM
     heap = state.deadlines
     while heap and heap[0].when <= state.now:
@@ -54,7 +54,7 @@ def on_deadline_reached(state: WorkerState, event: DeadlineReached) -> None:
 
 
 def timed_out_run_ended(state: WorkerState, key: str, run_id: int) -> None:
-    """Note that a timed-out run is over, if this is one: the thread that it may have occupied is free."""
+    """Note the end of a run; if it had timed out, the thread that it may have occupied is free."""
     pool = state.timed_out_runs.pop((key, run_id), None)
     if pool is not None:
         pool.handed_over -= 1
@@ -64,7 +64,7 @@ def _add(state: WorkerState, deadline: Deadline) -> None:
     heap = state.deadlines
     heapq.heappush(heap, deadline)
     counts = state.counts
-    # Each run has one deadline at a time; those of runs that ended before stay until they are met.
+    # Each run has one deadline at a time. The deadlines of runs that have ended stay until they pass.
     if len(heap) > 2 * (counts[EXECUTING] + counts[LONG_RUNNING] + counts[CANCELLED]) + _SLACK:
         heap[:] = [entry for entry in heap if _is_live(state, entry)]
         heapq.heapify(heap)
@@ -84,7 +84,7 @@ def _set_alarm(state: WorkerState) -> None:
 
 
 def _time_out(state: WorkerState, task: TaskState, deadline: Deadline) -> None:
-    """Let a run have failed that goes on."""
+    """Report a run as failed that has not stopped."""
     executed, request = task.executed, task.request
     assert executed is not None
     replace = len(state.timed_out_runs) < state.config.timed_out_limit

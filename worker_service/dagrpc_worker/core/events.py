@@ -1,6 +1,6 @@
-"""Everything that can happen to a worker, as data.
+"""The events that the worker's core handles, as data.
 
-Opaque values (``work``, ``failure``, ``payload``) are passed through and never looked into.
+The core passes the opaque values ``work``, ``failure`` and ``payload`` on without looking into them.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from dagrpc._common.cheap_dataclass import record
 
 @record
 class ComputeRequested:
-    """The scheduler wants a task run."""
+    """The scheduler requests a task's run."""
 
     key: str
     run_id: int
     priority: tuple[float, ...]
-    """Lower runs first."""
+    """The lowest runs first."""
     work: Any = None
-    """What to run, opaque; handed back in `instructions.Execute`."""
+    """The function and its arguments, opaque; returned in `instructions.Execute`."""
     dependencies: Sequence[tuple[str, int, tuple[str, ...]]] = ()
-    """Key, size in bytes and holders (addresses) of each result that the task uses."""
+    """Key, size in bytes and holders' addresses of each result that the task uses."""
     resources: Mapping[str, float] = field(default_factory=dict)
     actor: bool = False
     executor: str = ""
     annotations: str = ""
     duration: float = -1.0
-    """Seconds that the scheduler expects it to take; negative: unknown."""
+    """Seconds that the scheduler expects the task to take; negative: unknown."""
     timeout: float = 0.0
-    """Seconds that it may run; 0: no limit."""
+    """Seconds that the task may run; 0: no limit."""
     stimulus: str = ""
 
 
 @record
 class KeysFreed:
-    """The scheduler has no more use here for results, or for tasks that were not started."""
+    """The scheduler no longer wants these results on this worker, nor these tasks run."""
 
     keys: Sequence[str]
     interrupt: bool = False
-    """Whether tasks among them that run are to be broken off."""
+    """Whether running tasks among them are interrupted."""
     stimulus: str = ""
     discard: bool = False
-    """Whether what is here of their results, or is being computed, is not to be taken for later ones."""
+    """Whether stored results, and those being computed, must not be used for later requests of the same keys."""
 
 
 @record
 class StealRequested:
-    """The scheduler wants a task back if it was not started."""
+    """The scheduler wants a task back unless it has begun."""
 
     key: str
     run_id: int
@@ -58,7 +58,7 @@ class StealRequested:
 
 @record
 class ReplicasRequested:
-    """The scheduler wants copies of results here."""
+    """The scheduler requests replicas on this worker."""
 
     data: Sequence[tuple[str, int, tuple[str, ...]]]
     """Key, size in bytes and holders of each."""
@@ -67,7 +67,7 @@ class ReplicasRequested:
 
 @record
 class ReplicasUnwanted:
-    """The scheduler wants copies dropped, unless a task here needs them."""
+    """The scheduler wants replicas dropped, unless a task of this worker needs them."""
 
     keys: Sequence[str]
     stimulus: str = ""
@@ -75,7 +75,7 @@ class ReplicasUnwanted:
 
 @record
 class WhoHasRefreshed:
-    """The scheduler says who holds results now; no holders: nobody at the moment."""
+    """The scheduler names the present holders of results; there may be none."""
 
     data: Sequence[tuple[str, int, tuple[str, ...]]]
     stimulus: str = ""
@@ -83,14 +83,14 @@ class WhoHasRefreshed:
 
 @record
 class SessionRenewed:
-    """The scheduler has given the worker up, and takes it anew: of what it asked for before, nothing is wanted."""
+    """The worker has registered again after the scheduler had removed it: all earlier requests are void."""
 
     stimulus: str = ""
 
 
 @record
 class DataPut:
-    """Somebody put data here."""
+    """A client or a peer has put results into the store."""
 
     sizes: Mapping[str, int]
     """Size in bytes by key."""
@@ -99,7 +99,7 @@ class DataPut:
 
 @record
 class ExecuteSucceeded:
-    """A task's function returned, and its result is in the store."""
+    """A task's function has returned, and its result is in the store."""
 
     key: str
     run_id: int
@@ -114,7 +114,7 @@ class ExecuteSucceeded:
 
 @record
 class ExecuteFailed:
-    """A task could not be run, or its function raised."""
+    """A task could not be run, or its function has raised."""
 
     key: str
     run_id: int
@@ -126,7 +126,7 @@ class ExecuteFailed:
 
 @record
 class ExecuteRescheduled:
-    """A task asked to be run elsewhere or again."""
+    """A task has raised `Reschedule`."""
 
     key: str
     run_id: int
@@ -135,7 +135,7 @@ class ExecuteRescheduled:
 
 @record
 class ExecuteSkipped:
-    """A task was dropped before a thread took it up: nothing of it ran (see `instructions.CancelExecution`)."""
+    """A cancelled task has ended without an outcome (see `instructions.CancelExecution`)."""
 
     key: str
     run_id: int
@@ -144,7 +144,7 @@ class ExecuteSkipped:
 
 @record
 class ExecuteKept:
-    """A task that was reclaimed has been taken up by a thread, or has ended (see `instructions.Reclaim`)."""
+    """A thread has begun with a task that the scheduler wants back (see `instructions.Reclaim`)."""
 
     key: str
     run_id: int
@@ -153,7 +153,7 @@ class ExecuteKept:
 
 @record
 class ExecuteStarted:
-    """The function of a task whose time is limited is being called."""
+    """The function of a task with a timeout is being called."""
 
     key: str
     run_id: int
@@ -164,7 +164,7 @@ class ExecuteStarted:
 
 @record
 class ExecuteInterrupted:
-    """A running task whose time is up was told to stop. It may take its time, or never do it."""
+    """A running task was interrupted because of its timeout. It may take long to stop, or never stop."""
 
     key: str
     run_id: int
@@ -173,14 +173,14 @@ class ExecuteInterrupted:
 
 @record
 class DeadlineReached:
-    """The time for which `instructions.WakeLater` asked has come."""
+    """The delay of `instructions.WakeLater` is over."""
 
     stimulus: str = ""
 
 
 @record
 class TaskSeceded:
-    """A running task left its pool of threads: its place is free for another."""
+    """A running task has left its pool of threads: its place is free for another task."""
 
     key: str
     run_id: int
@@ -190,17 +190,17 @@ class TaskSeceded:
 
 @record
 class GatherSucceeded:
-    """A transfer from a peer ended; what came is in the store."""
+    """A transfer from a peer has ended; the received results are in the store."""
 
     worker: str
     sizes: Mapping[str, int]
-    """Size in bytes by key of what came."""
+    """Sizes in bytes of the received results, by key."""
     missing: Sequence[str] = ()
     """Keys that the peer does not hold."""
     failed: Mapping[str, Any] = field(default_factory=dict)
-    """Keys that the peer cannot encode or that could not be decoded here, with the failure to report."""
+    """Keys that could not be encoded by the peer or decoded by this worker, with the failure to report."""
     deferred: Sequence[str] = ()
-    """Keys that the peer left out for now: to be asked for again."""
+    """Keys that the peer left out for now; they are fetched again."""
     stimulus: str = ""
 
 
@@ -215,18 +215,18 @@ class GatherRefused:
 
 @record
 class GatherFailed:
-    """A transfer from a peer broke, or the peer cannot be reached. Nothing of it was kept."""
+    """A transfer from a peer failed, or the peer cannot be reached. Nothing was received."""
 
     worker: str
     keys: Sequence[str]
     gone: bool = False
-    """Whether the peer's host says that nobody listens at its address: the process has ended."""
+    """Whether the peer's host refuses connections to its address: the process has ended."""
     stimulus: str = ""
 
 
 @record
 class PeerRetryDue:
-    """The pause after a peer was too busy is over (see `instructions.RetryPeerLater`)."""
+    """The pause after a refused or failed transfer is over (see `instructions.RetryPeerLater`)."""
 
     worker: str
     stimulus: str = ""
@@ -234,28 +234,28 @@ class PeerRetryDue:
 
 @record
 class Paused:
-    """Memory is short: start nothing new."""
+    """Memory is short: nothing new may begin."""
 
     stimulus: str = ""
 
 
 @record
 class Resumed:
-    """There is memory again."""
+    """Memory is no longer short."""
 
     stimulus: str = ""
 
 
 @record
 class Leaving:
-    """The worker is about to leave: what has not begun is given back, and nothing more is taken."""
+    """The worker begins to retire: it gives back tasks that have not begun, and accepts no others."""
 
     stimulus: str = ""
 
 
 @record
 class ResourcesSet:
-    """The worker offers other amounts of some resources."""
+    """The amounts of some resources have changed."""
 
     resources: Mapping[str, float]
     stimulus: str = ""
@@ -263,7 +263,7 @@ class ResourcesSet:
 
 @record
 class ExecutorOffered:
-    """Tasks may ask for an executor of this name, which runs so many of them at once."""
+    """There is an executor of this name, which runs `threads` tasks at once."""
 
     executor: str
     threads: int

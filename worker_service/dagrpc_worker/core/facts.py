@@ -1,4 +1,4 @@
-"""Changes of facts that several handlers have in common. Each notes the tasks whose state may follow."""
+"""Changes of facts that several handlers share. Each adds the tasks whose state may change to `WorkerState.touched`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dagrpc_worker.core.model import FETCH, MEMORY, NO_RUN, TaskState, WorkerSta
 
 
 def drop_request(state: WorkerState, task: TaskState) -> None:
-    """Note that a run is no longer wanted. If it was handed over, it keeps what it uses until it ends."""
+    """Drop the request for a run. A run that was handed over keeps its dependencies until it ends."""
     task.request = None
     if task.execution == NO_RUN:
         release_dependencies(state, task)
@@ -20,14 +20,14 @@ def drop_request(state: WorkerState, task: TaskState) -> None:
 
 
 def give_back(state: WorkerState, task: TaskState) -> None:
-    """Have a task run elsewhere that was not handed over, if it is one."""
+    """Give a requested task back to the scheduler unless it was handed over."""
     if task.request is not None and task.execution == NO_RUN:
         state.reports.append(ReportRescheduled(task.key, task.request.run_id))
         drop_request(state, task)
 
 
 def release_dependencies(state: WorkerState, task: TaskState) -> None:
-    """Note that a run needs its dependencies no more."""
+    """Release the dependencies of a run."""
     dependencies = task.dependencies
     if dependencies is None:
         return
@@ -41,7 +41,7 @@ def release_dependencies(state: WorkerState, task: TaskState) -> None:
 
 
 def add_dependencies(state: WorkerState, task: TaskState, request: ComputeRequested) -> dict[str, int]:
-    """Note what a run uses. Tell the sizes of those which are here without the scheduler counting on them."""
+    """Add the dependencies of a run. Return the sizes of those in the store that the scheduler does not know of."""
     unreported: dict[str, int] = {}
     if task.dependencies is None:
         task.dependencies = []
@@ -51,7 +51,7 @@ def add_dependencies(state: WorkerState, task: TaskState, request: ComputeReques
             dependency.dependents = {}
         elif task in dependency.dependents:
             if dependency.stale:
-                # What is here is for the execution that goes on. Should it be skipped, the next needs the new result.
+                # The stale result is for the execution under way. If that is skipped, the next one needs a new result.
                 want_data(state, dependency, nbytes, holders, request.priority, unreported)
             continue
         dependency.dependents[task] = None
@@ -70,7 +70,7 @@ def want_data(
     priority: tuple[float, ...],
     unreported: dict[str, int],
 ) -> None:
-    """Note that a result is wanted here. Add it to `unreported` if it is here already, unknown to the scheduler."""
+    """Note that a result is wanted. Add it to `unreported` if it is in the store and the scheduler does not know."""
     state.touched.append(task)
     if task.stored:
         if not task.reported:
@@ -85,9 +85,9 @@ def want_data(
 
 
 def set_holders(state: WorkerState, task: TaskState, holders: tuple[str, ...]) -> None:
-    """Note who is said to hold a result that is not here."""
+    """Set the peers that hold a result, as far as is known."""
     if state.address in holders:
-        # The scheduler counts on a copy that does not exist: it must learn of it, or it would count on it for ever.
+        # The scheduler counts on a replica here that does not exist; unless it is told, it does so for ever.
         holders = tuple(holder for holder in holders if holder != state.address)
         state.reports.append(ReportReplicasRemoved([task.key]))
     if holders == task.holders:
@@ -99,22 +99,22 @@ def set_holders(state: WorkerState, task: TaskState, holders: tuple[str, ...]) -
 
 
 def remove_holder(task: TaskState, holder: str) -> None:
-    """Note that a peer does not hold a result. Not for tasks in `FETCH`, which are queued with their holders."""
+    """Remove a peer from a result's holders. Not for tasks in `FETCH`, which are queued with their holders."""
     task.holders = tuple(other for other in task.holders if other != holder)
 
 
 def report_replica(task: TaskState, unreported: dict[str, int]) -> None:
-    """Note that the scheduler is told of a result, by a `ReportReplicasAdded` of what is in `unreported`."""
+    """Add a result to `unreported`, which the caller sends as a `ReportReplicasAdded`."""
     task.reported = True
     task.reported_as_replica = True
     unreported[task.key] = task.nbytes
 
 
 def retract_replica(task: TaskState, retracted: list[str]) -> None:
-    """Note that the scheduler does not count on a result any more.
+    """Note that the scheduler has freed a result; add the key to `retracted` if it must be reported as removed.
 
-    Add it to `retracted`, to be reported removed, if the scheduler may yet come to count on it: an announcement by
-    `ReportReplicasAdded`, other than the end of a run, is believed even if it comes after the order to free the key.
+    A `ReportReplicasAdded` that crosses the scheduler's `KeysFreed` is believed, other than the report of a run's end.
+    So a result that was reported as a replica must be retracted.
     """
     task.reported = False
     if task.reported_as_replica:
@@ -123,14 +123,14 @@ def retract_replica(task: TaskState, retracted: list[str]) -> None:
 
 
 def give_up_replica(state: WorkerState, task: TaskState) -> None:
-    """Give up a copy of what nobody holds: the scheduler will not tell when it was freed, or lost, meanwhile."""
+    """Drop the request for a replica without holders: the scheduler does not report that the key was freed or lost."""
     if task.replica and not task.holders:
         task.replica = False
         state.touched.append(task)
 
 
 def is_wanted(task: TaskState) -> bool:
-    """Tell whether a result is to be had from a peer."""
+    """Return whether a result is wanted from a peer."""
     return task.replica or bool(task.dependents)
 
 
@@ -142,13 +142,13 @@ def store_result(state: WorkerState, task: TaskState, nbytes: int) -> None:
     task.stale = False
     task.nbytes = nbytes
     state.stored_nbytes += nbytes
-    # It may have been dropped earlier in the same batch: what is there now is the new one.
+    # An event of the same batch may have dropped the result that this one replaces.
     state.dropped.pop(task.key, None)
     state.touched.append(task)
 
 
 def discard_result(state: WorkerState, task: TaskState) -> None:
-    """Have a task's result computed anew, should it be asked for again. Executions that use it keep what they have."""
+    """Discard a task's result: a later request computes it again. Executions that use the result keep it."""
     if task.stored:
         state.stored_nbytes -= task.nbytes
         task.stored = False
@@ -158,9 +158,9 @@ def discard_result(state: WorkerState, task: TaskState) -> None:
 
 
 def receive_result(state: WorkerState, task: TaskState, nbytes: int, unreported: dict[str, int]) -> None:
-    """Note that a result came from elsewhere, and report its run finished if one was wanted.
+    """Note that a result was received, and report its run finished if one was requested.
 
-    Add it to `unreported` if the scheduler is still to be told that it is here.
+    Otherwise add the result to `unreported` if it is wanted and the scheduler does not know of it.
     """
     store_result(state, task, nbytes)
     if task.request is not None:
@@ -172,7 +172,7 @@ def receive_result(state: WorkerState, task: TaskState, nbytes: int, unreported:
 
 
 def report_finished_before(state: WorkerState, task: TaskState, request: ComputeRequested) -> None:
-    """Report a run finished for which nothing had to be run: its result is here. It has no times."""
+    """Report a requested run as finished, without times: its result is in the store already."""
     task.reported = True
     task.replica = False
     task.made_by = request.run_id

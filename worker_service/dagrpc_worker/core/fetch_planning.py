@@ -1,11 +1,11 @@
-"""Which results to fetch from which peer next.
+"""Chooses the results to fetch, and the peers to fetch them from.
 
-Each result that is to be fetched is queued with several of its holders. A transfer takes the most urgent results that
-are queued with one peer, up to a number of bytes; how many transfers there are in all, and with one peer, is bounded.
-What is asked for while a peer has all the transfers that it may have is thus grouped into the next one.
+Each result is queued with several of its holders. A transfer takes the most urgent results that are queued with one
+peer, up to a number of bytes. The numbers of transfers in all and per peer are limited, so results that are requested
+while a peer has its maximum of transfers are grouped into the peer's next transfer.
 
-Which peer goes next: the one with the most urgent result; then one on this host; then the one with the fewest bytes
-under way to here; then the one that was not asked for longest.
+The next peer is the one with the most urgent result; among equals, a peer on this host, then the peer with the fewest
+bytes under way, then the peer that was asked least recently.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Rank: TypeAlias = tuple[tuple[float, ...], int, bool, int, int, str]
 
 
 def queue_fetch(state: WorkerState, task: TaskState) -> None:
-    """Queue a result with its holders, or with some of them if there are many."""
+    """Queue a result with its holders, or with a few of them if there are many."""
     holders = task.holders
     state.new_ticket(task)
     if len(holders) > state.config.holders_considered:
@@ -36,7 +36,7 @@ def queue_fetch(state: WorkerState, task: TaskState) -> None:
 
 
 def _some_holders(state: WorkerState, task: TaskState) -> tuple[str, ...]:
-    """Choose holders: those on this host first, then others, different ones for each worker and time."""
+    """Return a few holders: first those on this host, then others, which differ between workers and calls."""
     holders = task.holders
     limit = state.config.holders_considered
     chosen = [holder for holder in holders if host_of(holder) == state.host][:limit]
@@ -51,7 +51,7 @@ def _some_holders(state: WorkerState, task: TaskState) -> tuple[str, ...]:
 
 
 def start_gathers(state: WorkerState) -> None:
-    """Begin as many transfers as may be under way."""
+    """Begin as many transfers as are allowed."""
     if state.paused or not state.counts[FETCH]:
         return
     ranked = [rank for peer in list(state.peers.values()) if (rank := rank_of(state, peer)) is not None]
@@ -68,13 +68,13 @@ def start_gathers(state: WorkerState) -> None:
 
 
 def may_gather(state: WorkerState) -> bool:
-    """Tell whether one more transfer may be under way."""
+    """Return whether another transfer may begin."""
     config = state.config
     return state.gathers < config.gathers and (not state.gathers or state.gathers_nbytes < config.gathers_nbytes)
 
 
 def rank_of(state: WorkerState, peer: Peer) -> _Rank | None:
-    """Tell how soon a peer is to be asked, lower first; none if it cannot be asked or has nothing to give."""
+    """Return the rank of a peer, the lowest first; None if it may not be asked or has no wanted result."""
     if peer.resting or len(peer.calls) >= state.config.gathers_per_peer:
         return None
     task = peer.queue.peek()
@@ -84,7 +84,7 @@ def rank_of(state: WorkerState, peer: Peer) -> _Rank | None:
 
 
 def _start_gather(state: WorkerState, peer: Peer) -> None:
-    """Begin a transfer of the most urgent results that a peer holds."""
+    """Begin a transfer of the most urgent results of a peer."""
     config = state.config
     room = min(config.gather_nbytes, config.gathers_nbytes - state.gathers_nbytes)
     total = 0
@@ -107,9 +107,9 @@ def _start_gather(state: WorkerState, peer: Peer) -> None:
 
 
 def end_gather(state: WorkerState, address: str, mentioned: list[str]) -> dict[str, int]:
-    """Take note of the end of the transfer that was to bring the keys mentioned; tell all that it was to bring.
+    """End the transfer that has one of the keys mentioned. Return the sizes of its results by key.
 
-    Nothing, if there is no such transfer.
+    The result is empty if there is no such transfer.
     """
     peer = state.peers.get(address)
     if peer is None:
@@ -134,7 +134,7 @@ def end_gather(state: WorkerState, address: str, mentioned: list[str]) -> dict[s
 
 
 def rest_peer(state: WorkerState, address: str) -> None:
-    """Leave a peer alone for a while, longer each time."""
+    """Allow no transfers from a peer for a while, which is longer each time."""
     peer = state.peers.get(address)
     if peer is None or peer.resting:
         return
@@ -146,7 +146,7 @@ def rest_peer(state: WorkerState, address: str) -> None:
 
 
 def forget_idle_peers(state: WorkerState) -> None:
-    """Forget peers from which nothing is to be had."""
+    """Forget peers without transfers or wanted results."""
     for peer in list(state.peers.values()):
         if not peer.calls and not peer.resting and peer.queue.peek() is None:
             del state.peers[peer.address]

@@ -1,6 +1,6 @@
-"""Everything that the worker's core may ask for, as data.
+"""The instructions of the worker's core, as data.
 
-`Report*` go to the scheduler, in order. The others are carried out on the worker.
+The worker sends `Report*` to the scheduler, in order, and carries out the others itself.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from dagrpc._common.cheap_dataclass import record
 
 @record
 class Execute:
-    """Run a task: hand it to its pool of threads. Ends with one of the ``Execute*`` events of the same run.
+    """Hand a task to its pool of threads. Ends with one of the ``Execute*`` events of the same run.
 
-    Tasks may be handed over a little ahead of the threads that will run them (see `CancelExecution`), so that a thread
-    that ends a very short task finds the next one without a turn of the event loop.
+    A short task may be handed over before a thread is free, so that a thread that ends one short task takes the next
+    without a turn of the event loop.
     """
 
     key: str
     run_id: int
     work: Any
     dependencies: Sequence[str] = ()
-    """Keys of the results that it uses; all are in the store."""
+    """Keys of the results that the task uses; all are in the store."""
     actor: bool = False
     executor: str = ""
     annotations: str = ""
     timeout: float = 0.0
-    """Seconds that it may run; if there is a limit, `ExecuteStarted` is to come when its function is called."""
+    """Seconds that the task may run; 0: no limit. With a limit, `ExecuteStarted` is expected at its function's call."""
 
 
 @record
 class CancelExecution:
-    """If no thread has taken up the task yet, do not run it: `ExecuteSkipped`. Otherwise let it run to its end."""
+    """Do not run a task, unless a thread has begun with it. A task that was not run ends with `ExecuteSkipped`."""
 
     key: str
     run_id: int
@@ -41,7 +41,7 @@ class CancelExecution:
 
 @record
 class Reclaim:
-    """If no thread has taken up the task yet, do not run it: `ExecuteSkipped`. Otherwise tell so: `ExecuteKept`."""
+    """Give a task back unless a thread has begun with it: answered by `ExecuteSkipped` or by `ExecuteKept`."""
 
     key: str
     run_id: int
@@ -49,28 +49,28 @@ class Reclaim:
 
 @record
 class Interrupt:
-    """Break a running task off, as far as that can be done. It still ends with one of the ``Execute*`` events."""
+    """Interrupt a running task, as far as Python allows. It still ends with one of the ``Execute*`` events."""
 
     key: str
     run_id: int
     limit: float = 0.0
-    """Seconds that it was allowed: it fails with a `TaskTimeout`, and `ExecuteInterrupted` tells that it was told. 0:
-    nobody wants it any more, and `ExecuteSkipped` ends it."""
+    """The timeout that the task has exceeded, in seconds: `ExecuteInterrupted` follows, and the task fails with a
+    `TaskTimeout`. 0: the task was cancelled, and ends with `ExecuteSkipped`."""
 
 
 @record
 class DetachThread:
-    """A task that was broken off goes on: its run has failed, and what it comes to does not matter any more."""
+    """A timed-out task has not stopped: its run has failed, and its outcome is ignored."""
 
     key: str
     run_id: int
     replace: bool
-    """Whether another thread is to take the place of the one that it occupies."""
+    """Whether a new thread takes the place of the task's thread."""
 
 
 @record
 class WakeLater:
-    """Send `DeadlineReached` after `delay` seconds. Replaces what was asked for before."""
+    """Feed `DeadlineReached` after `delay` seconds. Replaces the previous request."""
 
     delay: float
 
@@ -93,7 +93,7 @@ class DropData:
 
 @record
 class RetryPeerLater:
-    """Send `PeerRetryDue` for a busy peer after `delay` seconds."""
+    """Feed `PeerRetryDue` for a busy peer after `delay` seconds."""
 
     worker: str
     delay: float
@@ -101,7 +101,7 @@ class RetryPeerLater:
 
 @record
 class ReportFinished:
-    """A task was run and its result is here."""
+    """A task has run, and its result is in the store."""
 
     key: str
     run_id: int
@@ -125,7 +125,7 @@ class ReportErred:
 
 @record
 class ReportTimedOut:
-    """A task failed: it ran longer than it may, and could not be broken off."""
+    """A task failed: it exceeded its timeout and did not stop when it was interrupted."""
 
     key: str
     run_id: int
@@ -137,7 +137,7 @@ class ReportTimedOut:
 
 @record
 class ReportRescheduled:
-    """A task asked to be run elsewhere or again."""
+    """A task raised `Reschedule`, or is given back: the scheduler runs it on any worker."""
 
     key: str
     run_id: int
@@ -145,7 +145,7 @@ class ReportRescheduled:
 
 @record
 class ReportLongRunning:
-    """A task left the pool of threads and goes on by itself."""
+    """A running task has left its pool of threads."""
 
     key: str
     run_id: int
@@ -154,18 +154,19 @@ class ReportLongRunning:
 
 @record
 class ReportReplicasAdded:
-    """Copies of results are here."""
+    """Replicas of results are in the store."""
 
     sizes: Mapping[str, int]
     kept: bool = False
-    """Whether they were to be dropped, and are not."""
+    """Whether the scheduler asked for the replicas to be dropped, and the worker still uses them."""
 
 
 @record
 class ReportReplicasRemoved:
-    """Copies are no longer here, or no longer for the scheduler to count on.
+    """The scheduler must not count on these replicas any more.
 
-    Also said of copies that it had freed, if their announcement by `ReportReplicasAdded` may have crossed that order.
+    Replicas that the scheduler has freed are reported as well if their `ReportReplicasAdded` may have crossed its
+    message.
     """
 
     keys: Sequence[str]
@@ -173,7 +174,7 @@ class ReportReplicasRemoved:
 
 @record
 class ReportDataMissing:
-    """A result was not where the scheduler said."""
+    """A peer does not hold a result that the scheduler says it holds."""
 
     key: str
     worker: str
@@ -181,7 +182,7 @@ class ReportDataMissing:
 
 @record
 class ReportStealAnswer:
-    """The answer to a `StealRequested`: the state that the task was in."""
+    """The answer to `StealRequested`: the state of the task when the request came."""
 
     key: str
     run_id: int

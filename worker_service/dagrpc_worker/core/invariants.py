@@ -1,4 +1,4 @@
-"""What must always be true of the worker's core between two batches of events."""
+"""Invariants of the worker's core between two batches of events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dagrpc_worker.core.transitions import state_from_facts
 
 
 class InvariantViolated(AssertionError):
-    """Something that must always be true of the core is not: a bug in the core."""
+    """An invariant of the core does not hold: an error of the core."""
 
 
 def _check(holds: bool, what: str, *about: object) -> None:
@@ -35,7 +35,7 @@ def _check(holds: bool, what: str, *about: object) -> None:
 
 
 def validate_state(state: WorkerState) -> None:
-    """Check everything. Costs time in proportion to all that the core knows."""
+    """Check all invariants. Takes time in proportion to the core's state."""
     _check(not state.touched, "a task was not settled", state.touched)
     for key, task in state.tasks.items():
         _check(task.key == key, "a task is filed under another key", key, task)
@@ -71,7 +71,7 @@ def _validate_facts(task: TaskState) -> None:
 
 
 def _validate_dependencies(state: WorkerState, task: TaskState) -> None:
-    """Check the edges between tasks, and that what is used is here."""
+    """Check the edges between tasks, and that the dependencies of executions are in the store."""
     waiting_for = 0
     for dependency in task.dependencies or ():
         _check(state.tasks.get(dependency.key) is dependency, "a dependency was forgotten", task, dependency)
@@ -91,7 +91,7 @@ def _validate_dependencies(state: WorkerState, task: TaskState) -> None:
 
 
 def _validate_queues(state: WorkerState, task: TaskState) -> None:
-    """Check that a task is in the queues that its state asks for."""
+    """Check that a task is in the queues of its state."""
     queued = task.state in (READY, CONSTRAINED, FETCH)
     _check((task.ticket != NO_TICKET) == queued, "a task is queued in the wrong state", task, task.ticket)
     request = task.request
@@ -107,7 +107,7 @@ def _validate_queues(state: WorkerState, task: TaskState) -> None:
 
 
 def _validate_counts(state: WorkerState) -> None:
-    """Check the counters that are kept beside the tasks."""
+    """Check the counters."""
     counts = Counter(task.state for task in state.tasks.values())
     _check({name: counts[name] for name in STATES} == state.counts, "the counts by state are wrong", state.counts)
     stored = sum(task.nbytes for task in state.tasks.values() if task.stored)
@@ -120,7 +120,7 @@ def _validate_counts(state: WorkerState) -> None:
 
 
 def _validate_pools(state: WorkerState) -> None:
-    """Check that no executor is given more than it may be."""
+    """Check that no executor has more tasks than allowed."""
     for pool in state.pools.values():
         occupying = [
             task
@@ -139,7 +139,7 @@ def _validate_pools(state: WorkerState) -> None:
 
 
 def _validate_resources(state: WorkerState) -> None:
-    """Check that no resource is given out twice."""
+    """Check that no resource is used twice."""
     used: Counter[str] = Counter()
     for task in state.tasks.values():
         if task.executed is not None:
@@ -151,7 +151,7 @@ def _validate_resources(state: WorkerState) -> None:
 
 
 def _validate_peers(state: WorkerState) -> None:
-    """Check transfers and what is waiting for them."""
+    """Check the transfers and the peers."""
     config = state.config
     calls = [(peer, call) for peer in state.peers.values() for call in peer.calls]
     _check(state.address not in state.peers, "the worker is its own peer")
@@ -175,7 +175,7 @@ def _validate_peers(state: WorkerState) -> None:
 
 
 def _validate_progress(state: WorkerState) -> None:
-    """Check that nothing waits that could be done, or that is to be done elsewhere."""
+    """Check that no task or transfer waits that could begin, and that a retiring worker holds no waiting task."""
     if state.leaving:
         for task in state.tasks.values():
             _check(task.request is None or task.execution != NO_RUN, "a task waits on a worker that leaves", task)

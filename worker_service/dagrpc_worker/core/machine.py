@@ -1,4 +1,4 @@
-"""The worker's core: a machine that is fed events and asks for instructions to be carried out."""
+"""The worker's core: a state machine that takes events and returns instructions."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ HANDLERS: Final[Mapping[type, Handler]] = {
 
 
 class WorkerCore:
-    """Decides what a worker does. No I/O, no clock, no threads, no randomness.
+    """Decides the actions of a worker. It has no I/O, clock, threads or randomness.
 
-    The same batches of events, with the same times, lead to the same instructions.
+    The same batches of events at the same times give the same instructions.
     """
 
     __slots__ = ("_state", "_validate", "view")
@@ -67,25 +67,26 @@ class WorkerCore:
         config: WorkerCoreConfig = DEFAULT_CONFIG,
         validate: bool = False,
     ) -> None:
-        """Begin the life of the worker at `address`; with `validate`, check everything after each batch (slow)."""
+        """Create the core of the worker at `address`; with `validate`, check all invariants after each batch (slow)."""
         self._state = WorkerState(address, nthreads, Resources(resources or {}), config)
         self._validate = validate
         self.view = WorkerView(self._state)
-        """Read-only access to what the core knows."""
+        """Read-only access to the core's state."""
 
     def watch(self, watcher: Callable[[Entry], object] | None) -> None:
-        """Have a function called with each transition; see `Story.watch`."""
+        """Call a function with each transition; see `Story.watch`."""
         self._state.story.watch(watcher)
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
-        """Take one event in; tell what is to be done because of it."""
+        """Handle one event and return the instructions."""
         return self.handle_batch((event,), now)
 
     def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
-        """Take events in, in order; tell what is to be done because of them, in order.
+        """Handle events in order, and return the instructions in order.
 
-        Executions and transfers are chosen after the last event: so the most urgent go first and transfers are
-        grouped. Data is dropped before they begin. The instructions must be carried out before the next batch.
+        Executions and transfers are chosen after the last event, so that the most urgent ones go first and transfers
+        are grouped. Results are dropped before they begin. The caller carries out the instructions before it feeds the
+        next batch.
         """
         state = self._state
         state.now = now
@@ -106,7 +107,7 @@ class WorkerCore:
 
 
 def _collect(state: WorkerState) -> list[Instruction]:
-    """Hand out the instructions of a batch."""
+    """Return and reset the instructions of a batch."""
     instructions = state.reports
     state.reports = []
     if state.dropped:

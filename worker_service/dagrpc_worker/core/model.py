@@ -1,4 +1,4 @@
-"""What the worker's core knows: facts about tasks and peers, and the queues and counters kept beside them."""
+"""The state of the worker's core: facts about tasks and peers, and the queues and counters derived from them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from dagrpc_worker.core.story import Story
 from dagrpc_worker.core.task_queue import TaskQueue
 
 RELEASED: Final = "released"
-"""New, or between two states."""
+"""New: its first state has not been derived yet."""
 WAITING: Final = "waiting"
-"""To be run here; some of its dependencies are not here yet."""
+"""Requested; some of its dependencies are not on this worker yet."""
 READY: Final = "ready"
-"""To be run here as soon as a thread is free."""
+"""Requested; starts when a thread is free."""
 CONSTRAINED: Final = "constrained"
-"""To be run here as soon as a thread and its resources are free."""
+"""Requested; starts when a thread and the task's resources are free."""
 EXECUTING: Final = "executing"
 """Handed over to its pool of threads."""
 LONG_RUNNING: Final = "long-running"
-"""Runs, but outside of the pool: its thread was replaced."""
+"""Running outside of its pool, in which another thread has taken its thread's place."""
 FETCH: Final = "fetch"
-"""To be fetched from a peer."""
+"""Waiting to be fetched from a peer."""
 FLIGHT: Final = "flight"
-"""On its way from a peer."""
+"""Being transferred from a peer."""
 MISSING: Final = "missing"
-"""To be fetched, but nobody is known to hold it."""
+"""Waiting to be fetched, but no holder is known."""
 MEMORY: Final = "memory"
-"""Its result is here and in use, or known to the scheduler to be here."""
+"""Its result is in the store, and is used here or was reported to the scheduler."""
 ERRED: Final = "error"
-"""It failed here. Passed through: once the failure is reported, the task is none of the worker's business."""
+"""The run failed. A passing state: once the failure is reported, the worker forgets the task."""
 CANCELLED: Final = "cancelled"
-"""Nobody wants it any more, but its execution or its transfer cannot be stopped and has not ended."""
+"""No longer wanted, but its execution or its transfer cannot be stopped and has not ended."""
 FORGOTTEN: Final = "forgotten"
-"""Gone."""
+"""Removed from the worker's state."""
 
 STATES: Final = (
     RELEASED,
@@ -55,44 +55,42 @@ STATES: Final = (
 )
 
 NO_RUN: Final = -1
-"""Stands for the run id of a task that is not being executed."""
+"""The run id of a task that is not being executed."""
 NO_TICKET: Final = 0
-"""Stands for the ticket of a task that is in no queue."""
+"""The ticket of a task that is in no queue."""
 REPLICA_PRIORITY: Final = (float("inf"),)
-"""Copies that no task here waits for are fetched last."""
-
-
+"""Priority of replicas that no task waits for: they are fetched last."""
 NO_ALARM: Final = float("inf")
-"""When an alarm is due that nobody asked for."""
+"""The time of an alarm that is not set."""
 
 
 class Deadline(NamedTuple):
-    """A moment at which something is to be done about a task that runs."""
+    """The time at which a running task is to be interrupted, or counts as failed."""
 
     when: float
     run_id: int
     key: str
     interrupted: bool
-    """Whether the task was told to stop; then its end is not waited for any longer."""
+    """Whether the task was interrupted before; then it counts as failed at this deadline."""
     start: float
-    """When its function was called."""
+    """When the task's function was called."""
 
 
 class AverageDuration:
-    """How long tasks of one prefix take here, in seconds. Negative: not known yet."""
+    """The average duration of the tasks of one prefix on this worker, in seconds; negative: unknown."""
 
     __slots__ = ("seconds",)
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start as unknown."""
         self.seconds = -1.0
 
 
 class TaskState:
-    """Facts about one key. The state follows from them; see `transitions.state_from_facts`.
+    """Facts about one key, from which its state is derived: see `transitions.state_from_facts`.
 
-    What goes on with a key is kept apart from what is wanted of it: an execution or a transfer cannot be undone, so
-    both go on, and are accounted for, when the key is no longer wanted, or wanted in another way.
+    Facts about running work are separate from facts about what is wanted: an execution or a transfer cannot be undone,
+    so it goes on, and is accounted for, when the key is no longer wanted or is wanted in another way.
     """
 
     __slots__ = (
@@ -126,122 +124,122 @@ class TaskState:
     )
 
     def __init__(self, key: str) -> None:
-        """Start with a key of which nothing is wanted."""
+        """Create a task that nothing is wanted of."""
         self.key = key
         self.state: str = RELEASED
 
-        # What is wanted.
+        # Facts about what is wanted.
         self.request: ComputeRequested | None = None
-        """The newest request to run it, until that run has ended."""
+        """The newest request to run the task, until that run has ended."""
         self.replica = False
-        """Whether the scheduler asked for a copy which is not here yet."""
+        """Whether the scheduler has requested a replica that is not in the store yet."""
         self.dependents: dict[TaskState, None] | None = None
-        """Tasks to be run, or running, here that use it. A dict for its order."""
+        """Requested and running tasks of this worker that use the result. A dict keeps their order."""
 
-        # What there is.
+        # Facts about the result.
         self.stored = False
-        """Whether its result is in the store."""
+        """Whether the result is in the store."""
         self.stale = False
-        """Whether the store has a discarded result instead, which only executions that began with it may use."""
+        """Whether the store has a discarded result, which only executions that began with it may use."""
         self.reported = False
-        """Whether the scheduler was told that the result is here, and has not freed it since."""
+        """Whether the result was reported to the scheduler, which has not freed it since."""
         self.reported_as_replica = False
-        """Whether it was reported by `ReportReplicasAdded`, rather than as the end of a run."""
+        """Whether the result was reported by `ReportReplicasAdded` rather than as the end of a run."""
         self.erred = False
         """Whether its run has just failed."""
         self.made_by = 0
-        """The run that its result was reported as the end of; 0: none."""
+        """The run whose end reported the result; 0: none."""
         self.nbytes = 0
-        """Size of its result, also if that is elsewhere."""
+        """Size of the result in bytes, wherever the result is."""
         self.type_name = ""
-        """Type of its result if it was computed here."""
+        """Type of the result if it was computed on this worker."""
         self.holders: tuple[str, ...] = ()
-        """Peers that are said to hold its result."""
+        """Peers that hold the result, as far as is known."""
 
-        # What goes on.
+        # Facts about running work.
         self.execution = NO_RUN
-        """The run that was handed over and has not ended. Not always the run that is wanted by now."""
+        """The run that was handed over and has not ended; by now, another run may be wanted."""
         self.executed: ComputeRequested | None = None
-        """The request that was handed over, for what it occupies."""
+        """The request behind the execution, for the resources that it occupies."""
         self.cancelled = False
         """Whether the execution was cancelled: it may end without having begun."""
         self.reclaimed = NO_RUN
-        """The run that the scheduler wants back if no thread has taken up the execution."""
+        """The run that the scheduler wants back unless a thread has begun with it."""
         self.outdated = False
-        """Whether what the execution brings was discarded before it came."""
+        """Whether the result of the execution was discarded in advance."""
         self.seceded = -1.0
-        """Seconds after which the execution left its pool of threads; negative: it did not."""
+        """Seconds after which the execution left its pool; negative: it has not."""
         self.peer = ""
-        """The peer that it is on its way from."""
+        """The peer that the result is being transferred from."""
 
-        # What is kept for its run, and for its place in queues.
+        # Data for the run and for the queues.
         self.dependencies: list[TaskState] | None = None
-        """What its run uses, until the run has ended."""
+        """Tasks whose results the run uses, until the run has ended."""
         self.waiting_for = 0
-        """How many of its dependencies are not in memory."""
+        """Number of dependencies that are not in memory."""
         self.priority: tuple[float, ...] = REPLICA_PRIORITY
-        """That of its run, or of the most urgent task that waits for it. Lower goes first."""
+        """Priority of the run, or of the most urgent task that waits for the result. The lowest goes first."""
         self.ticket = NO_TICKET
-        """Makes its entries in queues valid; see `TaskQueue`."""
+        """Makes the task's entries in queues valid; see `TaskQueue`."""
         self.average: AverageDuration | None = None
-        """How long tasks of its prefix take here."""
+        """The average duration of the task's prefix."""
         self.expected = -1.0
-        """Seconds that its execution counts for among short ones; negative: it is not counted among them."""
+        """Seconds that the execution adds to its pool's short work; negative: it is not short."""
 
     def __repr__(self) -> str:
-        """Name the task and its state."""
+        """Show the key and the state."""
         return f"<TaskState {self.key!r} {self.state}>"
 
 
 class Pool:
-    """One executor: its threads, what was handed over to it, and what waits for it."""
+    """One executor: its threads, the tasks handed over to it, and the tasks that wait for it."""
 
     __slots__ = ("constrained", "handed_over", "limit", "most", "name", "ready", "short", "short_seconds")
 
     def __init__(self, name: str, limit: int) -> None:
-        """Describe an executor of `limit` threads."""
+        """Create the pool of an executor with `limit` threads."""
         self.name = name
         self.limit = limit
         self.most = limit
-        """The largest limit that it has had: what was handed over under it goes on."""
+        """The largest limit so far: executions that were handed over under it go on."""
         self.handed_over = 0
-        """Executions that were handed over and have neither ended nor seceded."""
+        """Number of executions that were handed over and have neither ended nor seceded."""
         self.short = 0
-        """How many of them are expected to be short."""
+        """Number of these executions that are expected to be short."""
         self.short_seconds = 0.0
-        """How long these will take, in all."""
-        self.ready = TaskQueue()
-        self.constrained: dict[Demand, TaskQueue] = {}
-        """Tasks that need resources, by what they need."""
+        """Expected total duration of the short executions."""
+        self.ready: TaskQueue[TaskState] = TaskQueue()
+        self.constrained: dict[Demand, TaskQueue[TaskState]] = {}
+        """Tasks that need resources, by the amounts that they need."""
 
 
 class Peer:
-    """Another worker, as long as something is to be fetched from it."""
+    """Another worker from which results are to be fetched."""
 
     __slots__ = ("address", "calls", "failures", "last_call", "nbytes", "queue", "refusals", "remote", "resting")
 
     def __init__(self, address: str, remote: bool) -> None:
-        """Describe a peer; `remote` if it is on another host."""
+        """Create a peer; `remote` tells whether it is on another host."""
         self.address = address
         self.remote = remote
-        self.queue = TaskQueue()
-        """What could be fetched from it."""
+        self.queue: TaskQueue[TaskState] = TaskQueue()
+        """Results that can be fetched from the peer."""
         self.calls: list[dict[str, int]] = []
-        """Transfers under way, each with the size of what it is to bring, by key."""
+        """Transfers under way; each is the sizes of its results by key."""
         self.nbytes = 0
-        """Bytes under way."""
+        """Bytes of the transfers under way."""
         self.last_call = 0
-        """Number of its last transfer among all."""
+        """Sequence number of the peer's last transfer among all transfers."""
         self.resting = False
-        """Whether it is to be left alone until `PeerRetryDue`."""
+        """Whether the peer is not asked until `PeerRetryDue`."""
         self.failures = 0
-        """How many transfers broke since the last that went well."""
+        """Number of failed transfers since the last success."""
         self.refusals = 0
-        """How many transfers it refused or broke since the last that went well."""
+        """Number of refused and failed transfers since the last success."""
 
 
 class WorkerState:
-    """All that the core knows, and the instructions of the batch being handled."""
+    """The state of the core, and the instructions of the batch being handled."""
 
     __slots__ = (
         "address",
@@ -283,47 +281,47 @@ class WorkerState:
         self.resources = resources
         self.paused = False
         self.leaving = False
-        """Whether it takes no more tasks."""
+        """Whether the worker is retiring and accepts no tasks."""
 
         self.tasks: dict[str, TaskState] = {}
         self.counts: dict[str, int] = dict.fromkeys(STATES, 0)
-        """How many tasks are in each state."""
+        """Number of tasks in each state."""
         self.stored_nbytes = 0
-        """Size of the results in the store."""
+        """Bytes of the results in the store."""
         self.default_pool = Pool("", nthreads)
         self.pools: dict[str, Pool] = {"": self.default_pool}
         self.durations: dict[str, AverageDuration] = {}
-        """By prefix of the tasks' keys."""
+        """Average durations by prefix."""
         self.peers: dict[str, Peer] = {}
         self.gathers = 0
-        """Transfers under way."""
+        """Number of transfers under way."""
         self.gathers_nbytes = 0
-        """Bytes under way."""
+        """Bytes of the transfers under way."""
         self.last_ticket = NO_TICKET
         self.last_call = 0
 
         self.deadlines: list[Deadline] = []
         """A heap; see `deadlines`."""
         self.alarm = NO_ALARM
-        """When `DeadlineReached` was asked for."""
+        """The time for which `DeadlineReached` was requested."""
         self.timed_out_runs: dict[tuple[str, int], Pool | None] = {}
-        """Runs that failed and go on, by key and run, with the pool in which one still occupies a thread."""
+        """Runs that have failed but go on, by key and run; each with the pool whose thread it occupies, if any."""
 
         self.now = 0.0
         self.stimulus = ""
         self.touched: list[TaskState] = []
-        """Tasks about which a fact changed, so that their state may no longer be the right one."""
+        """Tasks with a changed fact: their states must be derived again."""
         self.story = Story(config.story_length)
 
         self.reports: list[Instruction] = []
-        """Instructions in the order in which they came up."""
+        """Instructions in order."""
         self.dropped: dict[str, None] = {}
-        """Results to be removed from the store."""
+        """Keys of results to remove from the store."""
         self.starts: list[Instruction] = []
-        """Executions and transfers to begin, after all else was done."""
+        """Executions and transfers to begin after the other instructions."""
 
     def task(self, key: str) -> TaskState:
-        """Give the task of a key, new if it has to be."""
+        """Return the task of a key; create it if there is none."""
         task = self.tasks.get(key)
         if task is None:
             task = self.tasks[key] = TaskState(key)
@@ -331,17 +329,17 @@ class WorkerState:
         return task
 
     def new_ticket(self, task: TaskState) -> None:
-        """Take a task out of the queues that it is in, so that it can be put into others."""
+        """Give a task a new ticket, which takes it out of all queues."""
         self.last_ticket = task.ticket = self.last_ticket + 1
 
 
 def host_of(address: str) -> str:
-    """Tell the host of an address ``host:port``."""
+    """Return the host of an address ``host:port``."""
     return address.rpartition(":")[0]
 
 
 def report_state(task: TaskState) -> dict[str, Any]:
-    """Describe a task for people."""
+    """Return a readable description of a task."""
     request = task.request
     return {
         "key": task.key,

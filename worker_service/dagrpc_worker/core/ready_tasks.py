@@ -1,14 +1,14 @@
-"""Which task to hand over to a pool of threads next.
+"""Chooses the tasks to hand over to the pools of threads.
 
-Each executor is a pool with a number of threads. The most urgent task starts when a thread is free. Tasks that need
-resources start when these are free too; one that cannot start yet does not hold up tasks that need none of the same
-resources, but tasks that do need one of them may not overtake it, or it might never start.
+Each executor is a pool with a number of threads. The most urgent task starts when a thread is free. A task that needs
+resources starts when these are free as well. While it waits, tasks that need none of its resources may overtake it;
+tasks that need one of them may not, or it might never start.
 
-A task that is expected to be short is also handed over *ahead* of a free thread, so that a thread that ends one finds
-the next without a turn of the event loop. What was handed over is not overtaken by a more urgent task, so this is
-bounded to a few milliseconds of work for each thread that is not known to be busy for longer. If a thread turns out
-to be busy for long all the same, the scheduler takes back what stands behind it (see `instructions.Reclaim`). Tasks
-that need resources, actors, tasks of named executors and tasks of unknown duration are never handed over ahead.
+A task that is expected to be short may be handed over before a thread is free, so that a thread that ends one task
+takes the next without a turn of the event loop. A more urgent task cannot overtake tasks that were handed over, so this
+lookahead is limited to a few milliseconds of work for each thread that is not known to be busy for longer. If a task
+takes long nevertheless, the scheduler takes back the tasks behind it (see `instructions.Reclaim`). Actors, tasks that
+need resources, tasks of named executors and tasks of unknown duration are handed over only when a thread is free.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dagrpc_worker.core.resources import demand_of
 from dagrpc_worker.core.task_queue import TaskQueue
 
 _PREFIXES_KNOWN = 4096
-"""Keys without a common prefix would let the table of durations grow for ever."""
+"""Limit of the table of durations: keys without a common prefix would let it grow for ever."""
 
 
 def average_of(state: WorkerState, key: str) -> AverageDuration:
@@ -45,7 +45,7 @@ def learn_duration(state: WorkerState, task: TaskState, seconds: float) -> None:
 
 
 def pool_of(state: WorkerState, executor: str) -> Pool:
-    """Give the pool of an executor."""
+    """Return the pool of an executor; create it if there is none."""
     pool = state.pools.get(executor)
     if pool is None:
         pool = state.pools[executor] = Pool(executor, state.config.executors.get(executor, 1))
@@ -53,7 +53,7 @@ def pool_of(state: WorkerState, executor: str) -> Pool:
 
 
 def queue_run(state: WorkerState, task: TaskState) -> None:
-    """Put a task that could start into the queue that it belongs to."""
+    """Add a task that can start to the queue of its pool and resources."""
     request = task.request
     assert request is not None
     pool = pool_of(state, request.executor)
@@ -69,7 +69,7 @@ def queue_run(state: WorkerState, task: TaskState) -> None:
 
 
 def start_tasks(state: WorkerState) -> None:
-    """Hand over what can start."""
+    """Hand over the tasks that can start."""
     if state.paused:
         return
     pools = state.pools
@@ -82,13 +82,13 @@ def start_tasks(state: WorkerState) -> None:
                 assert task is not None
                 queue.pop()
                 _hand_over(state, pool, task)
-                # It may have taken the resources for which another pool held back less urgent tasks.
+                # The task may have taken resources for which another pool held back less urgent tasks.
                 started = len(pools) > 1
 
 
-def next_queue(state: WorkerState, pool: Pool) -> TaskQueue | None:
-    """Tell which queue's head is to start now; none if nothing can."""
-    queue: TaskQueue | None = pool.ready
+def next_queue(state: WorkerState, pool: Pool) -> TaskQueue[TaskState] | None:
+    """Return the queue whose head can start now; None if no task can start."""
+    queue: TaskQueue[TaskState] | None = pool.ready
     task = pool.ready.peek()
     if pool.constrained:
         constrained = _next_constrained(state, pool)
@@ -102,8 +102,8 @@ def next_queue(state: WorkerState, pool: Pool) -> TaskQueue | None:
     return None
 
 
-def _next_constrained(state: WorkerState, pool: Pool) -> TaskQueue | None:
-    """Tell the queue of the most urgent task whose resources are free; forget queues that ran empty."""
+def _next_constrained(state: WorkerState, pool: Pool) -> TaskQueue[TaskState] | None:
+    """Return the queue of the most urgent task whose resources are free; remove empty queues."""
     heads = []
     for demand, queue in list(pool.constrained.items()):
         task = queue.peek()
@@ -116,14 +116,14 @@ def _next_constrained(state: WorkerState, pool: Pool) -> TaskQueue | None:
     for _, _, demand, queue in heads:
         if claimed.isdisjoint(name for name, _ in demand) and state.resources.fit(demand):
             return queue
-        # What can never start must not hold up the others.
+        # A task whose demand exceeds the worker's resources can never start, and must not block others.
         if state.resources.suffice(demand):
             claimed.update(name for name, _ in demand)
     return None
 
 
 def _expected_seconds(task: TaskState, request: ComputeRequested) -> float:
-    """Tell how long a task will take; negative if that is unknown."""
+    """Return the expected duration of a task in seconds; negative if it is unknown."""
     average = task.average
     if average is not None and average.seconds >= 0.0:
         return average.seconds
@@ -131,7 +131,7 @@ def _expected_seconds(task: TaskState, request: ComputeRequested) -> float:
 
 
 def _short_seconds(state: WorkerState, pool: Pool, task: TaskState) -> float:
-    """Tell how long a task will take if it may go ahead of a free thread; negative if it may not."""
+    """Return the expected duration of a task that may be handed over early; negative if it may not."""
     request = task.request
     assert request is not None
     if pool is not state.default_pool or request.actor or request.resources:
@@ -141,8 +141,8 @@ def _short_seconds(state: WorkerState, pool: Pool, task: TaskState) -> float:
 
 
 def _may_go_ahead(state: WorkerState, pool: Pool, task: TaskState) -> bool:
-    """Tell whether a task may be handed over although no thread is free for it."""
-    # Threads that may be busy for long do not count: what is handed over must find a thread soon.
+    """Return whether a task may be handed over although no thread is free for it."""
+    # Threads that may be busy for long do not count: a task that is handed over must find a thread soon.
     threads = pool.limit - (pool.handed_over - pool.short)
     config = state.config
     if threads <= 0 or pool.short >= threads * config.lookahead_tasks:
@@ -151,7 +151,7 @@ def _may_go_ahead(state: WorkerState, pool: Pool, task: TaskState) -> bool:
 
 
 def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:
-    """Let a task be executed."""
+    """Hand a task over to its pool."""
     request = task.request
     assert request is not None
     pool.handed_over += 1
@@ -181,19 +181,19 @@ def _hand_over(state: WorkerState, pool: Pool, task: TaskState) -> None:
 
 
 def leave_pool(state: WorkerState, task: TaskState) -> None:
-    """Free the thread of an execution that ended or seceded."""
+    """Free the place in the pool of an execution that has ended or seceded."""
     executed = task.executed
     assert executed is not None
     pool = state.pools[executed.executor]
     pool.handed_over -= 1
     if task.expected >= 0.0:
         pool.short -= 1
-        # Sums of fractions drift; an empty pool is the moment to put that right.
+        # Sums of fractions drift; the sum is reset when the pool has no short task.
         pool.short_seconds = pool.short_seconds - task.expected if pool.short else 0.0
 
 
 def end_execution(state: WorkerState, task: TaskState) -> None:
-    """Free all that an execution occupied."""
+    """End an execution: free its place and its resources, and reset its facts."""
     executed = task.executed
     assert executed is not None
     if task.seceded < 0.0:

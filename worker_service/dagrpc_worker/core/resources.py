@@ -1,4 +1,4 @@
-"""The abstract resources that a worker offers, and what of them is taken."""
+"""The abstract resources that a worker offers, and the amounts in use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TOLERANCE = 1e-9
 
 
 def demand_of(resources: Mapping[str, float]) -> Demand:
-    """Bring what a task occupies into a comparable form."""
+    """Return the resources of a task in a comparable form."""
     return tuple(sorted(resources.items()))
 
 
 class Resources:
-    """Keeps account of resources; never gives out more than there is."""
+    """Accounts for resources; never hands out more than there is."""
 
     __slots__ = ("total", "used")
 
@@ -28,29 +28,29 @@ class Resources:
         self.used = dict.fromkeys(self.total, 0.0)
 
     def offer(self, resources: Mapping[str, float]) -> None:
-        """Offer other amounts. What is occupied stays so."""
+        """Change the amounts on offer. Amounts in use stay in use."""
         for name, amount in resources.items():
             self.total[name] = amount
             self.used.setdefault(name, 0.0)
 
     def suffice(self, demand: Demand) -> bool:
-        """Tell whether a demand could be met if nothing else ran."""
+        """Return whether a demand could be met if no task ran."""
         total = self.total
         return all(amount <= total.get(name, 0.0) + _TOLERANCE for name, amount in demand)
 
     def fit(self, demand: Demand) -> bool:
-        """Tell whether a demand can be met now."""
+        """Return whether a demand can be met now."""
         total, used = self.total, self.used
         return all(used.get(name, 0.0) + amount <= total.get(name, 0.0) + _TOLERANCE for name, amount in demand)
 
     def take(self, resources: Mapping[str, float]) -> None:
-        """Occupy what a task demands."""
+        """Take the resources of a task."""
         used = self.used
         for name, amount in resources.items():
             used[name] = used.get(name, 0.0) + amount
 
     def give_back(self, resources: Mapping[str, float]) -> None:
-        """Free what a task occupied."""
+        """Return the resources of a task."""
         used = self.used
         for name, amount in resources.items():
             rest = used[name] - amount

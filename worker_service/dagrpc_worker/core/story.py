@@ -1,4 +1,4 @@
-"""What happened to tasks of late: a bounded log of transitions."""
+"""A bounded log of the latest transitions of tasks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TypeAlias
 Entry: TypeAlias = tuple[str, str, str, str, float]
 """Key, state before, state after, stimulus, time.
 
-Executions and transfers begin at the end of a batch: their stimulus is that of the batch's last event.
+Executions and transfers begin at the end of a batch, and have the stimulus of the batch's last event.
 """
 
 
 class Story:
-    """The newest transitions, oldest first."""
+    """The latest transitions, the oldest first."""
 
     __slots__ = ("entries", "record")
 
@@ -22,12 +22,12 @@ class Story:
         """Remember `length` transitions."""
         self.entries: deque[Entry] = deque(maxlen=length)
         self.record: Callable[[Entry], None] = self.entries.append
-        """Adds an `Entry`. The deque's own method, since it runs at every transition."""
+        """Adds an entry. The deque's own method, since it runs at every transition."""
 
     def watch(self, watcher: Callable[[Entry], object] | None) -> None:
-        """Have a function called with each entry from now on; none of those that nobody watches costs anything.
+        """Call a function with each entry from now on; None ends that.
 
-        It is called in the middle of things: it must not look at the state, and not raise. None: no more.
+        The function is called in the middle of a batch: it must not look at the state, and must not raise.
         """
         remember = self.entries.append
         if watcher is None:
@@ -42,10 +42,10 @@ class Story:
         self.record = record
 
     def of(self, keys: Iterable[str]) -> list[Entry]:
-        """Tell what happened to tasks."""
+        """Return the transitions of tasks."""
         wanted = frozenset(keys)
         return [entry for entry in self.entries if entry[0] in wanted]
 
     def of_stimulus(self, stimulus: str) -> list[Entry]:
-        """Tell what one stimulus led to."""
+        """Return the transitions that a stimulus has caused."""
         return [entry for entry in self.entries if entry[3] == stimulus]

@@ -1,43 +1,50 @@
-"""A priority queue of tasks from which tasks leave without being looked for."""
+"""A priority queue of tasks. A task leaves it without a search."""
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from dagrpc_worker.core.model import TaskState
+from typing import Generic, Protocol, TypeVar
 
 _SMALL = 64
-"""Below this length stale entries are not worth removing."""
+"""Below this length, stale entries are not worth removing."""
 
 
-class TaskQueue:
+class Queued(Protocol):
+    """The attributes of a task that a queue uses."""
+
+    priority: tuple[float, ...]
+    ticket: int
+
+
+T = TypeVar("T", bound=Queued)
+
+
+class TaskQueue(Generic[T]):
     """Tasks in order of priority, then of age.
 
-    An entry is valid as long as the task still has the entry's ticket; a task that is given another ticket, or none,
-    has left every queue that it was in. Stale entries are removed when they come up, or when they are the majority.
+    An entry is valid while the task has the entry's ticket. A task that gets another ticket, or none, has left all
+    queues. A stale entry is removed when it reaches the head, or when stale entries are the majority.
     """
 
     __slots__ = ("_entries", "_limit")
 
     def __init__(self) -> None:
-        """Start empty."""
-        self._entries: list[tuple[tuple[float, ...], int, TaskState]] = []
+        """Create an empty queue."""
+        self._entries: list[tuple[tuple[float, ...], int, T]] = []
         self._limit = _SMALL
 
-    def push(self, task: TaskState) -> None:
+    def push(self, task: T) -> None:
         """Add a task under its present priority and ticket."""
         entries = self._entries
         heappush(entries, (task.priority, task.ticket, task))
         if len(entries) > self._limit:
             entries[:] = [entry for entry in entries if entry[2].ticket == entry[1]]
             heapify(entries)
-            # Twice the survivors, so that the cost per push stays constant.
+            # Twice the number of valid entries, so that the cost of a push stays constant.
             self._limit = max(_SMALL, 2 * len(entries))
 
-    def peek(self) -> TaskState | None:
-        """Tell the most urgent task, if there is one."""
+    def peek(self) -> T | None:
+        """Return the most urgent task; None if the queue is empty."""
         entries = self._entries
         while entries:
             _, ticket, task = entries[0]
@@ -47,13 +54,13 @@ class TaskQueue:
         return None
 
     def pop(self) -> None:
-        """Remove what `peek` told last."""
+        """Remove the task that `peek` has just returned."""
         heappop(self._entries)
 
-    def __contains__(self, task: TaskState) -> bool:
-        """Tell whether a task is queued. Slow; for validation."""
+    def __contains__(self, task: T) -> bool:
+        """Return whether a task is queued. Slow; for validation."""
         return any(entry[2] is task and entry[1] == task.ticket for entry in self._entries)
 
     def __len__(self) -> int:
-        """Tell how many entries there are, stale ones included."""
+        """Return the number of entries, including stale ones."""
         return len(self._entries)

@@ -1,14 +1,14 @@
-"""The law of the worker's states.
+"""The rules of the worker's task states.
 
-1. Handlers change facts about tasks and note which tasks they touched. They set no states.
-2. A task's state is a function of its facts: `state_from_facts`, which is to be read from top to bottom.
-3. A transition keeps queues and counters in line with the new state. It may change facts of other tasks, and notes
-   them; it never makes another transition.
-4. Transitions are made until every state is the right one. Then executions and transfers are begun.
-5. Only the transitions of `SUCCESSORS` can happen. Anything else is an error of the core.
-6. Data is dropped from the store only when nothing goes on with its key: neither an execution, which may just have
-   put its result there, nor a transfer.
-7. What an execution uses stays in the store until it has ended, wanted or not.
+1. Handlers change facts about tasks and add these tasks to `WorkerState.touched`. Handlers set no states.
+2. A task's state is a function of its facts: `state_from_facts`. The first condition that holds decides.
+3. A transition updates the queues and counters. It may change facts of other tasks, and then adds these to `touched`;
+   it never makes another transition.
+4. Transitions are made until every state agrees with the facts. Then executions and transfers begin.
+5. Only the transitions in `SUCCESSORS` are possible. Any other is an error of the core.
+6. A result is dropped from the store only when its key has neither an execution, which may just have stored its result,
+   nor a transfer.
+7. The dependencies of an execution stay in the store until it has ended, whether or not it is still wanted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Action: TypeAlias = Callable[[WorkerState, TaskState], None]
 
 
 def state_from_facts(task: TaskState) -> str:
-    """Tell which state follows from the facts."""
+    """Return the state that follows from a task's facts."""
     request = task.request
     if request is not None:
         if task.execution != NO_RUN:
@@ -85,7 +85,7 @@ def _wake_dependents(state: WorkerState, task: TaskState) -> None:
 
 
 def _hold_up_dependents(state: WorkerState, task: TaskState) -> None:
-    # It was discarded. Executions that use it go on; whatever else needs it waits for the next.
+    # The result was discarded. Executions that use it go on; other dependents wait for the next result.
     if task.dependents:
         touched = state.touched
         for dependent in task.dependents:
@@ -94,7 +94,7 @@ def _hold_up_dependents(state: WorkerState, task: TaskState) -> None:
 
 
 def _leave_error(state: WorkerState, task: TaskState) -> None:
-    # The failure was reported, and the scheduler keeps it: from here on there is nothing to be had from it.
+    # The failure was reported, and the scheduler keeps it.
     task.erred = False
     state.touched.append(task)
 
@@ -107,7 +107,7 @@ def _forget(state: WorkerState, task: TaskState) -> None:
         task.stored = task.stale = False
     del state.tasks[task.key]
     if not state.tasks:
-        # Has it give back the memory of many.
+        # Releases the table of a dict that had many entries.
         state.tasks.clear()
 
 
@@ -130,7 +130,7 @@ SUCCESSORS: Final[Mapping[str, tuple[str, ...]]] = {
     CANCELLED: (MEMORY, *_TO_RUN, EXECUTING, LONG_RUNNING, *_TO_FETCH, FORGOTTEN),
     FORGOTTEN: (),
 }
-"""Which states can follow each."""
+"""The states that can follow each state."""
 
 ON_LEAVING: Final[Mapping[str, Action]] = {
     READY: _leave_queues,
@@ -152,18 +152,18 @@ TRANSITIONS: Final[Mapping[tuple[str, str], tuple[Action, ...]]] = {
     for before, successors in SUCCESSORS.items()
     for after in successors
 }
-"""What each transition does."""
+"""The actions of each transition."""
 
 
 class ImpossibleTransition(AssertionError):
-    """The facts of a task led to a state that cannot follow the one that it was in: a bug in the core."""
+    """The facts of a task led to a state that cannot follow its present one: an error of the core."""
 
 
 def run_transitions(state: WorkerState) -> None:
-    """Make transitions until the states of all touched tasks follow from their facts."""
+    """Make transitions until the states of all touched tasks agree with their facts."""
     touched = state.touched
     counts = state.counts
-    # The list grows while it is walked: transitions note the tasks that they affect.
+    # The list grows during the loop: transitions add the tasks that they affect.
     for task in touched:
         before = task.state
         after = state_from_facts(task)

@@ -1,10 +1,10 @@
-"""NannyService: what a nanny answers."""
+"""NannyService as gRPC serves it."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import grpc
 
@@ -16,9 +16,6 @@ from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc_worker.nanny.exit_reasons import ProcessEnd
 from dagrpc_worker.nanny.process_watch import Condition, observe
 from dagrpc_worker.nanny.restart_rules import Status
-
-if TYPE_CHECKING:
-    from dagrpc_worker.nanny.nanny_server import NannyService
 
 _STATUSES = {
     Status.STARTING: pb.PROCESS_STATUS_STARTING,
@@ -32,7 +29,7 @@ _LONGEST_WAIT = 30.0
 
 
 def exit_message(end: ProcessEnd) -> failure_pb2.WorkerExit:
-    """Return how a process ended as a message."""
+    """Return the message that describes the end of a process."""
     return failure_pb2.WorkerExit(
         cause=failure_pb2.ExitCause.Name(end.cause.value),
         reason=end.reason,
@@ -43,16 +40,59 @@ def exit_message(end: ProcessEnd) -> failure_pb2.WorkerExit:
     )
 
 
+class NannyPort(Protocol):
+    """What the servicer asks of a nanny; see `NannyService`."""
+
+    address: str
+
+    @property
+    def status(self) -> Status:
+        """The status of the worker process."""
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id; 0 if there is no process."""
+
+    @property
+    def name(self) -> str:
+        """The worker's name."""
+
+    @property
+    def worker_address(self) -> str:
+        """Where the worker serves; empty while it is not part of the cluster."""
+
+    @property
+    def restarts(self) -> int:
+        """Number of times that the worker had to be started again."""
+
+    @property
+    def last_exit_code(self) -> int:
+        """How the last process ended."""
+
+    @property
+    def facade(self) -> Any:
+        """The `Nanny` that functions of users get."""
+
+    async def start_worker(self) -> None:
+        """Start the worker process unless there is one."""
+
+    async def stop_worker(self, grace: float = ..., reason: str = ...) -> None:
+        """Stop the worker process, and wait until it has ended."""
+
+    async def restart(self, timeout: float = ..., reason: str = ...) -> None:
+        """Stop the worker process, start another, and wait until it has joined the cluster."""
+
+    async def await_end_of(self, address: str, timeout: float) -> ProcessEnd | None:
+        """Return how the worker at an address has ended, after waiting for that."""
+
+    def close_soon(self, reason: str = ...) -> None:
+        """Begin to close."""
+
+
 class NannyServicer:
-    """The methods of NannyService.
+    """The methods of NannyService, by the names of the contract."""
 
-    Parameters
-    ----------
-    nanny : NannyService
-        The nanny.
-    """
-
-    def __init__(self, nanny: NannyService) -> None:
+    def __init__(self, nanny: NannyPort) -> None:
         self._nanny = nanny
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="dagrpc-run")
         self._detached: set[asyncio.Task[Any]] = set()
@@ -91,17 +131,17 @@ class NannyServicer:
         return pb.RestartWorkerResponse(worker=self._describe())
 
     async def GetWorkerStatus(self, _: pb.GetWorkerStatusRequest) -> pb.GetWorkerStatusResponse:
-        """Tell how the worker is."""
+        """Describe the worker process."""
         return pb.GetWorkerStatusResponse(worker=self._describe())
 
     async def ExplainExit(self, request: pb.ExplainExitRequest) -> pb.ExplainExitResponse:
-        """Tell how a worker ended."""
+        """Describe how a worker has ended."""
         timeout = min(max(request.timeout_seconds, 0.0), _LONGEST_WAIT)
         end = await self._nanny.await_end_of(request.address, timeout)
         return pb.ExplainExitResponse(exit=None if end is None else exit_message(end))
 
     async def ObserveWorker(self, request: pb.ObserveWorkerRequest) -> pb.ObserveWorkerResponse:
-        """Tell what the worker's process does."""
+        """Describe what the worker's process does."""
         condition = Condition.GONE
         if request.address and request.address == self._nanny.worker_address:
             condition = await observe(self._nanny.pid)
@@ -119,11 +159,11 @@ class NannyServicer:
         return pb.RunInNannyResponse(result=result)
 
     async def CloseNanny(self, request: pb.CloseNannyRequest) -> pb.CloseNannyResponse:
-        """Close the nanny, once this is answered."""
+        """Close the nanny after the answer."""
         self._nanny.close_soon(request.reason or "asked to")
         return pb.CloseNannyResponse()
 
     async def close(self) -> None:
-        """Give up what runs."""
+        """Cancel the functions that no caller waits for."""
         await cancel_all(self._detached)
         self._executor.shutdown(wait=False, cancel_futures=True)

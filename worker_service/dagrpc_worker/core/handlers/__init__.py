@@ -1,1 +1,1 @@
-"""What each event changes, by who sends it. A handler changes facts; the states follow (see `transitions`)."""
+"""Handlers of events, by the sender of the events. A handler changes facts; see `transitions` for the states."""

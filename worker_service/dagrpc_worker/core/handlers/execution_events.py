@@ -1,7 +1,7 @@
-"""How executions go on and end.
+"""Handlers of the events of executions, and of pauses and resources.
 
-They are named by the run that was handed over. Reports name the run that is wanted by then; if none is, there is
-nothing to report.
+An event names the run that was handed over. A report names the run that is wanted by then; if no run is wanted, nothing
+is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from dagrpc_worker.core.ready_tasks import end_execution, learn_duration, leave_
 
 
 def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
-    """Give the task if that run of it is being executed."""
+    """Return the task if this run of it is being executed."""
     task = state.tasks.get(key)
     if task is not None and task.execution == run_id:
         return task
@@ -44,19 +44,19 @@ def _executing(state: WorkerState, key: str, run_id: int) -> TaskState | None:
 
 
 def on_execute_succeeded(state: WorkerState, event: ExecuteSucceeded) -> None:
-    """Note a result that was computed here."""
+    """Note the result of an execution, and report it."""
     key = event.key
     task = state.tasks.get(key)
     if task is None or task.execution != event.run_id:
         if state.timed_out_runs:
             timed_out_run_ended(state, key, event.run_id)
         if task is None:
-            # No execution of ours, but the result is in the store now.
+            # The key was forgotten, but the run has put its result into the store.
             state.dropped[key] = None
         return
     if task.outdated and not task.stored:
         task.stale = True
-        _run_anew(state, task)
+        _run_again(state, task)
         return
     end_execution(state, task)
     learn_duration(state, task, event.stop - event.start)
@@ -83,7 +83,7 @@ def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
     if task is None:
         return
     if task.outdated:
-        _run_anew(state, task)
+        _run_again(state, task)
         return
     end_execution(state, task)
     request = task.request
@@ -96,7 +96,7 @@ def on_execute_failed(state: WorkerState, event: ExecuteFailed) -> None:
 
 
 def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> None:
-    """Report that a task is to be run elsewhere or again, and forget it."""
+    """Report that a task is to be scheduled again, and forget it."""
     task = _executing(state, event.key, event.run_id)
     if task is None:
         return
@@ -110,7 +110,7 @@ def on_execute_rescheduled(state: WorkerState, event: ExecuteRescheduled) -> Non
 
 
 def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
-    """Note that a cancelled task did not run to its end. If it was asked for again meanwhile, it is queued again."""
+    """Note the end of a cancelled task. If it was requested again meanwhile, it is queued again."""
     task = _executing(state, event.key, event.run_id)
     if task is None:
         return
@@ -118,11 +118,11 @@ def on_execute_skipped(state: WorkerState, event: ExecuteSkipped) -> None:
     if request is not None and task.reclaimed == request.run_id:
         state.reports.append(ReportStealAnswer(event.key, request.run_id, READY))
         task.request = None
-    _run_anew(state, task)
+    _run_again(state, task)
 
 
 def on_execute_kept(state: WorkerState, event: ExecuteKept) -> None:
-    """Tell the scheduler that a run which it wants back has begun. If it has ended, its report says more than that."""
+    """Tell the scheduler that a run which it wants back has begun, unless the run's end was reported."""
     task = state.tasks.get(event.key)
     if task is not None and task.execution == event.run_id:
         if task.request is not None and task.reclaimed == task.request.run_id:
@@ -130,8 +130,8 @@ def on_execute_kept(state: WorkerState, event: ExecuteKept) -> None:
         task.reclaimed = NO_RUN
 
 
-def _run_anew(state: WorkerState, task: TaskState) -> None:
-    """End an execution of which nothing is to be had, and have the task queued again if it is wanted."""
+def _run_again(state: WorkerState, task: TaskState) -> None:
+    """End an execution without an outcome. The task is queued again if it is wanted."""
     end_execution(state, task)
     if task.request is None:
         release_dependencies(state, task)
@@ -139,7 +139,7 @@ def _run_anew(state: WorkerState, task: TaskState) -> None:
 
 
 def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
-    """Give a task's thread to others. The resources that it occupies stay occupied until it ends."""
+    """Free the place of a task in its pool. Its resources stay in use until it ends."""
     task = _executing(state, event.key, event.run_id)
     if task is None or task.seceded >= 0.0:
         return
@@ -151,29 +151,29 @@ def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
 
 
 def on_paused(state: WorkerState, event: Paused) -> None:
-    """Begin nothing any more. What was begun goes on."""
+    """Begin nothing new. Running work goes on."""
     state.paused = True
 
 
 def on_resumed(state: WorkerState, event: Resumed) -> None:
-    """Begin things again."""
+    """Begin executions and transfers again."""
     state.paused = False
 
 
 def on_leaving(state: WorkerState, event: Leaving) -> None:
-    """Give back what has not begun, and take no more. What was begun goes on."""
+    """Give back the tasks that have not begun, and accept no others. Running tasks go on."""
     state.leaving = True
     for task in list(state.tasks.values()):
         give_back(state, task)
 
 
 def on_resources_set(state: WorkerState, event: ResourcesSet) -> None:
-    """Offer other amounts of resources; what waits for them may start."""
+    """Change the amounts of resources; tasks that wait for them may start."""
     state.resources.offer(event.resources)
 
 
 def on_executor_offered(state: WorkerState, event: ExecutorOffered) -> None:
-    """Note how much an executor runs at once; what waits for it may start. What it runs already goes on."""
+    """Set the size of an executor; tasks that wait for it may start. Running tasks go on."""
     pool = pool_of(state, event.executor)
     pool.limit = event.threads
     pool.most = max(pool.most, event.threads)

@@ -1,4 +1,4 @@
-"""What the scheduler asks for."""
+"""Handlers of the scheduler's requests."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ from dagrpc_worker.core.model import (
 )
 from dagrpc_worker.core.ready_tasks import queue_run
 
-_GIVEN_UP: Final = (WAITING, READY, CONSTRAINED)
-"""States in which a task can be given back."""
+_RETURNABLE: Final = (WAITING, READY, CONSTRAINED)
+"""States in which a task has not begun and can be given back."""
 
 
 def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
-    """Run a task, unless its result is here or it is being executed: the same key stands for the same work."""
+    """Run a task, unless its result is in the store or it is being executed: equal keys stand for equal work."""
     task = state.task(request.key)
     state.touched.append(task)
     if task.stored:
         if request.actor:
-            # What is here is a proxy of an earlier actor, or that actor, which a run that goes on uses. To take it for
-            # the new one would be wrong; elsewhere, or in a moment, the new one can be made.
+            # The stored result is a proxy of an earlier actor, or the earlier actor itself, which a running task uses.
+            # The new actor must be created on another worker, or here a moment later.
             state.reports.append(ReportRescheduled(task.key, request.run_id))
         else:
             report_finished_before(state, task, request)
@@ -82,14 +82,14 @@ def on_compute_requested(state: WorkerState, request: ComputeRequested) -> None:
 
 
 def _requeue(state: WorkerState, task: TaskState) -> None:
-    """Put a task that was asked for again where its new priority and resources belong."""
+    """Put a task that was requested again into the queue of its new priority and resources."""
     assert task.request is not None
     if not task.waiting_for and (task.state == CONSTRAINED) == bool(task.request.resources):
         queue_run(state, task)
 
 
 def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
-    """Forget results and runs. What a task here uses stays, unknown to the scheduler, until it is done."""
+    """Free results and drop requests. A result that a task here uses stays, unreported, until the task has ended."""
     tasks = state.tasks
     touched = state.touched
     retracted: list[str] = []
@@ -113,10 +113,10 @@ def on_keys_freed(state: WorkerState, event: KeysFreed) -> None:
 
 
 def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
-    """Give a task back if it has not begun: one that was handed over ahead of a free thread may have."""
+    """Give a task back if it has not begun. If it was handed over early, only the runner knows whether it has begun."""
     key = event.key
     task = state.tasks.get(key)
-    # The run may be over: then its report is on its way, and says more than this answer.
+    # If the run has ended, its report is on the way to the scheduler and takes precedence over this answer.
     answer = FORGOTTEN
     if task is not None:
         if task.request is not None and task.request.run_id == event.run_id:
@@ -125,7 +125,7 @@ def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
                 task.reclaimed = event.run_id
                 state.reports.append(Reclaim(key, task.execution))
                 return
-            if answer in _GIVEN_UP:
+            if answer in _RETURNABLE:
                 drop_request(state, task)
         elif task.state == MEMORY:
             answer = MEMORY
@@ -133,7 +133,7 @@ def on_steal_requested(state: WorkerState, event: StealRequested) -> None:
 
 
 def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
-    """Fetch copies, after all that tasks wait for."""
+    """Fetch replicas, after the results that tasks wait for."""
     unreported: dict[str, int] = {}
     for key, nbytes, holders in event.data:
         task = state.task(key)
@@ -145,7 +145,7 @@ def on_replicas_requested(state: WorkerState, event: ReplicasRequested) -> None:
 
 
 def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
-    """Drop copies that no task here uses. The scheduler waits to hear of each whether it goes or stays."""
+    """Drop the replicas that no task here uses. The scheduler expects a report on each: dropped or kept."""
     kept: dict[str, int] = {}
     gone: list[str] = []
     for key in event.keys:
@@ -167,7 +167,7 @@ def on_replicas_unwanted(state: WorkerState, event: ReplicasUnwanted) -> None:
 
 
 def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
-    """Note who holds what is wanted here."""
+    """Update the holders of wanted results."""
     for key, _, holders in event.data:
         task = state.tasks.get(key)
         if task is not None and not task.stored:
@@ -176,9 +176,9 @@ def on_who_has_refreshed(state: WorkerState, event: WhoHasRefreshed) -> None:
 
 
 def on_session_renewed(state: WorkerState, event: SessionRenewed) -> None:
-    """Give up all runs and copies. What the scheduler knew to be here stays: it is told, and says what is to go."""
+    """Drop all requests. Reported results stay: the worker reports them again, and the scheduler frees some of them."""
     for task in list(state.tasks.values()):
-        # What is reported by coming back is not reported after any order to free it.
+        # A result that is reported on registering cannot cross a request to free it.
         task.reported_as_replica = False
         task.replica = False
         if task.request is not None:

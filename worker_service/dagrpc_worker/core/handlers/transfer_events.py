@@ -1,4 +1,4 @@
-"""How transfers end, and data that others put here."""
+"""Handlers of the ends of transfers, and of results that clients and peers put into the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dagrpc_worker.core.model import NO_RUN, TaskState, WorkerState
 
 
 def on_gather_succeeded(state: WorkerState, event: GatherSucceeded) -> None:
-    """Note what a transfer brought. What it was to bring and did not is asked for again."""
+    """Note the received results. Results that the transfer did not bring are fetched again."""
     mentioned = [*event.sizes, *event.missing, *event.failed, *event.deferred]
     call = end_gather(state, event.worker, mentioned)
     added: dict[str, int] = {}
@@ -44,13 +44,13 @@ def on_gather_succeeded(state: WorkerState, event: GatherSucceeded) -> None:
         if peer is not None:
             peer.refusals = peer.failures = 0
     elif call:
-        # All was put off: asking again at once would only be put off again.
+        # The peer deferred every result, and would do so again if it were asked at once.
         rest_peer(state, event.worker)
     forget_idle_peers(state)
 
 
 def _note_missing(state: WorkerState, task: TaskState, holder: str) -> None:
-    """Note that a peer does not hold a result. The scheduler learns it, so that it can name others."""
+    """Note that a peer does not hold a result, and report it: the scheduler names other holders."""
     remove_holder(task, holder)
     if is_wanted(task) and not task.stored:
         state.reports.append(ReportDataMissing(task.key, holder))
@@ -58,10 +58,10 @@ def _note_missing(state: WorkerState, task: TaskState, holder: str) -> None:
 
 
 def _fail_dependents(state: WorkerState, task: TaskState, holder: str, failure: Any) -> None:
-    """Report failures of the tasks that wait for a result which cannot be transferred."""
-    # Whoever still wants it is not to ask the same peer for the same failure, again and again.
+    """Report the failure of each task that waits for a result which cannot be transferred."""
+    # The result must not be fetched from the same peer again, with the same failure.
     remove_holder(task, holder)
-    # The scheduler can only be told of failed tasks; that a copy could not be made it sees from its absence.
+    # There is no report for a replica that could not be made: the scheduler notices its absence.
     task.replica = False
     if task.stored:
         return
@@ -74,23 +74,23 @@ def _fail_dependents(state: WorkerState, task: TaskState, holder: str, failure: 
 
 
 def on_gather_refused(state: WorkerState, event: GatherRefused) -> None:
-    """Leave a busy peer alone for a while. Other holders may be asked meanwhile."""
+    """Pause before a busy peer is asked again. Other holders may be asked meanwhile."""
     if end_gather(state, event.worker, list(event.keys)):
         rest_peer(state, event.worker)
 
 
 def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
-    """Try again later, or elsewhere; after too many failures, count the peer out as a holder of what it was to send.
+    """Fetch again later, or from another holder; after too many failures, report the requested results as missing.
 
-    What else it holds is not counted out: if it was only the connection that broke, that would have the scheduler
-    compute all of it again. A peer that is gone is not tried again: patience is for those that are cut off.
+    Other results of the peer are not reported: if only the connection has failed, the scheduler would compute all of
+    them again. The results of a peer whose process has ended are reported at once.
     """
     call = end_gather(state, event.worker, list(event.keys))
     peer = state.peers.get(event.worker)
     if not call or peer is None:
         return
     if not peer.resting:
-        # Transfers that break together count once.
+        # Transfers that fail together count once.
         peer.failures += 1
     if event.gone or peer.failures >= state.config.gather_attempts:
         for key in call:
@@ -99,7 +99,7 @@ def on_gather_failed(state: WorkerState, event: GatherFailed) -> None:
 
 
 def on_peer_retry_due(state: WorkerState, event: PeerRetryDue) -> None:
-    """Ask a peer again."""
+    """Allow transfers from a peer again."""
     peer = state.peers.get(event.worker)
     if peer is not None:
         peer.resting = False
@@ -107,7 +107,7 @@ def on_peer_retry_due(state: WorkerState, event: PeerRetryDue) -> None:
 
 
 def on_data_put(state: WorkerState, event: DataPut) -> None:
-    """Note results that somebody put here."""
+    """Note results that a client or a peer has put into the store."""
     added: dict[str, int] = {}
     for key, nbytes in event.sizes.items():
         task = state.task(key)
