@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._common.dashboard_link import dashboard_link
 from dagrpc._common.server_status import Status
 from dagrpc._loop.io_loop import get_loop
 from dagrpc.security import Security
@@ -314,14 +315,17 @@ class Cluster:
 
     @property
     def dashboard_link(self) -> str:
-        """Address of the dashboard; empty, since there is none.
+        """Link to the scheduler's pages; empty while there are none.
 
         Examples
         --------
         >>> cluster.dashboard_link
-        ''
+        'http://127.0.0.1:.../status'
         """
-        return ""
+        if self._roster.info is None:
+            self._summary()
+        port = self._roster.info.services.get("dashboard") if self._roster.info is not None else None
+        return dashboard_link(self.scheduler_address, port) or ""
 
     # --- clients, workers, logs ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
+from dagrpc import config
 from dagrpc._rpc import log_service
 from dagrpc.v1 import (
     actor_service_pb2,
@@ -23,6 +24,8 @@ from dagrpc.v1 import (
     shuffle_service_pb2,
     worker_session_pb2,
 )
+from dagrpc_scheduler.http.serve import SchedulerHttp
+from dagrpc_scheduler.http.sources import SchedulerSources
 from dagrpc_scheduler.options import SchedulerOptions
 from dagrpc_scheduler.servicers.actor_relay_service import ActorRelayServicer
 from dagrpc_scheduler.servicers.client_session import ClientSessions
@@ -46,7 +49,27 @@ from dagrpc_scheduler.shell.service import SchedulerService
 
 def make_service(options: SchedulerOptions, scheduler: Callable[[SchedulerService], Any]) -> SchedulerService:
     """Return a service that has not started; `scheduler` makes the `Scheduler` that user code gets."""
-    return SchedulerService(options, _servicers, scheduler)
+    return SchedulerService(options, _servicers, scheduler, _http)
+
+
+def _http(service: SchedulerService) -> SchedulerHttp | None:
+    """Start the HTTP port of a scheduler; None if its options say that it has none."""
+    options = service.options
+    if not (config.get("http.enabled") if options.dashboard is None else options.dashboard):
+        return None
+    sources = SchedulerSources(
+        identity=service.identity,
+        core=service.core,
+        peers=service.peers,
+        scaling=service.scaling,
+        access=service.access,
+        diagnostics=_diagnostics(service),
+        logs=ClusterLogServicer(service.core, service.peers, service.control_channels),
+        scheduler=lambda: service.scheduler,
+    )
+    http = SchedulerHttp(sources, options.http_prefix)
+    http.start(options.dashboard_address, options.host)
+    return http
 
 
 def _servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescriptor, object]]:
@@ -108,15 +131,7 @@ def _query_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescrip
     yield _of(inquiry_service_pb2.DESCRIPTOR, "InquiryService"), InquiryServicer(service.core)
     yield (
         _of(diagnostics_service_pb2.DESCRIPTOR, "DiagnosticsService"),
-        DiagnosticsServicer(
-            core=service.core,
-            peers=service.peers,
-            control_channels=service.control_channels,
-            task_stream=service.task_stream,
-            notes=service.plugins.notes,
-            reports=service.reports,
-            loop_profile=service.loop_profile,
-        ),
+        _diagnostics(service),
     )
     dump = StateDump(service.identity, service.core, service.peers, service.shutdown)
     yield (
@@ -127,6 +142,19 @@ def _query_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescrip
     yield (
         _of(log_service_pb2.DESCRIPTOR, "ClusterLogService"),
         ClusterLogServicer(service.core, service.peers, service.control_channels),
+    )
+
+
+def _diagnostics(service: SchedulerService) -> DiagnosticsServicer:
+    """Return what answers questions of people."""
+    return DiagnosticsServicer(
+        core=service.core,
+        peers=service.peers,
+        control_channels=service.control_channels,
+        task_stream=service.task_stream,
+        notes=service.plugins.notes,
+        reports=service.reports,
+        loop_profile=service.loop_profile,
     )
 
 

@@ -18,7 +18,6 @@ from dagrpc.security import Security
 from dagrpc_scheduler.options import SchedulerOptions
 
 DEFAULT_PORT = 8786
-_NO_PAGES = "the scheduler has no pages yet"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -27,8 +26,7 @@ _NO_PAGES = "the scheduler has no pages yet"
 @click.option("--interface", default=None, help="Network interface to listen on, such as eth0.")
 @click.option("--protocol", default=None, help="Accepted: 'tcp', 'grpc' or 'tls'.")
 @tls_options
-@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why=_NO_PAGES)
-@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why=_NO_PAGES)
+@ignored("--bokeh/--no-bokeh", "--bokeh-port", why="write --dashboard and --dashboard-address")
 @ignored("--jupyter/--no-jupyter", why="start Jupyter by itself")
 @ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
 @click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")

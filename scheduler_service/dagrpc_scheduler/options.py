@@ -73,11 +73,28 @@ class SchedulerOptions:
         None,
         setting="scheduler.blocked-handlers",
     )
+    dashboard: bool | None = option(
+        "The scheduler serves HTTP; None: as configured.",
+        None,
+        setting="http.enabled",
+        flag=Flag("--dashboard/--no-dashboard", "Serve pages and metrics over HTTP. [default: serve]"),
+    )
+    dashboard_address: str | int | None = option(
+        "Address of the HTTP port: `host:port`, `:port` or `port`; None: as configured.",
+        None,
+        setting="scheduler.dashboard.address",
+        flag=Flag("--dashboard-address", "host:port, :port or port of the pages. [default: :8787]"),
+    )
+    http_prefix: str = option(
+        "Path in front of all pages, for a proxy.",
+        "",
+        flag=Flag("--dashboard-prefix", "Path in front of all pages, for a proxy."),
+    )
     security: Any = option("`Security`, or its fields; None: as configured.", None, secret=True)
 
 
 IGNORED = words(
-    """loop services service_kwargs silence_logs dashboard dashboard_address http_prefix protocol
+    """loop services service_kwargs silence_logs protocol
     transition_counter_max scheduler_sni connection_limit deserialize reconnect quiet jupyter interface"""
 )
 """Arguments of distributed's scheduler that have no effect on a scheduler in a process of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,7 +38,7 @@ def command(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]
 def test_a_cluster_of_commands_with_the_options_of_distributeds() -> None:
     address = f"127.0.0.1:{free_port()}"
     ports = some_ports(5)
-    scheduler = ["--host", f"tcp://{address}", "--dashboard-address", ":8787", "--no-dashboard", "--show"]
+    scheduler = ["--host", f"tcp://{address}", "--dashboard-address", ":0", "--show"]
     workers = ["--worker-port", f"{ports[0]}:{ports[-1]}", "--nanny-port", f"{ports[0]}:{ports[-1]}", "--nworkers", "2"]
     with (
         command("scheduler", *scheduler, "--dashboard-prefix", "/here") as started,
@@ -49,10 +50,15 @@ def test_a_cluster_of_commands_with_the_options_of_distributeds() -> None:
         used = [int(at.rpartition(":")[2]) for address, facts in info.items() for at in (address, facts["nanny"])]
         assert sorted(used) == list(ports[:4])
         assert client.submit(sum, [1, 2]).result(timeout=WAIT) == 3
+        assert client.dashboard_link is not None
+        pages = client.dashboard_link.removesuffix("/status")
+        for path in ("/here/health", "/health"):
+            with urllib.request.urlopen(pages + path, timeout=WAIT) as answer:
+                assert answer.read() == b"ok"
+        assert all(facts["services"]["dashboard"] for facts in info.values())
         started.terminate()
         _, log = started.communicate(timeout=30)
-        for option in ("--dashboard-address", "--no-dashboard", "--dashboard-prefix", "--show"):
-            assert log.count(f"{option} changes nothing") == 1
+        assert log.count("--show changes nothing") == 1
 
 
 def test_a_range_that_is_too_small_is_said_to_be() -> None:

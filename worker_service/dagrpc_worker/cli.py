@@ -37,7 +37,6 @@ from dagrpc_worker.nanny.nanny_process import spawn_workers
 from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
-_NO_PAGES = "a worker has no pages of its own"
 _PLACE = ("host", "contact_address", "scheduler_file")
 """Options of workers that `_where` looks after."""
 
@@ -81,8 +80,7 @@ def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> i
 @tls_options
 @click.option("--allow-call", multiple=True, help="Function that callers may name, or a pattern: package.module:*.")
 @click.option("--nprocs", hidden=True, callback=_worker_count, help="Older name of --nworkers.")
-@ignored("--dashboard/--no-dashboard", "--bokeh/--no-bokeh", why=_NO_PAGES)
-@ignored("--dashboard-address", "--bokeh-port", "--dashboard-prefix", why=_NO_PAGES)
+@ignored("--bokeh/--no-bokeh", "--bokeh-port", why="write --dashboard and --dashboard-address")
 @ignored("--scheduler-sni", why="comm.tls.server-name says which name certificates have to have")
 @ignored("--reconnect/--no-reconnect", why="a worker whose scheduler is gone closes; its nanny starts another")
 @click.option("--nanny/--no-nanny", default=True, show_default=True, help="Start each worker in a watched process.")

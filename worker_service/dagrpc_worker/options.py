@@ -145,6 +145,22 @@ class WorkerOptions:
         "Part of the memory limit that the process may take before no more tasks start.",
         setting="worker.memory.pause",
     )
+    dashboard: bool | None = option(
+        "The worker serves HTTP; None: as configured.",
+        None,
+        setting="http.enabled",
+        flag=Flag("--dashboard/--no-dashboard", "Serve metrics over HTTP. [default: serve]"),
+    )
+    dashboard_address: str | int | None = option(
+        "Address of the HTTP port: `host:port`, `:port` or `port`; None: any free port.",
+        None,
+        flag=Flag("--dashboard-address", "host:port, :port or port of the metrics. [default: any port]"),
+    )
+    http_prefix: str = option(
+        "Path in front of all pages, for a proxy.",
+        "",
+        flag=Flag("--dashboard-prefix", "Path in front of all pages, for a proxy."),
+    )
     security: Any = option("`Security`, or its fields; None: as configured.", None, secret=True)
     executor: Any = option("Executor of a user for tasks, or several by name.", None, pickled=True)
     data: Any = option("Mapping that keeps results, or a function that makes one.", None, pickled=True)
@@ -204,7 +220,7 @@ class WorkerOptions:
 
 
 IGNORED = words(
-    """loop services service_kwargs silence_logs validate dashboard dashboard_address http_prefix protocol
+    """loop services service_kwargs silence_logs validate protocol
     transition_counter_max scheduler_sni connection_limit deserialize reconnect quiet jupyter interface"""
 )
 """Arguments of distributed's workers that have no effect on a worker in a process of its own."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from dagrpc._auth.credentials import Credentials
 from dagrpc._auth.roles import CALLER, check_role, roles_in
+from dagrpc._auth.tokens import HEADER, SCHEME
 from dagrpc.exceptions import NotAuthenticatedError
 
 
@@ -60,3 +61,10 @@ class Access:
         if self._tokens is not None and self._tokens.roles(context.invocation_metadata()) == CALLER:
             return False
         return not (self._tls and roles_in(context.peer_identities()) == CALLER)
+
+    def accepts_token(self, token: str) -> bool:
+        """Return whether a token that came over HTTP is one of a client, or of all roles."""
+        if self._tokens is None:
+            return False
+        roles = self._tokens.roles([(HEADER, SCHEME + token)])
+        return roles is not None and (not roles or b"client" in roles)

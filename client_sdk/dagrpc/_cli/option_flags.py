@@ -14,11 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def flags_of(options: type) -> Callable[[F], F]:
     """Return a decorator that adds the flags of options to a command, in the order of their declaration."""
-    flagged = [each for each in declared_options(options).values() if each.flag]
+    flagged = [(name, each) for name, each in declared_options(options).items() if each.flag]
 
     def add(function: F) -> F:
-        for each in reversed(flagged):
-            function = _click_option(each)(function)
+        for name, each in reversed(flagged):
+            function = _click_option(name, each)(function)
         return function
 
     return add
@@ -29,11 +29,12 @@ def flag_values(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name, each in declared_options(options).items() if each.flag}
 
 
-def _click_option(declared: Option) -> Callable[[F], F]:
+def _click_option(name: str, declared: Option) -> Callable[[F], F]:
     flag = declared.flag
     assert flag is not None
     return click.option(
         flag.name,
+        name,
         default=flag.default,
         show_default=isinstance(flag.default, str),
         multiple=flag.multiple,

@@ -32,7 +32,7 @@ from dagrpc._client.shared_blobs import SharedBlobs
 from dagrpc._client.version_warning import warn_of_versions
 from dagrpc._client.waiting import CloseCluster, Deadline, Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
-from dagrpc._common.addresses import join_address, split_address
+from dagrpc._common.dashboard_link import dashboard_link
 from dagrpc._graph.lower import checked_key
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._process.at_exit import before_threads_end
@@ -301,15 +301,12 @@ class Connection:
 
     @property
     def dashboard_link(self) -> str | None:
-        """Address of the scheduler's dashboard; None if it has none."""
+        """Link to the scheduler's pages; None if the scheduler serves no HTTP."""
         link = getattr(self.cluster, "dashboard_link", None)
         if link:
             return str(link)
         port = ((self._known_info() or {}).get("services") or {}).get("dashboard")
-        if not port:
-            return None
-        host, _ = split_address(self._session.address)
-        return f"http://{join_address(host, port)}/status"
+        return dashboard_link(self._session.address, port)
 
     def _known_info(self) -> dict[str, Any] | None:
         """Return what is known of the cluster; asks for news where that is possible at once."""

@@ -347,6 +347,27 @@ DEFAULTS: dict[str, Any] = {
     "admin.event-loop": "auto",
     # A client warns about graphs above this size.
     "admin.large-graph-warning-threshold": "10MB",
+    # Whether schedulers and workers serve HTTP: health, metrics and pages.
+    "http.enabled": True,
+    # Host names, beyond the machine's own and addresses in numbers, by which requests may call an HTTP port, such as
+    # that of a reverse proxy; `*`: all.
+    "http.allowed-hosts": [],
+    # Where schedulers serve HTTP: `host:port`, `:port` or `port`; without a host, where they serve gRPC.
+    "scheduler.dashboard.address": ":8787",
+    # File with the authority of which viewers have to show a certificate; null: viewers show none.
+    "scheduler.dashboard.tls.ca-file": None,
+    # File with the key of the HTTP port's certificate; null: the certificate's file has it.
+    "scheduler.dashboard.tls.key": None,
+    # File with the certificate of the HTTP port, which serves HTTPS then; null: HTTP.
+    "scheduler.dashboard.tls.cert": None,
+    # Modules with a function `routes(scheduler)` that returns routes of aiohttp to serve as well.
+    "scheduler.http.routes": [],
+    # Modules with a function `routes(worker)`, likewise.
+    "worker.http.routes": [],
+    # The link to the pages that clients and clusters show. Its fields: scheme, host, port, and environment variables.
+    "dashboard.link": "{scheme}://{host}:{port}/status",
+    # First part of the names of metrics.
+    "dashboard.prometheus.namespace": "dask",
     # Log levels by logger, or an argument of `logging.config.dictConfig`; also read outside of `distributed`.
     "logging": None,
     # A file for `logging.config.fileConfig`; also read outside of `distributed`.

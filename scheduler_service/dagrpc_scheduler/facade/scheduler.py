@@ -191,6 +191,9 @@ service_kwargs, transition_counter_max
             "validate": validate,
             "preload": preload,
             "preload_argv": preload_argv or None,
+            "dashboard": dashboard,
+            "dashboard_address": dashboard_address,
+            "http_prefix": http_prefix,
             "security": security,
             "blocked_handlers": blocked_handlers,
         }
@@ -214,8 +217,8 @@ service_kwargs, transition_counter_max
         self.extensions: dict[str, Any] = service.extensions
         """Objects that belong to the scheduler, by name."""
         self.extensions["spans"] = SpanExtension(service.core)
-        self.services: dict[str, Any] = {}
-        """The scheduler's other services by name: none."""
+        self.services = self._service.identity.services
+        """The scheduler's other services by name, with their ports: ``dashboard``, while HTTP is served."""
         self.handlers: dict[str, Callable[..., Any]] = {
             name: getattr(self, method) for name, method in _HANDLERS.items()
         }
@@ -471,7 +474,7 @@ service_kwargs, transition_counter_max
             "type": "Scheduler",
             "id": self.id,
             "address": self.address,
-            "services": {},
+            "services": dict(self.services),
             "started": self.time_started,
             "n_workers": len(workers),
             "total_threads": self.total_nthreads,

@@ -118,8 +118,8 @@ def get_worker_service_addr(self: SchedulerParts, worker: str, service_name: str
 
     Examples
     --------
-    >>> cluster.scheduler.get_worker_service_addr(cluster.scheduler.coerce_address(0), "dashboard") is None
-    True
+    >>> cluster.scheduler.get_worker_service_addr(cluster.scheduler.coerce_address(0), "dashboard")
+    ('127.0.0.1', ...)
     """
     found = self.workers[worker]
     port = found.services.get(service_name)

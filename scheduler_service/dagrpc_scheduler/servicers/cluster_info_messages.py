@@ -33,6 +33,7 @@ class ClusterInfo:
             clients=len(self._peers.clients),
             tasks=views.state_counts(self._core),
             versions=common_pb2.Versions(**own_versions()),
+            services=self._identity.services,
         )
 
     def _worker(self, address: str, worker: WorkerConnection) -> pb.WorkerInfo:

@@ -16,3 +16,5 @@ class Identity:
     """Seconds since the epoch."""
     address: str = ""
     """``host:port``; empty until the scheduler listens."""
+    services: dict[str, int] = field(default_factory=dict)
+    """Other services of the scheduler, with their ports."""

@@ -18,6 +18,7 @@ from dagrpc._auth.access import Access
 from dagrpc._auth.credentials import credentials_of, shown_address, warn_if_open
 from dagrpc._common.addresses import is_wildcard, join_address, local_ip
 from dagrpc._common.keys import encode_key
+from dagrpc._http.port import HttpService
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._process.preloading import Preloads
 from dagrpc._rpc import grpc_options
@@ -81,10 +82,13 @@ class SchedulerService:
         options: SchedulerOptions,
         servicers: Callable[[SchedulerService], Servicers],
         scheduler: Callable[[SchedulerService], Any],
+        http: Callable[[SchedulerService], HttpService | None],
     ) -> None:
         self.options = options
         self._servicers = servicers
         self._make_scheduler = scheduler
+        self._make_http = http
+        self._http: HttpService | None = None
         self._scheduler: Any = None
         self._server: Server | None = None
         self.identity = Identity()
@@ -251,6 +255,9 @@ class SchedulerService:
         contact = config.get("scheduler.contact-address", self.options.contact_address)
         host = local_ip() if is_wildcard(self.options.host) else self.options.host
         self.identity.address = shown_address(contact or join_address(host, port), self.credentials)
+        self._http = self._make_http(self)
+        if self._http is not None:
+            self.identity.services["dashboard"] = self._http.number
         if self.options.scheduler_file:
             self._write_scheduler_file(Path(self.options.scheduler_file))
         try:
@@ -271,7 +278,7 @@ class SchedulerService:
             "type": "Scheduler",
             "id": self.identity.id,
             "address": self.identity.address,
-            "services": {},
+            "services": self.identity.services,
             "workers": {},
         }
         partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -298,6 +305,8 @@ class SchedulerService:
         await cancel_all(self.background)
         self.coordination.close()
         self.loop_profile.stop()
+        if self._http is not None:
+            await self._http.close()
         if self._server is not None:
             await self._server.stop(0.5)
         await self.plugins.close()

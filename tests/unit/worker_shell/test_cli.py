@@ -150,9 +150,14 @@ def test_what_cannot_be_is_said(arguments: tuple[str, ...], message: str) -> Non
 
 
 def test_options_that_change_nothing_say_so(started: list[dict[str, Any]]) -> None:
-    outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", "--no-dashboard", "--dashboard-address", ":0"])
+    outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", "--scheduler-sni", "x"])
     assert outcome.exit_code == 0
-    assert "--dashboard-address changes nothing" in outcome.output
+    assert "--scheduler-sni changes nothing" in outcome.output
+
+
+def test_each_worker_is_told_where_to_serve_http(started: list[dict[str, Any]]) -> None:
+    settings = settings_of(started, "127.0.0.1", "--no-dashboard", "--dashboard-address", ":99", "--nworkers", "2")
+    assert [(spec["dashboard"], spec["dashboard_address"]) for spec in settings["workers"]] == [(False, ":99")] * 2
 
 
 def test_the_setting_says_where_the_scheduler_is(started: list[dict[str, Any]]) -> None:
@@ -192,8 +197,8 @@ def test_a_port_that_is_named_twice_is_refused(started: list[dict[str, Any]]) ->
 
 
 def test_options_that_change_nothing_are_said_to(started: list[dict[str, Any]]) -> None:
-    arguments = ["127.0.0.1", "--no-dashboard", "--dashboard-address", ":8787", "--scheduler-sni", "x", "--bokeh"]
+    arguments = ["127.0.0.1", "--scheduler-sni", "x", "--bokeh"]
     outcome = CliRunner().invoke(cli.worker, arguments)
     assert outcome.exit_code == 0
-    for option in ("--no-dashboard", "--dashboard-address", "--scheduler-sni", "--bokeh"):
+    for option in ("--scheduler-sni", "--bokeh"):
         assert outcome.output.count(f"{option} changes nothing") == 1

@@ -33,6 +33,7 @@ from dagrpc_worker.data.spilling_store import SpillingStore
 from dagrpc_worker.execute import custom_executors
 from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.execute.task_profile import WorkerProfile
+from dagrpc_worker.http.serve import start_http
 from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.shell import user_hooks
 from dagrpc_worker.shell.actor_host import ActorHost
@@ -204,6 +205,7 @@ class WorkerService:
         self.server = WorkerServer(self, self.options, self.plugin_host, self._take, lambda: self.shuffles)
         self._cleanup.push_async_callback(self.server.stop)
         await self.server.start()
+        self.record.services = start_http(self, self._cleanup)
 
     def _create_parts(self) -> None:
         """Create the parts that need the worker's address."""

@@ -34,6 +34,8 @@ class WorkerRecord:
     scheduler_address: str = ""
     local_directory: str = ""
     """The worker's directory for temporary files; empty before it has started."""
+    services: dict[str, int] = field(default_factory=dict)
+    """Other services of the worker, with their ports."""
     startup_information: bytes = b""
     """Encoded facts that the user adds for the scheduler."""
     status: common_pb2.WorkerStatus = common_pb2.WORKER_STATUS_RUNNING

@@ -94,6 +94,7 @@ class WorkerExits:
         if self._peers.workers.get(address) is not connection:
             return
         del self._peers.workers[address]
+        self._peers.counts.workers_removed += 1
         self._data_channels.discard(address)
         self._control_channels.discard(address)
         if expected:

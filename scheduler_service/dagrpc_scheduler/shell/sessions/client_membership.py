@@ -50,6 +50,7 @@ class ClientMembership:
         if client in self._peers.tenures:
             raise InvalidRequestError(f"client {client} has a session already")
         self._peers.clients[client] = session
+        self._peers.counts.clients_added += 1
         self._peers.tenures[client] = tenure
         self._driver.handle(events.ClientAdded(client))
         self._event_log.client_added(client, topics)
@@ -59,6 +60,7 @@ class ClientMembership:
     def left(self, client: str, reason: str) -> None:
         """Remove a client and release all that it had."""
         self._peers.clients.pop(client, None)
+        self._peers.counts.clients_removed += 1
         self._peers.tenures.pop(client, None)
         self._coordination.client_gone(client)
         self._driver.handle(events.ClientRemoved(client, self._driver.stimulus("client-removed")))

@@ -79,10 +79,21 @@ class WorkerConnection:
         return self.hello.nanny
 
 
+@dataclass(slots=True)
+class PeerCounts:
+    """Numbers of clients and workers that have come and gone since the scheduler started."""
+
+    clients_added: int = 0
+    clients_removed: int = 0
+    workers_added: int = 0
+    workers_removed: int = 0
+
+
 class ConnectedPeers:
     """Clients by id and workers by address."""
 
     def __init__(self) -> None:
+        self.counts = PeerCounts()
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
         self.tenures: dict[str, Tenure] = {}

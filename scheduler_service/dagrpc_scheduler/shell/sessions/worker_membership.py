@@ -76,6 +76,7 @@ class WorkerMembership:
         hello = connection.hello
         self._check_unique(hello)
         self._peers.workers[hello.address] = connection
+        self._peers.counts.workers_added += 1
         self._shortage.joined(connection.name)
         stimulus = self._driver.stimulus("worker-added")
         self._driver.handle(

@@ -196,6 +196,8 @@ http_prefix, validate, transition_counter_max, scheduler_sni
             "profile_cycle_interval": profile_cycle_interval,
             "resources": resources,
             "executor": executor,
+            "dashboard_address": dashboard_address,
+            "http_prefix": http_prefix,
             "security": security,
             "data": data,
             "metrics": metrics,

@@ -1,0 +1,40 @@
+"""The link to a scheduler's pages, as the setting ``dashboard.link`` writes it."""
+
+from __future__ import annotations
+
+import os
+
+from dagrpc import config
+from dagrpc._common.addresses import split_address
+
+
+def dashboard_link(address: str, port: int | None) -> str | None:
+    """Return the link to the pages of a scheduler; None if it has no HTTP port.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler's address; its host is that of the link.
+    port : int or None
+        The scheduler's HTTP port.
+
+    Raises
+    ------
+    ValueError
+        If the setting has a field that is neither scheme, host or port nor an environment variable.
+
+    Examples
+    --------
+    >>> dashboard_link("127.0.0.1:8786", 8787)
+    'http://127.0.0.1:8787/status'
+    """
+    if not port:
+        return None
+    host, _ = split_address(address)
+    template = str(config.get("dashboard.link"))
+    scheme = "https" if config.get("scheduler.dashboard.tls.cert") else "http"
+    fields = {**os.environ, "scheme": scheme, "host": f"[{host}]" if ":" in host else host, "port": str(port)}
+    try:
+        return template.format_map(fields)
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"dashboard.link is {template!r}, and there is no environment variable {error}") from None

@@ -1,0 +1,1 @@
+"""The HTTP ports of schedulers and workers: listening, access, routes and pages."""

@@ -1,0 +1,1 @@
+"""The scheduler's HTTP port: health, metrics, JSON and pages, over the same views that the gRPC services use."""

@@ -1,0 +1,1 @@
+"""The worker's HTTP port: health, metrics, and what the worker is."""
