@@ -315,17 +315,14 @@ class Cluster:
 
     @property
     def dashboard_link(self) -> str:
-        """Link to the scheduler's pages; empty while there are none.
+        """Link to the scheduler's pages; empty: none.
 
         Examples
         --------
         >>> cluster.dashboard_link
         'http://127.0.0.1:.../status'
         """
-        if self._roster.info is None:
-            self._summary()
-        port = self._roster.info.services.get("dashboard") if self._roster.info is not None else None
-        return dashboard_link(self.scheduler_address, port) or ""
+        return dashboard_link(self.scheduler_address, self._summary().dashboard) or ""
 
     # --- clients, workers, logs ----------------------------------------------------------------------------------
 
@@ -474,8 +471,6 @@ class Cluster:
     def _adaptive(self) -> Adaptive | None:
         # Libraries read it by this name, which is distributed's.
         return self._adaptation.current
-
-    # --- text ----------------------------------------------------------------------------------------------------
 
     def _summary(self) -> Summary:
         """Return the size of the cluster, asking the scheduler unless this runs on dagrpc's loop."""

@@ -15,13 +15,16 @@ class Summary(NamedTuple):
     threads: int
     memory: int
     """Bytes; workers without a memory limit add nothing."""
+    dashboard: int = 0
+    """The scheduler's HTTP port; 0: none."""
 
     @classmethod
     def of(cls, info: pb.GetClusterInfoResponse | None) -> Summary:
         """Return the size of a cluster that its scheduler has described."""
         workers = info.workers if info is not None else ()
         threads = sum(worker.nthreads for worker in workers)
-        return cls(len(workers), threads, sum(worker.memory_limit for worker in workers))
+        dashboard = info.services["dashboard"] if info is not None and "dashboard" in info.services else 0
+        return cls(len(workers), threads, sum(worker.memory_limit for worker in workers), dashboard)
 
 
 def cluster_text(kind: str, name: str, address: str, summary: Summary) -> str:
