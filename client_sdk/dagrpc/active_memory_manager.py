@@ -14,7 +14,7 @@ from typing import Any
 
 _SHELL = "dagrpc_scheduler.shell.memory.active_memory_manager"
 _HOMES = {
-    "AMMClientProxy": "dagrpc._client.memory_verbs",
+    "AMMClientProxy": "dagrpc._client.verbs.memory",
     "ActiveMemoryManagerExtension": _SHELL,
     "ActiveMemoryManagerPolicy": _SHELL,
     "ReduceReplicas": _SHELL,

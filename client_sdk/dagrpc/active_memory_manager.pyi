@@ -1,6 +1,6 @@
 """What type checkers know of the names in `active_memory_manager.py`, which are looked up when they are used."""
 
-from dagrpc._client.memory_verbs import AMMClientProxy as AMMClientProxy
+from dagrpc._client.verbs.memory import AMMClientProxy as AMMClientProxy
 from dagrpc_scheduler.shell.memory.active_memory_manager import (
     ActiveMemoryManagerExtension as ActiveMemoryManagerExtension,
 )

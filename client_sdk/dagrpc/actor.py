@@ -1,4 +1,4 @@
-"""Actors: objects that live on a worker, as those see them who use them from elsewhere."""
+"""Actors: proxies of objects that live on a worker."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import abc
 import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import Any, Generic, cast
 
 from dask._task_spec import TaskRef
 
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.actor_calls import NOT_DECODED, CallState
-from dagrpc._client.gather import inline_value, raise_unless_finished
+from dagrpc._client.core import ClientCore, core_of
 from dagrpc._client.key_table import CANCELLED, DONE, ERROR, LOST, KeyState
+from dagrpc._client.results import inline_value, raise_unless_finished
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, run_awaiting, run_blocking
 from dagrpc._codec import payload as payloads
 from dagrpc._codec import references
@@ -28,19 +28,16 @@ from dagrpc._transfer.transfer_reader import ReceivedValue
 from dagrpc.exceptions import LostActorError
 from dagrpc.future import Future, T
 
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
-
 __all__ = ["Actor", "ActorFuture", "BaseActorFuture"]
 
 _absent: Any = object()
 _GONE = frozenset((ERROR, CANCELLED, LOST))
 _GLANCE = 1.0
-"""Seconds that an event loop may have to wait for a worker to say whether an actor has an attribute."""
+"""Seconds that an event loop may be blocked to learn from a worker whether an actor has an attribute."""
 
 
 class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
-    """What a call of an actor's method returns: a result that is not there yet.
+    """The future of a call of an actor's method.
 
     Examples
     --------
@@ -58,7 +55,7 @@ class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
     @abc.abstractmethod
     @at_surface
     def result(self, timeout: float | str | None = None) -> T:
-        """Wait for what the method returns.
+        """Wait for the value that the method returns.
 
         Parameters
         ----------
@@ -75,9 +72,9 @@ class BaseActorFuture(abc.ABC, Awaitable[T], Generic[T]):
 
 
 class ActorFuture(BaseActorFuture[T]):
-    """What a call of an actor's method returns: a result that comes by itself, and is kept here.
+    """The future of a call of an actor's method. The value is sent to this process and kept in the future.
 
-    It can be awaited, and be given to `as_completed` and `wait`; it cannot be an argument of a task.
+    An `ActorFuture` can be awaited and given to `as_completed` and `wait`. It cannot be an argument of a task.
 
     Examples
     --------
@@ -94,14 +91,16 @@ class ActorFuture(BaseActorFuture[T]):
     <ActorFuture: finished, Counter.increment>
     """
 
-    __slots__ = ("_client", "_state")
+    __slots__ = ("_client", "_core", "_state")
 
-    def __init__(self, state: CallState, client: Connection | None) -> None:
+    def __init__(self, state: CallState, core: ClientCore | None) -> None:
         self._state = state
-        self._client = client
+        self._core = core
+        # Keeps the client open.
+        self._client = None if core is None else core.client
 
     def bound_state(self) -> KeyState:
-        """Return what is known of the call. For dagrpc itself."""
+        """Return the state of the call. For dagrpc itself."""
         return self._state
 
     @property
@@ -134,7 +133,7 @@ class ActorFuture(BaseActorFuture[T]):
         return self._state.status in DONE
 
     def result(self, timeout: float | str | None = None) -> T:
-        """Wait for what the method returns. Where operations are asynchronous, return something to await.
+        """Wait for the value that the method returns. Returns an awaitable where operations are asynchronous.
 
         Parameters
         ----------
@@ -144,11 +143,11 @@ class ActorFuture(BaseActorFuture[T]):
         Raises
         ------
         TimeoutError
-            If it is not there in time.
+            If the value is not there in time.
         OSError
-            If the connection to the worker broke: what became of the call is not known.
+            If the connection to the worker broke. The method may have run all the same.
         Exception
-            Whatever the method raised, with its remote traceback.
+            The exception of the method, with its remote traceback.
 
         Examples
         --------
@@ -157,7 +156,7 @@ class ActorFuture(BaseActorFuture[T]):
         1
         """
         operation = self._outcome(Deadline(config.seconds(timeout)))
-        if _is_asynchronous(self._client):
+        if _is_asynchronous(self._core):
             return cast(T, run_awaiting(operation))
         return run_blocking(operation)
 
@@ -178,14 +177,14 @@ class ActorFuture(BaseActorFuture[T]):
         return value
 
     def _decode(self) -> None:
-        state, client = self._state, self._client
+        state, core = self._state, self._core
         payload = state.payload
         if not isinstance(payload, ReceivedValue):
-            state.value = inline_value(state, client)
-        elif client is None:
+            state.value = inline_value(state, core)
+        elif core is None:
             state.value = payloads.decode(payload.entry.encoding, payload.frames)
         else:
-            with current.as_current(client):
+            with current.as_current(core.client):
                 state.value = payloads.decode(payload.entry.encoding, payload.frames)
         state.payload = None
 
@@ -193,25 +192,25 @@ class ActorFuture(BaseActorFuture[T]):
         return f"<{type(self).__name__}: {self.status}, {self._state.key}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be sent anywhere: send its result, or the actor")
+        raise TypeError(f"{self!r} cannot be pickled: send its result or the actor")
 
 
 class Actor(TaskRef):
-    """Stands for an object that lives on a worker.
+    """A proxy of an object that lives on a worker.
 
-    The result of a task that was submitted with ``actor=True``. Its methods are those of the object; they return an
-    `ActorFuture` at once. Reading an attribute waits for the value. It can be an argument of tasks and of methods of
-    other actors, where it stands for the same object. The object lives until the last future and the last proxy of it
-    are gone, or its worker is.
+    The result of a task that was submitted with ``actor=True`` is an actor. It has the methods of the object; each call
+    returns an `ActorFuture` immediately. Reading an attribute waits for the value. An actor can be an argument of tasks
+    and of methods of other actors, where it stands for the same object. The object lives until its last future and its
+    last proxy are gone, or its worker leaves.
 
     Parameters
     ----------
     cls : type
-        The object's type.
+        Type of the object.
     address : str
-        The worker that holds it, ``host:port``.
+        Address of the worker that holds the object, ``host:port``.
     key : str, bytes, int, float or tuple
-        The task that made it.
+        Key of the task that made the object.
     worker : optional
         Accepted for compatibility.
 
@@ -251,24 +250,24 @@ class Actor(TaskRef):
         actor._set(kind, address, key, None)
         return actor
 
-    def _hold(self, client: Connection) -> None:
-        """Have the actor live as long as this proxy does."""
+    def _hold(self, client: Any) -> None:
+        """Keep the actor alive as long as this proxy lives."""
         future: Future[Any] = Future(self.key, client)
         object.__setattr__(self, "_future", future)
-        loop = client._loop
-        if running_task.current.get() is not None and not loop.inside and future.status not in DONE:
-            # Whoever sent the proxy may give it up as soon as this task or call is done: the scheduler is to know by
-            # then that the actor is wanted here, too.
-            loop.run(client._session.ping(), client._timeout)
+        core = core_of(client)
+        if running_task.current.get() is not None and not core.loop.inside and future.status not in DONE:
+            # The sender of the proxy may release it when this task or call is done. The scheduler has to know by then
+            # that this client wants the actor, too.
+            core.await_scheduler()
 
-    # --- its methods and attributes ------------------------------------------------------------------------------
+    # --- methods and attributes of the object ------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
         if name in Actor.__slots__:
             raise AttributeError(f"the proxy of an actor is not complete: it has no {name!r} yet")
         found = getattr(self._cls, name, _absent)
         if found is _absent and name.startswith("_"):
-            # What libraries look for in any object is not worth a question to the worker.
+            # Libraries look for private attributes in any object: the worker is not asked about them.
             raise AttributeError(f"type object {self._cls.__name__!r} has no attribute {name!r}")
         if callable(found):
             return _Method(self, name, found)
@@ -276,18 +275,18 @@ class Actor(TaskRef):
 
     @at_surface
     def _read(self, name: str, known: bool) -> Any:
-        """Return an attribute, or something to await."""
+        """Return an attribute, or an awaitable where operations are asynchronous."""
         future = self._call(name, (), {}, read=True)
-        if not _is_asynchronous(future._client):
+        if not _is_asynchronous(future._core):
             return future.result()
         if not known:
-            self._check_there(name, future)
+            self._check_exists(name, future)
         return future
 
-    def _check_there(self, name: str, future: ActorFuture[Any]) -> None:
-        """Wait for a moment, even where others wait for results, to learn whether there is such an attribute at all.
+    def _check_exists(self, name: str, future: ActorFuture[Any]) -> None:
+        """Block for a moment, even on an event loop, to raise `AttributeError` where a misspelt name is written.
 
-        Only the object knows of what its class does not name. A misspelt method is to be an error where it is written.
+        Only the object itself knows the attributes that its class does not define.
         """
         worker = running_task.any_worker()
         instance = worker.actor_host.instances.get(self._wire_key, _absent) if worker is not None else _absent
@@ -298,7 +297,7 @@ class Actor(TaskRef):
                 run_blocking(future._outcome(Deadline(_GLANCE)))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"Attributes of an actor cannot be set from outside: have a method of {self!r} do it")
+        raise AttributeError(f"Attributes of an actor cannot be set from outside: set it in a method of {self!r}")
 
     def _call(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], read: bool, on_loop: bool = False
@@ -315,7 +314,7 @@ class Actor(TaskRef):
                 host.call_here(state, args, kwargs)
             else:
                 _encode(state, args, kwargs)
-                state.holder = worker.get_client
+                state.holder = lambda: core_of(worker.get_client())
                 host.caller.send(self._address, state)
             return ActorFuture(state, None)
         if future is None:
@@ -323,14 +322,14 @@ class Actor(TaskRef):
                 f"{self!r} belongs to no client: it was unpickled where there is none. "
                 "Unpickle it within `with client.as_current():`"
             )
-        client = future._bound_client()
-        client._check_open()
+        core = future._bound_core()
+        core.check_open()
         _encode(state, args, kwargs)
-        state.holder = partial(_itself, client)
-        client._session.actor_caller(client._direct_to_workers).send(self._address, state)
-        return ActorFuture(state, client)
+        state.holder = lambda: core
+        core.session.actor_caller(core.direct).send(self._address, state)
+        return ActorFuture(state, core)
 
-    # --- everyday manners ----------------------------------------------------------------------------------------
+    # --- dunder methods ------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Actor) and self.key == other.key and self._address == other._address
@@ -352,7 +351,7 @@ class Actor(TaskRef):
         if reference is not None:
             return reference
         if self._future is None and running_task.current.get() is not None:
-            # A task passes it on: it must be there still when it arrives.
+            # A task passes the proxy on. The actor must still live when the proxy arrives.
             client = _holder()
             if client is not None:
                 self._hold(client)
@@ -365,8 +364,8 @@ class Actor(TaskRef):
 class _Method:
     """A method of an actor.
 
-    Beside its own arguments it takes ``separate_thread``: False has it run on the worker's event loop, for methods that
-    take next to no time.
+    Besides the method's own arguments it takes ``separate_thread``: with False the method runs on the worker's event
+    loop, which saves time for very short methods.
     """
 
     __slots__ = ("__wrapped__", "_actor", "_name")
@@ -391,17 +390,13 @@ class _Method:
         return f"<method {self._name} of {self._actor!r}>"
 
 
-def _itself(client: Connection) -> Connection:
-    return client
-
-
 def _encode(state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Put arguments into a call.
+    """Encode the arguments of a call.
 
     Raises
     ------
     TypeError
-        If they cannot be pickled.
+        If an argument cannot be pickled.
     """
     if not args and not kwargs:
         return
@@ -417,19 +412,19 @@ def _encode(state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         state.kept = (args, kwargs)
 
 
-def _holder() -> Connection | None:
-    """Return the client that keeps alive what is unpickled here; None if there is none.
+def _holder() -> Any:
+    """Return the client that holds unpickled actors here; None if there is none.
 
-    What a worker itself unpickles is not held: its own code is not what uses it.
+    Actors that a worker unpickles outside of tasks are not held, since the code of the worker does not use them.
     """
     if running_task.current.get() is None and current._context.get() is None and running_task.any_worker() is not None:
         return None
     return current.current_client()
 
 
-def _is_asynchronous(client: Connection | None) -> bool:
-    """Return whether a caller must not be blocked here."""
-    return get_loop().inside if client is None else client.asynchronous
+def _is_asynchronous(core: ClientCore | None) -> bool:
+    """Return whether the caller must not be blocked."""
+    return get_loop().inside if core is None else core.asynchronous
 
 
 def future_of(actor: Actor) -> Future[Any]:

@@ -1,29 +1,50 @@
-"""The client: what users of dagrpc work with."""
+"""The client: the class that users of dagrpc work with, as a table of contents of its verbs.
+
+Each verb is a function in a module of `dagrpc._client.verbs`, with its documentation, and is bound here as a method.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from dagrpc import config
-from dagrpc._client import gather, scatter, submit
-from dagrpc._client.calls_by_name import CallingByName
-from dagrpc._client.collection_verbs import CollectionVerbs
-from dagrpc._client.commands import Cancel, Ping, Retry
-from dagrpc._client.connection import NO_DEFAULT
-from dagrpc._client.conveniences import Conveniences
+import dask.config
+
+from dagrpc import config, messages
+from dagrpc._auth.credentials import check_address, credentials_of, shown_address
+from dagrpc._client import current, html_repr
+from dagrpc._client.bound_verbs import bound_verbs
+from dagrpc._client.client_security import security_of
+from dagrpc._client.core import ClientCore
 from dagrpc._client.current import ensure_default_client, temp_default_client
-from dagrpc._client.dataset_verbs import DatasetVerbs
-from dagrpc._client.event_verbs import EventVerbs
-from dagrpc._client.inspection import Inspection
+from dagrpc._client.event_loops import EventLoop
 from dagrpc._client.key_table import KeyState, lock
-from dagrpc._client.memory_verbs import MemoryVerbs
-from dagrpc._client.options import Duration, Workers, explicit_options, without_timeout
-from dagrpc._client.plugging import Plugging
-from dagrpc._client.questions import Questions
-from dagrpc._common.remote_raise import at_surface
+from dagrpc._client.lifecycle import ClientLifecycle
+from dagrpc._client.options import NO_DEFAULT, Duration, connect_timeout
+from dagrpc._client.scheduler_calls import SchedulerCalls
+from dagrpc._client.verbs import cluster as cluster_verbs
+from dagrpc._client.verbs import (
+    collections,
+    data,
+    diagnostics,
+    events,
+    introspection,
+    logs,
+    memory,
+    metadata,
+    named_calls,
+    plugins,
+    replay,
+)
+from dagrpc._client.verbs import datasets as dataset_verbs
+from dagrpc._client.verbs import run as run_verbs
+from dagrpc._client.verbs import submit as submit_verbs
+from dagrpc._client.waiting import run_awaiting
+from dagrpc._common.dashboard_link import dashboard_link
+from dagrpc._process.logging_config import configure_once
 from dagrpc.compat import familiar_names
-from dagrpc.executor import ClientExecutor
 from dagrpc.future import Future
 
 __all__ = ["Client", "Future", "ensure_default_client", "temp_default_client"]
@@ -31,24 +52,15 @@ if not TYPE_CHECKING:
     __getattr__ = familiar_names.lookup("client")
 
 
-class Client(
-    CollectionVerbs,
-    Inspection,
-    MemoryVerbs,
-    EventVerbs,
-    DatasetVerbs,
-    Questions,
-    Conveniences,
-    Plugging,
-    CallingByName,
-):
-    """Connects to a cluster and has it compute.
+@bound_verbs
+class Client:
+    """Connects to a cluster, submits tasks to it and fetches their results.
 
     Parameters
     ----------
     address : str or cluster, optional
         Address of a scheduler, or a cluster object. By default the setting ``scheduler-address`` of dask's
-        configuration; if there is none, a `LocalCluster` is started with the other keyword arguments.
+        configuration; without the setting a `LocalCluster` is started with the other keyword arguments.
     loop : object, optional
         Accepted for compatibility.
     timeout : number or str, optional
@@ -56,34 +68,34 @@ class Client(
     set_as_default : bool
         Whether to be the default client, and dask's default scheduler.
     scheduler_file : str, optional
-        A file written by the scheduler that holds its address.
+        A file with the scheduler's address, written by the scheduler.
     security : Security, dict or bool, optional
-        Certificates for TLS, or the arguments of a `Security`; by default those of the cluster object, else those that
-        the configuration names. True: temporary ones, for the local cluster that is started.
+        Certificates for TLS, or the arguments of a `Security`; by default the security of the cluster object, else the
+        configured certificates. True: temporary certificates for the local cluster that is started.
     asynchronous : bool
-        Whether operations return awaitables: for programs that run on an event loop. Such a client is to be awaited,
-        or used with ``async with``.
+        Whether operations return awaitables, for programs on an event loop. Await such a client, or use
+        ``async with``.
     name : str, optional
-        Part of the client's id, which logs show.
+        A part of the client's id, which appears in logs.
     direct_to_workers : bool, optional
-        Whether data goes between client and workers directly. By default it does where they can be reached.
+        Whether data travels between client and workers directly. By default it does where workers can be reached.
     serializers, deserializers : list of str, optional
-        Families of encodings, such as ``["dask", "msgpack"]``, that the client sends data by, best first, and that it
-        accepts. By default whatever is best; `deserializers` are `serializers` if only these are given. Functions,
-        the arguments of calls and exceptions are pickled all the same.
+        Families of encodings, such as ``["dask", "msgpack"]``, for data that the client sends, best first, and for data
+        that it accepts. By default the best encoding for each value; `deserializers` default to `serializers`.
+        Functions, arguments of calls and exceptions are pickled in any case.
     extensions : dict, optional
-        By name what to make with this client: callables that are given it. What they return is in ``extensions``.
+        Callables by name. Each is called with the client, and its return value is in ``extensions`` under the name.
     heartbeat_interval, connection_limit
         Accepted for compatibility.
     **kwargs
-        For `LocalCluster`, if one is started.
+        Options of the `LocalCluster` that is started.
 
     Raises
     ------
     OSError
-        If no scheduler answers at the address in time; names the address.
+        If no scheduler answers at the address in time; the message names the address.
     ValueError
-        If there are unexpected keyword arguments beside an address.
+        If there are options of a `LocalCluster` beside an address.
 
     Examples
     --------
@@ -91,7 +103,7 @@ class Client(
     ...     client.submit(sum, [1, 2, 3]).result()
     6
 
-    What it is connected to, and how:
+    Properties of the connection:
 
     >>> client = Client(cluster.scheduler_address)
     >>> client.status, client.scheduler.address, client.asynchronous
@@ -106,6 +118,14 @@ class Client(
     ...     await client.submit(sum, [1, 2, 3])
     6
     """
+
+    generation = 0
+    """Always 0. For compatibility: distributed counts reconnections here."""
+
+    _tls_role: ClassVar[str] = "client"
+    """Whose certificate of a `Security` the client shows."""
+    _default_handlers: ClassVar[Mapping[str, Callable[[Any], object]]] = messages.DEFAULT_HANDLERS
+    """Handlers of events, by topic, that are subscribed from the beginning."""
 
     def __init__(
         self,
@@ -125,372 +145,329 @@ class Client(
         connection_limit: int = 512,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            address,
-            timeout=timeout,
-            set_as_default=set_as_default,
-            scheduler_file=scheduler_file,
+        if timeout is None:
+            raise ValueError("None is no valid timeout for a client: give a number of seconds")
+        configure_once()
+        given_cluster = None if address is None or isinstance(address, str) else address
+        self.name = name
+        self.scheduler_file = scheduler_file
+        self.security = security_of(security, address, given_cluster)
+        """The certificates that the client shows and accepts."""
+        self._core = ClientCore(
+            self,
+            name=name or dask.config.get("client-name", None),
+            timeout=connect_timeout() if timeout == NO_DEFAULT else config.seconds(timeout) or 0.0,
             asynchronous=asynchronous,
-            name=name,
-            direct_to_workers=direct_to_workers,
+            direct=config.get("client.direct-to-workers", direct_to_workers),
             serializers=serializers,
             deserializers=deserializers,
-            cluster_options=kwargs,
-            security=security,
+            credentials=credentials_of(self.security, self._tls_role),
+            handlers=self._default_handlers,
         )
+        check_address(address, self.security, self._tls_role)
+        self._lifecycle = ClientLifecycle(self._core, given_cluster, set_as_default)
+        self._lifecycle.start(address, scheduler_file, self.security, kwargs)
         self.extensions: dict[str, Any] = {name: make(self) for name, make in (extensions or {}).items()}
 
-    # --- calls ---------------------------------------------------------------------------------------------------
+    # --- calls and their futures ---------------------------------------------------------------------------------
 
-    # Options take Any, too: for type checkers each of them may be in a dict of arguments, `client.submit(f, **given)`.
+    submit = submit_verbs.submit
+    map = submit_verbs.map
+    submit_call = named_calls.submit_call
+    get_executor = submit_verbs.get_executor
+    cancel = submit_verbs.cancel
+    retry = submit_verbs.retry
 
-    def submit(
-        self,
-        func: Callable[..., Any],
-        *args: Any,
-        key: Hashable | Any = None,
-        workers: Workers | Any = None,
-        resources: Mapping[str, float] | Any = None,
-        retries: int | Any = None,
-        priority: float | Any = 0,
-        fifo_timeout: Duration | Any = "100 ms",
-        allow_other_workers: bool | Any = False,
-        actor: bool | Any = False,
-        actors: bool | Any = False,
-        pure: bool | Any = True,
-        **kwargs: Any,
-    ) -> Future[Any]:
-        """Have the cluster call a function.
+    # --- dask collections and graphs -----------------------------------------------------------------------------
 
-        Parameters
-        ----------
-        func : callable
-            The function.
-        *args, **kwargs
-            Its arguments. Futures among them, also within lists, tuples, sets and dicts, are replaced by their results.
-        key : str, bytes, number or tuple, optional
-            Name of the task. By default the function's name with a hash of function and arguments.
-        workers : str or iterable of str, optional
-            Addresses, names or host names of the workers that may run it.
-        resources : dict, optional
-            Amounts of the workers' resources that it needs, such as ``{"GPU": 1}``.
-        retries : int, optional
-            How many times to run it again if it fails.
-        priority : number
-            Higher runs first.
-        fifo_timeout : number, str or timedelta
-            Submissions closer together than this share a priority.
-        allow_other_workers : bool
-            Whether other workers may run it when none of `workers` is there.
-        actor, actors : bool
-            Whether the result is an actor.
-        pure : bool
-            Whether equal calls are one task. A call with effects, or with random results, should not be.
-        timeout : number, str or timedelta, optional
-            How long it may run, from the call of `func`; after that it is broken off and fails with `TaskTimeout`. If
-            `func` takes an argument of this name, or any, this is that: use ``dask.annotate(timeout=...)`` then.
-
-        Raises
-        ------
-        TypeError
-            If `func` is not callable, or if it or an argument cannot be pickled.
-
-        Examples
-        --------
-        >>> a = client.submit(sum, [1, 2])
-        >>> b = client.submit(sum, [a, 10])
-        >>> b.result()
-        13
-        """
-        actor = actor or actors
-        given: Mapping[str, Any] = {}
-        timeout = None
-        if "timeout" in kwargs and callable(func):
-            kwargs, timeout = without_timeout(func, kwargs)
-        if workers is not None or resources or retries or priority or actor or timeout is not None:
-            given = explicit_options(
-                workers=workers,
-                allow_other_workers=allow_other_workers and workers is not None,
-                resources=resources,
-                retries=retries,
-                priority=priority,
-                actor=actor,
-                timeout=timeout,
-            )
-        return submit.submit(
-            self,
-            func,
-            args,
-            kwargs,
-            key=key,
-            pure=pure and not actor,
-            fifo_timeout=fifo_timeout,
-            allow_other_workers=allow_other_workers,
-            given=given,
-        )
-
-    def map(
-        self,
-        func: Callable[..., Any],
-        *iterables: Any,
-        key: str | Iterable[Hashable] | Any = None,
-        workers: Workers | Any = None,
-        retries: int | Any = None,
-        resources: Mapping[str, float] | Any = None,
-        priority: float | Any = 0,
-        allow_other_workers: bool | Any = False,
-        fifo_timeout: Duration | Any = "100 ms",
-        actor: bool | Any = False,
-        actors: bool | Any = False,
-        pure: bool | Any = True,
-        batch_size: int | Any = None,
-        **kwargs: Any,
-    ) -> list[Future[Any]]:
-        """Have the cluster call a function for each element of some iterables.
-
-        Parameters
-        ----------
-        func : callable
-            The function.
-        *iterables : collections
-            Its positional arguments; the shortest says how many calls there are. No iterators.
-        key : str or list, optional
-            A prefix for the keys, or the keys.
-        batch_size : int, optional
-            How many calls to submit at a time.
-        **kwargs
-            Further arguments, the same for all calls.
-
-        The other parameters are those of `submit`.
-
-        Returns
-        -------
-        list of Future
-            In the order of the elements.
-
-        Examples
-        --------
-        >>> futures = client.map(pow, range(4), [2, 2, 2, 2])
-        >>> client.gather(futures)
-        [0, 1, 4, 9]
-        """
-        actor = actor or actors
-        timeout = None
-        if "timeout" in kwargs and callable(func):
-            kwargs, timeout = without_timeout(func, kwargs)
-        given = explicit_options(
-            workers=workers,
-            allow_other_workers=allow_other_workers,
-            resources=resources,
-            retries=retries,
-            priority=priority,
-            actor=actor,
-            timeout=timeout,
-        )
-        return submit.map_calls(
-            self,
-            func,
-            iterables,
-            kwargs,
-            key=key,
-            pure=pure and not actor,
-            batch_size=batch_size,
-            fifo_timeout=fifo_timeout,
-            given=given,
-        )
-
-    def get_executor(self, **kwargs: Any) -> ClientExecutor:
-        """Return an executor of `concurrent.futures` that runs calls on the cluster.
-
-        Parameters
-        ----------
-        **kwargs
-            For all its calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``,
-            ``pure`` and ``timeout``, as for `submit`.
-
-        Raises
-        ------
-        TypeError
-            If there is another argument.
-
-        Examples
-        --------
-        >>> with client.get_executor() as executor:
-        ...     executor.submit(pow, 2, 10).result()
-        1024
-        """
-        return ClientExecutor(self, **kwargs)
+    compute = collections.compute
+    persist = collections.persist
+    get = collections.get
+    futures_of = collections.futures_of
+    normalize_collection = collections.normalize_collection
+    get_restrictions = classmethod(collections.get_restrictions)
 
     # --- data ----------------------------------------------------------------------------------------------------
 
-    @at_surface
-    def gather(
-        self, futures: Any, errors: str = "raise", direct: bool | None = None, asynchronous: bool | None = None
-    ) -> Any:
-        """Wait for futures and fetch their results.
+    gather = data.gather
+    scatter = data.scatter
+    who_has = data.who_has
+    has_what = data.has_what
+    nbytes = data.nbytes
 
-        Parameters
-        ----------
-        futures : Future, or nested lists, tuples, sets and dicts of futures, or an iterator of futures
-            What to fetch. What is not a future is returned as it is.
-        errors : {"raise", "skip"}
-            What to do with a failed future: raise its exception, or leave it out of its list (elsewhere: None).
-        direct : bool, optional
-            Whether to fetch from the workers (True) or through the scheduler (False).
-        asynchronous : bool, optional
-            Whether to return an awaitable.
+    # --- memory --------------------------------------------------------------------------------------------------
 
-        Returns
-        -------
-        The results in the places of the futures. For an iterator a generator, which waits for one at a time.
+    replicate = memory.replicate
+    rebalance = memory.rebalance
+    retire_workers = memory.retire_workers
+
+    @property
+    def amm(self) -> memory.AMMClientProxy:
+        """The scheduler's active memory manager: ``start``, ``stop``, ``run_once``, ``running``.
 
         Examples
         --------
-        >>> x = client.submit(sum, [1, 2])
-        >>> client.gather({"a": x, "b": [x, x]})
-        {'a': 3, 'b': [3, 3]}
+        >>> client.amm.running()
+        True
+        >>> client.amm.run_once()
         """
-        if errors not in ("raise", "skip"):
-            raise ValueError(f"errors must be 'raise' or 'skip', not {errors!r}")
-        if hasattr(futures, "__next__") and not isinstance(futures, Future):
-            return (self.gather(future, errors=errors, direct=direct) for future in futures)
-        if hasattr(futures, "get_nowait"):
-            raise TypeError("Gathering a queue is not supported: make a list of its futures first")
-        self._check_process()
-        return self._drive(gather.gather(self, futures, errors, direct), asynchronous)
+        return memory.AMMClientProxy(self)
 
-    def scatter(
-        self,
-        data: Any,
-        workers: Workers = None,
-        broadcast: bool | int = False,
-        direct: bool | None = None,
-        hash: bool = True,
-        timeout: Duration = NO_DEFAULT,
-        asynchronous: bool | None = None,
-    ) -> Any:
-        """Put local data on workers.
+    # --- datasets and metadata -----------------------------------------------------------------------------------
+
+    publish_dataset = dataset_verbs.publish_dataset
+    get_dataset = dataset_verbs.get_dataset
+    list_datasets = dataset_verbs.list_datasets
+    unpublish_dataset = dataset_verbs.unpublish_dataset
+    set_metadata = metadata.set_metadata
+    get_metadata = metadata.get_metadata
+
+    @property
+    def datasets(self) -> dataset_verbs.Datasets:
+        """The published datasets, as a mutable mapping.
+
+        Examples
+        --------
+        >>> client.datasets["numbers"] = client.submit(range, 3)
+        >>> list(client.datasets)
+        ['numbers']
+        >>> del client.datasets["numbers"]
+        """
+        return dataset_verbs.Datasets(self)
+
+    # --- the cluster ---------------------------------------------------------------------------------------------
+
+    scheduler_info = cluster_verbs.scheduler_info
+    nthreads = ncores = cluster_verbs.nthreads
+    processing = cluster_verbs.processing
+    wait_for_workers = cluster_verbs.wait_for_workers
+    restart = cluster_verbs.restart
+    restart_workers = cluster_verbs.restart_workers
+    shutdown = cluster_verbs.shutdown
+    write_scheduler_file = cluster_verbs.write_scheduler_file
+
+    # --- functions outside of the task graph ---------------------------------------------------------------------
+
+    run = run_verbs.run
+    run_coroutine = run_verbs.run_coroutine
+    run_on_scheduler = run_verbs.run_on_scheduler
+    sync = run_verbs.sync
+
+    # --- plugins -------------------------------------------------------------------------------------------------
+
+    register_plugin = plugins.register_plugin
+    register_worker_plugin = plugins.register_worker_plugin
+    register_scheduler_plugin = plugins.register_scheduler_plugin
+    register_worker_callbacks = plugins.register_worker_callbacks
+    unregister_worker_plugin = plugins.unregister_worker_plugin
+    unregister_scheduler_plugin = plugins.unregister_scheduler_plugin
+    upload_file = plugins.upload_file
+
+    # --- events and logs -----------------------------------------------------------------------------------------
+
+    log_event = events.log_event
+    get_events = events.get_events
+    subscribe_topic = events.subscribe_topic
+    unsubscribe_topic = events.unsubscribe_topic
+    get_scheduler_logs = logs.get_scheduler_logs
+    get_worker_logs = logs.get_worker_logs
+    forward_logging = logs.forward_logging
+    unforward_logging = logs.unforward_logging
+
+    # --- diagnostics ---------------------------------------------------------------------------------------------
+
+    call_stack = diagnostics.call_stack
+    profile = diagnostics.profile
+    get_task_stream = diagnostics.get_task_stream
+    story = introspection.story
+    get_versions = introspection.get_versions
+    get_spans = introspection.get_spans
+    benchmark_hardware = introspection.benchmark_hardware
+    dump_cluster_state = introspection.dump_cluster_state
+    recreate_error_locally = replay.recreate_error_locally
+    recreate_task_locally = replay.recreate_task_locally
+
+    # --- start and end -------------------------------------------------------------------------------------------
+
+    def start(self, **kwargs: Any) -> Any:
+        """Connect an asynchronous client, if it is not connected. Any other client is connected when it is made.
+
+        Examples
+        --------
+        >>> client = Client(cluster.scheduler_address, asynchronous=True)
+        >>> await client.start()
+        <Client: '127.0.0.1:...' processes=2 threads=4>
+        >>> await client.close()
+        """
+        if self._core.is_asynchronous:
+            return self._start_awaiting()
+        self._core.check_open()
+        return None
+
+    async def _start_awaiting(self) -> Self:
+        await self._lifecycle.start_awaiting()
+        return self
+
+    def close(self, timeout: Duration = NO_DEFAULT) -> Any:
+        """Close this client, and the local cluster that it started. A closed client cannot be used any more.
+
+        The futures of the client are released. Closing a closed client does nothing.
 
         Parameters
         ----------
-        data : list, tuple, set, dict or any other value
-            Several values in a list, tuple, set, range or dict (whose keys name them); otherwise one value.
-        workers : str or iterable of str, optional
-            Addresses, names or host names of the workers that may take it.
-        broadcast : bool or int
-            Whether all workers get a copy, or how many do.
-        direct : bool, optional
-            Whether to send to the workers (True) or through the scheduler (False).
-        hash : bool
-            Whether the key is a hash of the value, so that equal values are one; otherwise it is random.
         timeout : number or str, optional
-            How long to wait for workers to be there.
-        asynchronous : bool, optional
-            Whether to return an awaitable.
+            How long to wait for the queued commands to be sent.
 
-        Returns
-        -------
-        Future, or list, tuple, set or dict of futures
-            In the shape of the data.
+        Examples
+        --------
+        >>> client.close()
+        """
+        return self._core.run(self._lifecycle.close(self._core.seconds(timeout)))
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return self._start_awaiting().__await__()
+
+    def __enter__(self) -> Self:
+        if self._core.is_asynchronous:
+            raise TypeError("Use `async with` with an asynchronous client")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return await self._start_awaiting()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await run_awaiting(self._lifecycle.close(self._core.timeout))
+
+    def __del__(self) -> None:
+        # A finalizer may run anywhere, even while the interpreter ends and modules are gone.
+        try:
+            self._lifecycle.abandon()
+        except Exception:
+            return
+
+    # --- the current client --------------------------------------------------------------------------------------
+
+    @classmethod
+    def current(cls, allow_global: bool = True) -> Any:
+        """Return the current client.
+
+        Parameters
+        ----------
+        allow_global : bool
+            Whether the default client counts, too, besides the client of `as_current`.
 
         Raises
         ------
-        TimeoutError
-            If there are no workers in time.
+        ValueError
+            If there is no current client.
 
         Examples
         --------
-        >>> table = client.scatter(np.arange(10), broadcast=True)
-        >>> client.gather([client.submit(lambda table, i: int(table[i]), table, i) for i in (2, 3)])
-        [2, 3]
-
-        A list is as many values, a dict names them:
-
-        >>> client.gather(client.map(inc, client.scatter([1, 2, 3])))
-        [2, 3, 4]
-        >>> client.scatter({"x": 1, "y": 2})
-        {'x': <Future: finished, type: int, key: x>, 'y': <Future: finished, type: int, key: y>}
+        >>> Client.current() is client
+        True
         """
-        seconds = self._timeout if timeout == NO_DEFAULT or timeout is None else config.seconds(timeout) or 0.0
-        return self._drive(scatter.scatter(self, data, workers, broadcast, direct, hash, seconds), asynchronous)
+        client = current.current_client(allow_global)
+        if client is None:
+            raise ValueError(
+                "No clients found. Start one and point it to the scheduler's address:\n"
+                "  from dagrpc import Client\n"
+                "  client = Client('address-of-the-scheduler:8786')"
+            )
+        return client
 
-    # --- giving up, trying again ---------------------------------------------------------------------------------
-
-    def cancel(
-        self,
-        futures: Any,
-        asynchronous: bool | None = None,
-        force: bool = False,
-        reason: str | None = None,
-        msg: str | None = None,
-    ) -> Any:
-        """Stop tasks that do not run yet, and forget them with all that depends on them.
-
-        What runs goes on, and its result is dropped, unless `force` is given.
-
-        Parameters
-        ----------
-        futures : Future, collection or nested structure of futures
-            What to cancel.
-        force : bool
-            Whether to cancel even what other clients want, and to break off what runs: `TaskInterrupted` is raised in
-            its thread, which comes when the thread is back from whatever it called outside of Python.
-        reason, msg : str, optional
-            Why, as a word and as a sentence: shown to those who ask for a result.
+    def as_current(self) -> contextlib.AbstractContextManager[None]:
+        """Make this client the current client within a block, in this thread or asynchronous task.
 
         Examples
         --------
-        >>> future = client.submit(inc, 1)
-        >>> client.cancel(future, reason="no longer wanted")
-        >>> future.status
-        'cancelled'
+        >>> with Client(cluster.scheduler_address, set_as_default=False) as other, other.as_current():
+        ...     get_client() is other
+        True
         """
-        self._check_open()
-        states = self._states(futures)
-        reason = _text(reason) or "unknown"
-        msg = _text(msg)
+        return current.as_current(self)
+
+    # --- properties ----------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The client's name for the scheduler, which no other client has."""
+        return self._core.session.client_id
+
+    @property
+    def status(self) -> str:
+        """``newly-created``, ``connecting``, ``running``, ``closing`` or ``closed``."""
+        return self._core.session.status
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether operations return awaitables to this caller, as they do to callers of asynchronous clients."""
+        return self._core.asynchronous
+
+    @property
+    def direct_to_workers(self) -> bool | None:
+        """Whether data travels between client and workers directly; None: where workers can be reached."""
+        return self._core.direct
+
+    @property
+    def cluster(self) -> Any:
+        """The cluster object that the client was given or started; None if it was given an address."""
+        return self._lifecycle.cluster
+
+    @property
+    def loop(self) -> Any:
+        """The event loop on which dagrpc talks to the cluster."""
+        return EventLoop(self._core.loop.loop)
+
+    @property
+    def scheduler(self) -> SchedulerCalls | Any:
+        """The scheduler, with its address and its handlers as methods; None without a connection."""
+        # Annotated with Any rather than None: programs need not prove to type checkers that there is a connection.
+        session = self._core.session
+        if session.status != "running":
+            return None
+        return SchedulerCalls(
+            shown_address(session.address, session.credentials), session.welcome.scheduler_id, lambda: self
+        )
+
+    @property
+    def futures(self) -> Mapping[Any, KeyState]:
+        """The states of the keys that the client holds futures of."""
+        self._core.session.drop_released()
         with lock:
-            token = self._session.next_token()
-            self._table.cancel(states, reason, msg, token)
-            self._session.mark_released()
-            self._session.send(Cancel([state.wire_key for state in states], force, reason, msg or ""))
-            # Events that come before its answer are about the tasks that were cancelled.
-            self._session.send(Ping(token))
-        return self._at_once()
+            return {state.key: state for state in self._core.table.states.values()}
 
-    def retry(self, futures: Any, asynchronous: bool | None = None) -> Any:
-        """Run failed tasks again, with the failed tasks that they depend on.
+    @property
+    def dashboard_link(self) -> str | None:
+        """Link to the scheduler's pages; None if the scheduler serves no HTTP."""
+        link = getattr(self.cluster, "dashboard_link", None)
+        if link:
+            return str(link)
+        port = ((self._cluster_info() or {}).get("services") or {}).get("dashboard")
+        return dashboard_link(self._core.session.address, port)
 
-        Parameters
-        ----------
-        futures : Future, collection or nested structure of futures
-            What to run again; what has not failed is left as it is.
+    def _cluster_info(self) -> dict[str, Any] | None:
+        """Return facts about the cluster without its workers; fresh ones if the caller may be blocked."""
+        core = self._core
+        if self.status == "running" and not core.asynchronous:
+            with contextlib.suppress(Exception):
+                return core.loop.run(core.cluster_info.fetch(0), timeout=2)
+        return core.cluster_info.latest(0) if core.cluster_info.is_filled else None
 
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> future = client.submit(Path("later.txt").absolute().read_text)
-        >>> future.exception()
-        FileNotFoundError(2, 'No such file or directory')
-        >>> Path("later.txt").write_text("here now")
-        8
-        >>> client.retry(future)
-        >>> future.result()
-        'here now'
-        """
-        self._check_open()
-        # What the scheduler refused it does not know.
-        states = [state for state in self._states(futures) if not gather.was_refused(state)]
-        with lock:
-            self._table.retry(states)
-            self._session.send(Retry([state.wire_key for state in states]))
-        return self._at_once()
+    def __repr__(self) -> str:
+        if self.status != "running":
+            return f"<{type(self).__name__}: No scheduler connected>"
+        info = self._cluster_info()
+        rest = f" {html_repr.totals(info)}" if info is not None else ""
+        return f"<{type(self).__name__}: {self.scheduler.address!r}{rest}>"
 
-    def _states(self, futures: Any) -> list[KeyState]:
-        states = {id(future.bound_state()): future.bound_state() for future in gather.futures_in(futures)}
-        return list(states.values())
-
-
-def _text(value: Any) -> str | None:
-    """Return what a user gave as text as something that can be sent."""
-    return None if value is None else str(value).encode("utf-8", "replace").decode()
+    def _repr_html_(self) -> str:
+        info = self._cluster_info() if self.status == "running" else None
+        address = self.scheduler.address if self.status == "running" else self._core.session.address
+        return html_repr.client(self.id, self.status, address, info, self.dashboard_link)

@@ -1,25 +1,24 @@
-"""Futures in the order in which they are done, and waiting for many of them."""
+"""Waiting for many futures: `wait`, `as_completed` and `fire_and_forget`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.commands import Want
+from dagrpc._client.core import ClientCore
 from dagrpc._client.done_queue import DoneQueue
-from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, futures_in, inline_value, values_of
+from dagrpc._client.find_futures import futures_in
 from dagrpc._client.key_table import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.results import NOT_INLINE, cancelled_error, failure_of, inline_value, values_of
 from dagrpc._client.waiting import Countdown, Deadline, Operation, run_awaiting, run_blocking
 from dagrpc._common.remote_raise import at_surface, raise_from_elsewhere
 from dagrpc.actor import ActorFuture
 from dagrpc.exceptions import FuturesCancelledError
 from dagrpc.future import Future
-
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
 
 AnyFuture: TypeAlias = Future[Any] | ActorFuture[Any]
 
@@ -27,12 +26,12 @@ __all__ = ["DoneAndNotDoneFutures", "as_completed", "fire_and_forget", "futures_
 
 
 class DoneAndNotDoneFutures(NamedTuple):
-    """What `wait` returns."""
+    """The outcome of `wait`."""
 
     done: set[AnyFuture]
     """The futures that are done."""
     not_done: set[AnyFuture]
-    """The others."""
+    """The other futures."""
 
 
 def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_COMPLETED") -> Any:
@@ -41,23 +40,23 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
     Parameters
     ----------
     fs : Future, or collection or nested structure of futures
-        What to wait for; calls of actors, too.
+        The futures to wait for. Futures of actors' methods are accepted, too.
     timeout : number, str or None
         How long to wait, in seconds or as ``"500 ms"``.
     return_when : {"ALL_COMPLETED", "FIRST_COMPLETED"}
-        Whether to wait for all or for one of them.
+        Whether to wait for all futures or for one.
 
     Returns
     -------
     DoneAndNotDoneFutures
-        The futures that are done and those that are not. Those that failed count as done.
+        The futures that are done and the other futures. A failed future is done.
 
     Raises
     ------
     TimeoutError
-        If they are not done in time.
+        If the futures are not done in time.
     FuturesCancelledError
-        If any was cancelled.
+        If a future was cancelled.
 
     Examples
     --------
@@ -74,14 +73,14 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = "ALL_CO
         raise TypeError(f"timeout= must be a number of seconds, not {timeout!r}; wait takes one list: wait([x, y])")
     futures: list[AnyFuture] = [*futures_in(fs), *_calls_in(fs)]
     operation = _wait(futures, config.seconds(timeout), return_when == "FIRST_COMPLETED")
-    client = futures[0]._client if futures else current.current_client()
-    if client is not None and client.asynchronous:
+    owner = futures[0]._core if futures else current.current_client()
+    if owner is not None and owner.asynchronous:
         return run_awaiting(operation)
     return run_blocking(operation)
 
 
 def _calls_in(value: Any) -> Iterator[ActorFuture[Any]]:
-    """Yield the calls of actors in a nested structure."""
+    """Yield the futures of actors' methods in a nested structure."""
     if isinstance(value, ActorFuture):
         yield value
     elif isinstance(value, (list, tuple, set, frozenset)):
@@ -117,12 +116,12 @@ def futures_of(o: Any, client: Any = None) -> list[Future[Any]]:
     o : object
         A collection, as `Client.persist` returns it, or lists, tuples, sets and dicts of futures and collections.
     client : Client, optional
-        If given, its futures must not be cancelled.
+        If it is given, cancelled futures raise.
 
     Raises
     ------
     FuturesCancelledError
-        If `client` is given and any future was cancelled.
+        If `client` is given and a future was cancelled.
 
     Examples
     --------
@@ -137,33 +136,32 @@ def futures_of(o: Any, client: Any = None) -> list[Future[Any]]:
 
 
 def fire_and_forget(obj: Any) -> None:
-    """Run tasks to their end even if nobody holds their futures, or their client goes away.
+    """Run tasks to their end even if their futures are released or their client closes.
 
     Parameters
     ----------
     obj : Future, collection or nested structure
-        Futures, or dask collections, which are submitted.
+        Futures, or persisted dask collections.
 
     Examples
     --------
-    >>> fire_and_forget(client.submit(inc, 1))  # runs although nobody waits for it
+    >>> fire_and_forget(client.submit(inc, 1))  # runs although no future is kept
     """
-    wire_keys: dict[int, tuple[Connection, list[str]]] = {}
+    wire_keys: dict[ClientCore, list[str]] = {}
     for future in futures_in(obj):
-        client = future._bound_client()
-        wire_keys.setdefault(id(client), (client, []))[1].append(future.bound_state().wire_key)
-    for client, keys in wire_keys.values():
-        client._session.send(Want(keys, until_done=True))
+        wire_keys.setdefault(future._bound_core(), []).append(future.bound_state().wire_key)
+    for core, keys in wire_keys.items():
+        core.session.send(Want(keys, until_done=True))
 
 
 class _Futures:
-    """The futures of an `as_completed`."""
+    """The futures of an `as_completed`, as joblib uses them."""
 
     def __init__(self, owner: as_completed) -> None:
         self._owner = owner
 
     def clear(self) -> None:
-        """Take them all out."""
+        """Remove all futures."""
         self._owner.clear()
 
     def __len__(self) -> int:
@@ -176,7 +174,8 @@ class as_completed:
     Parameters
     ----------
     futures : collection of Future, optional
-        What to begin with, calls of actors, too; `add` and `update` put in more, also during the iteration.
+        The first futures; futures of actors' methods are accepted, too. `add` and `update` add further futures, also
+        during the iteration.
     loop : object, optional
         Accepted for compatibility.
     with_results : bool
@@ -185,12 +184,12 @@ class as_completed:
         With results: whether a task's exception is raised; otherwise the pair holds exception information as
         `sys.exc_info` returns it. A cancelled future's result is a `FutureCancelledError`.
     timeout : number, str or None
-        How long the iteration may take in all.
+        How long the whole iteration may take.
 
     Raises
     ------
     TimeoutError
-        From the iteration, when time is up.
+        From the iteration, once `timeout` has passed.
 
     Examples
     --------
@@ -226,27 +225,32 @@ class as_completed:
         if futures is not None:
             self.update(futures)
 
-    # --- what joblib's backend takes hold of ------------------------------------------------------------------------
+    # --- attributes that joblib's backend uses -----------------------------------------------------------------------
 
     @property
     def lock(self) -> Any:
-        """Held while futures come and go."""
+        """The lock that guards the futures."""
         return lock
 
     @property
     def futures(self) -> _Futures:
-        """The futures that were put in and not yielded."""
+        """The futures that have not been yielded."""
         return _Futures(self)
 
     @property
     def queue(self) -> Any:
-        """The futures that are done and were not yielded."""
+        """The futures that are done and have not been yielded."""
         return self._done
 
-    # --- putting futures in --------------------------------------------------------------------------------------
+    # --- adding futures ----------------------------------------------------------------------------------------
 
     def add(self, future: AnyFuture) -> None:
-        """Put a future in.
+        """Add a future.
+
+        Parameters
+        ----------
+        future : Future or ActorFuture
+            The future.
 
         Examples
         --------
@@ -261,7 +265,12 @@ class as_completed:
         self.update((future,))
 
     def update(self, futures: Iterable[AnyFuture]) -> None:
-        """Put several futures in; one that is in already is yielded once more.
+        """Add several futures. A future that was added before is yielded once more.
+
+        Parameters
+        ----------
+        futures : iterable of Future
+            The futures.
 
         Examples
         --------
@@ -289,7 +298,7 @@ class as_completed:
             KeyTable.watch(fresh, self)
 
     def wake(self, state: KeyState) -> None:
-        """Take note that a key is done. Called by dagrpc itself."""
+        """Note that a key is done. For dagrpc itself."""
         for future in self._waiting.pop(id(state), ()):
             self._done.put(future)
 
@@ -298,7 +307,7 @@ class as_completed:
             waiting = sum(map(len, self._waiting.values()))
             return f"<as_completed: waiting={waiting} done={self._done.count - waiting}>"
 
-    # --- looking in ----------------------------------------------------------------------------------------------
+    # --- counting ------------------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """Return how many futures have not been yielded.
@@ -324,7 +333,7 @@ class as_completed:
         return self._done.count == 0
 
     def has_ready(self) -> bool:
-        """Return whether there is a future that can be yielded without waiting.
+        """Return whether the next future can be yielded without waiting.
 
         Examples
         --------
@@ -337,7 +346,7 @@ class as_completed:
         return not self._done.empty()
 
     def clear(self) -> None:
-        """Take all futures out.
+        """Remove all futures.
 
         Examples
         --------
@@ -352,24 +361,24 @@ class as_completed:
             self._waiting.clear()
             self._done.clear()
 
-    # --- taking futures out --------------------------------------------------------------------------------------
+    # --- iterating ---------------------------------------------------------------------------------------------
 
     def _with_result(self, future: AnyFuture) -> Operation[Any]:
-        """Return what the iteration yields for a future."""
+        """Return the item that the iteration yields for a future."""
         if not self.with_results:
             return future
         state = future.bound_state()
         if state.status == FINISHED and isinstance(future, ActorFuture):
             return future, (yield from future._outcome(self._deadline))
         if state.status == FINISHED:
-            value = inline_value(state, future._client)
-            if value is not NOT_HERE:
+            value = inline_value(state, future._core)
+            if value is not NOT_INLINE:
                 return future, value
         if state.status not in (ERROR, CANCELLED):
-            # It is fetched; or, lost since it was done, waited for again.
-            client = future._client
-            assert client is not None
-            values = yield from values_of(client, [state], "skip", None, self._deadline)
+            # Fetches the result. If it was lost since the future was done, waits for it again.
+            core = future._core
+            assert core is not None
+            values = yield from values_of(core, [state], "skip", None, self._deadline)
             if state.wire_key in values:
                 return future, values[state.wire_key]
         if state.status == ERROR:
@@ -384,7 +393,7 @@ class as_completed:
 
     @at_surface
     def __next__(self) -> Any:
-        # Others may take from here, too: there may be none left although there was.
+        # Other threads iterate, too: the last future may be gone although there was one left.
         future = self._done.take(self._deadline)
         if future is None:
             raise StopIteration
@@ -408,7 +417,7 @@ class as_completed:
         Parameters
         ----------
         block : bool
-            Whether to wait for one if there is none.
+            Whether to wait for a future if none is done.
 
         Examples
         --------
@@ -432,7 +441,7 @@ class as_completed:
         return batch
 
     def batches(self) -> Iterator[list[Any]]:
-        """Iterate over batches: each time all futures that were done meanwhile.
+        """Iterate over batches of all futures that have become done meanwhile.
 
         Examples
         --------

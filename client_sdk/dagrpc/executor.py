@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagrpc._client.gather import NOT_HERE, cancelled_error, failure_of, inline_value, result
+from dagrpc._client.core import core_of
 from dagrpc._client.key_table import ERROR, FINISHED
 from dagrpc._client.options import explicit_options
+from dagrpc._client.results import NOT_INLINE, cancelled_error, failure_of, inline_value, result
 from dagrpc._client.waiting import Deadline, run_awaiting
 from dagrpc.future import Future
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    # By its public name: the module of the class imports this one.
+    from dagrpc import Client
 
 __all__ = ["ClientExecutor"]
 
@@ -27,22 +29,22 @@ _OPTIONS = frozenset(("allow_other_workers", "priority", "pure", "resources", "r
 class ClientExecutor(concurrent.futures.Executor):
     """Runs calls on a cluster, with the interface of `concurrent.futures.Executor`.
 
-    Made by `Client.get_executor`. Its futures are those of `concurrent.futures`: `concurrent.futures.wait`,
-    `concurrent.futures.as_completed` and ``loop.run_in_executor`` work with them. Results are fetched when they are
-    there, and leave the cluster then.
+    `Client.get_executor` returns one. Its futures are those of `concurrent.futures`: `concurrent.futures.wait`,
+    `concurrent.futures.as_completed` and ``loop.run_in_executor`` work with them. Each result is fetched as soon as it
+    is there, and leaves the cluster then.
 
     Parameters
     ----------
     client : Client
         The client.
     **options
-        For all calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``, ``pure``,
-        ``timeout``, as for `Client.submit`.
+        Options of all calls: ``workers``, ``allow_other_workers``, ``resources``, ``retries``, ``priority``,
+        ``pure``, ``timeout``, as for `Client.submit`.
 
     Raises
     ------
     TypeError, ValueError
-        If there is another option, or one has an impossible value.
+        If there is another option, or an option has an impossible value.
 
     Examples
     --------
@@ -59,10 +61,11 @@ class ClientExecutor(concurrent.futures.Executor):
             raise TypeError(f"unsupported arguments to ClientExecutor: {unknown}")
         explicit_options(**{name: value for name, value in options.items() if name != "pure"})
         self._client = client
+        self._core = core_of(client)
         self._options = options
         self._lock = threading.Lock()
         self._shut = False
-        # Whoever takes a future out of here is the one who settles it. A call runs even if its caller drops the future.
+        # The code that removes a future from here resolves it. A call runs even if its caller drops the future.
         self._pending: dict[concurrent.futures.Future[Any], Future[Any]] = {}
 
     def __repr__(self) -> str:
@@ -71,15 +74,15 @@ class ClientExecutor(concurrent.futures.Executor):
     # --- calls ---------------------------------------------------------------------------------------------------
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
-        """Have the cluster call a function.
+        """Submit a call of a function to the cluster.
 
         Parameters
         ----------
         fn : callable
             The function.
         *args, **kwargs
-            Its arguments, and those of `Client.submit`, ``pure=False`` for instance, which go before those that the
-            executor was made with. Equal calls that are pure run once, also for an executor.
+            Arguments of the function, and options of `Client.submit` such as ``pure=False``, which override those of
+            the executor. Equal calls run once unless they are submitted with ``pure=False``.
 
         Raises
         ------
@@ -88,7 +91,7 @@ class ClientExecutor(concurrent.futures.Executor):
         ClosedClientError
             If the client is closed.
         TypeError
-            If `fn` is not callable, or it or an argument cannot be pickled.
+            If `fn` is not callable, or if `fn` or an argument cannot be pickled.
 
         Examples
         --------
@@ -106,20 +109,20 @@ class ClientExecutor(concurrent.futures.Executor):
     def map(
         self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Generator[T, None, None]:
-        """Have the cluster call a function for each element of some iterables.
+        """Submit a call of a function for each element of some iterables, and yield the results in order.
 
-        All calls are submitted at once; results come in the order of the elements, as they are asked for.
+        All calls are submitted at once.
 
         Parameters
         ----------
         fn : callable
             The function.
         *iterables
-            Its positional arguments; the shortest says how many calls there are.
+            Positional arguments of the calls; the shortest iterable sets the number of calls.
         timeout : float, optional
             Seconds from now after which waiting for a result raises `TimeoutError`.
         chunksize : int
-            Accepted for compatibility: calls are sent in batches anyhow.
+            Accepted for compatibility: calls are always sent in batches.
 
         Raises
         ------
@@ -143,14 +146,14 @@ class ClientExecutor(concurrent.futures.Executor):
         return _results(outers, deadline)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls. The client stays open.
+        """Refuse further calls. The client stays open.
 
         Parameters
         ----------
         wait : bool
-            Whether to wait until all calls are done. If not, those that are not done are cancelled.
+            Whether to wait until all calls are done. If not, calls that are not done are cancelled.
         cancel_futures : bool
-            Whether to cancel those that are not done, and then wait for nothing.
+            Whether to cancel calls that are not done in any case.
 
         Examples
         --------
@@ -174,7 +177,7 @@ class ClientExecutor(concurrent.futures.Executor):
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
-    # --- from the cluster's futures to those of concurrent.futures -----------------------------------------------
+    # --- futures of the cluster become futures of concurrent.futures ---------------------------------------------
 
     def _note(self, future: Future[Any]) -> concurrent.futures.Future[Any]:
         outer: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -188,43 +191,43 @@ class ClientExecutor(concurrent.futures.Executor):
     def _when_cancelled(self, outer: concurrent.futures.Future[Any]) -> None:
         future = self._pending.pop(outer, None)
         if future is not None:
-            # Others may want the same key.
+            # Released rather than cancelled: other futures may want the same key.
             future.release()
             outer.set_running_or_notify_cancel()
 
     def _when_done(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
-        """Settle a future, if its result is here; else fetch it first. On the callbacks' thread."""
+        """Resolve a future, after fetching its result if need be. Runs on the callbacks' thread."""
         if outer not in self._pending:
             return
         state = future.bound_state()
         if state.status == FINISHED:
             try:
-                value = inline_value(state, self._client)
+                value = inline_value(state, self._core)
             except Exception as undecodable:
-                self._settle(outer, None, undecodable)
+                self._resolve(outer, None, undecodable)
                 return
-            if value is NOT_HERE:
-                # Others that are done need not wait for this one.
-                self._client._loop.submit(self._fetch(outer, future))
+            if value is NOT_INLINE:
+                # On the IO loop, so that other finished futures do not wait for this result.
+                self._core.loop.submit(self._fetch(outer, future))
             else:
-                self._settle(outer, value, None)
+                self._resolve(outer, value, None)
         elif state.status == ERROR:
             failure, traceback = failure_of(state)
-            self._settle(outer, None, failure.with_traceback(traceback))
+            self._resolve(outer, None, failure.with_traceback(traceback))
         else:
-            self._settle(outer, None, cancelled_error(state))
+            self._resolve(outer, None, cancelled_error(state))
 
     async def _fetch(self, outer: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         value: Any = None
         error: Exception | None = None
         try:
-            value = await run_awaiting(result(self._client, future, None))
+            value = await run_awaiting(result(self._core, future.bound_state(), None))
         except Exception as raised:
             error = raised
-        # In a thread: it runs the callbacks of users.
-        await asyncio.to_thread(self._settle, outer, value, error)
+        # In a thread, since resolving a future runs callbacks of users.
+        await asyncio.to_thread(self._resolve, outer, value, error)
 
-    def _settle(self, outer: concurrent.futures.Future[Any], value: Any, error: BaseException | None) -> None:
+    def _resolve(self, outer: concurrent.futures.Future[Any], value: Any, error: BaseException | None) -> None:
         future = self._pending.pop(outer, None)
         if future is None:
             return
@@ -240,7 +243,7 @@ class ClientExecutor(concurrent.futures.Executor):
 
 
 def _results(futures: list[concurrent.futures.Future[T]], deadline: Deadline) -> Generator[T, None, None]:
-    """Yield results in order, and let go of each future before its result is used."""
+    """Yield results in order; each future is dropped before its result is used."""
     futures.reverse()
     try:
         while futures:

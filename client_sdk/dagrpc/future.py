@@ -1,4 +1,4 @@
-"""Futures: results that are not there yet, on the cluster."""
+"""Futures: results of tasks, which stay on the cluster until they are fetched."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Hashable
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic
 
 from dask._task_spec import TaskRef
 
+from dagrpc import config
 from dagrpc._client import current, html_repr
-from dagrpc._client.key_table import CANCELLED, DONE, KeyState, KeyTable, lock
+from dagrpc._client.core import ClientCore, core_of
+from dagrpc._client.key_table import CANCELLED, DONE, FINISHED, KeyState, KeyTable, lock
+from dagrpc._client.results import exception_and_traceback, inline_value, released_error, result
+from dagrpc._client.waiting import Operation, run_awaiting
 from dagrpc._codec import pickled_futures, references
 from dagrpc._common import running_task
 from dagrpc._common.remote_raise import at_surface
 
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
-    from dagrpc.client import Client
-
-# For type checkers a plain `Future` is one of anything; they know of defaults in every Python, and Python itself does
-# from 3.13 on.
+# Type checkers read a plain `Future` as `Future[Any]`. They support defaults of type variables in every Python; at run
+# time that takes 3.13.
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
+
+    # By its public name: the module of the class imports this one.
+    from dagrpc import Client
 
     T = TypeVar("T", default=Any)
 else:
@@ -36,19 +39,19 @@ logger = logging.getLogger("dagrpc.client")
 
 
 class Future(TaskRef, Generic[T]):
-    """A result that is computed on the cluster.
+    """The result of a task on the cluster.
 
-    Made by `Client.submit` and its like, never by users. The result stays on the cluster as long as there is a future
-    of it. A future can be an argument of further submissions, and can stand in dask graphs.
+    `Client.submit` and other methods of a client return futures. A result stays on the cluster as long as there is a
+    future of it. A future can be an argument of further submissions and a part of dask graphs.
 
     Parameters
     ----------
     key : str, bytes, int, float or tuple
         Name of the task and of its result.
     client : Client, optional
-        The client that holds it; the current one by default.
+        The client that holds the future; the current client by default.
     state, inform
-        Accepted for compatibility: a client knows the states of its keys itself.
+        Accepted for compatibility: a client keeps the states of its keys itself.
 
     Examples
     --------
@@ -65,20 +68,20 @@ class Future(TaskRef, Generic[T]):
     3
     """
 
-    # Users may put attributes on it, as on distributed's.
-    __slots__ = ("__dict__", "__weakref__", "_client", "_released", "_state")
+    # With a __dict__, since users of distributed put attributes on futures.
+    __slots__ = ("__dict__", "__weakref__", "_client", "_core", "_released", "_state")
 
     key: Any
     """Name of the task and of its result."""
 
     __dask_future__ = True
-    """By this dask knows it in graphs."""
+    """Tells dask that this object in a graph is a future."""
 
-    def __init__(
-        self, key: Hashable, client: Connection | None = None, state: object = None, inform: bool = True
-    ) -> None:
+    def __init__(self, key: Hashable, client: Client | Any = None, state: object = None, inform: bool = True) -> None:
         self.key = key
-        self._client: Connection | None = None
+        self._client: Any = None
+        """The client, which lives as long as one of its futures does."""
+        self._core: ClientCore | None = None
         self._state: KeyState | None = None
         self._released = False
         if client is None:
@@ -87,33 +90,39 @@ class Future(TaskRef, Generic[T]):
             self.bind_client(client)
 
     @classmethod
-    def _of(cls, state: KeyState, client: Connection) -> Future[Any]:
-        """Return a future for a state whose references it was counted among already."""
+    def _of(cls, state: KeyState, core: ClientCore, client: Any) -> Future[Any]:
+        """Return a future for a state that counts a reference for it already."""
         future = cls.__new__(cls)
         future.key = state.key
         future._state = state
+        future._core = core
         future._client = client
         future._released = False
         return future
 
-    def bind_client(self, client: Connection) -> None:
-        """Have a client hold an unbound future.
+    def bind_client(self, client: Client | Any) -> None:
+        """Bind an unbound future to a client, which holds the result from then on.
+
+        Parameters
+        ----------
+        client : Client
+            The client.
 
         Examples
         --------
         >>> task = client.submit(inc, 1, key="x")
-        >>> future = Future("x")  # stands for a task that anybody may have submitted
+        >>> future = Future("x")  # the task of this key, whichever client submitted it
         >>> future.bind_client(client)
         >>> future.result()
         2
         """
-        self._client = client
-        self._state = client._want(self.key)
+        self._client, self._core = client, core_of(client)
+        self._state = self._core.want(self.key)
 
-    # --- what it is ----------------------------------------------------------------------------------------------
+    # --- state ----------------------------------------------------------------------------------------------------
 
     def bound_state(self) -> KeyState:
-        """Return what the client knows of the key. For dagrpc itself.
+        """Return the client's state of the key. For dagrpc itself.
 
         Raises
         ------
@@ -121,7 +130,7 @@ class Future(TaskRef, Generic[T]):
             If no client holds the future.
         """
         if self._state is None and running_task.current.get() is not None:
-            # It came to the worker before, with data from another one.
+            # The future was unpickled outside of a task, with data from another worker.
             client = current.current_client()
             assert client is not None
             self.bind_client(client)
@@ -134,7 +143,7 @@ class Future(TaskRef, Generic[T]):
 
     @property
     def client(self) -> Client | Any:
-        """The client that holds it; None for an unbound one.
+        """The client that holds the future; None for an unbound future.
 
         Examples
         --------
@@ -154,9 +163,13 @@ class Future(TaskRef, Generic[T]):
         """
         return self.client
 
-    def _bound_client(self) -> Connection:
+    def _bound_core(self) -> ClientCore:
         self.bound_state()
-        assert self._client is not None
+        assert self._core is not None
+        return self._core
+
+    def _bound_client(self) -> Any:
+        self.bound_state()
         return self._client
 
     @property
@@ -175,7 +188,7 @@ class Future(TaskRef, Generic[T]):
 
     @property
     def type(self) -> type[T] | None:
-        """Type of the result; None while it is not known, or not here.
+        """Type of the result; None while the type is unknown, or if this process has not imported it.
 
         Examples
         --------
@@ -188,7 +201,7 @@ class Future(TaskRef, Generic[T]):
         return None if self._state is None else find_type(self._state.type_name)
 
     def done(self) -> bool:
-        """Return whether there is nothing to wait for: it finished, failed or was cancelled.
+        """Return whether the task finished or failed, or the future was cancelled.
 
         Examples
         --------
@@ -201,7 +214,7 @@ class Future(TaskRef, Generic[T]):
         return self.bound_state().status in DONE
 
     def cancelled(self) -> bool:
-        """Return whether it was cancelled.
+        """Return whether the future was cancelled.
 
         Examples
         --------
@@ -214,7 +227,7 @@ class Future(TaskRef, Generic[T]):
         """
         return self.bound_state().status == CANCELLED
 
-    # --- what comes of it ----------------------------------------------------------------------------------------
+    # --- results ---------------------------------------------------------------------------------------------
 
     @at_surface
     def result(self, timeout: float | str | None = None) -> T:
@@ -228,46 +241,69 @@ class Future(TaskRef, Generic[T]):
         Raises
         ------
         TimeoutError
-            If it is not there in time.
+            If the result is not there in time.
         FutureCancelledError
             If the future was cancelled.
         Exception
-            Whatever the task raised, with its remote traceback.
+            The exception of the task, with its remote traceback.
 
         Examples
         --------
         >>> client.submit(sum, [1, 2]).result()
         3
         """
-        result: T = self._bound_client()._result(self, timeout)
-        return result
+        core = self._bound_core()
+        if not core.asynchronous:
+            state = self.bound_state()
+            if state.status == FINISHED and state.payload is not None and not self._released:
+                value: T = inline_value(state, core)
+                return value
+        value = core.run(self._result(core, config.seconds(timeout)))
+        return value
+
+    def _result(self, core: ClientCore, timeout: float | None) -> Operation[T]:
+        state = self.bound_state()
+        if self._released:
+            raise released_error(state)
+        value: T = yield from result(core, state, timeout)
+        return value
 
     def exception(self, timeout: float | str | None = None) -> Any:
-        """Wait until it is done and return the exception of the task, None if it has a result or was cancelled.
+        """Wait until the future is done and return the exception of the task; None if the task did not fail.
 
-        Where operations are asynchronous, return something to await.
+        Returns an awaitable where operations are asynchronous.
+
+        Parameters
+        ----------
+        timeout : number, str or None
+            How long to wait, in seconds or as ``"500 ms"``.
 
         Raises
         ------
         TimeoutError
-            If it is not done in time.
+            If the future is not done in time.
 
         Examples
         --------
         >>> client.submit(int, "x").exception()
         ValueError("invalid literal for int() with base 10: 'x'")
         """
-        return self._bound_client()._failure(self, timeout, 0)
+        return self._bound_core().run(self._failure(timeout, 0))
 
     def traceback(self, timeout: float | str | None = None) -> Any:
-        r"""Wait until it is done and return the traceback of the task's exception, None if there was none.
+        r"""Wait until the future is done and return the traceback of the task's exception; None if there is none.
 
-        Where operations are asynchronous, return something to await.
+        Returns an awaitable where operations are asynchronous.
+
+        Parameters
+        ----------
+        timeout : number, str or None
+            How long to wait, in seconds or as ``"500 ms"``.
 
         Raises
         ------
         TimeoutError
-            If it is not done in time.
+            If the future is not done in time.
 
         Examples
         --------
@@ -276,15 +312,24 @@ class Future(TaskRef, Generic[T]):
         >>> traceback.format_tb(future.traceback())
         [...]
         """
-        return self._bound_client()._failure(self, timeout, 1)
+        return self._bound_core().run(self._failure(timeout, 1))
+
+    def _failure(self, timeout: float | str | None, part: int) -> Operation[Any]:
+        both = yield from exception_and_traceback(self.bound_state(), config.seconds(timeout), repr(self))
+        return both[part]
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return self._bound_client()._result_async(self).__await__()
+        return run_awaiting(self._result(self._bound_core(), None)).__await__()
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
-        """Call a function with this future when it is done, whatever came of it.
+        """Call a function with this future when the future is done.
 
-        The call is made on a thread of its own for all callbacks; an exception that it raises is logged.
+        One thread calls the callbacks of all futures. An exception of a callback is logged.
+
+        Parameters
+        ----------
+        fn : callable
+            The function.
 
         Examples
         --------
@@ -300,12 +345,15 @@ class Future(TaskRef, Generic[T]):
         if not KeyTable.watch((state,), callback):
             callback.wake(state)
 
-    # --- giving it up --------------------------------------------------------------------------------------------
+    # --- ending --------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: str | None = None, msg: str | None = None, **kwargs: Any) -> Any:
-        """Stop the task if it does not run yet, and forget it; with ``force=True`` also if it runs.
+        """Cancel the task unless it runs already; ``force=True`` cancels a running task, too.
 
-        See `Client.cancel`.
+        Parameters
+        ----------
+        reason, msg, **kwargs
+            As for `Client.cancel`.
 
         Examples
         --------
@@ -316,12 +364,15 @@ class Future(TaskRef, Generic[T]):
             ...
         dagrpc.exceptions.FutureCancelledError: ...too slow...
         """
-        return cast("Client", self._bound_client()).cancel([self], reason=reason, msg=msg, **kwargs)
+        return self._bound_client().cancel([self], reason=reason, msg=msg, **kwargs)
 
     def retry(self, **kwargs: Any) -> Any:
         """Run the task again if it failed.
 
-        See `Client.retry`.
+        Parameters
+        ----------
+        **kwargs
+            As for `Client.retry`.
 
         Examples
         --------
@@ -335,10 +386,10 @@ class Future(TaskRef, Generic[T]):
         >>> future.result()
         'here now'
         """
-        return cast("Client", self._bound_client()).retry([self], **kwargs)
+        return self._bound_client().retry([self], **kwargs)
 
     def release(self) -> None:
-        """Let go of the result, as if this object were deleted.
+        """Release the result, as deleting this object does.
 
         Examples
         --------
@@ -347,19 +398,19 @@ class Future(TaskRef, Generic[T]):
         >>> list(client.futures)
         []
         """
-        state, client = self._state, self._client
-        if not self._released and state is not None and client is not None:
+        state, core = self._state, self._core
+        if not self._released and state is not None and core is not None:
             self._released = True
-            client._session.send(state)
+            core.session.send(state)
 
     def __del__(self) -> None:
-        # At the interpreter's end anything may be gone already, contextlib too.
+        # While the interpreter ends, any module may be gone already, contextlib included.
         try:  # noqa: SIM105
             self.release()
         except Exception:
             pass
 
-    # --- everyday manners ----------------------------------------------------------------------------------------
+    # --- dunder methods ------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -410,7 +461,7 @@ _callback_thread: threading.Thread | None = None
 
 
 class _Callback:
-    """A function that waits for a future."""
+    """A callback of a future, as a waiter of the future's key."""
 
     __slots__ = ("_function", "_future")
 
@@ -419,7 +470,7 @@ class _Callback:
         self._function = function
 
     def wake(self, _: KeyState) -> None:
-        """Have the function called on the callbacks' thread."""
+        """Queue the callback for the callbacks' thread."""
         global _callback_thread
         _callbacks.put(self)
         if _callback_thread is None:
@@ -429,10 +480,10 @@ class _Callback:
                     _callback_thread.start()
 
     def run(self) -> None:
-        """Call the function."""
+        """Call the callback."""
         try:
             self._function(self._future)
-        # SystemExit too: it is not the thread's.
+        # SystemExit included: a callback must not end the thread.
         except BaseException:
             logger.exception("A callback of %r failed", self._future)
 

@@ -12,7 +12,7 @@ from dagrpc._common import running_task
 from dagrpc._common.running_task import Running
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    from dagrpc import Client
 
 __all__ = ["get_worker", "local_client", "rejoin", "secede", "worker_client"]
 

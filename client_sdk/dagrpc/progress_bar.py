@@ -1,4 +1,4 @@
-"""Progress bars: how far the cluster is with some futures."""
+"""Progress bars of futures in consoles and notebooks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
 from dagrpc import config
 from dagrpc._client import html_repr, notebook
-from dagrpc._client.gather import futures_in
+from dagrpc._client.core import ClientCore
+from dagrpc._client.find_futures import futures_in
 from dagrpc._client.progress_stream import Watch, grouped, keys_below
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking
 from dagrpc.v1 import inquiry_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
 
 __all__ = ["ProgressView", "progress"]
 
@@ -32,31 +30,31 @@ def progress(
     group_by: str | Callable[[Any], object] = "prefix",
     **kwargs: Any,
 ) -> Any:
-    """Show how far the cluster is with futures and with all that they depend on.
+    """Show the progress of futures and of all tasks that they depend on.
 
-    In a console: draws one bar, and returns when all is done or something has failed. In a notebook: returns at once
-    with an object that shows a bar for each kind of task and keeps itself up to date.
+    In a console `progress` draws one bar, and returns when all tasks are done or a task has failed. In a notebook it
+    returns immediately, with an object that shows a bar for each kind of task and updates itself.
 
     Parameters
     ----------
     *futures : futures, collections, or nested structures of them
-        What to follow.
+        The futures.
     notebook : bool, optional
-        Whether to behave as in a notebook; by default that is found out.
+        Whether to behave as in a notebook; by default in notebooks only.
     multi : bool
-        Whether a notebook shows a bar for each group of tasks, rather than one for all.
+        Whether a notebook shows a bar for each group of tasks, rather than one bar for all tasks.
     complete : bool
-        Whether to count what is done already.
+        Whether to count tasks that are done already.
     group_by : {"prefix", "spans"} or callable
-        What a notebook's bars stand for: kinds of task, spans, or what a function returns for the key of each task.
+        How a notebook groups tasks: by kind, by span, or by the return value of a function of the key.
     **kwargs
-        ``interval``: how often to draw, as a number of seconds or ``"100 ms"``. ``width`` of the console's bar in
-        characters. ``file`` to draw to instead of the standard output.
+        ``interval``: the time between two drawings, as a number of seconds or ``"100 ms"``. ``width`` of the console's
+        bar in characters. ``file`` to draw to instead of the standard output.
 
     Returns
     -------
     ProgressView or None
-        In a notebook the object that shows itself. For an asynchronous client in a console an awaitable.
+        In a notebook the object that shows the bars. For an asynchronous client in a console an awaitable.
 
     Raises
     ------
@@ -81,15 +79,14 @@ def progress(
             return ProgressView(None, multi)
         Bar(kwargs.get("file"), kwargs.get("width") or 40).end(1.0)
         return None
-    client: Connection = found[0]._bound_client()
+    core = found[0]._bound_core()
     request = _Request([future.bound_state().wire_key for future in found], complete, group_by, interval)
     if in_notebook:
-        view = ProgressView(client, multi)
+        view = ProgressView(core, multi)
         view._begin(request)
         return view
     bar = Bar(kwargs.get("file"), kwargs.get("width") or 40)
-    operation = _draw(client, request, bar, interval)
-    return run_awaiting(operation) if client.asynchronous else run_blocking(operation)
+    return core.run(_draw(core, request, bar, interval))
 
 
 def _in_notebook() -> bool:
@@ -97,7 +94,7 @@ def _in_notebook() -> bool:
 
 
 class _Request:
-    """What to ask the scheduler for, which takes a question before if a user's function makes the groups."""
+    """A request for the progress of tasks. Grouping by a user's function takes a call of the scheduler before."""
 
     def __init__(
         self, wire_keys: list[str], complete: bool, group_by: str | Callable[[Any], object], interval: float
@@ -109,10 +106,10 @@ class _Request:
             self.message.grouping = _GROUPINGS[group_by]
             self.message.keys.extend(wire_keys)
 
-    def prepare(self, client: Connection) -> Operation[pb.WatchProgressRequest]:
+    def prepare(self, core: ClientCore) -> Operation[pb.WatchProgressRequest]:
         """Return the message."""
         if callable(self.group_by):
-            below = yield RunOnLoop(client._loop, keys_below(client._session, self.wire_keys))
+            below = yield RunOnLoop(core.loop, keys_below(core.session, self.wire_keys))
             groups = yield RunInThread(partial(grouped, below, self.group_by))
             self.message.groups.extend(groups)
         return self.message
@@ -121,21 +118,21 @@ class _Request:
 # --- consoles ----------------------------------------------------------------------------------------------------
 
 
-def _draw(client: Connection, request: _Request, bar: Bar, interval: float) -> Operation[None]:
-    client._check_open()
-    message = yield from request.prepare(client)
-    watch = Watch(client._session, message)
+def _draw(core: ClientCore, request: _Request, bar: Bar, interval: float) -> Operation[None]:
+    core.check_open()
+    message = yield from request.prepare(core)
+    watch = Watch(core.session, message)
     fraction = 0.0
     try:
         while True:
-            state = yield RunOnLoop(client._loop, watch.changed(interval))
+            state = yield RunOnLoop(core.loop, watch.changed(interval))
             fraction = _fraction(state)
             bar.draw(fraction)
-            # Whoever waits wants to know at once that something has failed.
+            # A failed task ends the bar, since its caller waits for the outcome.
             if state.done or state.HasField("failure"):
                 return
     finally:
-        client._loop.call_soon(watch.stop)
+        core.loop.call_soon(watch.stop)
         bar.end(fraction)
 
 
@@ -147,7 +144,7 @@ def _fraction(state: pb.WatchProgressResponse) -> float:
 
 
 class Bar:
-    """A bar in a console: one line that is drawn over itself, or where that cannot be, a line for each tenth."""
+    """A bar in a console: one line that is overwritten, or a line for each tenth in files."""
 
     def __init__(self, file: TextIO | None, width: int) -> None:
         self._file = file if file is not None else sys.stdout
@@ -163,7 +160,7 @@ class Bar:
         return f"[{bar}] | {int(100 * fraction)}% Completed | {_time(time.monotonic() - self._started)}"
 
     def draw(self, fraction: float) -> None:
-        """Show how much is done."""
+        """Draw the bar with a part of the work done."""
         if self._is_terminal:
             self._write(f"\r{self._line(fraction)}")
         elif int(10 * fraction) > self._tenth and fraction < 1:
@@ -171,7 +168,7 @@ class Bar:
             self._write(f"{self._line(fraction)}\n")
 
     def end(self, fraction: float) -> None:
-        """Show how much was done in the end."""
+        """Draw the bar for the last time."""
         self._write(f"\r{self._line(fraction)}\n" if self._is_terminal else f"{self._line(fraction)}\n")
 
     def _write(self, text: str) -> None:
@@ -191,9 +188,9 @@ def _time(seconds: float) -> str:
 
 
 class ProgressView:
-    """Bars that keep themselves up to date in a notebook. Made by `progress`.
+    """Progress bars that update themselves in a notebook. `progress` returns one.
 
-    Elsewhere its ``state`` and its HTML say how far the tasks are.
+    Outside of notebooks the attribute ``state`` holds the progress.
 
     Examples
     --------
@@ -206,8 +203,8 @@ class ProgressView:
     {'inc': {'total': 10, 'finished': 10, ...}}
     """
 
-    def __init__(self, client: Connection | None, multi: bool) -> None:
-        self._client = client
+    def __init__(self, core: ClientCore | None, multi: bool) -> None:
+        self._core = core
         self._multi = multi
         self._started = time.monotonic()
         self._elapsed = 0.0
@@ -216,27 +213,25 @@ class ProgressView:
         self._displays: list[notebook.Display] = []
 
     def _begin(self, request: _Request) -> None:
-        client = self._client
-        assert client is not None
-        if client.asynchronous or client._loop.inside:
-            client._loop.submit(run_awaiting(self._follow(request)))
-        else:
-            message = run_blocking(request.prepare(client))
+        core = self._core
+        assert core is not None
+        if not core.asynchronous:
+            message = run_blocking(request.prepare(core))
             request.group_by, request.message = "prefix", message
-            client._loop.submit(run_awaiting(self._follow(request)))
+        core.loop.submit(run_awaiting(self._follow(request)))
 
     def _follow(self, request: _Request) -> Operation[None]:
-        client = self._client
-        assert client is not None
-        message = yield from request.prepare(client)
-        self._watch = Watch(client._session, message)
+        core = self._core
+        assert core is not None
+        message = yield from request.prepare(core)
+        self._watch = Watch(core.session, message)
         try:
-            yield RunOnLoop(client._loop, self._watch.follow(self._news))
+            yield RunOnLoop(core.loop, self._watch.follow(self._on_change))
         except Exception as error:
             self._error = str(error)
-            self._news()
+            self._on_change()
 
-    def _news(self) -> None:
+    def _on_change(self) -> None:
         self._elapsed = time.monotonic() - self._started
         self._update()
 
@@ -246,12 +241,12 @@ class ProgressView:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing more to come."""
-        return self._client is None or bool(self._error) or (self._watch is not None and self._watch.ended)
+        """Whether the progress is final."""
+        return self._core is None or bool(self._error) or (self._watch is not None and self._watch.ended)
 
     @property
     def state(self) -> dict[str, dict[str, int]]:
-        """How many tasks of each group are in each state."""
+        """The number of tasks in each state, by group."""
         if self._watch is None:
             return {}
         names = [field.name for field in pb.GroupProgress.DESCRIPTOR.fields if field.name != "name"]
@@ -271,7 +266,7 @@ class ProgressView:
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         self._displays.append(notebook.show(self._repr_html_()))
-        # What came meanwhile was not shown.
+        # Shows changes since the HTML was made.
         self._update()
 
 

@@ -7,7 +7,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING
 
-from dagrpc._client.connection import close_all
+from dagrpc._client.lifecycle import close_all
 from dagrpc._process.at_exit import before_threads_end
 
 if TYPE_CHECKING:

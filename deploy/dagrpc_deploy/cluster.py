@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagrpc import config
-from dagrpc._client import current
+from dagrpc._client import current, lifecycle
 from dagrpc._common.dashboard_link import dashboard_link
 from dagrpc._common.server_status import Status
 from dagrpc._loop.io_loop import get_loop
@@ -350,7 +350,7 @@ class Cluster:
         """
         from dagrpc.client import Client
 
-        for found in (current.current_client(allow_global=False), current.default_for(self.scheduler_address)):
+        for found in (current.current_client(allow_global=False), lifecycle.default_client_for(self.scheduler_address)):
             if isinstance(found, Client) and found.cluster is self:
                 return found
         return Client(self, asynchronous=self._asynchronous)

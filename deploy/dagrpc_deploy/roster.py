@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from dagrpc._client.admin import describe_cluster
+from dagrpc._client.cluster_description import describe_cluster
 from dagrpc._common.worker_names import as_given
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_deploy.worker_view import WorkerView

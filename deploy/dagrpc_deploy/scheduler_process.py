@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from dagrpc import config
 from dagrpc._auth.credentials import credentials_of, shown_address
-from dagrpc._client.admin import describe_cluster
+from dagrpc._client.cluster_description import describe_cluster
 from dagrpc._common.addresses import is_wildcard, join_address, local_ip
 from dagrpc._common.dask_config import set_here
 from dagrpc._common.server_status import Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagrpc._client.admin import describe_worker
+from dagrpc._client.cluster_description import describe_worker
 from dagrpc._common.server_status import Status
 from dagrpc.v1 import scheduler_service_pb2 as pb
 

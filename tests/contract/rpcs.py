@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 import dagrpc.v1
 from dagrpc import Client
 from dagrpc._auth.credentials import Credentials, credentials_of
+from dagrpc._client.core import core_of
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import identity, open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
@@ -30,7 +31,7 @@ def services() -> Iterator[ServiceDescriptor]:
 def by_target(client: Client) -> dict[str, list[ServiceDescriptor]]:
     """Return what the scheduler, a worker and its nanny serve, by address: as they tell who asks."""
     ((worker, details), *_) = client.scheduler_info()["workers"].items()
-    scheduler = client._session.address
+    scheduler = core_of(client).session.address
     credentials = credentials_of(client.security, "client")
     return {
         address: get_loop().run(_served_at(address, credentials), 30)

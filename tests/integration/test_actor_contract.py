@@ -11,6 +11,7 @@ import pytest
 
 from dagrpc import ActorFuture, Client
 from dagrpc._client.actor_calls import CallState
+from dagrpc._client.core import core_of
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc import status
 from dagrpc._rpc.channels import ServiceClient, open_channel
@@ -160,9 +161,9 @@ def test_the_relay_names_a_worker_that_is_there(client: Client) -> None:
 
 def test_a_worker_that_nobody_can_reach(client: Client) -> None:
     state = CallState("Till.put", "some-key", "put", False)
-    client._session.actor_caller(None).send("127.0.0.1:1", state)
+    core_of(client).session.actor_caller(None).send("127.0.0.1:1", state)
     with pytest.raises(OSError, match=r"Unable to contact Actor's worker .* No worker at"):
-        ActorFuture(state, client).result(timeout=TIMEOUT)
+        ActorFuture(state, core_of(client)).result(timeout=TIMEOUT)
 
 
 def test_many_large_values_at_once(till: Any) -> None:

@@ -134,7 +134,7 @@ def test_many_values_at_once(client):
 
 
 def test_through_the_scheduler_where_workers_are_out_of_reach(client, monkeypatch):
-    from dagrpc._client import gather
+    from dagrpc._client import fetcher
     from dagrpc._transfer import transfers
     from dagrpc.exceptions import CommClosedError
 
@@ -148,7 +148,7 @@ def test_through_the_scheduler_where_workers_are_out_of_reach(client, monkeypatc
             raise CommClosedError("no route")
         return await transfers.download(peer, method, request, timeout)
 
-    monkeypatch.setattr(gather, "download", download)
+    monkeypatch.setattr(fetcher, "download", download)
     assert [len(value) for value in client.gather(futures)] == [50_000, 50_001]
     assert asked[-1] == "Gather"
     asked.clear()
@@ -191,7 +191,7 @@ def test_scattered_data_is_lost_with_its_worker(process_cluster):
 
 def test_equal_load_on_all_holders(client, monkeypatch):
     """With copies everywhere, the client asks every worker for its part."""
-    from dagrpc._client import gather
+    from dagrpc._client import fetcher
     from dagrpc._transfer import transfers
 
     futures = client.scatter([np.full(50_000, i) for i in range(8)], broadcast=True)
@@ -201,15 +201,15 @@ def test_equal_load_on_all_holders(client, monkeypatch):
         asked.append((peer.peer, len(request.keys)))
         return await transfers.download(peer, method, request, timeout)
 
-    monkeypatch.setattr(gather, "download", download)
+    monkeypatch.setattr(fetcher, "download", download)
     assert [value[0] for value in client.gather(futures)] == list(range(8))
     assert sorted(count for _, count in asked) == [4, 4]
 
 
 def test_values_beyond_one_transfer(client, monkeypatch):
-    from dagrpc._client import gather
+    from dagrpc._client import fetcher
 
-    monkeypatch.setattr(gather, "_TRANSFER_BYTES", 500_000)
+    monkeypatch.setattr(fetcher, "_TRANSFER_BYTES", 500_000)
     futures = client.map(np.full, [50_000] * 10, range(10))
     assert [value[0] for value in client.gather(futures)] == list(range(10))
 

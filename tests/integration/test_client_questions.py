@@ -94,14 +94,14 @@ def test_versions_that_differ(client, monkeypatch):
 
 
 def test_a_warning_at_the_connection(shared_cluster, monkeypatch):
-    from dagrpc._client import version_warning as versions
+    from dagrpc._client import version_warning
     from dagrpc._common.versions import own_versions
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", VersionMismatchWarning)
         Client(shared_cluster, set_as_default=False).close()
     own = {**own_versions(), "dask": "1.0"}
-    monkeypatch.setattr(versions, "own_versions", lambda: own)
+    monkeypatch.setattr(version_warning, "own_versions", lambda: own)
     with pytest.warns(VersionMismatchWarning, match="dask: client 1.0, scheduler") as record:
         Client(shared_cluster, set_as_default=False).close()
     assert record[0].filename == __file__

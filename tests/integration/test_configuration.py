@@ -11,6 +11,7 @@ import dask.config
 import pytest
 
 from dagrpc import Client, LocalCluster
+from dagrpc._client.core import core_of
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
@@ -46,7 +47,7 @@ def test_worker_processes_have_their_programs_configuration() -> None:
 @pytest.mark.parametrize("direct", [True, False])
 def test_data_goes_the_configured_way(shared_cluster: LocalCluster, direct: bool) -> None:
     with dask.config.set({"distributed.client.direct-to-workers": direct}), Client(shared_cluster) as client:
-        assert client._direct(None) is direct
+        assert core_of(client).chosen_direct(None) is direct
         assert client.submit(bytes, 100_000, pure=False).result(timeout=60) == bytes(100_000)
 
 
@@ -90,7 +91,9 @@ def test_data_is_compressed_on_its_way_if_that_is_configured(direct: bool) -> No
         assert client.submit(len, zeros, workers=[b]).result(timeout=60) == 5_000_000
         assert zeros.result(timeout=60) == bytes(5_000_000)
         assert client.submit(len, client.scatter(bytes(3_000_000))).result(timeout=60) == 3_000_000
-        [value] = get_loop().run(client._fetcher._round([zeros.bound_state().wire_key], direct, Counter()), 60)
+        [value] = get_loop().run(
+            core_of(client).fetcher._fetch_once([zeros.bound_state().wire_key], direct, Counter()), 60
+        )
         assert list(value.entry.frame_compressions) == ["zlib"]
         assert value.entry.frame_lengths[0] < 100_000
 

@@ -14,6 +14,7 @@ import dask
 import pytest
 
 from dagrpc import Client, FutureCancelledError, LocalCluster, Lock
+from dagrpc._client.core import core_of
 from dagrpc.exceptions import CommClosedError
 from tests.support.clusters import inc, note, runs
 from tests.support.tcp_proxy import TcpProxy
@@ -138,7 +139,7 @@ def test_nothing_is_kept_once_it_has_arrived(client: Client) -> None:
     big = client.submit(len, b"x" * 20_000_000, pure=False)
     assert big.result(timeout=60) == 20_000_000
     assert client.gather(client.map(inc, range(TASKS), pure=False)) == list(range(1, TASKS + 1))
-    session = client._session.peer.session
+    session = core_of(client).session.peer.session
     assert session is not None
     assert session.delivery is not None
     assert session.delivery.sent > 5

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from dagrpc import Client, Event, Lock, MultiLock, Queue, Semaphore, Variable
+from dagrpc._client.core import core_of
 from tests.support.waiting import eventually
 
 
@@ -120,7 +121,7 @@ def test_a_closed_semaphore(client):
     semaphore.acquire()
     other = Semaphore(1, "s4")
     waiting = in_thread(other.acquire)
-    eventually(lambda: client._session.coordination._requests)
+    eventually(lambda: core_of(client).session.coordination._requests)
     semaphore.close()
     assert isinstance(waiting(), RuntimeError)
     with pytest.raises(RuntimeError, match="Semaphore or Lock `s4` not known"):
@@ -266,7 +267,7 @@ def test_what_was_taken_out_is_forgotten_when_nobody_needs_it(client):
     queue = Queue("q6")
     queue.put(client.submit(pow, 9, 2, key="q6-nine"))
     assert queue.get().result() == 81
-    assert client._table.states == {} or "q6-nine" not in client.futures
+    assert core_of(client).table.states == {} or "q6-nine" not in client.futures
     eventually(lambda: not client.who_has().get("q6-nine"))
 
 

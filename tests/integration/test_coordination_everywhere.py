@@ -11,6 +11,7 @@ import dask
 import pytest
 
 from dagrpc import Client, Event, LocalCluster, Lock, MultiLock, Queue, Semaphore, Variable
+from dagrpc._client.core import core_of
 from dagrpc.exceptions import ClosedClientError, CommClosedError
 from tests.support.waiting import eventually
 
@@ -50,7 +51,7 @@ def test_closed_clients(shared_cluster):
     client = Client(shared_cluster, set_as_default=False)
     queue = Queue("closing", client=client)
     waiting = in_thread(queue.get)
-    eventually(lambda: client._session.coordination._requests)
+    eventually(lambda: core_of(client).session.coordination._requests)
     client.close()
     assert isinstance(waiting(), CommClosedError)
     with pytest.raises(ClosedClientError):

@@ -12,13 +12,14 @@ import pytest
 PROGRAM = """
 import asyncio
 from dagrpc import Client, LocalCluster
+from dagrpc._client.core import core_of
 
 async def kind():
     return type(asyncio.get_running_loop()).__module__
 
 if __name__ == "__main__":
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True) as cluster, Client(cluster) as client:
-        print(type(client._loop.loop).__module__)
+        print(type(core_of(client).loop.loop).__module__)
         for found in (client.run(kind), client.run(kind, nanny=True), {"": client.run_on_scheduler(kind)}):
             print(*found.values())
         print(client.submit(sum, [1, 2]).result(timeout=60))

@@ -18,6 +18,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, get_task_stream, performance_report, wait
+from dagrpc._client.core import core_of
 from dagrpc.diagnostics import report_data
 from tests.support.waiting import eventually
 
@@ -228,7 +229,7 @@ def test_reports_end_with_their_client(fresh_cluster):
 
     with Client(fresh_cluster) as watcher:
         with Client(fresh_cluster, set_as_default=False) as client:
-            client._loop.run(report_data.begin(client._session))
+            core_of(client).loop.run(report_data.begin(core_of(client).session))
             assert watcher.run_on_scheduler(under_way)
         eventually(lambda: not watcher.run_on_scheduler(under_way), 30)
 

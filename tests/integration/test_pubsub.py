@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, LocalCluster, Pub, Sub
+from dagrpc._client.core import core_of
 from dagrpc.exceptions import ClosedClientError, CommClosedError
 
 
@@ -74,11 +75,11 @@ def test_who_waits_when_the_client_closes_is_told(fresh_cluster: LocalCluster) -
 
 def test_one_that_is_gone_listens_no_more(client: Client) -> None:
     sub = Sub("forgotten")
-    assert client._session.topics.wanted()[-1] == "pubsub-forgotten"
+    assert core_of(client).session.topics.wanted()[-1] == "pubsub-forgotten"
     del sub
     gc.collect()
     client.get_events("x")
-    assert "pubsub-forgotten" not in client._session.topics.wanted()
+    assert "pubsub-forgotten" not in core_of(client).session.topics.wanted()
 
 
 async def use_asynchronously(address: str) -> list[Any]:

@@ -57,7 +57,7 @@ FOR_NO_START = (
     "dask.bag",
     "dask.dataframe",
     "dagrpc.client",
-    "dagrpc._client.connection",
+    "dagrpc._client.core",
     "dagrpc_deploy",
     "google.protobuf.descriptor_pb2",
     "grpc_reflection.v1alpha",

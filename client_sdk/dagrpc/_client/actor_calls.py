@@ -1,4 +1,4 @@
-"""Calls of actors: from this process straight to the workers that hold them, through the scheduler where need be."""
+"""Calls of actors' methods: directly to the workers that hold the actors, or through the scheduler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import pickle
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 
@@ -34,36 +34,38 @@ ACTOR_SERVICE = pb.DESCRIPTOR.services_by_name["ActorService"]
 RELAY_SERVICE = pb.DESCRIPTOR.services_by_name["ActorRelayService"]
 
 _DIRECT_TIMEOUT = 5.0
-"""Seconds after which a worker is called through the scheduler instead, if there is that choice."""
+"""Seconds after which a worker is called through the scheduler instead, if the option ``direct`` allows it."""
 
 _CONCURRENT = 8
-"""How many large values are fetched at once."""
+"""Large values that are fetched at the same time."""
 _BUSY_SECONDS = 0.1
-"""Seconds after which a worker is asked again that serves too many transfers."""
+"""Seconds after which a worker that serves too many transfers is asked again."""
 _BATCH_BYTES = 1 << 20
-"""Size of the arguments in one message, about."""
+"""Approximate size of the arguments in one message."""
 _RELAYED_LIMIT = 1 << 30
-"""Size of what goes through the scheduler in one call: it is a message there, of which none can have 2 GiB."""
+"""Bytes of arguments that one call through the scheduler can carry: there they are one message, below 2 GiB."""
 
 NOT_DECODED: Any = object()
-"""Stands for a value that nobody has asked for yet."""
+"""Stands for a value that was not asked for yet."""
+
+
+class Holder(Protocol):
+    """The core of a client that holds futures and actors in values."""
+
+    @property
+    def client(self) -> Any:
+        """The client."""
+
+    @property
+    def session(self) -> Any:
+        """The session of the client."""
 
 
 class CallState(KeyState):
-    """What is known of one call of an actor.
+    """The state of one call of an actor: a method call, or with `read` the reading of an attribute.
 
-    Parameters
-    ----------
-    what : str
-        The call, for people.
-    actor : str
-        The actor's key as on the wire.
-    name : str
-        Its method, or attribute.
-    read : bool
-        Whether it is the attribute that is wanted.
-    on_loop : bool
-        Whether the method is to run on the worker's event loop rather than in a thread.
+    `what` names the call in messages, `actor` is the actor's wire key. With `on_loop` the method runs on the worker's
+    event loop rather than in a thread.
     """
 
     __slots__ = ("actor", "arguments", "holder", "kept", "name", "on_loop", "read", "value")
@@ -75,70 +77,58 @@ class CallState(KeyState):
         self.read = read
         self.on_loop = on_loop
         self.arguments: tuple[str, Sequence[Buffer]] | None = None
-        """Encoding and frames of the arguments until they are sent; None: there are none."""
+        """Encoding and frames of the arguments until they are sent; None if there are no arguments."""
         self.kept: Any = None
-        """What must not be released before the call has ended: futures and actors among the arguments."""
-        self.holder: Callable[[], Any] | None = None
-        """Returns the client that is to hold futures and actors in the value."""
+        """Futures and actors among the arguments, which must not be released before the call has ended."""
+        self.holder: Callable[[], Holder] | None = None
+        """Returns the core of the client that holds futures and actors in the value."""
         self.value: Any = NOT_DECODED
-        """What came of it, once it was decoded."""
+        """The value of the call, once it was decoded."""
 
     def returned(self, value: Any) -> None:
-        """Note what the method returned, as it is."""
+        """Note the decoded value that the method returned."""
         self.value = value
-        self._settle(FINISHED)
+        self._resolve(FINISHED)
 
     def replied(self, payload: bytes | common_pb2.Payload | ReceivedValue) -> None:
-        """Note what the method returned, encoded."""
+        """Note the encoded value that the method returned."""
         self.payload = payload
-        self._settle(FINISHED)
+        self._resolve(FINISHED)
 
     def failed(self, failure: Any) -> None:
-        """Note why there is no value: a `Failure`, or a pair of exception and traceback."""
+        """Note the failure of the call: a `Failure` message, or a pair of exception and traceback."""
         self.failure = failure
-        self._settle(ERROR)
+        self._resolve(ERROR)
 
     def broke(self, error: BaseException) -> None:
-        """Note that the call could not be made, or its end not be learnt."""
+        """Note that the call could not be made, or that its outcome is unknown."""
         if not self.done:
             self.failed((error, None))
 
-    def _settle(self, outcome: str) -> None:
+    def _resolve(self, outcome: str) -> None:
         self.arguments = self.kept = self.holder = None
         with lock:
             self.status = outcome
             if self.waiters is not None:
                 KeyTable._wake(self)
 
-    def adopt(self, payload: bytes | common_pb2.Payload | ReceivedValue) -> Any:
-        """Decode a value with futures or actors in it. Return it, and the client that holds them from now on."""
+    def adopt(self, payload: bytes | common_pb2.Payload | ReceivedValue) -> tuple[Any, Holder]:
+        """Decode a value with futures or actors in it. Return the value, and the core that holds them from now on."""
         assert self.holder is not None
-        client = self.holder()
-        with current.as_current(client):
+        holder = self.holder()
+        with current.as_current(holder.client):
             if isinstance(payload, ReceivedValue):
                 value = payloads.decode(payload.entry.encoding, payload.frames)
             else:
                 value = pickle.loads(payload) if isinstance(payload, bytes) else payloads.from_payload(payload)
-        return value, client
+        return value, holder
 
 
 class ActorCaller:
-    """The calls of a client, or of a worker, to actors: one stream to each worker, made when it is first needed.
+    """Calls actors for a client or a worker, over one stream to each worker, which the first call opens.
 
-    Parameters
-    ----------
-    loop : LoopThread
-        The IO loop.
-    name : str
-        What to call itself to workers.
-    data : ChannelPool
-        Connections for bulk data.
-    scheduler : ServiceClient, optional
-        Where calls go when a worker cannot be reached.
-    direct : bool, optional
-        Whether to call workers directly (True) or through the scheduler (False); None: as can be.
-    credentials : Credentials, optional
-        For TLS.
+    `name` is the caller's name for workers, `data` the channels for bulk data. With ``direct=False`` calls go through
+    `scheduler`; with None they do where a worker cannot be reached.
     """
 
     def __init__(
@@ -163,7 +153,7 @@ class ActorCaller:
         self._closed = False
 
     def send(self, address: str, call: CallState) -> None:
-        """Make a call behind all earlier ones to that worker. May be called from any thread."""
+        """Queue a call behind all earlier calls to the worker. May be called from any thread."""
         if not self._queue.put((address, call)):
             call.broke(CommClosedError("The event loop is closed"))
 
@@ -180,7 +170,7 @@ class ActorCaller:
             link.put(call)
 
     async def _hold(self, link: _Link) -> None:
-        """Hold the stream to a worker until it breaks. The next call makes a new one."""
+        """Hold the stream to a worker until it breaks. The next call opens a new stream."""
         error: BaseException = CommClosedError("the worker ended the session")
         try:
             await link.run()
@@ -201,7 +191,7 @@ class ActorCaller:
             self.channels.discard(link.address)
 
     async def close(self) -> None:
-        """End all streams. Calls that have not ended fail."""
+        """End all streams. Calls that are not done fail."""
         self._closed = True
         self._flush()
         await cancel_all(self.tasks)
@@ -215,9 +205,9 @@ class _Link:
         self.address = address
         self._caller = caller
         self._waiting: deque[CallState] = deque()
-        """Calls that were not sent yet."""
+        """Calls that are not sent yet."""
         self._pending: dict[int, CallState] = {}
-        """Calls that were sent, by id."""
+        """Calls that were sent and not answered, by id."""
         self._session: Session[_Item] | None = None
         self._session_id = ""
         self._inline_limit = 0
@@ -226,7 +216,7 @@ class _Link:
         self._uploading = False
 
     def put(self, call: CallState) -> None:
-        """Make a call."""
+        """Send a call, behind calls that wait."""
         if self._session is None or self._waiting or self._uploading or call.arguments is not None:
             self._waiting.append(call)
             self._advance()
@@ -234,7 +224,7 @@ class _Link:
             self._send(call)
 
     def _advance(self) -> None:
-        """Send what waits, up to the first call whose arguments go before it."""
+        """Send the waiting calls, up to the first whose arguments have to be uploaded before."""
         waiting = self._waiting
         while waiting and self._session is not None and not self._uploading:
             call = waiting.popleft()
@@ -256,7 +246,7 @@ class _Link:
         self._session.send((self._last_id, call, arguments_key))
 
     async def _upload(self, call: CallState) -> None:
-        """Put a call's arguments on the worker, then make the call."""
+        """Upload the arguments of a call to the worker, then send the call."""
         assert call.arguments is not None
         self._last_id += 1
         key = f"{self._session_id}/arguments-{self._last_id}"
@@ -324,7 +314,7 @@ class _Link:
         except asyncio.InvalidStateError:
             raise CommClosedError(f"{self.address} ended the session before it began") from None
         if answer is None:
-            # What ended the stream; for a refusal it is an error with a reason.
+            # Reading again raises the error of a refusal, with its reason.
             with contextlib.suppress(asyncio.InvalidStateError):
                 await stream.read()
             raise CommClosedError(f"{self.address} ended the session before it began")
@@ -344,7 +334,7 @@ class _Link:
             elif outcome == "value":
                 call.replied(_payload(reply.value))
             elif outcome == "failure":
-                # Copied, for a part of a message keeps the whole of it alive.
+                # Copied, since a part of a message keeps the whole message alive.
                 failure = type(reply.failure)()
                 failure.CopyFrom(reply.failure)
                 call.failed(failure)
@@ -354,11 +344,11 @@ class _Link:
                 call.broke(LostActorError(f"Worker holding Actor was lost: {reply.no_actor or call.key}"))
 
     async def _adopt(self, call: CallState, payload: bytes | common_pb2.Payload | ReceivedValue, key: str) -> None:
-        """Take over the futures and actors in a value from the worker that keeps them."""
+        """Decode a value and hold the futures and actors in it, which the worker keeps until then."""
         try:
-            value, client = await asyncio.to_thread(call.adopt, payload)
-            # From here on the scheduler knows that they are wanted here.
-            await client._session.ping()
+            value, holder = await asyncio.to_thread(call.adopt, payload)
+            # After this the scheduler knows that this client wants the futures and actors.
+            await holder.session.ping()
             call.returned(value)
         except asyncio.CancelledError:
             call.broke(ClosedClientError("The client is closed"))
@@ -366,10 +356,10 @@ class _Link:
         except Exception as error:
             call.broke(error)
         finally:
-            self._let_go(key)
+            self._release(key)
 
-    def _let_go(self, key: str) -> None:
-        """Tell the worker that it need not keep a value."""
+    def _release(self, key: str) -> None:
+        """Tell the worker that it may drop a value."""
         if self._session is not None:
             self._session.send(key)
 
@@ -390,7 +380,7 @@ class _Link:
         except Exception as error:
             call.broke(error)
         finally:
-            self._let_go(key)
+            self._release(key)
 
     async def _download(self, key: str) -> list[ReceivedValue]:
         while True:
@@ -403,7 +393,7 @@ class _Link:
             await asyncio.sleep(_BUSY_SECONDS)
 
     def end(self, error: BaseException) -> None:
-        """Have all calls fail that have not ended."""
+        """Fail all calls that are not done."""
         calls = [*self._pending.values(), *self._waiting]
         self._pending.clear()
         self._waiting.clear()
@@ -434,16 +424,16 @@ class _RelayedStream:
         return piece if piece is grpc.aio.EOF else pb.CallActorResponse.FromString(piece.message)
 
     def cancel(self) -> None:
-        """Break it off."""
+        """Cancel the stream."""
         self._call.cancel()
 
 
 _Item = tuple[int, CallState, str] | str
-"""A call with its id and the key of its arguments; or the key of a value that was fetched."""
+"""A call with its id and the key of its uploaded arguments; or the key of a value that was fetched."""
 
 
 def _encode(items: Iterable[_Item]) -> Iterator[pb.CallActorRequest]:
-    """Put items into a message."""
+    """Put items into messages."""
     message, size = pb.CallActorRequest(), 0
     for item in items:
         if isinstance(item, str):
@@ -474,7 +464,7 @@ def _encode(items: Iterable[_Item]) -> Iterator[pb.CallActorRequest]:
 
 
 def _payload(payload: common_pb2.Payload) -> bytes | common_pb2.Payload:
-    """Return a payload, or just its pickle, apart from the message that it came in."""
+    """Return a payload, or just its pickle, detached from the message that it came in."""
     if payload.encoding == payloads.PICKLE and not payload.frame_lengths:
         return payload.data
     copy = common_pb2.Payload()

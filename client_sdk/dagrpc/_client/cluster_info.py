@@ -1,4 +1,4 @@
-"""What a client knows of the cluster: what the scheduler said last of itself and its workers."""
+"""The scheduler's last answer about the cluster, kept for callers that cannot wait for a new one."""
 
 from __future__ import annotations
 
@@ -8,82 +8,70 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 from dagrpc import config
-from dagrpc._client import admin
+from dagrpc._client.cluster_description import describe_cluster
+from dagrpc._client.services import scheduler_service
 from dagrpc._client.session import ClientSession
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.objects import SchedulerInfo
-from dagrpc.v1 import scheduler_service_pb2
+from dagrpc.v1 import scheduler_service_pb2 as pb
 
 logger = logging.getLogger("dagrpc.client")
 
 
 class CachedInfo(SchedulerInfo):
-    """What was known of the cluster, for asynchronous clients. Awaited it is what is known by then.
+    """Facts about the cluster as last known, for asynchronous clients. Awaiting it returns the present facts."""
 
-    Parameters
-    ----------
-    known : SchedulerInfo
-        What was known.
-    ask : coroutine function
-        Returns what there is to know now.
-    """
-
-    def __init__(self, known: SchedulerInfo, ask: Callable[[], Awaitable[SchedulerInfo]]) -> None:
+    def __init__(self, known: SchedulerInfo, fetch: Callable[[], Awaitable[SchedulerInfo]]) -> None:
         super().__init__(known)
-        self._ask = ask
+        self._fetch = fetch
 
     def __await__(self) -> Generator[Any, Any, SchedulerInfo]:
-        return self._ask().__await__()
+        return self._fetch().__await__()
 
 
 class ClusterInfoCache:
-    """Asks the scheduler what there is, and remembers the answer for those who cannot wait.
-
-    Parameters
-    ----------
-    session : ClientSession
-        The client's.
-    """
+    """Asks the scheduler about the cluster and keeps the last answer."""
 
     def __init__(self, session: ClientSession) -> None:
         self._session = session
-        self._latest = scheduler_service_pb2.GetClusterInfoResponse()
-        self.heard = False
-        """Whether there was an answer yet."""
-        self._keeper: asyncio.Task[None] | None = None
-        self._kept = False
+        self._latest = pb.GetClusterInfoResponse()
+        self.is_filled = False
+        """Whether the scheduler has answered once."""
+        self._refresh_task: asyncio.Task[None] | None = None
+        self._is_refreshing = False
 
     def latest(self, n_workers: int = -1) -> SchedulerInfo:
-        """Return what was heard last, with at most so many workers."""
-        return admin.describe_cluster(self._latest, self._session.address, n_workers)
+        """Return the last answer, with at most `n_workers` workers."""
+        return describe_cluster(self._latest, self._session.address, n_workers)
 
     async def fetch(self, n_workers: int = -1) -> SchedulerInfo:
-        """Ask, and return the answer."""
-        self._latest = await admin.ask_cluster_info(self._session)
-        self.heard = True
+        """Ask the scheduler and return its answer, with at most `n_workers` workers."""
+        request = pb.GetClusterInfoRequest()
+        self._latest = await scheduler_service(self._session).call("GetClusterInfo", request, pb.GetClusterInfoResponse)
+        self.is_filled = True
         return self.latest(n_workers)
 
-    def keep(self) -> None:
-        """Ask again and again from now on. To be called from any thread, as often as one likes."""
-        if not self._kept:
-            self._kept = True
-            self._session.loop.call_soon(self._begin)
+    def keep_fresh(self) -> None:
+        """Ask regularly from now on. May be called from any thread, and repeatedly."""
+        if not self._is_refreshing:
+            self._is_refreshing = True
+            self._session.loop.call_soon(self._start_refreshing)
 
     def end(self) -> None:
-        """Stop asking. To be called on the loop."""
-        self._kept = True
-        if self._keeper is not None:
-            self._keeper.cancel()
+        """Stop asking. Called on the IO loop."""
+        self._is_refreshing = True
+        if self._refresh_task is not None:
+            self._refresh_task.cancel()
 
-    def _begin(self) -> None:
+    def _start_refreshing(self) -> None:
         if self._session.lives:
-            self._keeper = self._session.track(self._ask_again_and_again())
+            self._refresh_task = self._session.track(self._refresh())
 
-    async def _ask_again_and_again(self) -> None:
+    async def _refresh(self) -> None:
         pause = config.get_seconds("client.scheduler-info-interval") or 2.0
         while self._session.lives:
             await asyncio.sleep(pause)
             try:
                 await self.fetch()
             except (CommClosedError, DagrpcError, TimeoutError):
-                logger.debug("Nothing is heard of the cluster", exc_info=True)
+                logger.debug("The scheduler did not describe the cluster", exc_info=True)

@@ -1,4 +1,4 @@
-"""Which client is the current one: a context's, a task's, or the last that was made the default."""
+"""The current client: that of the context, of the running task, or the default client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.config
 
@@ -14,13 +14,10 @@ from dagrpc._common import running_task
 from dagrpc._process.fork_locks import free_in_children
 from dagrpc.shuffle import hooks
 
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
-
 _lock = free_in_children(threading.RLock())
-_defaults: list[Connection] = []
-"""Clients that were made the default and are not closed, the latest last."""
-_context: ContextVar[Connection | None] = ContextVar("dagrpc_client", default=None)
+_defaults: list[Any] = []
+"""Clients that were made the default client and are not closed, the latest last."""
+_context: ContextVar[Any] = ContextVar("dagrpc_client", default=None)
 
 _SCHEDULER = "scheduler"
 _NAMES = ("distributed", "dask.distributed")
@@ -28,11 +25,11 @@ _SHUFFLE = "dataframe.shuffle.method"
 _RECHUNK = "array.rechunk.method"
 _absent: Any = object()
 _former: dict[str, Any] = {}
-"""Settings of dask as they were before there was a default client."""
+"""Settings of dask from before the first default client."""
 
 
-def current_client(allow_global: bool = True) -> Connection | None:
-    """Return the context's client, else the task's, else the default one; None if there is none of them."""
+def current_client(allow_global: bool = True) -> Any:
+    """Return the context's client, else the running task's, else the default client; None if there is none."""
     client = _context.get()
     if client is not None and client.status not in ("closing", "closed"):
         return client
@@ -46,26 +43,20 @@ def current_client(allow_global: bool = True) -> Connection | None:
     return task_client()
 
 
-def task_client() -> Connection | None:
-    """Return the client of the worker that the calling code belongs to; None if it belongs to none."""
+def task_client() -> Any:
+    """Return the client of the worker that runs the calling code; None outside of workers."""
     worker = running_task.any_worker()
-    if worker is None:
-        return None
-    client: Connection = worker.get_client()
-    return client
+    return None if worker is None else worker.get_client()
 
 
-def default_for(address: str) -> Connection | None:
-    """Return the default client that is connected to a scheduler; None if there is none."""
+def default_clients() -> list[Any]:
+    """Return the clients that were made the default client and are not closed, the latest first."""
     with _lock:
-        for client in reversed(_defaults):
-            if client.status == "running" and client._session.address == address:
-                return client
-    return None
+        return _defaults[::-1]
 
 
-def add_default(client: Connection) -> None:
-    """Make a client the default one, for dagrpc and for dask."""
+def add_default(client: Any) -> None:
+    """Make a client the default client of dagrpc and the default scheduler of dask."""
     with _lock:
         if not _defaults:
             for name in (_SCHEDULER, _SHUFFLE, _RECHUNK):
@@ -78,8 +69,8 @@ def add_default(client: Connection) -> None:
                 dask.config.set({name: method})
 
 
-def remove_default(client: Connection) -> None:
-    """Have the client that was the default before be it again."""
+def remove_default(client: Any) -> None:
+    """Take a client out of the default clients; the default client before it takes its place."""
     with _lock:
         if client not in _defaults:
             return
@@ -99,23 +90,23 @@ def remove_default(client: Connection) -> None:
 
 
 def _name() -> None:
-    """Have dask know the default client by the names that distributed's has: ``compute(scheduler="distributed")``."""
+    """Register the default client with dask for ``compute(scheduler="distributed")``."""
     from dask.base import named_schedulers
 
     client = next((client for client in reversed(_defaults) if not client.asynchronous), None)
     for name in _NAMES:
         if client is not None:
-            # A method of the client: dask finds its `persist` by that.
-            named_schedulers[name] = client.get  # type: ignore[attr-defined]
+            # A bound method, through which dask finds the client's `persist`.
+            named_schedulers[name] = client.get
         else:
             named_schedulers.pop(name, None)
 
 
 def _methods() -> dict[str, str]:
-    """Return how dask is to move data between partitions, by name of the setting."""
+    """Return dask's settings for moving data between partitions."""
     methods = {_SHUFFLE: hooks.default_shuffle_method()}
     if hooks.provide():
-        # Where distributed is installed, its function would be called, which cannot tell a user's wish from this.
+        # A name of dagrpc's own: where distributed is installed, dask would call distributed's function for "p2p".
         methods[_RECHUNK] = hooks.PREFERRED
     return methods
 
@@ -133,8 +124,8 @@ def _restore(name: str) -> None:
 
 
 @contextlib.contextmanager
-def as_current(client: Connection) -> Iterator[None]:
-    """Make a client the current one within a block, in this thread or task."""
+def as_current(client: Any) -> Iterator[None]:
+    """Make a client the current client within a block, in this thread or asynchronous task."""
     token = _context.set(client)
     try:
         yield
@@ -142,8 +133,13 @@ def as_current(client: Connection) -> Iterator[None]:
         _context.reset(token)
 
 
-def ensure_default_client(client: Connection) -> None:
-    """Make a client the default one, for dagrpc and for dask, if it is not.
+def ensure_default_client(client: Any) -> None:
+    """Make a client the default client of dagrpc and the default scheduler of dask, if it is not.
+
+    Parameters
+    ----------
+    client : Client
+        The client.
 
     Examples
     --------
@@ -160,8 +156,13 @@ def ensure_default_client(client: Connection) -> None:
 
 
 @contextlib.contextmanager
-def temp_default_client(c: Connection) -> Iterator[None]:
-    """Make a client the default one within a block, for dagrpc and for dask.
+def temp_default_client(c: Any) -> Iterator[None]:
+    """Make a client the default client of dagrpc and the default scheduler of dask within a block.
+
+    Parameters
+    ----------
+    c : Client
+        The client.
 
     Examples
     --------
@@ -178,22 +179,22 @@ def temp_default_client(c: Connection) -> Iterator[None]:
 
 
 class TaskClientProxy:
-    """Stands in dask's settings for the client of whatever task looks there. False outside of tasks."""
+    """Stands in dask's settings for the client of the running task. False outside of tasks."""
 
     def __bool__(self) -> bool:
         return running_task.any_worker() is not None
 
     def __repr__(self) -> str:
-        return "<the client of the task that asks>"
+        return "<the client of the running task>"
 
     @property
     def asynchronous(self) -> bool:
-        """Whether the client's operations return awaitables here."""
+        """Whether the client's operations return awaitables to the caller."""
         return bool(self._found.asynchronous)
 
     @property
     def get(self) -> Any:
-        """The client's `get`. dask finds its `persist` by this."""
+        """The client's bound method `get`, through which dask finds the client's `persist`."""
         return self._found.get
 
     @property
@@ -209,7 +210,7 @@ _workers = 0
 
 
 def begin_tasks() -> None:
-    """Have dask find a task's client, from when the first worker of this process runs. A user's setting stays."""
+    """Let dask find the client of a task, from the first worker of this process on. A user's setting stays."""
     global _workers
     with _lock:
         _workers += 1

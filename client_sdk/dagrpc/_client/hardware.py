@@ -1,4 +1,4 @@
-"""How fast disks, memory and network of the workers are. The functions here run on workers."""
+"""Measures the speed of the workers' disks, memory and network. The ``measure`` functions run on workers."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dask.utils import parse_bytes
 
-from dagrpc._client import admin, scatter
+from dagrpc._client.core import ClientCore
+from dagrpc._client.scatter import scatter
+from dagrpc._client.verbs.run import call_on_workers, values_by_worker
 from dagrpc._client.waiting import Operation, RunOnLoop
-
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
 
 _DISK = ("1 kiB", "100 kiB", "1 MiB", "10 MiB", "100 MiB")
 _MEMORY = ("2 kiB", "10 kiB", "100 kiB", "1 MiB", "10 MiB")
 _NETWORK = ("1 kiB", "10 kiB", "100 kiB", "1 MiB", "10 MiB", "50 MiB")
 _SECONDS = 0.2
-"""How long each size is measured at least."""
+"""Seconds for which each size is measured at least."""
 _PAIRS = 4
-"""Between how many pairs of workers the network is measured."""
+"""Pairs of workers between which the network is measured."""
 
 Speeds = dict[str, float]
 """Bytes per second by size."""
 
 
 def measure_disk(dask_worker: Any = None) -> Speeds:
-    """Return how fast files of some sizes are written where a worker keeps its files."""
+    """Return the speeds of writing files of some sizes to a worker's local directory."""
     directory = os.path.join(dask_worker.local_directory, f"benchmark-{time.monotonic_ns()}")
     os.makedirs(directory)
     path = os.path.join(directory, "data")
@@ -48,7 +47,7 @@ def _write(path: str, data: bytes) -> None:
 
 
 def measure_memory() -> Speeds:
-    """Return how fast memory is copied, in pieces of some sizes."""
+    """Return the speeds of copying memory in pieces of some sizes."""
     return {size: _repeat(size, bytearray) for size in _MEMORY}
 
 
@@ -63,7 +62,7 @@ def _repeat(size: str, act: Any) -> float:
 
 
 async def measure_network(keys: Mapping[str, str], holder: str, dask_worker: Any = None) -> Speeds:
-    """Return how fast results of some sizes are fetched from another worker."""
+    """Return the speeds of fetching results of some sizes from another worker."""
     from dagrpc._rpc import grpc_options
     from dagrpc._rpc.channels import ChannelPool
     from dagrpc._transfer import transfers
@@ -85,27 +84,26 @@ async def measure_network(keys: Mapping[str, str], holder: str, dask_worker: Any
     return speeds
 
 
-def benchmark(client: Connection) -> Operation[dict[str, Speeds]]:
+def benchmark(core: ClientCore) -> Operation[dict[str, Speeds]]:
     """Measure on all workers."""
-    client._check_open()
-    disk = yield from _on_workers(client, measure_disk)
-    memory = yield from _on_workers(client, measure_memory)
+    core.check_open()
+    disk = yield from _on_workers(core, measure_disk)
+    memory = yield from _on_workers(core, measure_memory)
     workers = list(disk)
     pairs = list(pairwise(workers))[:_PAIRS]
     network: list[Speeds] = []
     for holder, reader in pairs:
         data = [os.urandom(parse_bytes(size)) for size in _NETWORK]
-        futures = yield from scatter.scatter(client, data, [holder], False, None, False, client._timeout)
+        futures = yield from scatter(core, data, [holder], False, None, False, core.timeout)
         keys = {size: future.bound_state().wire_key for size, future in zip(_NETWORK, futures, strict=True)}
-        found = yield from _on_workers(client, measure_network, keys, holder, workers=[reader])
+        found = yield from _on_workers(core, measure_network, keys, holder, workers=[reader])
         network += found.values()
     return {"disk": _mean(disk.values()), "memory": _mean(memory.values()), "network": _mean(network)}
 
 
-def _on_workers(client: Connection, function: Any, *args: Any, workers: Any = None) -> Operation[dict[str, Speeds]]:
-    running = admin.run(client._session, function, args, {}, workers=workers, wait=True, nanny=False)
-    results = yield RunOnLoop(client._loop, running)
-    return admin.answers(client._session, results, "raise")
+def _on_workers(core: ClientCore, function: Any, *args: Any, workers: Any = None) -> Operation[dict[str, Speeds]]:
+    results = yield RunOnLoop(core.loop, call_on_workers(core.session, function, args, {}, workers=workers))
+    return values_by_worker(core.session, results, "raise")
 
 
 def _mean(measured: Iterable[Speeds]) -> Speeds:

@@ -1,10 +1,11 @@
-"""What processes say of themselves: stories and versions. Coroutines for the IO loop."""
+"""Stories and versions of all processes, fetched from the scheduler. Coroutines for the IO loop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dagrpc._client.services import scheduler_service
 from dagrpc._client.session import ClientSession
 from dagrpc._common.keys import decode_key
 from dagrpc._common.versions import host_facts, package_versions
@@ -14,23 +15,23 @@ from dagrpc.exceptions import CommClosedError
 from dagrpc.future import Future
 from dagrpc.v1 import introspection_service_pb2 as pb
 
-INTROSPECTION_SERVICE = pb.DESCRIPTOR.services_by_name["IntrospectionService"]
+_INTROSPECTION_SERVICE = pb.DESCRIPTOR.services_by_name["IntrospectionService"]
+_WORKERS_SECONDS = 60.0
+"""Seconds in which workers have to answer."""
 
-_DEADLINE = 60.0
 
-
-def introspection(session: ClientSession) -> ServiceClient:
+def introspection_service(session: ClientSession) -> ServiceClient:
     """Return a client of the scheduler's IntrospectionService."""
-    session.check_open()
-    assert session.scheduler is not None
-    return ServiceClient(session.scheduler.channel, INTROSPECTION_SERVICE, session.scheduler.peer)
+    return scheduler_service(session, _INTROSPECTION_SERVICE)
 
 
 async def story(session: ClientSession, keys_or_stimuli: Iterable[Any], on_error: str) -> list[tuple[Any, ...]]:
-    """Return what happened to tasks, or on account of something, in the order of time."""
+    """Return the transitions of tasks, or those with some causes, oldest first."""
     names = [item.bound_state().wire_key if isinstance(item, Future) else checked_key(item) for item in keys_or_stimuli]
     request = pb.GetStoryRequest(keys_or_stimuli=names, with_workers=True)
-    response = await introspection(session).call("GetStory", request, pb.GetStoryResponse, timeout=_DEADLINE)
+    response = await introspection_service(session).call(
+        "GetStory", request, pb.GetStoryResponse, timeout=_WORKERS_SECONDS
+    )
     if on_error == "raise":
         _raise_unreachable(response.unreachable)
     return sorted((_entry(transition) for transition in response.transitions), key=lambda entry: entry[-1])
@@ -43,9 +44,11 @@ def _entry(transition: pb.Transition) -> tuple[Any, ...]:
 
 
 async def versions(session: ClientSession, packages: Sequence[str], on_error: str = "raise") -> dict[str, Any]:
-    """Return the software of the scheduler, its workers and this process."""
+    """Return the versions on the scheduler, its workers and this process."""
     request = pb.GetVersionsRequest(packages=packages, with_workers=True)
-    response = await introspection(session).call("GetVersions", request, pb.GetVersionsResponse, timeout=_DEADLINE)
+    response = await introspection_service(session).call(
+        "GetVersions", request, pb.GetVersionsResponse, timeout=_WORKERS_SECONDS
+    )
     if on_error == "raise":
         _raise_unreachable(response.unreachable)
     own = pb.ProcessVersions(host=host_facts(), packages=package_versions(packages))

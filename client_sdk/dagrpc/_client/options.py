@@ -18,6 +18,9 @@ from dagrpc import config
 from dagrpc._common.addresses import join_address
 from dagrpc.v1 import graph_pb2
 
+NO_DEFAULT: Any = "__no_default__"
+"""Stands for an argument that was not given, where None has a meaning."""
+
 Workers: TypeAlias = str | int | Iterable[Any] | None
 """Addresses, names or host names; one or several."""
 Duration: TypeAlias = float | str | timedelta | None
@@ -225,3 +228,8 @@ def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None
     if not given and not annotations:
         return None
     return task_options({**annotations, **given})
+
+
+def connect_timeout() -> float:
+    """Return the seconds in which a peer has to answer."""
+    return config.get_seconds("comm.timeouts.connect") or 30.0

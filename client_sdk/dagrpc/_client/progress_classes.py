@@ -1,4 +1,4 @@
-"""Progress bars to be subclassed: what they show is drawn by two methods. `progress` is for everyone else."""
+"""Progress bars for subclasses, which override two methods that draw. `progress` is the function for all other uses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._client.core import core_of
+from dagrpc._client.lifecycle import default_client_for
 from dagrpc._client.options import Duration
 from dagrpc._client.progress_stream import Watch
 from dagrpc._client.waiting import RunOnLoop
@@ -21,18 +23,18 @@ __all__ = ["ProgressBar", "TextProgressBar"]
 
 
 class ProgressBar:
-    """Follows tasks and has a subclass draw how far they are.
+    """Follows the progress of tasks, which a subclass draws.
 
     Parameters
     ----------
     keys : iterable of futures or keys
-        What to follow, with all that it depends on.
+        The tasks, which are followed with all tasks that they depend on.
     scheduler : str, optional
-        Address of the scheduler; by default that of the futures, or of the current client.
+        Address of the scheduler; by default the scheduler of the futures, or of the current client.
     interval : number, str or timedelta
-        How often to draw.
+        Time between two drawings.
     complete : bool
-        Whether to count what is done already.
+        Whether to count tasks that are done already.
 
     Examples
     --------
@@ -51,41 +53,43 @@ class ProgressBar:
         items = list(keys)
         self.keys = {getattr(item, "key", item) for item in items}
         owners = [client for item in items if (client := getattr(item, "client", None)) is not None]
-        self.client: Any = current.default_for(str(scheduler).rpartition("://")[2]) if scheduler is not None else None
+        address = str(scheduler).rpartition("://")[2]
+        self.client: Any = default_client_for(address) if scheduler is not None else None
         self.client = self.client or next(iter(owners), None) or current.current_client()
         if self.client is None:
             raise ValueError("No client found: a progress bar follows tasks of a client")
-        self.scheduler = scheduler or self.client._session.address
+        self.scheduler = scheduler or core_of(self.client).session.address
         self.interval = config.seconds(interval) or 0.1
         self.complete = complete
         self.status: str | None = None
-        """``running``, ``finished`` or ``error``; None before anybody listens."""
+        """``running``, ``finished`` or ``error``; None before `listen`."""
         self._started = time.monotonic()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the progress bar was made."""
         return time.monotonic() - self._started
 
     async def listen(self) -> None:
-        """Draw until all is done, or something has failed."""
+        """Draw until all tasks are done or a task has failed."""
         request = pb.WatchProgressRequest(only_unfinished=not self.complete, interval_seconds=self.interval)
         request.keys.extend(map(encode_key, self.keys))
-        client, watch = self.client, Watch(self.client._session, request)
+        core = core_of(self.client)
+        watch = Watch(core.session, request)
         last: dict[str, Any] = {"all": 0, "remaining": 0, "status": "running"}
         try:
             self.status = "running"
             while self.status == "running":
-                state = await RunOnLoop(client._loop, watch.changed(self.interval)).suspend()
+                state = await RunOnLoop(core.loop, watch.changed(self.interval)).suspend()
                 last = self._facts(state)
                 self.status = last["status"]
                 self._draw_bar(**last)
         finally:
-            client._loop.call_soon(watch.stop)
+            core.loop.call_soon(watch.stop)
             self._draw_stop(**last)
 
     def _facts(self, state: pb.WatchProgressResponse) -> dict[str, Any]:
-        """Return what the scheduler said as arguments of `_draw_bar` and `_draw_stop`."""
+        """Return a message of the scheduler as arguments of `_draw_bar` and `_draw_stop`."""
         total = sum(group.total for group in state.groups)
         finished = sum(group.finished for group in state.groups)
         facts: dict[str, Any] = {"all": total, "remaining": total - finished, "status": "running"}
@@ -97,24 +101,24 @@ class ProgressBar:
         return facts
 
     def _draw_bar(self, **kwargs: Any) -> None:
-        """Draw how far the tasks are. To be overridden.
+        """Draw the progress. Subclasses override this method.
 
         Parameters
         ----------
         all, remaining : int
-            How many tasks there are, and how many of them are not done.
+            The number of tasks, and of tasks that are not done.
         status : str
             ``running``, ``finished`` or ``error``.
         exception : BaseException
-            Why a task failed, if one has.
+            The exception of a failed task, if a task has failed.
         """
 
     def _draw_stop(self, **kwargs: Any) -> None:
-        """Draw the end. To be overridden; the parameters are those of `_draw_bar`."""
+        """Draw the end. Subclasses override this method; the parameters are those of `_draw_bar`."""
 
 
 class TextProgressBar(ProgressBar):
-    """Draws a bar in a console, and returns when all is done or something has failed.
+    """Draws a bar in a console, and returns when all tasks are done or a task has failed.
 
     Parameters
     ----------
@@ -123,7 +127,7 @@ class TextProgressBar(ProgressBar):
     loop : object
         Accepted for compatibility.
     start : bool
-        Whether to draw at once, rather than when `listen` is awaited.
+        Whether to draw immediately, rather than when `listen` is awaited.
 
     The other parameters are those of `ProgressBar`.
 
@@ -155,7 +159,7 @@ class TextProgressBar(ProgressBar):
 
     @property
     def loop(self) -> Any:
-        """The event loop that it draws on."""
+        """The event loop of the drawing code."""
         return self._loop_runner.loop
 
     def _draw_bar(self, **kwargs: Any) -> None:

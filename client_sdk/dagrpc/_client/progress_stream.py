@@ -1,4 +1,4 @@
-"""Following tasks at the scheduler: how far they are, for progress bars."""
+"""The progress of tasks, streamed by the scheduler for progress bars; spans."""
 
 from __future__ import annotations
 
@@ -10,35 +10,25 @@ from typing import Any
 
 import grpc
 
+from dagrpc._client.services import scheduler_service
 from dagrpc._client.session import ClientSession
 from dagrpc._common.keys import decode_key
-from dagrpc._loop.io_loop import spawn
 from dagrpc._rpc import status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError
 from dagrpc.spans import Spans
 from dagrpc.v1 import inquiry_service_pb2 as pb
 
-INQUIRY_SERVICE = pb.DESCRIPTOR.services_by_name["InquiryService"]
+_INQUIRY_SERVICE = pb.DESCRIPTOR.services_by_name["InquiryService"]
 
 
-def inquiry(session: ClientSession) -> ServiceClient:
+def inquiry_service(session: ClientSession) -> ServiceClient:
     """Return a client of the scheduler's InquiryService."""
-    session.check_open()
-    assert session.scheduler is not None
-    return ServiceClient(session.scheduler.channel, INQUIRY_SERVICE, session.scheduler.peer)
+    return scheduler_service(session, _INQUIRY_SERVICE)
 
 
 class Watch:
-    """How far some tasks are, kept up to date by the scheduler. Lives on the IO loop, but may be read anywhere.
-
-    Parameters
-    ----------
-    session : ClientSession
-        The client's connection.
-    request : WatchProgressRequest
-        Which tasks.
-    """
+    """The progress of some tasks, which the scheduler streams. Lives on the IO loop; any thread may read it."""
 
     def __init__(self, session: ClientSession, request: pb.WatchProgressRequest) -> None:
         self._session = session
@@ -47,9 +37,9 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self.state = pb.WatchProgressResponse()
-        """The latest that the scheduler said."""
+        """The scheduler's last message."""
         self.ended = False
-        """Whether there is nothing more to come."""
+        """Whether the stream has ended."""
 
     async def follow(self, on_change: Callable[[], object] = lambda: None) -> None:
         """Follow the tasks until all are done.
@@ -57,21 +47,21 @@ class Watch:
         Raises
         ------
         CommClosedError
-            If the connection to the scheduler is lost meanwhile.
+            If the connection to the scheduler is lost.
         """
         call: Any = None
         try:
-            # What was submitted before has to be known there.
+            # The scheduler has to know all tasks that were submitted before.
             await self._session.ping()
-            service = inquiry(self._session)
+            service = inquiry_service(self._session)
             call = service.open_download("WatchProgress", self._request)
             while (data := await call.read()) is not grpc.aio.EOF:
                 self.state = pb.WatchProgressResponse.FromString(data)
                 self._changed.set()
                 on_change()
-            # A stream that was refused ends like one that is over.
+            # A refused stream ends as a completed stream does; only the code tells them apart.
             if await call.code() is not grpc.StatusCode.OK:
-                raise CommClosedError(f"{service.peer} stopped to tell of progress: {await call.details()}")
+                raise CommClosedError(f"{service.peer} ended the progress stream: {await call.details()}")
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, "the scheduler") from None
         finally:
@@ -82,8 +72,8 @@ class Watch:
             on_change()
 
     def start(self, on_change: Callable[[], object] = lambda: None) -> None:
-        """Follow the tasks in the background. To be called on the IO loop."""
-        self._task = spawn(self._follow_quietly(on_change), self._session._tasks)
+        """Follow the tasks in the background. Called on the IO loop."""
+        self._task = self._session.track(self._follow_quietly(on_change))
 
     async def _follow_quietly(self, on_change: Callable[[], object]) -> None:
         try:
@@ -92,7 +82,7 @@ class Watch:
             self._error = error
 
     async def changed(self, timeout: float) -> pb.WatchProgressResponse:
-        """Wait for news, but not for longer than `timeout` seconds, and return the latest.
+        """Wait at most `timeout` seconds for the next message and return the last one.
 
         Raises
         ------
@@ -110,15 +100,15 @@ class Watch:
         return self.state
 
     def stop(self) -> None:
-        """Stop to follow the tasks. To be called on the IO loop."""
+        """Stop following the tasks. Called on the IO loop."""
         if self._task is not None:
             self._task.cancel()
 
 
 async def keys_below(session: ClientSession, wire_keys: Sequence[str]) -> list[str]:
-    """Return keys as on the wire of tasks and of all that they depend on."""
+    """Return the wire keys of tasks and of all tasks that they depend on."""
     await session.ping()
-    call = inquiry(session).open_download("ListTasksBelow", pb.ListTasksBelowRequest(keys=wire_keys))
+    call = inquiry_service(session).open_download("ListTasksBelow", pb.ListTasksBelowRequest(keys=wire_keys))
     found: list[str] = []
     try:
         while (data := await call.read()) is not grpc.aio.EOF:
@@ -131,9 +121,9 @@ async def keys_below(session: ClientSession, wire_keys: Sequence[str]) -> list[s
 
 
 async def spans(session: ClientSession) -> Spans:
-    """Return all spans that the scheduler remembers."""
+    """Return all spans that the scheduler keeps."""
     await session.ping()
-    response = await inquiry(session).call("GetSpans", pb.GetSpansRequest(), pb.GetSpansResponse)
+    response = await inquiry_service(session).call("GetSpans", pb.GetSpansRequest(), pb.GetSpansResponse)
     threads = [(each.since, each.count) for each in response.threads]
     return Spans(_span_facts(info, threads, response.time) for info in response.spans)
 
@@ -145,7 +135,7 @@ def _span_facts(info: pb.SpanInfo, threads: list[tuple[float, int]], now: float)
 
 
 def grouped(wire_keys: Iterable[str], name_of: Callable[[Any], object]) -> list[pb.TaskGrouping]:
-    """Return tasks in the groups that a user's function puts them in by their keys."""
+    """Return tasks in groups, named by a user's function of the key."""
     groups: dict[str, list[str]] = {}
     for wire_key in wire_keys:
         groups.setdefault(str(name_of(decode_key(wire_key))), []).append(wire_key)

@@ -1,4 +1,4 @@
-"""Putting local data on workers."""
+"""Sends local data to workers, for `Client.scatter`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dask.sizeof import sizeof
 
-from dagrpc._client.gather import raise_unless_finished
+from dagrpc._client.core import ClientCore
 from dagrpc._client.key_table import FINISHED
 from dagrpc._client.options import Workers, names_nobody, worker_names
+from dagrpc._client.results import raise_unless_finished
+from dagrpc._client.services import scheduler_service
+from dagrpc._client.session import ClientSession
 from dagrpc._client.tokens import data_key, unique_data_key
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
@@ -27,29 +30,25 @@ from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError,
 from dagrpc.future import Future
 from dagrpc.v1 import scheduler_service_pb2
 
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
-    from dagrpc._client.session import ClientSession
-
-_LOOKS = 200
-_LOOK_SECONDS = 0.01
-"""How often, and how long after each other, to look whether all copies have been reported."""
+_POLLS = 200
+_POLL_SECONDS = 0.01
+"""How often, and at which interval, to check whether all copies have been reported."""
 _ATTEMPTS = 5
 _PAUSE = 0.5
-"""Seconds before another worker is looked for."""
+"""Seconds before the scheduler is asked for another worker."""
 _ALL_WORKERS = -1
 
 
 @dataclass(slots=True)
 class _Items:
-    """What to scatter."""
+    """Data to scatter."""
 
     values: dict[Hashable, Any]
-    """By key."""
+    """Values by key."""
     shape: Any = None
-    """What to return: futures in the places of keys."""
+    """The structure of the data, with keys in place of values."""
     outgoing: dict[str, OutgoingValue] = field(default_factory=dict)
-    """The encoded values by key as on the wire."""
+    """Encoded values by wire key."""
 
     def encode(self, families: Sequence[str]) -> None:
         """Encode the values."""
@@ -70,7 +69,7 @@ def _size(value: object) -> int:
 
 
 def _plan(data: Any, hash_data: bool) -> _Items:
-    """Name the data, and say in which shape its futures are to be returned."""
+    """Give keys to the data, and note the structure of its futures."""
     if isinstance(data, (Iterator, queue.Queue)):
         raise TypeError("Scattering iterators and queues is not supported: make a list first")
     kind = type(data)
@@ -90,7 +89,7 @@ def _plan(data: Any, hash_data: bool) -> _Items:
 
 
 def _fill(shape: Any, futures: Mapping[Hashable, Future[Any]], top: Any) -> Any:
-    """Return the futures in the shape that the data had."""
+    """Return the futures in the structure of the data."""
     if type(shape) is dict:
         return {name: futures[key] for name, key in shape.items()}
     if type(shape) in (list, set, frozenset):
@@ -103,7 +102,7 @@ def _fill(shape: Any, futures: Mapping[Hashable, Future[Any]], top: Any) -> Any:
 
 
 def scatter(
-    client: Connection,
+    core: ClientCore,
     data: Any,
     workers: Workers,
     broadcast: bool | int,
@@ -111,9 +110,9 @@ def scatter(
     hash_data: bool,
     timeout: float,
 ) -> Operation[Any]:
-    """Put data on workers and return futures in its shape."""
-    client._check_open()
-    client._session.drop_released()
+    """Send data to workers and return futures in the structure of the data."""
+    core.check_open()
+    core.session.drop_released()
     if names_nobody(workers):
         raise TimeoutError("No valid workers found: workers= names nobody")
     items: _Items = yield RunInThread(lambda: _plan(data, hash_data))
@@ -121,29 +120,29 @@ def scatter(
         return _fill(items.shape, {}, data)
     futures = {}
     for key, value in items.values.items():
-        state, _ = client._table.create(key, encode_key(key))
-        # Nobody knows better, and the scheduler need not know.
+        state, _ = core.table.create(key, encode_key(key))
+        # Known here already, so that the scheduler need not report it.
         state.type_name = type_name(type(value))
-        futures[key] = Future._of(state, client)
+        futures[key] = Future._of(state, core, core.client)
     names = worker_names(workers)
     copies = _ALL_WORKERS if broadcast is True else int(broadcast)
     if not names and not copies:
-        # What lies on the cluster already need not go there again.
+        # Values that are on the cluster already are not sent again.
         items.values = {key: value for key, value in items.values.items() if futures[key].status != FINISHED}
     if items.values:
-        yield RunInThread(partial(items.encode, client._serializers or ()))
+        yield RunInThread(partial(items.encode, core.serializers or ()))
         deadline = Deadline(timeout)
-        sender = _Sender(client._session, client._direct(direct))
-        yield RunOnLoop(client._loop, sender.deliver(items.outgoing, names, copies, deadline))
+        sender = _Sender(core.session, core.chosen_direct(direct))
+        yield RunOnLoop(core.loop, sender.deliver(items.outgoing, names, copies, deadline))
         states = [future.bound_state() for future in futures.values()]
-        # The workers have the data; their reports are on the way to the scheduler, and its own to us.
+        # The workers have the data. They report it to the scheduler, and the scheduler to this client.
         deadline = Deadline(max(timeout, 30.0))
         if not (yield Countdown(states, deadline, fail_fast=True)):
             raise deadline.error("The scheduler did not report scattered data")
         for state in states:
             raise_unless_finished(state)
         if copies:
-            yield RunOnLoop(client._loop, sender.await_copies())
+            yield RunOnLoop(core.loop, sender.await_copies())
     return _fill(items.shape, futures, data)
 
 
@@ -158,20 +157,19 @@ class _Sender:
     async def deliver(
         self, outgoing: Mapping[str, OutgoingValue], workers: Sequence[str], copies: int, deadline: Deadline
     ) -> None:
-        """Bring all values to where the scheduler wants them. Those that a worker did not take may go elsewhere.
+        """Send all values to the workers that the scheduler chooses, again if a worker refuses them.
 
         Raises
         ------
         TimeoutError
             If there are no workers before the deadline.
         OSError
-            If a worker can be reached neither directly nor through the scheduler, and there was none before the
-            deadline that could.
+            If the chosen workers can be reached neither directly nor through the scheduler before the deadline.
         """
         pending = outgoing
         while True:
             self._by_worker = {}
-            await self._announce(pending, workers, copies, deadline)
+            await self._choose_workers(pending, workers, copies, deadline)
             failures = await self._send(pending)
             if not failures:
                 return
@@ -179,13 +177,13 @@ class _Sender:
             if left is not None and left <= 0:
                 raise next(iter(failures.values()))
             pending = {key: outgoing[key] for worker in failures for key in self._by_worker[worker]}
-            # By then the scheduler may know, too, that the worker is gone.
+            # After the pause the scheduler may know that the worker is gone.
             await asyncio.sleep(_PAUSE if left is None else min(_PAUSE, left))
 
-    async def _announce(
+    async def _choose_workers(
         self, outgoing: Mapping[str, OutgoingValue], workers: Sequence[str], copies: int, deadline: Deadline
     ) -> None:
-        """Tell the scheduler what comes, and learn where it is to go.
+        """Announce the values to the scheduler, which chooses a worker for each.
 
         Raises
         ------
@@ -193,8 +191,7 @@ class _Sender:
             If there are no workers before the deadline.
         """
         await self._session.barrier()
-        scheduler = self._session.scheduler
-        assert scheduler is not None
+        scheduler = scheduler_service(self._session)
         request = scheduler_service_pb2.ScatterRequest(
             client_id=self._session.client_id,
             items=[scheduler_service_pb2.ScatterItem(key=v.key, nbytes=v.nbytes) for v in outgoing.values()],
@@ -216,7 +213,7 @@ class _Sender:
                 self._by_worker.setdefault(worker, []).append(placement.key)
 
     async def _send(self, outgoing: Mapping[str, OutgoingValue]) -> dict[str, Exception]:
-        """Send values to where they are to go; return by worker why one did not take its own."""
+        """Send values to the chosen workers; return errors by worker."""
         failures: dict[str, Exception] = {}
 
         async def send(worker: str, keys: list[str]) -> None:
@@ -229,16 +226,15 @@ class _Sender:
         return failures
 
     async def await_copies(self) -> None:
-        """Wait until the scheduler knows of all copies, for a moment: a worker may have left since."""
-        scheduler = self._session.scheduler
-        assert scheduler is not None
+        """Wait until the scheduler knows all copies, at most two seconds: a worker may have left meanwhile."""
+        scheduler = scheduler_service(self._session)
         expected = Counter(key for keys in self._by_worker.values() for key in keys)
         request = scheduler_service_pb2.WhoHasRequest(keys=list(expected))
-        for _ in range(_LOOKS):
+        for _ in range(_POLLS):
             response = await scheduler.call("WhoHas", request, scheduler_service_pb2.WhoHasResponse)
             if all(len(ref.workers) >= expected[ref.key] for ref in response.data):
                 return
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _to_worker(self, worker: str, values: Sequence[OutgoingValue]) -> None:
         relay = self._direct is False
@@ -256,12 +252,11 @@ class _Sender:
             except CommClosedError:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                # Out of our reach, perhaps, but not of the scheduler's.
+                # The scheduler may reach workers that this process does not.
                 relay = True
             await asyncio.sleep(next(pause))
         raise CommClosedError(f"Worker {worker} was too busy to take data")
 
     async def _relay(self, worker: str, values: Sequence[OutgoingValue]) -> None:
-        assert self._session.scheduler is not None
         first = scheduler_service_pb2.RelayDataRequest(worker=worker).SerializeToString()
-        await upload(self._session.scheduler, "RelayData", values, first)
+        await upload(scheduler_service(self._session), "RelayData", values, first)

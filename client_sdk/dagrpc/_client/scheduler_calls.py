@@ -1,10 +1,11 @@
-"""What a client's scheduler can be called for, by the names that distributed has for it."""
+"""Calls of the scheduler by the names of distributed's handlers, for `Client.scheduler` and `Worker.scheduler`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from dagrpc._client.core import core_of
 from dagrpc._client.waiting import run_awaiting
 from dagrpc._common.user_handlers import call_handler
 
@@ -29,25 +30,25 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "replicate": lambda client, keys, **options: client.replicate(keys, **options),
     "restart": lambda client, **options: client.restart(**options),
 }
-"""What every scheduler can be asked, by the contract. Called on dagrpc's loop, where all return awaitables."""
+"""Handlers that are methods of clients. Called on dagrpc's loop, where the methods return awaitables."""
 
 
 class SchedulerCalls:
-    """The scheduler as a client or a worker knows it.
+    """The scheduler of a client or a worker, with its handlers as methods.
 
-    Its methods are coroutine functions with keyword arguments, for synchronous clients as well: ``who_has``,
-    ``identity``, ``ncores`` and more, by the names that distributed has for them. Any other name calls what the
-    scheduler has under it in `Scheduler.handlers`, where plugins and functions of `Client.run_on_scheduler` put theirs;
-    like these, that takes a scheduler that runs code of clients.
+    The methods are coroutine functions with keyword arguments, for synchronous clients as well: ``who_has``,
+    ``identity``, ``ncores`` and more, by the names of distributed. Any other name calls a handler of
+    `Scheduler.handlers`, where plugins and functions of `Client.run_on_scheduler` can add handlers. Such calls take a
+    scheduler that runs code of clients.
 
     Parameters
     ----------
     address : str
-        Where it serves.
+        Address of the scheduler.
     id : str
-        Identity of its process.
+        Identity of the scheduler's process.
     client : callable
-        Returns the client that asks.
+        Returns the client that makes the calls.
 
     Examples
     --------
@@ -84,9 +85,9 @@ class SchedulerCalls:
             return await client.run_on_scheduler(call_handler, name, arguments)
 
         async def call(**arguments: Any) -> Any:
-            # That of a worker may be made only now.
+            # A worker makes its client when the first call needs it.
             client = await self._client()
-            return await run_awaiting(client._one(carry_out(client, arguments)))
+            return await run_awaiting(core_of(client).on_loop(carry_out(client, arguments)))
 
         call.__name__ = call.__qualname__ = name
         return call

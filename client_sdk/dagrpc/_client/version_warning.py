@@ -1,4 +1,4 @@
-"""Whether client, scheduler and workers run the same software."""
+"""Warns if client, scheduler and workers run different versions of something that matters."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dagrpc.exceptions import VersionMismatchWarning
 from dagrpc.v1 import client_session_pb2, common_pb2
 
 _COMPARED = ("python", "dask", "dagrpc")
-_FRAMES = 6
-"""From the warning to the user's call of `Client`."""
+_FRAMES = 5
+"""Frames from the warning to the user's call of `Client`."""
 
 
 def warn_of_versions(welcome: client_session_pb2.ClientWelcome) -> None:
-    """Warn if the versions that the scheduler told of when it welcomed the client differ from the client's."""
+    """Warn if versions of the scheduler or of workers, as named in the welcome, differ from the client's."""
     own = own_versions()
     found: dict[str, dict[str, str | None]] = {
         "client": {name: own[name] for name in _COMPARED},

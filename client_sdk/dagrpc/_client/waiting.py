@@ -1,7 +1,7 @@
-"""Waiting for keys and for coroutines, the same for callers that block and for callers that await.
+"""Waiting for keys and coroutines, with one body of code for callers that block and callers that await.
 
-An operation that waits is a generator: it yields a `Pause` for each thing that it waits for and gets the outcome back.
-`run_blocking` drives it in the calling thread, `run_awaiting` on the caller's event loop.
+An operation is a generator: it yields a `Pause` for each thing that it waits for, and receives the outcome of the
+pause. `run_blocking` drives the operation in the calling thread, `run_awaiting` on the caller's event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FOREVER = float(threading.TIMEOUT_MAX)
 
 
 class Pause(Protocol):
-    """Something that an operation waits for."""
+    """A thing that an operation waits for."""
 
     def block(self) -> Any:
         """Wait in the calling thread."""
@@ -42,7 +42,7 @@ def run_blocking(operation: Operation[T]) -> T:
         while True:
             try:
                 outcome = pause.block()
-            # KeyboardInterrupt too: the operation may have to clean up.
+            # KeyboardInterrupt included: the operation may have to clean up.
             except BaseException as error:
                 pause = operation.throw(error)
             else:
@@ -52,8 +52,8 @@ def run_blocking(operation: Operation[T]) -> T:
         return result
 
 
-async def run_awaiting(operation: Operation[T]) -> T:
-    """Run an operation to its end on the running event loop."""
+async def run_awaiting(operation: Operation[T], keep: object = None) -> T:
+    """Run an operation to its end on the running event loop. The object `keep` lives until then."""
     try:
         return await _awaiting(operation)
     except BaseException as error:
@@ -80,13 +80,7 @@ async def _awaiting(operation: Operation[T]) -> T:
 
 
 class Deadline:
-    """A point in time that may never come.
-
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds from now; None means never.
-    """
+    """A point in time, so many seconds from now; never if the timeout is None."""
 
     __slots__ = ("_at", "timeout")
 
@@ -95,16 +89,16 @@ class Deadline:
         self._at = None if timeout is None else time.monotonic() + timeout
 
     def left(self) -> float | None:
-        """Return the seconds that are left, at least 0; None means for ever."""
+        """Return the seconds that are left, at least 0; None if the deadline never passes."""
         return None if self._at is None else max(0.0, self._at - time.monotonic())
 
     def error(self, what: str) -> TimeoutError:
-        """Return the error to raise once it has passed."""
+        """Return the error to raise once the deadline has passed."""
         return TimeoutError(f"{what} within {self.timeout:g} s")
 
 
 class Gate:
-    """Opens once, for whoever waits in a thread or on an event loop."""
+    """Opens once, for one caller that waits in a thread or on an event loop."""
 
     __slots__ = ("_future", "_latch", "_loop", "is_open")
 
@@ -115,14 +109,14 @@ class Gate:
         self._future: asyncio.Future[None] | None = None
 
     def open(self) -> None:
-        """Let the waiting caller go on. Does not block, and may be called from any thread."""
+        """Wake the waiting caller. Does not block, and may be called from any thread."""
         if self.is_open:
             return
         self.is_open = True
         if self._latch is not None:
             after_turn(self._latch.release)
         elif self._loop is not None:
-            # The loop may have been closed meanwhile: then nobody waits.
+            # Nothing waits on a loop that has been closed.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._set)
 
@@ -131,12 +125,12 @@ class Gate:
             self._future.set_result(None)
 
     def prepare_to_block(self) -> None:
-        """To be called before anybody can open the gate, by a thread that will `block`."""
+        """Prepare for `block`. Called before the gate can open, by the thread that will block."""
         self._latch = threading.Lock()
         self._latch.acquire()
 
     def prepare_to_suspend(self) -> None:
-        """To be called before anybody can open the gate, by a coroutine that will `suspend`."""
+        """Prepare for `suspend`. Called before the gate can open, by the coroutine that will suspend."""
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future()
 
@@ -149,7 +143,7 @@ class Gate:
         """Wait on the running event loop. Return whether the gate is open."""
         assert self._future is not None
         if timeout is None:
-            # Takes the loop a turn less.
+            # One turn of the loop less than with asyncio.wait.
             await self._future
         else:
             await asyncio.wait((self._future,), timeout=timeout)
@@ -157,22 +151,9 @@ class Gate:
 
 
 class Countdown(Gate):
-    """Waits until so many keys are done.
+    """Waits until keys are done; the outcome of the pause is whether they were before the deadline.
 
-    Parameters
-    ----------
-    states : sequence of KeyState
-        The keys.
-    deadline : Deadline
-        When to give up.
-    first : bool
-        Whether one of them is enough.
-    fail_fast : bool
-        Whether one that is done without a result is enough.
-
-    Notes
-    -----
-    As a pause of an operation its outcome is whether the keys were done before the deadline.
+    With `first` one key that is done is enough, with `fail_fast` one that is done without a result.
     """
 
     __slots__ = ("_deadline", "_fail_fast", "_first", "_remaining", "_states")
@@ -185,16 +166,16 @@ class Countdown(Gate):
         self._deadline = deadline
         self._first = first
         self._fail_fast = fail_fast
-        # Not zero before all are being watched, however early some are done.
+        # One more than the keys, so that the count stays above 0 until all keys are watched.
         self._remaining = len(states) + 1
 
     def wake(self, state: KeyState) -> None:
-        """Take note that a key is done."""
+        """Count a key that is done."""
         self._remaining -= 1
         if self._remaining == 0 or self._first or (self._fail_fast and state.status != FINISHED):
             self.open()
 
-    def _settled(self) -> bool:
+    def _is_over(self) -> bool:
         """Return whether there is nothing to wait for."""
         states = self._states
         if self._first:
@@ -208,11 +189,11 @@ class Countdown(Gate):
         with lock:
             watched = KeyTable.watch(self._states, self)
             self._remaining -= len(self._states) - watched + 1
-            return self._remaining > 0 and not self._settled()
+            return self._remaining > 0 and not self._is_over()
 
     def block(self, timeout: float | None = None) -> bool:
         """Wait in the calling thread."""
-        if self._settled():
+        if self._is_over():
             return True
         self.prepare_to_block()
         try:
@@ -222,7 +203,7 @@ class Countdown(Gate):
 
     async def suspend(self, timeout: float | None = None) -> bool:
         """Wait on the running event loop."""
-        if self._settled():
+        if self._is_over():
             return True
         self.prepare_to_suspend()
         try:
@@ -236,18 +217,10 @@ class Countdown(Gate):
 
 
 class RunOnLoop:
-    """Waits for a coroutine that runs on dagrpc's own loop.
+    """Runs a coroutine on the IO loop; the outcome of the pause is its result.
 
-    Parameters
-    ----------
-    loop : LoopThread
-        That loop.
-    coroutine : coroutine
-        What to run there; its result is the pause's outcome.
-    deadline : Deadline, optional
-        When to give up; the coroutine is cancelled then.
-    what : str
-        What did not happen, for the error.
+    The coroutine is cancelled at the deadline, or when the wait is interrupted. `what` names the thing that did not
+    happen, for the error.
     """
 
     __slots__ = ("_coroutine", "_deadline", "_loop", "_what")
@@ -271,7 +244,7 @@ class RunOnLoop:
             return future.result(self._deadline.left())
         except BaseException as error:
             expired = isinstance(error, TimeoutError) and not future.done()
-            # Also for KeyboardInterrupt: what nobody waits for must not go on.
+            # KeyboardInterrupt included: the coroutine must not go on if nothing waits for it.
             future.cancel()
             if expired:
                 raise self._deadline.error(self._what) from None
@@ -290,13 +263,7 @@ class RunOnLoop:
 
 
 class RunInThread:
-    """Waits for a function that would hold up an event loop: called at once by callers that block.
-
-    Parameters
-    ----------
-    function : callable
-        Without parameters; its result is the pause's outcome.
-    """
+    """Calls a function that would block an event loop; the outcome of the pause is the function's result."""
 
     __slots__ = ("_function",)
 
@@ -304,26 +271,26 @@ class RunInThread:
         self._function = function
 
     def block(self) -> Any:
-        """Call it."""
+        """Call the function in the calling thread."""
         return self._function()
 
     async def suspend(self) -> Any:
-        """Call it in a thread."""
+        """Call the function in another thread."""
         return await asyncio.to_thread(self._function)
 
 
 class CloseCluster:
-    """Waits for a cluster to close."""
+    """Closes a cluster object."""
 
     def __init__(self, cluster: Any) -> None:
         self._cluster = cluster
 
     def block(self) -> None:
-        """Close it."""
+        """Close the cluster."""
         self._cluster.close()
 
     async def suspend(self) -> None:
-        """Close it, awaiting that if it is something to await."""
+        """Close the cluster, and await the result if it is awaitable."""
         closing = self._cluster.close()
         if closing is not None:
             await closing

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
-from typing import Any
+from typing import Any, ClassVar
 
-from dagrpc._client import current
-from dagrpc._client.gather import default_timeout
+from dagrpc._client.core import core_of
+from dagrpc._client.lifecycle import default_client_for, lifecycle_of
+from dagrpc._client.options import connect_timeout
 from dagrpc._client.waiting import run_awaiting
 from dagrpc.client import Client
 from dagrpc.security import Security
@@ -18,32 +19,24 @@ _CLOSE_TIMEOUT = 2.0
 
 
 class WorkerClient(Client):
-    """A client that does not show what tasks print: the worker has done so. It has the worker's certificate."""
+    """A client with the certificate of its worker. It does not show the output of tasks, which the worker shows."""
 
-    _tls_role = "worker"
+    _tls_role: ClassVar[str] = "worker"
+    _default_handlers: ClassVar[Mapping[str, Callable[[Any], object]]] = {}
 
     @property
     def direct_to_workers(self) -> bool | None:
-        """Whether data goes to and from the workers directly: a worker reaches the others."""
-        return self._direct_to_workers is not False
-
-    @staticmethod
-    def _default_handlers() -> dict[str, Callable[[Any], object]]:
-        return {}
+        """Whether data travels between this and other workers directly; a worker can reach the others."""
+        return self._core.direct is not False
 
 
 WorkerClient.__name__ = Client.__name__
 
 
 class WorkerClientFactory:
-    """Makes a worker's client when it is first asked for.
+    """Makes the client of a worker when the client is needed for the first time.
 
-    Parameters
-    ----------
-    scheduler_address : str
-        Where it connects to, ``host:port``.
-    security : Security, optional
-        The worker's.
+    `scheduler_address` has the form ``host:port``, `security` is the worker's.
     """
 
     def __init__(self, scheduler_address: str, security: Security | None = None) -> None:
@@ -54,30 +47,25 @@ class WorkerClientFactory:
         self._closed = False
 
     def get(self, timeout: float | None = None) -> Client:
-        """Return the client, connected unless the caller is on the event loop.
+        """Return the client, which is connected unless the caller is on the event loop.
 
-        In the process of a user with a default client of the same cluster it is that one, which dask uses there, too.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            How long to try to reach the scheduler, in seconds.
+        A worker in the process of a user returns the user's default client, if that is connected to the same cluster.
 
         Raises
         ------
         OSError
-            If the scheduler does not answer in time.
+            If the scheduler does not answer within `timeout` seconds.
         """
-        theirs = current.default_for(self._address)
-        if isinstance(theirs, Client):
-            return theirs
+        default = default_client_for(self._address)
+        if isinstance(default, Client):
+            return default
         client = self._client
         if client is None or client.status != "running":
-            client = self._made(default_timeout() if timeout is None else timeout)
-        connecting = client._connecting
-        if client.status != "running" and connecting is not None and not client._loop.inside:
-            # A second more, so that it is the connection's own error that shows.
-            connecting.result(client._timeout + 1)
+            client = self._made(connect_timeout() if timeout is None else timeout)
+        core, connecting = core_of(client), lifecycle_of(client).connecting
+        if client.status != "running" and connecting is not None and not core.loop.inside:
+            # One second longer than the connection tries, so that its own error is raised.
+            connecting.result(core.timeout + 1)
         return client
 
     def _made(self, timeout: float) -> Client:
@@ -86,12 +74,12 @@ class WorkerClientFactory:
             if client is None or client.status in ("closing", "closed"):
                 if self._closed:
                     raise ValueError("The worker has closed: it has no client any more")
-                # In a context of its own, which does not hold on to the task that is the first to ask.
+                # In a context of its own, so that the client does not keep the task alive that needs it first.
                 client = self._client = Context().run(self._make, timeout)
             return client
 
     def _make(self, timeout: float) -> Client:
-        # An asynchronous one does not wait for its connection: the event loop may be what asks for it.
+        # Asynchronous while it is made, so that the event loop is not blocked until the client is connected.
         client = WorkerClient(
             self._address,
             timeout=timeout,
@@ -100,14 +88,14 @@ class WorkerClientFactory:
             name="worker",
             security=self._security,
         )
-        client._asynchronous = False
+        core_of(client).is_asynchronous = False
         return client
 
     async def close(self) -> None:
-        """Close the client that was made. There will be no other."""
+        """Close the client, and make no other."""
         with self._lock:
             self._closed = True
             client, self._client = self._client, None
         if client is not None and client.status != "closed":
             with contextlib.suppress(Exception):
-                await run_awaiting(client._close(_CLOSE_TIMEOUT))
+                await run_awaiting(lifecycle_of(client).close(_CLOSE_TIMEOUT))

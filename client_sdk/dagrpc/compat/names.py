@@ -66,7 +66,7 @@ MODULES: dict[str, str] = {
     "metrics": "time=time:time thread_time=time:thread_time monotonic=time:monotonic process_time=time:process_time",
     "multi_lock": "MultiLock",
     "nanny": "Nanny Status",
-    "publish": "Datasets=dagrpc._client.dataset_verbs:Datasets",
+    "publish": "Datasets=dagrpc._client.verbs.datasets:Datasets",
     "pubsub": "Pub Sub",
     "queues": "Queue",
     "scheduler": """Scheduler KilledWorker NoValidWorkerError SchedulerPlugin Status

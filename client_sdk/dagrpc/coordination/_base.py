@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._client.core import ClientCore, core_of
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc._common.keys import encode_key
 from dagrpc.v1 import coordination_pb2 as pb
 
 if TYPE_CHECKING:
-    from dagrpc.client import Client
+    # By its public name: the module of the class imports this one.
+    from dagrpc import Client
 
 
 class Primitive:
@@ -55,8 +57,8 @@ class Primitive:
         return cast("Client | None", client)
 
     @property
-    def _owner(self) -> Client:
-        """The client that it belongs to.
+    def _core(self) -> ClientCore:
+        """The core of the client that the primitive belongs to.
 
         Raises
         ------
@@ -69,7 +71,7 @@ class Primitive:
                 f"{type(self)} object not properly initialized. This can happen if the object is being "
                 "deserialized outside of the context of a Client or Worker."
             )
-        return client
+        return core_of(client)
 
     def _message(self, timeout: float | None = None) -> pb.Coordinate:
         """Return a request without its operation."""
@@ -105,20 +107,20 @@ class Holding(Primitive):
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        if self._owner.asynchronous:
+        if self._core.asynchronous:
             raise TypeError("Use `async with` with an asynchronous client")
-        self._owner._drive(self._enter(), False)
+        self._core.run(self._enter(), False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._owner._drive(self._exit(), False)
+        self._core.run(self._exit(), False)
 
     async def __aenter__(self) -> Self:
-        await self._owner._drive(self._enter(), True)
+        await self._core.run(self._enter(), True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._owner._drive(self._exit(), True)
+        await self._core.run(self._exit(), True)
 
 
 def wire_name(name: Hashable) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagrpc._client import current
 from dagrpc._client.coordination_client import Request
+from dagrpc._client.core import ClientCore
 from dagrpc._client.key_table import CANCELLED
 from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._codec import payload as payloads
@@ -13,12 +15,9 @@ from dagrpc._codec import pickled_futures
 from dagrpc.future import Future
 from dagrpc.v1 import coordination_pb2 as pb
 
-if TYPE_CHECKING:
-    from dagrpc.client import Client
-
 
 def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()) -> list[Future[Any]]:
-    """Write a value into its message. Return the futures in it; see `known`.
+    """Write a value into its message. Return the futures in it; see `await_known`.
 
     Parameters
     ----------
@@ -49,14 +48,14 @@ def check_alive(futures: list[Future[Any]]) -> None:
             raise TimeoutError(f"Task {future.key!r} unknown to scheduler: it was cancelled")
 
 
-def known(client: Client, futures: list[Future[Any]]) -> Operation[None]:
-    """Wait until the scheduler knows the futures of other clients: their sessions may be behind this one's."""
-    for other in {id(future.client): future.client for future in futures}.values():
-        if other is not None and other is not client and other.status == "running":
-            yield RunOnLoop(other._loop, other._session.ping())
+def await_known(core: ClientCore, futures: list[Future[Any]]) -> Operation[None]:
+    """Wait until the scheduler knows futures of other clients, whose sessions may lag behind this client's."""
+    for other in {future._core for future in futures}:
+        if other is not None and other is not core and other.session.status == "running":
+            yield RunOnLoop(other.loop, other.session.ping())
 
 
-def decode(client: Client, request: Request, families: Sequence[str] | None = None) -> Operation[list[Any]]:
+def decode(core: ClientCore, request: Request, families: Sequence[str] | None = None) -> Operation[list[Any]]:
     """Return the values of an answer, with futures that know at once whether they are done.
 
     Raises
@@ -68,22 +67,22 @@ def decode(client: Client, request: Request, families: Sequence[str] | None = No
     if any(not state.done for state in request.states):
         # What is known of them comes after the answer.
         try:
-            yield RunOnLoop(client._loop, client._session.ping())
+            yield RunOnLoop(core.loop, core.session.ping())
         except BaseException:
-            client._session.coordination.withdraw(request)
+            core.session.coordination.withdraw(request)
             raise
     states = iter(request.states)
     values: list[Any] = []
     for value in request.answer.values:
         if value.HasField("future"):
-            values.append(Future._of(next(states), client))
+            values.append(Future._of(next(states), core, core.client))
         elif value.keys:
             # Held until the futures among the data hold them.
             held = [next(states) for _ in value.keys]
-            with client.as_current():
+            with current.as_current(core.client):
                 values.append(payloads.from_payload(value.data, families))
             for state in held:
-                client._session.send(state)
+                core.session.send(state)
         else:
             values.append(payloads.from_payload(value.data, families))
     return values

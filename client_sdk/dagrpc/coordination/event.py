@@ -49,7 +49,7 @@ class Event(Primitive):
         >>> event.is_set()
         True
         """
-        return self._owner._run(self._set())
+        return self._core.run(self._set())
 
     def clear(self) -> Any:
         """Clear the event: whoever waits for it from now on waits until it is set again.
@@ -62,7 +62,7 @@ class Event(Primitive):
         >>> event.is_set()
         False
         """
-        return self._owner._run(self._clear())
+        return self._core.run(self._clear())
 
     def is_set(self) -> Any:
         """Return whether the event is set.
@@ -72,7 +72,7 @@ class Event(Primitive):
         >>> Event().is_set()
         False
         """
-        return self._owner._run(self._wait(0.0))
+        return self._core.run(self._wait(0.0))
 
     def wait(self, timeout: Duration = None) -> Any:
         """Wait until the event is set.
@@ -96,22 +96,22 @@ class Event(Primitive):
         >>> event.wait()
         True
         """
-        return self._owner._run(self._wait(wait_seconds(timeout)))
+        return self._core.run(self._wait(wait_seconds(timeout)))
 
     # --- operations ----------------------------------------------------------------------------------------------
 
     def _set(self) -> Operation[None]:
         message = self._message()
         message.set_event.SetInParent()
-        yield Request(self._owner._session, message)
+        yield Request(self._core.session, message)
 
     def _clear(self) -> Operation[None]:
         message = self._message()
         message.clear_event.SetInParent()
-        yield Request(self._owner._session, message)
+        yield Request(self._core.session, message)
 
     def _wait(self, timeout: float | None) -> Operation[bool]:
         message = self._message(timeout)
         message.wait_event.SetInParent()
-        answer = yield Request(self._owner._session, message)
+        answer = yield Request(self._core.session, message)
         return bool(answer.done)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
+from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Holding, acquire_timeout, wire_name
 from dagrpc.v1 import coordination_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
 
 __all__ = ["MultiLock"]
 
@@ -90,7 +88,7 @@ class MultiLock(Holding):
         True
         >>> lock.release()
         """
-        return self._owner._run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
+        return self._core.run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
 
     def release(self) -> Any:
         """Give the locks back.
@@ -109,7 +107,7 @@ class MultiLock(Holding):
         """
         if self._lease is None:
             raise ValueError("Lock is not yet acquired")
-        return self._owner._run(self._exit())
+        return self._core.run(self._exit())
 
     def locked(self) -> bool:
         """Return whether this object has acquired the locks.
@@ -134,7 +132,7 @@ class MultiLock(Holding):
         count = count or len(names)
         if not 0 < count <= len(names):
             raise ValueError(f"{count} of {len(names)} locks cannot be acquired")
-        session = self._owner._session
+        session = self._core.session
         message = pb.Coordinate(acquire_locks=pb.AcquireLocks(names=names, count=count))
         if timeout is not None:
             message.timeout_seconds = timeout

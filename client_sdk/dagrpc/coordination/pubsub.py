@@ -65,11 +65,11 @@ class Pub(Primitive):
         --------
         >>> Pub("temperatures").put({"oven": 180})
         """
-        client = self._owner
-        client._check_open()
+        core = self._core
+        core.check_open()
         message = encode_plain(dumps_inband(msg))
-        client._session.send(event_service_pb2.LogEvent(topics=[_topic(self.name)], message=message, transient=True))
-        return client._at_once()
+        core.session.send(event_service_pb2.LogEvent(topics=[_topic(self.name)], message=message, transient=True))
+        return core.completed()
 
 
 class _Inbox:
@@ -172,7 +172,7 @@ class Sub(Primitive):
 
     def _listen(self) -> _Inbox:
         """Return the inbox at the present client's session, and begin to listen if it is new."""
-        session = self._owner._session
+        session = self._core.session
         if self._inbox is None or self._inbox.session is not session:
             inbox = self._inbox = _Inbox(session)
             topic = _topic(self.name)
@@ -202,7 +202,7 @@ class Sub(Primitive):
             ...
         TimeoutError: ...
         """
-        return self._owner._run(self._get(wait_seconds(timeout)))
+        return self._core.run(self._get(wait_seconds(timeout)))
 
     def _get(self, timeout: float | None) -> Operation[Any]:
         inbox = self._listen()

@@ -9,7 +9,7 @@ from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import check_alive, decode, encode, known
+from dagrpc.coordination._values import await_known, check_alive, decode, encode
 from dagrpc.v1 import coordination_pb2 as pb
 
 __all__ = ["Queue"]
@@ -75,7 +75,7 @@ class Queue(Primitive):
             ...
         TimeoutError: ...
         """
-        return self._owner._run(self._put(value, wait_seconds(timeout)))
+        return self._core.run(self._put(value, wait_seconds(timeout)))
 
     def get(self, timeout: Duration = None, batch: bool | int = False, **kwargs: Any) -> Any:
         """Take a value out of the queue, as soon as there is one.
@@ -112,7 +112,7 @@ class Queue(Primitive):
             raise ValueError(f"batch must be at least 1, got {batch}")
         else:
             count = batch
-        return self._owner._run(self._get(wait_seconds(timeout), count, batch is not False))
+        return self._core.run(self._get(wait_seconds(timeout), count, batch is not False))
 
     def qsize(self, **kwargs: Any) -> Any:
         """Return how many values the queue holds.
@@ -124,7 +124,7 @@ class Queue(Primitive):
         >>> queue.qsize()
         1
         """
-        return self._owner._run(self._count())
+        return self._core.run(self._count())
 
     def close(self) -> Any:
         """Use the queue no longer. When all who used it have closed it, its values are dropped.
@@ -138,8 +138,8 @@ class Queue(Primitive):
             self._opened = False
             message = self._message()
             message.close_queue.SetInParent()
-            self._owner._session.coordination.tell(message)
-        return self._owner._at_once()
+            self._core.session.coordination.tell(message)
+        return self._core.completed()
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -149,26 +149,26 @@ class Queue(Primitive):
         self._opened = True
 
     def _put(self, value: Any, timeout: float | None) -> Operation[None]:
-        client = self._owner
+        core = self._core
         message = self._message(timeout)
         if futures := encode(value, message.put_queue.value):
             check_alive(futures)
-            yield from known(client, futures)
+            yield from await_known(core, futures)
         self._open(message.put_queue)
-        answer = yield Request(client._session, message)
+        answer = yield Request(core.session, message)
         if not answer.done:
             raise TimeoutError(f"There was no room in queue {self.name!r} within {timeout:g} s")
 
     def _get(self, timeout: float | None, count: int, as_list: bool) -> Operation[Any]:
-        client = self._owner
+        core = self._core
         message = self._message(timeout)
         message.get_queue.count = count
         self._open(message.get_queue)
-        request = Request(client._session, message, undo=self._put_back)
+        request = Request(core.session, message, undo=self._put_back)
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"There was nothing in queue {self.name!r} within {timeout:g} s")
-        values = yield from decode(client, request)
+        values = yield from decode(core, request)
         return values if as_list else values[0]
 
     def _put_back(self, request: Request) -> Sequence[pb.Coordinate]:
@@ -185,5 +185,5 @@ class Queue(Primitive):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_queue.SetInParent()
-        answer = yield Request(self._owner._session, message)
+        answer = yield Request(self._core.session, message)
         return int(answer.number)

@@ -6,16 +6,14 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Generator, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
+from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Operation, run_awaiting
 from dagrpc.coordination._base import Holding, acquire_timeout, new_name, wait_seconds
 from dagrpc.v1 import coordination_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
 
 __all__ = ["Lock", "Semaphore"]
 
@@ -113,7 +111,7 @@ class Semaphore(Holding):
         >>> semaphore.acquire(timeout="10 ms")
         False
         """
-        return self._owner._run(self._acquire(wait_seconds(timeout)))
+        return self._core.run(self._acquire(wait_seconds(timeout)))
 
     def release(self) -> Any:
         """Give a lease back.
@@ -138,7 +136,7 @@ class Semaphore(Holding):
         """
         if not self._leases:
             raise RuntimeError("Released too often")
-        return self._owner._run(self._exit())
+        return self._core.run(self._exit())
 
     def get_value(self) -> Any:
         """Return how many leases are held, by whomever.
@@ -150,7 +148,7 @@ class Semaphore(Holding):
         ...     semaphore.get_value()
         1
         """
-        return self._owner._run(self._count())
+        return self._core.run(self._count())
 
     def register(self, **kwargs: Any) -> Any:
         """Make the semaphore known to the scheduler, as the first `acquire` does too.
@@ -165,7 +163,7 @@ class Semaphore(Holding):
         >>> semaphore = Semaphore(2)
         >>> semaphore.register()
         """
-        return self._owner._run(self._register())
+        return self._core.run(self._register())
 
     def close(self) -> Any:
         """Forget the semaphore and all its leases. Those who wait for one get a `RuntimeError`.
@@ -175,7 +173,7 @@ class Semaphore(Holding):
         >>> semaphore = Semaphore(2)
         >>> semaphore.close()
         """
-        return self._owner._run(self._close())
+        return self._core.run(self._close())
 
     def __await__(self) -> Generator[Any, Any, Self]:
         return run_awaiting(self._made()).__await__()
@@ -187,7 +185,7 @@ class Semaphore(Holding):
         return self
 
     def _acquire(self, timeout: float | None) -> Operation[bool]:
-        session = self._owner._session
+        session = self._core.session
         message = self._message(timeout)
         operation = message.acquire_lease
         operation.max_leases = max(0, self.max_leases)
@@ -218,20 +216,20 @@ class Semaphore(Holding):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_leases.SetInParent()
-        answer = yield Request(self._owner._session, message)
+        answer = yield Request(self._core.session, message)
         return int(answer.number)
 
     def _register(self) -> Operation[None]:
         message = self._message()
         message.register_semaphore.max_leases = max(0, self.max_leases)
-        answer = yield Request(self._owner._session, message)
+        answer = yield Request(self._core.session, message)
         _raise_refusal(answer)
         self._registered = True
 
     def _close(self) -> Operation[None]:
         message = self._message()
         message.close_semaphore.SetInParent()
-        yield Request(self._owner._session, message)
+        yield Request(self._core.session, message)
 
 
 class Lock(Semaphore):
@@ -300,7 +298,7 @@ class Lock(Semaphore):
         >>> lock.release()
         True
         """
-        return self._owner._run(self._acquire(acquire_timeout(blocking, timeout)))
+        return self._core.run(self._acquire(acquire_timeout(blocking, timeout)))
 
     def locked(self) -> Any:
         """Return whether somebody holds the lock.
@@ -314,7 +312,7 @@ class Lock(Semaphore):
         ...     lock.locked()
         True
         """
-        return self._owner._run(self._locked())
+        return self._core.run(self._locked())
 
     def _locked(self) -> Operation[bool]:
         return (yield from self._count()) > 0

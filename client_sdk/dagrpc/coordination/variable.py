@@ -9,7 +9,7 @@ from dagrpc._client.coordination_client import Request
 from dagrpc._client.options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
-from dagrpc.coordination._values import check_alive, decode, encode, known
+from dagrpc.coordination._values import await_known, check_alive, decode, encode
 
 __all__ = ["Variable"]
 
@@ -67,7 +67,7 @@ class Variable(Primitive):
         >>> variable.get()
         2
         """
-        return self._owner._run(self._set(value, wait_seconds(timeout)))
+        return self._core.run(self._set(value, wait_seconds(timeout)))
 
     def get(self, timeout: Duration = None, **kwargs: Any) -> Any:
         """Return the variable's value, as soon as it is set.
@@ -89,7 +89,7 @@ class Variable(Primitive):
             ...
         TimeoutError: ...
         """
-        return self._owner._run(self._get(wait_seconds(timeout)))
+        return self._core.run(self._get(wait_seconds(timeout)))
 
     def delete(self) -> Any:
         """Unset the variable and forget its value, without waiting for the scheduler.
@@ -102,26 +102,26 @@ class Variable(Primitive):
         """
         message = self._message()
         message.delete_variable.SetInParent()
-        self._owner._session.coordination.tell(message)
-        return self._owner._at_once()
+        self._core.session.coordination.tell(message)
+        return self._core.completed()
 
     # --- operations ----------------------------------------------------------------------------------------------
 
     def _set(self, value: Any, timeout: float | None) -> Operation[None]:
-        client = self._owner
+        core = self._core
         message = self._message()
         if futures := encode(value, message.set_variable.value):
             check_alive(futures)
-            yield from known(client, futures)
-        yield Request(client._session, message, timeout=timeout)
+            yield from await_known(core, futures)
+        yield Request(core.session, message, timeout=timeout)
 
     def _get(self, timeout: float | None) -> Operation[Any]:
-        client = self._owner
+        core = self._core
         message = self._message(timeout)
         message.get_variable.SetInParent()
-        request = Request(client._session, message)
+        request = Request(core.session, message)
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"Variable {self.name!r} was not set within {timeout:g} s")
-        (value,) = yield from decode(client, request)
+        (value,) = yield from decode(core, request)
         return value

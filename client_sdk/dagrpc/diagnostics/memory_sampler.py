@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._client import diagnostics
+from dagrpc._client import diagnostics_rpcs
+from dagrpc._client.core import core_of
 from dagrpc._client.lookup import default_client
 from dagrpc.client import Client
 from dagrpc.exceptions import CommClosedError, DagrpcError
@@ -149,27 +150,29 @@ class MemorySampler:
 
     @contextlib.contextmanager
     def _sample(self, label: str, client: Client, measure: str, interval: float) -> Iterator[None]:
+        core = core_of(client)
         sampling = _Sampling(client, measure, interval)
-        # The first at once: a block may be short.
-        client._loop.run(sampling.once(), client._timeout)
-        running = client._loop.submit(sampling.run())
+        # The first sample is taken before the block begins, which may be short.
+        core.loop.run(sampling.once(), core.timeout)
+        running = core.loop.submit(sampling.run())
         try:
             yield
         finally:
             running.cancel()
-            client._loop.run(sampling.last(), client._timeout)
+            core.loop.run(sampling.last(), core.timeout)
             self.samples[label] = tuple(sampling.found)
 
     @contextlib.asynccontextmanager
     async def _sample_awaiting(self, label: str, client: Client, measure: str, interval: float) -> AsyncIterator[None]:
+        core = core_of(client)
         sampling = _Sampling(client, measure, interval)
-        await asyncio.wrap_future(client._loop.submit(sampling.once()))
-        running = client._loop.submit(sampling.run())
+        await asyncio.wrap_future(core.loop.submit(sampling.once()))
+        running = core.loop.submit(sampling.run())
         try:
             yield
         finally:
             running.cancel()
-            await asyncio.wrap_future(client._loop.submit(sampling.last()))
+            await asyncio.wrap_future(core.loop.submit(sampling.last()))
             self.samples[label] = tuple(sampling.found)
 
     def to_pandas(self, *, align: bool = False) -> pd.DataFrame:
@@ -240,7 +243,7 @@ class _Sampling:
 
     async def once(self) -> None:
         """Take a sample."""
-        service = diagnostics.diagnostics_client(self._client._session)
+        service = diagnostics_rpcs.diagnostics_service(core_of(self._client).session)
         response = await service.call("GetMemory", pb.GetMemoryRequest(), pb.GetMemoryResponse)
         now = time.time()
         self.found.append((now, self._totals.add(response, now)))

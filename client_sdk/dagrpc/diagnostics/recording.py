@@ -6,7 +6,8 @@ from collections.abc import Hashable
 from types import TracebackType
 from typing import Any, Self
 
-from dagrpc._client import diagnostics
+from dagrpc._client import diagnostics_rpcs
+from dagrpc._client.core import core_of
 from dagrpc._client.lookup import default_client
 from dagrpc._client.waiting import run_awaiting, run_blocking
 from dagrpc.client import Client
@@ -23,16 +24,16 @@ class _Recording:
 
     def _begin(self) -> Any:
         self.client = default_client(self.client)
-        return self.client._one(
-            diagnostics.task_stream(self.client._session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
-        )
+        core = core_of(self.client)
+        request = pb.GetTaskStreamRequest(cursor_only=True, begin=True)
+        return core.on_loop(diagnostics_rpcs.task_stream(core.session, request))
 
     def _end(self) -> Any:
-        assert self.client is not None
+        core = core_of(self.client)
         request = pb.GetTaskStreamRequest(after=self._cursor, end=True)
-        return self.client._one(diagnostics.task_stream(self.client._session, request))
+        return core.on_loop(diagnostics_rpcs.task_stream(core.session, request))
 
-    def _take(self, stream: diagnostics.TaskStream) -> None:
+    def _take(self, stream: diagnostics_rpcs.TaskStream) -> None:
         """Keep what was recorded."""
         raise NotImplementedError
 
@@ -95,7 +96,7 @@ class get_task_stream(_Recording):
         self._plot = plot
         self._filename = filename
 
-    def _take(self, stream: diagnostics.TaskStream) -> None:
+    def _take(self, stream: diagnostics_rpcs.TaskStream) -> None:
         self.data += stream.tasks
         if self._plot:
             self.figure = task_stream_figure(self.data)
@@ -127,7 +128,7 @@ class get_task_metadata(_Recording):
         self.metadata: dict[Hashable, Any] = {}
         self.state: dict[Hashable, str] = {}
 
-    def _take(self, stream: diagnostics.TaskStream) -> None:
+    def _take(self, stream: diagnostics_rpcs.TaskStream) -> None:
         for task in stream.tasks:
             self.metadata[task["key"]] = task["metadata"] or None
             self.state[task["key"]] = "memory" if task["status"] == "OK" else "erred"

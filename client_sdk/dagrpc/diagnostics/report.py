@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from dagrpc._client.core import core_of
 from dagrpc._client.lookup import default_client
 from dagrpc._client.waiting import run_awaiting, run_blocking
 from dagrpc.client import Client
@@ -67,14 +68,15 @@ class performance_report:
         for _ in range(self._stacklevel - 1):
             frame = frame.f_back if frame is not None else None
         self._code = _code_of(frame)
-        return client._one(report_data.begin(client._session))
+        core = core_of(client)
+        return core.on_loop(report_data.begin(core.session))
 
     def _finish(self) -> Generator[Any, Any, None]:
         assert self._client is not None
         assert self._begun is not None
         duration = time.monotonic() - self._started
-        session = self._client._session
-        data = yield from self._client._one(report_data.finish(session, self._begun, duration))
+        core = core_of(self._client)
+        data = yield from core.on_loop(report_data.finish(core.session, self._begun, duration))
         data.code, data.code_line, data.code_name = self._code
         write(self.filename, report_page(data), self._storage_options)
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from dagrpc._client import diagnostics
+from dagrpc._client import diagnostics_rpcs
 from dagrpc._client.session import ClientSession
 from dagrpc._profiling.trees import Profile, new_profile
 from dagrpc.exceptions import CommClosedError, DagrpcError
@@ -38,7 +38,7 @@ class ReportData:
     start: float
     stop: float
     """In seconds since the epoch."""
-    stream: diagnostics.TaskStream
+    stream: diagnostics_rpcs.TaskStream
     tasks: Profile
     loops: Profile
     scheduler: Profile
@@ -56,10 +56,10 @@ class ReportData:
 
 async def begin(session: ClientSession) -> Begun:
     """Have the cluster record what a report shows."""
-    client = diagnostics.diagnostics_client(session)
+    client = diagnostics_rpcs.diagnostics_service(session)
     # What was submitted before has to be known there, and is no part of it.
     await session.ping()
-    stream = await diagnostics.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
+    stream = await diagnostics_rpcs.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
     request = pb.BeginReportRequest(client_id=session.client_id)
     answer = await client.call("BeginReport", request, pb.BeginReportResponse)
     return Begun(answer.report_id, answer.time, stream.cursor)
@@ -73,7 +73,7 @@ async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportDat
     stop : float
         How many seconds it took.
     """
-    client = diagnostics.diagnostics_client(session)
+    client = diagnostics_rpcs.diagnostics_service(session)
     missing: list[str] = []
 
     async def get(what: str, question: Coroutine[Any, Any, T], otherwise: T) -> T:
@@ -86,11 +86,11 @@ async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportDat
             return otherwise
 
     def profile(subject: pb.ProfileSubject) -> Coroutine[Any, Any, Any]:
-        return diagnostics.profile(session, subject, start=begun.start)
+        return diagnostics_rpcs.profile(session, subject, start=begun.start)
 
     request = pb.GetTaskStreamRequest(after=begun.cursor, transfers=True, end=True)
     stream, tasks, loops, scheduler, cluster = await asyncio.gather(
-        get("the task stream", diagnostics.task_stream(session, request), diagnostics.TaskStream()),
+        get("the task stream", diagnostics_rpcs.task_stream(session, request), diagnostics_rpcs.TaskStream()),
         get("the profile of the tasks", profile(pb.PROFILE_SUBJECT_TASKS), new_profile()),
         get("the profile of the workers", profile(pb.PROFILE_SUBJECT_WORKER_LOOPS), new_profile()),
         get("the profile of the scheduler", profile(pb.PROFILE_SUBJECT_SCHEDULER), new_profile()),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrpc._client.arguments import encode_arguments, warn_if_large
+from dagrpc._client.key_table import KeyState
 from dagrpc._client.options import explicit_options, fifo_seconds, submission_options, task_options, worker_names
 from dagrpc._client.replace_futures import replace_futures
 from dagrpc._client.tokens import call_token, data_key, function_name, unique_key
@@ -150,17 +151,17 @@ def test_durations():
 
 
 class StateOnly:
-    """As much of a client as a future wants here."""
+    """A client with as much of a core as a future needs."""
 
-    def _want(self, key):
-        from dagrpc._client.key_table import KeyState
-
-        return KeyState(key, key)
-
-    class _session:
+    class _core:
         @staticmethod
-        def send(command):
-            pass
+        def want(key):
+            return KeyState(key, key)
+
+        class session:
+            @staticmethod
+            def send(command):
+                pass
 
 
 def test_futures_are_found_and_the_rest_is_left_alone():

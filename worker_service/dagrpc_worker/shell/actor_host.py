@@ -282,8 +282,9 @@ class ActorHost:
 
     def settle_wants(self) -> None:
         """Wait until the scheduler knows what futures and actors are wanted on this worker. Not on the event loop."""
-        client = self._runner.owner.get_client()
-        client._loop.run(client._session.ping(), client._timeout)
+        from dagrpc._client.core import core_of
+
+        core_of(self._runner.owner.get_client()).await_scheduler()
 
     def call_here(self, state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Call a method of an actor for code on the same worker, arguments and result as they are."""

@@ -69,11 +69,11 @@ async def get_metrics(self: WorkerFacade) -> dict[str, Any]:
 
 
 async def _measure(service: WorkerService) -> dict[str, Any]:
-    from dagrpc._client.worker_metrics import described
+    from dagrpc._common.nested_metrics import nested_metrics
 
     found = {**service.metrics().sample(), **await service.custom_metrics().sample()}
     lag = service.heartbeat.lag if service.heartbeat is not None else 0.0
-    return {**described(found), "event_loop_interval": lag, "time": time.time()}
+    return {**nested_metrics(found), "event_loop_interval": lag, "time": time.time()}
 
 
 async def get_startup_information(self: WorkerFacade) -> dict[str, Any]:

@@ -1,12 +1,11 @@
-"""What workers measure, named and nested as users of distributed know it."""
+"""Measurements of workers, named and nested as in distributed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# The states of tasks there, and what counts them here.
-_STATES = {
+_TASK_STATES = {
     "memory": "in_memory",
     "executing": "executing",
     "ready": "ready",
@@ -14,6 +13,7 @@ _STATES = {
     "flight": "in_flight",
     "long-running": "long_running",
 }
+"""Task states of distributed's workers, with the measurements that count them here."""
 _TRANSFERS = {
     "incoming_bytes": "transfers_incoming_bytes",
     "incoming_count": "transfers_incoming",
@@ -22,26 +22,26 @@ _TRANSFERS = {
 }
 
 
-def described(metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Return a worker's last measurements, which come as numbers by name, with those nested that are in distributed.
+def nested_metrics(metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Return a worker's measurements, which are numbers by name, nested where distributed nests them.
 
-    ``spilled_bytes`` has what results on disk took in memory and what they take there, ``task_counts`` how many tasks
-    there are in each state, ``transfer`` what is on its way to and from other workers.
+    ``spilled_bytes`` holds the size of spilled results in memory and on disk, ``task_counts`` the number of tasks by
+    state, ``transfer`` the transfers from and to other workers.
 
     Examples
     --------
-    >>> described({"memory": 1e8, "in_memory": 2, "ready": 0, "spilled_bytes": 800})["task_counts"]
+    >>> nested_metrics({"memory": 1e8, "in_memory": 2, "ready": 0, "spilled_bytes": 800})["task_counts"]
     {'memory': 2}
     """
     if not metrics:
-        # It has not reported yet.
+        # The worker has not reported yet.
         return {}
     found: dict[str, Any] = dict(metrics)
     found["spilled_bytes"] = {
         "memory": int(metrics.get("spilled_bytes", 0)),
         "disk": int(metrics.get("spilled_disk_bytes", 0)),
     }
-    counts = {state: int(metrics.get(name, 0)) for state, name in _STATES.items()}
+    counts = {state: int(metrics.get(name, 0)) for state, name in _TASK_STATES.items()}
     found["task_counts"] = {state: count for state, count in counts.items() if count}
     found["transfer"] = {name: int(metrics.get(ours, 0)) for name, ours in _TRANSFERS.items()}
     return found

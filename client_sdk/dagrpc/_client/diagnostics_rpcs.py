@@ -1,4 +1,4 @@
-"""Questions about what goes on in the cluster: one coroutine each, to be run on the IO loop."""
+"""Call stacks, profiles and task streams, fetched from the scheduler. Coroutines for the IO loop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dask.utils import key_split
 
 from dagrpc._client.html_repr import short_type
 from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.services import scheduler_service
 from dagrpc._client.session import ClientSession
 from dagrpc._codec.plain import decode_plain
 from dagrpc._common.keys import Key, decode_key
@@ -26,14 +27,12 @@ from dagrpc.v1 import records_pb2
 
 logger = logging.getLogger("dagrpc.client")
 
-SERVICE = pb.DESCRIPTOR.services_by_name["DiagnosticsService"]
+_DIAGNOSTICS_SERVICE = pb.DESCRIPTOR.services_by_name["DiagnosticsService"]
 
 
-def diagnostics_client(session: ClientSession) -> ServiceClient:
+def diagnostics_service(session: ClientSession) -> ServiceClient:
     """Return a client of the scheduler's DiagnosticsService."""
-    session.check_open()
-    assert session.scheduler is not None
-    return ServiceClient(session.scheduler.channel, SERVICE, session.scheduler.peer)
+    return scheduler_service(session, _DIAGNOSTICS_SERVICE)
 
 
 def _warn_of_silent(workers: Sequence[str], what: str) -> None:
@@ -42,20 +41,20 @@ def _warn_of_silent(workers: Sequence[str], what: str) -> None:
 
 
 async def call_stacks(session: ClientSession, wire_keys: Sequence[str] | None) -> dict[str, dict[Key, tuple[str, ...]]]:
-    """Return the call stacks of tasks that run, by worker and key. None asks about all.
+    """Return the call stacks of running tasks by worker and key; of all tasks for None.
 
     Raises
     ------
     KeyError
-        If a key is not known.
+        If the cluster does not know a key.
     """
     if wire_keys is not None:
         if not wire_keys:
             return {}
-        # What was submitted before has to be known.
+        # The scheduler has to know all tasks that were submitted before.
         await session.ping()
     try:
-        response = await diagnostics_client(session).call(
+        response = await diagnostics_service(session).call(
             "GetCallStacks", pb.GetCallStacksRequest(keys=wire_keys), pb.GetCallStacksResponse
         )
     except UnknownKeyError as error:
@@ -76,14 +75,14 @@ async def profile(
     workers: Workers = None,
     merge_workers: bool = True,
 ) -> Profile | dict[str, Profile]:
-    """Return what time was spent on: one profile, or one for each worker."""
+    """Return one profile, or one for each worker."""
     names = worker_names(workers)
     if workers is not None and not names:
         return new_profile() if merge_workers else {}
     request = pb.GetProfileRequest(
         subject=subject, prefix=prefix, start=start, stop=stop, workers=names, by_worker=not merge_workers
     )
-    response = await diagnostics_client(session).call("GetProfile", request, pb.GetProfileResponse)
+    response = await diagnostics_service(session).call("GetProfile", request, pb.GetProfileResponse)
     _warn_of_silent(response.unreachable, "the profiles")
     found: dict[str, Any] = {entry.worker: from_message(entry.profile) for entry in response.profiles}
     if merge_workers or subject == pb.PROFILE_SUBJECT_SCHEDULER:
@@ -93,36 +92,36 @@ async def profile(
 
 @dataclass(slots=True)
 class TaskStream:
-    """What ran where, and what was fetched."""
+    """Runs of tasks and transfers between workers."""
 
     tasks: list[dict[str, Any]] = field(default_factory=list)
-    """Runs of tasks, in the order in which they ended."""
+    """Runs in the order in which they ended."""
     transfers: list[dict[str, Any]] = field(default_factory=list)
-    """Transfers between workers, likewise."""
+    """Transfers in the order in which they ended."""
     cursor: int = 0
-    """Stands for the moment at which the cluster was asked."""
+    """The moment of the call, for the next one."""
     dropped: int = 0
-    """How many records there were too many of, since the beginning."""
+    """Records that were dropped since the beginning, since there were too many."""
     unreachable: list[str] = field(default_factory=list)
     """Workers that did not answer."""
 
 
 async def task_stream(session: ClientSession, request: pb.GetTaskStreamRequest) -> TaskStream:
-    """Return what workers have recorded. Has them record from the first time on, or within blocks of code."""
-    client = diagnostics_client(session)
+    """Return the records of workers, which record from the first call on, or within a block of code."""
+    service = diagnostics_service(session)
     request.client_id = session.client_id
-    call = client.open_download("GetTaskStream", request)
+    call = service.open_download("GetTaskStream", request)
     pieces: list[bytes] = []
     try:
         while (data := await call.read()) is not grpc.aio.EOF:
             pieces.append(data)
         if await call.code() is not grpc.StatusCode.OK:
-            raise CommClosedError(f"{client.peer} stopped to tell what ran: {await call.details()}")
+            raise CommClosedError(f"{service.peer} ended the task stream: {await call.details()}")
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, client.peer) from None
+        raise status.from_rpc_error(error, service.peer) from None
     finally:
         call.cancel()
-    # There may be a hundred thousand of them.
+    # In a thread, since there may be a hundred thousand records.
     return await asyncio.to_thread(_read_stream, pieces)
 
 

@@ -1,4 +1,4 @@
-"""Collecting what all processes of a cluster know, to write it down."""
+"""Collects the state of all processes of a cluster and writes it to a file."""
 
 from __future__ import annotations
 
@@ -6,31 +6,29 @@ import asyncio
 import json
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
 from dagrpc._client import introspection_rpcs
+from dagrpc._client.core import ClientCore
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop
 from dagrpc._rpc import status
 from dagrpc.cluster_dump import without, write_dump
 from dagrpc.v1 import introspection_service_pb2 as pb
 
-if TYPE_CHECKING:
-    from dagrpc._client.connection import Connection
-
-_PATIENCE = 120.0
-"""Seconds without a piece of a document after which nothing more is expected."""
+_PIECE_SECONDS = 120.0
+"""Seconds in which the next piece of a document has to come."""
 
 
 def dump(
-    client: Connection, filename: str, format: str, exclude: Collection[str], storage_options: Mapping[str, Any]
+    core: ClientCore, filename: str, format: str, exclude: Collection[str], storage_options: Mapping[str, Any]
 ) -> Operation[None]:
-    """Write down what the cluster knows."""
-    client._check_open()
-    documents, unreachable = yield RunOnLoop(client._loop, _documents(client._session))
-    versions = yield RunOnLoop(client._loop, introspection_rpcs.versions(client._session, (), on_error="ignore"))
+    """Collect the state of the cluster and write it to a file."""
+    core.check_open()
+    documents, unreachable = yield RunOnLoop(core.loop, _documents(core.session))
+    versions = yield RunOnLoop(core.loop, introspection_rpcs.versions(core.session, (), on_error="ignore"))
     yield RunInThread(partial(_write, documents, unreachable, versions, filename, format, exclude, storage_options))
 
 
@@ -50,14 +48,14 @@ def _write(
 
 
 async def _documents(session: ClientSession) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the documents of the scheduler and its workers, and why there is none."""
+    """Return the documents of the scheduler and its workers, and by worker why there is no document."""
     await session.ping()
-    service = introspection_rpcs.introspection(session)
+    service = introspection_rpcs.introspection_service(session)
     call = service.open_download("DumpState", pb.DumpStateRequest(with_workers=True))
     pieces: dict[str, list[bytes]] = {}
     unreachable: dict[str, str] = {}
     try:
-        while (data := await asyncio.wait_for(call.read(), _PATIENCE)) is not grpc.aio.EOF:
+        while (data := await asyncio.wait_for(call.read(), _PIECE_SECONDS)) is not grpc.aio.EOF:
             piece = pb.DumpStateResponse.FromString(data)
             if piece.unreachable:
                 unreachable[piece.source] = piece.unreachable
@@ -67,20 +65,21 @@ async def _documents(session: ClientSession) -> tuple[dict[str, bytes], dict[str
         raise status.from_rpc_error(error, service.peer) from None
     finally:
         call.cancel()
-    # What broke off half-way is no document.
+    # A document that broke off is left out.
     whole = {source: b"".join(parts) for source, parts in pieces.items() if source not in unreachable}
     return whole, unreachable
 
 
-def dump_there(
+def dump_from_scheduler(
     filename: str,
     format: str,
     exclude: Collection[str],
     storage_options: Mapping[str, Any],
     dask_scheduler: Any = None,
 ) -> None:
-    """Write down what the cluster knows where the scheduler is. Runs there."""
-    from dagrpc.client import Client
+    """Collect and write the state on the scheduler's machine. The scheduler runs this function."""
+    # By its public name: the module of the class imports this one.
+    from dagrpc import Client
 
     with Client(dask_scheduler.address, set_as_default=False) as client:
         client.dump_cluster_state(
