@@ -50,8 +50,8 @@ class _Serving:
             raise InvalidRequestError(f"number {number} is asked for twice")
         here = same_host.is_here(request.host)
         chosen, total = self._data.choose(request.keys, request.max_bytes)
-        flush_after = self._data.is_quick(total, request.keys)
-        if not flush_after and not here:
+        at_once = self._data.is_quick(total, request.keys)
+        if not at_once and not here:
             self._refuse(number, pb.FETCH_REFUSAL_TOO_LARGE)
             return
         try:
@@ -59,7 +59,7 @@ class _Serving:
         except LimitReachedError:
             self._refuse(number, pb.FETCH_REFUSAL_BUSY)
             return
-        if flush_after:
+        if at_once:
             self._send(number, self._data.encode_all(chosen, request.families), here)
         else:
             spawn(self._send_later(number, chosen, request.families), self._tasks)
