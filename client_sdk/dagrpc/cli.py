@@ -19,7 +19,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group that imports a command only when it is asked for: a scheduler needs none of the worker's code."""
+    """A group that imports a command when it is called: a scheduler needs none of the worker's code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

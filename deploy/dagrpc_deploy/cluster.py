@@ -400,7 +400,7 @@ class Cluster:
         raise NotImplementedError(f"{type(self).__name__} cannot be scaled: it has no method scale")
 
     def scale_up(self, n: int) -> Any:
-        """Do the same as `scale`.
+        """Scale to `n` workers, like `scale`.
 
         Examples
         --------

@@ -32,48 +32,49 @@ class LocalCluster(SpecCluster):
     Parameters
     ----------
     name : str, optional
-        What to call the cluster.
+        Name of the cluster.
     n_workers : int, optional
-        How many workers; by default what suits the machine.
+        Number of workers; by default it suits the machine.
     threads_per_worker : int, optional
-        How many threads each.
+        Threads of each worker.
     processes : bool, optional
-        Whether scheduler and workers are processes of their own (the default), which nannies in this one look after,
-        or run in this one.
+        Scheduler and workers are processes of their own (the default), with nannies in this process; or they run in
+        this process.
     host : str, optional
-        Where to listen; the loopback address by default. ``ip`` is another name for it, ``interface`` another way.
+        Address to listen on; the loopback address by default. ``ip`` is another name for it; ``interface`` names a
+        network interface instead.
     scheduler_port : int
         The scheduler's port; 0: a free one.
     silence_logs : int, str or bool, optional
         Level of the services' logs, or its name; None or False for ``INFO``.
     asynchronous : bool
-        Whether to be used with ``await``.
+        The cluster is used with ``await``.
     worker_class : type or str, optional
         `Nanny` (workers in processes), `Worker` (in this process), or a subclass of one of them.
     scheduler_kwargs : mapping, optional
-        For the scheduler: ``allowed_failures``, ``idle_timeout``, ``validate``, ``worker_ttl``, ...
+        Options of the scheduler: ``allowed_failures``, ``idle_timeout``, ``validate``, ``worker_ttl``, ...
     memory_limit : str, number or None
-        Of each worker: ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 for none.
+        Memory of each worker: ``"auto"``, ``"4 GiB"``, a fraction, bytes, or 0 for no limit.
     **worker_kwargs
-        For each worker: ``resources``, ``local_directory``, ``death_timeout``, ``env``, ``config``, ...
+        Options of each worker: ``resources``, ``local_directory``, ``death_timeout``, ``env``, ``config``, ...
     security : Security, dict or bool, optional
-        Certificates for TLS between all of them, or the arguments of a `Security`; True: temporary ones. By default
-        those that the configuration names.
+        Certificates for TLS between all processes, or the arguments of a `Security`; True: temporary certificates. By
+        default the configured ones.
     blocked_handlers : list of str, optional
-        What the scheduler does not carry out, by dagrpc's names or distributed's: ``["run_function"]``.
+        Methods that the scheduler refuses, by dagrpc's names or distributed's: ``["run_function"]``.
     scheduler_sync_interval : number or str
-        How often to ask the scheduler who is there.
+        Time between two questions for the scheduler's workers.
     loop, start, dashboard_address, worker_dashboard_address, services, worker_services, service_kwargs, protocol
-        As in distributed, as far as dagrpc has what they are about.
+        As in distributed, where they apply to dagrpc.
 
     Raises
     ------
     ValueError
         If an argument has an impossible value.
     TypeError
-        If there is an argument that is not known.
+        If an argument is unknown.
     OSError
-        If the port cannot be had.
+        If the port is taken.
     RuntimeError
         If a service does not start.
 
@@ -121,7 +122,7 @@ class LocalCluster(SpecCluster):
     ) -> None:
         for what, value in (("services", services), ("worker_services", worker_services)):
             if value:
-                raise NotImplementedError(f"{what}= has nothing to do here: the services of dagrpc are its protos")
+                raise NotImplementedError(f"{what}= does not apply: the protos define the services of dagrpc")
         security = _security_of(security, protocol)
         kind = _class_of(worker_class)
         self.processes = _wants_processes(processes, kind, protocol)
@@ -133,7 +134,7 @@ class LocalCluster(SpecCluster):
             _check_options(worker_kwargs, self.processes)
         limit: Any = parse_memory_limit(memory_limit, threads, max(n_workers, 1))
         if isinstance(memory_limit, str) and memory_limit != "auto":
-            # Right as it is, and shown as it was given.
+            # Nannies and reprs show the text.
             limit = memory_limit
         level = level_number(silence_logs)
         common = {"host": listen, "security": security, "protocol": protocol}
@@ -154,7 +155,7 @@ class LocalCluster(SpecCluster):
                 **common,
                 **({"silence_logs": level} if self.processes else {}),
                 "port": scheduler_port,
-                # It belongs to the user who runs this process.
+                # The scheduler belongs to the user who runs this process.
                 "allow_code": True,
                 "dashboard": dashboard_address is not None,
                 "dashboard_address": dashboard_address,
@@ -178,7 +179,7 @@ class LocalCluster(SpecCluster):
         if not isinstance(self.scheduler, SchedulerProcess):
             await super()._start_servers()
             return
-        # Where its process will serve is known before it does: the workers start meanwhile.
+        # The address is known before the scheduler serves: the workers start meanwhile.
         self.scheduler.spawn()
         self.scheduler_address = str(self.scheduler.address)
         workers = spawn(self._members.align(), self._tasks)
@@ -190,22 +191,16 @@ class LocalCluster(SpecCluster):
         await workers
 
     def start_worker(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: workers are started by `scale`.
-
-        Raises
-        ------
-        NotImplementedError
-            Always.
-        """
+        """Raise NotImplementedError: `scale` starts workers."""
         raise NotImplementedError("Workers are started with cluster.scale(n)")
 
 
 def _security_of(given: Any, protocol: str | None) -> Security:
-    """Return the security of a cluster. True: temporary certificates."""
+    """Return the security of a cluster; True stands for temporary certificates."""
     security = Security.temporary() if given is True else Security.of(given or None)
     having = [role for role in ROLES if security.has_tls(role)]
     if having == ["client"]:
-        # Those certificates are for a cluster elsewhere.
+        # A client's certificates alone are for a cluster elsewhere.
         security, having = security.without_tls(), []
     if having and len(having) < len(ROLES):
         raise ValueError(f"comm.tls has certificates of {' and '.join(having)} only; a local cluster has all roles")
@@ -214,7 +209,7 @@ def _security_of(given: Any, protocol: str | None) -> Security:
 
 
 def _class_of(worker_class: Any) -> Any:
-    """Return the class of the workers; None for what a cluster has by itself."""
+    """Return the class of the workers; None stands for the default."""
     if isinstance(worker_class, str):
         return load_class(worker_class)
     return worker_class
@@ -231,17 +226,17 @@ def _wants_processes(given: bool | None, kind: Any, protocol: str | None) -> boo
 
 
 def _check_options(given: Mapping[str, Any], processes: bool) -> None:
-    """Raise for what the workers of a cluster cannot be told, before there are any."""
+    """Raise for arguments that workers do not take, before any worker starts."""
     unknown = sorted(set(given) - _WORKER_OPTIONS)
     if unknown:
         raise TypeError(f"LocalCluster got unknown arguments: {', '.join(unknown)}")
     for option in _OF_NANNY & set(given):
         if not processes:
-            raise ValueError(f"{option}= is for worker processes; it has no meaning with processes=False")
+            raise ValueError(f"{option}= applies to worker processes only, not with processes=False")
 
 
 def _divide(n_workers: int | None, threads: int | None, processes: bool) -> tuple[int, int]:
-    """Return numbers of workers and threads each, where the user gave neither, one, or both."""
+    """Return the number of workers and the threads of each, where the user gave neither, one, or both."""
     for what, value in (("n_workers", n_workers), ("threads_per_worker", threads)):
         if value is not None and value < 0:
             raise ValueError(f"{what} is {value}; it must be at least 0")

@@ -1,4 +1,4 @@
-"""ProcessInterface: base of what stands for a scheduler or worker somewhere else."""
+"""ProcessInterface: the base of handles of schedulers and workers that run elsewhere."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 class ProcessInterface:
-    """Stands for a scheduler or worker that is started somewhere else. Base for `SpecCluster` of your own.
+    """The handle of a scheduler or worker that runs elsewhere. A base for `SpecCluster`.
 
-    Subclasses start it in `start` and end it in `close`, and call these here, too; a scheduler sets `address`.
+    A subclass starts the server in `start` and ends it in `close`, and calls the methods of this class, too. A
+    scheduler sets `address`.
 
     Parameters
     ----------
     scheduler : str, optional
         The scheduler's address, for workers.
     name : optional
-        Its name.
+        Name of the server.
 
     Examples
     --------
@@ -42,13 +43,13 @@ class ProcessInterface:
     """
 
     def __init__(self, scheduler: str | None = None, name: Any | None = None) -> None:
-        # Subclasses may have set theirs before this is called, and call it without.
+        # A subclass may set these attributes first, and pass nothing.
         self.scheduler = scheduler if scheduler is not None else getattr(self, "scheduler", None)
         self.name = name if name is not None else getattr(self, "name", None)
         self.address: str | None = getattr(self, "address", None)
-        """Where a scheduler serves; None before it does."""
+        """Address of a scheduler; None before it serves."""
         self.external_address: str | None = None
-        """Where clients elsewhere reach it, if not under `address`."""
+        """Address for clients elsewhere, if it differs from `address`."""
         self.lock = asyncio.Lock()
         self.status = Status.created
         self._event_finished = asyncio.Event()
@@ -68,16 +69,16 @@ class ProcessInterface:
         return self
 
     async def start(self) -> None:
-        """Start it. Subclasses call this at the end of theirs."""
+        """Start the server. A subclass calls this at the end of its method."""
         self.status = Status.running
 
     async def close(self, timeout: float | None = None) -> None:
-        """End it. Subclasses call this at the end of theirs."""
+        """End the server. A subclass calls this at the end of its method."""
         self.status = Status.closed
         self._event_finished.set()
 
     async def finished(self) -> None:
-        """Wait until it has been closed."""
+        """Wait until the server has been closed."""
         await self._event_finished.wait()
 
     async def __aenter__(self) -> Self:

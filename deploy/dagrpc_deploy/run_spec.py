@@ -1,4 +1,4 @@
-"""Runs what a specification names in this process, until it closes: behind `dagrpc spec`."""
+"""Runs the servers of a specification in this process, for `dagrpc spec`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dagrpc._process.service_process import on_signals
 
 
 def read_spec(text: str | None, path: str | None) -> dict[str, Mapping[str, Any]]:
-    """Return a specification by name, of JSON or YAML text or of a file.
+    """Return the specifications by name from JSON or YAML, given as text or as a file.
 
     Parameters
     ----------
     text, path : str, optional
-        One of the two. What they hold is ``{"cls": ..., "opts": {...}}``, or several of these by name.
+        One of the two, with ``{"cls": ..., "opts": {...}}``, or several of these by name.
 
     Raises
     ------
     ValueError
-        If there is none, or it has another form.
+        If there is no specification, or it has another form.
 
     Examples
     --------
@@ -59,26 +59,26 @@ def _is_spec(found: Any) -> bool:
 
 
 def read_security() -> dict[str, Any]:
-    """Return what the first line of standard input says of security.
+    """Return the arguments of a `Security` from the first line of standard input.
 
     Raises
     ------
     ValueError
-        If it is no JSON object; does not show it.
+        If the line is no JSON object. The message leaves the line out.
     """
     try:
         found = json.loads(sys.stdin.buffer.readline())
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ValueError("the first line of standard input is to hold the arguments of a Security, as JSON")
+        raise ValueError("the first line of standard input must have the arguments of a Security, as JSON")
     return found
 
 
 def make(
     specs: Mapping[str, Mapping[str, Any]], args: Sequence[str], security: Mapping[str, Any] | None = None
 ) -> list[Any]:
-    """Return the objects that specifications name; `args` go to each, and the security, if there is one."""
+    """Return the servers of the specifications; `args` and the security, if there is one, go to each."""
     made = []
     for name, spec in specs.items():
         options = dict(spec.get("opts") or {})
@@ -93,14 +93,8 @@ def make(
 async def run_spec(servers: Callable[[], list[Any]], watch_stdin: bool = False) -> None:
     """Run servers until all of them have closed, or a signal ends them.
 
-    What they are and where they serve goes to standard output, a line each: ``Worker at: 127.0.0.1:40001``.
-
-    Parameters
-    ----------
-    servers : callable
-        Makes them, once there is an event loop.
-    watch_stdin : bool
-        Whether to end at the end of standard input: whoever started this is gone then.
+    `servers` makes the servers once there is an event loop. Each prints a line such as ``Worker at: 127.0.0.1:40001``.
+    With `watch_stdin` they end at the end of standard input, when the process that started them has ended.
     """
     adopt_running_loop()
     loop = asyncio.get_running_loop()

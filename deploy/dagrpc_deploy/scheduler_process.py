@@ -34,28 +34,28 @@ _CLOSE_LIMIT = 10.0
 
 
 class SchedulerProcess(ProcessInterface):
-    """A scheduler in a process of its own: what the program that started it can know of it, and do with it.
+    """The handle of a scheduler in a process of its own.
 
-    `address`, `status`, `workers`, `identity` and `close` are there; what else `Scheduler` has is in the other process,
-    where `Client.run_on_scheduler` gets at it. The process watches its parent: however that ends, it ends, too.
+    The handle has `address`, `status`, `workers`, `identity` and `close`. All other attributes of `Scheduler` are in
+    the other process, where `Client.run_on_scheduler` reads them. The process ends when its parent ends.
 
     Parameters
     ----------
     host : str
-        Where it listens.
+        Address to listen on.
     port : int
-        On which port; 0: a free one.
+        Port to listen on; 0: a free one.
     security : Security, optional
-        Of its process, which gets it through a pipe.
+        Security of the process, which gets it through a pipe.
     silence_logs : int, str or bool, optional
-        From which level on it logs.
+        Level of the scheduler's log.
     **scheduler_options
-        As for `Scheduler`.
+        Options of `Scheduler`.
 
     Raises
     ------
     TypeError
-        For what such a process cannot be told.
+        If an argument is unknown.
 
     Examples
     --------
@@ -94,16 +94,10 @@ class SchedulerProcess(ProcessInterface):
     # --- life ---
 
     def spawn(self) -> None:
-        """Start the process, which takes its time until it serves. Where it will is known at once. On the loop.
-
-        Raises
-        ------
-        OSError
-            If the port cannot be had.
-        """
+        """Start the process, and set `address` before it serves; raise OSError if the port is taken. On the loop."""
         self._reserved = ReservedPort(self._host, (self._port,))
         told = {
-            # It belongs to the user who runs this process.
+            # The scheduler belongs to the user who runs this process.
             "allow_code": True,
             **self._options,
             "host": self._host,
@@ -127,8 +121,8 @@ class SchedulerProcess(ProcessInterface):
         watch.start()
 
     def _watch(self, child: Child, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand over what the process reports, and that it has ended. On a thread of its own."""
-        # The loop may be gone when the program ends.
+        """Pass the reports of the process to the loop, and then its end. On a thread of its own."""
+        # The loop may have closed when the program ends.
         with contextlib.suppress(RuntimeError):
             while (report := child.read_report()) is not None:
                 loop.call_soon_threadsafe(self._reports.put_nowait, report)
@@ -144,16 +138,16 @@ class SchedulerProcess(ProcessInterface):
             self._event_finished.set()
 
     async def start(self) -> None:
-        """Start the process unless that is done, and wait until it serves.
+        """Start the process unless it runs, and wait until it serves.
 
         Raises
         ------
         OSError
-            If the port cannot be had.
+            If the port is taken.
         ValueError
             If a setting is wrong.
         RuntimeError
-            If it does not serve.
+            If the scheduler does not start.
         """
         if self._child is None:
             self.spawn()
@@ -175,12 +169,12 @@ class SchedulerProcess(ProcessInterface):
         await super().start()
 
     async def close(self, timeout: float | None = None) -> None:
-        """Tell it to close, which tells the workers, and see to it that its process ends."""
+        """Close the scheduler, which closes its workers, and end its process."""
         timeout = _CLOSE_LIMIT if timeout is None else timeout
         deadline = time.monotonic() + timeout
         if self.status is Status.running:
             self.status = Status.closing
-            # One that is gone already cannot be told.
+            # The process may be gone already.
             with contextlib.suppress(OSError, TimeoutError):
                 await self._call("Shutdown", pb.ShutdownRequest(reason="its cluster closes"), timeout)
         if self._child is not None:
@@ -188,9 +182,9 @@ class SchedulerProcess(ProcessInterface):
         await super().close()
 
     async def _end(self, child: Child, timeout: float) -> None:
-        """Wait for the process to end by itself; ask it to, then make it."""
+        """Wait for the process to end by itself; then ask it to end; then kill it."""
         for patience, action in (
-            # Seeing its parent let go, it closes as orderly as when it is told to.
+            # Without its parent the scheduler closes in good order, too.
             (min(timeout, 1.0), child.release),
             (timeout, child.process.terminate),
             (2.0, child.process.kill),
@@ -208,16 +202,16 @@ class SchedulerProcess(ProcessInterface):
 
     @property
     def pid(self) -> int | None:
-        """Its process; None before it has started."""
+        """The process; None before it has started."""
         return self._child.pid if self._child is not None else None
 
     @property
     def workers(self) -> dict[str, WorkerView]:
-        """The workers by address, as the scheduler describes them when it is asked: now."""
+        """The workers by address, as the scheduler describes them now."""
         return {worker.address: WorkerView(worker) for worker in self._ask().workers}
 
     def identity(self, n_workers: int = -1) -> dict[str, Any]:
-        """Return what the scheduler and its workers are, as a plain dict."""
+        """Return the scheduler's description of itself and its workers as a plain dict."""
         return describe_cluster(self._ask(), self.address or "", n_workers)
 
     def __getattr__(self, name: str) -> NoReturn:

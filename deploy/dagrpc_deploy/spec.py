@@ -314,7 +314,7 @@ class SpecCluster(Cluster):
         return self._follow()
 
     def scale_up(self, n: int = 0, memory: float | str | None = None, cores: int | None = None) -> Any:
-        """Do the same as `scale`.
+        """Scale to `n` workers, like `scale`.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What `SubprocessCluster` and `SSHCluster` share: servers that the command `dagrpc spec` runs somewhere else."""
+"""Servers that the command `dagrpc spec` runs in another process, for `SubprocessCluster` and `SSHCluster`."""
 
 from __future__ import annotations
 
@@ -29,30 +29,24 @@ _CLOSE_LIMIT = 15.0
 
 
 class Running(Protocol):
-    """A process that runs somewhere, as asyncio and asyncssh have it."""
+    """A process with the interface that asyncio and asyncssh share."""
 
     stdin: Any
     stdout: Any
     stderr: Any
 
     async def wait(self) -> Any:
-        """Wait for its end."""
+        """Wait for the end of the process."""
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the process to end."""
 
     def kill(self) -> None:
-        """End it."""
+        """Kill the process."""
 
 
 def security_for(given: Any) -> Security | None:
-    """Return the security of a cluster of such processes; None if there is none.
-
-    Parameters
-    ----------
-    given : Security, mapping, bool or None
-        As the user gave it. True: temporary certificates. None: as configured.
-    """
+    """Return the security of a cluster; True stands for temporary certificates, None for the configured security."""
     if given is True:
         return Security.temporary()
     found = Security() if given is False else Security.of(given)
@@ -60,7 +54,7 @@ def security_for(given: Any) -> Security | None:
 
 
 def _settings() -> dict[str, Any]:
-    """Return dask's configuration here without what is not for others' eyes: environments are no place for it."""
+    """Return dask's configuration of this process without secrets, which do not belong into an environment."""
     found = set_here()
     for root in ("dagrpc", "distributed"):
         comm = (found.get(root) or {}).get("comm")
@@ -79,19 +73,10 @@ def _without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class SpecProcess(ProcessInterface):
-    """Servers in a process somewhere else. Subclasses say where in `_open`.
+    """Servers in another process, which subclasses start in `_open`.
 
-    Parameters
-    ----------
-    specs : mapping
-        What `dagrpc spec` is told: ``{"cls": ..., "opts": {...}}`` by name.
-    scheduler : str, optional
-        The scheduler's address, for workers.
-    name : optional
-        Their name.
-    security : mapping, optional
-        The arguments of their `Security`. It travels over their standard input: neither the command line nor the
-        environment of a process is for secrets.
+    `specs` has ``{"cls": ..., "opts": {...}}`` by name, as `dagrpc spec` takes it. `security` has the arguments of a
+    `Security`; it travels over standard input, since command lines and environments are readable by others.
     """
 
     def __init__(
@@ -109,23 +94,17 @@ class SpecProcess(ProcessInterface):
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def _open(self, arguments: Sequence[str], environ: Mapping[str, str]) -> Running:
-        """Run Python with arguments, somewhere, with pipes for its input, output and errors."""
+        """Run Python with arguments, and with pipes for its input, output and errors."""
         raise NotImplementedError
 
     async def _disconnect(self) -> None:
-        """Let go of what led to the process."""
+        """Close the connection over which the process was started."""
 
     def _where(self) -> str:
         return "a process of its own"
 
     async def start(self) -> None:
-        """Start the servers, and wait until they serve.
-
-        Raises
-        ------
-        RuntimeError
-            If they do not; with what the process said last.
-        """
+        """Start the servers, and wait until they serve; raise RuntimeError with the last output if they do not."""
         arguments = ["-m", "dagrpc.cli", "spec", "--watch-stdin", "--spec", json.dumps(self._specs)]
         if self._security:
             arguments.append("--read-security")
@@ -158,7 +137,7 @@ class SpecProcess(ProcessInterface):
             while True:
                 line: bytes = await self._process.stdout.readline()
                 if not line:
-                    # The last of its errors may still be on their way.
+                    # The last lines of standard error may still be on their way.
                     await asyncio.wait([errors], timeout=_LAST_WORDS_LIMIT)
                     raise RuntimeError(f"{self} ended while it started{self._words()}")
                 found = _AT.match(line)
@@ -172,7 +151,7 @@ class SpecProcess(ProcessInterface):
         return f": {' | '.join(self._last)}" if self._last else ""
 
     async def _listen(self, stream: Any) -> None:
-        """Take what the process says, lest it waits for somebody to."""
+        """Read the output of the process, which would block on a full pipe."""
         while line := await stream.readline():
             text = line.decode(errors="replace").rstrip()
             self._last.append(text)
@@ -201,7 +180,7 @@ class SpecProcess(ProcessInterface):
                 (_CLOSE_LIMIT, process.terminate),
                 (2.0, process.kill),
             ):
-                # It may have ended by itself.
+                # The process may have ended by itself.
                 with contextlib.suppress(OSError, RuntimeError):
                     action()
                 with contextlib.suppress(TimeoutError):

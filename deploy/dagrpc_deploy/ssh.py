@@ -1,4 +1,4 @@
-"""SSHCluster: scheduler and workers on machines that one can reach by SSH."""
+"""SSHCluster: a scheduler and workers on machines that are reached by SSH."""
 
 from __future__ import annotations
 
@@ -14,19 +14,7 @@ from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
 
 
 class SSHProcess(SpecProcess):
-    """Servers on another machine, for as long as the connection to it lasts.
-
-    Parameters
-    ----------
-    host : str
-        The machine.
-    connect_options : mapping
-        For ``asyncssh.connect``.
-    remote_python : str
-        Python there.
-    specs, scheduler, name, security
-        As for `SpecProcess`.
-    """
+    """Servers on another machine, which end with the connection to it. `connect_options` go to ``asyncssh.connect``."""
 
     def __init__(
         self,
@@ -66,15 +54,7 @@ class SSHProcess(SpecProcess):
 
 
 class SSHScheduler(SSHProcess):
-    """A scheduler on another machine.
-
-    Parameters
-    ----------
-    host, connect_options, remote_python, security
-        As for `SSHProcess`.
-    options : mapping
-        For `Scheduler`.
-    """
+    """A scheduler on another machine. `options` go to `Scheduler`."""
 
     def __init__(
         self,
@@ -89,19 +69,7 @@ class SSHScheduler(SSHProcess):
 
 
 class SSHWorker(SSHProcess):
-    """A worker, or several, on another machine.
-
-    Parameters
-    ----------
-    scheduler : str
-        The scheduler's address.
-    host, connect_options, remote_python, security
-        As for `SSHProcess`.
-    worker_class : str
-        Name of the class.
-    options : mapping
-        For it; ``n_workers`` says how many there are to be.
-    """
+    """A worker, or several, on another machine. `options` go to the class; ``n_workers`` is the number of workers."""
 
     def __init__(
         self,
@@ -130,38 +98,38 @@ def SSHCluster(
     remote_python: str | Sequence[str | None] | None = None,
     **kwargs: Any,
 ) -> SpecCluster:
-    """Return a cluster on machines that one can reach by SSH.
+    """Return a cluster on machines that are reached by SSH.
 
-    dagrpc has to be installed there, in the same version. The servers end when the connection does. Needs asyncssh:
+    The machines need the same version of dagrpc. The servers end with the connection. Needs asyncssh:
     ``pip install dagrpc[ssh]``.
 
     Parameters
     ----------
     hosts : list of str
-        The first runs the scheduler, each of the others workers. The same host may be named several times.
+        The first host runs the scheduler, each other host workers. A host may be named several times.
     connect_options : mapping or list of mappings, optional
-        For ``asyncssh.connect``: ``username``, ``port``, ``client_keys``, ``known_hosts``, ...; for all hosts, or one
-        for each.
+        Arguments of ``asyncssh.connect``: ``username``, ``port``, ``client_keys``, ``known_hosts``, ...; for all hosts,
+        or one mapping for each.
     worker_options : mapping, optional
-        For the workers; ``n_workers`` says how many each host runs. Travels as JSON.
+        Options of the workers, which travel as JSON; ``n_workers`` is the number of workers on each host.
     scheduler_options : mapping, optional
-        For `Scheduler`. It listens on all addresses of its host unless all hosts are this one.
+        Options of `Scheduler`. It listens on all addresses of its host unless all hosts are this machine.
     worker_class : str
         Name of the workers' class.
     remote_python : str or list of str, optional
-        Python on the hosts; by default the same path as here.
+        Python on the hosts; by default the path of this Python.
     **kwargs
-        For `SpecCluster`. With ``security=True`` it makes certificates of its own. What processes need of a security
-        travels over SSH.
+        Arguments of `SpecCluster`. ``security=True`` makes temporary certificates. Certificates and tokens travel over
+        SSH.
 
     Raises
     ------
     ValueError
         If there are no hosts.
     RuntimeError
-        If there are not as many options as hosts, or something does not start.
+        If there are not as many options as hosts, or a server does not start.
     ImportError
-        Without asyncssh.
+        If asyncssh is not installed.
 
     Examples
     --------
@@ -213,13 +181,7 @@ def SSHCluster(
 
 
 def _asyncssh() -> Any:
-    """Return the library.
-
-    Raises
-    ------
-    ImportError
-        Without it.
-    """
+    """Return asyncssh; raise ImportError if it is not installed."""
     try:
         return importlib.import_module("asyncssh")
     except ImportError:
@@ -227,7 +189,7 @@ def _asyncssh() -> Any:
 
 
 def _each(hosts: Sequence[str], given: Any, what: str, single: type) -> list[Any]:
-    """Return one option for each host, where one for all or a list was given."""
+    """Return one value for each host; a value that is no list holds for all hosts."""
     if given is None or isinstance(given, single):
         return [given] * len(hosts)
     found = list(given)

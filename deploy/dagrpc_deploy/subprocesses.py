@@ -1,4 +1,4 @@
-"""SubprocessCluster: scheduler and workers as processes that anybody could have started by hand."""
+"""SubprocessCluster: a scheduler and workers as processes of the command `dagrpc spec`."""
 
 from __future__ import annotations
 
@@ -27,43 +27,23 @@ class Subprocess(SpecProcess):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, **environ},
-            # Ctrl-C in a terminal goes to the whole group; the cluster decides what it means.
+            # Ctrl-C in a terminal goes to the whole process group; only the cluster reacts to it.
             start_new_session=True,
         )
 
 
 class SubprocessScheduler(Subprocess):
-    """A scheduler in a process of its own.
-
-    Parameters
-    ----------
-    security : mapping, optional
-        As for `SpecProcess`.
-    **options
-        For `Scheduler`.
-    """
+    """A scheduler in a process of its own. `options` go to `Scheduler`."""
 
     def __init__(self, security: Mapping[str, Any] | None = None, **options: Any) -> None:
         spec = {"cls": "dagrpc.Scheduler", "opts": {"allow_code": True, **options}}
         super().__init__({"scheduler": spec}, security=security)
-        # It has no name of its own.
+        # A scheduler takes no name.
         self._specs = {"": self._specs["scheduler"]}
 
 
 class SubprocessWorker(Subprocess):
-    """A worker, or a nanny with its worker, in a process of its own.
-
-    Parameters
-    ----------
-    scheduler : str
-        The scheduler's address.
-    worker_class : str
-        The class.
-    worker_kwargs : mapping
-        For it.
-    security : mapping, optional
-        As for `SpecProcess`.
-    """
+    """A worker, or a nanny with its worker, in a process of its own. `worker_kwargs` go to the class."""
 
     def __init__(
         self,
@@ -94,17 +74,17 @@ def SubprocessCluster(
     Parameters
     ----------
     host : str, optional
-        Where all of them listen; the loopback address by default.
+        Address on which all processes listen; the loopback address by default.
     scheduler_port : int
         The scheduler's port; 0: a free one.
     scheduler_kwargs, worker_kwargs : mapping, optional
-        For `Scheduler` and for the workers. They travel as JSON.
+        Options of `Scheduler` and of the workers, which travel as JSON.
     worker_class : str
         Name of the workers' class.
     n_workers, threads_per_worker : int, optional
-        How many workers of how many threads; by default what suits the machine.
+        Number of workers, and threads of each; by default they suit the machine.
     **kwargs
-        For `SpecCluster`. With ``security=True`` it makes certificates of its own.
+        Arguments of `SpecCluster`. ``security=True`` makes temporary certificates.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What the commands of dagrpc share: options and the health check."""
+"""The command line: flags that commands share, and the health check."""

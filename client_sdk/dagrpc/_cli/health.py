@@ -16,13 +16,7 @@ from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 
 
 async def check(address: str, service: str = "", timeout: float = 5.0, credentials: Credentials | None = None) -> str:
-    """Return the health status of a service, such as ``SERVING``.
-
-    Raises
-    ------
-    grpc.aio.AioRpcError
-        If there is no answer within `timeout` seconds.
-    """
+    """Return the health status of a service, such as ``SERVING``; AioRpcError without an answer in time."""
     channel = open_channel(address, CONTROL_CHANNEL, credentials)
     try:
         stub = health_pb2_grpc.HealthStub(channel)

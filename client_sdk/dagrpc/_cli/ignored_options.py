@@ -1,4 +1,4 @@
-"""Options of commands that users of distributed know and that change nothing here."""
+"""Flags of distributed's commands that have no effect here."""
 
 from __future__ import annotations
 
@@ -13,15 +13,7 @@ _NOTED = "dagrpc.ignored-options"
 
 
 def ignored(*declarations: str, why: str) -> Callable[[F], F]:
-    """Have a command accept options that change nothing; `tell_of_ignored` says so.
-
-    Parameters
-    ----------
-    declarations : str
-        As for `click.option`; flags have a slash: ``--dashboard/--no-dashboard``.
-    why : str
-        What to say.
-    """
+    """Return a decorator that adds flags without effect to a command; `tell_of_ignored` shows the reason `why`."""
 
     def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value is not None:
@@ -37,9 +29,9 @@ def ignored(*declarations: str, why: str) -> Callable[[F], F]:
 
 
 def tell_of_ignored() -> None:
-    """Tell which of the options that the current command was given change nothing.
+    """Show which flags of the current command have no effect.
 
-    Not when they are read: a command may begin anew, in a process with other settings.
+    This runs after the flags are read, since a command may start again in a process with other settings.
     """
     for text in click.get_current_context().meta.get(_NOTED, ()):
         click.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""What commands do with arguments for preloads."""
+"""Arguments of commands that belong to preloads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ import click
 
 
 def check_preload_argv(preload: Sequence[str], argv: Sequence[str], kind: str) -> None:
-    """Refuse arguments that nothing is there for: they are most likely misspelt options.
-
-    Raises
-    ------
-    click.UsageError
-        Naming the first of them.
-    """
+    """Raise UsageError for arguments without a preload, which are most likely misspelt flags."""
     from dagrpc import config
 
     if argv and not preload and not config.get(f"{kind}.preload"):

@@ -1,4 +1,4 @@
-"""The options of commands that are about TLS and tokens."""
+"""The flags for TLS and tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILE = click.Path(dir_okay=False)
 
 
 def tls_options(function: F) -> F:
-    """Have a command accept ``--tls-ca-file``, ``--tls-cert``, ``--tls-key`` and ``--token-file``."""
+    """Add ``--tls-ca-file``, ``--tls-cert``, ``--tls-key`` and ``--token-file`` to a command."""
     for name, text in (
         ("--token-file", "File with the token, or tokens by role, that callers show."),
         ("--tls-key", "Key of this service; if absent, it is in the certificate's file. [PEM]"),
@@ -29,12 +29,9 @@ def tls_options(function: F) -> F:
 def security_from(
     role: str, ca_file: str | None, cert: str | None, key: str | None, token_file: str | None
 ) -> dict[str, Any]:
-    """Return the fields of a `Security` of what a command was given for a service of a role.
+    """Return the fields of a `Security` from the flags of a command for a service of a role.
 
-    Raises
-    ------
-    click.UsageError
-        If that, and what the configuration adds, makes no security.
+    Raises UsageError if the flags and the configuration together make no valid security.
     """
     given = {"tls_ca_file": ca_file, f"tls_{role}_cert": cert, f"tls_{role}_key": key, "token_file": token_file}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value}

@@ -1,4 +1,4 @@
-"""Addresses as users write them and as gRPC wants them."""
+"""Addresses in the form that users write and in the form that gRPC takes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import socket
 
 _SCHEMES = ("tcp", "grpc", "grpcs", "tls")
 _HOST = re.compile(r"[\w.:%-]+")
-"""What hosts are made of: names, also in other scripts, and addresses, also with the zone of an interface."""
+"""The characters of hosts: names in any script, and addresses, also with the zone of an interface."""
 
 
 def parse_address(address: str, default_port: int = 8786) -> str:
-    """Return ``host:port`` for an address as a user may write it.
+    """Return ``host:port`` for an address that a user has written.
 
     Accepts ``host``, ``host:port``, ``[v6]:port`` and the same with a scheme (``tcp://``, ``grpc://``, ``tls://``).
 
     Raises
     ------
     ValueError
-        If the address is empty, has another scheme, an impossible port, or something in it that no host has.
+        If the address is empty, has another scheme, an impossible port, or a character that no host has.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def parse_address(address: str, default_port: int = 8786) -> str:
         raise ValueError(f"Address {address!r} names no host; write host:port")
     host, port = split_address(rest, default_port)
     if not _HOST.fullmatch(host):
-        raise ValueError(f"Address {address!r} names no host: {host!r} is none; write host:port")
+        raise ValueError(f"Address {address!r} names no host: {host!r} is no host; write host:port")
     return join_address(host, port)
 
 
@@ -69,12 +69,12 @@ def join_address(host: str, port: int) -> str:
 
 
 def listening_place(host: str, port: int | None = None) -> tuple[str, int | None]:
-    """Return host and port of where a server is told to listen: both may be in the host, with a scheme before it.
+    """Return the host and the port on which a server listens; the host may have a scheme and the port in it.
 
     Raises
     ------
     ValueError
-        If the port is named twice, the scheme is another one, or the host is none.
+        If the port is named twice, the scheme is unknown, or the host is invalid.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def listening_place(host: str, port: int | None = None) -> tuple[str, int | None
         raise ValueError(f"Host {host!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
     found, named = split_address(rest.rstrip("/"), -1)
     if found and not _HOST.fullmatch(found):
-        raise ValueError(f"{host!r} names no host to listen on: {found!r} is none")
+        raise ValueError(f"{host!r} names no host to listen on: {found!r} is no host")
     if named >= 0 and port is not None:
         raise ValueError(f"The port is named twice: in the host {host!r}, and as {port}")
     return found or "0.0.0.0", (named if named >= 0 else port)
@@ -106,7 +106,7 @@ def is_wildcard(host: str) -> bool:
 
 
 def local_ip(towards: str = "8.8.8.8") -> str:
-    """Return this machine's address on the interface that leads to another; nothing is sent."""
+    """Return this machine's address on the interface that leads to another machine; nothing is sent."""
     family = socket.AF_INET6 if ":" in towards else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -123,7 +123,7 @@ def interface_ip(interface: str) -> str:
     Raises
     ------
     ValueError
-        If there is no such interface, or it has no IPv4 address; the message lists those there are.
+        If there is no such interface, or it has no IPv4 address; the message lists the usable interfaces.
     """
     import psutil
 

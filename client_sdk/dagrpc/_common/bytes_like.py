@@ -1,4 +1,4 @@
-"""What counts as bytes."""
+"""The types that count as bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What `dask.config` is told once it is there: the defaults of all settings, under the names that distributed has.
+"""Adds the defaults of all settings to `dask.config` once dask is imported, under distributed's names.
 
-Programs and libraries read settings of distributed without a default of their own, since importing it registers them.
-dask itself is not imported for that: it takes longer than anything else, and not every process needs it.
+Programs read settings of distributed without a default of their own, since distributed registers its defaults when it
+is imported. dask itself is not imported for this purpose: its import is slow, and not every process needs it.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ NOT_USED: dict[str, Any] = {
     "admin.system-monitor.gil.interval": "1ms",
     "rmm.pool-size": None,
 }
-"""Settings of distributed that do nothing here, with its defaults: for those who read them."""
+"""Settings of distributed without effect here, with distributed's defaults, for programs that read them."""
 
 _SHOWN_AS: dict[str, Any] = {
-    # Both mean the same here, and the real distributed must be able to read what it finds.
+    # The two values mean the same here, and the real distributed can read only this one.
     "admin.event-loop": "tornado",
     "scheduler.active-memory-manager.policies": [{"class": "distributed.active_memory_manager.ReduceReplicas"}],
 }
 _NOT_SHOWN = frozenset(("logging", "logging-file-config"))
-"""What is in the configuration only if a user put it there: distributed looks whether it is."""
+"""Settings that are in the configuration only if a user set them, which distributed checks."""
 
 
 def defaults() -> dict[str, Any]:
@@ -80,7 +80,7 @@ def defaults() -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    """Return a value that users may change."""
+    """Return a copy of a value, which users may change."""
     if isinstance(value, dict):
         return {name: _copied(each) for name, each in value.items()}
     return [_copied(each) for each in value] if isinstance(value, list) else value
@@ -89,11 +89,11 @@ def _copied(value: Any) -> Any:
 def set_here() -> dict[str, Any]:
     """Return dask's configuration without the defaults, for other processes, which may have settings of their own.
 
-    Also without the scheduler that dask is to use: it is an object of this process.
+    The setting `scheduler` is left out, too: its value is an object of this process.
     """
     import dask.config
 
-    # A copy: what is set within a block is taken out of the configuration at its end.
+    # A copy: `dask.config.set` changes the configuration back at the end of its block.
     here = dask.config.merge(
         {name: value for name, value in dask.config.config.items() if name not in ("scheduler", "get")}
     )
@@ -101,7 +101,7 @@ def set_here() -> dict[str, Any]:
     if isinstance(section, Mapping):
         from dagrpc.config import DEFAULTS
 
-        # One that is a mapping is handed on as a whole: those who get it do not merge it.
+        # A mapping is passed on as a whole, since the receiver does not merge it.
         whole = {(*key.split("."),) for key, value in DEFAULTS.items() if isinstance(value, dict)}
         here[ROOT] = _without(section, defaults()[ROOT], whole, ())
     return dict(here)
@@ -121,7 +121,7 @@ def _without(section: Mapping[str, Any], known: Any, whole: set[tuple[str, ...]]
 
 
 def _register(module: Any) -> None:
-    """Add the defaults, beneath those that are there already: they may be the real distributed's."""
+    """Add the defaults below existing ones, which may be the real distributed's."""
     ours = defaults()
     module.defaults.append(ours)
     module.update(module.config, ours, priority="old")
@@ -131,12 +131,12 @@ def _register(module: Any) -> None:
 
 
 class _Finder:
-    """Finds `dask.config`, and has it told when it is imported."""
+    """An import hook that calls functions when `dask.config` has been imported."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to import it; None for all else."""
+        """Return the spec of `dask.config`; None for all other modules."""
         if fullname != _MODULE:
             return None
         spec = PathFinder.find_spec(fullname, path)
@@ -157,7 +157,7 @@ _to_tell: list[Callable[[Any], object]] = []
 
 
 def when_imported(tell: Callable[[Any], object]) -> None:
-    """Have a function called with `dask.config` once that is imported, at once if it is."""
+    """Call a function with `dask.config`: now if it is imported, else after its import."""
     module = sys.modules.get(_MODULE)
     if module is not None and hasattr(module, "update_defaults"):
         tell(module)
@@ -168,5 +168,5 @@ def when_imported(tell: Callable[[Any], object]) -> None:
 
 
 def register_defaults() -> None:
-    """Have `dask.config` know the defaults, now or as soon as it is there."""
+    """Add the defaults to `dask.config`, now or after its import."""
     when_imported(_register)

@@ -1,4 +1,4 @@
-"""Durations and sizes as settings name them, the usual ones without dask: importing it takes longer than a start."""
+"""Parses durations and sizes. The usual forms need no dask, whose import takes longer than a service's start."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BYTES = {
 }
 
 
-# The same few are asked for again and again: they are the defaults of methods.
+# The same few texts, defaults of methods, are parsed many times.
 @functools.lru_cache(maxsize=256)
 def parse_seconds(text: str) -> float:
     """Return a duration in seconds.
@@ -41,7 +41,7 @@ def parse_seconds(text: str) -> float:
     Raises
     ------
     ValueError, KeyError
-        If it is none.
+        If the text is neither.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     ValueError
-        If it is none.
+        If the text is neither.
 
     Examples
     --------

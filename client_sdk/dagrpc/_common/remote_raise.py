@@ -1,8 +1,8 @@
-"""Raising what was raised in another process, so that tracebacks go from the caller's line to that of the task.
+"""Raises errors of other processes with tracebacks that go from the caller's line to the task's line.
 
-Between them are dagrpc's own functions, which say nothing about the error. `raise_from_elsewhere` marks the place; the
-functions that users call, `at_surface`, leave out what is between themselves and that place. The traceback of an error
-that dagrpc itself raises is left whole.
+The frames of dagrpc between the two lines say nothing about the error. `raise_from_elsewhere` marks the place of the
+raise; functions that users call have the decorator `at_surface`, which removes the frames down to that place. The
+traceback of an error that dagrpc itself raises stays whole.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Carried(RuntimeError):
 
 
 def raise_from_elsewhere(error: BaseException, trace: TracebackType | None) -> NoReturn:
-    """Raise what was raised in another process, with its traceback there."""
+    """Raise an error of another process with its traceback from there."""
     if isinstance(error, StopIteration):
         raise Carried(error.with_traceback(trace))
     raise error.with_traceback(trace)
 
 
 def at_surface(function: Callable[P, R]) -> Callable[P, R]:
-    """Have a function that users call be the only one of dagrpc in tracebacks of what was raised elsewhere."""
+    """Decorate a function for users: it is dagrpc's only frame in tracebacks of errors of other processes."""
 
     @wraps(function)
     def surface(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,11 +40,11 @@ def at_surface(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except BaseException as error:
             raised, trace = as_raised(error)
-        # Not in the except block: what is handled there would become the error's context.
+        # Outside of the except block, where the caught error would become the context.
         try:
             raise raised.with_traceback(trace)
         finally:
-            # They would be part of a cycle: the error, its traceback, this frame.
+            # The names would make a cycle: the error, its traceback, this frame.
             del raised, trace
 
     _MARKS.add(surface.__code__)  # type: ignore[attr-defined]
@@ -52,21 +52,21 @@ def at_surface(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def as_raised(error: BaseException) -> tuple[BaseException, TracebackType | None]:
-    """Return an error that was just caught, and the traceback to raise it with again."""
+    """Return a caught error and the traceback with which to raise it again."""
     if isinstance(error, Carried):
         return error.error, error.error.__traceback__
     return error, _beyond_own(error.__traceback__)
 
 
 def uncarried(error: BaseException) -> BaseException:
-    """Return what an error carries, or itself."""
+    """Return the error that `Carried` carries, or the error itself."""
     return error.error if isinstance(error, Carried) else error
 
 
 def _beyond_own(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without the frame that caught it, and without what is between that and elsewhere."""
+    """Return a traceback without the frames from the one that caught it down to the mark."""
     rest = None if trace is None else trace.tb_next
-    # No further than to what is the user's: that may have called dagrpc, too.
+    # Stop at frames of user code, which may have called dagrpc again.
     while trace is not None and _is_own(trace):
         if trace.tb_frame.f_code in _MARKS:
             rest = trace.tb_next

@@ -1,7 +1,7 @@
-"""Which task runs here: what a worker tells the SDK of the code that it calls.
+"""The task that the calling code is part of.
 
-The worker puts what runs into a context variable, which holds in threads and coroutines alike; functions that are for
-use inside tasks look there. So neither has to import the other.
+The worker sets a context variable, which holds in threads and coroutines; functions for use inside tasks read it. So
+neither imports the other.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any, Protocol
 
 
 class Running(Protocol):
-    """Code of a user's that a worker runs: a task, or a function that was sent to the worker."""
+    """User code that a worker runs: a task, or a function that was sent to the worker."""
 
     at_end: Callable[[], object] | None
-    """What is to be called, in the same thread, when it has ended and before anybody is told."""
+    """Functions to call in the same thread when the code has ended, before the end is reported."""
 
     @property
     def worker(self) -> Any:
         """The worker."""
 
     def secede(self) -> bool:
-        """Leave the pool of threads. Return whether that was news."""
+        """Leave the pool of threads; return False if the task has left it already."""
 
     def rejoin(self) -> None:
-        """Wait for a place in the pool that it left."""
+        """Wait for a place in the pool that the task left."""
 
 
 current: ContextVar[Running | None] = ContextVar("dagrpc_running", default=None)
-"""What the calling code is part of."""
+"""The user code that the calling code is part of."""
 
 
 def submitter() -> str:
-    """Return the key, as on the wire, of the task that the calling code is part of; empty if it is part of none."""
+    """Return the wire key of the task that the calling code is part of; empty outside of tasks."""
     running = current.get()
     return getattr(running, "key", "") if running is not None else ""
 
 
 def at_end(function: Callable[[], object]) -> bool:
-    """Have a function called when what the calling code is part of has ended; return whether it is part of anything."""
+    """Call a function when the surrounding user code has ended; return False outside of user code."""
     running = current.get()
     if running is not None:
         running.at_end = function
@@ -51,17 +51,17 @@ _process_worker: list[Any] = []
 
 
 def own_process(worker: Any) -> None:
-    """Note that this process is a worker's own: what code of it is not part of a task is the worker's, too."""
+    """Mark this process as a worker's own: code outside of tasks belongs to the worker, too."""
     _process_worker[:] = [worker]
 
 
 def is_workers_own() -> bool:
-    """Tell whether this process is a worker's own."""
+    """Return whether this process is a worker's own."""
     return bool(_process_worker)
 
 
 def any_worker() -> Any:
-    """Return the worker that the calling code belongs to, None if it belongs to none."""
+    """Return the worker to which the calling code belongs, or None."""
     running = current.get()
     if running is not None:
         return running.worker
@@ -70,7 +70,7 @@ def any_worker() -> Any:
 
 @contextlib.contextmanager
 def stepped_aside() -> Iterator[None]:
-    """Leave a task's place in its pool to others within a block, which is to wait for them. Elsewhere do nothing."""
+    """Give a task's place in its pool to other tasks while a block waits for them; outside of tasks do nothing."""
     running = current.get()
     left = running is not None and running.secede()
     try:

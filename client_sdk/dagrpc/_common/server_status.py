@@ -1,4 +1,4 @@
-"""What a server or a cluster is doing, in one word."""
+"""The states of servers and clusters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import enum
 
 
 class Status(enum.StrEnum):
-    """What a server, a worker or a cluster is doing at the moment.
+    """The state of a server, a worker or a cluster.
 
-    Each is equal to its name as a string, too.
+    A member also equals its name as a string.
 
     Examples
     --------
@@ -34,4 +34,4 @@ class Status(enum.StrEnum):
 
 
 ANY_RUNNING = frozenset({Status.running, Status.paused, Status.closing_gracefully})
-"""Those in which a worker runs tasks."""
+"""The states in which a worker runs tasks."""

@@ -1,4 +1,4 @@
-"""What was done for a task, as users see it."""
+"""The activities of a worker for a task, as users see them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTIONS = {
 
 
 def startstop(kind: records_pb2.ActivityKind, start: float, stop: float, source: str = "") -> dict[str, Any]:
-    """Return something that was done for a task: what, from when to when, and where data came from, if any did.
+    """Return one activity for a task: its kind, start and stop, and the source of fetched data.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Calls of what users' code has put on a scheduler, by name."""
+"""Calls handlers that user code has added to a scheduler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def call_handler(name: str, arguments: Mapping[str, Any], dask_scheduler: 
     Raises
     ------
     AttributeError
-        If there is none of that name.
+        If there is no handler of that name.
     """
     handler = dask_scheduler.handlers.get(name)
     if handler is None:

@@ -1,4 +1,4 @@
-"""Which software this process runs, for the handshakes."""
+"""The versions of the software of this process, for handshakes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 PROTOCOL_MIN = 1
 """The lowest protocol revision that this version speaks."""
 PROTOCOL_MAX = 1
-"""The highest one."""
+"""The highest protocol revision that this version speaks."""
 
 
 @cache
@@ -23,7 +23,7 @@ def installed_version(package: str) -> str:
     found = _version_of_directory(package)
     if found:
         return found
-    # What is installed in another way. Not at the top: it imports a parser of mails, for 10 ms of every start.
+    # For packages that are installed in another way. The module imports a parser of mails, for 10 ms of a start.
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -33,7 +33,7 @@ def installed_version(package: str) -> str:
 
 
 def _version_of_directory(package: str) -> str:
-    """Return the version that the name of the first directory with a package's metadata has, or an empty string.
+    """Return the version in the name of the first directory with a package's metadata, or an empty string.
 
     Examples
     --------
@@ -77,7 +77,7 @@ PACKAGES = (
     "pyarrow",
     "lz4",
 )
-"""What matters to tasks that travel between processes."""
+"""Packages that matter to tasks that travel between processes."""
 
 
 def host_facts() -> dict[str, str]:
@@ -96,7 +96,7 @@ def host_facts() -> dict[str, str]:
 
 
 def package_versions(others: Iterable[str] = ()) -> dict[str, str]:
-    """Return versions of packages by name, those of `others`, too; empty for what is not installed."""
+    """Return the versions of packages by name, `others` included; empty for packages that are not installed."""
     found = {name: _python() if name == "python" else installed_version(name) for name in PACKAGES}
     found.update((name, installed_version(name)) for name in others)
     return found
@@ -120,7 +120,7 @@ def differences(versions: Mapping[str, Mapping[str, str | None]]) -> dict[str, d
 
 
 def mismatch_message(found: Mapping[str, Mapping[str, str | None]]) -> str:
-    """Return what differs as a table."""
+    """Return the differing versions as a table."""
     lines = ["Mismatched versions found"]
     for name, by_process in found.items():
         lines.append(f"  {name}: " + ", ".join(f"{who} {version or 'none'}" for who, version in by_process.items()))

@@ -1,1 +1,1 @@
-"""What every service process needs: its start, its options, its logs, its child processes."""
+"""Service processes: their start, options, logs and child processes."""

@@ -1,8 +1,8 @@
-"""Child processes: spawned, never forked; handed their settings over a pipe; gone when their parent is gone.
+"""Child processes: they are spawned, get their settings over a pipe, and end when their parent ends.
 
-The parent keeps the write end of the settings pipe open as long as it lives. The child reads its settings from it and
-then waits for its end: however the parent died, the child learns of it. A second pipe carries the child's reports up.
-Standard output and error are left alone, unless the parent wants to read the errors.
+The parent keeps the write end of the settings pipe open while it lives. The child reads its settings, and then waits
+for the end of the pipe, which comes however the parent ends. A second pipe carries reports from child to parent.
+Standard output and error stay as they are, unless the parent reads the errors.
 """
 
 from __future__ import annotations
@@ -24,16 +24,8 @@ _FDS_VARIABLE = "_DAGRPC_CHILD_FDS"
 class Child:
     """A child process as its parent sees it.
 
-    Parameters
-    ----------
-    module : str
-        Module to run, as with ``python -m``; it calls `Parent.connect`.
-    settings : mapping
-        What `Parent.settings` is to be; pickled.
-    environment : mapping, optional
-        Variables to set in the child on top of this process's.
-    stderr : int, optional
-        File descriptor that is to be the child's standard error; by default it has this process's.
+    `module` runs as with ``python -m`` and calls `Parent.connect`, whose `settings` are pickled here. `environment`
+    adds variables to those of this process; `stderr` is a file descriptor for the child's standard error.
     """
 
     def __init__(
@@ -53,7 +45,7 @@ class Child:
                 pass_fds=(settings_read, reports_write),
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
-                # Ctrl-C in a terminal goes to the whole group; the parent decides what it means for its children.
+                # Ctrl-C in a terminal goes to the whole process group; only the parent reacts to it.
                 start_new_session=True,
             )
         except BaseException:
@@ -65,7 +57,7 @@ class Child:
             os.close(reports_write)
         self._settings = os.fdopen(settings_write, "wb", buffering=0)
         self._reports = os.fdopen(reports_read, "rb", buffering=0)
-        # The child may end before it has read them.
+        # The child may end before it has read the settings.
         with contextlib.suppress(BrokenPipeError):
             _write(self._settings, dict(settings))
 
@@ -75,11 +67,11 @@ class Child:
         return self.process.pid
 
     def read_report(self) -> Any | None:
-        """Wait for the child's next report; None once it has closed its end. To be called from a thread."""
+        """Wait for the child's next report; return None once the child has closed its end. From a thread."""
         return _read(self._reports)
 
     def release(self) -> None:
-        """Let go of the child: it sees its parent gone, and closes."""
+        """Close the settings pipe: the child sees its parent gone, and closes."""
         with contextlib.suppress(OSError):
             self._settings.close()
 
@@ -105,11 +97,11 @@ class Parent:
         Raises
         ------
         RuntimeError
-            If it was started in another way.
+            If the process was started in another way.
         """
         fds = os.environ.pop(_FDS_VARIABLE, "")
         if not fds:
-            raise RuntimeError("this module is started by dagrpc itself; use the command `dagrpc` instead")
+            raise RuntimeError("dagrpc itself starts this module; use the command `dagrpc` instead")
         settings_fd, reports_fd = map(int, fds.split(","))
         for fd in (settings_fd, reports_fd):
             os.set_inheritable(fd, False)
@@ -121,12 +113,12 @@ class Parent:
         return cls(settings, settings_pipe, reports)
 
     def report(self, message: Any) -> None:
-        """Tell the parent something."""
+        """Send a report to the parent."""
         with contextlib.suppress(OSError):
             _write(self._reports, message)
 
     def watch(self, on_death: Callable[[], object]) -> None:
-        """Call a function, on a thread of its own, when the parent is gone."""
+        """Call a function on a thread of its own when the parent is gone."""
 
         def wait() -> None:
             while self._settings_pipe.read(1):
@@ -137,12 +129,12 @@ class Parent:
 
 
 def inherited_sys_path() -> list[str]:
-    """Return the module search path to hand to a child, so that it can import what this process can."""
+    """Return the module search path for a child that imports the same modules as this process."""
     return [os.getcwd() if entry == "" else entry for entry in sys.path]
 
 
 def adopt_sys_path(entries: list[str]) -> None:
-    """Add to this process's module search path what the parent's has more."""
+    """Add the entries of the parent's module search path that this process lacks."""
     known = set(sys.path)
     sys.path.extend(entry for entry in entries if entry not in known)
 

@@ -1,4 +1,4 @@
-"""Locks in processes that are forked off: nobody is left there who could release what another thread had acquired."""
+"""Locks in forked processes, which lack the threads that could release an acquired lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Lock = TypeVar("Lock")
 
 
 def free_in_children(lock: Lock) -> Lock:
-    """Have a lock be free in every process that is forked off from now on, as those of the standard library are."""
+    """Reset a lock in every process that is forked from now on, as the standard library does with its locks."""
     reset: Any = lock
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=reset._at_fork_reinit)

@@ -10,26 +10,18 @@ from collections.abc import Iterator
 from dagrpc import config
 
 LOGGERS = ("dagrpc", "distributed")
-"""The loggers whose lines are kept. The second is for programs written for distributed, which log by its names."""
+"""The loggers whose lines are kept. Programs written for distributed log below ``distributed``."""
 _PARTS = ("scheduler", "worker", "nanny", "client")
 
 
 class LogBuffer(logging.Handler):
-    """Keeps the latest lines.
-
-    Parameters
-    ----------
-    length : int
-        How many.
-    line_format : str
-        How they are formatted.
-    """
+    """Keeps the latest `length` lines."""
 
     def __init__(self, length: int, line_format: str) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter(line_format))
         self._lines: deque[tuple[str, str, str]] = deque(maxlen=length)
-        """Logger, level and text, the oldest first."""
+        """Logger, level and text of each line, the oldest first."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
@@ -42,7 +34,7 @@ class LogBuffer(logging.Handler):
             self.handleError(record)
 
     def _is_shown(self, name: str) -> bool:
-        """Return whether another handler shows lines; without this one Python itself would show warnings."""
+        """Return whether another handler shows lines; without this handler Python would show warnings by itself."""
         logger: logging.Logger | None = logging.getLogger(name)
         while logger is not None:
             if any(handler is not self for handler in logger.handlers):
@@ -51,12 +43,10 @@ class LogBuffer(logging.Handler):
         return False
 
     def latest(self, part: str) -> Iterator[tuple[str, str]]:
-        """Yield level and text of each line that is not another part's, the latest first.
+        """Yield level and text of the lines of a part, the latest first.
 
-        Parameters
-        ----------
-        part : str
-            ``scheduler``, ``worker`` or ``nanny``: several can be in one process.
+        The part is ``scheduler``, ``worker`` or ``nanny``, several of which can share a process. Lines that belong to
+        no part are included.
         """
         others = tuple(f"{logger}.{other}" for logger in LOGGERS for other in _PARTS if other != part)
         for name, level, text in reversed(self._lines.copy()):
@@ -68,7 +58,7 @@ _buffer: LogBuffer | None = None
 
 
 def install() -> LogBuffer:
-    """Keep lines from now on, if that is not done yet, and return what keeps them."""
+    """Return the handler that keeps lines; install it at the first call."""
     global _buffer
     if _buffer is None:
         _buffer = LogBuffer(int(config.get("admin.log-length")), config.get("admin.log-format"))

@@ -1,4 +1,4 @@
-"""The logging that a user's configuration asks for: levels by logger, a whole logging configuration, or a file of one.
+"""Sets up logging as configured: levels by logger, a logging configuration, or the file of a logging configuration.
 
 ::
 
@@ -6,9 +6,9 @@
       logging:
         distributed.worker: debug
 
-Loggers are dagrpc's (``dagrpc.scheduler``, ``dagrpc.worker``, ``dagrpc.client``, ``dagrpc.io``, ...); for names below
-``distributed`` the same below ``dagrpc`` is meant, too. With a ``version`` it is what `logging.config.dictConfig`
-takes; ``logging-file-config`` names a file that `logging.config.fileConfig` reads.
+The loggers of dagrpc are ``dagrpc.scheduler``, ``dagrpc.worker``, ``dagrpc.client``, ``dagrpc.io``, ...; a name below
+``distributed`` also stands for the same name below ``dagrpc``. A setting with a ``version`` goes to
+`logging.config.dictConfig`; ``logging-file-config`` names a file for `logging.config.fileConfig`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,11 @@ from typing import Any
 from dagrpc import config
 
 shown: dict[str, int] = {}
-"""From which level on the lines of a logger, and of those below it, are shown."""
+"""Levels from which on lines are shown, by logger. A level also holds for the loggers below."""
 
 
 def is_shown(record: logging.LogRecord, otherwise: int) -> bool:
-    """Return whether a line is to be shown.
-
-    Parameters
-    ----------
-    otherwise : int
-        From which level on lines are shown for which nothing else was asked.
-    """
+    """Return whether a line is shown; `otherwise` is the level of loggers without a level of their own."""
     name = record.name
     while name:
         if name in shown:
@@ -42,17 +36,10 @@ def is_shown(record: logging.LogRecord, otherwise: int) -> bool:
 
 
 def level_number(given: int | str | bool | None) -> int:
-    """Return the level from which on a service logs, as the user gave it.
+    """Return the log level for an argument `silence_logs`.
 
-    Parameters
-    ----------
-    given : int, str or bool, optional
-        A level or its name. None or False: nothing is silenced. True: less than warnings.
-
-    Raises
-    ------
-    ValueError
-        If there is no such level.
+    The argument is a level or its name; None or False silences nothing, True everything below warnings. Raises
+    ValueError if there is no such level.
 
     Examples
     --------
@@ -72,12 +59,9 @@ def level_number(given: int | str | bool | None) -> int:
 
 
 def configure_logging() -> bool:
-    """Set up logging as configured. Returns whether anything was.
+    """Set up logging as configured, and return whether anything is configured.
 
-    Raises
-    ------
-    ValueError
-        If the configuration is not of one of its forms, or names a level that there is not.
+    Raises ValueError if the configuration has another form, or names an unknown level.
     """
     given, path = _setting("logging"), _setting("logging-file-config")
     if given and path:
@@ -96,23 +80,23 @@ def configure_logging() -> bool:
 
 
 def _setting(name: str) -> Any:
-    """Return a setting that may stand below ``dagrpc``, below ``distributed`` or by itself."""
+    """Return a setting that stands below ``dagrpc``, below ``distributed`` or at the top."""
     found = config.get(name)
     return config.look_up(name) if found is None else found
 
 
 def _set_levels(levels: Mapping[str, Any]) -> None:
-    """Have each logger tell from its level on."""
+    """Set the levels of loggers."""
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.WARNING, format=config.get("admin.log-format"), stream=sys.stderr)
     for name, level in levels.items():
         number = level if isinstance(level, int) else logging.getLevelNamesMapping().get(str(level).upper())
         if number is None:
-            raise ValueError(f"The setting logging asks for level {level!r} of {name!r}, which is none")
+            raise ValueError(f"The setting logging has an unknown level {level!r} for {name!r}")
         names = {name, f"dagrpc{name.removeprefix('distributed')}"} if name.startswith("distributed") else {name}
         for each in names:
             shown[each] = number
-            # What is not shown is kept all the same, for clients that ask for it.
+            # The log buffer keeps lines that are not shown, for clients that ask.
             kept = each.partition(".")[0] in ("dagrpc", "distributed")
             logging.getLogger(each).setLevel(min(number, logging.INFO) if kept else number)
 
@@ -129,5 +113,5 @@ def configure_once() -> None:
 
 
 def _config() -> Any:
-    # Not above: hardly any process needs it.
+    # Hardly any process needs this module.
     return importlib.import_module("logging.config")

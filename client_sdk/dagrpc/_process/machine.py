@@ -1,4 +1,4 @@
-"""How large this machine is, and how workers divide it."""
+"""The processors and the memory of this machine, and how workers divide them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.lim
 
 def cpu_count() -> int:
     """Return how many processors this process may use, cgroup limits included."""
-    # Not at the top: a scheduler has no other use for dask, and starts sooner without it.
+    # A scheduler starts sooner without dask, which it does not need otherwise.
     from dask.system import CPU_COUNT
 
     return int(CPU_COUNT)
@@ -39,10 +39,10 @@ def _physical_memory() -> int:
 
 
 def processes_and_threads(threads: int) -> tuple[int, int]:
-    """Return how many processes of how many threads make good use of so many threads.
+    """Return the number of processes, and of threads in each, for so many threads.
 
-    Small machines get a process a thread; larger ones about as many processes as threads in each, so that neither the
-    interpreter's lock nor the traffic between processes dominates.
+    Small machines get a process for each thread. Larger machines get about as many processes as threads in each: few
+    enough processes to limit their traffic, and few enough threads to share an interpreter's lock.
 
     Examples
     --------
@@ -59,22 +59,11 @@ def processes_and_threads(threads: int) -> tuple[int, int]:
 
 
 def parse_memory_limit(limit: str | float | int | None, nthreads: int, workers: int = 1) -> int:
-    """Return a worker's memory limit in bytes; 0 for none.
+    """Return a worker's memory limit in bytes; 0 stands for no limit.
 
-    Parameters
-    ----------
-    limit : str, number or None
-        ``"auto"`` (the machine's memory in proportion to the threads), a size such as ``"4 GiB"``, a fraction of the
-        machine's memory (a float up to 1), bytes, or 0 or None for no limit.
-    nthreads : int
-        The worker's threads.
-    workers : int
-        How many such workers share the machine; only ``"auto"`` looks at it.
-
-    Raises
-    ------
-    ValueError
-        If the limit is none of these.
+    `limit` is ``"auto"`` (the machine's memory in proportion to the threads), a size such as ``"4 GiB"``, a fraction of
+    the machine's memory (a float up to 1), bytes, or 0 or None for no limit; ValueError for anything else. `workers` is
+    the number of such workers on the machine, for ``"auto"``.
 
     Examples
     --------

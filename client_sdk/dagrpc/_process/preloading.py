@@ -1,4 +1,4 @@
-"""Code of the operator's that runs in a server when it starts: modules, files, web addresses or text."""
+"""Runs the operator's code when a server starts: modules, files, web addresses or text."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _TEARDOWN_TIMEOUT = 10.0
 
 
 class Preloads:
-    """What a server loads before it works.
+    """The preloads of a server.
 
     Parameters
     ----------
     kind : str
-        ``scheduler``, ``worker``, ``nanny`` or ``client``: whose settings say what to load by default.
+        ``scheduler``, ``worker``, ``nanny`` or ``client``: the settings of this kind have the default.
     given : str or iterable of str, optional
-        What to load: names of modules, paths of files ``.py``, addresses ``http://`` or ``https://``, or Python code.
+        Names of modules, paths of files ``.py``, addresses ``http://`` or ``https://``, or Python code.
     argv : str, iterable of str, or iterable of these, optional
-        Arguments for those whose ``dask_setup`` is a click command: the same for all, or a list for each.
+        Arguments of preloads whose ``dask_setup`` is a click command: the same for all, or a list for each.
 
     Raises
     ------
     ValueError
-        If there are lists of arguments, but not one for each.
+        If there are lists of arguments, but not one for each preload.
 
     Examples
     --------
@@ -67,27 +67,27 @@ class Preloads:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is anything to load."""
+        """Whether there are preloads."""
         return bool(self._specs)
 
     @property
     def loaded(self) -> bool:
-        """Whether anything was loaded."""
+        """Whether preloads were loaded."""
         return bool(self._loaded)
 
     async def start(self, server: Any) -> None:
-        """Load all and call their ``dask_setup``, in order.
+        """Load all preloads and call their ``dask_setup``, in order.
 
         Raises
         ------
         ValueError
-            If one cannot be loaded, or its setup fails; names it.
+            If a preload cannot be loaded, or its setup fails. The message names it.
         """
         self._server = server
         for spec, argv in zip(self._specs, self._argv, strict=True):
             try:
                 module = await _load(spec)
-                # Noted first: what its setup has begun is to be ended.
+                # Noted before the setup, so that the teardown runs after a failed setup, too.
                 self._loaded.append((spec, module))
                 await _call(getattr(module, "dask_setup", None), server, argv)
             except asyncio.CancelledError:
@@ -97,7 +97,7 @@ class Preloads:
             logger.info("Preloaded %s", _short(spec))
 
     async def close(self) -> None:
-        """Call their ``dask_teardown``, the last loaded first. Those that fail are logged."""
+        """Call ``dask_teardown`` of all preloads, the last loaded first; log failures."""
         loaded, self._loaded = self._loaded, []
         for spec, module in reversed(loaded):
             try:
@@ -127,7 +127,7 @@ def _short(spec: str) -> str:
 
 
 async def _load(spec: str) -> ModuleType:
-    """Return a module of a name, a path, an address or code."""
+    """Return the module of a preload: a name, a path, an address or code."""
     if spec.startswith(("http://", "https://")):
         return _execute(await asyncio.to_thread(_download, spec), spec)
     if "\n" not in spec and spec.endswith(".py"):
@@ -138,7 +138,7 @@ async def _load(spec: str) -> ModuleType:
 
 
 def _download(address: str) -> str:
-    # Not above: it imports much that hardly any process needs.
+    # Hardly any process needs this module and its many imports.
     from urllib.request import urlopen
 
     with urlopen(address, timeout=_DOWNLOAD_TIMEOUT) as response:
@@ -147,7 +147,7 @@ def _download(address: str) -> str:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """Import a file under its own name, so that functions of it can be pickled."""
+    """Import a file under its own name, so that its functions can be pickled."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     name = path.stem
@@ -166,12 +166,12 @@ def _execute(code: str, origin: str) -> ModuleType:
     module = ModuleType(f"dagrpc_preload_{uuid.uuid4().hex}")
     module.__file__ = origin
     sys.modules[module.__name__] = module
-    exec(compile(code, origin, "exec"), module.__dict__)  # it is what the operator asked for
+    exec(compile(code, origin, "exec"), module.__dict__)  # the operator's code
     return module
 
 
 async def _call(function: Any, server: Any, argv: Sequence[str]) -> None:
-    """Call a function of a preload, or a click command, which gets the arguments."""
+    """Call a function of a preload; a click command gets the arguments."""
     if function is None:
         return
     if hasattr(function, "make_context"):
@@ -184,6 +184,6 @@ async def _call(function: Any, server: Any, argv: Sequence[str]) -> None:
 
 
 def run_aside(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end on another thread: this one may have a loop that runs already."""
+    """Run a coroutine to its end on another thread, since this thread may have a running loop."""
     with ThreadPoolExecutor(1, thread_name_prefix="dagrpc-preload") as executor:
         executor.submit(asyncio.run, coroutine).result()

@@ -9,7 +9,7 @@ _DISTRIBUTED = ("distributed", "dask.distributed")
 
 
 def load_class(path: Any) -> Any:
-    """Return a class, given by itself or by its name with its module's; names of distributed's classes are ours.
+    """Return a class, given itself or its dotted name; names of distributed's classes stand for dagrpc's.
 
     Raises
     ------

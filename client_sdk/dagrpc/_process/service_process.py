@@ -1,4 +1,4 @@
-"""What all service processes do at their start: logging, garbage collection, signals."""
+"""The start of all service processes: logging, garbage collection, signals."""
 
 from __future__ import annotations
 
@@ -20,26 +20,20 @@ LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
 
 def prepare(log_level: int | str = logging.INFO) -> None:
-    """Set up logging and the garbage collector. To be called before the service is made."""
+    """Set up logging and the garbage collector, before the service is made."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, stream=sys.stderr)
     shown = logging.getLevelNamesMapping()[log_level] if isinstance(log_level, str) else log_level
     for name in LOGGERS:
-        # Clients can ask for what is not shown here.
+        # Clients can ask for lines that are not shown here.
         logging.getLogger(name).setLevel(min(shown, logging.INFO))
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: not record.name.startswith(LOGGERS) or is_shown(record, shown))
-    # The defaults visit all of a large graph again and again: they double the cost of a task at 100,000 tasks.
+    # With the default thresholds, collections visit a large graph so often that 100,000 tasks cost twice as much each.
     gc.set_threshold(100_000, 50, 100)
 
 
 def apply_settings() -> None:
-    """Do what the configuration says of the whole process. To be called once it is known.
-
-    Raises
-    ------
-    SystemExit
-        If it cannot be done; says why.
-    """
+    """Apply the settings of the whole process, once the configuration is known; SystemExit if they are wrong."""
     try:
         formatter = logging.Formatter(config.get("admin.log-format"))
         for handler in logging.getLogger().handlers:
@@ -67,7 +61,7 @@ def on_signals(stop: Callable[[str], object]) -> None:
 
 @contextmanager
 def keep_pid_file(path: str | None) -> Iterator[None]:
-    """Keep this process's id in a file, if one is named."""
+    """Keep this process's id in a file within a block, if a file is named."""
     if path is None:
         yield
         return
