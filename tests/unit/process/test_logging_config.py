@@ -84,7 +84,7 @@ def untouched() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"distributed.logging": {"distributed": "loud"}}, "'loud' of 'distributed'"),
+        ({"distributed.logging": {"distributed": "loud"}}, "'loud' for 'distributed'"),
         ({"distributed.logging": "debug"}, "must map loggers to levels"),
         ({"distributed.logging": {"a": "info"}, "distributed.logging-file-config": "x"}, "exclude each other"),
     ],
