@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import dask
@@ -237,7 +238,7 @@ def test_policies_are_configured(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
         "            if str(key).startswith(self.prefix) and len(task.who_has) < 2:\n"
         "                yield 'replicate', task\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.syspath_prepend(str(tmp_path))
     settings = {
         "distributed.scheduler.active-memory-manager.interval": "50ms",

@@ -17,12 +17,13 @@ from typing import Any
 from dagrpc_scheduler.core import events as scheduler_events
 from dagrpc_scheduler.core import instructions as scheduler_instructions
 from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.instructions import ClientInstruction
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 from dagrpc_worker.core.config import WorkerCoreConfig
 from tests.property.simulated_worker import Running, SimulatedPool, SimulatedWorker, Transfer, value_of
-from tests.property.translation import STATUS, TO_CLIENT, order_of, report_of
+from tests.property.translation import STATUS, order_of, report_of
 
 LONG = 3_000
 """Steps after which a cluster that is left alone should have come to rest."""
@@ -279,7 +280,7 @@ class SimulatedCluster:
         result = self.core.handle_batch(batch, self.now)
         self.log[-1][2].extend(result)
         for instruction in result:
-            if isinstance(instruction, TO_CLIENT):
+            if isinstance(instruction, ClientInstruction):
                 self._tell_client(instruction)
             else:
                 order = order_of(instruction)

@@ -9,14 +9,6 @@ from dagrpc_scheduler.core import instructions as scheduler_instructions
 from dagrpc_worker.core import events as worker_events
 from dagrpc_worker.core import instructions
 
-TO_CLIENT = (
-    scheduler_instructions.ReportFinished,
-    scheduler_instructions.ReportErred,
-    scheduler_instructions.ReportLost,
-    scheduler_instructions.ReportCancelled,
-    scheduler_instructions.ReportRetried,
-    scheduler_instructions.RejectGraph,
-)
 STATUS: dict[type, str] = {
     scheduler_instructions.ReportFinished: "finished",
     scheduler_instructions.ReportErred: "erred",

@@ -1,7 +1,7 @@
 """Everything that the scheduler's core asks its shell to do, as data.
 
-An instruction is addressed to one peer: to a worker if it has a `worker`, to a client if it has a `client`.
-Instructions for the same peer must reach it in the order in which the core made them.
+Each instruction is for one worker or one client. Instructions for the same peer must reach it in the order in which the
+core made them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,27 @@ from dagrpc._common.cheap_dataclass import record
 from dagrpc_scheduler.core.events import TaskOptions
 
 
+class WorkerInstruction:
+    """An instruction for a worker."""
+
+    __slots__ = ()
+    worker: str
+    """The worker's address."""
+
+
+class ClientInstruction:
+    """An instruction for a client."""
+
+    __slots__ = ()
+    client: str
+    """The client's id."""
+
+
+Instruction: TypeAlias = WorkerInstruction | ClientInstruction
+
+
 @record
-class ComputeTask:
+class ComputeTask(WorkerInstruction):
     """`worker` runs a task."""
 
     worker: str
@@ -35,7 +54,7 @@ class ComputeTask:
 
 
 @record
-class FreeKeys:
+class FreeKeys(WorkerInstruction):
     """`worker` drops results, and tasks that it has not started."""
 
     worker: str
@@ -47,7 +66,7 @@ class FreeKeys:
 
 
 @record
-class RequestSteal:
+class RequestSteal(WorkerInstruction):
     """`worker` gives a task back unless it has started the task, and reports which of the two."""
 
     worker: str
@@ -56,7 +75,7 @@ class RequestSteal:
 
 
 @record
-class AcquireReplicas:
+class AcquireReplicas(WorkerInstruction):
     """`worker` fetches replicas of results and keeps them."""
 
     worker: str
@@ -65,7 +84,7 @@ class AcquireReplicas:
 
 
 @record
-class RemoveReplicas:
+class RemoveReplicas(WorkerInstruction):
     """`worker` drops replicas of results unless its own tasks need them."""
 
     worker: str
@@ -73,7 +92,7 @@ class RemoveReplicas:
 
 
 @record
-class RefreshWhoHas:
+class RefreshWhoHas(WorkerInstruction):
     """`worker` learns the current holders of results; an empty list of holders: nobody at the moment."""
 
     worker: str
@@ -81,7 +100,7 @@ class RefreshWhoHas:
 
 
 @record
-class FreeShared:
+class FreeShared(WorkerInstruction):
     """`worker` drops shared blobs."""
 
     worker: str
@@ -89,7 +108,7 @@ class FreeShared:
 
 
 @record
-class CloseWorker:
+class CloseWorker(WorkerInstruction):
     """`worker` shuts down."""
 
     worker: str
@@ -98,7 +117,7 @@ class CloseWorker:
 
 
 @record
-class EndShuffle:
+class EndShuffle(WorkerInstruction):
     """`worker` forgets a run of a shuffle and all earlier runs."""
 
     worker: str
@@ -107,7 +126,7 @@ class EndShuffle:
 
 
 @record
-class ReportFinished:
+class ReportFinished(ClientInstruction):
     """`client` learns that a result is in memory."""
 
     client: str
@@ -118,7 +137,7 @@ class ReportFinished:
 
 
 @record
-class ReportErred:
+class ReportErred(ClientInstruction):
     """`client` learns that a task failed."""
 
     client: str
@@ -145,7 +164,7 @@ class CoreFailure:
 
 
 @record
-class ReportLost:
+class ReportLost(ClientInstruction):
     """`client` learns that a result was lost and is being computed again."""
 
     client: str
@@ -153,7 +172,7 @@ class ReportLost:
 
 
 @record
-class ReportCancelled:
+class ReportCancelled(ClientInstruction):
     """`client` learns that a task will never finish."""
 
     client: str
@@ -163,7 +182,7 @@ class ReportCancelled:
 
 
 @record
-class ReportRetried:
+class ReportRetried(ClientInstruction):
     """`client` learns that a failed task runs again."""
 
     client: str
@@ -171,7 +190,7 @@ class ReportRetried:
 
 
 @record
-class RejectGraph:
+class RejectGraph(ClientInstruction):
     """`client` learns that a graph part was refused as a whole."""
 
     client: str
@@ -181,22 +200,3 @@ class RejectGraph:
     message: str
     reason: str = ""
     """Reason for the cancellation of the keys if the graph itself is valid and its dependencies are gone."""
-
-
-Instruction: TypeAlias = (
-    ComputeTask
-    | FreeKeys
-    | RequestSteal
-    | AcquireReplicas
-    | RemoveReplicas
-    | RefreshWhoHas
-    | FreeShared
-    | CloseWorker
-    | EndShuffle
-    | ReportFinished
-    | ReportErred
-    | ReportLost
-    | ReportCancelled
-    | ReportRetried
-    | RejectGraph
-)

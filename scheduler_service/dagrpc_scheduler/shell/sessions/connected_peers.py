@@ -10,22 +10,10 @@ from dagrpc import config
 from dagrpc._peer.session import Session
 from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
-from dagrpc_scheduler.core import instructions
+from dagrpc_scheduler.core.instructions import ClientInstruction, Instruction
 from dagrpc_scheduler.shell.memory.recent_minimum import RecentMinimum
 from dagrpc_scheduler.shell.sessions.evictions import WorkerEvictions
 from dagrpc_scheduler.shell.sessions.peer_session import Tenure
-
-TO_CLIENT: frozenset[type[Any]] = frozenset(
-    (
-        instructions.ReportFinished,
-        instructions.ReportErred,
-        instructions.ReportLost,
-        instructions.ReportCancelled,
-        instructions.ReportRetried,
-        instructions.RejectGraph,
-    )
-)
-"""The instructions for clients; all others are for workers."""
 
 _EVICTED_CLIENTS_REMEMBERED = 100
 
@@ -44,7 +32,7 @@ class WorkerConnection:
     hello: worker_session_pb2.WorkerHello
     """The message with which the worker introduced itself."""
     name: str
-    session: Session[instructions.Instruction]
+    session: Session[Instruction]
     last_seen: float
     """Time of the last message or heartbeat, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
@@ -152,16 +140,15 @@ class ConnectedPeers:
         for session in self.clients.values():
             session.send(client_session_pb2.SchedulerGoodbye(reason=reason, may_return=may_return))
 
-    def dispatch(self, batch: list[instructions.Instruction]) -> None:
+    def dispatch(self, batch: list[Instruction]) -> None:
         """Queue instructions for their peers, and drop the ones whose peers are gone."""
         clients, workers = self.clients, self.workers
         for instruction in batch:
-            if type(instruction) in TO_CLIENT:
-                name: str = instruction.client  # type: ignore[union-attr]
-                session = clients.get(name) or self.stand_ins.get(name)
+            if isinstance(instruction, ClientInstruction):
+                session = clients.get(instruction.client) or self.stand_ins.get(instruction.client)
                 if session is not None:
                     session.send(instruction)
             else:
-                connection = workers.get(instruction.worker)  # type: ignore[union-attr]
+                connection = workers.get(instruction.worker)
                 if connection is not None:
                     connection.session.send(instruction)
