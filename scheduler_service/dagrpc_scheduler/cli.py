@@ -28,7 +28,7 @@ DEFAULT_PORT = 8786
 @tls_options
 @ignored("--bokeh/--no-bokeh", "--bokeh-port", why="write --dashboard and --dashboard-address")
 @ignored("--jupyter/--no-jupyter", why="start Jupyter by itself")
-@ignored("--show/--no-show", "--use-xheaders", why="it has meant nothing for long")
+@ignored("--show/--no-show", "--use-xheaders", why="the option has no effect")
 @click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
 @click.version_option(installed_version("dagrpc"), prog_name="dagrpc scheduler")
@@ -46,7 +46,7 @@ def scheduler(
 ) -> None:
     """Run a scheduler.
 
-    It listens on the loopback address unless --host or --interface says otherwise.
+    The scheduler listens on the loopback address unless --host or --interface is given.
     """
     values = flag_values(SchedulerOptions, given)
     host, port = values["host"], values["port"]
@@ -54,7 +54,7 @@ def scheduler(
         raise click.UsageError("--host and --interface both say where to listen; give one of them")
     check_preload_argv(values["preload"], preload_argv, "scheduler")
     if click.get_current_context().parent is not None:
-        # Not if a program has called this.
+        # Only as a command: a program that calls this function is not restarted.
         restart_with_malloc()
     tell_of_ignored()
     prepare(log_level.upper())

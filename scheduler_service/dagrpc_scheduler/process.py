@@ -1,4 +1,4 @@
-"""A scheduler as a child of the program that uses it: ``python -m dagrpc_scheduler.process``, by `LocalCluster`."""
+"""A scheduler as a child process of a program: `LocalCluster` runs ``python -m dagrpc_scheduler.process``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagrpc._process.service_process import apply_settings, prepare
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Serve until the parent process is gone."""
     parent = Parent.connect()
     settings = parent.settings
     adopt_sys_path(settings["sys_path"])
@@ -21,7 +21,7 @@ def main() -> None:
     config.hand_over(settings["config"])
     apply_settings()
 
-    # Nothing that is imported is garbage, and no collection is to look at it later: the first would take 10 ms.
+    # Imported modules are not garbage: collections skip them, which saves 10 ms in the first one.
     gc.disable()
     from dagrpc_scheduler.options import SchedulerOptions
     from dagrpc_scheduler.run import serve

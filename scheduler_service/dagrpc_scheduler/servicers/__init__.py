@@ -1,1 +1,1 @@
-"""The scheduler's gRPC services: messages in, events to the core; views of the core, messages out."""
+"""The scheduler's gRPC services: they decode requests, call parts of the shell, and encode responses."""

@@ -1,1 +1,1 @@
-"""Drives the scheduler's core: sessions, clock, translation. No decisions about tasks are made here."""
+"""Runs the scheduler's core: sessions, timers, translation. It makes no decisions about tasks."""

@@ -1,1 +1,1 @@
-"""Drives coordination primitives, shuffles and topics: the shell of `dagrpc_scheduler.coordination`."""
+"""Runs the coordination primitives, shuffles and topics of `dagrpc_scheduler.coordination`."""

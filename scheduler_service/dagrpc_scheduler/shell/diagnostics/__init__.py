@@ -1,1 +1,1 @@
-"""Measurements that the scheduler keeps: task streams, histories, the profile of its own loop."""
+"""Measurements that the scheduler keeps: task streams, histories, the profile of its event loop."""

@@ -1,1 +1,1 @@
-"""Which workers are alive: missed heartbeats, exits, timers, and work that no worker takes."""
+"""Which workers are alive: missed heartbeats, exits, timers, and tasks that no worker takes."""

@@ -1,1 +1,1 @@
-"""Plugins of schedulers, workers and nannies, and what they are told."""
+"""Plugins of schedulers, workers and nannies, and user code on the scheduler."""

@@ -1,1 +1,1 @@
-"""Calls to workers, retirement, scaling and work stealing."""
+"""Calls to workers, restarts, retirement, scaling and work stealing."""
