@@ -33,6 +33,7 @@ class PriorityQueuePolicy(QueuePolicy):
     def __init__(self, state: SchedulerState, queue: OrderedQueue | None = None) -> None:
         """Make the policy; `queue` defaults to the order of the tasks' priorities."""
         self._state = state
+        self._place = state.placement.choose
         self.queue: OrderedQueue = TaskQueue() if queue is None else queue
 
     def choose(self, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
@@ -40,7 +41,7 @@ class PriorityQueuePolicy(QueuePolicy):
         state = self._state
         if is_rootish(task, state.total_nthreads, state.config.rootish_dependencies):
             return self._choose_for_root(task)
-        return state.placement.choose(task) or NO_WORKER
+        return self._place(task) or NO_WORKER
 
     def _choose_for_root(self, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
         state = self._state

@@ -20,7 +20,7 @@ class ImpossibleTransition(Exception):
 def transition(state: SchedulerState, task: TaskState, finish: StateName) -> None:
     """Try to bring a task into another state."""
     start = task.state
-    if start in (finish, FORGOTTEN):
+    if start == finish or start is FORGOTTEN:
         return
     function = TABLE.get((start, finish))
     if function is None:
@@ -48,9 +48,11 @@ def run_recommendations(state: SchedulerState) -> None:
 
 def run_transitions(state: SchedulerState) -> None:
     """Run all recommended transitions, and place the tasks that have become ready, until nothing is left to do."""
+    recommendations = state.recommendations
     while True:
-        if state.recommendations:
-            run_recommendations(state)
+        while recommendations:
+            task, finish = recommendations.popleft()
+            transition(state, task, finish)
         if state.complete_graphs:
             unpin_graph(state, state.complete_graphs.pop())
         elif state.uncomputable:
