@@ -1,4 +1,4 @@
-"""What clients share by name: locks, queues, datasets, metadata, topics. Pure.
+"""Named objects that clients share: locks, queues, variables, datasets, metadata and topics, without I/O.
 
-Operations go in, answers and events of the core come out.
+Operations go in; answers and events of the core come out.
 """

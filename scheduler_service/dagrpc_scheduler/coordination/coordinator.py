@@ -1,4 +1,4 @@
-"""All primitives together: requests in, answers and events of the core out."""
+"""The coordination primitives together: operations in, answers and events of the core out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,10 @@ from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
 class Coordinator:
-    """Carries out the operations of all clients.
+    """Handles the operations of all clients.
 
-    Parameters
-    ----------
-    lease_timeout : float or None
-        How many seconds a lease holds unless it is renewed; None: as long as its client.
+    `lease_timeout` is the number of seconds that a lease is held without renewal; None: as long as its client is there.
 
-    Examples
-    --------
     >>> coordinator = Coordinator(30.0)
     >>> coordinator.handle("a", 1, None, operations.SetEvent("start"), now=0.0)[0].done
     True
@@ -66,25 +61,11 @@ class Coordinator:
     def handle(
         self, client: str, number: int, timeout: float | None, operation: Operation, now: float
     ) -> list[Outcome]:
-        """Carry out an operation, or have it wait.
+        """Handle an operation, or let it wait.
 
-        Parameters
-        ----------
-        client : str
-            Who asks.
-        number : int
-            The client's name for the request. It must not use one twice.
-        timeout : float or None
-            How many seconds it may wait; None: for ever.
-        operation : Operation
-            What is asked for.
-        now : float
-            The time, by the clock that `advance` is called by.
-
-        Returns
-        -------
-        list
-            Answers, to this and to other requests, and events for the core.
+        `number` identifies the request among those of its client and must not be used twice. `timeout` is the number of
+        seconds that the request may wait; None: for ever. `now` comes from the clock that is also passed to `advance`.
+        The outcomes are answers, to this and to other requests, and events for the core.
         """
         wait_queue = self.wait_queue
         wait_queue.now = now
@@ -106,7 +87,7 @@ class Coordinator:
                 self.semaphores.renew(client, leases)
 
     def client_gone(self, client: str, now: float) -> list[Outcome]:
-        """Withdraw what a client waits for, and release what it holds."""
+        """Cancel the waiting requests of a client that is gone, and release its leases, locks and results."""
         self.wait_queue.now = now
         self.wait_queue.cancel_all(client)
         self.semaphores.client_gone(client)
@@ -115,14 +96,14 @@ class Coordinator:
         return self._outcomes()
 
     def advance(self, now: float) -> list[Outcome]:
-        """Do what is due by the clock: end leases, answer those who have waited long enough."""
+        """Expire the leases that were not renewed, and answer the requests whose time is up."""
         self.wait_queue.now = now
         self.semaphores.expire()
         self.wait_queue.time_out()
         return self._outcomes()
 
     def next_deadline(self) -> float | None:
-        """Return when `advance` is to be called; None: not before something else happens."""
+        """Return when `advance` must be called; None: not before the next operation."""
         deadline, expiry = self.wait_queue.next_deadline(), self.semaphores.next_expiry()
         if deadline is None or expiry is None:
             return expiry if deadline is None else deadline

@@ -9,7 +9,7 @@ from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 
 class _Waiting:
-    """Those who wait for an event that is not set."""
+    """The requests that wait for an event."""
 
     __slots__ = ("_all", "line", "name")
 
@@ -19,14 +19,14 @@ class _Waiting:
         self.line: Line = OrderedDict()
 
     def leave(self, request: Request) -> None:
-        """Have a request wait no longer."""
+        """Remove a waiting request."""
         del self.line[request]
         if not self.line:
             self._all.forget(self.name)
 
 
 class Events:
-    """All of them. One that is not set and that nobody waits for takes no memory."""
+    """All events. An event that is not set and that nobody waits for takes no memory."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
         self._wait_queue = wait_queue
@@ -34,7 +34,7 @@ class Events:
         self._waiting: dict[str, _Waiting] = {}
 
     def set(self, request: Request, operation: SetEvent) -> None:
-        """Set an event and have all who wait for it go on, in the order in which they came."""
+        """Set an event and answer the waiting requests in order of arrival."""
         self._set.add(operation.name)
         self._wait_queue.answer(request)
         waiting = self._waiting.pop(operation.name, None)
@@ -60,5 +60,5 @@ class Events:
             self._wait_queue.wait(request, waiting)
 
     def forget(self, name: str) -> None:
-        """Forget an event that nobody waits for any more."""
+        """Drop an event that nobody waits for any more."""
         self._waiting.pop(name, None)

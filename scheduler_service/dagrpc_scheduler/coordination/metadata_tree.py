@@ -7,15 +7,10 @@ from typing import Any
 
 
 class Metadata:
-    """A tree whose inner nodes are dicts. What is noted under the key of a task goes when the task does.
+    """A tree whose inner nodes are dicts. Metadata under the key of a task is dropped with the task.
 
-    Parameters
-    ----------
-    is_task : callable
-        Says of a key whether there is a task of it now.
+    `is_task` tells whether a key belongs to a live task.
 
-    Examples
-    --------
     >>> metadata = Metadata()
     >>> metadata.set(["a", "b"], 1)
     >>> metadata.get(["a"])
@@ -26,18 +21,10 @@ class Metadata:
         self._tree: dict[Hashable, Any] = {}
         self._is_task = is_task
         self._of_tasks: set[Hashable] = set()
-        """Those keys of the tree's root that there were tasks of."""
+        """Keys in the root of the tree that belonged to live tasks when they were set."""
 
     def set(self, path: Sequence[Hashable], value: Any) -> None:
-        """Set a value. What stands in its way is replaced.
-
-        Parameters
-        ----------
-        path : sequence
-            The keys that lead to it, at least one.
-        value : plain data
-            The value; dicts become part of the tree.
-        """
+        """Set the value at a path of at least one key. Values on the way that are not dicts are replaced."""
         if self._is_task(path[0]):
             self._of_tasks.add(path[0])
         node = self._tree
@@ -49,12 +36,12 @@ class Metadata:
         node[path[-1]] = value
 
     def clear(self) -> None:
-        """Forget all values."""
+        """Drop all values."""
         self._tree = {}
         self._of_tasks.clear()
 
     def tidy(self) -> None:
-        """Forget what was noted for tasks that are forgotten. To be called now and then."""
+        """Drop the metadata of forgotten tasks. Called at intervals."""
         for key in list(self._tree):
             if self._is_task(key):
                 self._of_tasks.add(key)
@@ -63,12 +50,12 @@ class Metadata:
                 del self._tree[key]
 
     def get(self, path: Sequence[Hashable]) -> Any:
-        """Return a value; the whole tree for an empty path. It is not to be changed.
+        """Return the value at a path, or the whole tree for an empty path; for reading only.
 
         Raises
         ------
         LookupError
-            If there is none. Its argument is the number of keys that were found.
+            If there is no value. Its argument is the number of keys that were found.
         """
         node: Any = self._tree
         for depth, key in enumerate(path):

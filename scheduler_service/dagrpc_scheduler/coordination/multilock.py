@@ -1,8 +1,8 @@
-"""Several locks taken at once.
+"""Several locks acquired at once.
 
-A request stands in the lines of all its locks from the moment that it comes, so requests are served in order and
-cannot block each other for ever. It is granted as soon as it is the first in enough of the lines; it keeps those, as
-the holder, and leaves the others.
+A request joins the lines of all its locks on arrival, so that requests are served in order and cannot deadlock. It is
+granted as soon as it is the first in enough of these lines; it then holds the locks of these lines and leaves the
+others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
 class LockRequest:
-    """A request for several locks, or what came of it."""
+    """A request for several locks, waiting or granted."""
 
     __slots__ = ("_all", "count", "granted", "names", "request")
 
@@ -23,13 +23,13 @@ class LockRequest:
         self._all = all_locks
         self.request = request
         self.names = names
-        """The locks whose lines it stands in."""
+        """The locks in whose lines the request stands."""
         self.count = count
-        """How many are enough."""
+        """The number of locks that are enough."""
         self.granted = False
 
     def leave(self, request: Request) -> None:
-        """Have the request wait no longer."""
+        """Remove the waiting request."""
         self._all.leave_lines(self)
 
 
@@ -37,14 +37,14 @@ _Line: TypeAlias = "OrderedDict[LockRequest, None]"
 
 
 class MultiLocks:
-    """All locks that are taken several at once."""
+    """All locks that are acquired several at once."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
         self._wait_queue = wait_queue
         self._lines: dict[str, _Line] = {}
-        """By name. The first holds the lock if it is granted."""
+        """Lines by name. The first request of a line holds the lock if it is granted."""
         self._granted: dict[str, dict[int, LockRequest]] = {}
-        """By client, by the number of the request."""
+        """Granted requests by client and number."""
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -61,14 +61,14 @@ class MultiLocks:
             self.leave_lines(lock_request)
 
     def release(self, request: Request, operation: ReleaseLocks) -> None:
-        """Take locks back."""
+        """Release locks."""
         lock_request = self._granted.get(request.client, {}).get(operation.lease)
         self._wait_queue.answer(request, lock_request is not None)
         if lock_request is not None:
             self._release(lock_request)
 
     def client_gone(self, client: str) -> None:
-        """Take back what a client holds."""
+        """Release the locks of a client that is gone."""
         for lock_request in list(self._granted.get(client, {}).values()):
             self._release(lock_request)
 
@@ -81,7 +81,7 @@ class MultiLocks:
         return sum(self._first(name) is lock_request for name in lock_request.names) >= lock_request.count
 
     def _leave(self, lock_request: LockRequest, name: str) -> LockRequest | None:
-        """Have a request leave a line. Return whose turn it is then, if it was its turn before."""
+        """Leave a line; return the request that is first now if `lock_request` was first before."""
         line = self._lines[name]
         was_first = next(iter(line)) is lock_request
         del line[lock_request]
@@ -92,7 +92,7 @@ class MultiLocks:
         return self._first(name) if was_first else None
 
     def _grant_due(self, candidates: list[LockRequest]) -> None:
-        """Grant the requests whose turn it is."""
+        """Grant the candidates that are first in enough lines."""
         while candidates:
             lock_request = candidates.pop(0)
             if lock_request.granted or not self._is_due(lock_request):
@@ -108,7 +108,7 @@ class MultiLocks:
                     candidates.append(following)
 
     def leave_lines(self, lock_request: LockRequest) -> None:
-        """Have a request, or what came of it, leave all lines."""
+        """Remove a request from all its lines, whether it is granted or not."""
         following = [self._leave(lock_request, name) for name in list(lock_request.names)]
         self._grant_due([other for other in following if other is not None])
 
@@ -121,5 +121,5 @@ class MultiLocks:
 
     @property
     def lines(self) -> dict[str, _Line]:
-        """The lines by name, for whoever looks from outside."""
+        """The lines by name, for inspection."""
         return self._lines

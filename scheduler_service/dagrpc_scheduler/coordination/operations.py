@@ -1,4 +1,4 @@
-"""What clients ask of the primitives, and what comes of it."""
+"""The operations on coordination primitives, and their outcomes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dagrpc_scheduler.core.events import Event as CoreEvent
 
 @record
 class Value:
-    """A value in a queue or variable."""
+    """A value in a queue, variable or dataset."""
 
     data: bytes
-    """The value as it came; nobody looks into it here."""
+    """The value as the client sent it, opaque."""
     keys: tuple[str, ...] = ()
-    """Tasks whose results are to be held as long as the value is."""
+    """Keys of the tasks whose results are held as long as the value is kept."""
 
 
 # --- locks and semaphores ---
@@ -24,7 +24,7 @@ class Value:
 
 @record
 class AcquireLease:
-    """Take a lease; it is named by the request."""
+    """Acquire a lease, which is identified by the request."""
 
     name: str
     max_leases: int
@@ -34,21 +34,21 @@ class AcquireLease:
 
 @record
 class ReleaseLease:
-    """Give a lease back."""
+    """Release a lease."""
 
     lease: int
 
 
 @record
 class RenewLeases:
-    """Go on holding leases. Not answered."""
+    """Renew leases. Not answered."""
 
     leases: Sequence[int]
 
 
 @record
 class RegisterSemaphore:
-    """Make a semaphore known."""
+    """Create a semaphore."""
 
     name: str
     max_leases: int
@@ -56,21 +56,21 @@ class RegisterSemaphore:
 
 @record
 class CountLeases:
-    """Count the leases that are held."""
+    """Count the leases of a semaphore."""
 
     name: str
 
 
 @record
 class CloseSemaphore:
-    """Forget a semaphore."""
+    """Remove a semaphore."""
 
     name: str
 
 
 @record
 class AcquireLocks:
-    """Take so many of these locks at once."""
+    """Acquire at least `count` of these locks at once."""
 
     names: tuple[str, ...]
     count: int
@@ -78,7 +78,7 @@ class AcquireLocks:
 
 @record
 class ReleaseLocks:
-    """Give back what was taken at once."""
+    """Release locks that were acquired at once."""
 
     lease: int
 
@@ -102,7 +102,7 @@ class ClearEvent:
 
 @record
 class WaitEvent:
-    """Wait for an event."""
+    """Wait until an event is set."""
 
     name: str
 
@@ -123,7 +123,7 @@ class PutQueue:
 
 @record
 class GetQueue:
-    """Take so many values out of a queue; 0: all that are there."""
+    """Take `count` values out of a queue; 0: all values."""
 
     name: str
     count: int = 1
@@ -140,7 +140,7 @@ class CountQueue:
 
 @record
 class CloseQueue:
-    """Use a queue no longer."""
+    """Stop using a queue."""
 
     name: str
 
@@ -162,7 +162,7 @@ class GetVariable:
 
 @record
 class DeleteVariable:
-    """Unset a variable."""
+    """Delete the value of a variable."""
 
     name: str
 
@@ -172,11 +172,11 @@ class DeleteVariable:
 
 @record
 class PublishDatasets:
-    """Give names to values."""
+    """Publish values under names."""
 
     entries: Sequence[tuple[str, Value]]
     override: bool = False
-    """Whether the values take the place of those that have the names already."""
+    """Whether to replace the values of existing names."""
 
 
 @record
@@ -188,29 +188,29 @@ class GetDatasets:
 
 @record
 class UnpublishDatasets:
-    """Forget names with their values."""
+    """Remove names and their values."""
 
     names: Sequence[str]
 
 
 @record
 class ListDatasets:
-    """Name all datasets."""
+    """List the names of all datasets."""
 
 
-# --- requests themselves ---
+# --- requests ---
 
 
 @record
 class CancelRequest:
-    """Wait no longer for a request. Not answered."""
+    """Cancel a waiting request. Not answered."""
 
     request: int
 
 
 @record
 class AcknowledgeValues:
-    """The client holds the futures of an answer itself. Not answered."""
+    """Acknowledge that the client itself holds the futures of an answer. Not answered."""
 
     request: int
 
@@ -243,7 +243,7 @@ Operation: TypeAlias = (
 )
 
 
-# --- what comes of them ---
+# --- outcomes ---
 
 INCONSISTENT = "inconsistent"
 UNKNOWN = "unknown"
@@ -252,12 +252,12 @@ EXISTS = "exists"
 
 @record
 class Answer:
-    """Answers a request."""
+    """The answer to a request."""
 
     client: str
     request: int
     done: bool = True
-    """False if it was not possible in time, or it was refused."""
+    """False if the operation was refused or did not succeed in time."""
     number: int = 0
     values: Sequence[Value] = ()
     lease_seconds: float = 0.0

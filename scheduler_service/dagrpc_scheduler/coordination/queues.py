@@ -1,4 +1,4 @@
-"""Queues of values, first in, first out; with or without a limit to their size."""
+"""First-in-first-out queues of values, with or without a maximum size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
 class _Getter:
-    """What a waiting `get` has been given so far."""
+    """The values that a waiting `get` has received so far."""
 
     __slots__ = ("count", "values")
 
@@ -28,18 +28,18 @@ class Queue:
         self.name = name
         self.max_size = max_size
         self.users = 0
-        """How many have opened and not closed it."""
+        """Number of users that have opened the queue and not closed it."""
         self.values: deque[Value] = deque()
         self.getters: OrderedDict[Request, _Getter] = OrderedDict()
         self.putters: OrderedDict[Request, Value] = OrderedDict()
 
     @property
     def holder(self) -> str:
-        """The name under which it holds results."""
+        """The name under which the queue holds results."""
         return f"queue-{self.name}"
 
     def leave(self, request: Request) -> None:
-        """Have a request wait no longer; what it had been given goes to the next."""
+        """Remove a waiting request; the values that it had received go to the next one."""
         getter = self.getters.pop(request, None)
         if getter is None:
             del self.putters[request]
@@ -49,7 +49,7 @@ class Queue:
 
 
 class Queues:
-    """All of them."""
+    """All queues."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
         self._wait_queue = wait_queue
@@ -66,12 +66,12 @@ class Queues:
     # --- operations ----------------------------------------------------------------------------------------------
 
     def put(self, request: Request, operation: PutQueue) -> None:
-        """Take a value, now or once there is room."""
+        """Put a value, now or once there is room."""
         queue = self._queue(operation.name, operation.max_size, operation.open)
         if operation.front:
             queue.values.appendleft(self._held(queue, operation.value))
             self._wait_queue.answer(request)
-        # Whoever waits for a value makes room for one, whatever the size.
+        # A waiting `get` makes room for a value, whatever the maximum size is.
         elif not queue.putters and (not queue.max_size or queue.getters or len(queue.values) < queue.max_size):
             queue.values.append(self._held(queue, operation.value))
             self._wait_queue.answer(request)
@@ -81,7 +81,7 @@ class Queues:
         self.serve(queue)
 
     def get(self, request: Request, operation: GetQueue) -> None:
-        """Give values, now or once there are enough."""
+        """Answer with values, now or once there are enough."""
         queue = self._queue(operation.name, operation.max_size, operation.open)
         if operation.count == 0:
             values = list(queue.values)
@@ -96,12 +96,12 @@ class Queues:
         self.serve(queue)
 
     def count(self, request: Request, operation: CountQueue) -> None:
-        """Answer how many values there are."""
+        """Answer with the number of values."""
         queue = self._by_name.get(operation.name)
         self._wait_queue.answer(request, number=0 if queue is None else len(queue.values))
 
     def close(self, request: Request, operation: CloseQueue) -> None:
-        """Take note that a user has done; the last has the values dropped."""
+        """Remove a user; with the last one, the values are dropped."""
         self._wait_queue.answer(request)
         queue = self._by_name.get(operation.name)
         if queue is None:
@@ -130,7 +130,7 @@ class Queues:
         self._wait_queue.answer(request, values=values)
 
     def serve(self, queue: Queue) -> None:
-        """Give values to those who wait for them, and let those in who wait for room."""
+        """Serve the waiting `get` and `put` requests as far as possible."""
         while True:
             while queue.getters and queue.values:
                 request, getter = next(iter(queue.getters.items()))
@@ -144,9 +144,9 @@ class Queues:
             queue.values.append(self._held(queue, value))
             self._wait_queue.answer(request)
         if not (queue.users or queue.values or queue.getters or queue.putters):
-            # Also one that has a limit: whoever opens it anew says how large it may be.
+            # A queue with a maximum size is dropped as well; the next user says how large it may be.
             self._by_name.pop(queue.name, None)
 
     def state(self, name: str) -> Queue | None:
-        """Return a queue, for whoever looks from outside."""
+        """Return a queue, for inspection."""
         return self._by_name.get(name)

@@ -1,4 +1,4 @@
-"""Semaphores, and locks, which are semaphores of one lease."""
+"""Semaphores, and locks, which are semaphores with one lease."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dagrpc_scheduler.coordination.operations import (
 from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 LeaseName: TypeAlias = tuple[str, int]
-"""The client and the number of the request that acquired it."""
+"""The client and the number of the request that acquired the lease."""
 
 
 class Semaphore:
@@ -31,28 +31,28 @@ class Semaphore:
         self.name = name
         self.max_leases = max_leases
         self.transient = transient
-        """Whether it is forgotten when nobody uses it: a lock."""
+        """Whether the semaphore is dropped when nobody uses it, as locks are."""
         self.leases: dict[LeaseName, None] = {}
         self.line: Line = OrderedDict()
 
     def leave(self, request: Request) -> None:
-        """Have a request wait no longer."""
+        """Remove a waiting request."""
         del self.line[request]
         self._all.tidy(self)
 
 
 class Semaphores:
-    """All of them, and all leases."""
+    """All semaphores and leases."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
         self._wait_queue = wait_queue
         self._by_name: dict[str, Semaphore] = {}
         self._leases: OrderedDict[LeaseName, tuple[Semaphore, float]] = OrderedDict()
-        """Semaphore and time of expiry. The next to expire is the first, for all hold equally long."""
+        """Semaphore and expiry time by lease, in order of expiry, since all leases last equally long."""
         self._of_client: dict[str, dict[int, None]] = {}
 
     def _semaphore(self, request: Request, name: str, max_leases: int, transient: bool) -> Semaphore | None:
-        """Return a semaphore, made if need be; None if it is another than the request says, which is refused."""
+        """Return a semaphore, created if necessary; None: its maximum differs, and the request is refused."""
         semaphore = self._by_name.get(name)
         if semaphore is None:
             semaphore = self._by_name[name] = Semaphore(self, name, max_leases, transient)
@@ -84,7 +84,7 @@ class Semaphores:
             self.tidy(semaphore)
 
     def release(self, request: Request, operation: ReleaseLease) -> None:
-        """Take a lease back."""
+        """Release a lease."""
         lease = (request.client, operation.lease)
         known = lease in self._leases
         self._wait_queue.answer(request, known)
@@ -92,7 +92,7 @@ class Semaphores:
             self._end(lease)
 
     def renew(self, client: str, leases: Iterable[int]) -> None:
-        """Have leases hold anew."""
+        """Renew leases."""
         for number in leases:
             lease = (client, number)
             entry = self._leases.get(lease)
@@ -101,17 +101,17 @@ class Semaphores:
                 self._leases.move_to_end(lease)
 
     def register(self, request: Request, operation: RegisterSemaphore) -> None:
-        """Make a semaphore known."""
+        """Create a semaphore."""
         if self._semaphore(request, operation.name, operation.max_leases, transient=False) is not None:
             self._wait_queue.answer(request)
 
     def count(self, request: Request, operation: CountLeases) -> None:
-        """Answer how many leases are held."""
+        """Answer with the number of leases."""
         semaphore = self._by_name.get(operation.name)
         self._wait_queue.answer(request, number=0 if semaphore is None else len(semaphore.leases))
 
     def close(self, request: Request, operation: CloseSemaphore) -> None:
-        """Forget a semaphore."""
+        """Remove a semaphore."""
         semaphore = self._by_name.pop(operation.name, None)
         if semaphore is not None:
             line, semaphore.line = semaphore.line, OrderedDict()
@@ -146,7 +146,7 @@ class Semaphores:
             del self._of_client[client]
 
     def _end(self, lease: LeaseName) -> None:
-        """End a lease and grant it to whoever waits longest."""
+        """End a lease and grant it to the request that has waited longest."""
         semaphore, _ = self._leases[lease]
         self._forget_lease(lease)
         del semaphore.leases[lease]
@@ -156,9 +156,9 @@ class Semaphores:
         self.tidy(semaphore)
 
     def tidy(self, semaphore: Semaphore) -> None:
-        """Forget a lock that nobody uses."""
+        """Drop a lock that nobody uses."""
         unused = semaphore.transient and not semaphore.leases and not semaphore.line
-        # It may have been closed, and another have its name.
+        # The semaphore may have been closed, and its name given to another one.
         if unused and self._by_name.get(semaphore.name) is semaphore:
             del self._by_name[semaphore.name]
 
@@ -171,18 +171,18 @@ class Semaphores:
             self._end(lease)
 
     def next_expiry(self) -> float | None:
-        """Return when `expire` has something to do; None means never."""
+        """Return when `expire` must be called; None: never."""
         if not self._leases or self._wait_queue.lease_timeout is None:
             return None
         return next(iter(self._leases.values()))[1]
 
     def client_gone(self, client: str) -> None:
-        """End a client's leases."""
+        """End the leases of a client that is gone."""
         for number in list(self._of_client.get(client, ())):
             self._end((client, number))
 
     def state(self, name: str) -> Semaphore | None:
-        """Return a semaphore, for whoever looks from outside."""
+        """Return a semaphore, for inspection."""
         return self._by_name.get(name)
 
     @property

@@ -1,15 +1,15 @@
-"""P2P shuffles: which run each is in, who takes part, and when a run is over.
+"""P2P shuffles: the current run of each shuffle, its participants, and its end.
 
-Pure, as the core is, of which it is told what it needs to know. The shuffle's tasks are ordinary tasks to the core;
-what a shuffle adds is that a result of theirs is worth nothing without what was sent in the same run. So a run is over
+To the core, the tasks of a shuffle are ordinary tasks. Their results are useless, however, without the data that was
+sent between workers in the same run. A run therefore ends
 
-- when the barrier, the task that waits for all that sends, is no longer to be computed or kept: then all outputs are
-  there, or nobody wants them;
-- when a worker leaves that sent something, before the barrier has passed, or that outputs belong to;
-- when a worker finds that the run does not hold together.
+- when its barrier, the task that waits for all sending tasks, is no longer computed or kept: all outputs are there,
+  or nobody wants them;
+- when a worker leaves that has sent data before the barrier has passed, or that owns outputs;
+- when a worker finds the run inconsistent.
 
-In the latter two cases the results of all that sent are discarded, and what is still needed is computed again, which
-begins another run.
+In the last two cases, the results of all sending tasks are discarded. Those that are still needed are computed again,
+which starts another run.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ from typing import Final
 from dagrpc._common.backoff import pause_after
 
 BARRIER_ACTIVE: Final = frozenset(("waiting", "no-worker", "queued", "processing", "memory"))
-"""States of a barrier whose run goes on."""
+"""States of a barrier whose run continues."""
 _COMPLAINTS: Final = 10
-"""How often a shuffle may begin again because a run did not hold together."""
+"""Maximum number of consecutive restarts of a shuffle because of inconsistent runs."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 StateOf = Callable[[str], str | None]
-"""Gives the state of a task by its key; None if there is no such task."""
+"""Returns the state of a task by its key; None: there is no such task."""
 
 
 @dataclass(slots=True)
 class Run:
-    """A shuffle and the run that it is in."""
+    """A shuffle and its current run."""
 
     shuffle_id: str
     barrier: str
-    """Key of the task that waits for all that sends."""
+    """Key of the task that waits for all sending tasks."""
     first_sender: str
-    """Key of the task that sent first. The barrier may not have arrived yet."""
+    """Key of the first sending task; the barrier may not have arrived when it sends."""
     run_id: int = 0
-    """0: none at the moment."""
+    """Number of the current run; 0: none."""
     workers: tuple[str, ...] = ()
-    """Addresses of those whom the outputs belong to."""
+    """Addresses of the workers that own outputs."""
     members: dict[str, None] = field(default_factory=dict)
-    """Addresses of those, and of the others that sent something."""
+    """Addresses of the workers that own outputs or have sent data."""
     barrier_seen: bool = False
     complaints: int = 0
     complaint: str = ""
-    """The last one."""
+    """The latest report of an inconsistency."""
 
 
 @dataclass(slots=True)
 class Ended:
-    """A run is over."""
+    """The end of a run."""
 
     shuffle_id: str
     run_id: int
     barrier: str
     members: Sequence[str]
-    """Whom to tell."""
+    """Addresses of the workers to tell."""
     again: bool
-    """Whether results of the run are to be discarded."""
+    """Whether the results of the run are discarded."""
 
 
 class Closed(Exception):
-    """The run is over, or there is none for the caller."""
+    """The run is over, or the caller has no part in it."""
 
 
 class Inconsistent(Exception):
-    """The shuffle began again too often."""
+    """The shuffle was restarted too often."""
 
 
 class Shuffles:
@@ -77,32 +77,31 @@ class Shuffles:
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
-        """By id of the shuffle."""
+        """Shuffles by id."""
         self.last_run = 0
-        """The run that began last, of all shuffles."""
+        """Number of the run that started last, of any shuffle."""
 
     def join(self, shuffle_id: str, barrier: str, task: str, worker: str, available: Collection[str]) -> Run:
-        """Have a worker take part in a shuffle.
+        """Let a worker take part in a shuffle, and start a run if there is none.
 
         Parameters
         ----------
         available : collection of str
-            Addresses of the workers that outputs may belong to, should a run begin.
+            Addresses of the workers that may own outputs if a run starts.
 
         Raises
         ------
         Closed
             If there are no such workers.
         Inconsistent
-            If the shuffle began again too often.
+            If the shuffle was restarted too often.
         """
         run = self.runs.get(shuffle_id)
         if run is None:
             run = self.runs[shuffle_id] = Run(shuffle_id, barrier, task)
         if run.complaints > _COMPLAINTS:
             raise Inconsistent(
-                f"shuffle {shuffle_id} did not hold together, {run.complaints} times in a row; "
-                f"the last time: {run.complaint}"
+                f"shuffle {shuffle_id} was inconsistent {run.complaints} times in a row; the last time: {run.complaint}"
             )
         if not run.run_id:
             if not available:
@@ -117,12 +116,12 @@ class Shuffles:
         return run
 
     def current(self, shuffle_id: str, run_id: int) -> Run:
-        """Return the run that a shuffle is in.
+        """Return the current run of a shuffle.
 
         Raises
         ------
         Closed
-            If it is in another one.
+            If the shuffle is in another run.
         """
         run = self.runs.get(shuffle_id)
         if run is None or run.run_id != run_id:
@@ -130,10 +129,10 @@ class Shuffles:
         return run
 
     def complain(self, shuffle_id: str, run_id: int, state_of: StateOf, reason: str = "") -> Ended | None:
-        """Take note that a run does not hold together, and end it. None if it is over and another one has begun.
+        """End a run that a worker found inconsistent; None if another run has started already.
 
-        A barrier that has passed is said to be the present run's. If it turns out to be an older one's, the present run
-        does not hold together either.
+        A barrier that has passed is attributed to the current run. If it belongs to an older run, the current run is
+        inconsistent as well.
         """
         run = self.runs.get(shuffle_id)
         if run is None or (run.run_id != run_id and state_of(run.barrier) != "memory"):
@@ -143,15 +142,15 @@ class Shuffles:
         return self._end(run, again=True)
 
     def pause(self, shuffle_id: str) -> float:
-        """Return for how many seconds to put up with a run that does not hold together: longer each time.
+        """Return the seconds to wait before an inconsistent run is ended, longer each time.
 
-        What it lacks is often the fault of something that is about to be over, a process that leaves for instance.
+        An inconsistency often has a cause that ends soon, such as a process that is about to exit.
         """
         run = self.runs.get(shuffle_id)
         return 0.0 if run is None else pause_after(run.complaints + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
 
     def worker_gone(self, address: str, state_of: StateOf) -> list[Ended]:
-        """End the runs that cannot do without a worker."""
+        """End the runs that depend on a worker which left."""
         ended = []
         for run in list(self.runs.values()):
             if address not in run.members:
@@ -159,7 +158,7 @@ class Shuffles:
             if address in run.workers or state_of(run.barrier) != "memory":
                 ended.append(self._end(run, again=True, without=address))
             else:
-                # All that it had to send has arrived.
+                # All data of this worker has arrived.
                 del run.members[address]
         return ended
 
@@ -171,7 +170,7 @@ class Shuffles:
                 run.barrier_seen = True
                 continue
             if not run.barrier_seen and state_of(run.first_sender) in BARRIER_ACTIVE:
-                # The rest of the graph is on its way.
+                # The rest of the graph has not arrived yet.
                 continue
             del self.runs[run.shuffle_id]
             if run.run_id:
@@ -188,5 +187,5 @@ class Shuffles:
 
 
 def places(workers: Sequence[str], outputs: Iterable[tuple[str, int]]) -> dict[str, str]:
-    """Return the address of a worker for each key, of which the position is given."""
+    """Return the address of a worker for each key, whose position is given."""
     return {key: workers[position] for key, position in outputs if 0 <= position < len(workers)}

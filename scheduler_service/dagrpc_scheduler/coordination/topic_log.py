@@ -1,4 +1,4 @@
-"""Events by topic: what is remembered of them, and who wants to hear of them."""
+"""Events by topic: the latest ones, and the clients that subscribe to them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import Any
 
 
 class Topics:
-    """All topics. One without events takes no memory.
+    """All topics. A topic without events takes no memory.
 
-    Parameters
-    ----------
-    length : int
-        How many events of a topic are remembered.
-    cleanup_delay : float or None
-        How many seconds a topic is remembered that is of no more use; None: for ever.
+    `length` is the number of events that are kept for each topic, `cleanup_delay` the number of seconds that an unused
+    topic is kept; None: for ever.
 
-    Examples
-    --------
     >>> topics = Topics(1_000, 3600.0)
     >>> topics.subscribe("a", ["news"])
     >>> list(topics.log("news", 12.5, b"message"))
@@ -32,16 +26,16 @@ class Topics:
         self._cleanup_delay = cleanup_delay
         self._history: dict[str, deque[tuple[float, Any]]] = {}
         self._subscribers: dict[str, dict[str, None]] = {}
-        """Clients by topic, in the order in which they came."""
+        """Clients by topic, in order of subscription."""
         self._subscriptions: dict[str, dict[str, None]] = {}
         """Topics by client."""
         self._ending: dict[str, float] = {}
-        """When to forget topics of no more use, the earliest first."""
+        """When to drop unused topics, the earliest first."""
 
     # --- events --------------------------------------------------------------------------------------------------
 
     def log(self, topic: str, time: float, message: Any, keep: bool = True) -> Collection[str]:
-        """Take note of an event, and return the clients that are to be told."""
+        """Record an event and return the subscribed clients."""
         if keep and self._length:
             history = self._history.get(topic)
             if history is None:
@@ -54,19 +48,19 @@ class Topics:
         return list(self._history.get(topic, ()))
 
     def names(self) -> list[str]:
-        """Return the topics that there are events of."""
+        """Return the topics with events."""
         return list(self._history)
 
-    # --- who wants them ------------------------------------------------------------------------------------------
+    # --- subscriptions ------------------------------------------------------------------------------------------
 
     def subscribe(self, client: str, topics: Iterable[str]) -> None:
-        """Have a client told of the events of topics."""
+        """Subscribe a client to topics."""
         for topic in topics:
             self._subscribers.setdefault(topic, {})[client] = None
             self._subscriptions.setdefault(client, {})[topic] = None
 
     def unsubscribe(self, client: str, topics: Iterable[str]) -> None:
-        """Have a client told of them no more."""
+        """End a client's subscriptions to topics."""
         for topic in topics:
             own = self._subscriptions.get(client, {})
             if topic not in own:
@@ -80,23 +74,23 @@ class Topics:
                 del self._subscribers[topic]
 
     def client_gone(self, client: str) -> None:
-        """Forget what a client wanted."""
+        """End all subscriptions of a client."""
         self.unsubscribe(client, list(self._subscriptions.get(client, ())))
 
-    # --- forgetting ----------------------------------------------------------------------------------------------
+    # --- cleanup ------------------------------------------------------------------------------------------------
 
     def end(self, topic: str, now: float) -> None:
-        """Note that a topic is of no more use, such as that of a worker that left."""
+        """Mark a topic as unused, such as that of a worker that left."""
         if self._cleanup_delay is not None:
             self._ending.pop(topic, None)
             self._ending[topic] = now + self._cleanup_delay
 
     def begin(self, topic: str) -> None:
-        """Note that a topic is of use, again maybe."""
+        """Mark a topic as used again."""
         self._ending.pop(topic, None)
 
     def advance(self, now: float) -> None:
-        """Forget the topics whose time has come."""
+        """Drop the unused topics whose delay is over."""
         while self._ending:
             topic, time = next(iter(self._ending.items()))
             if time > now:

@@ -1,4 +1,4 @@
-"""Variables: one value each, for all to read."""
+"""Variables: named values that any client may set and read."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ class Variable:
         self._all = all_variables
         self.name = name
         self.value: Value | None = None
-        """None as long as it is not set."""
+        """None while the variable is not set."""
         self.line: Line = OrderedDict()
-        """Those who wait for it to be set."""
+        """Requests that wait for the variable to be set."""
 
     @property
     def holder(self) -> str:
-        """The name under which it holds results."""
+        """The name under which the variable holds results."""
         return f"variable-{self.name}"
 
     def leave(self, request: Request) -> None:
-        """Have a request wait no longer."""
+        """Remove a waiting request."""
         del self.line[request]
         self._all.tidy(self)
 
 
 class Variables:
-    """All of them. One that is not set and that nobody waits for takes no memory."""
+    """All variables. A variable that is not set and that nobody waits for takes no memory."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
         self._wait_queue = wait_queue
         self._by_name: dict[str, Variable] = {}
 
     def set(self, request: Request, operation: SetVariable) -> None:
-        """Set a variable and have all who wait for it go on."""
+        """Set a variable and answer the waiting requests."""
         variable = self._by_name.get(operation.name)
         if variable is None:
             variable = self._by_name[operation.name] = Variable(self, operation.name)
         former, value = variable.value, operation.value
-        # Before the former value is let go of: they may have keys in common.
+        # The new value is held before the old one is released, because they may share keys.
         if value.keys:
             self._wait_queue.hold_keys(variable.holder, value.keys)
         variable.value = value
@@ -56,7 +56,7 @@ class Variables:
             self._give(variable, waiter, value)
 
     def get(self, request: Request, operation: GetVariable) -> None:
-        """Give the value, now or once there is one."""
+        """Answer with the value, now or once there is one."""
         variable = self._by_name.get(operation.name)
         if variable is not None and variable.value is not None:
             self._give(variable, request, variable.value)
@@ -67,7 +67,7 @@ class Variables:
             self._wait_queue.wait(request, variable)
 
     def delete(self, request: Request, operation: DeleteVariable) -> None:
-        """Forget the value. Those who wait for one go on waiting."""
+        """Delete the value; waiting requests go on waiting."""
         variable = self._by_name.get(operation.name)
         self._wait_queue.answer(request)
         if variable is not None:
@@ -77,7 +77,7 @@ class Variables:
 
     def _give(self, variable: Variable, request: Request, value: Value) -> None:
         if value.keys:
-            # The value stays: what is on its way is held once more.
+            # The value stays, so the results in the answer are held once more.
             self._wait_queue.hold_keys(variable.holder, value.keys)
             self._wait_queue.hold_until_acknowledged(request, variable.holder, (value,))
         self._wait_queue.answer(request, values=(value,))
@@ -87,6 +87,6 @@ class Variables:
             self._wait_queue.release_keys(variable.holder, value.keys)
 
     def tidy(self, variable: Variable) -> None:
-        """Forget a variable that is not set and that nobody waits for."""
+        """Drop a variable that is not set and that nobody waits for."""
         if variable.value is None and not variable.line:
             self._by_name.pop(variable.name, None)

@@ -1,4 +1,4 @@
-"""What all primitives share: the time, the answers, who waits, and which results are held."""
+"""The common part of all primitives: the time, waiting requests, answers, and the results that values hold."""
 
 from __future__ import annotations
 
@@ -15,16 +15,9 @@ _FEW = 64
 
 
 class Request:
-    """An operation that was asked for.
+    """A client's operation that will be answered.
 
-    Parameters
-    ----------
-    client : str
-        By whom.
-    number : int
-        Its name among the client's requests.
-    deadline : float or None
-        Until when it may wait; None: for ever.
+    `number` identifies the request among those of its client; `deadline` is when its wait ends; None: never.
     """
 
     __slots__ = ("client", "deadline", "number", "place")
@@ -34,32 +27,29 @@ class Request:
         self.number = number
         self.deadline = deadline
         self.place: Waitable | None = None
-        """Where it waits; None if it does not."""
+        """The object at which the request waits; None: it does not wait."""
 
     @property
     def lease(self) -> tuple[str, int]:
-        """Name of what the request acquires."""
+        """Identifies the lease that the request acquires."""
         return self.client, self.number
 
 
 Line: TypeAlias = "OrderedDict[Request, None]"
-"""Requests in the order in which they came."""
+"""Requests in order of arrival."""
 
 
 class Waitable(Protocol):
-    """Something that requests wait at."""
+    """An object at which requests wait."""
 
     def leave(self, request: Request) -> None:
-        """Have a request wait no longer, without an answer."""
+        """Remove a waiting request without an answer."""
 
 
 class WaitQueue:
-    """Takes requests and gives answers.
+    """Keeps the waiting requests of all primitives, and collects their answers.
 
-    Parameters
-    ----------
-    lease_timeout : float or None
-        How long a lease holds unless it is renewed; None: as long as its client.
+    `lease_timeout` is the number of seconds that a lease is held without renewal; None: as long as its client is there.
     """
 
     def __init__(self, lease_timeout: float | None) -> None:
@@ -67,16 +57,16 @@ class WaitQueue:
         self.now = 0.0
         self.outcomes: list[Outcome] = []
         self._waiting: dict[str, dict[int, Request]] = {}
-        """By client, by number."""
+        """Waiting requests by client and number."""
         self._deadlines: list[tuple[float, int, Request]] = []
-        """A heap. A request that waits no longer stays in it until its time has come, or there are too many such."""
+        """A heap. Requests that no longer wait stay in it until their deadline, or until there are too many of them."""
         self._timed = 0
-        """How many requests with a deadline wait."""
+        """Number of waiting requests with a deadline."""
         self._sequence = 0
         self._held: dict[str, dict[str, int]] = {}
-        """By holder, by key: how many values want it."""
+        """By holder and key: how many values refer to the key."""
         self._unacknowledged: dict[str, dict[int, list[tuple[str, Sequence[str]]]]] = {}
-        """By client, by request: holders and keys of an answer whose futures the client does not hold yet."""
+        """By client and request: holders and keys of answers whose futures the client does not hold yet."""
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -90,13 +80,13 @@ class WaitQueue:
         lease_seconds: float = 0.0,
         names: Sequence[str] = (),
     ) -> None:
-        """Answer a request; it waits no longer."""
+        """Answer a request, which no longer waits."""
         if request.place is not None:
             self._forget(request)
         self.outcomes.append(Answer(request.client, request.number, done, number, values, lease_seconds, names=names))
 
     def refuse(self, request: Request, refusal: str, message: str, names: Sequence[str] = ()) -> None:
-        """Answer that an operation makes no sense."""
+        """Answer that an operation is invalid."""
         if request.place is not None:
             self._forget(request)
         self.outcomes.append(
@@ -106,14 +96,14 @@ class WaitQueue:
     # --- waiting -------------------------------------------------------------------------------------------------
 
     def may_wait(self, request: Request) -> bool:
-        """Return whether a request may wait; otherwise it is answered: not done."""
+        """Tell whether a request may wait; if its time is up, answer that it did not succeed."""
         if request.deadline is not None and request.deadline <= self.now:
             self.answer(request, False)
             return False
         return True
 
     def wait(self, request: Request, place: Waitable) -> None:
-        """Note that a request waits."""
+        """Record that a request waits at an object."""
         request.place = place
         self._waiting.setdefault(request.client, {})[request.number] = request
         if request.deadline is not None:
@@ -134,7 +124,7 @@ class WaitQueue:
             del self._waiting[request.client]
 
     def cancel(self, client: str, number: int) -> None:
-        """Have a request wait no longer, and answer it: not done. One that was answered is left alone."""
+        """Cancel a waiting request and answer that it did not succeed. Requests that do not wait are left alone."""
         request = self._waiting.get(client, {}).get(number)
         if request is not None:
             self._leave(request)
@@ -147,10 +137,11 @@ class WaitQueue:
         place.leave(request)
 
     def cancel_all(self, client: str) -> None:
-        """Have no request of a client wait any longer."""
-        # The last first: what one had been given goes to the next, and that must not be the client's.
+        """Cancel all waiting requests of a client without an answer."""
+        # The latest request comes first: what it had received goes to the next one, which must not be the same
+        # client's.
         for request in reversed(list(self._waiting.get(client, {}).values())):
-            # Another's leaving may have had it answered.
+            # A request that left may have caused an answer to this one.
             if request.place is not None:
                 self._leave(request)
 
@@ -163,15 +154,15 @@ class WaitQueue:
                 self.answer(request, False)
 
     def next_deadline(self) -> float | None:
-        """Return when `time_out` has something to do, or a little earlier; None means never."""
+        """Return when `time_out` must be called, or a little earlier; None: never."""
         while self._deadlines and self._deadlines[0][2].place is None:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
-    # --- results that are held -----------------------------------------------------------------------------------
+    # --- held results --------------------------------------------------------------------------------------------
 
     def hold_keys(self, holder: str, keys: Iterable[str]) -> None:
-        """Have results held, in the name of a holder that is like a client to the core."""
+        """Hold the results of keys in the name of a holder, which the core sees as a client."""
         held = self._held.get(holder)
         if held is None:
             held = self._held[holder] = {}
@@ -179,7 +170,7 @@ class WaitQueue:
         keys = list(keys)
         for key in keys:
             held[key] = held.get(key, 0) + 1
-        # Also what it holds already: that may have been cancelled, and be another task now.
+        # Keys that are held already are repeated: they may have been cancelled, and name new tasks now.
         self.outcomes.append(KeysWanted(holder, keys, _STIMULUS))
 
     def release_keys(self, holder: str, keys: Iterable[str]) -> None:
@@ -198,13 +189,13 @@ class WaitQueue:
             self.outcomes.append(KeysReleased(holder, released, _STIMULUS))
 
     def hold_until_acknowledged(self, request: Request, holder: str, values: Sequence[Value]) -> None:
-        """Keep the results that the values of an answer refer to held until its client holds them itself."""
+        """Hold the results that an answer refers to until its client holds them itself."""
         keys = [key for value in values for key in value.keys]
         if keys:
             self._unacknowledged.setdefault(request.client, {}).setdefault(request.number, []).append((holder, keys))
 
     def acknowledge(self, client: str, number: int) -> None:
-        """Note that a client holds the futures of an answer itself."""
+        """Release the results of an answer whose futures the client holds itself."""
         answers = self._unacknowledged.get(client, {})
         if number in answers:
             held = answers.pop(number)
@@ -214,7 +205,7 @@ class WaitQueue:
                 self.release_keys(holder, keys)
 
     def acknowledge_all(self, client: str) -> None:
-        """Note that a client will hold nothing any more."""
+        """Release the results of all answers to a client that is gone."""
         for held in self._unacknowledged.pop(client, {}).values():
             for holder, keys in held:
                 self.release_keys(holder, keys)
@@ -223,5 +214,5 @@ class WaitQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody waits and nothing is held."""
+        """Whether no request waits and no result is held."""
         return not (self._waiting or self._held or self._unacknowledged or self._timed)
