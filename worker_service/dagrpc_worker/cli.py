@@ -38,11 +38,11 @@ from dagrpc_worker.options import WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
 _PLACE = ("host", "contact_address", "scheduler_file")
-"""Options of workers that `_where` looks after."""
+"""Options of workers that `_where` handles."""
 
 
 def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """Return first and last of a port or a range of ports."""
+    """Return the first and the last port of a range."""
     if value is None:
         return None
     try:
@@ -52,7 +52,7 @@ def _ports(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 
 
 def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> int | str | None:
-    """Return a number of workers, or ``auto``. A negative one leaves that many processors, less one, without."""
+    """Return a number of workers, or ``auto``. A negative number counts from the number of processors: -1 is all."""
     if value is None or value == "auto":
         return value
     try:
@@ -107,7 +107,7 @@ def worker(
     """
     tell_of_ignored()
     if scheduler and given["scheduler_file"] and (preload or preload_nanny):
-        # Only one of the two says where the scheduler is, so this is an argument of theirs.
+        # --scheduler-file names the scheduler, so the positional argument belongs to the preloads.
         preload_argv = (scheduler, *preload_argv)
         scheduler = None
     if not scheduler and not given["scheduler_file"]:
@@ -158,7 +158,7 @@ def _security(
     token_file: str | None,
     **_: Any,
 ) -> dict[str, Any]:
-    """Return the fields of the worker's security."""
+    """Return the fields of the worker's `Security`."""
     fields = security_from("worker", tls_ca_file, tls_cert, tls_key, token_file)
     try:
         check_protocol(protocol, Security(**fields), "worker")
@@ -179,7 +179,7 @@ def _where(
     listen_address: str | None,
     **_: Any,
 ) -> dict[str, Any]:
-    """Return where the scheduler is and where to listen."""
+    """Return the settings for the scheduler's address and for the addresses to listen on."""
     if bool(scheduler) == bool(scheduler_file):
         raise click.UsageError(
             "Name the scheduler by its address or by --scheduler-file, one of the two; or by the setting "
@@ -214,12 +214,12 @@ def _where(
 
 
 def _default_host(scheduler: str, scheduler_file: str | None) -> str:
-    """Return the loopback address for a scheduler that is on this machine, else the address on the way to it."""
+    """Return the loopback address if the scheduler is there, otherwise this host's address on the route to it."""
     if scheduler_file:
         try:
             scheduler = parse_address(json.loads(Path(scheduler_file).read_text())["address"])
         except (OSError, ValueError, KeyError, TypeError):
-            # It is yet to come. Whoever writes it into a file that we can read is most likely here, too.
+            # The file does not exist yet. A scheduler that writes a file readable here is most likely on this host.
             return "127.0.0.1"
     host = split_address(scheduler)[0]
     if is_loopback(scheduler):
@@ -227,13 +227,13 @@ def _default_host(scheduler: str, scheduler_file: str | None) -> str:
     try:
         socket.getaddrinfo(host, None)
     except OSError:
-        # Its name may come to be known later: then the way to everywhere else is the best guess.
+        # The scheduler's name may be registered later; until then, the default route is the best guess.
         return local_ip()
     return local_ip(host)
 
 
 def _specs(count: int, nthreads: int, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the options of each worker that do not depend on where it listens."""
+    """Return the options of each worker that do not depend on addresses."""
     given = values["memory_limit"]
     try:
         values["memory_limit"] = parse_memory_limit(given, nthreads, count)
@@ -247,7 +247,7 @@ def _specs(count: int, nthreads: int, values: dict[str, Any]) -> list[dict[str, 
 
 
 def _run_nannies(settings: dict[str, Any]) -> int:
-    """Run each worker in a process of its own, with a nanny in this one."""
+    """Run each worker in a process of its own, and its nanny in this process."""
     if settings["contact_address"] and len(settings["workers"]) == 1:
         settings["workers"][0]["contact_address"] = settings["contact_address"]
     elif settings["contact_host"]:

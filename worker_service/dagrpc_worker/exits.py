@@ -1,4 +1,4 @@
-"""How worker processes end, for their nannies and for those who start them."""
+"""Exit codes of worker processes, and ways to end a process."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of a worker process that ended by itself. Those from 64 on are in the spirit of ``sysexits.h``."""
+    """Exit codes of a worker process that was not killed. The codes from 64 on follow ``sysexits.h``."""
 
     CLOSED = 0
-    """It was asked to leave for good."""
+    """The worker was told to close."""
     BAD_SETTINGS = 64
-    """It cannot be started as it was told: a port that is taken, for instance."""
+    """The worker cannot start with its settings, for instance because its port is taken."""
     NO_SCHEDULER = 69
-    """There was no scheduler within its death timeout."""
+    """The worker found no scheduler within its death timeout."""
     BUG = 70
-    """It met a bug and closed."""
+    """The worker closed after an internal error."""
     CUT_OFF = 71
-    """The scheduler cut it off several times, since it could not keep up."""
+    """The scheduler disconnected the worker several times because the worker could not keep up."""
     TASK = 72
-    """A task, or what runs on its event loop, ended it: with `sys.exit`, for instance. The code was the task's."""
+    """A task, or a coroutine on the event loop, ended the process, for instance with `sys.exit`."""
     RESTART = 75
-    """The scheduler wants another in its place."""
+    """The scheduler wants another worker in this one's place."""
     LOST_SCHEDULER = 76
-    """Its scheduler went away: another may find it again."""
+    """The worker lost its scheduler; another worker may find it again."""
     REFUSED = 77
-    """The scheduler does not want it: its name is taken, or its version does not fit."""
+    """The scheduler refuses the worker: its name is taken, or its version does not match."""
 
 
 def describe_exit(code: int) -> str:
-    """Return how a process ended, in words.
+    """Return a readable description of an exit code.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def describe_exit(code: int) -> str:
 
 
 def end_at_once(code: int) -> None:
-    """End this process as a crash would: nobody takes leave, so that whoever waits for it knows that it is lost."""
+    """End this process at once, as a crash would: without cleaning up or saying goodbye to the scheduler."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
@@ -66,10 +66,7 @@ def end_at_once(code: int) -> None:
 
 
 def exit_after(seconds: float, code: int) -> None:
-    """End this process after so many seconds, if it is still there then.
-
-    For processes that have nothing left to do: threads of the user's, or a task that never ends, must not keep them.
-    """
+    """End this process after `seconds`, whatever its threads do: a task that never ends must not keep it alive."""
 
     def end() -> None:
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Where the scheduler is and where to listen, of what servers are given."""
+"""Derives the scheduler's address, and the address to listen on, from the arguments of `Worker` and `Nanny`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dagrpc_worker.ports import parse_ports
 
 
 def find_scheduler(host: Any, port: int | None, scheduler_file: str | None) -> str:
-    """Return the scheduler's address of what a server was given; empty if a file names it.
+    """Return the scheduler's address; empty if a scheduler file names it.
 
     Raises
     ------
     ValueError
-        If nothing says where it is.
+        If neither the arguments nor the settings name the scheduler.
     """
     if host is None and scheduler_file:
         return ""
@@ -42,9 +42,9 @@ def find_scheduler(host: Any, port: int | None, scheduler_file: str | None) -> s
 def listen_on(
     host: str | None, interface: str | None, port: int | str | None, scheduler: str
 ) -> tuple[str, tuple[int, int]]:
-    """Return where to listen, and the first and the last of the ports to try; 0: any.
+    """Return the host to listen on, and the first and the last port to try; 0: any port.
 
-    As told, else on the loopback address if the scheduler is there, else on the way to it.
+    The default host is the loopback address if the scheduler is there, otherwise the local address on the route to it.
 
     Raises
     ------

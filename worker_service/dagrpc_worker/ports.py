@@ -1,4 +1,4 @@
-"""Ports: ranges of them, and knowing one before the server that will have it exists."""
+"""Ranges of ports, and ports that are reserved before their server exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse_ports(text: str) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If it is neither.
+        If the text is neither.
     """
     first, separator, last = text.partition(":")
     try:
@@ -30,29 +30,27 @@ def parse_ports(text: str) -> tuple[int, int]:
 
 
 class ReservedPort:
-    """A port that is ours before the server exists that will listen on it.
+    """Reserves a port for a server that does not exist yet, until the server listens.
 
-    A bound socket that does not listen keeps others from being given the port, yet lets a server bind it that sets
-    ``SO_REUSEADDR``, as gRPC's do. Released once the server listens.
+    A socket that is bound but does not listen keeps the system from assigning the port to others, and lets a server
+    that sets ``SO_REUSEADDR``, as gRPC's servers do, bind it.
 
     Parameters
     ----------
-    host : str
-        To bind to.
     ports : sequence of int
-        What to try, in order; 0 is any free one.
+        The ports to try, in order; 0: any free port.
 
     Raises
     ------
     OSError
-        If none is free.
+        If no port is free.
     """
 
     def __init__(self, host: str, ports: Sequence[int] = (0,)) -> None:
         self._host = host
         self._socket: socket.socket | None = None
-        # Ports of connections that were closed a moment ago can be had, too, but then one does not see who else has
-        # reserved one of them: only where there are no others.
+        # With SO_REUSEADDR, ports of recently closed connections are available as well, but ports that another process
+        # has reserved look free: a second choice.
         for alone in (True, False):
             for port in ports:
                 self._socket = self._bind(port, alone)
@@ -68,7 +66,7 @@ class ReservedPort:
         )
 
     def _bind(self, port: int, alone: bool) -> socket.socket | None:
-        """Return a socket that is bound to a port; None if it cannot be."""
+        """Return a socket bound to a port; None if the port is taken."""
         if (self._host, port) in _reserved:
             return None
         bound = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
@@ -76,7 +74,7 @@ class ReservedPort:
             if not alone:
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind((self._host, port))
-            # From here on a server may bind it that sets the same, but nobody who reserves it.
+            # From here on a server that sets this option may bind the port, but another reservation may not.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         except OSError:
             bound.close()
@@ -84,7 +82,7 @@ class ReservedPort:
         return bound
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the port."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

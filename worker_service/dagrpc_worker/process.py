@@ -22,14 +22,14 @@ def main() -> None:
     parent = Parent.connect()
     settings = parent.settings
     adopt_sys_path(settings["sys_path"])
-    # Who is asked to end before there is anything to close just ends.
+    # SIGINT ends the process at once while there is nothing to close yet.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # When a C library crashes, the last lines of the log say where.
+    # If a C library crashes, the last lines of the log show where.
     faulthandler.enable(all_threads=False)
 
-    # Nothing that is imported is garbage, and no collection is to look at it later: the first would take 10 ms.
+    # Imports create no garbage; frozen, they are not scanned by later collections, of which the first would take 10 ms.
     gc.disable()
-    # All of these know dask, which the settings above have to come before.
+    # These imports read dask's configuration, which is therefore updated first.
     import dask.config
 
     dask.config.update(dask.config.config, settings["config"])
@@ -52,7 +52,7 @@ def main() -> None:
         parent.watch(orphaned)
 
     def on_exit(error: BaseException) -> None:
-        logger.error("What a task started on the event loop raised %r: the worker ends", error, exc_info=error)
+        logger.error("A coroutine on the event loop raised %r: the worker exits", error, exc_info=error)
         end_at_once(ExitCode.TASK)
 
     prepare_process(settings["log_level"])

@@ -25,7 +25,7 @@ from dagrpc_worker.signals import on_stop_signals
 logger = logging.getLogger("dagrpc.worker")
 
 SIGNALLED = 128 + 15
-"""Returned by `run_worker` after a signal: whoever sent it knows what it is to mean."""
+"""Exit code of `run_worker` after a signal."""
 
 _EXIT_TIMEOUT = 5.0
 
@@ -39,7 +39,7 @@ _CODES = {
 
 
 def prepare_process(log_level: int | str) -> None:
-    """Set up what is the whole process's: logging, garbage collection, how often threads switch."""
+    """Set up the process: logging, garbage collection, and the interval at which threads switch."""
     prepare(log_level)
     apply_settings()
     install_if_asked()
@@ -52,12 +52,9 @@ async def run_to_exit(
     on_made: Callable[[WorkerService], None] = lambda worker: None,
     report: Callable[[dict[str, Any]], None] = lambda message: None,
 ) -> int:
-    """Run a worker until it closes, return an exit code, and see to it that the process ends soon after.
-
-    Takes what `run_worker` takes.
-    """
+    """Run a worker until it closes, return an exit code, and end the process soon after. See `run_worker`."""
     code = await run_worker(options, on_made, report)
-    # From here, since the end of the event loop waits for the threads that coroutines started.
+    # Called here and not after the event loop, whose end waits for the threads that coroutines started.
     exit_after(_EXIT_TIMEOUT, code)
     return code
 
@@ -74,14 +71,14 @@ async def run_worker(
     on_made : callable
         Called with the worker before it starts.
     report : callable
-        Told how the worker is: ``{"status": "connecting" | "running" | "working" | "failed" | "closed", ...}``.
+        Takes reports on the worker: ``{"status": "connecting" | "running" | "working" | "failed" | "closed", ...}``.
     """
     adopt_running_loop()
     signalled = False
     try:
         worker = make_service(options)
     except (ValueError, TypeError) as error:
-        logger.error("Worker %s cannot be made: %s", options.name or "without a name", error)
+        logger.error("Worker %s cannot be created: %s", options.name or "without a name", error)
         report({"status": "failed", "name": options.name, "error": str(error)})
         return ExitCode.BAD_SETTINGS
     running_task.own_process(worker.facade)
@@ -107,7 +104,7 @@ async def run_worker(
         report({"status": "failed", "name": worker.name, "error": str(error), "exception": pickled(error)})
         if isinstance(error, DagrpcError):
             return ExitCode.REFUSED
-        # It has an address as soon as it listens; what it lacks then is a scheduler.
+        # A worker that has an address listens already: it failed for lack of a scheduler.
         lonely = worker.address and isinstance(error, (CommClosedError, TimeoutError))
         return ExitCode.NO_SCHEDULER if lonely else ExitCode.BAD_SETTINGS
     end = await worker.finished()

@@ -1,4 +1,4 @@
-"""What signals mean to workers and nannies: the first SIGTERM lets them finish, anything more puts them in a hurry."""
+"""Signals to workers and nannies: the first SIGTERM closes them gracefully, a later signal sooner."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import time
 from collections.abc import Callable
 
 _ECHO = 1.0
-"""Seconds. A SIGTERM so soon after the first is the same one: a service manager sends it to nanny and worker, and the
-nanny passes it on. One so soon after SIGINT may have been sent before it: the kernel delivers what is pending by
-number, not by time."""
+"""Seconds. A SIGTERM this soon after the first counts as the same one: a service manager sends it to the nanny and to
+the worker, and the nanny passes it on. A SIGTERM this soon after a SIGINT may have been sent before it: the kernel
+delivers pending signals by number, not by time."""
 
 
 class StopSignals:
-    """Decides what a signal means. SIGINT is for people, who do not want to wait.
+    """Decides on the reaction to a signal. SIGINT, which people send, closes at once.
 
     Parameters
     ----------
     drain, close : callable
-        Have the process finish what it does and leave, or leave at once; called with the reason.
+        Close gracefully, or at once; called with the reason.
     leave : callable
-        Ends the process on the spot; called with its exit code.
+        Ends the process immediately; called with its exit code.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class StopSignals:
         self._closing_since: float | None = None
 
     def take(self, number: signal.Signals, now: float) -> None:
-        """Take a signal that came at this time, in seconds."""
+        """React to a signal that came at time `now`, in seconds."""
         if self._closing_since is not None:
             if number != signal.SIGTERM or now - self._closing_since > _ECHO:
                 self._leave(128 + number)
@@ -63,7 +63,7 @@ class StopSignals:
 
 
 def on_stop_signals(drain: Callable[[str], object], close: Callable[[str], object]) -> None:
-    """Have `drain` or `close` called on signals. To be called on the event loop. See `StopSignals`."""
+    """Call `drain` or `close` on signals; see `StopSignals`. On the event loop."""
     loop = asyncio.get_running_loop()
     signals = StopSignals(drain, close)
 

@@ -59,7 +59,7 @@ def test_a_source_counts_once(store: ShuffleStore) -> None:
 
 def test_what_is_not_all_there_is_not_read(store: ShuffleStore) -> None:
     store.add(parcel(1, (0, b"x")))
-    with pytest.raises(ShuffleClosedError, match="What 1 sources had has arrived, and 2 have sent something"):
+    with pytest.raises(ShuffleClosedError, match="The parcels of 1 sources have arrived; 2 sources have sent some"):
         store.read(0, 2)
     # It has nothing for this output, but has to be there, as nobody can know.
     store.add(parcel(2, (1, b"y")))

@@ -1,1 +1,1 @@
-"""What a worker holds."""
+"""The results that a worker holds, in memory and on disk."""

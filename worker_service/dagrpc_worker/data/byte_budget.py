@@ -7,14 +7,15 @@ from concurrent.futures import Future
 
 
 class ByteBudget:
-    """Counts bytes that are held, and tells when there are too many.
+    """Counts the bytes in use, and makes others wait while there are too many.
 
-    Whoever finds room may overdraw it once: a thing larger than the whole budget gets through, alone.
+    While the budget is not exhausted, one more holder may exceed it, so that an object larger than the whole budget can
+    pass alone.
 
     Parameters
     ----------
     limit : int
-        How many bytes may be held before others have to wait.
+        Number of bytes from which on others wait.
     """
 
     def __init__(self, limit: int) -> None:
@@ -25,16 +26,16 @@ class ByteBudget:
 
     @property
     def exhausted(self) -> bool:
-        """Whether there is no room."""
+        """Whether the bytes in use have reached the limit."""
         return self.used >= self.limit
 
     def take(self, nbytes: int) -> None:
-        """Hold bytes."""
+        """Add bytes to those in use."""
         with self._lock:
             self.used += nbytes
 
     def give(self, nbytes: int) -> None:
-        """Hold bytes no longer."""
+        """Remove bytes from those in use."""
         with self._lock:
             self.used -= nbytes
             woken = self._waiting if self.used < self.limit else []
@@ -44,12 +45,12 @@ class ByteBudget:
             future.set_result(None)
 
     def room(self) -> Future[None] | None:
-        """Return what is done once there may be room again; None if there is some now."""
+        """Return a future that is done when the budget may have room again; None if it has room now."""
         with self._lock:
             if self.used < self.limit:
                 return None
             future: Future[None] = Future()
-            # It cannot be cancelled: a coroutine that gives up waiting must not make `give` fail.
+            # The future cannot be cancelled: a coroutine that stops waiting must not make `give` fail.
             future.set_running_or_notify_cancel()
             self._waiting.append(future)
             return future

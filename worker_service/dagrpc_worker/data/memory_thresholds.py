@@ -1,4 +1,4 @@
-"""When a worker is to write results to disk, to pause and to go on: from its limit and the memory of its process."""
+"""The memory thresholds at which a worker writes results to disk, pauses and resumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dagrpc_worker.data.spilling_store import SpillingStore
 
 @dataclass(slots=True, frozen=True)
 class MemoryLimits:
-    """Bytes from which on something is done about memory; 0: never.
+    """The thresholds in bytes; 0: none.
 
     Examples
     --------
@@ -26,38 +26,38 @@ class MemoryLimits:
     """
 
     limit: int = 0
-    """All that the worker may use."""
+    """The worker's memory limit."""
     target: int = 0
-    """Of results: more are written to disk."""
+    """Bytes of results; the results beyond it are written to disk."""
     spill: int = 0
-    """Of the process: results are written to disk, down to `target`."""
+    """Bytes of the process from which on results are written to disk, until the process is down to `goal`."""
     pause: int = 0
-    """Of the process: no task is begun."""
+    """Bytes of the process from which on no task begins."""
 
     @classmethod
     def of(cls, limit: int, fractions: Mapping[str, Any]) -> MemoryLimits:
-        """Return the limits for a worker's memory limit and fractions of it, as users give them.
+        """Return the thresholds for a memory limit and the fractions of it in a worker's options.
 
         Raises
         ------
         ValueError
-            If a fraction is not one.
+            If a fraction is no number from 0 to 1.
         """
         return cls(limit, **{name: fraction_of(limit, name, value) for name, value in fractions.items()})
 
     @property
     def goal(self) -> int:
-        """What the process is to come down to once it has begun to write results to disk."""
+        """Bytes to which the process comes down once it writes results to disk."""
         return min(self.target or self.spill, self.spill)
 
 
 def fraction_of(limit: int, name: str, value: Any) -> int:
-    """Return a fraction of a limit in bytes; 0 if there is no limit, or the fraction is false.
+    """Return a fraction of a limit in bytes; 0 if there is no limit or the fraction is false.
 
     Raises
     ------
     ValueError
-        If it is neither false nor a number from 0 to 1.
+        If the fraction is neither false nor a number from 0 to 1.
     """
     if value in (None, False):
         return 0
@@ -67,12 +67,12 @@ def fraction_of(limit: int, name: str, value: Any) -> int:
 
 
 def make_store(limits: MemoryLimits, directory: str) -> DataStore:
-    """Return a store that writes to disk what is too much, if anything ever is.
+    """Return a store for results; it writes to disk if there is a limit and a threshold for that.
 
     Raises
     ------
     ValueError
-        If a setting is impossible.
+        If a setting has an impossible value.
     """
     if not limits.target and not limits.spill:
         return DataStore()

@@ -10,30 +10,29 @@ from dagrpc._common.bytes_like import Buffer
 
 
 class DataStore(Mapping[str, Any]):
-    """The results that a worker holds, by key, with the size of each.
+    """The results that a worker holds, by key, with their sizes.
 
-    Task threads put results here and read those that their tasks use, while the loop serves and drops others.
-    Values stay the objects they are; nothing is encoded until a peer asks.
+    Task threads store results and read those that their tasks use, while the event loop serves and drops others.
+    Results stay the objects that they are, and are encoded only when a peer fetches them.
     """
 
     def __init__(self) -> None:
-        # The values lie in a mapping of their own, so that one which moves the least recently used of them to disk
-        # can take its place.
+        # A separate mapping, so that a user's mapping can take its place.
         self._values: MutableMapping[str, Any] = {}
         self._sizes: dict[str, int] = {}
-        # Re-entrant: whatever is collected meanwhile may have a destructor that comes back here.
+        # Re-entrant: a garbage collection meanwhile may run a destructor that uses the store.
         self._lock = threading.RLock()
         self.nbytes = 0
-        """Size of everything held, as measured when it came."""
+        """Bytes of all results, as measured when they were stored."""
         self.released = 0
-        """Bytes that have left memory, ever: an allocator may have kept them."""
+        """Total number of bytes released so far; the allocator may have kept them."""
 
     def keep_in(self, values: MutableMapping[str, Any]) -> None:
-        """Keep the values in a mapping of somebody else's from now on. To be called while there are none."""
+        """Keep the results in a user's mapping. Only while the store is empty."""
         self._values = values
 
     def put(self, key: str, value: Any, nbytes: int) -> bool:
-        """Hold a value, in place of one that has the key. Return whether to call `make_room` now."""
+        """Store a result; it replaces one of the same key. Return whether the caller must call `make_room`."""
         with self._lock:
             self.nbytes += nbytes - self._sizes.get(key, 0)
             self._sizes[key] = nbytes
@@ -43,42 +42,42 @@ class DataStore(Mapping[str, Any]):
         return False
 
     def make_room(self) -> int:
-        """Have fewer results in memory, if there is anywhere else for them. Blocking."""
+        """Move results out of memory, if the store has another place for them. Return the bytes released. Blocking."""
         return 0
 
     def needs_disk(self, keys: Iterable[str]) -> bool:
-        """Tell whether reading one of these takes a while."""
+        """Return whether one of these results must be read from disk."""
         return False
 
     def encoded(self, key: str) -> tuple[str, str, list[Buffer]] | None:
-        """Return name of the type, encoding and frames of a result that is kept encoded; None for all others."""
+        """Return the type name, encoding and frames of a result that is stored encoded; None for any other."""
         return None
 
     def statistics(self) -> dict[str, float]:
-        """Return what the heartbeat tells of results that are not in memory."""
+        """Return the metrics of results that are not in memory."""
         return {"spilled_bytes": 0}
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Hold values no longer. Unknown keys are passed over."""
+        """Remove results. Unknown keys are ignored."""
         dropped = []
         with self._lock:
             for key in keys:
                 nbytes = self._sizes.pop(key, 0)
                 self.nbytes -= nbytes
                 self.released += nbytes
-                # Kept until the lock is free: a value's destructor may take its time.
+                # Released after the lock: a destructor may take long.
                 dropped.append(self._values.pop(key, None))
             self._give_back_tables()
 
     def _give_back_tables(self) -> None:
-        """Give back the memory of tables that had many results, when there are none. With the lock."""
+        """Release the memory of tables that had many entries once they are empty. With the lock."""
         if not self._sizes:
             self._sizes.clear()
             if isinstance(self._values, dict):
                 self._values.clear()
 
     def size_of(self, key: str) -> int:
-        """Return the size of a value in memory, 0 if it is not here."""
+        """Return the size of a result in bytes; 0 if it is not in the store."""
         return self._sizes.get(key, 0)
 
     def __getitem__(self, key: str) -> Any:

@@ -1,7 +1,8 @@
-"""What has arrived of one run of a shuffle: in memory first, then in a file, found by output.
+"""The parcels that one run of a shuffle has received: first in memory, then in one file.
 
-A parcel is written as it came; where its pieces begin is kept in memory. Reading an output maps the file and takes the
-piece of each parcel, so that nothing is decoded that is not asked for, and the number of outputs costs no files.
+A parcel is written to the file as it was received, and the bounds of its pieces stay in memory. Reading an output maps
+the file and takes one piece of each parcel: only requested pieces are decoded, and the number of files does not depend
+on the number of outputs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dagrpc.shuffle.specs import Parcel, Piece
 from dagrpc_worker.data.byte_budget import ByteBudget
 
 _ALIGNMENT = 64
-"""Arrow wants its buffers at such multiples."""
+"""Arrow needs its buffers at multiples of this."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -32,7 +33,7 @@ class _Stored:
     source: int
     format: str
     body: Buffer | None
-    """None once it is in the file."""
+    """None once the parcel is in the file."""
     nbytes: int
     offset: int = -1
     opened: list[Any] = field(default_factory=list)
@@ -45,11 +46,11 @@ class ShuffleStore:
     Parameters
     ----------
     path : Path or None
-        The file; it is made when it is first written. None: everything stays in memory.
+        The file, which the first write creates. None: parcels stay in memory.
     budget : ByteBudget
-        Of the memory for parcels of all runs.
+        The memory for the parcels of all runs.
     name : str
-        What to call the shuffle in errors.
+        The shuffle's name in errors.
     """
 
     def __init__(self, path: Path | None, budget: ByteBudget, name: str) -> None:
@@ -74,16 +75,16 @@ class ShuffleStore:
 
     @property
     def movable(self) -> int:
-        """Bytes in memory that can be moved to the file, or are being moved."""
+        """Bytes in memory that can be moved to the file or are being moved."""
         return self.in_memory if self._error is None and self._path is not None else 0
 
     def check(self) -> None:
-        """Raise if something was lost, or the run is over.
+        """Raise if a parcel was lost or the run is over.
 
         Raises
         ------
         P2POutOfDiskError, OSError
-            If the file could not be written.
+            If the file cannot be written.
         ShuffleClosedError
             If the run is over.
         """
@@ -93,7 +94,7 @@ class ShuffleStore:
             raise ShuffleClosedError(f"This run of shuffle {self._name} is over")
 
     def add(self, parcel: Parcel) -> bool:
-        """Keep a parcel. Return whether it is the first of its source: others are dropped."""
+        """Keep a parcel unless its source has sent one before. Return whether it was kept."""
         self.check()
         nbytes = parcel.nbytes
         stored = _Stored(parcel.source, parcel.format, parcel.body, nbytes)
@@ -112,7 +113,7 @@ class ShuffleStore:
         return True
 
     def write(self) -> None:
-        """Move what is in memory to the file. Blocking.
+        """Move the parcels in memory to the file. Blocking.
 
         Raises
         ------
@@ -163,12 +164,12 @@ class ShuffleStore:
         Parameters
         ----------
         parcels : int
-            How many there have to be, of all outputs.
+            Number of parcels that the run must have received in all.
 
         Raises
         ------
         ShuffleClosedError
-            If there are fewer, or the run is over.
+            If the run has received fewer parcels, or is over.
         """
         self.check()
         with self._lock:
@@ -176,7 +177,7 @@ class ShuffleStore:
                 raise ShuffleClosedError(f"This run of shuffle {self._name} is over")
             if len(self._sources) < parcels:
                 raise ShuffleClosedError(
-                    f"What {len(self._sources)} sources had has arrived, and {parcels} have sent something"
+                    f"The parcels of {len(self._sources)} sources have arrived; {parcels} sources have sent some"
                 )
             entries = sorted(self._by_output.get(output, ()), key=lambda entry: entry[0].source)
             bodies = [(stored.body, stored.offset, stored.nbytes, stored.opened) for stored, _, _ in entries]
@@ -190,7 +191,7 @@ class ShuffleStore:
         return pieces
 
     def _map(self) -> memoryview:
-        """Return the file's content. A mapping of each reader's own: what was read leaves memory with it."""
+        """Return the file's content in a new mapping, with which the pages that were read leave memory."""
         assert self._path is not None
         try:
             with open(self._path, "rb") as file:
@@ -200,7 +201,7 @@ class ShuffleStore:
             raise
 
     def close(self) -> None:
-        """Forget everything, and remove the file. Blocking."""
+        """Forget all parcels and remove the file. Blocking."""
         with self._lock:
             if self.closed:
                 return
@@ -220,5 +221,5 @@ class ShuffleStore:
 def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest.nbytes:
-        # Raw files may take less than all.
+        # A raw file may take only a part.
         rest = rest[file.write(rest) :]

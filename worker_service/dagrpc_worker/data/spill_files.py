@@ -1,4 +1,4 @@
-"""Results in files of a worker's own directory."""
+"""Files of results in a worker's local directory."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from dagrpc._common.bytes_like import Buffer
 
 @dataclass(slots=True, frozen=True)
 class SpilledValue:
-    """A value in a file."""
+    """A result in a file."""
 
     path: str
     encoding: str
     kind: str
-    """Name of its type."""
+    """Name of the result's type."""
     lengths: Sequence[int]
-    """Of the frames as they are in the file."""
+    """Lengths of the frames in the file."""
     codecs: Sequence[str | None]
-    """By which of them are compressed."""
+    """The compression of each frame; None: not compressed."""
     nbytes: int
     """Length of the file."""
     reading: threading.Lock = field(default_factory=threading.Lock)
-    """Held by who makes a value of it, so that one does."""
+    """Held while the file is decoded, so that only one thread decodes it."""
 
 
 class SpillFiles:
@@ -42,9 +42,9 @@ class SpillFiles:
     Parameters
     ----------
     directory : str or Path
-        Where the files are to be. It is made when the first is written.
+        The directory of the files; the first write creates it.
     compression : str, optional
-        How large frames are compressed where it is worth it.
+        The compression of large frames that shrink enough.
     """
 
     def __init__(self, directory: str | Path, compression: str | None = None) -> None:
@@ -59,10 +59,10 @@ class SpillFiles:
         self.read_count = 0
         self.read_bytes = 0
         self.seconds = 0.0
-        """Spent on writing and reading."""
+        """Seconds spent on writing and reading."""
 
     def pack(self, frames: Sequence[Buffer]) -> tuple[list[Buffer], list[str | None]]:
-        """Return frames as they are to be written, and by what each is compressed."""
+        """Return the frames to write, and the compression of each."""
         packed = [maybe_compress(frame, compression=self._compression) for frame in frames]
         return [frame for _, frame in packed], [codec for codec, _ in packed]
 
@@ -72,7 +72,7 @@ class SpillFiles:
         Raises
         ------
         OSError
-            If there is no room. Nothing is left behind.
+            If there is no space. No partial file is left.
         """
         begun = time.monotonic()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,15 +102,15 @@ class SpillFiles:
         Raises
         ------
         OSError
-            If it cannot be read.
+            If the file cannot be read.
         Exception
-            Whatever the value's own unpickling raises.
+            If unpickling the value raises it.
         """
         begun = time.monotonic()
         frames: list[Buffer] = []
         with open(stored.path, "rb", buffering=0) as file:
             for length in stored.lengths:
-                # Writable, as buffers of a pickle are expected to be.
+                # Writable, as the out-of-band buffers of a pickle must be.
                 frame = bytearray(length)
                 _read_all(file, memoryview(frame), stored.path)
                 frames.append(frame)
@@ -118,12 +118,12 @@ class SpillFiles:
         return payload.decode(stored.encoding, _unpack(frames, stored))
 
     def frames(self, stored: SpilledValue) -> list[Buffer]:
-        """Return the frames of a file, mapped into memory, for those who only pass them on.
+        """Return the frames of a file, mapped into memory, to send them without decoding.
 
         Raises
         ------
         OSError
-            If it cannot be read.
+            If the file cannot be read.
         """
         begun = time.monotonic()
         with open(stored.path, "rb") as file:
@@ -141,7 +141,7 @@ class SpillFiles:
             self.seconds += time.monotonic() - begun
 
     def remove(self, values: Sequence[SpilledValue]) -> None:
-        """Remove files, in a thread: that takes a while for large ones."""
+        """Remove files, in a thread: removing a large file takes long."""
         with self._lock:
             if self._closed:
                 return
@@ -150,7 +150,7 @@ class SpillFiles:
             self._remover.submit(_unlink, [stored.path for stored in values])
 
     def close(self) -> None:
-        """Remove nothing more; the whole directory is about to go. Blocking."""
+        """Stop removing files: the caller removes the whole directory. Blocking."""
         with self._lock:
             self._closed = True
             remover = self._remover
@@ -175,7 +175,7 @@ def _unlink(paths: Sequence[str]) -> None:
 
 def _write_all(descriptor: int, view: memoryview) -> None:
     while view.nbytes:
-        # The system may take less than all.
+        # The system may take only a part.
         view = view[os.write(descriptor, view) :]
 
 

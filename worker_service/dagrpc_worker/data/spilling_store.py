@@ -1,4 +1,4 @@
-"""Results in memory and, when they are too many for it, in files."""
+"""A store for results that moves the least recently used of them to files when memory is short."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from dagrpc_worker.data.spill_files import SpilledValue, SpillFiles
 logger = logging.getLogger("dagrpc.worker")
 
 RETRY_SECONDS = 5.0
-"""For how long nothing is written after there was no room."""
+"""Seconds without writing after the disk was full."""
 _TRIM_FROM = 256 * 2**20
-"""After how many bytes that left memory the allocator is asked to give them back."""
+"""Bytes moved to files after which the allocator is asked to return memory to the system."""
 _SMALL_PART = 20
-"""What part of the target an array may have that only parts of it keep in memory, while there is plenty."""
+"""An array of up to 1/20 of the target may be kept alive by its slices while memory is not short."""
 _NOTHING = -1
-# Futures and actors are of our modules. Those named here help with pickling, and make results of shuffles' tasks.
+# Pickles of futures and actors name dagrpc's modules. The modules excluded here are named by other pickles as well.
 _OURS = re.compile(rb"dagrpc\.(?!_codec\.|shuffle\.)")
 
 
 class SpillingStore(DataStore):
-    """Results in memory, the least recently used of them in files once there is more than a target.
+    """Results in memory, up to a target; the least recently used of the others are in files.
 
-    `put` writes nothing: it tells that there is too much, and whoever put it calls `make_room`, in a thread. A file
-    stays when its value is read, so that the value can leave memory again without being written. What cannot be written
-    stays in memory.
+    `put` writes nothing. It returns whether memory holds too many results; the caller then calls `make_room`, in a
+    thread. A file stays when its result is read, so that the result can leave memory again without being written. A
+    result that cannot be written stays in memory.
 
     Parameters
     ----------
     files : SpillFiles
-        Where to write.
+        Writes and reads the files.
     target : int
-        How many bytes of results memory may hold; 0: any number.
+        Maximum bytes of results in memory; 0: no limit.
     max_spill : int
-        How many bytes the files may have; 0: any number.
+        Maximum bytes of all files; 0: no limit.
     """
 
     _values: OrderedDict[str, Any]
@@ -56,21 +56,21 @@ class SpillingStore(DataStore):
         super().__init__()
         self.target = self._highest_target = target or sys.maxsize
         self.in_memory = 0
-        """Size of the results in memory, as measured when they came."""
+        """Bytes of the results in memory, as measured when they were stored."""
         self.on_disk = 0
-        """Length of all files."""
+        """Bytes of all files."""
         self._files = files
         self._max_spill = max_spill
-        # In the order of their use, as far as that is followed.
+        # The least recently used first; while memory is far from the target, the order is not updated.
         self._values = OrderedDict()
         self._order_from = self.target // 2
         self._pinned: dict[str, Any] = {}
-        """What cannot be written."""
+        """Results that cannot be written."""
         self._spilled: dict[str, SpilledValue] = {}
-        """What is in files, whether it is in memory, too, or not."""
+        """Results that are in files, whether or not they are in memory as well."""
         self._alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-        """What left memory here, but is in use by somebody still."""
-        # One writes at a time. The others wait: who makes results faster than they can be written is to be slowed down.
+        """Results that have left the store's memory but are still referenced elsewhere."""
+        # One thread writes at a time and the others wait: tasks must not make results faster than they can be written.
         self._writing = threading.Lock()
         self._retry_at = 0.0
         self._trim_from = min(self.target // 10, _TRIM_FROM)
@@ -80,11 +80,11 @@ class SpillingStore(DataStore):
 
     @property
     def spilled(self) -> int:
-        """Size of the results that are on disk only, as measured when they came."""
+        """Bytes of the results that are only on disk, as measured when they were stored."""
         return max(self.nbytes - self.in_memory, 0)
 
     def statistics(self) -> dict[str, float]:
-        """Return what the heartbeat tells of files."""
+        """Return the metrics of the files."""
         files = self._files
         return {
             "spilled_bytes": self.spilled,
@@ -96,10 +96,10 @@ class SpillingStore(DataStore):
             "spill_seconds": files.seconds,
         }
 
-    # --- as any store --------------------------------------------------------------------------------------------
+    # --- storing -------------------------------------------------------------------------------------------------
 
     def put(self, key: str, value: Any, nbytes: int) -> bool:
-        """Hold a value, in place of one that has the key. Return whether there is too much in memory now."""
+        """Store a result; it replaces one of the same key. Return whether memory holds too many results now."""
         gone = None
         if type(value).__name__ == "ndarray":
             value = self._without_the_rest(value)
@@ -116,9 +116,9 @@ class SpillingStore(DataStore):
         return crowded
 
     def _without_the_rest(self, value: Any) -> Any:
-        """Return an array that keeps no much larger one in memory, of which it is a part.
+        """Return `value`, copied if it is a slice that keeps a much larger array in memory.
 
-        That one is not counted, and it would stay until the last of its parts was in a file.
+        The larger array is not counted, and would stay in memory until its last slice was in a file.
         """
         whole = value
         while type(base := getattr(whole, "base", None)) is type(value):
@@ -129,9 +129,9 @@ class SpillingStore(DataStore):
         return value if spare else value.copy()
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Hold values no longer. Unknown keys are passed over."""
+        """Remove results. Unknown keys are ignored."""
         with self._lock:
-            # Kept until the lock is free: a value's destructor may take its time.
+            # Released after the lock: a destructor may take long.
             gone = [self._forget(key) for key in keys if key in self._sizes]
             self._give_back_tables()
         files = [stored for stored, _ in gone if stored is not None]
@@ -139,7 +139,7 @@ class SpillingStore(DataStore):
             self._files.remove(files)
 
     def _forget(self, key: str) -> tuple[SpilledValue | None, Any]:
-        """Take out all there is of a key; return its file and its value. With the lock."""
+        """Remove a key from all tables; return its file and its value. With the lock."""
         nbytes = self._sizes.pop(key)
         self.nbytes -= nbytes
         value = None
@@ -177,11 +177,11 @@ class SpillingStore(DataStore):
     # --- reading -------------------------------------------------------------------------------------------------
 
     def needs_disk(self, keys: Iterable[str]) -> bool:
-        """Tell whether one of these has to be read from a file."""
+        """Return whether one of these results must be read from a file."""
         return bool(self._spilled) and any(key in self._spilled and key not in self._values for key in keys)
 
     def encoded(self, key: str) -> tuple[str, str, list[Buffer]] | None:
-        """Return name of the type, encoding and frames of what is in a file only; None for all else. Blocking."""
+        """Return the type name, encoding and frames of a result that is only in a file; else None. Blocking."""
         with self._lock:
             stored = self._spilled.get(key)
             if stored is None or key in self._values or key in self._alive:
@@ -189,11 +189,11 @@ class SpillingStore(DataStore):
         try:
             return stored.kind, stored.encoding, self._files.frames(stored)
         except FileNotFoundError:
-            # Dropped meanwhile; the caller finds out.
+            # The result was dropped meanwhile; the caller notices.
             return None
 
     def _bring(self, key: str) -> Any:
-        """Return what is not among the values in memory, and have it there again. Blocking."""
+        """Return a result that is not among the values in memory, and move it there. Blocking."""
         while True:
             with self._lock:
                 found, value = self._find(key)
@@ -219,7 +219,7 @@ class SpillingStore(DataStore):
             return value
 
     def _find(self, key: str) -> tuple[bool, Any]:
-        """Look in all places in memory; raise if there is no such key at all. With the lock."""
+        """Look for a value in memory; raise if the key is unknown. With the lock."""
         if key in self._values:
             return True, self._values[key]
         if key in self._pinned:
@@ -240,34 +240,20 @@ class SpillingStore(DataStore):
     # --- writing -------------------------------------------------------------------------------------------------
 
     def make_room(self) -> int:
-        """Move results to files until there are no more in memory than the target. Blocking.
-
-        Returns
-        -------
-        int
-            How many bytes left memory.
-        """
+        """Move results to files until memory holds no more than the target. Return the bytes moved. Blocking."""
         return self._evict(lambda freed: self.in_memory <= self.target)
 
     def allow(self, nbytes: int | None = None) -> None:
-        """Change how many bytes of results memory may hold from now on; None: as many as at the beginning.
+        """Change the target to `nbytes`, within the original one; None: the original target.
 
-        Whoever puts results then waits until there are no more than that.
+        Threads that store results then wait until memory holds no more than the target.
         """
         self.target = self._highest_target if nbytes is None else min(max(nbytes, 0), self._highest_target)
 
     def spill(self, enough: Callable[[int], bool]) -> int:
-        """Move results to files, the least recently used first, until it is enough or nothing is left. Blocking.
+        """Move results to files, the least recently used first, until `enough(bytes moved)` or none is left.
 
-        Parameters
-        ----------
-        enough : callable
-            Told how many bytes left memory, it tells whether to stop.
-
-        Returns
-        -------
-        int
-            How many bytes left memory.
+        Returns the number of bytes moved. Blocking.
         """
         return self._evict(enough)
 
@@ -279,19 +265,19 @@ class SpillingStore(DataStore):
                 if nbytes == _NOTHING:
                     break
                 freed += nbytes
-                # Not only at the end: the allocator keeps what is freed, and memory is short.
+                # Not only at the end: the allocator keeps freed memory, and memory is short.
                 self._trim()
         self._trim()
         return freed
 
     def _trim(self) -> None:
-        """Have the allocator give back what left memory, if that is worth it."""
+        """Have the allocator return memory to the system, if enough bytes were moved."""
         if self.released - self._trimmed_at > self._trim_from:
             self._trimmed_at = self.released
             trim()
 
     def _evict_one(self) -> int:
-        """Move the least recently used result to a file. Return its size, or that there is none or no room."""
+        """Move the least recently used result to a file. Return its size, or `_NOTHING` if that is not possible."""
         with self._lock:
             if not self._values:
                 return _NOTHING
@@ -302,7 +288,7 @@ class SpillingStore(DataStore):
             return _NOTHING
         try:
             encoding, frames = payload.encode(value)
-            # Futures and actors are kept alive by objects, not by bytes.
+            # A future or an actor must stay an object: its encoded form would not keep it alive.
             reason = "it refers to futures or actors" if _may_refer(encoding, frames) else ""
             packed, codecs = self._files.pack(frames) if not reason else ([], [])
         except Exception as error:
@@ -321,12 +307,12 @@ class SpillingStore(DataStore):
                 self._spilled[key] = stored
                 self.on_disk += stored.nbytes
                 return self._leave(key, value)
-        # It was dropped or replaced while it was written.
+        # The result was dropped or replaced while it was written.
         self._files.remove([stored])
         return 0
 
     def _leave(self, key: str, value: Any) -> int:
-        """Take a value that is in a file out of memory. With the lock."""
+        """Remove from memory a value that is in a file. With the lock."""
         del self._values[key]
         nbytes = self._sizes[key]
         self.in_memory -= nbytes
@@ -336,7 +322,7 @@ class SpillingStore(DataStore):
         return nbytes
 
     def _pin(self, key: str, value: Any, reason: str) -> int:
-        """Never try again to write a value."""
+        """Keep a value in memory for ever, since it cannot be written."""
         with self._lock:
             if self._values.get(key) is value:
                 self._pinned[key] = self._values.pop(key)
@@ -346,7 +332,7 @@ class SpillingStore(DataStore):
         return 0
 
     def _has_room(self, nbytes: int) -> bool:
-        """Tell whether a file may be written, without those files that nobody needs for now if need be."""
+        """Return whether a file may be written; to make room, remove files of results that are in memory as well."""
         if not self._max_spill or self.on_disk + nbytes <= self._max_spill:
             return True
         with self._lock:
@@ -364,10 +350,10 @@ class SpillingStore(DataStore):
 
     def _no_room(self, message: str) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS
-        logger.error("Results %s. Nothing is lost; they are kept in memory (%d bytes now)", message, self.in_memory)
+        logger.error("Results %s. They stay in memory (%d bytes now); none is lost", message, self.in_memory)
 
     def close(self) -> None:
-        """Write nothing more. Blocking."""
+        """Stop writing. Blocking."""
         self._closed = True
         self._files.close()
 

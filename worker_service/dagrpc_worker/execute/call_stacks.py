@@ -1,4 +1,4 @@
-"""Where tasks are: the call stacks of their threads, and of those that are coroutines."""
+"""Call stacks of running tasks: of their threads, or of their coroutines."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _OWN_FILES = frozenset((threading.__file__, task_codec.__file__, dask._task_spec
 
 
 def user_part(stack: list[FrameType]) -> list[FrameType]:
-    """Return a stack, outermost frame first, without what is around the task's own code.
+    """Return a stack, the outermost frame first, without the frames around the task's own code.
 
-    A task without code of its own, such as a function of C, keeps the innermost frame.
+    A task without Python code, such as a function written in C, keeps the innermost frame.
     """
     first = 0
     for frame in stack:
@@ -38,25 +38,18 @@ def user_part(stack: list[FrameType]) -> list[FrameType]:
 def call_stacks(
     contexts: Iterable[TaskContext], keys: Collection[str] = (), whole: bool = False
 ) -> dict[str, list[str]]:
-    """Return the stacks of tasks that run, by key, as lines of text.
+    """Return the call stacks of running tasks as lines of text, by key; without `keys`, of all tasks.
 
-    Parameters
-    ----------
-    contexts : iterable of TaskContext
-        What runs.
-    keys : collection of str
-        The tasks to look at; none: all.
-    whole : bool
-        Whether to keep the frames around the task's own code.
+    With `whole`, the frames around a task's own code are kept.
     """
     wanted = [context for context in contexts if not keys or context.key in keys]
     frames = sys._current_frames()
-    # This thread's own frame refers to all of them: a cycle that would keep alive what the tasks have as locals.
+    # Removes this thread's own frame, which refers to `frames`: a cycle that would keep the tasks' locals alive.
     frames.pop(threading.get_ident(), None)
     found = {}
     for context in wanted:
         stack = coroutine_stack(context.coroutine) if context.on_loop else stack_of(frames.get(context.thread))
-        # The thread may have ended the task since.
+        # The thread may have ended the task meanwhile.
         if stack and not context.ended:
             found[context.key] = _lines(stack if whole else user_part(stack))
     return found
@@ -72,7 +65,7 @@ def _lines(stack: Sequence[FrameType]) -> list[str]:
 
 
 def coroutine_stack(coroutine: Any) -> list[FrameType]:
-    """Return the frames of a coroutine and of what it awaits, outermost first."""
+    """Return the frames of a coroutine and of the coroutines that it awaits, the outermost first."""
     stack: list[FrameType] = []
     while isinstance(coroutine, (CoroutineType, asyncio.Task)):
         if isinstance(coroutine, asyncio.Task):

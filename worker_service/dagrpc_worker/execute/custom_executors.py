@@ -1,4 +1,4 @@
-"""Pools that users bring: any `concurrent.futures.Executor`, for tasks that ask for it by name or for all of them."""
+"""Executors of users: any `concurrent.futures.Executor`, for the tasks that name it or for all tasks."""
 
 from __future__ import annotations
 
@@ -18,23 +18,19 @@ if TYPE_CHECKING:
     from dagrpc_worker.execute.runner import TaskRunner
 
 DEFAULT = "default"
-"""The name of the pool of tasks that ask for none."""
+"""Name of the pool of tasks that name no executor."""
 OFFLOAD = "offload"
-"""The name of a pool of one thread, for what shall not take a place in the default one."""
+"""Name of a pool of one thread, for tasks that must not take a place in the default pool."""
 
 ACTORS = "actor"
-"""The name of the pool of threads that runs the methods of actors; tasks can ask for it, too."""
+"""Name of the pool that runs the methods of actors; tasks can name it as well."""
 
 
 class ExecutorPool:
-    """Runs tasks in an executor of a user's; stands in for a `ThreadPool`.
+    """A user's executor of threads in place of a `ThreadPool`. The user shuts the executor down.
 
     Parameters
     ----------
-    name : str
-        Its name.
-    executor : concurrent.futures.Executor
-        Of threads. It is the user's to shut down.
     work : callable
         Called with each item, in the executor. Must not raise.
     """
@@ -50,32 +46,25 @@ class ExecutorPool:
         self.executor.submit(self.work, item)
 
     def secede(self, on_leave: Callable[[], None]) -> bool:
-        """Let others count on the calling thread's place. The executor's threads stay as many as they are."""
+        """Free the calling thread's place for other tasks. The number of the executor's threads stays the same."""
         on_leave()
         return True
 
     def detach(self, ident: int) -> bool:
-        """Do nothing: the executor's threads stay as many as they are."""
+        """Do nothing: the number of the executor's threads is fixed."""
         return False
 
     def rejoin(self) -> None:
         """Do nothing: the thread has never left."""
 
     def close(self) -> None:
-        """Do nothing: it is the user's."""
+        """Do nothing: the user shuts the executor down."""
 
 
 class ProcessPool(ThreadPool):
-    """Runs functions in processes of a user's executor; threads here prepare them and store what they return.
+    """Runs functions in the processes of a user's executor, which the user shuts down.
 
-    Parameters
-    ----------
-    name : str
-        Begins the names of its threads.
-    executor : concurrent.futures.ProcessPoolExecutor
-        The processes. It is the user's to shut down.
-    runner : TaskRunner
-        Runs the tasks.
+    Threads of the worker load the tasks and store their results.
     """
 
     def __init__(self, name: str, executor: Executor, runner: TaskRunner) -> None:
@@ -83,7 +72,7 @@ class ProcessPool(ThreadPool):
         self.executor = executor
 
     def _call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        # cloudpickle takes what the executor's own pickle does not: lambdas, for instance.
+        # cloudpickle handles objects that the executor's own pickle does not, such as lambdas.
         pickled = cloudpickle.dumps((function, tuple(args), dict(kwargs)))
         running = self.executor.submit(_call_pickled, pickled)
         outcome: Future[Any] = Future()
@@ -108,28 +97,28 @@ class ProcessPool(ThreadPool):
 
 
 def _call_pickled(pickled: bytes) -> Any:
-    """Call a function. In a process of a pool."""
+    """Call a pickled function. In a process of the executor."""
     function, args, kwargs = cloudpickle.loads(pickled)
     return function(*args, **kwargs)
 
 
 def size_of(executor: Executor) -> int:
-    """Return how many tasks an executor runs at once."""
+    """Return the number of tasks that an executor runs at once."""
     return int(getattr(executor, "_max_workers", 1) or 1)
 
 
 def by_name(executor: Any) -> dict[str, Executor]:
-    """Return the executors that a user brings, by name.
+    """Return the user's executors by name.
 
     Parameters
     ----------
-    executor : Executor, mapping of them, ``"offload"`` or None
-        As users give it to a worker.
+    executor : Executor, mapping of executors, ``"offload"`` or None
+        The option `executor` of a worker.
 
     Raises
     ------
     TypeError
-        If it is something else; the message says what.
+        If `executor` is something else.
 
     Examples
     --------
@@ -152,16 +141,14 @@ def by_name(executor: Any) -> dict[str, Executor]:
 
 
 class Executors(MutableMapping[str, Executor]):
-    """The pools of a worker, by name. What a user puts in here is what tasks run in that ask for it from then on.
+    """The pools of a worker, by name. Tasks that name an executor which a user adds run in it from then on.
 
     Parameters
     ----------
-    runner : TaskRunner
-        Runs the tasks.
     prefix : str
-        Begins the names of threads.
+        Beginning of the names of threads.
     post : callable, optional
-        Takes an event that tells how many tasks at once runs what is put in here.
+        Takes the event that tells the size of an added executor.
     """
 
     def __init__(
@@ -181,7 +168,7 @@ class Executors(MutableMapping[str, Executor]):
         if pool is None:
             pool = self._make(name, executor)
         self._runner.use_pool(wanted, pool)
-        # As many tasks as the worker has threads run by default, whatever runs them.
+        # The size of the default pool is the worker's number of threads, whatever executor it is.
         if wanted and self._post is not None:
             self._post(events.ExecutorOffered(name, pool.size))
 
@@ -191,7 +178,7 @@ class Executors(MutableMapping[str, Executor]):
                 raise TypeError("The methods of actors need threads: they cannot run in a ProcessPoolExecutor")
             return ProcessPool(f"{self._prefix}-{name}", executor, self._runner)
         former = self._runner.pools.get(name)
-        # That of actors runs methods, too.
+        # The pool of actors runs methods as well as tasks.
         return ExecutorPool(name, executor, self._runner.work if former is None else former.work)
 
     def __delitem__(self, name: str) -> None:
@@ -210,7 +197,7 @@ class Executors(MutableMapping[str, Executor]):
 
 
 def install(runner: TaskRunner, executor: Any, prefix: str) -> None:
-    """Have a runner use the pools that a user brings."""
+    """Add the user's executors to a runner."""
     executors = Executors(runner, prefix)
     executors.update(by_name(executor))
     if OFFLOAD not in runner.pools:

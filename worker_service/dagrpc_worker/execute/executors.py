@@ -25,10 +25,10 @@ class PoolThread(threading.Thread):
         self.pool = pool
         self.seceded = False
         self.detached = False
-        """Whether another thread has taken its place for good: it ends with the task that it runs."""
+        """Whether another thread has taken this thread's place for good; this one ends with its task."""
 
     def run(self) -> None:
-        """Run what comes until the pool closes or this thread has left it."""
+        """Work off the queue until the pool closes or this thread has left it."""
         take, work = self.pool.queue.get, self.pool.work
         while True:
             item = take()
@@ -39,18 +39,18 @@ class PoolThread(threading.Thread):
                     item.call()
                     del item
                     continue
-                # Somebody comes back into the pool: this thread makes room.
+                # A thread that left the pool returns; this one ends in its favour.
                 item.free.set()
                 return
             work(item)
-            # An idle thread must not keep alive what it worked on.
+            # An idle thread must not keep its last item alive.
             del item
             if self.seceded or self.detached:
                 return
 
 
 class _Aside:
-    """What a pool's queue has beside its items: a place that a thread waits for, or a function to call instead."""
+    """An entry of a pool's queue that is no item: a thread that waits for a place, or a function to call."""
 
     __slots__ = ("call", "free")
 
@@ -67,7 +67,7 @@ class ThreadPool:
     name : str
         Begins the names of its threads.
     size : int
-        How many threads it has at most. They are started when there is something for them.
+        Maximum number of threads, which are started as they are needed.
     work : callable
         Called with each item, in a thread. Must not raise.
     """
@@ -82,7 +82,7 @@ class ThreadPool:
         self._members = 0
         self._closed = False
         self.executor: Executor = PoolExecutor(self)
-        """The same for code that knows the interface of `concurrent.futures`."""
+        """The pool as a `concurrent.futures.Executor`."""
 
     def submit(self, item: Any) -> None:
         """Queue an item."""
@@ -92,7 +92,7 @@ class ThreadPool:
                 self._add_thread()
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have a thread call a function that must not raise, in its turn.
+        """Call a function in a thread, in turn with the items. The function must not raise.
 
         Raises
         ------
@@ -104,12 +104,12 @@ class ThreadPool:
         self.submit(_Aside(function))
 
     def secede(self, on_leave: Callable[[], None]) -> bool:
-        """Let the calling thread leave the pool; a new one takes its place. Return whether it was in the pool.
+        """Let the calling thread leave the pool; a new thread takes its place. Return whether it was in the pool.
 
         Parameters
         ----------
         on_leave : callable
-            Called before the new thread can take anything up.
+            Called before the new thread can take an item.
 
         Raises
         ------
@@ -128,9 +128,9 @@ class ThreadPool:
         return True
 
     def detach(self, ident: int) -> bool:
-        """Have a new thread take the place of one that does not come back. Return whether that was in the pool.
+        """Replace a thread whose item does not end. Return whether the thread was in the pool.
 
-        If it does come back, at this very moment even, it ends, at the latest with what it has just taken up.
+        If the item ends after all, even at this moment, the thread ends; it may take one more item before that.
         """
         thread = next((thread for thread in threading.enumerate() if thread.ident == ident), None)
         if not isinstance(thread, PoolThread) or thread.pool is not self:
@@ -144,27 +144,27 @@ class ThreadPool:
         return True
 
     def rejoin(self) -> None:
-        """Let the calling thread, which left, wait for a place and take it.
+        """Let the calling thread, which has left the pool, wait for a place and take it.
 
         Raises
         ------
         ValueError
             If the caller is not a thread of this pool.
         TimeoutError
-            If there is no place within an hour.
+            If no place becomes free within an hour.
         """
         thread = self._calling_thread()
         if not thread.seceded:
             return
         place = _Aside()
-        # The thread that comes upon it ends, so that the number of threads stays the same.
+        # The thread that takes this entry ends, so that the number of threads stays the same.
         self.queue.put(place)
         if not place.free.wait(REJOIN_TIMEOUT):
             raise TimeoutError(f"No thread of pool {self.name!r} became free within {REJOIN_TIMEOUT:g} s")
         thread.seceded = thread.detached = False
 
     def close(self) -> None:
-        """Let idle threads end, and the others after what they are doing. Returns at once."""
+        """End the idle threads now, and the others after their items. Returns at once."""
         with self._lock:
             self._closed = True
             for _ in range(self._members):
@@ -185,13 +185,7 @@ class ThreadPool:
 
 
 class PoolExecutor(Executor):
-    """A pool of threads as `concurrent.futures` has them: what is submitted takes its turn among the tasks.
-
-    Parameters
-    ----------
-    pool : ThreadPool
-        The pool. It is the worker's to close.
-    """
+    """A pool of threads as a `concurrent.futures.Executor`: functions take their turn among the tasks."""
 
     def __init__(self, pool: ThreadPool) -> None:
         self._pool = pool
@@ -201,7 +195,7 @@ class PoolExecutor(Executor):
         return self._pool.size
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have a thread call a function, and return the future of what it returns.
+        """Call a function in a thread, and return the future of its result.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Functions that are called by name."""
+"""Functions that clients call by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dagrpc.registry import exported
 from dagrpc_worker.execute.work import CallArgument, Literal, NamedCall
 
 ALLOWED_VARIABLE = "DAGRPC_ALLOWED_CALLS"
-"""Further patterns, as JSON: how a command hands them to the workers that it starts."""
+"""Environment variable with further patterns as JSON, which a command sets for the workers that it starts."""
 
 
 def resolve(entrypoint: str) -> Callable[..., Any]:
@@ -26,18 +26,18 @@ def resolve(entrypoint: str) -> Callable[..., Any]:
     Parameters
     ----------
     entrypoint : str
-        A name that was exported here, or ``package.module:function``; the part behind the colon may have dots.
+        The name of an exported function, or ``package.module:function``; the part behind the colon may have dots.
 
     Raises
     ------
     PermissionError
-        If it was not exported, and the setting ``worker.allowed-calls`` has no pattern for it.
+        If the function was not exported, and no pattern of the setting ``worker.allowed-calls`` matches it.
     ValueError
-        If it is of another form.
+        If the entrypoint has another form.
     ImportError, AttributeError
-        If there is no such module or function here.
+        If there is no such module or function on this worker.
     TypeError
-        If what it names cannot be called.
+        If the object cannot be called.
     """
     function = exported(entrypoint)
     if function is not None:
@@ -56,7 +56,7 @@ def resolve(entrypoint: str) -> Callable[..., Any]:
 
 
 def _is_meant(entrypoint: str, function: Callable[..., Any]) -> bool:
-    """Return whether a pattern means a function: a public one that its module defines, not one that it imports."""
+    """Return whether patterns apply to a function: it is public, and its module defines rather than imports it."""
     module, _, path = entrypoint.partition(":")
     origin = getattr(function, "__module__", None)
     is_public = not any(part.startswith("_") for part in path.split("."))
@@ -80,13 +80,7 @@ def _find(entrypoint: str) -> Callable[..., Any]:
 
 
 def load_call(call: NamedCall, results: Mapping[str, Any]) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
-    """Return function and arguments of a call, the results of other tasks filled in.
-
-    Raises
-    ------
-    Exception
-        Whatever finding the function or decoding the arguments raises.
-    """
+    """Return the function and the arguments of a call, with the results of other tasks filled in."""
 
     def value_of(argument: CallArgument) -> Any:
         if isinstance(argument, Literal):

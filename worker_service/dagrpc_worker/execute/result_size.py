@@ -1,4 +1,4 @@
-"""How large results are."""
+"""Measures the sizes of results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dask.sizeof import sizeof
 logger = logging.getLogger("dagrpc.worker")
 
 UNKNOWN_SIZE = 1_000_000
-"""What a value counts for whose size cannot be told."""
+"""Bytes that a value of unknown size counts for."""
 
 _PLAIN_TYPES = frozenset((int, float, bool, type(None), str, complex))
 
@@ -24,6 +24,6 @@ def measure(value: Any) -> int:
         return max(int(sizeof(value)), 0)
     except Exception:
         logger.warning(
-            "The size of a %s cannot be told; counted as %d bytes", type(value).__name__, UNKNOWN_SIZE, exc_info=True
+            "The size of a %s is unknown; it counts as %d bytes", type(value).__name__, UNKNOWN_SIZE, exc_info=True
         )
         return UNKNOWN_SIZE

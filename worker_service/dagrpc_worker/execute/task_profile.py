@@ -1,4 +1,4 @@
-"""What a worker's time goes into."""
+"""Statistical profiles of a worker's tasks and of its event loop."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from dagrpc_worker.execute.task_context import TaskContext
 
 
 class WorkerProfile:
-    """Samples what tasks do in their threads, by prefix of their keys, and what the event loop does meanwhile.
+    """Samples the stacks of running tasks, by prefix of their keys, and of the event loop while tasks run.
 
     Parameters
     ----------
-    runner : TaskRunner
-        Runs the tasks.
     loop_thread : int
         The thread of the event loop.
     cycle : float
-        How precisely times are told apart, in seconds.
+        Resolution of the profiles in time, in seconds.
     whole_stacks : bool
         Whether to keep the frames around a task's own code.
     """
@@ -43,27 +41,27 @@ class WorkerProfile:
         self._sampler: Sampler | None = None
 
     def start(self) -> None:
-        """Begin, if profiles are wanted."""
+        """Start sampling, unless profiles are switched off."""
         if self.enabled:
             self._sampler = process_sampler(config.get_seconds("worker.profile.interval") or 0.01)
             self._sampler.add(self)
             self._runner.sampler = self._sampler
 
     def stop(self) -> None:
-        """Sample no more."""
+        """Stop sampling."""
         if self._sampler is not None:
             self._sampler.discard(self)
 
     def busy(self) -> bool:
-        """Tell whether tasks run."""
+        """Return whether tasks run."""
         return self._runner.is_busy()
 
     def sample(self, now: float) -> None:
-        """Look at what the tasks are at. Called by the sampler's thread."""
+        """Sample the stacks of all running tasks. Called by the sampler's thread."""
         contexts = self._runner.contexts()
-        # After that: what is seen of a thread is of its task then, or of a later one, which shows.
+        # Frames are read after the contexts: a frame belongs to the thread's task of then, or to a later task.
         frames = sys._current_frames()
-        # This thread's own frame refers to all of them: a cycle that would keep alive what the tasks have as locals.
+        # Removes this thread's own frame, which refers to `frames`: a cycle that would keep the tasks' locals alive.
         frames.pop(threading.get_ident(), None)
         with self._lock:
             for context in contexts:
@@ -75,16 +73,16 @@ class WorkerProfile:
 
     def _count(self, context: TaskContext, frame: FrameType | None, now: float) -> None:
         stack = stack_of(frame)
-        # A task that has ended since is not what its thread is at.
+        # If the task has ended meanwhile, the frame belongs to another task.
         if stack and not context.ended:
             self._tasks.add(key_split(context.key), stack if self.whole_stacks else user_part(stack), now)
 
     def tasks(self, prefix: str = "", start: float = 0.0, stop: float = 0.0) -> Profile:
-        """Return what tasks spent their time on."""
+        """Return the profile of the tasks of a prefix between two times."""
         with self._lock:
             return self._tasks.get(prefix, start, stop)
 
     def loop(self, start: float = 0.0, stop: float = 0.0) -> Profile:
-        """Return what the event loop spent its time on, while tasks ran."""
+        """Return the profile of the event loop, while tasks ran, between two times."""
         with self._lock:
             return self._loop.get("", start, stop)

@@ -1,4 +1,4 @@
-"""Notes which tasks ran when and what was fetched for them, while somebody wants to know."""
+"""Records the runs of tasks and the transfers of their dependencies, while the scheduler asks for records."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from dagrpc_worker.execute.task_context import TaskContext
 
 BATCH = 20_000
-"""Most records of one message."""
+"""Maximum number of records in one message."""
 _PENDING = 100_000
-"""Most records that wait to be told."""
+"""Maximum number of records that wait to be sent."""
 _FETCHED = 10_000
-"""Transfers that are remembered for the tasks that use what they brought."""
+"""Maximum number of transfers remembered for the tasks that use the received results."""
 _SHORTEST_LOAD = 0.001
 
 
@@ -38,8 +38,8 @@ class Run(NamedTuple):
     result_type: type | None
 
     def activities(self) -> list[tuple[pb.ActivityKind, float, float, str]]:
-        """Return what was done for it, in order of time: what, from when to when, and where data came from."""
-        # Results that came together share a transfer.
+        """Return the run's activities in order of time: kind, start, stop, and the source of transferred data."""
+        # Results that were received together share a transfer.
         transfers = dict.fromkeys(self.fetched)
         found = [(pb.ACTIVITY_KIND_TRANSFER, start, stop, source) for source, start, stop in transfers]
         begun = self.begun
@@ -53,21 +53,21 @@ class Run(NamedTuple):
         return found
 
     def startstops(self) -> list[dict[str, Any]]:
-        """Return the same as users see it."""
+        """Return the run's activities as users see them."""
         return [startstop(*each) for each in self.activities()]
 
 
 class Recorder:
-    """What a worker's tasks and transfers did. May be told from any thread.
+    """Records of a worker's runs and transfers. From any thread.
 
     Attributes
     ----------
     on : bool
-        Whether somebody wants to know. To be looked at before it is told anything.
+        Whether records are wanted; to be checked before anything is recorded.
     runs : dict
-        The last runs by key, while plugins of the scheduler want to know more of each when it has ended.
+        The latest runs by key, while plugins of the scheduler want the details of each run that ends.
     handing_over : asyncio.Lock
-        Held by whoever drains it until what was drained has arrived: nobody says meanwhile that there is no more.
+        Held while drained records are sent: no other caller may say meanwhile that there are no more records.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Recorder:
         self._dropped = 0
 
     def follow(self, recording: int, details: int) -> None:
-        """Begin or end to note things as the scheduler wants it; see `FlushRecordsRequest`."""
+        """Start or stop recording as the scheduler wants; see `FlushRecordsRequest`."""
         self._recording = max(self._recording, recording)
         self._details = max(self._details, details)
         self.on = self._recording % 2 == 1 or self._details % 2 == 1
@@ -96,19 +96,19 @@ class Recorder:
         error: str = "",
         result_type: type | None = None,
     ) -> None:
-        """Note that a task has ended."""
+        """Record the end of a task."""
         if context is None:
             return
         fetched = [found for key in dependencies if (found := self._fetched.pop(key, None)) is not None]
         loaded = context.loaded
         if not loaded:
-            # It began before anything was noted, or its arguments could not be had.
+            # The task began before recording was on, or its arguments could not be loaded.
             loaded = stop if error else context.started
         thread = context.thread
         run = Run(context.key, thread, context.started, loaded, stop, fetched, nbytes, type_name, error, result_type)
         if self._details % 2:
             if len(self.runs) > _PENDING:
-                # Nobody takes them: they are of runs that nobody wants any more.
+                # The details of these runs were never asked for: the runs are no longer wanted.
                 self.runs.clear()
             self.runs[context.key] = run
         if not self._recording % 2:
@@ -119,7 +119,7 @@ class Recorder:
             self._dropped += 1
 
     def transfer(self, source: str, start: float, stop: float, sizes: dict[str, int]) -> None:
-        """Note that results came from another worker: their sizes in bytes by key."""
+        """Record a transfer from another worker; `sizes` are the bytes of its results by key."""
         if self._recording % 2:
             self._transfers.append((source, start, stop, len(sizes), sum(sizes.values())))
             if len(self._transfers) > _PENDING:
@@ -132,13 +132,13 @@ class Recorder:
 
     @property
     def waits(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether there are records to send."""
         return bool(self._runs or self._transfers)
 
     def drain(self) -> pb.RecordBatch:
-        """Return what was noted and not returned before, as far as it fits into one message.
+        """Return the records that were not returned before, as far as they fit into one message.
 
-        By one at a time; see `handing_over`.
+        One caller at a time; see `handing_over`.
         """
         batch = pb.RecordBatch(dropped=self._dropped)
         self._dropped = 0
@@ -160,6 +160,6 @@ def _fill(record: pb.TaskRecord, run: Run) -> None:
 
 
 def fill_activities(record: pb.TaskRecord | RunDetails, run: Run) -> None:
-    """Tell what was done for a run."""
+    """Add the activities of a run to a message."""
     for kind, start, stop, source in run.activities():
         record.activities.add(kind=kind, start=start, stop=stop, source=source)

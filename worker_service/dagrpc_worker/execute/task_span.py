@@ -1,4 +1,4 @@
-"""The span that a task was submitted in: what it submits itself belongs there, too."""
+"""The span of a task: tasks that it submits belong to the span in which it was submitted itself."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 
 
 def enter_span(annotations: str) -> None:
-    """Have what is called in this context be in the span that is among a task's annotations, a JSON object."""
+    """Enter the span in a task's annotations, a JSON object, for the present context."""
     if '"span"' not in annotations:
         return
     try:
         span = json.loads(annotations)["span"]
         found = {"name": tuple(map(str, span["name"])), "ids": tuple(map(str, span["ids"]))}
     except (KeyError, TypeError, ValueError):
-        # Those of other clients may be anything.
+        # Annotations of clients in other languages may have any form.
         return
-    # `annotate` would have to be left in the same context, and stand in the tracebacks of whatever fails in it.
+    # Not `annotate`, which would have to be left in the same context and would appear in the tracebacks of tasks.
     from dask.base import _annotations
 
     _annotations.set({"span": found})

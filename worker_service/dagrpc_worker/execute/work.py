@@ -1,4 +1,4 @@
-"""What there is to run, as the scheduler sent it. The worker's core hands it through and never looks inside."""
+"""The work of a task as the scheduler sends it, opaque to the worker's core."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class PythonTask:
 
     run_spec: bytes
     shared: Sequence[bytes] = ()
-    """Digests of the shared values that it refers to."""
+    """Digests of the shared values that the task refers to."""
 
 
 @dataclass(slots=True)
 class Literal:
-    """An argument that came with the call."""
+    """An argument that was sent with the call."""
 
     encoding: str
     frames: Sequence[Buffer]

@@ -1,1 +1,1 @@
-"""What a worker answers when it is called."""
+"""The gRPC services of a worker."""

@@ -1,4 +1,4 @@
-"""Answers calls of the worker's actors."""
+"""ActorService: calls of the worker's actors, in sessions of their callers."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ logger = logging.getLogger("dagrpc.worker")
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ActorService"]
 RAW_REQUESTS = ("PutActorData",)
-"""Methods whose messages come as bytes: bulk data, which is decoded by hand."""
+"""Methods that get their messages as bytes: bulk data, which is decoded by hand."""
 
 _INLINE_LIMIT = 1 << 20
-"""Larger arguments and values go by transfers."""
+"""Size in bytes above which arguments and values are sent by transfers."""
 _REPLY_LIMIT = 1 << 30
-"""Size of what is part of a reply at most: it is a message, of which none can have 2 GiB."""
+"""Maximum size in bytes of a value in a reply: a message cannot have 2 GiB."""
 _BATCH_BYTES = 1 << 20
-"""Size of the values in one message, about."""
+"""Approximate size in bytes of the values in one message."""
 
 _NO_ARGUMENTS: Arguments = ((), {})
-# Tracebacks begin where the user's code does: frames of these files come before it.
+# Tracebacks begin with the user's code: the frames of these files come before it and are cut off.
 _OWN_FILES = frozenset((__file__, hosting.__file__, futures_thread.__file__, inspect.__file__))
 
 
@@ -56,15 +56,15 @@ class ActorServicer:
 
     def __init__(self) -> None:
         self.host: ActorHost | None = None
-        """Who holds the actors; None until the worker has been put together."""
+        """Holds the actors; None until the worker's parts exist."""
         self._mail = DataStore()
-        """Arguments that wait for their call, and values that wait to be fetched."""
+        """Arguments that wait for their call, and values that wait to be fetched, by key."""
         self._data = DataServicer(self._mail, lambda found: None)
         self._callers: dict[str, _Caller] = {}
         self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
 
     async def CallActor(self, _: Any, context: Any) -> None:
-        """Hold a caller's session."""
+        """Hold the session of a caller."""
         first = await context.read()
         if first is grpc.aio.EOF or not first.HasField("hello"):
             raise InvalidRequestError("the first message of a session with actors must hold `hello`")
@@ -81,14 +81,14 @@ class ActorServicer:
             self._mail.drop([key for key in self._mail if key.startswith(f"{caller.id}/")])
 
     async def GetActorData(self, request: pb.GetActorDataRequest, context: Any) -> None:
-        """Send values that were left behind."""
+        """Send values of replies that are too large for a message."""
         wanted = worker_service_pb2.GetDataRequest(
             keys=request.keys, max_bytes=request.max_bytes, requester=request.requester, host=request.host
         )
         await self._data.get_data(wanted, context)
 
     async def PutActorData(self, _: Any, context: Any) -> pb.PutActorDataResponse:
-        """Take arguments."""
+        """Store arguments that are too large for a message."""
         try:
             received = await transfers.receive(context.read, self._patience)
         except CommClosedError as error:
@@ -105,16 +105,16 @@ class ActorServicer:
         return pb.PutActorDataResponse(total_bytes=sum(memoryview(f).nbytes for v in received for f in v.frames))
 
     def leave(self, key: str, value: Any, nbytes: int) -> None:
-        """Keep what is to be fetched."""
+        """Keep a value until the caller fetches it."""
         self._mail.put(key, value, nbytes)
 
     def pick_up(self, key: str) -> Any:
-        """Return what was put, and keep it no longer.
+        """Return stored arguments and remove them.
 
         Raises
         ------
         InvalidRequestError
-            If it was not.
+            If there are no arguments under the key.
         """
         try:
             value = self._mail[key]
@@ -124,12 +124,12 @@ class ActorServicer:
         return value
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Keep no longer what was fetched."""
+        """Remove values that were fetched."""
         self._mail.drop(keys)
 
 
 class _Caller:
-    """One session."""
+    """The session of one caller."""
 
     def __init__(self, servicer: ActorServicer, context: Any, hello: pb.ActorHello) -> None:
         self.id = uuid.uuid4().hex
@@ -163,14 +163,14 @@ class _Caller:
                 try:
                     host.settle_wants()
                 except Exception:
-                    # The caller is owed a reply all the same.
+                    # The caller must get a reply in any case.
                     logger.warning("The scheduler may not know what the arguments of %r refer to", name, exc_info=True)
             self._reply(self._encoded(call_id, f"{type(instance).__name__}.{name}", value, error))
 
         host.start(instance, name, call.read, load, finish, slow_end=refers, on_loop=call.on_loop)
 
     def _loader(self, call: pb.ActorCall) -> tuple[Callable[[], Arguments], bool]:
-        """Return what decodes the arguments, where the method runs, and whether there are futures or actors in them."""
+        """Return a function that decodes the arguments, and whether these may have futures or actors."""
         if call.arguments_key:
             arguments, refers = self._servicer.pick_up(call.arguments_key)
             return (lambda: arguments), refers
@@ -207,12 +207,12 @@ class _Caller:
             return call_id, "value_key", (value, size)
         if size > _REPLY_LIMIT:
             raise ValueError(f"its {size} bytes are too much to go through the scheduler")
-        # What it refers to must not be released before the caller wants it.
+        # Futures and actors in the value must not be released before the caller holds them.
         kept = value if payloads.may_refer(encoding, frames) else None
         return call_id, "value", (encoding, frames, kept)
 
     def _reply(self, reply: _Reply) -> None:
-        """Send a reply. From any thread; wakes the loop only if no wake is under way."""
+        """Send a reply. From any thread."""
         if not self._replies.put(reply):
             logger.debug("A method of an actor ended after its worker")
 
@@ -231,11 +231,11 @@ class _Caller:
 
 
 _Reply = tuple[int, str, Any]
-"""Id of the call, kind of the outcome, and its content: of a value encoding, frames and what to keep, for instance."""
+"""Id of the call, kind of the outcome, and its content; for a value: encoding, frames and the object to keep alive."""
 
 
 def _encode(replies: Iterable[_Reply]) -> Iterator[pb.CallActorResponse]:
-    """Put replies into messages."""
+    """Yield messages with the replies."""
     message, size = pb.CallActorResponse(), 0
     for call_id, kind, content in replies:
         reply = message.replies.add(call_id=call_id)
@@ -261,7 +261,7 @@ def _encode(replies: Iterable[_Reply]) -> Iterator[pb.CallActorResponse]:
 
 
 def _referring(received: Iterable[transfers.ReceivedValue]) -> set[str]:
-    """Return the keys of what may have futures or actors in it."""
+    """Return the keys of received values that may have futures or actors in them."""
     return {value.entry.key for value in received if payloads.may_refer(value.entry.encoding, value.frames)}
 
 
@@ -279,5 +279,5 @@ def _length(frame: Buffer) -> int:
 
 
 def _own_frames(error: BaseException) -> int:
-    """Return how many of the outermost frames of a traceback are the worker's own."""
+    """Return the number of a traceback's outermost frames that are the worker's own code."""
     return frames_in(error.__traceback__, _OWN_FILES)

@@ -1,4 +1,4 @@
-"""Serves results to peers and clients, and takes data."""
+"""The rpcs GetData and PutData of WorkerService: serves results to peers and clients, and takes results of clients."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from dagrpc_worker.shell.fetch.fetcher import LARGE, decode_off_loop, keep
 logger = logging.getLogger("dagrpc.worker")
 
 _CLIENT_PATIENCE = 30.0
-"""Seconds that a client waits for its turn."""
+"""Seconds that a client waits for a slot."""
 READING_SECONDS = 600.0
-"""How long a caller may take to read a transfer out of this process's memory."""
+"""Seconds that a caller on this host has to read a transfer out of this process's memory."""
 _VALUES = 10_000
-"""Values in one transfer at most: their description has to fit into one message."""
+"""Maximum number of values in one transfer: their descriptions must fit into one message."""
 _KEY_BYTES = 2 << 20
-"""Length of all keys together that a caller may ask for at once, for the same reason."""
+"""Maximum total length of the keys of one request, for the same reason."""
 
 
 class TransferSlots:
-    """How many transfers the worker serves at once, and how many bytes they have together.
+    """Limits the number and the bytes of the transfers that the worker serves at once.
 
-    Workers are refused when it is too many: they have other work and other peers meanwhile. Clients wait.
+    A worker is refused when the limit is reached: it has other work and other peers meanwhile. A client waits.
 
     Parameters
     ----------
     limit : int
-        How many.
+        Maximum number of transfers.
     nbytes : int
-        How many bytes, as what is on its way stays in memory, spilled or not; 0: any number. One transfer may always be
-        under way.
+        Maximum bytes of all transfers, which stay in memory until they are received; 0: no limit. One transfer is
+        always allowed.
     """
 
     def __init__(self, limit: int, nbytes: int = 0) -> None:
@@ -62,30 +62,30 @@ class TransferSlots:
         return LimitReachedError(f"{self.active} transfers are under way here; the limit is {self._limit}")
 
     def take(self) -> None:
-        """Take a place for a transfer, which is to be given back.
+        """Take a slot for a transfer; `give` returns it.
 
         Raises
         ------
         LimitReachedError
-            If there is none.
+            If no slot is free.
         """
         if self.active >= self._limit or self.budget.exhausted:
             raise self._refusal
         self.active += 1
 
     def give(self) -> None:
-        """Give a place back."""
+        """Return a slot."""
         self.active -= 1
         self._given.set()
 
     @asynccontextmanager
     async def slot(self, requester: str) -> AsyncIterator[None]:
-        """Hold a place for a transfer.
+        """Hold a slot for a transfer.
 
         Raises
         ------
         LimitReachedError
-            If there is none.
+            If no slot is free, for a client after some time.
         """
         if not requester:
             await self._wait()
@@ -96,29 +96,27 @@ class TransferSlots:
             self.give()
 
     async def _wait(self) -> None:
-        """Wait until there is a place, or for as long as a client waits."""
+        """Wait until a slot is free, or until a client has waited long enough."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLIENT_PATIENCE):
                 while self.active >= self._limit or self.budget.exhausted:
                     if (room := self.budget.room()) is not None:
                         await asyncio.wrap_future(room)
                         continue
-                    # All who wait look again, in the order in which they came.
+                    # All waiting transfers look again, in the order in which they came.
                     self._given.clear()
                     await self._given.wait()
 
 
 class DataServicer:
-    """GetData and PutData.
+    """Answers GetData and PutData.
 
     Parameters
     ----------
-    store : DataStore
-        The results.
     take : callable
         Takes events for the core.
     nbytes : int
-        How many bytes may be on their way from here at once; 0: any number.
+        Maximum bytes of all transfers from this worker at once; 0: no limit.
     """
 
     def __init__(self, store: DataStore, take: Callable[[Sequence[events.Event]], None], nbytes: int = 0) -> None:
@@ -154,24 +152,24 @@ class DataServicer:
                 )
                 await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
         if in_memory and transfers.offers_memory(values):
-            # The caller reads the frames now, and ends the call when it is done, which ends this wait. Until then
-            # `values` keeps them alive.
+            # The caller reads the frames now, and ends the call when it has read them, which ends this wait. Until then
+            # `values` keeps the frames alive.
             await asyncio.sleep(READING_SECONDS)
 
     async def _values(
         self, chosen: Sequence[tuple[str, bool]], total: int, request: worker_service_pb2.GetDataRequest
     ) -> list[OutgoingValue]:
-        """Return what is to be sent; what is large is encoded away from the loop."""
+        """Return the values to send. Large values are encoded in a thread."""
         if self.is_quick(total, request.keys):
             return self.encode_all(chosen, request.families)
         return await asyncio.to_thread(self.encode_all, chosen, request.families)
 
     def is_quick(self, total: int, keys: Sequence[str]) -> bool:
-        """Tell whether results of so many bytes can be encoded on the loop."""
+        """Return whether results of `total` bytes can be encoded on the loop."""
         return total <= LARGE and not self._store.needs_disk(keys)
 
     def choose(self, keys: Sequence[str], max_bytes: int) -> tuple[list[tuple[str, bool]], int]:
-        """Return each key with whether it is deferred, and the size of the others together."""
+        """Return each key with whether it is deferred, and the total size of the keys that are not."""
         if sum(map(len, keys)) > _KEY_BYTES:
             raise InvalidRequestError(f"The {len(keys)} keys are longer than {_KEY_BYTES} bytes; ask for fewer at once")
         chosen, total = [], 0
@@ -184,7 +182,7 @@ class DataServicer:
         return chosen, total
 
     def encode_all(self, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> list[OutgoingValue]:
-        """Return what is to be sent for each key, also for those that are deferred or not here."""
+        """Return the values to send: one for each key, even if it is deferred or missing."""
         return [
             OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_DEFERRED)
             if deferred
@@ -215,14 +213,14 @@ class DataServicer:
         return OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
 
     async def put_data(self, _: Any, context: Any) -> worker_service_pb2.PutDataResponse:
-        """Take data."""
+        """Store the values of a client."""
         try:
             received = await transfers.receive(context.read, self._patience)
         except CommClosedError as error:
             raise InvalidRequestError(str(error)) from None
         total = sum(memoryview(frame).nbytes for value in received for frame in value.frames)
         decoded = await decode_off_loop(received)
-        # The values may go to disk in a moment; nothing else is to keep them.
+        # The values may be moved to disk in a moment; no variable must keep them alive.
         del received
         for key, failure in decoded.failed.items():
             raise InvalidRequestError(f"The value of {key!r} cannot be decoded: {failure.type_name}: {failure.message}")

@@ -1,4 +1,4 @@
-"""Serves results to peers that ask again and again, over a stream that stays open."""
+"""The rpc FetchData of WorkerService: serves results to a peer over a stream that stays open."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ async def fetch_data(data: DataServicer, context: Any) -> None:
 
 
 class _Serving:
-    """What is under way on one stream."""
+    """The fetches of one stream."""
 
     def __init__(self, data: DataServicer, context: Any) -> None:
         self._data = data
         self.session: Session[pb.Fetched] = Session(context, _encode, pb.FetchDataRequest, "a peer")
         self._begun: dict[int, _Hold] = {}
-        """What is being encoded, or read by the peer."""
+        """Slots of the values that are being encoded, or read by the peer, by number of the fetch."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_message(self, message: pb.FetchDataRequest) -> None:
-        """Take a batch."""
+        """Answer a batch of fetches."""
         for number in message.read:
             self._release(number)
         for fetch in message.fetches:
@@ -47,7 +47,7 @@ class _Serving:
     def _answer(self, fetch: pb.Fetch) -> None:
         number, request = fetch.number, fetch.request
         if number in self._begun:
-            raise InvalidRequestError(f"number {number} is asked for twice")
+            raise InvalidRequestError(f"fetch {number} is under way already")
         here = same_host.is_here(request.host)
         chosen, total = self._data.choose(request.keys, request.max_bytes)
         at_once = self._data.is_quick(total, request.keys)
@@ -65,12 +65,12 @@ class _Serving:
             spawn(self._send_later(number, chosen, request.families), self._tasks)
 
     async def _send_later(self, number: int, chosen: Sequence[tuple[str, bool]], families: Sequence[str]) -> None:
-        """Answer with what is large, and encoded away from the loop."""
+        """Encode large values in a thread, then answer."""
         try:
             self._send(number, await asyncio.to_thread(self._data.encode_all, chosen, families), True)
         except Exception:
             logger.exception("A fetch failed")
-            # Asked the other way, the peer is told why.
+            # The peer asks again by GetData, whose answer has the error.
             self._release(number)
             self._refuse(number, pb.FETCH_REFUSAL_TOO_LARGE)
 
@@ -81,7 +81,7 @@ class _Serving:
         else:
             self.session.send(pb.Fetched(number=number, manifest=manifest))
         if manifest is not None and manifest.pid:
-            # The frames are read now. Until the peer says that it has read them they stay.
+            # The peer reads the frames now. They stay alive until the peer reports that it has read them.
             self._begun[number].keep(values, lambda: self._release(number))
         else:
             self._release(number)
@@ -95,19 +95,19 @@ class _Serving:
             hold.end()
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Release all values and cancel what is being encoded."""
         await cancel_all(self._tasks)
         for number in list(self._begun):
             self._release(number)
 
 
 class _Hold:
-    """A place among the transfers, and what is being sent.
+    """A slot of one fetch, and the values that are being sent.
 
     Raises
     ------
     LimitReachedError
-        If there is no place.
+        If no slot is free.
     """
 
     def __init__(self, data: DataServicer, nbytes: int) -> None:
@@ -118,12 +118,12 @@ class _Hold:
         self._timer: asyncio.TimerHandle | None = None
 
     def keep(self, values: Sequence[OutgoingValue], give_up: Any) -> None:
-        """Keep values alive, but not for ever."""
+        """Keep values alive until the peer has read them, for a limited time."""
         self._values = values
         self._timer = asyncio.get_running_loop().call_later(READING_SECONDS, give_up)
 
     def end(self) -> None:
-        """Give the place back."""
+        """Return the slot."""
         if self._timer is not None:
             self._timer.cancel()
         self._values = ()

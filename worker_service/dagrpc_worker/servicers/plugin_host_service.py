@@ -1,4 +1,4 @@
-"""PluginHostService: what workers and nannies do with plugins for the scheduler."""
+"""PluginHostService: sets up and tears down plugins of a worker or a nanny for the scheduler."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from dagrpc_worker.shell.plugins.plugin_host import PluginHost
 
 
 class PluginHostServicer:
-    """The methods of PluginHostService.
+    """The methods of PluginHostService, by the names of the contract.
 
     Parameters
     ----------
-    host : PluginHost
-        Runs the plugins.
     address : callable
         Returns the worker's address.
     adopt : callable
-        Sets up what is missing; takes the scheduler's address, returns whether the worker is about to be restarted.
+        Sets up the missing plugins; takes the scheduler's address, returns whether the worker is restarted.
     after_setup : callable
         Called with a plugin that was set up.
     """
@@ -56,7 +54,7 @@ class PluginHostServicer:
         return pb.TearDownPluginResponse(result=await self._outcome(self._host.remove(request.name)))
 
     async def AdoptPlugins(self, request: pb.AdoptPluginsRequest) -> pb.AdoptPluginsResponse:
-        """Set up what is missing."""
+        """Set up the plugins of the scheduler that are missing here."""
         return pb.AdoptPluginsResponse(restarting=await self._adopt(request.scheduler))
 
     async def _outcome(self, work: Awaitable[object]) -> scheduler_service_pb2.RunResult:
@@ -65,7 +63,7 @@ class PluginHostServicer:
             await work
         except asyncio.CancelledError:
             raise
-        # SystemExit too: what a plugin raises is an answer.
+        # SystemExit too: the exception of a plugin is sent as the answer.
         except BaseException as error:
             self._host.log_failure(error)
             result.exception.CopyFrom(encode_exception(error))

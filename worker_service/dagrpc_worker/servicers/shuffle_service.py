@@ -1,4 +1,4 @@
-"""ShuffleService as gRPC sees it: what workers send each other."""
+"""ShuffleService: parcels and outputs that workers send each other."""
 
 from __future__ import annotations
 
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
 
 
 class ShuffleServicer:
-    """What other workers call.
-
-    Parameters
-    ----------
-    shuffles : callable
-        Returns the worker's shuffles.
-    """
+    """The methods of ShuffleService, by the names of the contract; `shuffles` returns the worker's shuffles."""
 
     def __init__(self, shuffles: Callable[[], Shuffles]) -> None:
         self._shuffles = shuffles
 
     async def SendParcels(self, _: Any, context: Any) -> pb.SendParcelsResponse:
-        """Keep parcels."""
+        """Store the parcels of another worker."""
         reader = ParcelReader()
         shuffles = self._shuffles()
         async for request in read_all(context):
@@ -46,13 +40,13 @@ class ShuffleServicer:
         return pb.SendParcelsResponse()
 
     async def FlushShuffle(self, request: pb.FlushShuffleRequest) -> pb.FlushShuffleResponse:
-        """Wait until all has been sent."""
+        """Wait until this worker has sent all parcels of a run."""
         _check(request.run)
         await self._shuffles().flush_known(request.run)
         return pb.FlushShuffleResponse()
 
     async def FetchOutput(self, request: pb.FetchOutputRequest, context: Any) -> None:
-        """Send an output."""
+        """Send the pieces of an output."""
         _check(request.run)
         pieces = await self._shuffles().output(request.run, request.output, request.parcels)
         limit = config.get_bytes("p2p.comm.message-bytes-limit")
@@ -66,7 +60,7 @@ def _check(run: pb.ShuffleRun) -> None:
 
 
 def _parcels(pieces: Iterable[Piece], output: int) -> Iterator[Parcel]:
-    """Yield pieces as parcels of their own."""
+    """Yield each piece as a parcel."""
     for piece in pieces:
         if piece.format == "arrow":
             from dagrpc.shuffle.tables import from_ipc, to_ipc

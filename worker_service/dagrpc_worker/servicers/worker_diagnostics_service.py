@@ -1,4 +1,4 @@
-"""WorkerDiagnosticsService: the worker's part of what people want to know of the cluster."""
+"""WorkerDiagnosticsService: call stacks, profiles and records of a worker."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
 class DiagnosticsServicer:
     """The methods of WorkerDiagnosticsService, by the names of the contract.
 
-    What takes long is done in a thread, so that the worker's loop goes on. A worker serves before it is put together;
-    until then there is nothing to tell.
+    Long computations run in a thread, so that the worker's loop goes on. The server starts before the worker's parts
+    exist; until then the answers are empty.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class DiagnosticsServicer:
         self.profile: WorkerProfile | None = None
 
     async def SampleCallStacks(self, request: pb.SampleCallStacksRequest) -> pb.SampleCallStacksResponse:
-        """Tell where tasks are."""
+        """Return the call stacks of running tasks."""
         response = pb.SampleCallStacksResponse()
         if self.runner is not None and self.profile is not None:
             found = await asyncio.to_thread(
@@ -39,13 +39,13 @@ class DiagnosticsServicer:
         return response
 
     async def CollectProfile(self, request: pb.CollectProfileRequest) -> pb.CollectProfileResponse:
-        """Tell what time is spent on."""
+        """Return a profile of the tasks or of the event loop."""
         if self.profile is None:
             return pb.CollectProfileResponse()
         return await asyncio.to_thread(_collect, self.profile, request)
 
     async def FlushRecords(self, request: pb.FlushRecordsRequest) -> pb.FlushRecordsResponse:
-        """Hand over what was recorded."""
+        """Return records that were not returned before."""
         if self.runner is None:
             return pb.FlushRecordsResponse()
         recorder = self.runner.recorder

@@ -1,4 +1,4 @@
-"""WorkerService as gRPC sees it."""
+"""WorkerService: binds its methods to the parts that answer them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from dagrpc_worker.servicers.fetch_streams import fetch_data
 from dagrpc_worker.servicers.process_control import ControlServicer
 
 RAW_REQUESTS = ("PutData",)
-"""Methods whose messages come as bytes: bulk data, which is decoded by hand."""
+"""Methods that get their messages as bytes: bulk data, which is decoded by hand."""
 
 
 class WorkerServicer:
-    """The methods of WorkerService, by the names of the contract.
-
-    Parameters
-    ----------
-    data, control : DataServicer, ControlServicer
-        Who answers.
-    """
+    """The methods of WorkerService, by the names of the contract."""
 
     def __init__(self, data: DataServicer, control: ControlServicer) -> None:
         self.GetData = data.get_data
