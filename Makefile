@@ -17,12 +17,17 @@ INSTALLED := $(VENV)/.installed
 LOCK ?= constraints.txt
 OLDEST := constraints-oldest.txt
 ARGS ?=
-AGAINST ?= main
+# The contract of the last release, which later ones may only add to: a descriptor set, so that the check needs neither
+# tags nor the history. Also: AGAINST='.git#branch=main,subdir=protos'.
+RELEASED := protos/released.binpb
+AGAINST ?= $(RELEASED)
+# What `make coverage` measures. All of the tests: make coverage COVERED=tests
+COVERED ?= tests/unit tests/contract tests/property tests/lint
 CHAOS_SECONDS ?= 3600
 DIFFERENTIAL_SECONDS ?= 3600
 
 # What is checked for types, strictly; tests are free to leave them out, but not to have them wrong.
-TYPED := client_sdk scheduler_service worker_service deploy examples benchmarks tests
+TYPED := client_sdk scheduler_service worker_service deploy docs examples benchmarks tests
 # Clusters are many processes: where Python is told to write no bytecode, each would compile all of it anew.
 COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_service deploy tests
 # Where distributed is, which tests/parity compares with.
@@ -41,10 +46,11 @@ export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
 
-.PHONY: help install lock run test test-newest test-oldest chaos differential parity lint format proto proto-check proto-breaking bench soak image up down clean
+.PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity lint format docs \
+  proto proto-check proto-breaking proto-released release bench soak image up down clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -78,6 +84,13 @@ test-newest:  ## Run the whole test suite with the newest versions of everything
 test-oldest:  ## Run the whole test suite with the oldest versions that are supported, on Python 3.11
 	@$(MAKE) test VENV=build/oldest LOCK=$(OLDEST)
 
+coverage: $(INSTALLED)  ## Measure which lines and branches the tests in COVERED run, in all their processes
+	@rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(COVERED) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet
+	@$(BIN)/coverage report
+
 chaos: $(INSTALLED)  ## Break processes and connections for CHAOS_SECONDS while work runs (an hour)
 	$(BIN)/python -m tests.chaos --total $(CHAOS_SECONDS) --summary build/chaos.md $(ARGS)
 
@@ -107,6 +120,9 @@ format: $(INSTALLED)  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(INSTALLED)  ## Build the documentation as a site in build/site; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 proto: $(INSTALLED)  ## Write the Python stubs of the contract
 	@mkdir -p $(STUBS)
 	$(PROTOC) --python_out=client_sdk --pyi_out=client_sdk $(PROTOS)
@@ -118,8 +134,14 @@ proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the
 	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
 	echo "the stubs are fresh"
 
-proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of branch AGAINST (main)
-	$(BIN)/buf breaking protos --against '.git#branch=$(AGAINST),subdir=protos'
+proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of the last release, or with AGAINST
+	$(BIN)/buf breaking protos --against '$(AGAINST)'
+
+proto-released: $(INSTALLED)  ## Record the contract as the one that later changes may only add to
+	$(BIN)/buf build protos --exclude-source-info --output $(RELEASED)
+
+release: $(INSTALLED) proto-check  ## Build wheel and sdist in dist/, and check them in an empty environment
+	@PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) .ci/release $(BIN)/python
 
 soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -6,10 +6,11 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import dask.array as da
 import pytest
 
+from dagrpc import Client
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -83,20 +84,19 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(address: str) -> Iterator[Any]:
+def client(address: str) -> Iterator[Client]:
     """A client on this machine of the cluster in the containers."""
-    dagrpc = pytest.importorskip("dagrpc")
-    with dagrpc.Client(address, timeout=START_SECONDS) as client:
+    with Client(address, timeout=START_SECONDS) as client:
         client.wait_for_workers(WORKERS, timeout=START_SECONDS)
         yield client
 
 
-def test_every_container_has_a_worker(client: Any) -> None:
+def test_every_container_has_a_worker(client: Client) -> None:
     hosts = {worker["host"] for worker in client.scheduler_info()["workers"].values()}
     assert len(hosts) == WORKERS
 
 
-def test_a_job_runs_on_all_of_them(client: Any) -> None:
+def test_a_job_runs_on_all_of_them(client: Client) -> None:
     # Functions that every Python has: the image need not have the one that runs the tests.
     squares = client.map(pow, range(TASKS), [2] * TASKS)
     assert client.submit(sum, squares).result(timeout=60) == sum(number**2 for number in range(TASKS))
@@ -105,21 +105,20 @@ def test_a_job_runs_on_all_of_them(client: Any) -> None:
     assert len(busy) == WORKERS
 
 
-def test_results_move_between_containers(client: Any) -> None:
+def test_results_move_between_containers(client: Client) -> None:
     one, other = sorted(client.nthreads())
     parts = [client.submit(bytes, 2**20, workers=[one], pure=False), client.submit(bytes, 2**20, workers=[other])]
     both = client.submit(b"".join, parts, workers=[other])
     assert client.submit(len, both).result(timeout=60) == 2 * 2**20
 
 
-def test_large_data_comes_and_goes_through_the_published_port(client: Any) -> None:
+def test_large_data_comes_and_goes_through_the_published_port(client: Client) -> None:
     data = os.urandom(8 * 2**20)
     future = client.scatter(data)
     assert client.gather(future) == data
     assert client.submit(len, future).result(timeout=60) == len(data)
 
 
-def test_collections_run(client: Any) -> None:
-    arrays = pytest.importorskip("dask.array")
-    ones = arrays.ones((400, 400), chunks=(100, 100))
+def test_collections_run(client: Client) -> None:
+    ones = da.ones((400, 400), chunks=(100, 100))
     assert (ones + ones.T).sum().compute() == 2 * 400 * 400

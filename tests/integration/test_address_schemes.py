@@ -97,7 +97,6 @@ def test_workers_retire() -> None:
 
 
 def test_with_tls_they_say_so() -> None:
-    pytest.importorskip("cryptography")
     security = Security.temporary()
     with (
         dask.config.set({"dagrpc.comm.show-scheme": True}),

@@ -135,7 +135,7 @@ def test_restart(process_cluster):
         after = client.run(os.getpid)
         assert len(after) == 2
         assert not set(after.values()) & set(before.values())
-        assert client.submit(inc, 1).result(timeout=20) == 2
+        assert client.submit(inc, 1).result(timeout=60) == 2
 
 
 def test_restart_workers(process_cluster):

@@ -178,7 +178,7 @@ def test_workers_are_honoured(client):
 def test_unknown_workers_wait_unless_others_are_allowed(client):
     waiting = client.submit(inc, 1, workers="nowhere", pure=False)
     loose = client.submit(inc, 1, workers="nowhere", allow_other_workers=True, pure=False)
-    assert loose.result(timeout=10) == 2
+    assert loose.result(timeout=60) == 2
     assert waiting.status == "pending"
 
 
@@ -319,11 +319,10 @@ def test_gather_of_an_iterator_is_a_generator(client):
 
 
 def test_gather_raises_the_first_error_without_waiting_for_the_rest(client, nap):
-    slow, bad = client.submit(nap, 5, pure=False), client.submit(fail, "boo", pure=False)
-    start = time.monotonic()
+    slow, bad = client.submit(nap, 3600, pure=False), client.submit(fail, "boo", pure=False)
     with pytest.raises(ZeroDivisionError, match="boo"):
         client.gather([slow, bad])
-    assert time.monotonic() - start < 3
+    assert slow.status == "pending"
     slow.cancel()
 
 

@@ -10,7 +10,7 @@ import traceback
 
 import pytest
 
-from dagrpc import Client, FutureCancelledError, wait
+from dagrpc import Client, Event, FutureCancelledError, wait
 from dagrpc.exceptions import GraphError
 from tests.support.waiting import eventually
 
@@ -112,7 +112,7 @@ def test_results_that_resist_pickling(client):
     wait(future)
     assert future.status == "finished"
     with pytest.raises(TypeError, match="lock"):
-        future.result(timeout=10)
+        future.result(timeout=60)
     # On its worker it can be used.
     assert client.submit(lambda lock: lock.acquire(), future).result() is True
 
@@ -122,18 +122,19 @@ def test_exit_is_an_error_like_others(client):
         raise SystemExit(3)
 
     future = client.submit(leave, pure=False)
-    wait(future, timeout=20)
+    wait(future, timeout=60)
     assert future.status == "error"
 
 
 def test_timeouts(client):
-    slow = client.submit(time.sleep, 0.6, pure=False)
+    gate = Event()
+    slow = client.submit(gate.wait, pure=False)
     for ask in (slow.result, slow.exception, slow.traceback):
-        start = time.monotonic()
         with pytest.raises(TimeoutError):
             ask(timeout="50 ms")
-        assert time.monotonic() - start < 0.5
-    assert slow.result(timeout=10) is None
+    assert slow.status == "pending"
+    gate.set()
+    assert slow.result(timeout=60) is True
 
 
 # --- giving up ---------------------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_cancel(client, nap):
     assert slow.exception() is None
     assert slow.traceback() is None
     with pytest.raises(FutureCancelledError, match="lost dependencies"):
-        dependent.result(timeout=5)
+        dependent.result(timeout=60)
 
 
 def test_cancel_says_why(client, nap):
@@ -173,7 +174,7 @@ def test_a_cancelled_key_can_be_submitted_again(client):
         future.cancel()
         assert future.cancelled()
         again = client.submit(inc, 55)
-        assert again.result(timeout=5) == 56
+        assert again.result(timeout=60) == 56
         assert future.cancelled()
         del future, again
 
@@ -183,7 +184,7 @@ def test_what_depends_on_a_cancelled_future_is_cancelled(client):
     future.cancel()
     for dependent in (client.submit(inc, future), client.map(inc, [future])[0]):
         with pytest.raises(FutureCancelledError, match="lost dependencies"):
-            dependent.result(timeout=5)
+            dependent.result(timeout=60)
 
 
 def test_another_clients_wish_is_respected_unless_forced(client, shared_cluster, nap):
@@ -192,12 +193,12 @@ def test_another_clients_wish_is_respected_unless_forced(client, shared_cluster,
         time.sleep(0.1)
         mine.cancel()
         assert mine.cancelled()
-        assert theirs.result(timeout=5) is None
+        assert theirs.result(timeout=60) is None
         mine, theirs = (c.submit(nap, 5, key="shared-sleep-2") for c in (client, other))
         time.sleep(0.1)
         mine.cancel(force=True)
         with pytest.raises(FutureCancelledError):
-            theirs.result(timeout=5)
+            theirs.result(timeout=60)
 
 
 def test_release(client):
@@ -240,10 +241,10 @@ def test_retry(client, tmp_path):
     flag.touch()
     # The dependent's retry takes the task that is to blame along.
     assert dependent.retry() is None
-    assert dependent.result(timeout=5) == 2
-    assert future.result(timeout=5) == 1
+    assert dependent.result(timeout=60) == 2
+    assert future.result(timeout=60) == 1
     assert client.retry([future]) is None
-    assert future.result(timeout=5) == 1
+    assert future.result(timeout=60) == 1
 
 
 # --- callbacks ---------------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def test_callbacks_are_called_whatever_comes(client, nap):
     slow = client.submit(nap, 5, pure=False)
     slow.add_done_callback(note)
     slow.cancel()
-    assert seen.wait(5)
+    assert seen.wait(60)
     assert sorted(status for status, _ in called) == ["cancelled", "error", "finished", "finished"]
     assert threading.current_thread() not in {thread for _, thread in called}
 
@@ -277,7 +278,7 @@ def test_a_callbacks_exception_is_logged(client, caplog):
         eventually(lambda: "in callback" in caplog.text)
     seen = threading.Event()
     client.submit(inc, 1).add_done_callback(lambda future: seen.set())
-    assert seen.wait(5)
+    assert seen.wait(60)
 
 
 # --- pickling ----------------------------------------------------------------------------------------------------
@@ -313,7 +314,7 @@ def test_a_key_that_is_not_there_is_cancelled(client):
     from dagrpc import Future
 
     with pytest.raises(FutureCancelledError):
-        Future("no-such-key", client).result(timeout=5)
+        Future("no-such-key", client).result(timeout=60)
 
 
 def test_identity(client):
@@ -329,7 +330,7 @@ def test_a_released_dependency_is_a_clear_error(client):
     future.release()
     eventually(lambda: not any(client.who_has([future.key]).values()))
     with pytest.raises((GraphError, FutureCancelledError)):
-        client.submit(operator.add, future, 1).result(timeout=5)
+        client.submit(operator.add, future, 1).result(timeout=60)
 
 
 def test_a_key_that_another_client_has_given_stays_that_task(client):

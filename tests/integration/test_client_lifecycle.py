@@ -57,7 +57,7 @@ def test_by_configuration_and_by_file(shared_cluster, tmp_path):
     path = tmp_path / "scheduler.json"
     text = json.dumps({"address": shared_cluster.scheduler_address})
     threading.Timer(0.2, path.write_text, (text,)).start()
-    with Client(scheduler_file=str(path), timeout=5) as client:
+    with Client(scheduler_file=str(path), timeout=60) as client:
         assert client.submit(inc, 1).result() == 2
     with pytest.raises(OSError, match="nothing-here"):
         Client(scheduler_file=str(tmp_path / "nothing-here"), timeout=0.1)
@@ -75,10 +75,9 @@ def test_without_arguments_it_starts_a_cluster():
 
 
 def test_nobody_at_the_address():
-    start = time.monotonic()
-    with pytest.raises(OSError, match=r"127\.0\.0\.1:1"):
+    # The test would hang if the argument did not count.
+    with dask.config.set({"dagrpc.comm.timeouts.connect": "1h"}), pytest.raises(OSError, match=r"127\.0\.0\.1:1"):
         Client("127.0.0.1:1", timeout="300 ms")
-    assert time.monotonic() - start < 3
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -95,10 +94,8 @@ def test_somebody_else_at_the_address(greeting):
 
         threading.Thread(target=serve, daemon=True).start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        start = time.monotonic()
-        with pytest.raises(OSError, match=address):
+        with dask.config.set({"dagrpc.comm.timeouts.connect": "1h"}), pytest.raises(OSError, match=address):
             Client(address, timeout=0.5)
-        assert time.monotonic() - start < 3
 
 
 def test_a_worker_at_the_address(client):
@@ -197,12 +194,10 @@ def test_what_a_client_wanted_goes_with_it(client, shared_cluster):
 
 def test_waiting_ends_when_the_client_is_closed(shared_cluster, nap):
     client = Client(shared_cluster, set_as_default=False)
-    slow = client.submit(nap, 5, pure=False)
+    slow = client.submit(nap, 3600, pure=False)
     threading.Timer(0.2, client.close).start()
-    start = time.monotonic()
     with pytest.raises(FutureCancelledError):
         slow.result()
-    assert time.monotonic() - start < 3
 
 
 def test_waiting_ends_when_the_scheduler_is_gone(caplog):
@@ -211,7 +206,7 @@ def test_waiting_ends_when_the_scheduler_is_gone(caplog):
     slow = client.submit(time.sleep, 2, pure=False)
     threading.Timer(0.2, cluster.close).start()
     with caplog.at_level(logging.CRITICAL), pytest.raises(FutureCancelledError, match="scheduler-connection-lost"):
-        slow.result(timeout=20)
+        slow.result(timeout=60)
     assert [future.status for future in as_completed([slow])] == ["cancelled"]
     eventually(lambda: client.status == "closed")
     with pytest.raises(ClosedClientError):
@@ -334,7 +329,7 @@ def test_an_asynchronous_client_can_be_awaited(shared_cluster):
         future = other.submit(inc, 1)
         await other
         assert await future == 2
-        assert await asyncio.wait_for(client.gather(client.map(inc, range(10))), 10) == list(range(1, 11))
+        assert await asyncio.wait_for(client.gather(client.map(inc, range(10))), 60) == list(range(1, 11))
         results = await asyncio.gather(*client.map(inc, range(10)))
         await client.close()
         await other.close()

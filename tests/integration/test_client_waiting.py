@@ -59,11 +59,9 @@ def test_waiting_leaves_nothing_behind(client, nap):
 
 
 def test_wait_times_out(client, nap):
-    slow = client.submit(nap, 1, pure=False)
-    start = time.monotonic()
+    slow = client.submit(nap, 3600, pure=False)
     with pytest.raises(TimeoutError):
         wait([slow], timeout="100 ms")
-    assert time.monotonic() - start < 0.8
 
 
 def test_wait_tells_of_cancelled_futures(client, nap):
@@ -85,13 +83,11 @@ def test_wait_over_several_clients(client, shared_cluster):
 
 
 def test_a_blocking_call_can_be_interrupted(client, nap):
-    slow = client.submit(nap, 5, pure=False)
+    slow = client.submit(nap, 3600, pure=False)
     for call in (slow.result, lambda: wait(slow), lambda: next(as_completed([slow])), lambda: client.gather([slow])):
         threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
-        start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             call()
-        assert time.monotonic() - start < 2
     slow.cancel()
     assert client.submit(inc, 1).result() == 2
 

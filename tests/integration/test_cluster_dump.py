@@ -29,8 +29,6 @@ def work(client):
 
 @pytest.mark.parametrize("format", ["msgpack", "yaml"])
 def test_written_and_read(client, work, tmp_path, format):
-    if format == "msgpack":
-        pytest.importorskip("msgpack")
     done, tupled, failed = work
     path = tmp_path / "new" / "dump"
     assert client.dump_cluster_state(str(path), format=format) is None

@@ -101,7 +101,7 @@ def test_data_is_compressed_on_its_way_if_that_is_configured(direct: bool) -> No
 def test_a_codec_that_is_not_there_is_told_at_the_start() -> None:
     with (
         dask.config.set({"distributed.comm.compression": "rar"}),
-        pytest.raises(Exception, match="rar"),
+        pytest.raises(RuntimeError, match="rar"),
         LocalCluster(n_workers=1, processes=False),
     ):
         pass

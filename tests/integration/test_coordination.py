@@ -5,6 +5,7 @@ import pickle
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from dagrpc import Client, Event, Lock, MultiLock, Queue, Semaphore, Variable
@@ -33,7 +34,7 @@ def in_thread(function):
     thread.start()
 
     def join():
-        thread.join(10)
+        thread.join(60)
         return outcome[0]
 
     return join
@@ -50,7 +51,7 @@ def test_lock(client, other):
     assert theirs.acquire(blocking=False) is False
     start = time.monotonic()
     assert theirs.acquire(timeout="100 ms") is False
-    assert 0.09 < time.monotonic() - start < 2
+    assert time.monotonic() - start > 0.09
     assert lock.acquire(timeout=0) is False
     waiting = in_thread(theirs.acquire)
     time.sleep(0.05)
@@ -128,7 +129,7 @@ def test_a_closed_semaphore(client):
         semaphore.acquire()
     assert semaphore.get_value() == 0
     assert semaphore.release() is True
-    assert Semaphore(1, "s4").acquire(timeout=1)
+    assert Semaphore(1, "s4").acquire(timeout=60)
 
 
 def test_multilock(client, other):
@@ -138,7 +139,7 @@ def test_multilock(client, other):
     assert theirs.acquire(timeout=0.05) is False
     assert theirs.acquire(blocking=False) is False
     assert not theirs.locked()
-    assert theirs.acquire(num_locks=1, timeout=1) is True
+    assert theirs.acquire(num_locks=1, timeout=60) is True
     theirs.release()
     waiting = in_thread(theirs.acquire)
     lock.release()
@@ -200,7 +201,7 @@ def test_queue(client, other):
     with pytest.raises(TimeoutError):
         theirs.put(4, timeout="20 ms")
     assert theirs.get() == 1
-    assert theirs.get(timeout=1) == {"a": [1, (2, None)]}
+    assert theirs.get(timeout=60) == {"a": [1, (2, None)]}
     assert theirs.get()(1) == 2
     for timeout in (0, 0.02):
         with pytest.raises(TimeoutError):
@@ -210,7 +211,7 @@ def test_queue(client, other):
     for value in range(4):
         queue.put(value)
     assert waiting() == [0, 1, 2]
-    assert queue.get(timeout=1, batch=True) == [3]
+    assert queue.get(timeout=60, batch=True) == [3]
     with pytest.raises(NotImplementedError):
         queue.get(timeout=1, batch=2)
     copy = pickle.loads(pickle.dumps(queue))
@@ -221,10 +222,9 @@ def test_queue(client, other):
 
 
 def test_large_values_pass_through_a_queue(client):
-    numpy = pytest.importorskip("numpy")
     queue = Queue("q2")
-    queue.put(numpy.arange(1_000_000))
-    array = queue.get(timeout=10)
+    queue.put(np.arange(1_000_000))
+    array = queue.get(timeout=60)
     assert array.sum() == sum(range(1_000_000))
     array[0] = 1
 
@@ -322,7 +322,7 @@ def test_a_reader_is_not_overtaken_by_a_writer(client, other):
         return number
 
     join = in_thread(write)
-    results = [theirs.get(timeout=5).result(timeout=5) for _ in range(60)]
+    results = [theirs.get(timeout=60).result(timeout=60) for _ in range(60)]
     stop.set()
     assert isinstance(join(), int)
     assert results == sorted(results)

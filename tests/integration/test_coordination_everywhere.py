@@ -30,7 +30,7 @@ def in_thread(function):
     thread.start()
 
     def join():
-        thread.join(10)
+        thread.join(60)
         return outcome[0]
 
     return join
@@ -114,9 +114,9 @@ def test_a_cancelled_wait_is_granted_to_nobody(shared_cluster):
             await queue.put(1)
             await lock.release()
             await locks.release()
-            assert await queue.get(timeout=1) == 1
-            assert await Lock("c2").acquire(timeout=1)
-            assert await MultiLock(["c3"]).acquire(timeout=1)
+            assert await queue.get(timeout=60) == 1
+            assert await Lock("c2").acquire(timeout=60)
+            assert await MultiLock(["c3"]).acquire(timeout=60)
             # Cancelled at whatever moment: nothing is lost, nothing stays locked.
             for delay in range(40):
                 task = asyncio.ensure_future(queue.get())
@@ -127,7 +127,7 @@ def test_a_cancelled_wait_is_granted_to_nobody(shared_cluster):
                     future.cancel()
                 got = (await asyncio.gather(task, return_exceptions=True))[0]
                 if not isinstance(got, int):
-                    got = await queue.get(timeout=1)
+                    got = await queue.get(timeout=60)
                 assert got == delay
                 await asyncio.gather(contender, return_exceptions=True)
             assert await queue.qsize() == 0
@@ -142,7 +142,7 @@ def use_all(number):
     with Lock("t-lock"), Semaphore(2, "t-semaphore"), MultiLock(["t-x", "t-y"]):
         Queue("t-queue").put(number)
     Variable("t-variable").set(number)
-    Event("t-event").wait(10)
+    Event("t-event").wait(60)
     return Variable("t-variable").get() is not None
 
 
@@ -164,13 +164,13 @@ def test_in_tasks(cluster):
     with Client(cluster) as client:
         futures = client.map(use_all, range(4), pure=False)
         queue = Queue("t-queue")
-        assert sorted(queue.get(timeout=20) for _ in range(4)) == [0, 1, 2, 3]
+        assert sorted(queue.get(timeout=60) for _ in range(4)) == [0, 1, 2, 3]
         Event("t-event").set()
         assert client.gather(futures) == [True] * 4
         lock, event = Lock("t-given"), Event("t-event")
-        client.submit(use_given, lock, queue, event).result(timeout=10)
+        client.submit(use_given, lock, queue, event).result(timeout=60)
         assert queue.get() is True
-        assert lock.acquire(timeout=1)
+        assert lock.acquire(timeout=60)
         Event("t-event").clear()
 
 
@@ -216,9 +216,9 @@ def test_what_a_dead_client_held_is_released(client, shared_cluster, end):
             assert not Semaphore(1, "d2").acquire(timeout=0)
             getattr(process, end)()
             for lock in (Lock("d1"), Semaphore(1, "d2"), MultiLock(["d3"])):
-                assert lock.acquire(timeout=10)
+                assert lock.acquire(timeout=60)
                 lock.release()
-            assert Queue("d4").get(timeout=5).result(timeout=5) == 36
+            assert Queue("d4").get(timeout=60).result(timeout=60) == 36
         finally:
             process.kill()
 

@@ -82,8 +82,6 @@ loop.loop.call_soon_threadsafe(loop.loop.call_later, 3600, print)
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_the_loop_ends_before_the_interpreter_does(kind: str) -> None:
-    if kind == "uvloop":
-        pytest.importorskip("uvloop")
     outcome = subprocess.run(
         [sys.executable, "-c", IDLE_AT_THE_END],
         env={**os.environ, "DAGRPC_ADMIN__EVENT_LOOP": kind},

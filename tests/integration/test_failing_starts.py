@@ -41,7 +41,7 @@ def test_a_port_that_is_taken() -> None:
 def test_a_setting_that_is_no_number(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": "abc"}),
-        pytest.raises(Exception, match=r"scheduler\.allowed-failures must be a whole number, not 'abc'"),
+        pytest.raises(RuntimeError, match=r"scheduler\.allowed-failures must be a whole number, not 'abc'"),
     ):
         LocalCluster(n_workers=1)
     assert "Traceback" not in capfd.readouterr().err

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import dask
+import dask.array as da
 import pytest
 
 from dagrpc import Client, LocalCluster
@@ -52,9 +53,8 @@ def _in_this_process(who: str, number: int) -> int:
 
 
 def test_graphs_work_as_before(fair_cluster: LocalCluster) -> None:
-    array = pytest.importorskip("dask.array")
     with Client(fair_cluster) as client:
-        x = array.ones((400, 400), chunks=(50, 50))
+        x = da.ones((400, 400), chunks=(50, 50))
         assert float((x @ x.T).sum().compute()) == 400.0**3
         here = next(iter(client.nthreads()))
         assert client.gather(client.map(abs, range(10), workers=[here])) == list(range(10))

@@ -196,7 +196,6 @@ if __name__ == "__main__":
 
 
 def test_joblib_runs_on_the_cluster() -> None:
-    pytest.importorskip("joblib")
     lines = run(JOBLIB).splitlines()
     assert lines[0] == "True"
     assert lines[1] == str([[n**k for k in range(4)] for n in range(4)])
@@ -205,20 +204,18 @@ def test_joblib_runs_on_the_cluster() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "libraries", "printed"),
+    ("name", "printed"),
     [
-        ("grid_search", ["joblib", "sklearn"], "best parameters"),
-        ("weather", ["xarray", "zarr"], " 7 "),
-        ("progress", ["tqdm"], "303 primes"),
-        ("frames_and_arrays", ["pandas"], "mean 29999.5"),
-        ("notebook", ["IPython", "ipywidgets"], "8 rich displays"),
-        ("boosting", ["lightgbm", "xgboost"], "learnt by XGBoost, LightGBM"),
-        ("tuning", ["optuna", "optuna_integration"], "20 trials"),
+        ("grid_search", "best parameters"),
+        ("weather", " 7 "),
+        ("progress", "303 primes"),
+        ("frames_and_arrays", "mean 29999.5"),
+        ("notebook", "8 rich displays"),
+        ("boosting", "learnt by XGBoost, LightGBM"),
+        ("tuning", "20 trials"),
     ],
 )
-def test_programs_for_distributed_run_unchanged(name: str, libraries: list[str], printed: str) -> None:
-    for library in libraries:
-        pytest.importorskip(library)
+def test_programs_for_distributed_run_unchanged(name: str, printed: str) -> None:
     assert printed in run(["-m", f"examples.ecosystem.{name}"])
 
 

@@ -59,7 +59,7 @@ def test_everything_ends_with_the_cluster() -> None:
     with LocalCluster(n_workers=2, threads_per_worker=1):
         started = [process for process in me.children(recursive=True) if process.pid not in before]
         assert len(started) >= 3
-    _, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
 
 
@@ -148,7 +148,7 @@ def test_asynchronous() -> None:
 
 def test_wait_for_workers_says_how_many_came() -> None:
     with LocalCluster(n_workers=1, processes=False) as cluster:
-        cluster.wait_for_workers(1, timeout=10)
+        cluster.wait_for_workers(1, timeout=60)
         with pytest.raises(TimeoutError, match="1/3 workers"):
             cluster.wait_for_workers(3, timeout=0.2)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -163,9 +162,7 @@ def test_a_worker_that_ignores_being_asked_is_killed() -> None:
         async with nanny_of(lab) as nanny:
             (worker,) = await lab.scheduler.wait_for(1)
             os.kill(worker.hello.pid, signal.SIGSTOP)
-            begun = time.monotonic()
             await nanny.stop_worker(grace=0.5)
-            assert time.monotonic() - begun < 5
             assert nanny.last_exit_code == -signal.SIGKILL
 
     in_lab(body)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dagrpc import LocalCluster
 from dagrpc_deploy.panel import Panel
 from tests.support.waiting import eventually
-
-pytest.importorskip("ipywidgets")
 
 
 def test_a_cluster_is_scaled_by_its_panel() -> None:

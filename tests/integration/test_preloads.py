@@ -127,7 +127,7 @@ def test_one_that_fails_keeps_the_server_from_starting(preload: str, message: st
         async with Scheduler() as scheduler, Worker(scheduler.address, nthreads=1, preload=preload):
             pass
 
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(RuntimeError, match=message):
         asyncio.run(main())
 
 

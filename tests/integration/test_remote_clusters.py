@@ -47,7 +47,7 @@ def test_processes_that_anybody_could_have_started() -> None:
         started = [process for process in me.children(recursive=True) if process.pid not in before]
         assert "in a process of its own" in str(cluster.scheduler)
     assert cluster.status is Status.closed
-    _, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
 
 

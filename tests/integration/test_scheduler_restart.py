@@ -68,7 +68,7 @@ class Place:
         for process in (*self.others, self.scheduler):
             if process is not None:
                 try:
-                    process.wait(timeout=20)
+                    process.wait(timeout=60)
                 except subprocess.TimeoutExpired:
                     process.kill()
 

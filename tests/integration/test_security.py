@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.dataframe as dd
 import grpc
+import pandas as pd
 import pytest
 
 from dagrpc import (
@@ -318,10 +320,8 @@ def test_what_goes_by_other_services(secured: LocalCluster, tmp_path: Path) -> N
 
 
 def test_shuffles() -> None:
-    frames = pytest.importorskip("dask.dataframe")
-    pandas = pytest.importorskip("pandas")
     with LocalCluster(n_workers=2, threads_per_worker=1, security=True) as cluster, Client(cluster):
-        data = frames.from_pandas(pandas.DataFrame({"x": range(100), "y": range(100)}), npartitions=4)
+        data = dd.from_pandas(pd.DataFrame({"x": range(100), "y": range(100)}), npartitions=4)
         assert int(data.shuffle("x").y.sum().compute()) == 4950
 
 

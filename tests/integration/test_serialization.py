@@ -152,7 +152,6 @@ def test_registered_types_travel_everywhere(client: Client) -> None:
 
 
 def test_a_client_gets_data_only_by_the_families_that_it_accepts(cluster: LocalCluster) -> None:
-    pytest.importorskip("msgpack")
     with Client(cluster, deserializers=["dask", "msgpack"]) as client:
         assert client.submit(abs, -1).result(timeout=60) == 1
         assert client.gather(client.map(abs, [-1, -2])) == [1, 2]
@@ -168,7 +167,6 @@ def test_a_client_gets_data_only_by_the_families_that_it_accepts(cluster: LocalC
 
 
 def test_a_client_sends_data_only_by_the_families_that_it_was_given(cluster: LocalCluster) -> None:
-    pytest.importorskip("msgpack")
     with Client(cluster, serializers=["msgpack"]) as client:
         assert client.submit(abs, client.scatter(-5)).result(timeout=60) == 5
         with pytest.raises(TypeError, match="Could not serialize object of type ndarray"):

@@ -27,8 +27,6 @@ from dagrpc.exceptions import P2PIllegalStateError, P2POutOfDiskError
 from dagrpc.shuffle import tasks
 from tests.support.waiting import eventually
 
-pytest.importorskip("pyarrow")
-
 TIMEOUT = 60
 ROWS = 20_000
 SMALL = {

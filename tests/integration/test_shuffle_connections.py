@@ -18,8 +18,6 @@ from dagrpc import Client, LocalCluster, wait
 from tests.support.clusters import ProxiedWorker, note, runs
 from tests.support.waiting import eventually
 
-pytest.importorskip("pyarrow")
-
 TIMEOUT = 60
 ALL = 1_000
 NAMES = ("a", "b", "c")

@@ -17,9 +17,6 @@ from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
 from dagrpc import Client
-
-pytest.importorskip("pyarrow")
-
 from tests.property.odd_columns import KINDS
 
 # For a long search: DAGRPC_SHUFFLE_EXAMPLES=500.

@@ -13,9 +13,6 @@ import pandas as pd
 import pytest
 
 from dagrpc import Client, LocalCluster
-
-pytest.importorskip("pyarrow")
-
 from tests.support.money import MoneyArray, MoneyFrame
 
 

@@ -24,7 +24,7 @@ from dagrpc_worker.shell.facade.make_service import make_service
 from dagrpc_worker.shell.lifecycle.end_state import EndKind
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 # --- joining and leaving ---
@@ -52,10 +52,8 @@ def test_a_successor_waits_until_its_name_is_free() -> None:
 
 def test_no_scheduler_in_time() -> None:
     async def body(lab: Lab) -> None:
-        begun = time.monotonic()
         with pytest.raises(CommClosedError, match=r"127\.0\.0\.1:1:"):
             await lab.worker("lonely", scheduler_address="127.0.0.1:1", death_timeout=0.3)
-        assert time.monotonic() - begun < 5
 
     in_lab(body)
 
@@ -118,16 +116,26 @@ def test_closing_breaks_off_a_start() -> None:
     in_lab(body)
 
 
+_holding, _enough = threading.Event(), threading.Event()
+
+
+def _hold() -> None:
+    _holding.set()
+    _enough.wait(3600)
+
+
 def test_closing_does_not_wait_for_tasks() -> None:
     async def body(lab: Lab) -> None:
         worker = await lab.worker("busy")
-        worker.submit("long", time.sleep, 5.0)
-        await asyncio.sleep(0.1)
-        begun = time.monotonic()
+        worker.submit("long", _hold)
+        assert await asyncio.to_thread(_holding.wait, WAIT)
         await lab.workers[0].close("now")
-        assert time.monotonic() - begun < 3
 
-    in_lab(body)
+    # If closing waited for the task it would wait for as long as the test.
+    try:
+        in_lab(body)
+    finally:
+        _enough.set()
 
 
 # --- the process ---
@@ -205,10 +213,8 @@ def test_a_busy_process_ends_soon_when_its_parent_is_gone(spawn: Callable[..., C
         for index in range(3):
             worker.submit(f"spin-{index}", _spin)
         await asyncio.sleep(0.3)
-        begun = time.monotonic()
         child.release()
         await exit_code(child)
-        assert time.monotonic() - begun < 8
 
     in_lab(body)
 
@@ -241,6 +247,8 @@ def test_a_killed_process_is_gone_from_a_transfer(
     spawn: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, same_host: bool
 ) -> None:
     monkeypatch.setitem(config.DEFAULTS, "comm.same-host", same_host)
+    # That no data comes is not what tells.
+    monkeypatch.setitem(config.DEFAULTS, "comm.timeouts.tcp", "1h")
 
     async def body(lab: Lab) -> None:
         child = spawn(scheduler_address=lab.scheduler.address, name="holder")
@@ -251,10 +259,8 @@ def test_a_killed_process_is_gone_from_a_transfer(
         taker.submit("y", len, DependencyRef("x"), dependencies={"x": on(holder, nbytes=400 << 20)})
         await asyncio.sleep(0.1)
         child.process.kill()
-        begun = time.monotonic()
         async with asyncio.timeout(WAIT):
             while taker.find("data_missing", "x") is None and taker.find("finished", "y") is None:
                 await asyncio.sleep(0.01)
-        assert time.monotonic() - begun < 15
 
     in_lab(body)

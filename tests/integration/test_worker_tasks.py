@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
 from dagrpc._codec import payload
@@ -25,7 +26,7 @@ from dagrpc_worker.shell import core_config
 from tests.support.settings import set_for_test
 from tests.unit.worker_shell.lab import Lab, in_lab, on
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 async def fetch(client: ServiceClient, *keys: str, **options: Any) -> dict[str, transfers.ReceivedValue]:
@@ -90,11 +91,10 @@ def test_values_of_all_sizes_travel(value: Any) -> None:
 @pytest.mark.parametrize("same_host", [True, False])
 def test_arrays_travel_writable(monkeypatch: pytest.MonkeyPatch, same_host: bool) -> None:
     set_for_test(monkeypatch, "comm.same-host", same_host)
-    numpy = pytest.importorskip("numpy")
 
     async def body(lab: Lab) -> None:
         first, second = await lab.worker("first"), await lab.worker("second")
-        first.submit("x", numpy.arange, 2_000_000)
+        first.submit("x", np.arange, 2_000_000)
         finished = await first.wait("finished", "x")
         assert not finished.HasField("payload")
         assert finished.nbytes == 16_000_000
@@ -229,7 +229,7 @@ class HangingPeer:
         for message in messages[:2]:
             await context.write(message)
         self.asked.set()
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(3600)
 
 
 class HangingStream(HangingPeer):
@@ -239,11 +239,16 @@ class HangingStream(HangingPeer):
         message = await context.read()
         assert [list(fetch.request.keys) for fetch in message.fetches] == [["x"]]
         self.asked.set()
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(3600)
 
 
 @pytest.mark.parametrize("kind", [HangingPeer, HangingStream])
-def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(kind: type[HangingPeer]) -> None:
+def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(
+    kind: type[HangingPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That no data comes is not what tells.
+    set_for_test(monkeypatch, "comm.timeouts.tcp", "1h")
+
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
         peer, server = kind(), Server()
@@ -251,10 +256,8 @@ def test_a_peer_that_goes_away_during_a_transfer_is_told_to_the_scheduler(kind: 
         address = f"127.0.0.1:{await server.start('127.0.0.1')}"
         worker.submit("y", len, DependencyRef("x"), dependencies={"x": (3 << 20, [address])})
         await asyncio.wait_for(peer.asked.wait(), WAIT)
-        begun = time.monotonic()
         await server.stop(0)
-        await worker.wait("data_missing", "x")
-        assert time.monotonic() - begun < 10
+        await worker.wait("data_missing", "x", timeout=60)
         assert "x" not in lab.workers[0].data
 
     in_lab(body)

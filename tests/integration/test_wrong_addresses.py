@@ -44,7 +44,7 @@ def server(answer: bytes | None) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
         for connection in open_ones:
             connection.close()
-    thread.join(10)
+    thread.join(60)
 
 
 def refusal(address: str) -> str:
@@ -89,7 +89,7 @@ def test_a_worker_whose_certificates_cannot_work_gives_up(tmp_path: Path) -> Non
 
     async def run() -> None:
         async with Scheduler(security=fields) as scheduler:
-            with pytest.raises(Exception, match="certificate is not accepted"):
+            with pytest.raises(RuntimeError, match="certificate is not accepted"):
                 await asyncio.wait_for(Worker(scheduler.address, security=fields), 90)
 
     asyncio.run(run())

@@ -17,6 +17,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import xarray
 
 PATIENCE = 60
 NUMBERS = np.arange(144.0).reshape(12, 12)
@@ -154,7 +155,6 @@ def test_parts_of_a_bag(client: Any, other: Any) -> None:
 
 
 def test_xarray_anomalies_and_their_head(client: Any) -> None:
-    xarray = pytest.importorskip("xarray")
     data = xarray.DataArray(array(), dims=("time", "place"), coords={"time": pd.date_range("2000", periods=12)})
     anomalies = data - data.mean("time")
     expected = NUMBERS - NUMBERS.mean(axis=0)

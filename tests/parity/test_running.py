@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -110,11 +111,11 @@ def test_attributes(client: Any, cluster: Any) -> None:
     assert "Client" in client._repr_html_()
 
 
-def test_use_after_close(lib: Any, cluster: Any) -> None:
+def test_use_after_close(lib: Any, submodule: Callable[[str], Any], cluster: Any) -> None:
     client = lib.Client(cluster, set_as_default=False)
     client.close()
     assert client.status == "closed"
-    with pytest.raises(Exception, match=r"(?i)clos"):
+    with pytest.raises(submodule("client").ClosedClientError, match=r"(?i)clos"):
         client.submit(inc, 1)
 
 

@@ -134,5 +134,5 @@ def test_results_that_cannot_travel(client: Any) -> None:
 def test_arguments_that_cannot_travel(client: Any) -> None:
     import threading
 
-    with pytest.raises(Exception, match=r"(?i)pickle|serialize"):
+    with pytest.raises(TypeError, match=r"(?i)pickle|serialize"):
         client.submit(identity, threading.Lock(), pure=False).result(timeout=60)

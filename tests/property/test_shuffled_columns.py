@@ -16,8 +16,6 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("pyarrow")
-
 from dagrpc.shuffle.arrays import ArraySpec
 from dagrpc.shuffle.frames import FrameSpec
 from dagrpc.shuffle.joining import same_type

@@ -45,7 +45,7 @@ def proxy(echo: str) -> Iterator[TcpProxy]:
 
 def connected(proxy: TcpProxy) -> socket.socket:
     host, _, port = proxy.address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def echoes(connection: socket.socket, data: bytes = b"hello") -> bool:

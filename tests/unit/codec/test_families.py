@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import scipy.sparse as sparse
 
 import dagrpc.protocol
 from dagrpc._codec import families, payload, pickle5
@@ -62,9 +64,7 @@ def test_each_value_has_the_family_that_distributed_gives_it(value: Any, family:
 
 
 def test_arrow_and_sparse_go_by_the_family_dask() -> None:
-    pyarrow = pytest.importorskip("pyarrow")
-    sparse = pytest.importorskip("scipy.sparse")
-    table = pyarrow.table({"a": [1, 2], "b": ["x", None]})
+    table = pa.table({"a": [1, 2], "b": ["x", None]})
     for value in (table, table.to_batches()[0]):
         header, frames = serialize(value, ["dask"])
         assert deserialize(header, frames, ["dask"]).equals(value)
@@ -86,7 +86,6 @@ def test_collections_are_divided_where_there_is_something_for_the_family_dask() 
 
 
 def test_msgpack_takes_plain_values_only() -> None:
-    pytest.importorskip("msgpack")
     header, frames = serialize({"a": (1, 2), "b": None}, ["msgpack"])
     assert (header["serializer"], deserialize(header, frames)) == ("msgpack", {"a": (1, 2), "b": None})
     with pytest.raises(TypeError, match="Could not serialize object of type object"):

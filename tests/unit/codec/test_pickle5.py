@@ -7,8 +7,13 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
+import h5py
+import netCDF4
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+import scipy.sparse as sparse
 
 from dagrpc._codec import payload, pickle5
 from dagrpc.protocol import dask_deserialize, dask_serialize, register_generic
@@ -210,7 +215,6 @@ print(pickle.loads(back.stdout)[0].value)
 
 
 def test_handles_of_hdf5_files_travel_by_name(tmp_path: Any) -> None:
-    h5py = pytest.importorskip("h5py")
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:
         file["group/numbers"] = np.arange(10)
@@ -225,7 +229,6 @@ def test_handles_of_hdf5_files_travel_by_name(tmp_path: Any) -> None:
 
 
 def test_handles_of_netcdf_files_travel_by_name(tmp_path: Any) -> None:
-    netCDF4 = pytest.importorskip("netCDF4")
     path = tmp_path / "data.nc"
     with netCDF4.Dataset(path, "w") as file:
         group = file.createGroup("inner")
@@ -238,15 +241,12 @@ def test_handles_of_netcdf_files_travel_by_name(tmp_path: Any) -> None:
 
 
 def test_sparse_frames_and_tables_arrive_without_a_copy() -> None:
-    pandas = pytest.importorskip("pandas")
-    sparse = pytest.importorskip("scipy.sparse")
-    pyarrow = pytest.importorskip("pyarrow")
-    frame = pandas.DataFrame({"a": np.arange(10_000), "b": np.arange(10_000.0)}, index=np.arange(10_000) * 2)
-    pandas.testing.assert_frame_equal(travel(frame), frame)
+    frame = pd.DataFrame({"a": np.arange(10_000), "b": np.arange(10_000.0)}, index=np.arange(10_000) * 2)
+    pd.testing.assert_frame_equal(travel(frame), frame)
     assert len(payload.encode(frame)[1]) > 1
     matrix = sparse.random(300, 300, 0.2, format="csr")
     assert (travel(matrix) != matrix).nnz == 0
     assert len(payload.encode(matrix)[1]) > 1
-    table = pyarrow.table({"a": np.arange(10_000)})
+    table = pa.table({"a": np.arange(10_000)})
     assert travel(table).equals(table)
     assert len(payload.encode(table)[1]) > 1

@@ -44,7 +44,7 @@ def test_a_thread_is_woken_after_the_turn_of_the_loop() -> None:
         steps.append("the turn is over")
         await asyncio.sleep(0)
 
-    get_loop().run(turn(), timeout=20)
+    get_loop().run(turn(), timeout=60)
     assert steps == ["the turn is over", "woken"]
 
 

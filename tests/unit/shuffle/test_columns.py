@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from dagrpc.shuffle.columns import Order, decode_column, encode_column
 from dagrpc.shuffle.joining import join_arrays
-
-pa = pytest.importorskip("pyarrow")
 
 COLUMNS: dict[str, Any] = {
     "int8": np.array([1, -2, 3], dtype="int8"),

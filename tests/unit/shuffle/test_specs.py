@@ -13,8 +13,6 @@ from dagrpc.shuffle.frames import FrameSpec
 from dagrpc.shuffle.rechunk import _segments
 from dagrpc.shuffle.specs import Piece, ShuffleSpec, first_output, owner_of
 
-pytest.importorskip("pyarrow")
-
 
 def shuffle(spec: ShuffleSpec, sources: list[Any], workers: int) -> list[Any]:
     """Do what workers do."""

@@ -44,7 +44,7 @@ class Lab:
         await self.scheduler.stop()
 
 
-def in_lab(body: Callable[[Lab], Awaitable[None]], timeout: float = 60.0) -> None:
+def in_lab(body: Callable[[Lab], Awaitable[None]], timeout: float = 100.0) -> None:
     """Run a test on the process's loop."""
 
     async def run() -> None:

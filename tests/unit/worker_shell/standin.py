@@ -17,7 +17,7 @@ from dagrpc.exceptions import DuplicateWorkerError
 from dagrpc.v1 import graph_pb2, plugin_service_pb2, worker_session_pb2
 
 SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
-WAIT = 20.0
+WAIT = 60.0
 
 Command = worker_session_pb2.WorkerCommand
 
