@@ -15,6 +15,10 @@ _COMMANDS = {
     "spec": ("dagrpc_deploy.cli", "spec"),
     "ssh": ("dagrpc_deploy.cli", "ssh"),
     "health": ("dagrpc._cli.health", "health"),
+    "status": ("dagrpc._cli.status", "status"),
+    "tasks": ("dagrpc._cli.status", "tasks"),
+    "logs": ("dagrpc._cli.status", "logs"),
+    "top": ("dagrpc._cli.top", "top"),
 }
 
 
