@@ -73,19 +73,19 @@ class SchedulerMachine(RuleBasedStateMachine):
         result = self.core.handle_batch(batch, self.now)
         self.journal.append((self.now, list(batch), result))
         for instruction in result:
-            if isinstance(instruction, Report):
-                self.believe(instruction)
-            else:
+            if isinstance(instruction, instructions.WorkerInstruction):
                 self.obey(instruction)
+            else:
+                assert isinstance(instruction, Report)
+                self.believe(instruction)
         self.compare_beliefs()
         self.broken = False
         answers, self.answers = self.answers, []
         if answers:
             self.send(*answers)
 
-    def obey(self, instruction: instructions.Instruction) -> None:
+    def obey(self, instruction: instructions.WorkerInstruction) -> None:
         """Do as a worker is told."""
-        assert not isinstance(instruction, Report)
         worker = self.workers[instruction.worker]
         if isinstance(instruction, instructions.ComputeTask):
             worker.take(instruction)
