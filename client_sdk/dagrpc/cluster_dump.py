@@ -98,9 +98,9 @@ def without(value: Any, exclude: Collection[str]) -> Any:
 
 
 class DumpArtefact(Mapping[str, Any]):
-    """What a cluster knew at some moment, read from a dump.
+    """The state of a cluster at one moment, read from a dump.
 
-    A mapping with ``scheduler``, ``workers`` (by address; a text that says why for one that could not be asked) and
+    A mapping with ``scheduler``, ``workers`` (by address; a text with the reason for a worker that did not answer) and
     ``versions``.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What code that runs in a task can ask for: its worker, a client, and to leave the worker's pool of threads."""
+"""Functions for code inside tasks: get the worker or a client, and leave the worker's pool of threads."""
 
 from __future__ import annotations
 

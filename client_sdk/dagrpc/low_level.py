@@ -1,4 +1,4 @@
-"""Names of distributed's own messaging, which dagrpc does not have: gRPC takes its place."""
+"""Names of distributed's own messaging, in place of which dagrpc has gRPC."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ _INSTEAD = (
 
 
 def rpc(*args: Any, **kwargs: Any) -> NoReturn:
-    """Say what takes the place of calls by operation.
-
-    Raises
-    ------
-    NotImplementedError
-        Always.
+    """Raise NotImplementedError with the replacement of calls by operation.
 
     Examples
     --------
@@ -31,12 +26,7 @@ def rpc(*args: Any, **kwargs: Any) -> NoReturn:
 
 
 async def connect(*args: Any, **kwargs: Any) -> NoReturn:
-    """Say what takes the place of connections.
-
-    Raises
-    ------
-    NotImplementedError
-        Always.
+    """Raise NotImplementedError with the replacement of connections.
 
     Examples
     --------
@@ -49,12 +39,7 @@ async def connect(*args: Any, **kwargs: Any) -> NoReturn:
 
 
 class Server:
-    """Says what takes the place of servers of one's own.
-
-    Raises
-    ------
-    NotImplementedError
-        Always.
+    """Raises NotImplementedError with the replacement of custom servers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What tasks have to say to people: `print` and `warn`, which every client shows, as it does what concerns its work."""
+"""`print` and `warn` for tasks: every client shows their output, and messages that concern its work."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["print", "warn"]
 logger = logging.getLogger("dagrpc.client")
 
 STDOUT, STDERR = 1, 2
-"""How events name the files."""
+"""The numbers of the files in events."""
 
 shown_elsewhere: ContextVar[bool] = ContextVar("dagrpc_shown_elsewhere", default=False)
-"""Whether clients are told in another way of what is being printed here, or it came from a worker."""
+"""Whether the present output reaches clients in another way, or came from a worker."""
 
 
 @contextlib.contextmanager
-def _told_otherwise() -> Iterator[None]:
+def _shown_elsewhere() -> Iterator[None]:
     token = shown_elsewhere.set(True)
     try:
         yield
@@ -36,25 +36,25 @@ def _told_otherwise() -> Iterator[None]:
 
 
 def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
-    """Print, on the worker and at every client.
+    """Print on the worker and at every client.
 
-    Like the built-in function. Outside of a task it is no more than that.
+    Outside of a task this is the built-in function.
 
     Parameters
     ----------
     *args
-        What to print. Clients get the texts of it.
+        Values to print. Clients get their texts.
     sep, end : str or None
-        What to put between the texts and behind them.
+        Texts between and after the values.
     file : None, sys.stdout or sys.stderr
-        Where to print.
+        The file to print to.
     flush : bool
-        Whether to flush the file.
+        Flush the file.
 
     Raises
     ------
     TypeError
-        If `file` is another one: clients do not have it.
+        If `file` is any other file, which clients do not have.
 
     Examples
     --------
@@ -75,42 +75,42 @@ def print(*args: Any, sep: str | None = " ", end: str | None = "\n", file: Any =
         message["file"] = STDERR
     elif file is not None:
         raise TypeError(
-            "Only None, sys.stdout and sys.stderr can be printed to from a task, for clients have no other files of "
-            f"its worker; got: {file!r}"
+            "A task can print to None, sys.stdout and sys.stderr only, since clients have no other files of its worker"
+            f"; got: {file!r}"
         )
-    # Here first: whatever is wrong with the arguments shows before any client has them.
-    with _told_otherwise():
+    # The worker prints first: wrong arguments raise before clients get them.
+    with _shown_elsewhere():
         builtins.print(*args, sep=sep, end=end, file=file, flush=flush)
     worker.log_event("print", message)
 
 
 def _text(value: Any) -> str:
-    """Return the text of a value, such that it can be sent."""
+    """Return the text of a value in a form that can be sent."""
     return str(value).encode("utf-8", "replace").decode()
 
 
 def warn(
     message: str | Warning, category: type[Warning] | None = UserWarning, stacklevel: int = 1, source: Any = None
 ) -> None:
-    """Issue a warning, on the worker and at every client.
+    """Issue a warning on the worker and at every client.
 
-    Like `warnings.warn`. Outside of a task it is no more than that.
+    Outside of a task this is `warnings.warn`.
 
     Parameters
     ----------
     message : str or Warning
         The warning.
     category : type
-        Its kind.
+        Class of the warning.
     stacklevel : int
-        Which caller to show on the worker: 1 is the one of this function.
+        The caller to show on the worker; 1: the caller of this function.
     source : optional
         The object that was destroyed, for `ResourceWarning`.
 
     Raises
     ------
     TypeError
-        If the category is not a kind of warning.
+        If the category is no class of warnings.
 
     Examples
     --------
@@ -128,9 +128,9 @@ def warn(
         if category is not None and not (isinstance(category, type) and issubclass(category, Warning)):
             raise TypeError(f"category must be a Warning subclass, not {type(category).__name__!r}")
         event = {"message": dumps_inband(message), "category": dumps_inband(category), "worker": worker.address}
-        # First: where warnings are errors the next line raises.
+        # Sent first: the next line raises where warnings are errors.
         worker.log_event("warn", event)
-        with _told_otherwise():
+        with _shown_elsewhere():
             warnings.warn(message, category, stacklevel + 1, source)
         return
     warnings.warn(message, category, stacklevel + 1, source)
@@ -143,11 +143,11 @@ def show_print(event: tuple[float, Any]) -> None:
     """Print what a task printed."""
     message = event[1]
     if not isinstance(message, dict):
-        # Somebody logged it by himself.
+        # Logged directly under the topic.
         message = {"args": (message,)}
     file = {STDOUT: sys.stdout, STDERR: sys.stderr}.get(message.get("file", 0))
     options = {name: message[name] for name in ("sep", "end", "flush") if name in message}
-    with _told_otherwise():
+    with _shown_elsewhere():
         builtins.print(*message.get("args", ()), file=file, **options)
 
 
@@ -162,7 +162,7 @@ def show_warning(event: tuple[float, Any]) -> None:
 
 
 def show_shortage(event: tuple[float, Any]) -> None:
-    """Tell, in the client's log, that work waits for workers that there are not."""
+    """Log at the client that work waits for missing workers."""
     message = event[1]
     logger.warning("%s", message["message"] if isinstance(message, dict) else message)
 

@@ -1,4 +1,4 @@
-"""What questions about a cluster return: dicts that notebooks show as tables."""
+"""Dicts with answers about a cluster, which notebooks show as tables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dask.utils import format_bytes
 __all__ = ["HasWhat", "SchedulerInfo", "WhoHas"]
 
 _MANY = 20
-"""How many keys or workers are shown at once; the rest is unfolded."""
+"""Number of keys or workers that a table shows; the rest is folded."""
 
 
 _OF_WORKERS = ("Worker", "Address", "Status", "Threads", "Memory", "Limit", "CPU", "Executing", "Stored", "Directory")
 
 
 class WhoHas(dict[Any, Any]):
-    """Which workers hold results: addresses by key.
+    """The addresses of the workers that hold results, by key.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class WhoHas(dict[Any, Any]):
 
 
 class HasWhat(dict[Any, Any]):
-    """What workers hold: keys by address.
+    """The keys of the results that workers hold, by address.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def _worker_row(address: str, worker: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in HTML; what is beyond a screenful of it is folded."""
+    """Return a table in HTML; rows beyond a screenful are folded."""
     lines = ["".join(f'<td style="text-align: left">{_cell(text)}</td>' for text in row) for row in rows]
     lines = [f"<tr>{line}</tr>" for line in lines]
     head = "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>" if any(header) else ""

@@ -1,4 +1,4 @@
-"""Functions that may be called by name, by those who ship no code."""
+"""Functions that callers without code of their own may call by name."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ def export(function: None = None, *, name: str | None = None) -> Callable[[F], F
 
 
 def export(function: F | None = None, *, name: str | None = None) -> F | Callable[[F], F]:
-    """Let callers name a function. To be done where it is to run: in a module that workers preload, for one.
+    """Allow callers to call a function by its name.
+
+    The export must run on the workers, such as in a module that they preload.
 
     Parameters
     ----------
     function : callable, optional
         The function. Without it, this is a decorator.
     name : str, optional
-        Its name for callers; ``package.module:function`` by default.
+        The function's name for callers; ``package.module:function`` by default.
 
     Raises
     ------
     ValueError
-        If another function has that name.
+        If another function has the name.
     TypeError
-        If it is no function.
+        If the function cannot be called.
 
     Examples
     --------
@@ -46,10 +48,10 @@ def export(function: F | None = None, *, name: str | None = None) -> F | Callabl
     if function is None:
         return lambda found: export(found, name=name)
     if not callable(function):
-        raise TypeError(f"Only what can be called can be exported, not {function!r}")
+        raise TypeError(f"Only functions can be exported, not {function!r}")
     chosen = name or f"{function.__module__}:{function.__qualname__}"
     known = _exported.setdefault(chosen, function)
-    # A module that is loaded anew brings its functions again.
+    # A module that is reloaded exports its functions again.
     if known is not function and (known.__module__, known.__qualname__) != (function.__module__, function.__qualname__):
         raise ValueError(f"Another function is exported as {chosen!r}: {known.__module__}:{known.__qualname__}")
     _exported[chosen] = function

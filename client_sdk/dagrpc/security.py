@@ -1,4 +1,4 @@
-"""Security: the certificates by which the processes of a cluster know each other."""
+"""Security: the certificates and tokens with which the processes of a cluster authenticate each other."""
 
 from __future__ import annotations
 
@@ -50,43 +50,42 @@ _BY_NUMBER = {1.2: ssl.TLSVersion.TLSv1_2, 1.3: ssl.TLSVersion.TLSv1_3}
 
 
 class Security:
-    """What a process shows of itself and asks of others: certificates, keys and tokens, by role.
+    """Certificates, keys and tokens of processes, by role.
 
-    What is not given is taken from the configuration, ``comm.tls`` and ``comm.require-encryption``. With a certificate
-    authority and a certificate for a role, everything that a process of that role sends and receives is encrypted, and
-    both sides of every connection show a certificate of that authority.
+    Missing arguments come from the configuration, ``comm.tls`` and ``comm.require-encryption``. With a certificate
+    authority and a certificate for a role, all connections of processes of that role are encrypted, and both sides of
+    each connection show a certificate of the authority.
 
     Parameters
     ----------
     require_encryption : bool, optional
-        Whether to refuse to run without TLS.
+        Refuse to run without TLS.
     tls_ca_file : str, optional
-        The certificate authority. As all of these a path of a PEM file, or its text.
+        The certificate authority. Like all certificates and keys, the path of a PEM file, or its text.
     tls_client_cert, tls_client_key, tls_scheduler_cert, tls_scheduler_key, tls_worker_cert, tls_worker_key : optional
-        Certificate and key by role. Nannies have that of a worker. Without a key, it is in the certificate's file.
+        Certificate and key by role. Nannies use those of workers. Without a key, it is in the certificate's file.
     tls_ciphers : str, optional
-        Which ciphers to offer. gRPC has them from the variable ``GRPC_SSL_CIPHER_SUITES`` of the process's environment,
-        and so it must say the same.
+        The ciphers to offer. gRPC reads them from the environment variable ``GRPC_SSL_CIPHER_SUITES``, whose value must
+        be the same.
     tls_min_version, tls_max_version : ssl.TLSVersion, optional
-        gRPC speaks TLS 1.2 and 1.3 and cannot be told otherwise: only these bounds are accepted.
+        Only 1.2 and 1.3 are accepted, the fixed bounds of gRPC.
     extra_conn_args : dict, optional
-        ``server_hostname``: the name to find in the certificates of others, instead of the host's that they are
-        reached at.
+        ``server_hostname``: the name that certificates of other processes must have, in place of the host's name.
     token : str, optional
-        A secret of the cluster: with it, or any of the following, services refuse calls that show no token of theirs.
+        A secret of the cluster. With a token, services refuse calls that do not show it.
     client_token, worker_token, scheduler_token, caller_token : str, optional
-        Tokens of one role each. Whoever only has to know a token again is given its digest, ``sha256:...``.
+        Tokens of one role each. A process that only checks a token can have its digest, ``sha256:...``.
     token_file : str, optional
-        File that holds tokens: one by itself, or lines ``role: token``.
+        File with a token, or with lines ``role: token``.
 
     Raises
     ------
     TypeError
-        For arguments that nobody knows.
+        If an argument is unknown.
     ValueError
-        For versions of TLS that cannot be had, and tokens that are none.
+        If a TLS version is not supported, or a token is malformed.
     OSError
-        If the file of tokens cannot be read.
+        If the token file cannot be read.
 
     Examples
     --------
@@ -104,14 +103,14 @@ class Security:
     tls_min_version: ssl.TLSVersion | None
     tls_max_version: ssl.TLSVersion | None
 
-    # Any: for type checkers what is in `Security(**fields)` may be the first argument.
+    # Any: type checkers match the values of `Security(**fields)` with the first argument, too.
     def __init__(self, require_encryption: bool | Any = None, **kwargs: Any) -> None:
         unknown = sorted(set(kwargs) - set(_FIELDS))
         if unknown:
             raise TypeError(f"Security got unknown arguments: {', '.join(unknown)}")
         self.require_encryption = bool(config.get("comm.require-encryption", require_encryption))
         self.given = any(kwargs.get(name) for name in _PEM_FIELDS)
-        """Whether it was made with certificates; otherwise all there are is what the configuration names."""
+        """Whether arguments have certificates; otherwise only the configuration may."""
         self.tls_ca_file: str | None = None
         self.tls_ciphers: str | None = config.get("comm.tls.ciphers", kwargs.get("tls_ciphers"))
         self.extra_conn_args: dict[str, Any] = dict(kwargs.get("extra_conn_args") or {})
@@ -125,7 +124,7 @@ class Security:
                 value = number if number is None else _BY_NUMBER.get(float(number), number)
             if value not in _VERSIONS[name]:
                 raise ValueError(
-                    f"{name}={value!r} is not supported: gRPC speaks TLS 1.2 and 1.3 and cannot be told otherwise; "
+                    f"{name}={value!r} is not supported: gRPC always speaks TLS 1.2 and 1.3; "
                     f"leave it out, or give {_VERSIONS[name][1]!r}"
                 )
             setattr(self, name, value)
@@ -135,17 +134,17 @@ class Security:
 
     @classmethod
     def temporary(cls, **kwargs: Any) -> Security:
-        """Return certificates for all roles by an authority of their own, in memory, valid for a year.
+        """Return a security with a new authority and certificates for all roles, in memory, valid for a year.
 
         Parameters
         ----------
         **kwargs
-            For `Security`.
+            Arguments of `Security`.
 
         Raises
         ------
         ImportError
-            Without the package ``cryptography``.
+            If the package ``cryptography`` is not installed.
 
         Examples
         --------
@@ -164,13 +163,7 @@ class Security:
 
     @classmethod
     def of(cls, value: Any) -> Security:
-        """Return the security that a service or client is given: an object, fields of one, or None.
-
-        Raises
-        ------
-        TypeError
-            If it is something else.
-        """
+        """Return the security for an argument: a `Security`, its fields, or None; TypeError for anything else."""
         if value is None:
             return cls()
         if isinstance(value, Security):
@@ -180,7 +173,7 @@ class Security:
         raise TypeError(f"security must be a Security, or a dict of its arguments, not {type(value).__name__}")
 
     def without_tls(self) -> Security:
-        """Return one that has no certificates, whatever the configuration names."""
+        """Return a copy without certificates, whatever the configuration has."""
         plain = Security(require_encryption=self.require_encryption)
         for name in _PEM_FIELDS:
             setattr(plain, name, None)
@@ -188,7 +181,7 @@ class Security:
         return plain
 
     def fields(self) -> dict[str, Any]:
-        """Return the arguments that make the same, keys included: for a process of the same user."""
+        """Return the arguments of an equal security, keys included, for a process of the same user."""
         found = {name: getattr(self, name) for name in _FIELDS if name not in _VERSIONS and getattr(self, name, None)}
         found |= {name: self.tokens[role] for name, role in _TOKEN_FIELDS.items() if role in self.tokens}
         if self.require_encryption:
@@ -196,7 +189,7 @@ class Security:
         return found
 
     def fields_for(self, role: str) -> dict[str, Any]:
-        """Return the arguments that make what a process of a role needs, and no secrets of the others."""
+        """Return the arguments for a process of a role, without the secrets of other roles."""
         foreign = {name for name in _PEM_FIELDS if name != "tls_ca_file" and not name.startswith(f"tls_{role}_")}
         foreign |= set(_TOKEN_FIELDS)
         tokens = known_to(role, self.tokens)
@@ -204,7 +197,7 @@ class Security:
         return found | {name: tokens[of] for name, of in _TOKEN_FIELDS.items() if of in tokens}
 
     def __repr__(self) -> str:
-        # A text may be a key, and a token is a secret.
+        # Keys given as text, and tokens, are secrets.
         shown = {
             name: "<in memory>" if _is_text(value) or name in _TOKEN_FIELDS else repr(value)
             for name, value in self.fields().items()
@@ -222,7 +215,7 @@ class Security:
 
     @property
     def server_name(self) -> str | None:
-        """The name that certificates of others are to have; None: the host's that they are reached at."""
+        """The name that certificates of other processes must have; None: the name of their host."""
         name = self.extra_conn_args.get("server_hostname") or config.get("comm.tls.server-name")
         return None if name is None else str(name)
 
@@ -232,7 +225,7 @@ class Security:
         Raises
         ------
         ValueError
-            If there are tokens, and none that it could show.
+            If there are tokens, but none for the role.
 
         Examples
         --------
@@ -265,9 +258,9 @@ class Security:
         }
 
     def get_connection_args(self, role: str) -> dict[str, Any]:
-        """Return what makes connections of a role: ``ssl_context``, ``require_encryption`` and ``extra_conn_args``.
+        """Return ``ssl_context``, ``require_encryption`` and ``extra_conn_args`` for connections of a role.
 
-        The context is one of Python's, for other uses of the same certificates; None if the role has none.
+        The context is Python's, for other uses of the certificates; None if the role has no certificate.
 
         Examples
         --------
@@ -281,7 +274,7 @@ class Security:
         }
 
     def get_listen_args(self, role: str) -> dict[str, Any]:
-        """Return what makes servers of a role: ``ssl_context`` and ``require_encryption``.
+        """Return ``ssl_context`` and ``require_encryption`` for servers of a role.
 
         Examples
         --------
@@ -294,14 +287,14 @@ class Security:
         }
 
     def has_tls(self, role: str) -> bool:
-        """Return whether a role has what it needs for TLS.
+        """Return whether a role has a certificate, a key and an authority for TLS.
 
         Raises
         ------
         ValueError
-            If it was given a part of it only.
+            If the role has only some of the three.
         RuntimeError
-            If it has none, and encryption is required.
+            If the role has none of them, and encryption is required.
 
         Examples
         --------
@@ -331,9 +324,9 @@ class Security:
         Raises
         ------
         OSError
-            If a file cannot be read; names it.
+            If a file cannot be read. The message names it.
         ValueError
-            If there is no PEM in it.
+            If a file has no PEM.
         """
         found = self.get_tls_config_for_role(role)
         cert = found["cert"]
@@ -357,7 +350,7 @@ class Security:
 
 
 def _tokens(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return tokens by role: those given, or else those that the configuration names."""
+    """Return the tokens by role: the given ones, or else the configured ones."""
     if any(given.get(name) for name in ("token_file", *_TOKEN_FIELDS)):
         file, single = given.get("token_file"), {role: given.get(name) for name, role in _TOKEN_FIELDS.items()}
     else:
@@ -380,7 +373,7 @@ def _read(field: str, value: str) -> bytes:
 
 
 def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Have a context show a certificate. Python reads these from files only: one of this user's own, for a moment."""
+    """Load a certificate into a context. Python reads certificates only from files: a temporary one of this user."""
     import tempfile
 
     with tempfile.NamedTemporaryFile(prefix="dagrpc-") as file:

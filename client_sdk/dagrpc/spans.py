@@ -1,4 +1,4 @@
-"""Spans: parts of a program, under whose names its tasks are found again."""
+"""Spans: named parts of a program, by which its tasks are measured."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _ACTIVE = ("waiting", "no-worker", "queued", "processing")
 
 @contextlib.contextmanager
 def span(*tags: str) -> Iterator[str]:
-    """Tag all tasks that are made within a block, so that they can be told apart from others later on.
+    """Put all tasks that a block makes into a span.
 
-    Blocks nest: a task belongs to the innermost span, and with that to those around it. Collections keep the span that
-    they were made in, wherever they are computed.
+    Blocks nest: a task belongs to the innermost span and to the spans around it. A collection keeps the span in which
+    it was made, wherever it is computed.
 
     Parameters
     ----------
     *tags : str
-        Names; each makes a span within that of the name before.
+        Names; each name makes a span inside the span of the name before.
 
     Yields
     ------
@@ -46,7 +46,7 @@ def span(*tags: str) -> Iterator[str]:
     """
     if not tags:
         raise ValueError("Must specify at least one span tag")
-    # Not at the top: a scheduler has no other use for dask.
+    # A scheduler imports this module without dask.
     from dask.base import annotate, get_annotations
 
     outer = get_annotations().get("span") or {"name": (), "ids": ()}
@@ -57,24 +57,24 @@ def span(*tags: str) -> Iterator[str]:
 
 
 class Span:
-    """What the scheduler knew of a span when it was asked, with the spans inside. Made by `Client.get_spans`.
+    """A span as the scheduler knew it when it was asked, with the spans inside. Made by `Client.get_spans`.
 
     Attributes
     ----------
     id : str
-        What `span` yielded.
+        The id that `span` yielded.
     name : tuple of str
-        Its tags, those of the spans around it first.
+        The tags, those of the spans around it first.
     parent : Span or None
         The span around it.
     children : list of Span
         The spans inside.
     enqueued : float
-        When its first task came to the scheduler, in seconds since the epoch.
+        When the scheduler got the first task, in seconds since the epoch.
     groups : set of str
-        Names of the groups of tasks that are in it, not those of spans inside.
+        Names of the groups of tasks in this span, without those of spans inside.
     metadata : dict or None
-        What was put there with `add_metadata`, on the scheduler.
+        The metadata that `add_metadata` has added on the scheduler.
     code : list
         Empty: source code is not recorded.
 
@@ -106,7 +106,7 @@ class Span:
         self._nbytes: int = facts["nbytes"]
         self._threads: list[tuple[float, int]] = [(when, count) for when, count in facts["threads"]]
         self._now: float = facts["now"]
-        # Not a copy: on the scheduler it is the record's own.
+        # The record's own dict on the scheduler, so that additions last.
         self._metadata: dict[str, Any] = facts["metadata"]
 
     def __repr__(self) -> str:
@@ -114,7 +114,7 @@ class Span:
 
     @property
     def annotation(self) -> dict[str, tuple[str, ...]]:
-        """What tasks are annotated with."""
+        """The annotation of the span's tasks."""
         ids: list[str] = []
         found: Span | None = self
         while found is not None:
@@ -124,11 +124,11 @@ class Span:
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        """What was noted about it."""
+        """The metadata of the span."""
         return self._metadata or None
 
     def add_metadata(self, metadata: Mapping[str, Any]) -> None:
-        """Note something about it. Lasts only for a span of ``dask_scheduler.extensions["spans"]``.
+        """Add metadata to the span. It lasts only for a span of ``dask_scheduler.extensions["spans"]``.
 
         Examples
         --------
@@ -144,7 +144,7 @@ class Span:
     # --- with the spans inside -----------------------------------------------------------------------------------
 
     def traverse_spans(self) -> Iterator[Span]:
-        """Yield this span and all inside it, outer ones first."""
+        """Yield this span and all spans inside it, outer ones first."""
         yield self
         for child in self.children:
             yield from child.traverse_spans()
@@ -155,49 +155,49 @@ class Span:
 
     @property
     def start(self) -> float:
-        """When its first task began to run, in seconds since the epoch; 0 if none has."""
+        """When the first task began to run, in seconds since the epoch; 0 if none has."""
         return min((found._start for found in self.traverse_spans() if found._start), default=0.0)
 
     @property
     def stop(self) -> float:
-        """When its last task ended; the present while it is not done."""
+        """When the last task ended; the present while tasks are left."""
         return max((found._stop for found in self.traverse_spans()), default=0.0) if self.done else self._now
 
     @property
     def states(self) -> dict[str, int]:
-        """How many of its tasks are in each state."""
+        """Number of the span's tasks in each state."""
         return _added(found._states for found in self.traverse_spans())
 
     @property
     def done(self) -> bool:
-        """Whether none of its tasks is left to do."""
+        """Whether all tasks are done."""
         states = self.states
         return not any(states.get(state) for state in _ACTIVE)
 
     @property
     def all_durations(self) -> dict[str, float]:
-        """Seconds that workers spent on its tasks, by what they did."""
+        """Seconds that workers spent on the span's tasks, by activity."""
         return {"compute": self.duration}
 
     @property
     def duration(self) -> float:
-        """Seconds that workers spent on its tasks, all together."""
+        """Seconds that workers spent on the span's tasks, all activities together."""
         return sum(seconds for found in self.traverse_spans() for seconds in found._seconds.values())
 
     @property
     def nbytes_total(self) -> int:
-        """Bytes of all its results, those included that are gone."""
+        """Bytes of all results, including released ones."""
         return sum(found._nbytes for found in self.traverse_spans())
 
     @property
     def cumulative_worker_metrics(self) -> dict[tuple[str, str, str, str], float]:
-        """Seconds that workers spent on its tasks, by kind of task."""
+        """Seconds that workers spent on the span's tasks, by prefix."""
         seconds = _added(found._seconds for found in self.traverse_spans())
         return {("execute", prefix, "compute", "seconds"): value for prefix, value in seconds.items()}
 
     @property
     def nthreads_intervals(self) -> list[tuple[float, float, int]]:
-        """How many threads the cluster had while the span was active: from when to when, and how many."""
+        """Threads of the cluster while the span was active, as tuples of start, end and number."""
         begin, end = min(found.enqueued for found in self.traverse_spans()), self.stop
         found: list[tuple[float, float, int]] = []
         threads = max((each._threads for each in self.traverse_spans()), key=len)
@@ -209,12 +209,12 @@ class Span:
 
     @property
     def active_cpu_seconds(self) -> float:
-        """Seconds that all threads of the cluster together had while the span was active."""
+        """Thread seconds of the cluster while the span was active."""
         return sum((until - since) * count for since, until, count in self.nthreads_intervals)
 
     @staticmethod
     def merge(*spans: Span) -> Span:
-        """Return a span that has several inside.
+        """Return a span around several spans.
 
         Raises
         ------
@@ -268,9 +268,9 @@ class Spans:
     Attributes
     ----------
     spans : dict
-        By id, in the order in which they came.
+        Spans by id, in the order in which the scheduler got them.
     root_spans : list of Span
-        Those that are in no other.
+        The spans that are inside no other.
     spans_search_by_name, spans_search_by_tag : dict
         Lists of spans by all their tags, and by any.
 
@@ -296,7 +296,7 @@ class Spans:
                 self.spans_search_by_tag.setdefault(tag, []).append(found)
 
     def find_by_tags(self, *tags: str) -> Iterator[Span]:
-        """Yield the spans that have any of some tags; not those inside of one that has.
+        """Yield the spans with any of some tags, without spans inside of a yielded one.
 
         Examples
         --------
@@ -312,7 +312,7 @@ class Spans:
                 yield each
 
     def merge_by_tags(self, *tags: str) -> Span:
-        """Return the spans that have any of some tags as one.
+        """Return the spans with any of some tags as one span.
 
         Raises
         ------
@@ -331,7 +331,7 @@ class Spans:
         return Span.merge(*self.find_by_tags(*tags))
 
     def merge_all(self) -> Span:
-        """Return all spans as one.
+        """Return all spans as one span.
 
         Raises
         ------

@@ -1,6 +1,6 @@
-"""Functions of addresses, which take them apart and put them together, and the error of a connection that is lost.
+"""Functions that parse and join addresses, and the error of a lost connection.
 
-Connections themselves are gRPC's: ``protos/`` has what goes over them.
+Connections themselves are gRPC's; ``protos/`` defines their messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Addresses taken apart and put together, where users of distributed look for it."""
+"""Functions that parse and join addresses, under distributed's module name."""
 
 from __future__ import annotations
 

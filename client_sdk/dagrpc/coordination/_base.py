@@ -1,4 +1,4 @@
-"""What all primitives have in common."""
+"""The base of all coordination primitives."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Primitive:
-    """Something with a name that the scheduler keeps for all clients and tasks.
+    """A primitive with a name, which the scheduler keeps for all clients and tasks.
 
     It belongs to the client that was current when it was made. One that was unpickled, or whose client was closed,
     belongs to the client that is current when it is used.
     """
 
     _arguments: tuple[str, ...] = ("name",)
-    """Attributes that make another object for the same thing."""
+    """Attributes from which another object of the same primitive is made."""
 
     _restore: Any
     """Sets the attributes of a new object; called with the arguments above."""
@@ -37,7 +37,7 @@ class Primitive:
     name: Any
 
     def _bind(self, client: Any) -> None:
-        """Take the client that was given, else the current one if there is one."""
+        """Use the given client, else the current one if there is one."""
         self._explicit = client is not None
         self._bound = client
         if client is None:
@@ -47,7 +47,7 @@ class Primitive:
 
     @property
     def client(self) -> Client | None:
-        """The client that it belongs to; None if there is none where it was unpickled."""
+        """The client of this object; None after unpickling where there is no client."""
         client = self._bound
         if client is None or (not self._explicit and client.status in ("closing", "closed")):
             try:
@@ -96,14 +96,14 @@ class Primitive:
 
 
 class Holding(Primitive):
-    """Something that is acquired and released, also by ``with`` and ``async with``."""
+    """A primitive that is acquired and released, also by ``with`` and ``async with``."""
 
     def _enter(self) -> Operation[Any]:
-        """Acquire it, however long that takes."""
+        """Wait without limit, and acquire the primitive."""
         raise NotImplementedError
 
     def _exit(self) -> Operation[Any]:
-        """Release it."""
+        """Release the primitive."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -124,17 +124,17 @@ class Holding(Primitive):
 
 
 def wire_name(name: Hashable) -> str:
-    """Return a name as it travels."""
+    """Return a name as text for the wire."""
     return encode_key(name)
 
 
 def new_name(kind: str) -> str:
-    """Return a name that nobody else has."""
+    """Return a unique name."""
     return f"{kind}-{uuid.uuid4().hex}"
 
 
 def wait_seconds(timeout: Duration) -> float | None:
-    """Return how many seconds a user wants to wait; None means for ever."""
+    """Return the seconds of a timeout; None: no limit."""
     seconds = config.seconds(timeout)
     if seconds is None or seconds == math.inf:
         return None
@@ -144,7 +144,7 @@ def wait_seconds(timeout: Duration) -> float | None:
 
 
 def acquire_timeout(blocking: bool, timeout: Duration) -> float | None:
-    """Return how many seconds to wait for a lock."""
+    """Return the seconds to wait for a lock."""
     if blocking:
         return wait_seconds(timeout)
     if timeout is not None:

@@ -17,19 +17,10 @@ from dagrpc.v1 import coordination_pb2 as pb
 
 
 def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()) -> list[Future[Any]]:
-    """Write a value into its message. Return the futures in it; see `await_known`.
+    """Write a value into its message, and return the futures in it; see `await_known`.
 
-    Parameters
-    ----------
-    families : sequence of str
-        Families of encodings that are allowed, best first. Empty: any.
-
-    Raises
-    ------
-    RuntimeError
-        If the value is a future that no client holds.
-    Exception
-        Whatever pickling the value raises.
+    `families` lists the allowed families, best first; empty: all. Raises RuntimeError for a future that no client
+    holds, and any error of pickling the value.
     """
     if isinstance(value, Future):
         target.future = value.bound_state().wire_key
@@ -42,7 +33,7 @@ def encode(value: Any, target: pb.CoordinatedValue, families: Sequence[str] = ()
 
 
 def check_alive(futures: list[Future[Any]]) -> None:
-    """Raise `TimeoutError` if a future was cancelled: whoever got it would wait for ever."""
+    """Raise `TimeoutError` if a future was cancelled: its receiver would wait for ever."""
     for future in futures:
         if future.status == CANCELLED:
             raise TimeoutError(f"Task {future.key!r} unknown to scheduler: it was cancelled")
@@ -56,16 +47,13 @@ def await_known(core: ClientCore, futures: list[Future[Any]]) -> Operation[None]
 
 
 def decode(core: ClientCore, request: Request, families: Sequence[str] | None = None) -> Operation[list[Any]]:
-    """Return the values of an answer, with futures that know at once whether they are done.
+    """Return the values of an answer, with futures whose status is known.
 
-    Raises
-    ------
-    TypeError
-        If the family of one is none of `families`; by default all are accepted.
+    Raises TypeError if the family of a value is none of `families`; by default all are accepted.
     """
     assert request.answer is not None
     if any(not state.done for state in request.states):
-        # What is known of them comes after the answer.
+        # The status of the futures arrives after the answer.
         try:
             yield RunOnLoop(core.loop, core.session.ping())
         except BaseException:

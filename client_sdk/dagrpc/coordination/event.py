@@ -14,12 +14,12 @@ __all__ = ["Event"]
 
 
 class Event(Primitive):
-    """A flag that everybody on the cluster can set, clear and wait for. At first it is not set.
+    """A flag that clients and tasks can set, clear and wait for. At first it is not set.
 
     Parameters
     ----------
     name : str, optional
-        What the event is called; by default a new name.
+        Name of the event; by default a new name.
     client : Client, optional
         The client to use; by default the current one.
 
@@ -40,7 +40,7 @@ class Event(Primitive):
         self.name = name
 
     def set(self) -> Any:
-        """Set the event: all who wait for it go on.
+        """Set the event, which ends all waits for it.
 
         Examples
         --------
@@ -52,7 +52,7 @@ class Event(Primitive):
         return self._core.run(self._set())
 
     def clear(self) -> Any:
-        """Clear the event: whoever waits for it from now on waits until it is set again.
+        """Clear the event: later calls of `wait` wait until it is set again.
 
         Examples
         --------

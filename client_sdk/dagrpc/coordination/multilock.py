@@ -24,15 +24,15 @@ def _undo_acquire(request: Request) -> Sequence[pb.Coordinate]:
 
 
 class MultiLock(Holding):
-    """Takes several locks at once, all over the cluster: all of them or none.
+    """Several locks of the cluster that are acquired together: all of them or none.
 
-    Two that have a lock in common cannot block each other for ever, in whatever order they name their locks. Whoever
-    waits longest comes first. The locks are released when the client's session ends. They are not those of `Lock`.
+    Objects with locks in common cannot block each other for ever, in whatever order they name the locks. Locks go to
+    the longest wait first. They are released when the client's session ends. `Lock` has locks of its own.
 
     Parameters
     ----------
     names : list of str, optional
-        What the locks are called.
+        Names of the locks.
     client : Client, optional
         The client to use; by default the current one.
 
@@ -58,26 +58,26 @@ class MultiLock(Holding):
     # --- public --------------------------------------------------------------------------------------------------
 
     def acquire(self, blocking: bool = True, timeout: Duration = None, num_locks: int | None = None) -> Any:
-        """Wait until the locks are free and take them.
+        """Wait until the locks are free, and acquire them.
 
         Parameters
         ----------
         blocking : bool
-            Whether to wait at all.
+            Wait if the locks are taken.
         timeout : number, str or timedelta, optional
             How long to wait; for ever by default.
         num_locks : int, optional
-            How many of the locks are enough; all by default.
+            Number of locks that is enough; all by default.
 
         Returns
         -------
         bool
-            Whether they were acquired in time.
+            Whether the locks were acquired in time.
 
         Raises
         ------
         ValueError
-            If there is a timeout although it must not wait, or there are not so many locks.
+            If there is a timeout for a non-blocking call, or there are fewer locks than `num_locks`.
         RuntimeError
             If this object has acquired them already.
 
@@ -91,7 +91,7 @@ class MultiLock(Holding):
         return self._core.run(self._acquire(acquire_timeout(blocking, timeout), num_locks))
 
     def release(self) -> Any:
-        """Give the locks back.
+        """Release the locks.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Messages from those who publish to all who listen at the moment. For older programs: see `Client.subscribe_topic`."""
+"""Messages from publishers to present subscribers, for older programs; `Client.subscribe_topic` replaces them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _topic(name: Hashable) -> str:
 
 
 class Pub(Primitive):
-    """Sends messages to all `Sub` of its name.
+    """Sends messages to all `Sub` objects of its name.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Pub(Primitive):
         Parameters
         ----------
         msg : anything that can be pickled
-            The message. Futures in it are not held.
+            The message. It does not keep futures in it alive.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class Pub(Primitive):
 
 
 class _Inbox:
-    """What came for a `Sub`. It belongs to one session, whose lock guards it."""
+    """The messages for a `Sub`. An inbox belongs to one session, whose lock guards it."""
 
     def __init__(self, session: ClientSession) -> None:
         self.session = session
@@ -95,7 +95,7 @@ class _Inbox:
 
 
 class _Arrival(Gate):
-    """Waits until something is in an inbox. Its outcome is whether that was before the deadline."""
+    """A wait for a message in an inbox. Its outcome is whether one came before the deadline."""
 
     __slots__ = ("_deadline", "_inbox")
 
@@ -116,7 +116,7 @@ class _Arrival(Gate):
             if self in self._inbox.waiting:
                 self._inbox.waiting.remove(self)
             elif self._inbox.messages and self._inbox.waiting:
-                # It was woken, but may not take the message any more: its deadline, or Ctrl-C.
+                # The wait was woken, but has ended: by its deadline or by Ctrl-C.
                 self._inbox.waiting.pop(0).open()
 
     def block(self, timeout: float | None = None) -> bool:
@@ -137,7 +137,7 @@ class _Arrival(Gate):
 
 
 class Sub(Primitive):
-    """Gets the messages that each `Pub` of its name sends from now on.
+    """Receives the messages that all `Pub` objects of its name send from now on.
 
     Parameters
     ----------
@@ -171,13 +171,13 @@ class Sub(Primitive):
         self._inbox: _Inbox | None = None
 
     def _listen(self) -> _Inbox:
-        """Return the inbox at the present client's session, and begin to listen if it is new."""
+        """Return the inbox at the present client's session, and subscribe if it is new."""
         session = self._core.session
         if self._inbox is None or self._inbox.session is not session:
             inbox = self._inbox = _Inbox(session)
             topic = _topic(self.name)
             session.topics.listen(topic, inbox)
-            # On the loop: a finalizer may run anywhere.
+            # On the loop, since a finalizer may run in any thread.
             end = weakref.finalize(self, session.loop.call_soon, session.topics.unlisten, topic, inbox)
             end.atexit = False
         return self._inbox

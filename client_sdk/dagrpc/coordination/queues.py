@@ -16,7 +16,7 @@ __all__ = ["Queue"]
 
 
 class Queue(Primitive):
-    """Passes futures and small data between clients and tasks; first in, first out.
+    """A queue of futures and small data between clients and tasks; first in, first out.
 
     A future in the queue keeps its result on the cluster, also when the client that put it there is gone. All values
     pass through the scheduler: large data should be scattered, and the future be put into the queue.
@@ -24,11 +24,11 @@ class Queue(Primitive):
     Parameters
     ----------
     name : str, optional
-        What the queue is called; by default a new name.
+        Name of the queue; by default a new name.
     client : Client, optional
         The client to use; by default the current one.
     maxsize : int
-        How many values it may hold before `put` waits; 0 means no limit. The first who uses the queue decides.
+        Number of values at which `put` waits; 0: no limit. The first user of the queue sets it.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Queue(Primitive):
         timeout : number, str or timedelta, optional
             How long to wait for it; for ever by default.
         batch : bool or int
-            True: return a list of all that is there, without waiting. A number: return a list of so many values.
+            True: return a list of all present values, without waiting. A number: return a list of so many values.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class Queue(Primitive):
         return self._core.run(self._count())
 
     def close(self) -> Any:
-        """Use the queue no longer. When all who used it have closed it, its values are dropped.
+        """Stop using the queue. The values are dropped when all its users have closed it.
 
         Examples
         --------

@@ -29,18 +29,17 @@ def _undo_acquire(request: Request) -> Sequence[pb.Coordinate]:
 
 
 class Semaphore(Holding):
-    """Lets so many users in at a time, all over the cluster.
+    """A semaphore of the cluster, with a number of leases.
 
-    Whoever waits longest is let in first. What a user acquired is a lease: it is renewed as long as this object and
-    its client live, and given to the next when it was not renewed for ``scheduler.locks.lease-timeout``, or as soon as
-    the client's session ends.
+    Leases go to the longest wait first. A lease is renewed while this object and its client live. It ends when it was
+    not renewed for ``scheduler.locks.lease-timeout``, or when the client's session ends.
 
     Parameters
     ----------
     max_leases : int
-        How many users there may be; the same for all who use the name.
+        Number of leases; the same for all objects of the name.
     name : str, optional
-        What the semaphore is called; by default a new name.
+        Name of the semaphore; by default a new name.
     scheduler_rpc, loop
         Accepted for compatibility.
     client : Client, optional
@@ -76,7 +75,7 @@ class Semaphore(Holding):
     def _restore(self, name: Hashable, max_leases: int) -> None:
         self.name = name
         self.id = uuid.uuid4().hex
-        """This object's own: others of the same name have others."""
+        """Id of this object, which differs from those of objects with the same name."""
         self.max_leases = max_leases
         self._leases: deque[tuple[ClientSession, int]] = deque()
         self._registered = False
@@ -84,7 +83,7 @@ class Semaphore(Holding):
     # --- public --------------------------------------------------------------------------------------------------
 
     def acquire(self, timeout: Duration = None) -> Any:
-        """Wait until there is a lease and take it.
+        """Wait until a lease is free, and acquire it.
 
         Parameters
         ----------
@@ -94,12 +93,12 @@ class Semaphore(Holding):
         Returns
         -------
         bool
-            Whether it was acquired in time.
+            Whether a lease was acquired in time.
 
         Raises
         ------
         ValueError
-            If others use the name with another number of leases.
+            If another object has the name and another number of leases.
         RuntimeError
             If the semaphore was closed.
 
@@ -114,7 +113,7 @@ class Semaphore(Holding):
         return self._core.run(self._acquire(wait_seconds(timeout)))
 
     def release(self) -> Any:
-        """Give a lease back.
+        """Release a lease.
 
         Returns
         -------
@@ -124,7 +123,7 @@ class Semaphore(Holding):
         Raises
         ------
         RuntimeError
-            If this object has acquired none that it has not released.
+            If this object holds no lease.
 
         Examples
         --------
@@ -139,7 +138,7 @@ class Semaphore(Holding):
         return self._core.run(self._exit())
 
     def get_value(self) -> Any:
-        """Return how many leases are held, by whomever.
+        """Return the number of leases that are held on the cluster.
 
         Examples
         --------
@@ -156,7 +155,7 @@ class Semaphore(Holding):
         Raises
         ------
         ValueError
-            If others use the name with another number of leases.
+            If another object has the name and another number of leases.
 
         Examples
         --------
@@ -166,7 +165,7 @@ class Semaphore(Holding):
         return self._core.run(self._register())
 
     def close(self) -> Any:
-        """Forget the semaphore and all its leases. Those who wait for one get a `RuntimeError`.
+        """Delete the semaphore and all its leases. Waits for a lease end with a `RuntimeError`.
 
         Examples
         --------
@@ -233,14 +232,14 @@ class Semaphore(Holding):
 
 
 class Lock(Semaphore):
-    """Lets one user in at a time, all over the cluster.
+    """A lock of the cluster.
 
-    It is a `Semaphore` of one lease: whoever waits longest gets it first, and it is taken from a holder that is gone.
+    A `Semaphore` with one lease, which goes to the longest wait first and is taken from a holder that is gone.
 
     Parameters
     ----------
     name : str, optional
-        What the lock is called; by default a new name.
+        Name of the lock; by default a new name.
     scheduler_rpc, loop
         Accepted for compatibility.
     client : Client, optional
@@ -269,24 +268,24 @@ class Lock(Semaphore):
         super()._restore(name, max_leases)
 
     def acquire(self, blocking: bool = True, timeout: Duration = None) -> Any:  # type: ignore[override]
-        """Wait until the lock is free and take it.
+        """Wait until the lock is free, and acquire it.
 
         Parameters
         ----------
         blocking : bool
-            Whether to wait at all.
+            Wait if the lock is taken.
         timeout : number, str or timedelta, optional
             How long to wait; for ever by default.
 
         Returns
         -------
         bool
-            Whether it was acquired in time.
+            Whether a lease was acquired in time.
 
         Raises
         ------
         ValueError
-            If there is a timeout although it must not wait.
+            If there is a timeout for a non-blocking call.
 
         Examples
         --------
@@ -301,7 +300,7 @@ class Lock(Semaphore):
         return self._core.run(self._acquire(acquire_timeout(blocking, timeout)))
 
     def locked(self) -> Any:
-        """Return whether somebody holds the lock.
+        """Return whether the lock is held.
 
         Examples
         --------

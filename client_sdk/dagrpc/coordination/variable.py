@@ -15,7 +15,7 @@ __all__ = ["Variable"]
 
 
 class Variable(Primitive):
-    """A future or small data that everybody on the cluster can read and set.
+    """A future or small data that clients and tasks can read and set.
 
     A future in the variable keeps its result on the cluster, also when the client that set it is gone. All values
     pass through the scheduler: large data should be scattered, and the variable be set to the future.
@@ -23,7 +23,7 @@ class Variable(Primitive):
     Parameters
     ----------
     name : str, optional
-        What the variable is called; by default a new name.
+        Name of the variable; by default a new name.
     client : Client, optional
         The client to use; by default the current one.
     maxsize : int
@@ -70,7 +70,7 @@ class Variable(Primitive):
         return self._core.run(self._set(value, wait_seconds(timeout)))
 
     def get(self, timeout: Duration = None, **kwargs: Any) -> Any:
-        """Return the variable's value, as soon as it is set.
+        """Wait until the variable is set, and return its value.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Variable(Primitive):
         return self._core.run(self._get(wait_seconds(timeout)))
 
     def delete(self) -> Any:
-        """Unset the variable and forget its value, without waiting for the scheduler.
+        """Unset the variable, without waiting for the scheduler.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Cluster managers, under the names of modules that users of distributed know. They are looked up when first used.
+"""Cluster managers, under distributed's module names. They are imported when first used.
 
 ::
 
@@ -27,13 +27,7 @@ __all__ = sorted(_HOMES)
 
 
 def lookup(module: str) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that looks names up among those here.
-
-    Parameters
-    ----------
-    module : str
-        The module's name, for errors.
-    """
+    """Return a module's ``__getattr__`` that looks up the names of this package; errors show the module's name."""
 
     def find(name: str) -> Any:
         if name not in _HOMES:

@@ -1,4 +1,4 @@
-"""`Adaptive`, and what belongs to it, where users of distributed look for it."""
+"""`Adaptive` under distributed's module name."""
 
 from dagrpc.deploy import lookup
 

@@ -1,4 +1,4 @@
-"""`AdaptiveCore`, and what belongs to it, where users of distributed look for it."""
+"""`AdaptiveCore` under distributed's module name."""
 
 from dagrpc.deploy import lookup
 

@@ -1,4 +1,4 @@
-"""`LocalCluster`, and what belongs to it, where users of distributed look for it."""
+"""`LocalCluster` under distributed's module name."""
 
 from dagrpc.compat import familiar_names
 from dagrpc.deploy import lookup

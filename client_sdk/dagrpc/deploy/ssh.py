@@ -1,4 +1,4 @@
-"""`SSHCluster`, and what belongs to it, where users of distributed look for it."""
+"""`SSHCluster` under distributed's module name."""
 
 from dagrpc.deploy import lookup
 

@@ -1,4 +1,4 @@
-"""`SubprocessCluster`, and what belongs to it, where users of distributed look for it."""
+"""`SubprocessCluster` under distributed's module name."""
 
 from dagrpc.deploy import lookup
 
