@@ -1,11 +1,11 @@
-"""What a cluster did: recordings, figures, reports, its memory over time."""
+"""Recordings, figures and reports of the work of a cluster, and its memory over time."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-# Where each name comes from. Looked up when it is first used, as in `dagrpc` itself.
+# The module of each name. Names are imported when first used, as in `dagrpc` itself.
 _EXPORTS = {
     "MemorySampler": "dagrpc.diagnostics.memory_sampler",
     "get_task_metadata": "dagrpc.diagnostics.recording",

@@ -14,7 +14,7 @@ from dagrpc.diagnostics import pages
 _ACTIONS = ("compute", "transfer", "deserialize", "other")
 _KEY_LENGTH = 120
 _SMALLEST_SHARE = 1_000
-"""Functions in less than one sample out of so many are not drawn."""
+"""Functions in less than one of so many samples are not drawn."""
 
 
 class Figure:
@@ -23,13 +23,13 @@ class Figure:
     Parameters
     ----------
     title : str
-        What it shows.
+        Title of the figure.
     kind : str
-        How it is drawn; see `dagrpc.diagnostics.pages.figure`.
+        The function that draws the figure; see `dagrpc.diagnostics.pages.figure`.
     data : object
-        What is drawn.
+        The data of the figure.
     height : int
-        Of its frame in a notebook, in pixels.
+        Height of the frame in a notebook, in pixels.
 
     Examples
     --------
@@ -47,12 +47,12 @@ class Figure:
         return f"<Figure: {self.title}>"
 
     def to_html(self) -> str:
-        """Return a page with the figure, which needs nothing but itself."""
+        """Return a self-contained page with the figure."""
         figure = pages.figure(self.kind, self.data)
         return pages.page(self.title, f"<main><h1>{escape(self.title)}</h1>\n{figure}</main>")
 
     def _repr_html_(self) -> str:
-        # A frame of its own: what is in a cell's output must not meddle with the notebook.
+        # In a frame, so that style and script do not affect the notebook.
         return (
             f'<iframe style="width: 100%; height: {self.height}px; border: 0" sandbox="allow-scripts" '
             f'srcdoc="{escape(self.to_html())}"></iframe>'
@@ -66,7 +66,7 @@ class Figure:
         filename : str or path
             A path, or a URL that fsspec knows.
         storage_options : mapping, optional
-            What fsspec needs for the URL.
+            Options of fsspec for the URL.
         """
         write(filename, self.to_html(), storage_options)
 
@@ -80,19 +80,19 @@ def write(filename: str | os.PathLike[str], text: str, storage_options: Mapping[
 
 
 def task_stream_figure(tasks: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return a figure of which tasks ran where and when."""
+    """Return a figure of tasks by thread and time."""
     data = task_stream_data(tasks)
     return Figure("Task stream", "taskStream", data, 180 + min(len(data["rows"]) * 20, 900))
 
 
 def profile_figure(profile: Profile, title: str = "Profile") -> Figure:
-    """Return a figure of a profile, or of the sum of several that are given by worker."""
+    """Return a figure of a profile, or of the sum of profiles by worker."""
     whole = profile if "identifier" in profile else merge(profile.values())
     return Figure(title, "profile", profile_data(whole), 620)
 
 
 def task_stream_data(tasks: Iterable[Mapping[str, Any]], origin: float | None = None) -> dict[str, Any]:
-    """Return what the script draws of a task stream: times in seconds since the first, or since `origin`."""
+    """Return the data of a task stream for the script, with times in seconds since the first task or `origin`."""
     tasks = [task for task in tasks if task["startstops"]]
     if origin is None:
         origin = min((task["startstops"][0]["start"] for task in tasks), default=0.0)
@@ -142,13 +142,13 @@ def _row_names(rows: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def profile_data(profile: Profile) -> dict[str, Any]:
-    """Return what the script draws of a profile."""
+    """Return the data of a profile for the script."""
     message = to_message(profile)
     least = profile["count"] / _SMALLEST_SHARE
     places: dict[int, int] = {}
     nodes: list[tuple[int, int, int]] = []
     for position, node in enumerate(message.nodes):
-        # A parent comes first, and has as many samples at least.
+        # A parent comes first, and has at least as many samples.
         if position and (node.count < least or node.parent not in places):
             continue
         places[position] = len(nodes)

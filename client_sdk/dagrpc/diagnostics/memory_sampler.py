@@ -37,17 +37,11 @@ _DIRECT: Mapping[str, Callable[[_Worker], float]] = {
     "unmanaged": _unmanaged,
 }
 _OVER_TIME = ("optimistic", "unmanaged_old", "unmanaged_recent")
-"""Measures for which it counts how long memory has been in use."""
+"""Measures that depend on how long memory has been in use."""
 
 
 class _Totals:
-    """Adds up what workers measure.
-
-    Parameters
-    ----------
-    measure : str
-        Which measure.
-    """
+    """Adds up one measure of all workers."""
 
     def __init__(self, measure: str) -> None:
         self._measure = measure
@@ -67,7 +61,7 @@ class _Totals:
         seen.append((now, unmanaged))
         while seen[0][0] < now - self._window:
             seen.popleft()
-        # What is in use for so long is likely to stay.
+        # Memory that has been in use for so long is likely to stay.
         old = min(value for _, value in seen)
         if self._measure == "unmanaged_old":
             return old
@@ -77,12 +71,12 @@ class _Totals:
 
 
 class MemorySampler:
-    """Samples the memory of the whole cluster while something runs, to compare one run with another.
+    """Samples the memory of the whole cluster during blocks of a program, to compare them.
 
     Attributes
     ----------
     samples : dict
-        By label: pairs of time (in seconds since the epoch) and bytes.
+        Pairs of time (in seconds since the epoch) and bytes, by label.
 
     Examples
     --------
@@ -114,13 +108,13 @@ class MemorySampler:
         Parameters
         ----------
         label : str, optional
-            What to call the samples; by default something random.
+            Label of the samples; by default a random one.
         client : Client, optional
             By default the current one.
         measure : str
-            What to add up: ``process`` (the memory of the processes), ``managed`` (that of results), ``spilled`` (what
-            of it is on disk), ``managed_in_memory``, ``managed_spilled``, ``unmanaged`` (the rest), of that
-            ``unmanaged_recent`` and ``unmanaged_old``, or ``optimistic`` (all but what is recent and unmanaged).
+            The measure: ``process`` (memory of the processes), ``managed`` (memory of results), ``spilled`` (results on
+            disk), ``managed_in_memory``, ``managed_spilled``, ``unmanaged`` (all other memory), its parts
+            ``unmanaged_recent`` and ``unmanaged_old``, or ``optimistic`` (all but the recent unmanaged memory).
         interval : float
             Seconds between two samples. Workers measure once a second by default.
 
@@ -181,7 +175,7 @@ class MemorySampler:
         Parameters
         ----------
         align : bool
-            Whether times count from the beginning of each block, so that they can be compared.
+            Count times from the start of each block, so that blocks can be compared.
 
         Examples
         --------
@@ -205,7 +199,7 @@ class MemorySampler:
             columns[label] = column
         if not columns:
             return pd.DataFrame(index=pd.TimedeltaIndex([]) if align else pd.DatetimeIndex([]))
-        # Samples of different blocks are not taken at the same times.
+        # Blocks are sampled at different times.
         frame = pd.DataFrame(columns).ffill()
         for label, column in columns.items():
             frame.loc[frame.index > column.index[-1], label] = float("nan")
@@ -217,9 +211,9 @@ class MemorySampler:
         Parameters
         ----------
         align : bool
-            Whether times count from the beginning of each block, so that they can be compared.
+            Count times from the start of each block, so that blocks can be compared.
         **kwargs
-            For `pandas.DataFrame.plot`.
+            Arguments of `pandas.DataFrame.plot`.
 
         Returns
         -------
@@ -252,11 +246,11 @@ class _Sampling:
         """Take samples until cancelled."""
         while True:
             await asyncio.sleep(self._interval)
-            # One that fails is left out: what is measured goes on.
+            # A sample that fails is left out.
             with contextlib.suppress(DagrpcError, CommClosedError, TimeoutError):
                 await self.once()
 
     async def last(self) -> None:
-        """Take the last sample, if the cluster is there still."""
+        """Take the last sample, unless the cluster has closed."""
         with contextlib.suppress(DagrpcError, CommClosedError, TimeoutError, OSError):
             await self.once()

@@ -1,4 +1,4 @@
-"""HTML pages that need nothing but themselves: style, script and data are in the file."""
+"""Self-contained HTML pages: style, script and data are in the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-# The browser itself sees to it that nothing is fetched.
+# The policy forbids the browser to fetch anything.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -19,15 +19,7 @@ def _asset(name: str) -> str:
 
 
 def page(title: str, body: str) -> str:
-    """Return a whole page.
-
-    Parameters
-    ----------
-    title : str
-        Its title, as text.
-    body : str
-        What it shows, as HTML.
-    """
+    """Return a page with a title (text) and a body (HTML)."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -39,23 +31,15 @@ def page(title: str, body: str) -> str:
 
 
 def figure(kind: str, data: Any) -> str:
-    """Return the place of a figure, with its data.
-
-    Parameters
-    ----------
-    kind : {"taskStream", "profile", "lines"}
-        Which function of the script draws it.
-    data : object
-        What it draws.
-    """
+    """Return the element of a figure with its data; `kind` is the function of the script that draws it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False, default=str)
-    # Nothing that could end the element, whatever the data holds.
+    # Data with a closing tag must not end the element.
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return f'<div class="figure" data-kind="{escape(kind)}"><script type="application/json">{text}</script></div>'
 
 
 def section(name: str, title: str, *parts: str) -> str:
-    """Return a section, whose parts are HTML."""
+    """Return a section with a title and parts in HTML."""
     return f'<section>\n<h2 id="{escape(name)}">{escape(title)}</h2>\n' + "\n".join(parts) + "\n</section>"
 
 
@@ -65,17 +49,7 @@ def hint(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Iterable[int] = ()) -> str:
-    """Return a table of texts.
-
-    Parameters
-    ----------
-    header : sequence of str
-        The names of the columns; empty: none.
-    rows : iterable of sequences
-        The cells.
-    numbers : iterable of int
-        Positions of the columns that are aligned to the right.
-    """
+    """Return a table of texts; the columns at the positions `numbers` are aligned to the right."""
     right = frozenset(numbers)
 
     def row(cells: Sequence[Any], tag: str) -> str:

@@ -1,4 +1,4 @@
-"""Plugins, where programs written for distributed look for them."""
+"""Plugins under distributed's module name."""
 
 from __future__ import annotations
 

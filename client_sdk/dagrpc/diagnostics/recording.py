@@ -34,7 +34,7 @@ class _Recording:
         return core.on_loop(diagnostics_rpcs.task_stream(core.session, request))
 
     def _take(self, stream: diagnostics_rpcs.TaskStream) -> None:
-        """Keep what was recorded."""
+        """Keep the recording."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -60,23 +60,23 @@ class _Recording:
 
 
 class get_task_stream(_Recording):
-    """Record which tasks run where and when within a block.
+    """Record the tasks that run within a block, with their places and times.
 
     Parameters
     ----------
     client : Client, optional
         By default the current one.
     plot : bool or "save"
-        Whether to make a figure; "save" writes it to a file.
+        Make a figure; "save" writes it to a file.
     filename : str
-        Where to write the figure.
+        File for the figure.
 
     Attributes
     ----------
     data : list of dict
         The tasks that ended within the block, as `Client.get_task_stream` returns them.
     figure : optional
-        The figure, if one was wanted: a notebook shows it.
+        The figure, if `plot` is set; a notebook shows it.
 
     Examples
     --------
@@ -105,14 +105,14 @@ class get_task_stream(_Recording):
 
 
 class get_task_metadata(_Recording):
-    """Note which tasks end within a block, and how.
+    """Record the tasks that end within a block, with their metadata and states.
 
     Attributes
     ----------
     metadata : dict
         Metadata of the tasks, by key; None for those without.
     state : dict
-        Their states, by key: ``"memory"`` or ``"erred"``.
+        States of the tasks, by key: ``"memory"`` or ``"erred"``.
 
     Examples
     --------

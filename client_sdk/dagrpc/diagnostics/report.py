@@ -1,4 +1,4 @@
-"""Performance reports: one page about all that the cluster did during a block of code."""
+"""Performance reports: one page about the work of the cluster during a block of code."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from dagrpc.diagnostics.report_page import report_page
 logger = logging.getLogger("dagrpc.client")
 
 _CODE_LINES = 200
-"""Lines of code that a report shows at most."""
+"""Maximum number of lines of code in a report."""
 
 
 class performance_report:
-    """Write a report about what the cluster does during a block.
+    """Write a report about the work of the cluster during a block.
 
-    The report is one HTML file that needs nothing else, neither when it is written nor when it is read: which tasks ran
-    where and when, what they, the workers and the scheduler spent their time on, transfers, processors, memory.
+    The report is one self-contained HTML file with the task stream, profiles of tasks, workers and scheduler,
+    transfers, processors and memory.
 
     Parameters
     ----------
     filename : str or path
-        Where to write it: a path, or a URL that fsspec knows.
+        File of the report: a path, or a URL that fsspec knows.
     stacklevel : int
-        Which caller's code the report shows: 1 is that with the block, 2 the one that called it, and so on.
+        The caller whose code the report shows: 1 has the block, 2 is its caller, and so on.
     mode : optional
         Accepted for compatibility.
     storage_options : mapping, optional
-        What fsspec needs for the URL.
+        Options of fsspec for the URL.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class performance_report:
         try:
             run_blocking(self._finish())
         except Exception:
-            # The block's own exception is the one to see.
+            # The exception of the block hides errors of the report.
             if error is None:
                 raise
             logger.warning("There is no report %s", self.filename, exc_info=True)
@@ -118,14 +118,14 @@ class performance_report:
 
 
 def _code_of(frame: FrameType | None) -> tuple[str, int, str]:
-    """Return the code of a frame's function, module or cell, which of its lines the frame is on, and where that is."""
+    """Return the code of a frame's function, module or cell, the number of the frame's line in it, and its place."""
     if frame is None:
         return "", 0, ""
     name = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
     try:
         lines, first = inspect.getsourcelines(frame)
     except (OSError, TypeError, IndexError, SyntaxError):
-        # No file, or not the one that the code was made from.
+        # There is no file, or it has changed.
         return "", 0, name
     position = frame.f_lineno - max(first, 1)
     begin = max(0, min(position - _CODE_LINES // 2, len(lines) - _CODE_LINES))

@@ -1,4 +1,4 @@
-"""What a performance report shows: asked of the cluster, all at once."""
+"""The data of a performance report, collected from the cluster."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Begun:
-    """A report in the making."""
+    """A report that has begun."""
 
     report_id: str
     start: float
-    """When it began, by the scheduler's clock."""
+    """When the report began, by the scheduler's clock."""
     cursor: int
-    """Where its task stream begins."""
+    """The start of the task stream."""
 
 
 @dataclass(slots=True)
 class ReportData:
-    """What happened between the beginning and the end of a report."""
+    """The data between the start and the end of a report."""
 
     start: float
     stop: float
-    """In seconds since the epoch."""
+    """Start in seconds since the epoch."""
     stream: diagnostics_rpcs.TaskStream
     tasks: Profile
     loops: Profile
@@ -45,19 +45,19 @@ class ReportData:
     measured: pb.EndReportResponse
     cluster: scheduler_service_pb2.GetClusterInfoResponse
     code: str = ""
-    """The code that the report is about, or around it."""
+    """The code of the block, or around it."""
     code_line: int = 0
-    """Which of its lines began the report, counted from 1; 0: not known."""
+    """The line that began the report, counted from 1; 0: unknown."""
     code_name: str = ""
-    """Where it is."""
+    """File of the code."""
     missing: list[str] = field(default_factory=list)
-    """What could not be had, and why."""
+    """Missing parts with the reasons."""
 
 
 async def begin(session: ClientSession) -> Begun:
-    """Have the cluster record what a report shows."""
+    """Start the recordings of a report."""
     client = diagnostics_rpcs.diagnostics_service(session)
-    # What was submitted before has to be known there, and is no part of it.
+    # Graphs submitted before must have arrived, since they are no part of the report.
     await session.ping()
     stream = await diagnostics_rpcs.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
     request = pb.BeginReportRequest(client_id=session.client_id)
@@ -66,13 +66,7 @@ async def begin(session: ClientSession) -> Begun:
 
 
 async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportData:
-    """Return what happened since a report began.
-
-    Parameters
-    ----------
-    stop : float
-        How many seconds it took.
-    """
+    """Return the data since a report began; `stop` is its duration in seconds."""
     client = diagnostics_rpcs.diagnostics_service(session)
     missing: list[str] = []
 
@@ -111,7 +105,7 @@ async def finish(session: ClientSession, begun: Begun, stop: float) -> ReportDat
 
 
 async def client_info(session: ClientSession) -> scheduler_service_pb2.GetClusterInfoResponse:
-    """Return what the cluster is."""
+    """Return a description of the cluster."""
     session.check_open()
     assert session.scheduler is not None
     return await session.scheduler.call(

@@ -16,15 +16,15 @@ from dagrpc.diagnostics.report_data import ReportData, unknown_workers
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 
 _LINES = 32
-"""Workers that have a line of their own in a figure."""
+"""Maximum number of workers with a line of their own in a figure."""
 _PAIRS = 200
-"""Pairs of workers that the table of transfers names."""
+"""Maximum number of pairs of workers in the table of transfers."""
 _PREFIXES = 200
-"""Kinds of tasks that the table of tasks names."""
+"""Maximum number of prefixes in the table of tasks."""
 _DOTS = 5_000
-"""Transfers that the figure of bandwidth shows."""
+"""Maximum number of transfers in the figure of bandwidth."""
 _CODES = 50
-"""Computations whose code is shown."""
+"""Maximum number of computations whose code is shown."""
 
 _ZOOM = "Drag to zoom, double-click to see everything, Shift and drag to move, Ctrl and wheel to zoom."
 
@@ -59,7 +59,7 @@ def report_page(data: ReportData) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a duration as people write it.
+    """Return a duration as text.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def _system(data: ReportData) -> list[str]:
 
 
 def _series(data: ReportData, column: str) -> list[dict[str, Any]]:
-    """Return a column of the measurements: of each process if there are few, else of all workers together."""
+    """Return a column of the measurements: of each process if there are few, else their sum."""
     workers = [each for each in data.measured.measurements if each.worker]
     shown = [each for each in data.measured.measurements if not each.worker and column in ("cpu", "memory")]
     if len(workers) <= _LINES:

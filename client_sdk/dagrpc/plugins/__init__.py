@@ -1,11 +1,11 @@
-"""Plugins: objects of the user's that scheduler, workers and nannies keep and call when something happens."""
+"""Plugins: objects of users that the scheduler, workers and nannies call at events."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-# Where each name comes from. Looked up when it is used: every worker needs the first three, and few the others.
+# The module of each name. Names are imported when used: every worker needs the first three, and few need the others.
 _EXPORTS = {
     "NannyPlugin": "dagrpc.plugins.base",
     "SchedulerPlugin": "dagrpc.plugins.base",

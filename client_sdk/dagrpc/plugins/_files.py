@@ -1,4 +1,4 @@
-"""Files of the user's, put where a process finds them."""
+"""Puts files of users where a process finds them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _scratch: list[str] = []
 
 
 def own_directory() -> str:
-    """Return a directory of this process, for those that have none of their own; removed at its end."""
+    """Return a temporary directory of this process, which is removed when the process ends."""
     with _lock:
         if not _scratch:
             _scratch.append(tempfile.mkdtemp(prefix="dagrpc-files-"))
@@ -29,25 +29,10 @@ def own_directory() -> str:
 
 
 def place(directory: str, name: str, data: bytes, load: bool) -> Path:
-    """Write a file and make what is in it importable: ``.py``, ``.egg`` and ``.zip``. Other files are only written.
+    """Write a file, and make ``.py``, ``.egg`` and ``.zip`` files importable.
 
-    Parameters
-    ----------
-    directory : str
-        Where to put it.
-    name : str
-        The file's name, without any directory.
-    data : bytes
-        What it holds.
-    load : bool
-        Whether to import it now; again, if it was imported before.
-
-    Raises
-    ------
-    ValueError
-        If the name is no bare name.
-    Exception
-        Whatever importing it raises.
+    With `load` the file's modules are imported, or reloaded. Raises ValueError if the name has a directory, and any
+    error of the import.
     """
     if name in ("", ".", "..") or Path(name).name != name or "\\" in name:
         raise ValueError(f"{name!r} is no bare file name: it must not lead out of the directory")
@@ -55,7 +40,7 @@ def place(directory: str, name: str, data: bytes, load: bool) -> Path:
     with _lock:
         partial = path.with_name(f".{name}.{os.getpid()}")
         partial.write_bytes(data)
-        # At once, so that nobody reads half of it.
+        # Renamed into place, so that no process reads half a file.
         partial.replace(path)
         modules = _make_importable(path)
         if load:
@@ -65,11 +50,11 @@ def place(directory: str, name: str, data: bytes, load: bool) -> Path:
 
 
 def _make_importable(path: Path) -> list[str]:
-    """Put a file on the search path; return the modules that it is there for."""
+    """Put a file on the search path, and return the names of its modules."""
     modules: list[str] = []
     if path.suffix == ".py":
         add_to_path(str(path.parent))
-        # Written twice within a second it would not look newer than what was compiled of it.
+        # A file that is written twice within a second does not look newer than its compiled form.
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
             compiled.unlink(missing_ok=True)
         modules = [path.stem]
@@ -83,7 +68,7 @@ def _make_importable(path: Path) -> list[str]:
 
 
 def add_to_path(entry: str) -> None:
-    """Have modules looked for in a directory or archive before all others."""
+    """Put a directory or an archive at the front of the search path."""
     if entry in sys.path:
         sys.path.remove(entry)
     sys.path.insert(0, entry)
@@ -99,7 +84,7 @@ def _top_level(path: Path) -> list[str]:
 
 
 def _declared(path: Path) -> list[str]:
-    """Return the modules that an egg says it is made of."""
+    """Return the modules that an egg's metadata lists."""
     with zipfile.ZipFile(path) as archive:
         try:
             return archive.read("EGG-INFO/top_level.txt").decode().split()
@@ -108,7 +93,7 @@ def _declared(path: Path) -> list[str]:
 
 
 def _load(name: str) -> None:
-    """Import a module, anew if it was imported before."""
+    """Import a module, or reload it."""
     module = sys.modules.get(name)
     if module is None:
         importlib.import_module(name)
@@ -119,13 +104,7 @@ def _load(name: str) -> None:
 
 
 def extract(directory: str, data: bytes) -> None:
-    """Extract an archive.
-
-    Raises
-    ------
-    ValueError
-        If something in it would get out of the directory. Nothing is extracted then.
-    """
+    """Extract an archive; raise ValueError, and extract nothing, if an entry leads out of the directory."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/"))

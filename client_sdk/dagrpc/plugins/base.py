@@ -1,4 +1,4 @@
-"""What plugins derive from: one class for each kind of process."""
+"""Base classes of plugins, one for each kind of process."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 
 class WorkerPlugin:
-    """Runs in every worker.
+    """A plugin that runs in every worker.
 
-    Derive from it, overriding what is needed, and give an object to `Client.register_plugin`. `setup` and `teardown`
-    may be coroutine functions; those that are not run in a thread of their own, so that they may take their time.
+    Derive a class, override methods, and give an object to `Client.register_plugin`. `setup` and `teardown` may be
+    coroutine functions; plain functions run in a thread of their own and may take long.
 
     Attributes
     ----------
     name : str
-        What the plugin is called. One without a name gets one that is its own.
+        Name of the plugin. A plugin without a name gets a unique one.
     idempotent : bool
-        Whether to keep one of the same name that is registered already, instead of replacing it.
+        Keep a registered plugin of the same name instead of replacing it.
 
     Examples
     --------
@@ -41,21 +41,21 @@ class WorkerPlugin:
     idempotent: bool = False
 
     def setup(self, worker: Any) -> Any:
-        """Do what is to be done when the plugin comes to a worker: before its first task, if it is new.
+        """Set up the plugin on a worker; on a new worker, before its first task.
 
         Parameters
         ----------
-        worker : worker
-            What `get_worker` returns within its tasks.
+        worker : Worker
+            The object that `get_worker` returns in tasks.
         """
 
     def teardown(self, worker: Any) -> Any:
-        """Do what is to be done when the worker closes, or the plugin is removed or replaced."""
+        """Tear down the plugin when the worker closes, or when the plugin is removed or replaced."""
 
     def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
-        """Take note that a task of the worker got from one state into another.
+        """Handle the transition of a task of the worker from one state to another.
 
-        Called on the worker's event loop, shortly after it happened: it must be quick. If it raises, that is logged.
+        Called on the worker's event loop shortly after the transition: it must be quick. Errors are logged.
 
         Parameters
         ----------
@@ -65,23 +65,23 @@ class WorkerPlugin:
             ``"released"``, ``"waiting"``, ``"ready"``, ``"constrained"``, ``"executing"``, ``"long-running"``,
             ``"memory"``, ``"error"``, ``"fetch"``, ``"flight"``, ``"missing"``, ``"cancelled"`` or ``"forgotten"``.
         **kwargs
-            ``stimulus_id``: what stories call the cause; and more to come.
+            ``stimulus_id``, the cause as stories name it; later versions may add more.
         """
 
 
 class NannyPlugin:
-    """Runs in every nanny: the process that starts a worker and watches over it. Workers without one do without it.
+    """A plugin that runs in every nanny, the process that starts and watches a worker.
 
-    `setup` and `teardown` may be coroutine functions; those that are not run in a thread of their own.
+    `setup` and `teardown` may be coroutine functions; plain functions run in a thread of their own.
 
     Attributes
     ----------
     name : str
-        What the plugin is called. One without a name gets one that is its own.
+        Name of the plugin. A plugin without a name gets a unique one.
     idempotent : bool
-        Whether to keep one of the same name that is registered already, instead of replacing it.
+        Keep a registered plugin of the same name instead of replacing it.
     restart : bool
-        Whether the worker is started anew once the plugin is set up.
+        Restart the worker after the plugin's setup.
 
     Examples
     --------
@@ -102,23 +102,23 @@ class NannyPlugin:
     restart: bool = False
 
     def setup(self, nanny: Any) -> Any:
-        """Do what is to be done when the plugin comes to a nanny: before its worker joins the cluster."""
+        """Set up the plugin on a nanny, before its worker joins the cluster."""
 
     def teardown(self, nanny: Any) -> Any:
-        """Do what is to be done when the nanny closes, or the plugin is removed or replaced."""
+        """Tear down the plugin when the nanny closes, or when the plugin is removed or replaced."""
 
 
 class SchedulerPlugin:
-    """Runs in the scheduler, if that was started with user code allowed.
+    """A plugin that runs in the scheduler, if that allows user code.
 
-    Its methods are called on the scheduler's event loop: they must be quick. Those that raise are logged.
+    The methods are called on the scheduler's event loop: they must be quick. Errors are logged.
 
     Attributes
     ----------
     name : str
-        What the plugin is called. One without a name gets one that is its own.
+        Name of the plugin. A plugin without a name gets a unique one.
     idempotent : bool
-        Whether to keep one of the same name that is registered already, instead of replacing it.
+        Keep a registered plugin of the same name instead of replacing it.
 
     Examples
     --------
@@ -140,13 +140,13 @@ class SchedulerPlugin:
     idempotent: bool = False
 
     def start(self, scheduler: Any) -> Any:
-        """Do what is to be done when the plugin is registered. May be a coroutine function."""
+        """Start the plugin when it is registered. May be a coroutine function."""
 
     def before_close(self) -> Any:
-        """Do what is to be done before the scheduler begins to close. May be a coroutine function."""
+        """Prepare for the scheduler's end, before it begins to close. May be a coroutine function."""
 
     def close(self) -> Any:
-        """Do what is to be done when the scheduler has closed. May be a coroutine function."""
+        """Clean up when the scheduler has closed. May be a coroutine function."""
 
     def update_graph(
         self,
@@ -160,31 +160,31 @@ class SchedulerPlugin:
         stimulus_id: str,
         **kwargs: Any,
     ) -> None:
-        """Take note of new tasks.
+        """Handle a new graph of tasks.
 
         Parameters
         ----------
         client : str
-            Id of the client that submitted them.
+            Id of the client that submitted the graph.
         keys : set
-            Keys of those that the client wants the results of.
+            Keys of the tasks whose results the client wants.
         tasks : list
-            Keys of all of them.
+            Keys of all tasks.
         annotations : dict
-            By name of an annotation, then by key.
+            Annotations by name, then by key.
         priority : dict
-            By key.
+            Priorities by key.
         stimulus_id : str
-            What stories call the cause.
+            The cause, as stories name it.
         **kwargs
-            More to come.
+            Later versions may add more.
         """
 
     def restart(self, scheduler: Any) -> None:
-        """Take note that all tasks are forgotten and the workers restarted."""
+        """Handle a restart: all tasks are forgotten, and the workers restart."""
 
     def transition(self, key: Any, start: str, finish: str, *args: Any, stimulus_id: str, **kwargs: Any) -> None:
-        """Take note that a task got from one state into another.
+        """Handle the transition of a task from one state to another.
 
         Parameters
         ----------
@@ -194,33 +194,33 @@ class SchedulerPlugin:
             ``"released"``, ``"waiting"``, ``"no-worker"``, ``"queued"``, ``"processing"``, ``"memory"``, ``"erred"`` or
             ``"forgotten"``.
         stimulus_id : str
-            What stories call the cause.
+            The cause, as stories name it.
         **kwargs
-            ``worker``, where there is one, and more to come.
+            ``worker``, where there is one; later versions may add more.
         """
 
     def add_worker(self, scheduler: Any, worker: str) -> Any:
-        """Take note that a worker, given by its address, has joined. May be a coroutine function."""
+        """Handle a new worker, given by its address. May be a coroutine function."""
 
     def remove_worker(self, scheduler: Any, worker: str, *, stimulus_id: str, **kwargs: Any) -> Any:
-        """Take note that a worker, given by its address, has left. May be a coroutine function."""
+        """Handle the departure of a worker, given by its address. May be a coroutine function."""
 
     def add_client(self, scheduler: Any, client: str) -> None:
-        """Take note that a client, given by its id, has connected."""
+        """Handle a new client, given by its id."""
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """Take note that a client, given by its id, has left."""
+        """Handle the departure of a client, given by its id."""
 
     def log_event(self, topic: str, msg: Any) -> None:
-        """Take note of an event."""
+        """Handle an event that was logged under a topic."""
 
     def valid_workers_downscaling(self, scheduler: Any, workers: list[Any]) -> list[Any]:
-        """Return those of some workers that may be taken out when the cluster shrinks."""
+        """Return the workers among `workers` that may be retired when the cluster shrinks."""
         return workers
 
 
 def plugin_name(plugin: Any) -> str:
-    """Return what a plugin is called; a name of its own if it has none.
+    """Return the name of a plugin, or a unique name if it has none.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def plugin_name(plugin: Any) -> str:
 
 
 def overrides(plugin: Any, base: type, method: str) -> bool:
-    """Tell whether a plugin has more than its base class's empty method.
+    """Return whether a plugin overrides a method of its base class.
 
     Examples
     --------

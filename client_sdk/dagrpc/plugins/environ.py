@@ -9,12 +9,12 @@ from dagrpc.plugins.base import NannyPlugin
 
 
 class Environ(NannyPlugin):
-    """Sets environment variables of workers, and restarts them: they are there before anything is imported.
+    """Sets environment variables of workers, and restarts them so that the variables precede all imports.
 
     Parameters
     ----------
     environ : mapping, optional
-        The variables. Values are made texts.
+        The variables. Values are converted to texts.
 
     Examples
     --------
@@ -31,5 +31,5 @@ class Environ(NannyPlugin):
         self.environ = {str(name): str(value) for name, value in (environ or {}).items()}
 
     def setup(self, nanny: Any) -> None:
-        """Set them for the worker processes to come."""
+        """Set the variables for later worker processes."""
         nanny.env.update(self.environ)

@@ -1,4 +1,4 @@
-"""What workers log and print, passed on to clients."""
+"""Forwards log records and output of workers to clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORWARDED = "_dagrpc_forwarded"
 
 
 class ForwardLoggingPlugin(WorkerPlugin):
-    """Makes events of what a worker logs. `Client.forward_logging` registers it.
+    """Turns log records of a worker into events. `Client.forward_logging` registers it.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ForwardLoggingPlugin(WorkerPlugin):
     level : int or str
         Records of a lower level are left out.
     topic : str
-        Topic of the events. Their messages are the records' attributes, and the worker's address as ``worker``.
+        Topic of the events. Their messages have the records' attributes, and the worker's address as ``worker``.
 
     Examples
     --------
@@ -58,19 +58,19 @@ class ForwardLoggingPlugin(WorkerPlugin):
         self._handler: _Forwarder | None = None
 
     def setup(self, worker: Any) -> None:
-        """Begin to forward."""
+        """Start forwarding."""
         self._handler = _Forwarder(worker, self.topic, self.level, self.logger_name in (None, "", "root"))
         logging.getLogger(self.logger_name).addHandler(self._handler)
 
     def teardown(self, worker: Any) -> None:
-        """Forward no more."""
+        """Stop forwarding."""
         if self._handler is not None:
             logging.getLogger(self.logger_name).removeHandler(self._handler)
             self._handler = None
 
 
 class _Forwarder(logging.Handler):
-    """Makes events of log records."""
+    """A log handler that turns records into events."""
 
     def __init__(self, worker: Any, topic: str, level: int | str, is_root: bool) -> None:
         super().__init__(level)
@@ -80,10 +80,10 @@ class _Forwarder(logging.Handler):
         self._busy = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Make an event of a record."""
+        """Log a record as an event."""
         if getattr(record, _FORWARDED, False) or getattr(self._busy, "now", False):
             return
-        # The root logger gets dagrpc's own lines, too: these are in the worker's log.
+        # The root logger also gets dagrpc's own lines, which are in the worker's log.
         if (self._is_root and record.name.startswith(LOGGERS)) or not _is_of(self._worker):
             return
         self._busy.now = True
@@ -102,7 +102,7 @@ def _is_of(worker: Any) -> bool:
 
 
 def _attributes(record: logging.LogRecord) -> dict[str, Any]:
-    """Return a record's attributes as plain data: what is not, as text."""
+    """Return a record's attributes as plain data; other values become texts."""
     found = {**record.__dict__, "msg": record.getMessage(), "args": None, "exc_info": None}
     found.pop("message", None)
     if record.exc_info and not record.exc_text:
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
 
 
 def log_again(event: tuple[float, Any]) -> None:
-    """Log what a worker logged, by the logger of the same name."""
+    """Log a record of a worker with the logger of the same name."""
     record = logging.makeLogRecord({**event[1], _FORWARDED: True})
     logging.getLogger(record.name).handle(record)
 
@@ -128,10 +128,10 @@ def log_again(event: tuple[float, Any]) -> None:
 
 
 class ForwardOutput(WorkerPlugin):
-    """Shows at every client what workers print, to ``sys.stdout`` and ``sys.stderr``, as `dagrpc.print` would.
+    """Shows the output of workers to ``sys.stdout`` and ``sys.stderr`` at every client, like `dagrpc.print`.
 
-    What a task writes is shown before its result is there. A line that is written in pieces is shown in one, once it is
-    whole, flushed, or its task ends. What programs in other languages write is not among all this.
+    Clients show a task's output before its result is there. Pieces of a line are shown together when the line is
+    complete or flushed, or when the task ends. Output of code in other languages is not forwarded.
 
     Examples
     --------
@@ -147,33 +147,23 @@ class ForwardOutput(WorkerPlugin):
         self._streams: dict[str, _Tee] = {}
 
     def setup(self, worker: Any) -> None:
-        """Begin to forward."""
+        """Start forwarding."""
         for name, number in (("stdout", STDOUT), ("stderr", STDERR)):
             tee = self._streams[name] = _Tee(getattr(sys, name), worker, number)
             setattr(sys, name, tee)
 
     def teardown(self, worker: Any) -> None:
-        """Forward no more."""
+        """Stop forwarding."""
         for name, tee in self._streams.items():
             tee.end()
-            # Whoever put something in its place meanwhile keeps it.
+            # A stream that other code has installed meanwhile stays.
             if getattr(sys, name) is tee:
                 setattr(sys, name, tee.stream)
         self._streams.clear()
 
 
 class _Tee:
-    """A stream that writes to another one, and makes events of the lines.
-
-    Parameters
-    ----------
-    stream : text stream
-        The other one.
-    worker : Worker
-        Who logs the events.
-    number : int
-        Which stream it is.
-    """
+    """A text stream that writes to another stream and logs the lines as events of the worker."""
 
     def __init__(self, stream: TextIO, worker: Any, number: int) -> None:
         self.stream = stream
@@ -196,7 +186,7 @@ class _Tee:
             self.write(text)
 
     def flush(self) -> None:
-        """Write all that there is, also what is not a line yet."""
+        """Write everything, incomplete lines included."""
         self.stream.flush()
         self._send_begun()
 
@@ -208,7 +198,7 @@ class _Tee:
         worker = self._worker
         if worker is None or shown_elsewhere.get() or not _is_of(worker):
             return
-        # One line is usually written in several pieces, and each thread has its own.
+        # A line usually comes in several pieces; each thread has its own.
         self._begun.text = getattr(self._begun, "text", "") + text
         if "\n" in text or not running_task.at_end(self._send_begun):
             self._send_begun()
@@ -220,5 +210,5 @@ class _Tee:
             self._worker.log_event("print", message)
 
     def end(self) -> None:
-        """Forward no more; go on as the other stream, for those who hold on to this one."""
+        """Stop forwarding; code that still holds this stream writes to the other stream."""
         self._worker = None

@@ -21,20 +21,20 @@ from dagrpc.plugins.base import NannyPlugin, SchedulerPlugin, WorkerPlugin
 logger = logging.getLogger("dagrpc.plugins")
 
 _OUTPUT_LIMIT = 4_000
-"""Characters of a failed command's output that are shown; the end says why."""
+"""Number of characters at the end of a failed command's output that are shown."""
 
 
 class InstallPlugin:
-    """Calls a function that installs something: once on each host, before workers take tasks.
+    """Calls a function that installs software, once on each host, before workers take tasks.
 
-    It is called on the scheduler, too, if that runs user code.
+    The scheduler calls the function, too, if it runs user code.
 
     Parameters
     ----------
     install_fn : callable
-        The function, without parameters; it must be possible to pickle it.
+        The function, which takes no arguments and can be pickled.
     restart_workers : bool
-        Whether to restart workers afterwards: needed for what they have imported already.
+        Restart the workers afterwards, which is necessary for modules that they have imported already.
 
     Examples
     --------
@@ -58,15 +58,14 @@ class InstallPlugin:
         self.name = self.name or f"{type(self).__name__}-{uuid.uuid4()}"
 
     def parts(self) -> list[Any]:
-        """Return the plugins that this one stands for."""
-        # Each time that it is registered it is called again.
+        """Return the plugins for which this plugin stands."""
         once = _OncePerHost(self.install_fn, uuid.uuid4().hex)
         on_workers = _OnNanny(self.name, once) if self.restart_workers else _OnWorker(self.name, once)
         return [on_workers, _OnScheduler(self.name, once)]
 
 
 class _OncePerHost:
-    """Calls a function once on each host and for each Python environment there, whoever asks."""
+    """Calls a function once for each host and Python environment, however many processes ask."""
 
     def __init__(self, function: Callable[[], None], token: str) -> None:
         self._function = function
@@ -83,7 +82,7 @@ class _OncePerHost:
 
 @contextlib.contextmanager
 def _locked(token: str) -> Iterator[Path]:
-    """Let one process at a time in; yield a file that all of them share."""
+    """Admit one process at a time, and yield a file that all of them share."""
     directory = Path(tempfile.gettempdir()) / f"dagrpc-installed-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     path = directory / token
@@ -113,7 +112,7 @@ class _OnNanny(_Install, NannyPlugin):
 
 class _OnScheduler(_Install, SchedulerPlugin):
     async def start(self, scheduler: Any) -> None:
-        # It takes long; meanwhile the scheduler goes on.
+        # In a thread, since the scheduler must not wait.
         import asyncio
 
         await asyncio.to_thread(self.install)
@@ -126,15 +125,15 @@ class PipInstall(InstallPlugin):
     Parameters
     ----------
     packages : list of str
-        What to install: names with versions, URLs, paths that the workers know.
+        Packages to install: names with versions, URLs, paths on the workers.
     pip_options : list of str, optional
         Further options of ``pip install``.
     restart_workers : bool
-        Whether to restart workers afterwards: needed for what they have imported already.
+        Restart the workers afterwards, which is necessary for modules that they have imported already.
 
     Notes
     -----
-    If pip fails, `Client.register_plugin` raises a `RuntimeError` with what it printed.
+    If pip fails, `Client.register_plugin` raises a `RuntimeError` with its output.
 
     Examples
     --------
@@ -159,11 +158,11 @@ class CondaInstall(InstallPlugin):
     Parameters
     ----------
     packages : list of str
-        What to install.
+        Packages to install.
     conda_options : list of str, optional
         Further options of ``conda install``.
     restart_workers : bool
-        Whether to restart workers afterwards: needed for what they have imported already.
+        Restart the workers afterwards, which is necessary for modules that they have imported already.
 
     Examples
     --------
@@ -189,7 +188,7 @@ def _texts(what: str, given: Sequence[str]) -> list[str]:
 
 
 class _Command:
-    """Installs packages with a program."""
+    """Installs packages with a command."""
 
     def __init__(self, packages: list[str], options: list[str]) -> None:
         self.packages = packages

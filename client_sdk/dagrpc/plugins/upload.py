@@ -1,4 +1,4 @@
-"""Plugins that bring files of the client's to the cluster."""
+"""Plugins that upload files of the client to the cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class UploadFile(WorkerPlugin):
     filepath : str or path
         The file, which is read now.
     load : bool
-        Whether workers import it at once; anew if they have imported it before.
+        Workers import the file at once, or reload it.
 
     Raises
     ------
@@ -47,23 +47,23 @@ class UploadFile(WorkerPlugin):
         self.filename = path.name
         self.load = load
         self.data = path.read_bytes()
-        # The same file uploaded again takes the place of the former.
+        # A file that is uploaded again replaces the former one.
         self.name = f"upload-file-{self.filename}"
 
     def setup(self, worker: Any) -> None:
-        """Write and import it."""
+        """Write the file and import it."""
         _files.place(worker.local_directory, self.filename, self.data, self.load)
 
 
 class SchedulerUploadFile(SchedulerPlugin):
-    """Puts a file on the scheduler, likewise; see `UploadFile`. The scheduler must run user code.
+    """Puts a file on the scheduler, which must run user code; see `UploadFile`.
 
     Parameters
     ----------
     filepath : str or path
         The file, which is read now.
     load : bool
-        Whether the scheduler imports it at once.
+        The scheduler imports the file at once.
 
     Examples
     --------
@@ -83,12 +83,12 @@ class SchedulerUploadFile(SchedulerPlugin):
         self.name = f"upload-file-{self.filename}"
 
     def start(self, scheduler: Any) -> None:
-        """Write and import it."""
+        """Write the file and import it."""
         _files.place(scheduler.local_directory, self.filename, self.data, self.load)
 
 
 def is_compiled(path: str) -> bool:
-    """Tell whether a file is compiled Python.
+    """Return whether a file is compiled Python.
 
     Examples
     --------
@@ -106,20 +106,20 @@ class UploadDirectory(NannyPlugin):
     path : str or path
         The directory, which is read now.
     restart_workers : bool
-        Whether to restart the workers that there are, so that nothing old stays imported.
+        Restart the present workers, so that no old module stays imported.
     update_path : bool
-        Whether to look for modules in it, and in the directory that it lies in.
+        Put the directory and its parent on the search path of modules.
     skip_words : sequence of str
-        Parts of paths that leave a file out.
+        Files whose path has one of these parts are left out.
     skip : sequence of callable
-        Functions that tell of a path whether to leave the file out.
+        Functions of a path that return True for a file to leave out.
     mode : {"workers", "scheduler", "all"}
-        Where to put it. A scheduler must run user code.
+        The processes that get the directory. A scheduler must run user code.
 
     Raises
     ------
     ValueError
-        If the mode is another one.
+        If the mode is unknown.
     NotADirectoryError
         If there is no such directory.
 

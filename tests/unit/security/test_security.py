@@ -18,7 +18,7 @@ def test_what_it_refuses() -> None:
     with pytest.raises(TypeError, match="unknown arguments: tls_color"):
         Security(tls_color="red")
     for versions in ({"tls_min_version": ssl.TLSVersion.TLSv1_3}, {"tls_max_version": ssl.TLSVersion.TLSv1_2}):
-        with pytest.raises(ValueError, match=r"gRPC speaks TLS 1\.2 and 1\.3"):
+        with pytest.raises(ValueError, match=r"gRPC always speaks TLS 1\.2 and 1\.3"):
             Security(**versions)
     with pytest.raises(ValueError, match="unknown role 'nurse'"):
         Security().get_tls_config_for_role("nurse")
