@@ -16,7 +16,8 @@ from dagrpc._codec import code_files
 
 Digest: TypeAlias = bytes
 
-_thread = threading.local()
+thread_state = threading.local()
+"""Each thread has its own ``reading``, a task, and ``noted``, the keys of the futures that it pickles."""
 
 
 def digest_of(data: bytes) -> Digest:
@@ -27,8 +28,8 @@ def digest_of(data: bytes) -> Digest:
 # --- while a task is being unpickled -----------------------------------------------------------------------------
 
 
-class reading:
-    """Within the block, references in what this thread unpickles mean what belongs to a task.
+class Reading:
+    """The task that a thread unpickles, for the references in it; see `thread_state`.
 
     Parameters
     ----------
@@ -38,20 +39,13 @@ class reading:
         Results of other tasks by key as on the wire.
     """
 
-    __slots__ = ("_outer", "load", "loaded", "results")
+    __slots__ = ("load", "loaded", "results")
 
     def __init__(self, load: Callable[[Digest, bool], Any], results: Mapping[str, Any]) -> None:
         self.load = load
         self.loaded: dict[tuple[Digest, int], Any] = {}
         """Shared values that the task has already: two references to one stay references to one."""
         self.results = results
-
-    def __enter__(self) -> None:
-        self._outer: reading | None = getattr(_thread, "reading", None)
-        _thread.reading = self
-
-    def __exit__(self, *_: object) -> None:
-        _thread.reading = self._outer
 
 
 def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
@@ -66,7 +60,7 @@ def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
     refers : bool
         Whether its pickle refers to further ones by `persistent_load`.
     """
-    task = _thread.reading
+    task = thread_state.reading
     name = digest, number
     loaded = task.loaded
     if name in loaded:
@@ -86,7 +80,7 @@ def unpickled(data: bytes | memoryview, refers: bool) -> Any:
 
 def dependency(key: str) -> Any:
     """Return the result of a dependency of the task that is being unpickled."""
-    return _thread.reading.results[key]
+    return thread_state.reading.results[key]
 
 
 # --- while a task is being pickled -------------------------------------------------------------------------------
@@ -152,7 +146,7 @@ def reference(key: str) -> tuple[Callable[[str], Any], tuple[str]] | None:
     key : str
         The future's key, as on the wire; noted for who encodes the graph.
     """
-    keys: list[str] | None = getattr(_thread, "noted", None)
+    keys: list[str] | None = getattr(thread_state, "noted", None)
     if keys is None:
         return None
     keys.append(key)
@@ -168,8 +162,8 @@ class noting_references:
         self._keys = keys
 
     def __enter__(self) -> None:
-        self._outer: list[str] | None = getattr(_thread, "noted", None)
-        _thread.noted = self._keys
+        self._outer: list[str] | None = getattr(thread_state, "noted", None)
+        thread_state.noted = self._keys
 
     def __exit__(self, *_: object) -> None:
-        _thread.noted = self._outer
+        thread_state.noted = self._outer

@@ -256,10 +256,9 @@ class TaskRunner:
             self.sampler.wake()
         # Each task has a context of its own: a variable that it sets must not be seen by the thread's next task.
         context = copy_context()
-        context.run(task_context.current.set, current)
         try:
             # Arguments are unpickled inside the context: futures among them find the client by it.
-            function, args, kwargs = context.run(self._load, task)
+            function, args, kwargs = context.run(self._enter, current)
         except SharedValueGone as error:
             self._run_on_loop(self._end_without_value(task, current, error))
             return
@@ -375,6 +374,11 @@ class TaskRunner:
         finally:
             self._executing.pop((task.key, task.run_id), None)
         self._post(event)
+
+    def _enter(self, current: TaskContext) -> _Callee:
+        """Set this context's task; return what to call."""
+        task_context.current.set(current)
+        return self._load(current.task)
 
     def _load(self, task: Execute) -> _Callee:
         store = self._store
