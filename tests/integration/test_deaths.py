@@ -113,7 +113,7 @@ def hoard_in(processes: str) -> None:
 def test_the_kernel_is_suspected_when_it_has_killed(client: Client, small_group: str) -> None:
     error = why(client, hoard_in, small_group)
     assert error.exit_code == -signal.SIGKILL
-    assert "killed by SIGKILL, probably by the kernel for want of memory" in error.reason
+    assert "killed by SIGKILL, probably by the kernel because memory was short" in error.reason
 
 
 def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:

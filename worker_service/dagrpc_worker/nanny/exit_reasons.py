@@ -1,4 +1,4 @@
-"""How a worker's process ended, and why, as its nanny sees it. Pure."""
+"""Causes of the end of a worker's process, as its nanny sees them. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dagrpc_worker.exits import describe_exit
 
 
 class Cause(enum.Enum):
-    """What made a process end. The values are those of the protocol."""
+    """The cause of the end of a process. The values are those of the contract."""
 
     EXITED = 1
-    """It did so by itself."""
+    """The process exited."""
     SIGNAL = 2
-    """A signal that its nanny did not send."""
+    """A signal that the nanny did not send."""
     MEMORY_LIMIT = 3
-    """Its nanny killed it, for it used too much memory."""
+    """The nanny killed the process because it used too much memory."""
     OUT_OF_MEMORY = 4
-    """Probably the kernel killed it, for want of memory."""
+    """Probably the kernel killed the process because the machine was out of memory."""
     NO_SIGN_OF_LIFE = 5
-    """Its nanny killed it, for nothing was heard of it after its start."""
+    """The nanny killed the process because it sent no report after its start."""
     STOPPED = 6
-    """Its nanny was told to stop it."""
+    """The nanny was told to stop the process."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,26 +31,26 @@ class ProcessEnd:
     """The end of a process."""
 
     address: str
-    """Where the worker served; empty if it never did."""
+    """The worker's address; empty if it never joined the cluster."""
     code: int
-    """Exit code, or the negative of the signal's number."""
+    """Exit code, or the negative number of the signal."""
     cause: Cause
     reason: str
-    """The same in words."""
+    """A readable description."""
     used: int = 0
-    """Bytes of memory that it used when it was last looked at; 0: not known."""
+    """Bytes of memory in use when last measured; 0: unknown."""
     limit: int = 0
-    """Bytes that it was allowed; 0: any amount."""
+    """Memory limit in bytes; 0: none."""
     log: tuple[str, ...] = ()
-    """The last lines that it wrote."""
+    """The last lines of its output."""
 
     def log_text(self) -> str:
-        """Return these lines with a heading, or nothing if there are none."""
+        """Return the last lines of the output with a heading; empty if there are none."""
         return "\nThe last lines of its log:\n  " + "\n  ".join(self.log) if self.log else ""
 
 
 def memory_text(used: int, limit: int) -> str:
-    """Return in words how much memory a process used.
+    """Return a description of the memory that a process used.
 
     >>> memory_text(950 << 20, 1000 << 20)
     '950.0 MiB, 95 % of its limit of 1000.0 MiB'
@@ -62,14 +62,14 @@ def memory_text(used: int, limit: int) -> str:
 
 
 def by_itself(code: int, oom_evidence: str, used: int, limit: int) -> tuple[Cause, str]:
-    """Return cause and reason of an end that the nanny had no part in.
+    """Return the cause and the reason of an end that the nanny did not cause.
 
     Parameters
     ----------
     oom_evidence : str
-        What points to the kernel's having killed it for want of memory; empty: nothing.
+        Evidence that the kernel killed the process because it was out of memory; empty: none.
     used, limit : int
-        Its memory when it was last looked at, and what it was allowed; 0: not known, any amount.
+        Bytes in use when last measured (0: unknown), and the memory limit (0: none).
 
     Examples
     --------
@@ -78,8 +78,8 @@ def by_itself(code: int, oom_evidence: str, used: int, limit: int) -> tuple[Caus
     >>> by_itself(-11, "", 0, 0)
     (<Cause.SIGNAL: 2>, 'killed by SIGSEGV')
     >>> by_itself(-9, "the kernel counted one", 2**20, 0)
-    (<Cause.OUT_OF_MEMORY: 4>, 'killed by SIGKILL, probably by the kernel for want of memory (the kernel counted one); \
-it had used 1.0 MiB')
+    (<Cause.OUT_OF_MEMORY: 4>, 'killed by SIGKILL, probably by the kernel because memory was short (the kernel counted \
+one); it had used 1.0 MiB')
     """
     words = describe_exit(code)
     if code >= 0:
@@ -88,7 +88,7 @@ it had used 1.0 MiB')
         return Cause.SIGNAL, words
     memory = f"; it had used {memory_text(used, limit)}" if used else ""
     if oom_evidence:
-        return Cause.OUT_OF_MEMORY, f"{words}, probably by the kernel for want of memory ({oom_evidence}){memory}"
+        return Cause.OUT_OF_MEMORY, f"{words}, probably by the kernel because memory was short ({oom_evidence}){memory}"
     return Cause.SIGNAL, f"{words}, which its nanny did not send{memory}"
 
 
@@ -97,19 +97,19 @@ _CRASHES = {
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS")
     if (number := getattr(signal, name, None)) is not None
 }
-"""Signals that a process brings upon itself."""
+"""Signals that a process causes itself."""
 _ASKED = 128 + signal.SIGTERM
-"""Exit code of a worker that somebody else than its nanny asked to leave."""
+"""Exit code of a worker that got a SIGTERM from another sender than its nanny."""
 
 
-def was_done_to_it(end: ProcessEnd) -> bool:
-    """Return whether somebody else ended the process, so that it says nothing about the next one.
+def was_ended_from_outside(end: ProcessEnd) -> bool:
+    """Return whether the process was ended from outside, so that its end says nothing about the next process.
 
     Examples
     --------
-    >>> was_done_to_it(ProcessEnd("", -9, Cause.SIGNAL, "killed by SIGKILL"))
+    >>> was_ended_from_outside(ProcessEnd("", -9, Cause.SIGNAL, "killed by SIGKILL"))
     True
-    >>> was_done_to_it(ProcessEnd("", -11, Cause.SIGNAL, "killed by SIGSEGV"))
+    >>> was_ended_from_outside(ProcessEnd("", -11, Cause.SIGNAL, "killed by SIGSEGV"))
     False
     """
     return end.code == _ASKED or (end.cause is Cause.SIGNAL and end.code not in _CRASHES)

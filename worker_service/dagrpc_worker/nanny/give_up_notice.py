@@ -1,4 +1,4 @@
-"""Tells the scheduler that a nanny has given up its worker: it would wait for another one without knowing."""
+"""Reports to the scheduler that a nanny has given up its worker, since the scheduler may be waiting for another one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,7 @@ _PATIENCE = 5.0
 async def tell_scheduler(
     address: str, scheduler_file: str, credentials: Credentials | None, request: pb.ReportGivenUpRequest
 ) -> None:
-    """Tell it, if it can be reached.
-
-    Parameters
-    ----------
-    address : str
-        Where it is; empty: `scheduler_file` says so.
-    """
+    """Send the report if the scheduler can be reached. An empty `address` is looked up in `scheduler_file`."""
     try:
         address = address or await scheduler_address(scheduler_file, time.monotonic())
         channel = open_channel(address, CONTROL_CHANNEL, credentials)

@@ -1,4 +1,4 @@
-"""Watches how much memory a nanny's worker process uses."""
+"""Watches the memory of a nanny's worker process."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dagrpc import config
 from dagrpc._memory.process_memory import used_memory
 
 _LOOKS = 5
-"""So often in a row there must be too much: what was just freed may not have been given back yet."""
+"""Number of measurements in a row above the limit before the process is killed: freed memory may be returned late."""
 
 
 async def watch(limit: int, pid: Callable[[], int], exceeded: Callable[[int, int], None]) -> None:
-    """Tell when a process uses too much, until cancelled.
+    """Call `exceeded` whenever a process uses too much memory, until cancelled.
 
     Parameters
     ----------
     limit : int
-        Its memory limit, of which `worker.memory.terminate` is the part that it may use. 0: any amount.
+        The memory limit in bytes, of which the process may use the fraction `worker.memory.terminate`. 0: no limit.
     pid : callable
-        Returns its number, 0 while there is none.
+        Returns the process id; 0 while there is no process.
     exceeded : callable
-        Told the bytes in use and the limit.
+        Takes the bytes in use and the limit.
 
     Raises
     ------
     ValueError
-        If the setting is impossible.
+        If the setting has an impossible value.
     """
     most = most_allowed(limit)
     if not most:
@@ -39,7 +39,7 @@ async def watch(limit: int, pid: Callable[[], int], exceeded: Callable[[int, int
         try:
             used = used_memory(number) if (number := pid()) else 0
         except OSError:
-            # It has just ended.
+            # The process has just ended.
             used = 0
         looks = looks + 1 if used > most else 0
         if looks == _LOOKS:
@@ -47,7 +47,7 @@ async def watch(limit: int, pid: Callable[[], int], exceeded: Callable[[int, int
 
 
 def most_allowed(limit: int) -> int:
-    """Return from how many bytes on a process is killed; 0: never.
+    """Return the number of bytes above which a process is killed; 0: never.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class Nanny(EmbeddedServer):
     worker_port : int or str
         Port of the worker, or a range ``"first:last"``; 0: a free one.
     nthreads, name, memory_limit, resources, local_directory, death_timeout, contact_address : optional
-        Of the worker, as for `Worker`.
+        For the worker, as for `Worker`.
     host, interface, port : optional
         Where nanny and worker listen, as for `Worker`; the port is the nanny's.
     env : mapping, optional
@@ -62,7 +62,7 @@ class Nanny(EmbeddedServer):
         Level of the worker's log.
     services, reconnect, validate, quiet, preload, preload_argv, preload_nanny, preload_nanny_argv, security, \
 listen_address, worker_class, protocol
-        As in distributed, as far as dagrpc has what they are about.
+        As in distributed, as far as they apply to dagrpc.
     **worker_kwargs
         For the worker: ``heartbeat_interval``, ``plugins``, ...
 
@@ -71,9 +71,9 @@ listen_address, worker_class, protocol
     ValueError, TypeError
         If an argument has an impossible value, or is not known.
     RuntimeError
-        When it starts: if it cannot, or its worker does not join the cluster; from what kept it from that.
+        On starting: if the nanny cannot start, or its worker does not join the cluster; chained from the cause.
     TimeoutError
-        When it starts: if its worker finds no scheduler within `death_timeout`.
+        On starting: if the worker finds no scheduler within `death_timeout`.
 
     Examples
     --------
@@ -217,7 +217,7 @@ listen_address, worker_class, protocol
             given = {**_unless_set(settings.worker_environ()), **self._env}
             environ = {name: str(value) for name, value in given.items()}
             if not settings.get("nanny.preload", self._preload[0]):
-                # Before anything is imported that takes its time: what the worker needs is what everybody waits for.
+                # Before further imports: the worker's start takes longest.
                 host = local_ip() if is_wildcard(self._host) else self._host
                 options = {**self._worker, "nanny": join_address(host, reserved.port)}
                 process = WorkerProcess({**told, "options": options}, environ)
@@ -247,7 +247,7 @@ listen_address, worker_class, protocol
         await self._wait_joined()
 
     def _reserve(self) -> ReservedPort:
-        """Find free ports in the ranges that were given, and hold the nanny's own."""
+        """Reserve ports in the given ranges; return the reservation of the nanny's own port."""
         own = _reserved("Nanny", self._host, *self._ports)
         first, last = self._worker_ports
         if first:
@@ -455,7 +455,7 @@ def _reserved(who: str, host: str, first: int, last: int) -> ReservedPort:
 
 
 def _unless_set(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of variables that are not set here: what is set goes before what is configured."""
+    """Return the variables that are not set in this process: an environment variable overrides the configuration."""
     return {name: value for name, value in variables.items() if name not in os.environ}
 
 

@@ -22,16 +22,14 @@ _EXIT_TIMEOUT = 5.0
 
 
 def host_nannies(early: Sequence[EarlyWorker], settings: Mapping[str, Any], parent: Parent | None = None) -> int:
-    """Run nannies of worker processes that were spawned, and return the exit code: 1 if one of them gave up.
+    """Run the nannies of spawned worker processes, and return the exit code: 1 if a nanny gave up.
 
     Parameters
     ----------
-    early : sequence of EarlyWorker
-        The processes.
     settings : mapping
         As for `spawn_workers`.
     parent : Parent, optional
-        Told of every change; if it goes, all close.
+        Gets a report on every change. If the parent process ends, all nannies close.
     """
     return run_service(_Host(early, settings, parent).run())
 
@@ -61,12 +59,12 @@ class _Host:
             self._close_all("a nanny cannot start")
         await self._all_over()
         for nanny in self._nannies:
-            # Those that close already may be taking their time to drain.
+            # A nanny that is closing may still be draining its worker.
             if not nanny.closed:
                 nanny.close_soon("no worker is left")
         await asyncio.gather(*(nanny.finished() for nanny in self._nannies))
         code = 1 if any(nanny.status is Status.FAILED for nanny in self._nannies) else 0
-        # What users ran in the nannies may go on.
+        # Threads of functions that users ran in the nannies may go on.
         exit_after(_EXIT_TIMEOUT, code)
         return code
 
@@ -85,13 +83,13 @@ class _Host:
         return NannyService(options, worker.process, _make_facade, self._on_change)
 
     async def _all_over(self) -> None:
-        """Wait until every nanny has closed or given up. One whose worker was only stopped may start it again."""
+        """Wait until every nanny has closed or given up. A nanny whose worker was stopped may start another."""
         while not all(nanny.closed or nanny.status is Status.FAILED for nanny in self._nannies):
             self._changed.clear()
             await self._changed.wait()
 
     def _on_change(self, nanny: NannyService) -> None:
-        """Tell the parent of what is new."""
+        """Report a change to the parent."""
         self._changed.set()
         message = {
             "status": nanny.status.value,
@@ -110,7 +108,7 @@ class _Host:
             nanny.close_soon(reason, drain)
 
     def _orphaned(self) -> None:
-        # The workers get their time first.
+        # The workers have their grace period first.
         exit_after(GRACE + _EXIT_TIMEOUT, 1)
         self._close_all("the parent process is gone")
 

@@ -2,8 +2,8 @@
 
 `LocalCluster` and `dagrpc worker` start it.
 
-The worker processes are spawned before anything is imported that takes its time: what a worker needs until it can
-work is what the user waits for. A nanny's port is therefore reserved before its server exists.
+The worker processes are spawned before modules that take long to import, since the user waits for the workers. A
+nanny's port is therefore reserved before its server exists.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class EarlyWorker(NamedTuple):
     """A worker process whose nanny does not exist yet."""
 
     options: dict[str, Any]
-    """What it was told: fields of `WorkerOptions`."""
+    """The worker's options: fields of `WorkerOptions`."""
     settings: dict[str, Any]
     environ: dict[str, str]
     process: WorkerProcess
     port: ReservedPort
-    """Of its nanny."""
+    """The nanny's port."""
     worker_port: ReservedPort | None
-    """Its own if it has to have a certain one; kept for those who come after it."""
+    """The worker's port if a range was given; reserved for later workers as well."""
 
 
 def spawn_workers(settings: Mapping[str, Any]) -> list[EarlyWorker]:
@@ -39,12 +39,12 @@ def spawn_workers(settings: Mapping[str, Any]) -> list[EarlyWorker]:
     Parameters
     ----------
     settings : mapping
-        ``workers``: for each worker, fields of `WorkerOptions`; those that are None are left out.
+        ``workers``: for each worker, fields of `WorkerOptions`; a field that is None is left out.
         ``scheduler_address`` or ``scheduler_file``: where the scheduler is.
-        ``host``: where nannies and workers listen. ``contact_host``: what others call it, if that differs.
-        ``nanny_ports``, ``worker_ports``: first and last of the ports to use; any if they are absent.
+        ``host``: where nannies and workers listen. ``contact_host``: the name by which others reach it, if different.
+        ``nanny_ports``, ``worker_ports``: the first and the last port to use; by default any port.
         ``environ``: variables for the workers, unless they are set here. ``own_environ``: variables in any case.
-        ``sys_path``, ``config``, ``log_level``: as for all children.
+        ``sys_path``, ``config``, ``log_level``: as for all child processes.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def spawn_workers(settings: Mapping[str, Any]) -> list[EarlyWorker]:
     environ |= settings.get("own_environ", {})
     common = {name: settings[name] for name in ("sys_path", "config", "log_level")}
     where = {name: settings[name] for name in ("scheduler_address", "scheduler_file") if settings.get(name)}
-    # All ports first: if one cannot be had, nothing is started.
+    # All ports first: if one is taken, no process is started.
     nanny_ports = [_reserve(host, settings.get("nanny_ports")) for _ in settings["workers"]]
     worker_ports = [
         _reserve(host, settings["worker_ports"]) if settings.get("worker_ports") else None for _ in settings["workers"]
@@ -89,7 +89,7 @@ def main() -> None:
         raise SystemExit(1) from None
     adopt_sys_path(settings["sys_path"])
 
-    # From here on there is time.
+    # The workers are starting by now; further imports delay nothing.
     from dagrpc import config
 
     config.hand_over(settings["config"])

@@ -1,4 +1,4 @@
-"""A nanny: its core, its worker process and its gRPC server, put together."""
+"""The service of a nanny: connects its core, its worker process and its gRPC server."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ logger = logging.getLogger("dagrpc.nanny")
 NANNY_SERVICE = nanny_service_pb2.DESCRIPTOR.services_by_name["NannyService"]
 
 LIVE: weakref.WeakSet[NannyService] = weakref.WeakSet()
-"""Those of this process."""
+"""The nannies of this process."""
 
 GRACE = 5.0
-"""Seconds that a worker process gets to end before it is killed."""
+"""Seconds that a worker process has to end before it is killed."""
 _FAREWELL = 2.0
-"""Seconds that the scheduler may take to hear that a worker is given up when the nanny closes."""
+"""Seconds to report a given-up worker to the scheduler when the nanny closes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,23 +51,23 @@ class NannyOptions:
     """Settings of one nanny."""
 
     worker: dict[str, Any]
-    """What the worker is told: fields of `WorkerOptions`."""
+    """The worker's options: fields of `WorkerOptions`."""
     host: str = "127.0.0.1"
     """Where the nanny listens."""
     port: int = 0
-    """Its port; 0: a free one."""
+    """The nanny's port; 0: any free port."""
     contact_host: str = ""
-    """Host under which others reach it. Empty: as it listens."""
+    """Host under which others reach the nanny. Empty: the host that it listens on."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What else the worker process is told: ``sys_path``, ``config`` and ``log_level``."""
+    """Further settings of the worker process: ``sys_path``, ``config`` and ``log_level``."""
     environ: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the worker process."""
+    """Environment variables of the worker process."""
     preload: Sequence[str] | None = None
-    """What the nanny itself loads first; None: as configured."""
+    """Modules that the nanny itself loads first; None: as configured."""
     preload_argv: Sequence[str] | None = None
-    """Arguments for that; None: as configured."""
+    """Arguments of these modules; None: as configured."""
     security: Any = field(default=None, repr=False)
-    """A `Security`, or what makes one; None: as configured."""
+    """A `Security`, or its fields; None: as configured."""
 
 
 class _NannyPlugins(PluginHost):
@@ -84,25 +84,19 @@ class _NannyPlugins(PluginHost):
 
 
 class NannyService:
-    """Starts a worker process, watches it, and starts it again when it dies. Runs no user code but what it is sent.
+    """Starts a worker process, watches it, and starts another when it dies.
 
-    To be made and used on the process's event loop, which several nannies can share.
+    A nanny is created and used on the process's event loop, which several nannies can share. The only user code that it
+    runs are plugins and functions that are sent to it.
 
     Parameters
     ----------
-    options : NannyOptions
-        Its settings.
     process : WorkerProcess, optional
         A worker process that was spawned already.
     make_facade : callable
         Returns the `Nanny` that plugins and functions of users see for this service. Called in any thread.
     on_change : callable, optional
         Called with the nanny whenever its view of the worker changes.
-
-    Attributes
-    ----------
-    address : str
-        Where it serves, ``host:port``. Empty before `start`.
     """
 
     def __init__(
@@ -126,16 +120,16 @@ class NannyService:
             config.get_seconds("nanny.restart-window") or 0.0,
         )
         self.env = dict(options.environ)
-        """Variables of the worker processes that are yet to be started."""
+        """Environment variables of the next worker process."""
         self.plugin_host = _NannyPlugins(self)
         """Sets plugins up and tears them down."""
         self._preloads = Preloads("nanny", options.preload, options.preload_argv)
         self._process: WorkerProcess | None = None
         self._watch = ProcessWatch(int(options.worker.get("memory_limit") or 0))
         self.scheduler_address = str(options.worker.get("scheduler_address") or "")
-        """Where the scheduler is; empty until the worker has found it, if it looks for it in a file."""
+        """Address of the scheduler; empty while the worker looks for the scheduler in a file."""
         self.failure = b""
-        """The pickled exception that kept the worker from starting last."""
+        """The pickled exception of the last failed start of the worker."""
         self.worker_directory = ""
         """The worker's directory for temporary files; empty while there is no worker."""
         self._spawned_already = process
@@ -144,9 +138,9 @@ class NannyService:
         self._timers: set[asyncio.TimerHandle] = set()
         self._watches: set[asyncio.Task[Any]] = set()
         self._farewells: set[asyncio.Task[Any]] = set()
-        """What the scheduler is still to be told."""
+        """Reports to the scheduler that are being sent."""
         self.credentials = credentials_of(options.security, "worker")
-        """For TLS, as the worker has it; None: without."""
+        """For TLS, as the worker's; None: connections are not encrypted."""
         self._server = Server(credentials=self.credentials)
         self._servicer = NannyServicer(self)
         self._server.add_service(NANNY_SERVICE, self._servicer)
@@ -173,11 +167,11 @@ class NannyService:
     def __repr__(self) -> str:
         return f"<NannyService at {self.address} of worker {self.name!r}: {self.status.value}>"
 
-    # --- what it sees --------------------------------------------------------------------------------------------
+    # --- worker process ------------------------------------------------------------------------------------------
 
     @property
     def status(self) -> Status:
-        """What the nanny sees of its worker process."""
+        """The status of the worker process."""
         return self._core.status
 
     @property
@@ -197,32 +191,32 @@ class NannyService:
 
     @property
     def pid(self) -> int:
-        """The worker's process id; 0 if there is none."""
+        """The worker's process id; 0 if there is no process."""
         return self._process.pid if self._process is not None else 0
 
     @property
     def restarts(self) -> int:
-        """How many times the worker had to be started again."""
+        """Number of times that the worker had to be started again."""
         return self._core.restarts
 
     @property
     def last_exit_code(self) -> int:
-        """How the last process ended: exit code, or the negative of the signal's number."""
+        """Exit code of the last process, or the negative number of the signal that ended it."""
         return self._core.last_exit_code
 
     @property
     def error(self) -> str:
-        """What went wrong last; empty if nothing did."""
+        """The last error; empty if there was none."""
         return self._core.error
 
     def end_of(self, address: str) -> ProcessEnd | None:
-        """Return how the worker ended that served at an address; None if it has not, or there was none."""
+        """Return the end of the worker at an address; None if it has not ended or there was none."""
         if address and address == self.worker_address:
             return None
         return next((end for end in reversed(self._core.ends) if end.address == address), None)
 
     async def await_end_of(self, address: str, timeout: float) -> ProcessEnd | None:
-        """Return the same, after having waited for the end of the worker that serves there."""
+        """Return the end of the worker at an address, after waiting for it up to `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while address and address == self.worker_address:
@@ -230,7 +224,7 @@ class NannyService:
                     await self._changed.wait()
         return self.end_of(address)
 
-    # --- plugins: the one exception to the rule that a nanny runs no user code ------------------------------------
+    # --- plugins -------------------------------------------------------------------------------------------------
 
     @property
     def plugins(self) -> dict[str, Any]:
@@ -238,12 +232,12 @@ class NannyService:
         return self.plugin_host.plugins
 
     async def adopt_plugins(self, scheduler: str) -> bool:
-        """Set up what the scheduler has for nannies. Return whether the worker is therefore restarted.
+        """Set up the scheduler's plugins for nannies. Return whether the worker is restarted because of them.
 
         Raises
         ------
         NotReadyError
-            If the scheduler cannot be asked.
+            If the scheduler cannot be reached.
         """
         try:
             address = parse_address(scheduler)
@@ -264,12 +258,12 @@ class NannyService:
         return True
 
     async def restart_if_wanted(self, plugin: Any) -> None:
-        """Start the worker anew if a plugin that was set up wants that."""
+        """Restart the worker if a plugin that was set up asks for it."""
         if getattr(plugin, "restart", False):
             timeout = config.get_seconds("nanny.start-timeout") or 60.0
             await self.restart(timeout, "a plugin of its nanny wants it")
 
-    # --- life ----------------------------------------------------------------------------------------------------
+    # --- lifecycle -----------------------------------------------------------------------------------------------
 
     async def start(self) -> NannyService:
         """Serve, and start the worker process. Does not wait until the worker has joined the cluster.
@@ -277,7 +271,7 @@ class NannyService:
         Raises
         ------
         OSError
-            If the port cannot be had.
+            If the port is taken.
         ValueError
             If a preload fails.
         """
@@ -317,7 +311,7 @@ class NannyService:
         Raises
         ------
         TimeoutError
-            If none is within `timeout` seconds.
+            If no such worker joins within `timeout` seconds.
         RuntimeError
             If the nanny has given up.
         """
@@ -338,10 +332,10 @@ class NannyService:
         Parameters
         ----------
         drain : bool
-            Whether it is to finish what it runs and to hand over its results first.
+            Whether the worker first finishes its running tasks and hands over its results.
         """
         self._handle(restart_rules.StopWanted(grace, reason, drain))
-        # Killed after the grace, it ends; the system needs a moment to take a large process down.
+        # The process is killed after the grace period; the system needs a moment to take a large process down.
         async with asyncio.timeout(grace + 30.0):
             while self._process is not None:
                 self._changed.clear()
@@ -353,7 +347,7 @@ class NannyService:
         Raises
         ------
         TimeoutError
-            If it has not within `timeout` seconds.
+            If the new worker does not join within `timeout` seconds.
         RuntimeError
             If the nanny has given up.
         """
@@ -377,12 +371,12 @@ class NannyService:
         await self._finished.wait()
 
     def close_soon(self, reason: str = "closed", drain: bool = False) -> None:
-        """Begin to close; if wanted, once the worker has left the cluster in good order. On the loop."""
+        """Begin to close; with `drain`, once the worker has left the cluster gracefully. On the loop."""
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close(reason, drain))
             self._on_change(self)
         elif not drain:
-            # Somebody is in a hurry now.
+            # A second request, without a drain, takes precedence.
             self._handle(restart_rules.StopWanted(GRACE, reason))
 
     async def _close(self, reason: str, drain: bool) -> None:
@@ -412,12 +406,12 @@ class NannyService:
     # --- between core and process --------------------------------------------------------------------------------
 
     def _handle(self, event: restart_rules.Event) -> None:
-        """Give the core an event and carry out what it wants."""
+        """Give the core an event and carry out its instructions."""
         if self.closed and isinstance(event, restart_rules.StartWanted | restart_rules.RestartWanted):
-            # It would wait for that process, too, and for ever: whoever closes it wants none.
+            # A process that starts while the nanny closes would keep it from closing.
             return
-        for effect in self._core.handle(event, self._loop.time()):
-            match effect:
+        for instruction in self._core.handle(event, self._loop.time()):
+            match instruction:
                 case restart_rules.Spawn(generation):
                     self._spawn(generation)
                 case restart_rules.Terminate(drain) if self._process is not None:
@@ -469,7 +463,7 @@ class NannyService:
         return options
 
     def _heard(self, generation: int, message: dict[str, Any]) -> None:
-        """Take what a process reports. On the loop."""
+        """Handle a report of the worker process. On the loop."""
         if generation != self._core.generation:
             return
         if "exit_code" in message:

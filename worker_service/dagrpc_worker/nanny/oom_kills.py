@@ -1,4 +1,4 @@
-"""Whether the kernel killed a process for want of memory: it does not say so to anybody, but counts."""
+"""Evidence that the kernel killed a process because memory was short: the kernel does not report it, but counts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 class OomCounters:
-    """The counters of such kills that concern a process: of its control groups, and of the machine.
-
-    Parameters
-    ----------
-    pid : int
-        The process.
-    """
+    """The counters of out-of-memory kills for a process: those of its control groups and of the machine."""
 
     def __init__(self, pid: int) -> None:
         self._files = {file: what for file, what in _counters(pid).items() if _read(file) is not None}
@@ -24,11 +18,11 @@ class OomCounters:
         self.look()
 
     def look(self) -> None:
-        """Note the counts: what was killed until now was another process."""
+        """Read the counters: kills until now were of other processes."""
         self._before = {file: _read(file) or 0 for file in self._files}
 
     def evidence(self) -> str:
-        """Return what points to such a kill since `look`; empty: nothing does."""
+        """Return the evidence of an out-of-memory kill since `look`; empty: none."""
         for file, what in self._files.items():
             if (_read(file) or 0) > self._before[file]:
                 return f"{what} has counted such a kill just then"
@@ -36,7 +30,7 @@ class OomCounters:
 
 
 def _counters(pid: int) -> dict[Path, str]:
-    """Return the files to look at, the most telling first, and what they belong to."""
+    """Return the files of counters, the most specific first, with descriptions of their scopes."""
     found: dict[Path, str] = {}
     try:
         groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
@@ -46,7 +40,7 @@ def _counters(pid: int) -> dict[Path, str]:
         _, controllers, path = line.split(":", 2)
         if not controllers:
             found[_CGROUPS / path.lstrip("/") / "memory.events"] = "its control group"
-            # Within a container its own group may be seen as the root.
+            # Inside a container, the container's control group may appear as the root.
             found.setdefault(_CGROUPS / "memory.events", "its control group")
         elif "memory" in controllers.split(","):
             found[_CGROUPS / "memory" / path.lstrip("/") / "memory.oom_control"] = "its control group"

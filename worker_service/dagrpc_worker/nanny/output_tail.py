@@ -1,4 +1,4 @@
-"""The last lines that a worker process wrote. Needs the standard library only."""
+"""The last lines of a worker process's output. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import threading
 _KEPT = 32 * 1024
 """Bytes that are kept."""
 _LINES, _LENGTH = 20, 500
-"""How many lines are told, and how much of each."""
+"""Number of lines that are reported, and characters of each."""
 _STDERR = 2
 
 
 class OutputTail:
-    """Passes on what a process writes to its standard error, and keeps the end of it.
+    """Passes a process's standard error on, and keeps the end of it.
 
-    Log, tracebacks of crashes and the last words of C libraries all come that way, also of a process that is killed.
+    The log, tracebacks of crashes and messages of C libraries are written there, also before the process is killed.
 
     Attributes
     ----------
     fd : int
-        What the process is to have as its standard error; to be closed with `begin`.
+        The standard error of the process; `begin` closes this end.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class OutputTail:
         self._thread = threading.Thread(target=self._pass_on, name="dagrpc-worker-output", daemon=True)
 
     def begin(self) -> None:
-        """Let go of the process's end, once it has it, and pass on what comes."""
+        """Close the process's end, which the process has inherited, and pass the output on."""
         os.close(self.fd)
         self._thread.start()
 
     def close(self) -> None:
-        """Close both ends, if there is no process after all."""
+        """Close both ends, if the process could not be started."""
         os.close(self.fd)
         os.close(self._read)
 
@@ -66,7 +66,7 @@ class OutputTail:
                 self._kept += data
                 if len(self._kept) > _KEPT:
                     del self._kept[:-_KEPT]
-            # Without a standard error of its own, the nanny just keeps what it can.
+            # A nanny without a standard error only keeps the last lines.
             with contextlib.suppress(OSError):
                 _write_all(data)
         os.close(self._read)

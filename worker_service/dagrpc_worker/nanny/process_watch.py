@@ -1,4 +1,4 @@
-"""What a nanny notices of its worker's process from outside: memory, the kernel's kills, whether it computes."""
+"""Observes a worker's process from outside: its memory, out-of-memory kills, and whether it computes."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from dagrpc_worker.nanny.restart_rules import Exited
 
 _INTERVAL = 1.0
 _GLANCE = 0.25
-"""Seconds between two looks at what a process computes."""
+"""Seconds between two measurements of processor time."""
 _BUSY = 0.01
-"""The part of a processor that a process uses that is not idle. Threads that wait for Python's global interpreter lock
-wake up every few milliseconds to ask for it, which takes more than that."""
+"""The fraction of a processor above which a process counts as busy. Threads that wait for Python's global interpreter
+lock wake up every few milliseconds to request it, which takes more than this fraction."""
 
 
 class Condition(enum.Enum):
-    """What a process does. The values are those of the protocol."""
+    """The condition of a process. The values are those of the contract."""
 
     BUSY = 1
-    """It computes, or waits for a disk."""
+    """The process computes, or waits for a disk."""
     IDLE = 2
-    """Nothing."""
+    """The process does nothing."""
     STOPPED = 3
-    """Nothing until it is continued: a signal or a debugger stopped it."""
+    """The process was stopped by a signal or a debugger."""
     GONE = 4
-    """It has ended."""
+    """The process has ended."""
 
 
 class ProcessWatch:
-    """Looks at a process now and then, so that there is something to tell after its end.
+    """Measures a process at an interval, so that its end can be explained.
 
     Parameters
     ----------
     limit : int
-        Bytes of memory that it may use; 0: any amount.
+        The process's memory limit in bytes; 0: none.
     """
 
     def __init__(self, limit: int) -> None:
@@ -49,11 +49,11 @@ class ProcessWatch:
         self._kills: OomCounters | None = None
 
     def begin(self, pid: int) -> None:
-        """Look at this process from now on."""
+        """Measure this process from now on."""
         self._pid, self._used, self._kills = pid, 0, OomCounters(pid)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Measure until cancelled."""
         while True:
             await asyncio.sleep(_INTERVAL)
             if self._kills is not None:
@@ -63,7 +63,7 @@ class ProcessWatch:
         try:
             used = used_memory(self._pid)
         except OSError:
-            # It has just ended: what was counted before counts as evidence.
+            # The process has just ended; the counters must not be read again, since the difference is the evidence.
             return
         if not used:
             return
@@ -71,14 +71,14 @@ class ProcessWatch:
         kills.look()
 
     def exited(self, code: int, log: Sequence[str]) -> Exited:
-        """Return that the process has ended, with what is known of it."""
+        """Return the event of the process's end, with the last measurements."""
         evidence = self._kills.evidence() if self._kills is not None else ""
         self._kills = None
         return Exited(code, evidence, self._used, self._limit, tuple(log))
 
 
 async def observe(pid: int) -> Condition:
-    """Return what a process does; takes a quarter of a second.
+    """Return the condition of a process; takes a quarter of a second.
 
     Examples
     --------
@@ -97,8 +97,8 @@ async def observe(pid: int) -> Condition:
 
 
 def _glance(pid: int) -> Condition | float:
-    """Return what a process does if that can be told at once, else the processor time that it has used."""
-    # Not at the top: hardly any nanny is ever asked.
+    """Return the condition of a process if one look suffices, otherwise the processor time that it has used."""
+    # Imported here: few nannies are ever asked.
     import psutil
 
     try:
@@ -114,14 +114,14 @@ def _glance(pid: int) -> Condition | float:
     except psutil.NoSuchProcess:
         return Condition.GONE
     except (psutil.Error, OSError):
-        # It is there, and more cannot be seen: who cannot be observed is not accused.
+        # The process exists but cannot be observed: it counts as busy.
         return Condition.BUSY
 
 
 def _precise_time(pid: int) -> float:
-    """Return the processor time of a process's threads to the nanosecond; 0 where the kernel does not tell it.
+    """Return the processor time of a process's threads to the nanosecond; 0 if the kernel does not provide it.
 
-    The usual figure counts in hundredths of a second.
+    The usual figure has a resolution of a hundredth of a second.
     """
     total = 0
     try:

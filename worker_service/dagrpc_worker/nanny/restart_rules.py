@@ -1,15 +1,13 @@
-"""What a nanny decides: whether there should be a worker process, and what to do about the difference.
+"""The rules by which a nanny starts, stops and restarts its worker process. Pure: events in, instructions out.
 
-Rule 1: a process that ends although it should run is started again, at once.
-Rule 2: a process that was asked to end and does not is killed.
-Rule 3: processes that end one after the other without having been of use are a crash loop: the next one waits for
-longer and longer, and when too many of them ended by themselves the nanny gives up, visibly. So it does at once if its
-first worker says that another would fare no better. It does not give up a worker that has worked.
+Rule 1: a process that ends although it should run is replaced at once.
+Rule 2: a process that was told to end and does not is killed.
+Rule 3: several processes in a row that end without having been useful are a crash loop. The pauses between them grow,
+and after too many that ended by themselves the nanny gives up and reports it. It gives up at once if its first worker
+reports an error that another worker would meet as well. It never gives up after a worker that has worked.
 
-A process was of use if it was given something to do, or was part of the cluster for a while. What a task does to its
-worker is for the scheduler to judge: it suspects the task, and gives it up in the end.
-
-Pure: what happened comes in, with the time; what is to be done goes out.
+A process was useful if it was given something to do, or was part of the cluster for a while. A task that ends its
+worker is the scheduler's concern: the scheduler suspects the task, and fails it after several workers.
 """
 
 from __future__ import annotations
@@ -21,45 +19,45 @@ from typing import TypeAlias
 from dagrpc._common.backoff import pause_after
 from dagrpc._common.cheap_dataclass import record
 from dagrpc_worker.exits import ExitCode, describe_exit
-from dagrpc_worker.nanny.exit_reasons import Cause, ProcessEnd, by_itself, memory_text, was_done_to_it
+from dagrpc_worker.nanny.exit_reasons import Cause, ProcessEnd, by_itself, memory_text, was_ended_from_outside
 
 
 class Status(enum.Enum):
-    """What a nanny sees of its process."""
+    """The status of a worker process."""
 
     STARTING = "starting"
-    """Spawned, or about to be; not yet part of the cluster."""
+    """Spawned, or about to be spawned; not yet part of the cluster."""
     RUNNING = "running"
     """Part of the cluster."""
     STOPPING = "stopping"
-    """Asked to leave."""
+    """Told to end."""
     STOPPED = "stopped"
-    """Not there, and none will be started."""
+    """There is no process, and none will be started."""
     FAILED = "failed"
-    """Not there, and given up."""
+    """There is no process: the nanny has given up."""
 
 
-# --- what happens ------------------------------------------------------------------------------------------------
+# --- events ------------------------------------------------------------------------------------------------------
 
 
 @record
 class StartWanted:
-    """There should be a process."""
+    """A process is wanted."""
 
 
 @record
 class StopWanted:
-    """There should be none. One that does not end within `grace` seconds is killed."""
+    """No process is wanted. A process that does not end within `grace` seconds is killed."""
 
     grace: float
     reason: str
     drain: bool = False
-    """Whether it is to finish what it runs and to hand over its results first."""
+    """Whether the worker first finishes its running tasks and hands over its results."""
 
 
 @record
 class RestartWanted:
-    """There should be another."""
+    """Another process is wanted."""
 
     grace: float
     reason: str
@@ -67,7 +65,7 @@ class RestartWanted:
 
 @record
 class Reported:
-    """The process said something about itself."""
+    """The process has reported its status."""
 
     status: str
     """``connecting``, ``running``, ``failed`` or ``closed``; or ``working``: it was given something to do."""
@@ -78,27 +76,27 @@ class Reported:
 
 @record
 class MemoryExceeded:
-    """The process uses more memory than it may."""
+    """The process uses too much memory."""
 
     used: int
     limit: int
     part: float = 1.0
-    """The part of the limit that it may use."""
+    """The fraction of the limit that the process may use."""
 
 
 @record
 class Exited:
-    """The process ended."""
+    """The process has ended."""
 
     code: int
     oom_evidence: str = ""
-    """What points to the kernel's having killed it for want of memory; empty: nothing."""
+    """Evidence that the kernel killed the process because memory was short; empty: none."""
     used: int = 0
-    """Bytes of memory that it used when it was last looked at; 0: not known."""
+    """Bytes of memory in use when last measured; 0: unknown."""
     limit: int = 0
-    """Bytes that it was allowed; 0: any amount."""
+    """Memory limit in bytes; 0: none."""
     log: tuple[str, ...] = ()
-    """The last lines that it wrote."""
+    """The last lines of its output."""
 
 
 @record
@@ -121,16 +119,16 @@ Event: TypeAlias = (
 )
 
 
-# --- what is to be done ------------------------------------------------------------------------------------------
+# --- instructions ------------------------------------------------------------------------------------------------
 
 
 class Timer(enum.Enum):
-    """What a timer is for."""
+    """The purpose of a timer."""
 
     START = "start"
-    """The process has to show signs of life."""
+    """The process must have sent a report."""
     KILL = "kill"
-    """The process has to have ended."""
+    """The process must have ended."""
     SPAWN = "spawn"
     """The pause before the next process is over."""
 
@@ -144,20 +142,20 @@ class Spawn:
 
 @record
 class Terminate:
-    """Ask the process to end."""
+    """Tell the process to end."""
 
     drain: bool = False
-    """Whether it may take the time to finish and to hand over."""
+    """Whether the worker first finishes its running tasks and hands over its results."""
 
 
 @record
 class Kill:
-    """End the process."""
+    """Kill the process."""
 
 
 @record
 class SetTimer:
-    """Send `TimerRang` after `delay` seconds."""
+    """Feed `TimerRang` after `delay` seconds."""
 
     timer: Timer
     generation: int
@@ -166,7 +164,7 @@ class SetTimer:
 
 @record
 class Log:
-    """Tell people."""
+    """Write a line to the log."""
 
     message: str
     bad: bool = False
@@ -174,20 +172,21 @@ class Log:
 
 @record
 class CloseNanny:
-    """The worker left for good: so can the nanny."""
+    """Close the nanny: its worker has left the cluster for good."""
 
 
 @record
 class TellScheduler:
-    """No worker comes any more: those who wait for one are to hear why."""
+    """Report to the scheduler that no worker follows, and why: clients may be waiting for one."""
 
     reason: str
 
 
-Effect: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny | TellScheduler
+Instruction: TypeAlias = Spawn | Terminate | Kill | SetTimer | Log | CloseNanny | TellScheduler
 
 _NO_BETTER_AT_FIRST = (ExitCode.BAD_SETTINGS, ExitCode.REFUSED)
-"""What another process would say, too, unless one has worked: then a port or a name is free again in a moment."""
+"""Exit codes that another process would end with as well, unless a worker has worked before: then a port or a name
+becomes free in a moment."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _LEAVE_TIMEOUT = 10.0
 _ENDS_KEPT = 16
@@ -199,12 +198,11 @@ class NannyCore:
     Parameters
     ----------
     start_timeout : float
-        Seconds within which a new process has to show signs of life.
+        Seconds within which a new process must send its first report.
     max_restarts : int
-        How many processes in a row may end by themselves without having been of use.
+        Maximum number of processes in a row that end by themselves without having been useful.
     proving_time : float
-        Seconds after which a process was of use that has been part of the cluster for so long, even if it was given
-        nothing to do.
+        Seconds as part of the cluster after which a process counts as useful even if it was given nothing to do.
     """
 
     def __init__(self, start_timeout: float, max_restarts: int, proving_time: float) -> None:
@@ -217,34 +215,34 @@ class NannyCore:
         self._leaving = False
         self._draining = False
         self._killed: tuple[Cause, str] | None = None
-        """Why it was killed by us."""
+        """Why the nanny killed the process."""
         self._exceeded = 0
-        """Bytes that it used when it was, for that."""
+        """Bytes in use when the nanny killed the process for its memory."""
         self._joined_at: float | None = None
-        """When it became part of the cluster."""
+        """When the process became part of the cluster."""
         self._worked = False
-        """Whether it was given something to do."""
+        """Whether the process was given something to do."""
         self._proven = False
-        """Whether any process of this nanny's ever joined the cluster."""
+        """Whether any process of this nanny has joined the cluster."""
         self._failures = 0
-        """How many processes ended by themselves in a row without having been of use."""
+        """Number of processes in a row that ended by themselves without having been useful."""
         self._unstarted = 0
-        """How many times in a row the system could not start one."""
+        """Number of times in a row that the system could not start a process."""
         self._losses = 0
         self.status = Status.STOPPED
         self.generation = 0
-        """Counts the processes."""
+        """Number of processes so far."""
         self.address = ""
         self.name = ""
         self.restarts = 0
         self.last_exit_code = 0
         self.ends: deque[ProcessEnd] = deque(maxlen=_ENDS_KEPT)
-        """How the last processes ended, the oldest first."""
+        """The ends of the last processes, the oldest first."""
         self.error = ""
-        """Why the status is `FAILED`, or what the process last said was wrong."""
+        """Why the status is `FAILED`, or the last error that the process reported."""
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take in what happened; return what is to be done about it, in order."""
+    def handle(self, event: Event, now: float) -> list[Instruction]:
+        """Handle an event and return the instructions in order."""
         match event:
             case StartWanted():
                 return self._start()
@@ -269,22 +267,22 @@ class NannyCore:
             case TimerRang():
                 return []
 
-    def _start(self) -> list[Effect]:
+    def _start(self) -> list[Instruction]:
         self._wanted = True
         if self._alive or self.status is Status.STARTING:
             return []
         self._failures = self._unstarted = 0
         return self._spawn()
 
-    def _spawn(self) -> list[Effect]:
+    def _spawn(self) -> list[Instruction]:
         self.generation += 1
         self.status, self.address, self.error = Status.STARTING, "", ""
         self._alive, self._heard_of, self._leaving, self._draining, self._killed = True, False, False, False, None
         self._joined_at, self._worked, self._exceeded = None, False, 0
         return [Spawn(self.generation), SetTimer(Timer.START, self.generation, self._start_timeout)]
 
-    def _end(self, grace: float, reason: str, drain: bool = False) -> list[Effect]:
-        """Have the process end, if there is one."""
+    def _end(self, grace: float, reason: str, drain: bool = False) -> list[Instruction]:
+        """Tell the process to end, if there is one."""
         if not self._alive:
             if self.status is not Status.FAILED:
                 self.status = Status.STOPPED
@@ -299,8 +297,8 @@ class NannyCore:
             SetTimer(Timer.KILL, self.generation, grace),
         ]
 
-    def _report(self, report: Reported, now: float) -> list[Effect]:
-        # It lives; how long it may look for the scheduler is its own affair.
+    def _report(self, report: Reported, now: float) -> list[Instruction]:
+        # The process has started; its own death timeout limits the search for the scheduler.
         self._heard_of = True
         if report.error:
             self.error = report.error
@@ -312,13 +310,13 @@ class NannyCore:
             self.status, self.address, self._losses = Status.RUNNING, report.address, 0
             self._joined_at, self._proven = now, True
         elif report.status == "closed" and not self._leaving:
-            # It has nothing left to do, but threads of the user's may keep it from ending.
+            # The worker has closed, but threads of user code may keep the process from ending.
             self._leaving = True
             return [SetTimer(Timer.KILL, self.generation, _LEAVE_TIMEOUT)]
         return []
 
-    def _kill_for_memory(self, event: MemoryExceeded) -> list[Effect]:
-        """Kill the process. It is not asked: it would take its leave, and its tasks would not be suspected."""
+    def _kill_for_memory(self, event: MemoryExceeded) -> list[Instruction]:
+        """Kill the process at once: if it could say goodbye, its tasks would not be suspected."""
         if not self._alive or self._killed:
             return []
         figures = memory_text(event.used, event.limit)
@@ -326,7 +324,7 @@ class NannyCore:
         self._killed, self._exceeded = (Cause.MEMORY_LIMIT, reason), event.used
         return [Log(f"the worker process uses {figures}: killing it", bad=True), Kill()]
 
-    def _ring(self, timer: Timer) -> list[Effect]:
+    def _ring(self, timer: Timer) -> list[Instruction]:
         match timer:
             case Timer.START if self.status is Status.STARTING and self._alive and not self._heard_of:
                 silence = f"no sign of life after {self._start_timeout:g} s"
@@ -346,13 +344,13 @@ class NannyCore:
             cause, reason = Cause.STOPPED, f"its nanny was told to stop it ({describe_exit(event.code)})"
         else:
             cause, reason = by_itself(event.code, event.oom_evidence, event.used, event.limit)
-        # Of one that was killed for it, what was seen then is more recent.
+        # If the process was killed for its memory, that measurement is the latest.
         used = self._exceeded or event.used
         end = ProcessEnd(self.address, event.code, cause, reason, used, event.limit, event.log)
         self.ends.append(end)
         return end
 
-    def _exit(self, event: Exited, now: float) -> list[Effect]:
+    def _exit(self, event: Exited, now: float) -> list[Instruction]:
         was_stopping, code = self.status is Status.STOPPING, event.code
         end = self._note_end(event, was_stopping)
         self._alive, self.address, self.last_exit_code = False, "", code
@@ -370,27 +368,27 @@ class NannyCore:
         if code == ExitCode.LOST_SCHEDULER:
             self._losses += 1
             return self._spawn_later(f"restarting the worker, which lost its scheduler ({code})", self._losses)
-        return self._start_again(end, self._was_of_use(now))
+        return self._start_again(end, self._was_useful(now))
 
-    def _was_of_use(self, now: float) -> bool:
+    def _was_useful(self, now: float) -> bool:
         return self._worked or (self._joined_at is not None and now - self._joined_at >= self._proving_time)
 
-    def _start_again(self, end: ProcessEnd, was_of_use: bool) -> list[Effect]:
+    def _start_again(self, end: ProcessEnd, was_useful: bool) -> list[Instruction]:
         """Start the next process: at once, unless this is a crash loop."""
         self._unstarted = 0
-        if was_of_use:
+        if was_useful:
             self._failures = 0
-        elif not was_done_to_it(end):
+        elif not was_ended_from_outside(end):
             self._failures += 1
         if self._failures > self._max_restarts:
             times = f"{self._failures} times in a row before it was of any use"
             return self._give_up(f"the worker process ended {times}, at last: {end.reason}", end.log_text())
         message = f"restarting the worker process, which ended unexpectedly: {end.reason}"
-        # What others do to it says nothing about the next one, which need not wait.
-        return self._spawn_later(message, 0 if was_done_to_it(end) else self._failures)
+        # A process that was ended from outside says nothing about the next one, which starts without a pause.
+        return self._spawn_later(message, 0 if was_ended_from_outside(end) else self._failures)
 
-    def _spawn_failed(self, error: str) -> list[Effect]:
-        """Try again. A machine that is short of something lets others end, and then has it."""
+    def _spawn_failed(self, error: str) -> list[Instruction]:
+        """Try again: the machine may be short of a resource for a while."""
         self._alive = False
         if not self._wanted:
             self.status = Status.STOPPED
@@ -400,8 +398,8 @@ class NannyCore:
             return self._give_up(f"no process can be started: {error}")
         return self._spawn_later(f"no process can be started: {error}; trying again", self._unstarted + 1)
 
-    def _spawn_later(self, message: str, times: int) -> list[Effect]:
-        """Start the next process: the first at once, those that follow closely after growing pauses."""
+    def _spawn_later(self, message: str, times: int) -> list[Instruction]:
+        """Start the next process: the first at once, later ones after growing pauses."""
         self.restarts += 1
         if times <= 1:
             return [Log(message, bad=True), *self._spawn()]
@@ -409,10 +407,10 @@ class NannyCore:
         pause = pause_after(times - 1, _FIRST_PAUSE, _LONGEST_PAUSE)
         return [Log(f"{message}; in {pause:g} s", bad=True), SetTimer(Timer.SPAWN, self.generation, pause)]
 
-    def _give_up(self, why: str, log: str = "", code: int = 0) -> list[Effect]:
+    def _give_up(self, why: str, log: str = "", code: int = 0) -> list[Instruction]:
         self._wanted, self.status = False, Status.FAILED
-        # What it said itself tells more than its log.
+        # An error that the worker reported says more than its log.
         self.error = f"{why}; {self.error}" if self.error else why + log
-        told: list[Effect] = [Log(f"giving up: {self.error}", bad=True)]
-        # One that found none cannot tell it.
+        told: list[Instruction] = [Log(f"giving up: {self.error}", bad=True)]
+        # A worker that found no scheduler leaves nobody to report to.
         return told if code == ExitCode.NO_SCHEDULER else [*told, TellScheduler(self.error)]

@@ -1,4 +1,4 @@
-"""One worker process as its nanny has it. Needs the standard library only, so that it can be spawned at once."""
+"""A worker process as its nanny holds it. Needs the standard library only, so that it can be spawned at once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ _LAST_WORDS = 1.0
 
 
 class WorkerProcess:
-    """A worker process, from its spawning to its end.
-
-    What it reports and how it ends is kept until somebody listens.
+    """A worker process, from its start to its end. Its reports and its end are kept until there is a listener.
 
     Parameters
     ----------
     settings : mapping
-        For the process; plain data.
+        Settings of the process; plain data.
     environ : mapping
-        Variables to set in it.
+        Environment variables to set.
     """
 
     def __init__(self, settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -47,9 +45,9 @@ class WorkerProcess:
         threading.Thread(target=self._wait, name=f"dagrpc-wait-{self.pid}", daemon=True).start()
 
     def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Hand over what was reported so far and all that comes, from any thread.
+        """Call `listener` with all reports so far and with each later one. From any thread.
 
-        The last is ``{"exit_code": n, "log": [line, ...]}``.
+        The last report is ``{"exit_code": n, "log": [line, ...]}``.
         """
         with self._lock:
             self._listener = listener
@@ -58,20 +56,20 @@ class WorkerProcess:
                 listener(message)
 
     def is_alive(self) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether the process runs."""
         return self._child.process.poll() is None
 
     def terminate(self, drain: bool = False) -> None:
-        """Ask the process to end: at once, or after it has finished its tasks and moved its results."""
+        """Tell the process to end: at once, or after it has finished its tasks and moved its results."""
         # While the interpreter starts, SIGINT leaves a traceback on stderr; SIGTERM ends the process silently.
         self._signal(signal.SIGINT if self._has_reported and not drain else signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        # Popen sends nothing to a process that it knows to have ended.
+        # Popen sends no signal to a process that has ended.
         with contextlib.suppress(ProcessLookupError):
             self._child.process.send_signal(number)
 
