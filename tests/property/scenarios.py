@@ -1,4 +1,4 @@
-"""What is done to a simulated cluster: graphs, and clients, workers and trouble around them."""
+"""Scenarios for a simulated cluster: graphs, and the actions of clients, workers and faults."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dagrpc_scheduler.core.events import TaskOptions
 from tests.property.simulated_worker import Work, value_of
 
 DATA = ("data-0", "data-1")
-"""Keys of data that clients put on workers: it cannot be computed again."""
+"""Keys of scattered data, which cannot be computed again."""
 CLIENTS = ("ann", "bob")
 RESOURCES = {"GPU": 2.0}
 HOPELESS = 10**9
-"""As many failures as never end."""
+"""A number of failures that never ends."""
 
 Action = tuple[Any, ...]
 """Name of a method of `Play` and its arguments."""
@@ -24,7 +24,7 @@ Action = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Task:
-    """A task of the graph that the clients take their parts of."""
+    """A task of the graph from which the clients submit parts."""
 
     work: Work
     options: TaskOptions
@@ -32,28 +32,28 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Its key."""
+        """The task's key."""
         return self.work.key
 
     @property
     def may_be_fused(self) -> bool:
-        """Whether another task may do its work, too: it does nothing but compute."""
+        """Whether another task may do its work as well, since it only computes."""
         work = self.work
         return not (work.failures or work.secedes or work.reschedules or work.untransferable or self.options.actor)
 
     @property
     def may_fail(self) -> bool:
-        """Whether its function may raise more often than it is tried again."""
+        """Whether its function may raise more often than it is retried."""
         return self.work.failures > self.options.retries
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A graph, and what is done to a cluster while it is computed."""
+    """A graph, and the actions that are taken while it is computed."""
 
     graph: tuple[Task, ...]
     actions: tuple[tuple[int, Action], ...]
-    """Each with the number of things that happen before it."""
+    """The actions, each with the number of steps before it."""
     seed: int
     trouble: float
     saturation: float
@@ -65,7 +65,7 @@ class Scenario:
         return {task.key: task for task in self.graph}
 
     def ancestors(self, keys: Iterable[str]) -> set[str]:
-        """Keys of tasks and data, and of all that they depend on."""
+        """Keys of tasks and data, and of all their dependencies."""
         found: set[str] = set()
         stack = list(keys)
         while stack:
@@ -77,7 +77,7 @@ class Scenario:
         return found
 
     def defined(self, targets: Iterable[str], definition: int) -> list[Task]:
-        """Tasks that make targets, dependencies first. Each definition but 0 fuses some, as dask does."""
+        """The tasks that compute targets, dependencies first. Each definition but 0 fuses some tasks, as dask does."""
         choose = Random(definition)
         works: dict[str, Work] = {}
         for task in self.graph:
@@ -97,14 +97,14 @@ class Scenario:
         return [replace(task, work=works[task.key]) for task in self.graph if task.key in needed]
 
     def value(self, key: str) -> int:
-        """The result that a task must have, computed directly."""
+        """The correct result of a task, computed directly."""
         if key not in self.by_key:
             return value_of(key, ())
         return value_of(key, [self.value(name) for name in self.by_key[key].work.dependencies])
 
 
 def make_scenario(choose: Random, *, tasks: int, actions: int, data: Sequence[str] = ()) -> Scenario:
-    """Make any scenario of up to that many tasks and actions."""
+    """Make a scenario of up to that many tasks and actions."""
     graph = _make_graph(choose, choose.randint(1, tasks), data)
     keys = [task.key for task in graph]
     script: list[tuple[int, Action]] = [
@@ -125,7 +125,7 @@ def make_scenario(choose: Random, *, tasks: int, actions: int, data: Sequence[st
 
 
 def make_moving_scenario(choose: Random) -> Scenario:
-    """Make a scenario in which nothing goes wrong, but results are copied, dropped and moved all the time."""
+    """Make a scenario without faults in which results are copied, dropped and moved all the time."""
     graph = tuple(
         Task(Work(f"f-{number}", tuple(choose.sample(DATA, choose.randint(1, 2)))), TaskOptions(), number)
         for number in range(6)
@@ -153,7 +153,7 @@ def _make_graph(choose: Random, size: int, data: Sequence[str]) -> tuple[Task, .
     for number in range(size):
         # Few prefixes, so that durations are learned.
         key = f"{'fgh'[number % 3]}-{number:02d}"
-        # Not all graphs are all about data.
+        # Some graphs have little to do with data.
         known = [*(data if choose.random() < 0.3 else ()), *(task.key for task in tasks)]
         dependencies = choose.sample(known, min(len(known), choose.choice((0, 1, 1, 2, 2, 3))))
         kind = choose.choice(("plain",) * 12 + ("fails", "secedes", "reschedules", "untransferable"))
@@ -207,12 +207,12 @@ def _make_action(choose: Random, keys: Sequence[str]) -> Action:
 
 
 def shrink(scenario: Scenario, fails: Callable[[Scenario], bool]) -> Scenario:
-    """Find a small scenario that fails, too, given one that does."""
+    """Find a smaller scenario that fails as well, given one that does."""
     shrunk = True
     while shrunk:
         shrunk = False
         for smaller in _smaller(scenario):
-            # What remains may need other luck to fail.
+            # The rest may need another seed to fail.
             for seed in (smaller.seed, *range(5)):
                 candidate = replace(smaller, seed=seed)
                 if fails(candidate):
@@ -224,7 +224,7 @@ def shrink(scenario: Scenario, fails: Callable[[Scenario], bool]) -> Scenario:
 
 
 def _smaller(scenario: Scenario) -> Iterator[Scenario]:
-    """Make scenarios that lack a little of one."""
+    """Yield scenarios that lack a part of one."""
     script, graph = scenario.actions, scenario.graph
     for index in reversed(range(len(script))):
         yield replace(scenario, actions=script[:index] + script[index + 1 :])

@@ -1,4 +1,4 @@
-"""What a core is told about in the property test of the scheduler: tasks, options, and workers as they see it."""
+"""The world around the core in the property test of the scheduler: tasks, options, and workers as they see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ CLIENTS = ("c", "d")
 KEYS = tuple(f"{letter}-{number}" for letter in "abc" for number in range(6))
 DATA = ("s-0", "s-1")
 DEFINITIONS = 4
-"""How many graphs define the same keys, each with dependencies of its own. No graph has a cycle; all together do."""
+"""Number of graphs that define the same keys, each with its own dependencies. Each graph is acyclic; together they are
+not."""
 DIGESTS = (b"one", b"two")
 OPTIONS = (
     *([events.NO_OPTIONS] * 6),
@@ -37,7 +38,7 @@ OPTIONS = (
 
 
 def dependencies_of(key: str, definition: int) -> list[str]:
-    """Return the dependencies that a key has in a graph."""
+    """Return the dependencies of a key in a graph."""
     letter, column = key[0], int(key[2:])
     if definition == 0:
         # Letters depend on the letter before.
@@ -48,7 +49,7 @@ def dependencies_of(key: str, definition: int) -> list[str]:
             "c": _both("b", column, column * 5 + 1),
         }[letter]
     if definition == 1:
-        # As if some had been fused: a letter is skipped, others are inlined.
+        # As if some tasks had been fused: a letter is skipped, others are inlined.
         return {
             "s": [],
             "a": [],
@@ -56,14 +57,14 @@ def dependencies_of(key: str, definition: int) -> list[str]:
             "c": _both("a", column, column + 3),
         }[letter]
     if definition == 2:
-        # The other way round, and data is computed.
+        # The reverse order, and data is computed.
         return {
             "s": ["a-5"] if column == 0 else ["a-1"],
             "a": _both("b", column, column + 2),
             "b": _both("c", column + 1, column * 5),
             "c": [],
         }[letter]
-    # All on their own.
+    # Independent tasks.
     return []
 
 
@@ -72,7 +73,7 @@ def _both(letter: str, *columns: int) -> list[str]:
 
 
 def keys_of(keys: Collection[str], definition: int) -> list[str]:
-    """Return keys and all that they depend on in a graph, dependencies first, but for data that it does not define."""
+    """Return keys and their dependencies in a graph, dependencies first, without data that it does not define."""
     found: dict[str, None] = {}
 
     def visit(key: str) -> None:
@@ -94,7 +95,7 @@ def graph_of(
     shared: tuple[bytes, ...],
     options: events.TaskOptions,
 ) -> list[events.NewTask]:
-    """Return a graph with keys and all that they depend on. What a task runs says what it needs for that."""
+    """Return a graph with keys and all their dependencies. The work of a task names its dependencies."""
     closed = keys_of(keys, definition)
     return [
         events.NewTask(
@@ -111,13 +112,13 @@ def graph_of(
 
 
 def definitions(core: SchedulerCore) -> dict[TaskState, tuple[Any, ...]]:
-    """Return what tasks are that can be computed, which never changes."""
+    """Return the facts about computable tasks that never change."""
     tasks = [task for task in core.tasks.values() if task.work is not None]
     return {task: (task.work, task.dependencies, task.options) for task in tasks}
 
 
 class FakeWorker:
-    """What a worker has, by the orders that have reached it."""
+    """The tasks and results of a worker, by the instructions that have reached it."""
 
     def __init__(self, identity: bytes) -> None:
         self.identity = identity
@@ -126,14 +127,14 @@ class FakeWorker:
         self.shared: set[bytes] = set()
         self.status = "running"
         self.made: dict[str, int] = {}
-        """The runs that made what it holds; what is not there are copies."""
+        """The runs that produced its results; results without a run are replicas."""
         self.away = False
         """Whether its connection is broken."""
         self.unsent: list[events.Event] = []
-        """What it will report when it is back."""
+        """Reports that it will send when it is back."""
 
     def take(self, order: instructions.ComputeTask) -> None:
-        """Be given a task."""
+        """Receive a task."""
         assert self.status == "running", "a worker that takes no tasks was given one"
         assert not self.away, "a worker that is away was given a task"
         assert order.key not in self.data, "a worker is to compute what it holds"
@@ -147,21 +148,21 @@ class FakeWorker:
         assert self.shared.issuperset(order.shared), "a shared value was not sent"
 
     def returned(self, done: Collection[str]) -> FakeWorker:
-        """Return what it is after it was removed and has done some of its runs since."""
+        """Return the worker after its removal, when it has finished some of its runs."""
         worker = FakeWorker(self.identity)
         worker.data = self.data | dict.fromkeys(done, 5)
         worker.made = self.made | {key: self.runs[key] for key in done}
         return worker
 
     def holdings(self) -> list[tuple[str, int, int]]:
-        """Return what it tells that it holds."""
+        """Return the results that it reports to hold."""
         return [(key, nbytes, self.made.get(key, 0)) for key, nbytes in sorted(self.data.items())]
 
 
 def introduction(
     address: str, nthreads: int, identity: bytes, held: list[tuple[str, int, int]] | None = None
 ) -> events.WorkerAdded:
-    """Return what a worker says when it joins."""
+    """Return the event of a worker that joins."""
     resources = {"gpu": 1.0} if address == "c:1" else {}
     host, name = address.partition(":")[0], f"name-of-{address}"
     return events.WorkerAdded(address, name, nthreads, host, 0, resources, "", "join", identity, held or [])

@@ -1,10 +1,10 @@
-"""A cluster without sockets, threads or clocks: the real cores, and everything around them simulated.
+"""A cluster without sockets, threads or clocks: the real cores in a simulated environment.
 
-Everything that happens is chosen by one random generator, so that a seed and a script of actions name one history.
-Messages between two peers keep their order; messages of different peers do not. A connection may break at any moment:
-what was on its way is lost with it, and the worker is gone for the scheduler. The worker may live, go on with what it
-has, and register anew later, with what it holds. Transfers between workers may be
-refused, put off or broken, and find results missing that were dropped while they were under way.
+One random generator chooses all events, so that a seed and a script of actions determine the history. Messages between
+two peers keep their order; messages of different peers do not. A connection may break at any moment: messages in
+transit are lost with it, and the worker is gone for the scheduler. The worker may live on with its tasks and register
+again later, with its results. Transfers between workers may be refused, delayed or broken, and may miss results that
+were dropped in the meantime.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from tests.property.simulated_worker import Running, SimulatedPool, SimulatedWor
 from tests.property.translation import STATUS, order_of, report_of
 
 LONG = 3_000
-"""Steps after which a cluster that is left alone should have come to rest."""
+"""Steps after which a cluster without further actions must be at rest."""
 
 
 class SimulatedClient:
-    """What a client wants, and what it was told last."""
+    """The keys that a client wants, and the latest report about each."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.messages: deque[scheduler_events.Event] = deque()
         self.status: dict[str, str] = {}
-        """``pending``, ``finished``, ``erred``, ``cancelled`` or ``rejected`` of each key that it wants."""
+        """``pending``, ``finished``, ``erred``, ``cancelled`` or ``rejected`` for each wanted key."""
 
 
 class SimulatedCluster:
@@ -46,31 +46,31 @@ class SimulatedCluster:
         self.random = random.Random(seed)
         self.now = 0.0
         self.trouble = trouble
-        """How likely a transfer is to go wrong in one way or another."""
+        """The probability that a transfer goes wrong in one way or another."""
         self.worker_config = worker
         self.core = SchedulerCore(scheduler, validate=True)
         self.log: list[tuple[tuple[scheduler_events.Event, ...], float, list[scheduler_instructions.Instruction]]] = []
         self.workers: list[SimulatedWorker] = []
         self.sessions: dict[str, SimulatedWorker] = {}
-        """Workers by address, as far as the scheduler knows of them."""
+        """Workers by address, as far as the scheduler knows them."""
         self.reports: dict[str, deque[scheduler_events.Event]] = {}
-        """From each address; successive workers with one address follow each other there."""
+        """Messages from each address; those of successive workers with one address follow each other."""
         self.joining: dict[str, deque[tuple[SimulatedWorker, int]]] = {}
-        """Who is about to be known, with its session."""
+        """Workers that are about to be known, with their sessions."""
         self.known_sessions: dict[str, int] = {}
         self.clients: dict[str, SimulatedClient] = {}
         self.transfers: list[Transfer] = []
         self.attempts: dict[str, int] = {}
         """How often each task was run to its end, or to its failure."""
         self.puts_failed: set[str] = set()
-        """Data that could not be put on a worker."""
+        """Data that could not be uploaded to a worker."""
         self.kills = 0
         self.breaks = 0
 
-    # What the outside does.
+    # --- actions from outside ---
 
     def join(self, nthreads: int, resources: dict[str, float], address: str = "") -> SimulatedWorker:
-        """Let a worker come."""
+        """Let a worker join."""
         # Two workers on each host.
         address = address or f"host{len(self.workers) // 2}:{len(self.workers)}"
         worker = SimulatedWorker(address, nthreads, resources, self.worker_config)
@@ -97,14 +97,14 @@ class SimulatedCluster:
         )
 
     def kill(self, worker: SimulatedWorker, *, reconnects: bool = False) -> None:
-        """Let a worker's connection break: it and what was on its way are lost. It may come back empty-handed."""
+        """Break a worker's connection, with the messages in transit. The worker may return without results."""
         worker.alive = False
         self._lose(worker)
         if reconnects:
             self.join(worker.nthreads, worker.resources, worker.address)
 
     def cut(self, worker: SimulatedWorker) -> None:
-        """Let a worker's stream break for longer than it is waited for. The worker goes on with what it has."""
+        """Break a worker's stream for longer than the grace period. The worker continues with its tasks."""
         worker.cut = True
         self._lose(worker)
         arrived = self.random.randint(0, len(worker.orders))
@@ -112,11 +112,11 @@ class SimulatedCluster:
             worker.orders.pop()
 
     def come_back(self, worker: SimulatedWorker) -> None:
-        """Let a worker whose stream broke register anew, with what it holds."""
+        """Let a worker whose stream broke register again, with its results."""
         worker.cut = False
         worker.session += 1
         worker.orders.clear()
-        # What follows from that is told after what it holds.
+        # Reports that follow from its results come after them.
         said = self._let_handle(worker, [worker_events.SessionRenewed()])
         self._introduce(worker, worker.core.view.holdings())
         if worker.paused:
@@ -125,7 +125,7 @@ class SimulatedCluster:
             self._carry_out(worker, instruction)
 
     def _lose(self, worker: SimulatedWorker) -> None:
-        """Let the scheduler miss the last things that a worker said, and give it up."""
+        """Lose the latest messages of a worker, and let the scheduler give it up."""
         self.kills += 1
         reports = self.reports[worker.address]
         said = [index for index, event in enumerate(reports) if getattr(event, "worker", "") == worker.address]
@@ -133,7 +133,7 @@ class SimulatedCluster:
         for index in lost:
             event = reports[index]
             if isinstance(event, scheduler_events.ReplicasAdded):
-                # If somebody put it there, the scheduler will never know that it arrived.
+                # The scheduler will never know that an upload to this worker arrived.
                 self.puts_failed.update(event.sizes)
         kept = [event for index, event in enumerate(reports) if index not in lost]
         reports.clear()
@@ -144,7 +144,7 @@ class SimulatedCluster:
                 self.puts_failed.update(put.sizes)
 
     def close(self, worker: SimulatedWorker) -> None:
-        """Let a worker that holds nothing of its own leave. Data that somebody is just putting there is refused."""
+        """Let a worker without unique results leave. It refuses data that is being uploaded."""
         worker.alive = False
         self.reports[worker.address].append(
             scheduler_events.WorkerRemoved(worker.address, expected=True, reason="retired")
@@ -154,7 +154,7 @@ class SimulatedCluster:
                 self._put_failed(list(put.sizes))
 
     def _put_failed(self, keys: list[str]) -> None:
-        """Let the clients give up data that could not be put anywhere."""
+        """Let the clients give up data that could not be uploaded anywhere."""
         self.puts_failed.update(keys)
         for client in self.clients.values():
             lost = [key for key in keys if client.status.get(key) == "pending"]
@@ -162,20 +162,20 @@ class SimulatedCluster:
                 client.messages.append(scheduler_events.KeysCancelled(client.name, lost, force=True))
 
     def client(self, name: str) -> SimulatedClient:
-        """Give a client, who comes if need be."""
+        """Return a client, which is added if necessary."""
         if name not in self.clients:
             self.clients[name] = SimulatedClient(name)
             self.clients[name].messages.append(scheduler_events.ClientAdded(name))
         return self.clients[name]
 
     def _place(self, event: scheduler_events.ScatterAnnounced) -> None:
-        """Tell where data is to go, as the scheduler's servicer does."""
+        """Choose the target workers of data, as the scheduler's servicer does."""
         workers = [worker for worker in self.sessions.values() if worker.alive]
         if workers:
             event.places = dict.fromkeys(event.sizes, (self.random.choice(workers).address,))
 
     def _put(self, announced: scheduler_events.ScatterAnnounced) -> None:
-        """Let a client, which has been told where, put data on a worker."""
+        """Let a client upload data to its target worker."""
         keys = list(announced.sizes)
         (address,) = announced.places[keys[0]] if announced.places else ("",)
         worker = self.sessions.get(address)
@@ -186,7 +186,7 @@ class SimulatedCluster:
         worker.inbox.append((worker_events.DataPut(dict.fromkeys(values, 10)), values))
 
     def set_paused(self, worker: SimulatedWorker, paused: bool) -> None:
-        """Let a worker run short of memory, or have some again."""
+        """Let a worker run short of memory, or recover."""
         worker.inbox.append((worker_events.Paused() if paused else worker_events.Resumed(), {}))
         worker.paused = paused
         if worker.cut:
@@ -195,30 +195,30 @@ class SimulatedCluster:
         self.reports[worker.address].append(scheduler_events.WorkerStatusChanged(worker.address, status))
 
     def alive(self) -> list[SimulatedWorker]:
-        """Give the workers that are there."""
+        """Return the live workers."""
         return [worker for worker in self.workers if worker.alive]
 
     def connected(self) -> list[SimulatedWorker]:
-        """Give those of them whose stream is not broken."""
+        """Return the live workers whose stream is not broken."""
         return [worker for worker in self.alive() if not worker.cut]
 
-    # What happens.
+    # --- steps ---
 
     def run(self, steps: int) -> None:
-        """Let some things happen."""
+        """Take some steps."""
         for _ in range(steps):
             if not self.step():
                 return
 
     def run_to_rest(self) -> None:
-        """Let everything happen that still does."""
+        """Take steps until nothing is left to do."""
         for _ in range(LONG):
             if not self.step():
                 return
         raise AssertionError(f"the cluster does not come to rest: {self.describe()}")
 
     def step(self) -> bool:
-        """Let one thing happen; tell whether there was any."""
+        """Take one step; tell whether there was any."""
         possible: list[Callable[[], None]] = []
         if self._pending_messages():
             possible += [self._scheduler_turn] * 2
@@ -245,7 +245,7 @@ class SimulatedCluster:
         if worker.retries:
             possible.append(lambda: self._retry(worker))
 
-    # The scheduler.
+    # --- the scheduler ---
 
     def _pending_messages(self) -> list[deque[scheduler_events.Event]]:
         queues = [client.messages for client in self.clients.values()]
@@ -260,7 +260,7 @@ class SimulatedCluster:
                 break
             queue = self.random.choice(queues)
             if batch and isinstance(queue[0], scheduler_events.WorkerAdded):
-                # A shell must not mix up two workers with one address either.
+                # A shell must not confuse two workers with one address either.
                 break
             event = queue.popleft()
             batch.append(event)
@@ -299,10 +299,10 @@ class SimulatedCluster:
         elif instruction.key in client.status:
             client.status[instruction.key] = STATUS[type(instruction)]
 
-    # The workers.
+    # --- the workers ---
 
     def _worker_turn(self, worker: SimulatedWorker) -> None:
-        """Let a worker handle some orders and some of what happened on it."""
+        """Let a worker handle some instructions and some of its own events."""
         batch: list[worker_events.Event] = []
         for _ in range(self.random.choice((1, 1, 2, 5, 10))):
             if worker.orders and (not worker.inbox or self.random.random() < 0.5):
@@ -348,7 +348,7 @@ class SimulatedCluster:
     def _cancel(
         self, worker: SimulatedWorker, instruction: instructions.CancelExecution | instructions.Reclaim
     ) -> bool:
-        """Take a task out of its pool's queue. Return whether it was there."""
+        """Remove a task from its pool's queue. Return whether it was there."""
         for pool in worker.pools.values():
             for task in pool.queue:
                 if (task.key, task.run_id) == (instruction.key, instruction.run_id):
@@ -361,10 +361,10 @@ class SimulatedCluster:
         peer = worker.retries.pop(self.random.randrange(len(worker.retries)))
         worker.inbox.append((worker_events.PeerRetryDue(peer), {}))
 
-    # Threads.
+    # --- threads ---
 
     def _take_up(self, worker: SimulatedWorker, pool: SimulatedPool) -> None:
-        """Let a thread take up the next task."""
+        """Let a thread start the next task."""
         task = pool.queue.popleft()
         missing = [key for key in task.dependencies if key not in worker.store]
         assert not missing, f"{task.key} runs on {worker.address} without {missing}"
@@ -393,10 +393,10 @@ class SimulatedCluster:
             event = worker_events.ExecuteSucceeded(key, run_id, 10, "int", running.start, self.now)
         worker.inbox.append((event, {}))
 
-    # Transfers.
+    # --- transfers ---
 
     def _transfer(self, transfer: Transfer) -> None:
-        """Let the source answer, or the answer arrive, or something go wrong."""
+        """Let the source answer, or the answer arrive, or a fault happen."""
         target = transfer.target
         if not target.alive:
             self.transfers.remove(transfer)
@@ -446,7 +446,7 @@ class SimulatedCluster:
         transfer.target.inbox.append((event, {}))
 
     def describe(self) -> str:
-        """Tell what is left, for a failed assertion."""
+        """Describe what is left, for a failed assertion."""
         lines = [f"scheduler: {[repr(task) + ' ' + task.state for task in self.core.tasks.values()]}"]
         lines += [f"{worker.address}: {worker.core.view.counts()}" for worker in self.alive()]
         lines += [f"{client.name}: {client.status}" for client in self.clients.values()]

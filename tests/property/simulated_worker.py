@@ -1,4 +1,4 @@
-"""A worker without sockets, threads or clocks: the real core, and simulated threads, data and transfers."""
+"""A worker without sockets, threads or clocks: the real core with simulated threads, data and transfers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from dagrpc_worker.core.machine import WorkerCore
 
 @dataclass(frozen=True)
 class Work:
-    """What a simulated task does; the opaque `work` of the cores."""
+    """The behaviour of a simulated task; the opaque `work` of the cores."""
 
     key: str
     dependencies: tuple[str, ...]
     failures: int = 0
-    """How often it fails before it succeeds."""
+    """How often the task fails before it succeeds."""
     secedes: bool = False
     reschedules: bool = False
-    """Whether it asks to be run elsewhere when it is run first."""
+    """Whether the task asks to be rescheduled on its first run."""
     untransferable: bool = False
     """Whether its result cannot be sent to another worker."""
     fused: tuple[Work, ...] = ()
-    """Those of its dependencies that it computes itself, as when dask fuses or inlines them."""
+    """Dependencies that the task computes itself, as when dask fuses or inlines tasks."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ class Work:
         return tuple(dict.fromkeys([*names, *(key for work in self.fused for key in work.needs)]))
 
     def value(self, values: Mapping[str, int]) -> int:
-        """Compute its result, which is the same whatever is fused."""
+        """Compute the result, which does not depend on which tasks are fused."""
         inner = {work.key: work.value(values) for work in self.fused}
         return value_of(self.key, [inner[key] if key in inner else values[key] for key in self.dependencies])
 
@@ -53,13 +53,13 @@ class Running:
 
     task: instructions.Execute
     values: dict[str, int]
-    """What it uses, read from the store when a thread took it up."""
+    """The dependencies, read from the store when a thread started the task."""
     start: float
 
 
 @dataclass
 class SimulatedPool:
-    """An executor: threads, and a queue before them."""
+    """An executor: threads with a queue."""
 
     threads: int
     queue: deque[instructions.Execute] = field(default_factory=deque)
@@ -68,13 +68,13 @@ class SimulatedPool:
 
 @dataclass
 class Transfer:
-    """Results on their way from one worker to another."""
+    """Results in transit from one worker to another."""
 
     source: str
     target: SimulatedWorker
     keys: Sequence[str]
     served: dict[str, int] | None = None
-    """What the source gave; none yet before it was asked."""
+    """The results that the source gave; None before it was asked."""
     untransferable: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
 
@@ -90,28 +90,28 @@ class SimulatedWorker:
         self.core = WorkerCore(address, nthreads, resources, config, validate=True)
         self.alive = True
         self.cut = False
-        """Whether its stream is broken: nobody hears of the other what happens, and data passes all the same."""
+        """Whether its stream is broken: neither side hears from the other, but data is still transferred."""
         self.session = 0
-        """Which of its sessions it is in. What is meant for an earlier one does not arrive."""
+        """Number of its session. Messages for an earlier session do not arrive."""
         self.paused = False
         self.store: dict[str, int] = {}
         self.untransferable: set[str] = set()
         self.orders: deque[worker_events.Event] = deque()
-        """From the scheduler."""
+        """Messages from the scheduler."""
         self.inbox: deque[tuple[worker_events.Event, dict[str, int]]] = deque()
-        """From threads, transfers and timers; and data that is put here, which the store gets with the event."""
+        """Events of threads, transfers and timers, and uploaded data, which is stored with its event."""
         self.pools: dict[str, SimulatedPool] = {"": SimulatedPool(nthreads)}
         self.seceded: list[Running] = []
         self.retries: list[str] = []
         self.log: list[tuple[tuple[worker_events.Event, ...], float, list[instructions.Instruction]]] = []
 
     def busy(self) -> bool:
-        """Tell whether anything goes on here."""
+        """Tell whether anything is in progress here."""
         working = any(pool.queue or pool.running for pool in self.pools.values())
         return self.alive and bool(working or self.orders or self.inbox or self.seceded or self.retries)
 
     def pool(self, executor: str) -> SimulatedPool:
-        """Give an executor."""
+        """Return an executor."""
         if executor not in self.pools:
             self.pools[executor] = SimulatedPool(self.config.executors.get(executor, 1))
         return self.pools[executor]

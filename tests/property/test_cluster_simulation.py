@@ -1,8 +1,8 @@
-"""The real scheduler core and real worker cores together, in histories that no test author would think of.
+"""The real scheduler core and real worker cores together, in random histories.
 
 Safety: all invariants of all cores hold after each batch of events (the cores validate themselves), and no task runs
-without its dependencies. Liveness: once the trouble is over, everything that is wanted ends, with the right value or
-with an error that there was a reason for. And once nothing is wanted any more, nothing is left anywhere.
+without its dependencies. Liveness: once the faults are over, every wanted key ends, with the correct value or with an
+error that has a cause. Once nothing is wanted any more, nothing is left anywhere.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Places = Mapping[str, Sequence[str]]
 
 
 class Play:
-    """Carries out a scenario, and remembers what there would be a reason for."""
+    """Plays a scenario, and records the causes of possible errors."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -49,7 +49,7 @@ class Play:
             CoreConfig(
                 allowed_failures=ALLOWED_FAILURES,
                 worker_saturation=scenario.saturation,
-                # Whatever can be stolen is.
+                # Everything that can be stolen is stolen.
                 steal_latency=0.0,
                 steal_gain=0.0,
             ),
@@ -61,11 +61,11 @@ class Play:
         self.may_be_rejected: set[str] = set()
 
     def run(self) -> None:
-        """Do all of it, and check what comes of it."""
+        """Play the whole scenario and check the outcome."""
         for pause, action in self.scenario.actions:
             self.cluster.run(pause)
             getattr(self, f"_{action[0]}")(*action[1:])
-        # The trouble is over: from here on everything must go well.
+        # The faults are over: from here on, everything must go well.
         for worker in self.cluster.alive():
             if worker.cut:
                 self.cluster.come_back(worker)
@@ -79,7 +79,7 @@ class Play:
         self.cluster.run_to_rest()
         self.check_nothing_is_left()
 
-    # Actions.
+    # --- actions ---
 
     def _say(self, client: str, event: events.Event) -> SimulatedClient:
         simulated = self.cluster.client(client)
@@ -112,12 +112,12 @@ class Play:
         self._say(client, events.GraphSubmitted(client, f"graph-{self.graphs}", specs[cut:]))
         status = self.cluster.client(client).status
         for key in targets:
-            # Of what it wants already it may hear nothing new.
+            # The client may hear nothing new about keys that it wants already.
             if status.get(key) not in ("finished", "erred"):
                 status[key] = "pending"
 
     def _bring_data(self, client: str, keys: list[str]) -> None:
-        """Announce data that the client does not hold already; it is put on a worker once the scheduler knows."""
+        """Announce data that the client does not hold already; it is uploaded once the scheduler knows it."""
         simulated = self.cluster.client(client)
         keys = [key for key in keys if simulated.status.get(key) not in ("pending", "finished")]
         if keys:
@@ -131,27 +131,27 @@ class Play:
 
     def _want(self, client: str, keys: list[str]) -> None:
         self._say(client, events.KeysWanted(client, keys)).status.update(dict.fromkeys(keys, "pending"))
-        # Somebody may have released them meanwhile.
+        # Another client may have released the keys meanwhile.
         self.may_be_cancelled.update(keys)
 
     def _cancel(self, client: str, keys: list[str], force: bool) -> None:
         self._say(client, events.KeysCancelled(client, keys, force))
         self.may_be_cancelled.update(keys)
         if force:
-            # Nor can the rest of a graph be taken whose first part was cancelled by somebody else.
+            # Nor can the rest of a graph be taken whose first part another client cancelled.
             self.may_be_rejected.update(self.scenario.by_key)
 
     def _retry(self, client: str, keys: list[str]) -> None:
         self._say(client, events.KeysRetried(client, keys))
 
     def _leave(self, client: str) -> None:
-        # Others may count on data that it was about to put on a worker.
+        # Other clients may count on data that this one was about to upload.
         self.cluster.puts_failed.update(DATA)
         self._say(client, events.ClientRemoved(client)).status.clear()
         self.cluster.client(client).messages.append(events.ClientAdded(client))
 
     def _discard(self, keys: list[str]) -> None:
-        # Actors are no results.
+        # Actors are not results.
         keys = [key for key in keys if key in DATA or not self.scenario.by_key[key].options.actor]
         self.cluster.client(CLIENTS[0]).messages.append(events.ResultsDiscarded(keys))
 
@@ -166,7 +166,7 @@ class Play:
         self._plan(gains=dict.fromkeys(some[:1], keys), drops=dict.fromkeys(some[1:], keys))
 
     def _reduce(self) -> None:
-        """Let the active memory manager run. What it decides is old by the time that it is done."""
+        """Run the active memory manager. Its decisions are out of date when they are carried out."""
         plan = ReplicaPlan(self.cluster.core.state, lambda: {})
         apply_suggestions(plan, reduce_replicas(plan))
         self._follow(plan)
@@ -234,13 +234,13 @@ class Play:
     def _restart(self) -> None:
         self.cluster.client(CLIENTS[0]).messages.append(events.RestartRequested())
         self.may_be_cancelled.update(self.scenario.by_key, DATA)
-        # A graph of which more parts are to come is refused.
+        # An incomplete graph is refused.
         self.may_be_rejected.update(self.scenario.by_key)
 
-    # What must come of it.
+    # --- checks ---
 
     def check_outcome(self) -> None:
-        """Check that everything wanted ended as it may, and that results are where they are said to be."""
+        """Check that all wanted keys ended in an allowed way, and that results are where they are listed."""
         for client in self.cluster.clients.values():
             for key, status in client.status.items():
                 about = (client.name, key, status)
@@ -270,7 +270,7 @@ class Play:
         tasks = [self.scenario.by_key[name] for name in lineage if name in self.scenario.by_key]
         killed = self.cluster.kills > ALLOWED_FAILURES
         if (self.cluster.kills or self.cluster.breaks) and any(task.options.actor for task in tasks):
-            # It is not made again.
+            # The result is not computed again.
             return True
         return killed or any(task.may_fail or (task.work.untransferable and task.key != key) for task in tasks)
 
@@ -283,7 +283,7 @@ class Play:
         return key in self.may_be_rejected
 
     def check_nothing_is_left(self) -> None:
-        """Check that nobody keeps anything."""
+        """Check that no peer keeps anything."""
         cluster = self.cluster
         assert not cluster.core.tasks, cluster.describe()
         for worker in cluster.alive():
@@ -295,7 +295,7 @@ class Play:
             assert not state.has_what
 
     def check_replay(self) -> None:
-        """Check that the same events lead to the same decisions, whether or not the cores check themselves."""
+        """Check that the same events lead to the same decisions, with and without validation."""
         scheduler = SchedulerCore(self.cluster.core.state.config)
         for batch, now, result in self.cluster.log:
             assert scheduler.handle_batch(batch, now) == result
@@ -306,7 +306,7 @@ class Play:
 
 
 def tell(play: Play) -> str:
-    """Write down what happened, newest last."""
+    """Describe the history, newest last."""
     moments: list[tuple[float, str]] = []
     for batch, now, result in play.cluster.log:
         moments.append((now, "\n".join([f"{now:.3f} scheduler", *map(_in, batch), *map(_out, result)])))
@@ -348,7 +348,7 @@ def test_small_histories(choose: Random, data: Sequence[str]) -> None:
 
 @kinds_of_data
 def test_long_histories(data: Sequence[str]) -> None:
-    """Go deeper than hypothesis does, which prefers what is small."""
+    """Search deeper than hypothesis does, which prefers small cases."""
     for seed in range(EXAMPLES):
         scenario = make_scenario(Random(seed), tasks=20, actions=30, data=data)
         problem = _problem(scenario)
@@ -375,7 +375,7 @@ def test_nothing_is_lost_by_moving_it() -> None:
 
 
 def _problem(scenario: Scenario) -> tuple[str, ...]:
-    """Tell what goes wrong in a scenario, first what kind of problem it is; nothing if all goes well."""
+    """Return the failure of a scenario, its kind first; empty: it passes."""
     try:
         Play(scenario).run()
     except Exception as error:
@@ -384,7 +384,7 @@ def _problem(scenario: Scenario) -> tuple[str, ...]:
 
 
 def told(scenario: Scenario) -> str:
-    """Play a scenario that fails, and tell what happens."""
+    """Play a scenario that fails, and describe the history."""
     played = Play(scenario)
     try:
         played.run()

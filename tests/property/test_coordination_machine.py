@@ -1,4 +1,5 @@
-"""Whatever clients do in whatever order: locks exclude, nobody is forgotten, and who comes first is served first."""
+"""Any operations of clients in any order: locks exclude each other, no request is forgotten, and the first is served
+first."""
 
 from __future__ import annotations
 
@@ -19,17 +20,17 @@ MAX_SIZE = 2
 
 
 class CommonMachine(RuleBasedStateMachine):
-    """What holds whatever is asked for."""
+    """The conditions that hold after any operation."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bench = Bench(LEASE)
         self.asked: dict[tuple[str, int], tuple[ops.Operation, float | None]] = {}
-        """Requests that nobody has answered, in order."""
+        """Requests without an answer, in order."""
         self.leases: dict[tuple[str, int], tuple[str, float]] = {}
         self.locks: dict[tuple[str, int], tuple[tuple[str, ...], int]] = {}
         self.sent: list[bytes] = []
-        """What was put into the queue, in the order in which the puts were answered."""
+        """Values that were put into the queue, in the order in which the puts were answered."""
         self.received: list[bytes] = []
         self.to_take: set[tuple[str, int]] = set()
         self.count = 0
@@ -47,13 +48,13 @@ class CommonMachine(RuleBasedStateMachine):
         ]
 
     def look(self) -> None:
-        """Take note of what was answered."""
+        """Record the new answers."""
         bench = self.bench
         for name, answer in bench.answers.items():
             operation, _ = self.asked.pop(name)
             match operation:
                 case ops.AcquireLease(semaphore) if answer.done:
-                    # First come, first served.
+                    # Requests are served in order of arrival.
                     assert all(number > name[1] for number in self.who_wait_for(semaphore))
                     self.leases[name] = (semaphore, bench.now + LEASE)
                 case ops.AcquireLocks(names, count) if answer.done:
@@ -132,7 +133,7 @@ class LockMachine(CommonMachine):
         waiting = {asked.name for asked, _ in self.asked.values() if isinstance(asked, ops.AcquireLease)}
         for name, most in MAX_LEASES.items():
             assert held[name] <= most
-            # No wake-up is lost: whoever waits does so because there is no lease.
+            # No wake-up is lost: a request waits only while there is no lease.
             assert held[name] == most or name not in waiting
 
     @invariant()
@@ -149,7 +150,7 @@ class LockMachine(CommonMachine):
         assert held == Counter({name: count for name, (_, count) in self.locks.items()})
         for line in lines.values():
             assert [hold.granted for hold in line][1:] == [False] * (len(line) - 1)
-        # The first who waits has all its locks that nobody holds.
+        # The first waiting request has all its free locks.
         for name, (operation, _) in self.asked.items():
             if isinstance(operation, ops.AcquireLocks):
                 heads = [next(iter(lines[lock])) for lock in operation.names]

@@ -1,7 +1,7 @@
-"""Graphs that define the same keys in different ways, sent again and again while their tasks come and go.
+"""Graphs that define the same keys differently, submitted repeatedly while their tasks change state.
 
-The walks are longer than those of the state machine that they are taken from, and most steps are about graphs: known
-tasks are met in every state, with the same dependencies and with others. The core validates itself after each step.
+The walks are longer than those of the state machine on which they are based, and most steps are about graphs: known
+tasks occur in every state, with the same dependencies and with others. The core validates itself after each step.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tests.property.test_scheduler_machine import SchedulerMachine
 SEEDS = int(os.environ.get("DAGRPC_PROPERTY_EXAMPLES", "40"))
 STEPS = 120
 USES = (("s-0", "a-5", 0), ("s-1", "b-0", 1))
-"""Data, a task that uses it, and in which graphs it does."""
+"""Data, a task that uses it, and the graphs in which it does."""
 
 
 class Walk:
-    """A core, and somebody who does anything to it."""
+    """A core, and random events."""
 
     def __init__(self, seed: int) -> None:
         self.choose = Random(seed)
@@ -43,10 +43,10 @@ class Walk:
         )
         self.machine.add_worker("b:1", nthreads=2)
         self.met: Counter[str] = Counter()
-        """How often a task was known already, by its state and whether it was defined otherwise."""
+        """How often a task was known already, by its state and whether it was defined differently."""
 
     def run(self) -> None:
-        """Take all steps, and see that all comes to an end and nothing is left."""
+        """Take all steps, and check that everything ends and nothing is left."""
         steps = [self._submit] * 6 + [self._finish] * 10
         steps += [self._fail, self._release, self._release, self._want, self._retry, self._announce, self._use_up]
         rare = [self._lose, self._cancel, self._leave, self._remove_worker, self._come, self._let_pass]
@@ -55,7 +55,7 @@ class Walk:
         self.machine.teardown()
         for _, _, result in self.machine.journal:
             for instruction in result:
-                # Data may be missing, of which graphs say nothing; no known task is a reason to refuse one.
+                # Data may be missing that graphs do not define; no known task is a reason to refuse a graph.
                 assert not isinstance(instruction, RejectGraph) or instruction.reason == LOST_DEPENDENCIES, instruction
 
     def _some(self, count: int = 4) -> list[str]:
@@ -127,7 +127,7 @@ class Walk:
             self.machine.replicas_turn_up(self.choose.choice(list(self.machine.workers)), [key])
 
     def _use_up(self) -> None:
-        """Have something computed from data that is released then: it is lost, and what was made of it stays."""
+        """Compute a task from data that is released then: the data is lost, and the result stays."""
         client, (key, user, definition) = self.choose.choice(CLIENTS), self.choose.choice(USES)
         self.machine.announce(client=client, key=key)
         self.machine.replicas_turn_up(self.choose.choice(list(self.machine.workers) or ["a:1"]), [key])
@@ -178,7 +178,7 @@ def test_known_tasks_stay_what_they_are_in_every_state() -> None:
 
 
 def _tell(walk: Walk) -> str:
-    """Write down the last things that happened."""
+    """Describe the latest events."""
     lines = []
     for now, batch, result in walk.machine.journal[-15:]:
         lines += [

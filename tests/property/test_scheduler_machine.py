@@ -1,9 +1,9 @@
-"""The scheduler's core under any events in any order, against a small model of the world around it.
+"""The scheduler's core under any events in any order, against a small model of its environment.
 
-The model records what workers and clients make of their instructions: which runs and results a worker has, and in
-which state a client believes a key to be. After each step the core validates itself and the clients' beliefs are
-compared with it. At the end everything is answered, and whatever is still wanted must come to an end; then all is
-released, and nothing may be left. The same events must give the same instructions.
+The model records how workers and clients understand their instructions: the runs and results of a worker, and the state
+in which a client believes a key to be. After each step, the core validates itself and the clients' beliefs are compared
+with it. At the end, everything is answered and all wanted keys must come to an end; then all is released, and nothing
+may be left. The same events must give the same instructions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ many_keys = st.lists(keys, min_size=1, max_size=12, unique=True)
 
 
 class SchedulerMachine(RuleBasedStateMachine):
-    """Feeds a core with anything that may happen to it."""
+    """Feeds a core with random events."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     # --- the world's half of the conversation ---
 
     def send(self, *batch: events.Event) -> None:
-        """Have events handled, and the instructions carried out."""
+        """Let the core handle events, and carry out the instructions."""
         self.now += 0.01
         self.broken = True
         result = self.core.handle_batch(batch, self.now)
@@ -85,7 +85,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             self.send(*answers)
 
     def obey(self, instruction: instructions.WorkerInstruction) -> None:
-        """Do as a worker is told."""
+        """Carry out an instruction as a worker does."""
         worker = self.workers[instruction.worker]
         if isinstance(instruction, instructions.ComputeTask):
             worker.take(instruction)
@@ -114,7 +114,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             raise AssertionError(f"unexpected {instruction}")
 
     def believe(self, instruction: Report) -> None:
-        """Take note, as a client does, of what became of a key."""
+        """Record a report about a key as a client does."""
         beliefs = self.beliefs[instruction.client]
         if isinstance(instruction, instructions.RejectGraph):
             for key in instruction.keys:
@@ -132,7 +132,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             beliefs[instruction.key] = "pending"
 
     def compare_beliefs(self) -> None:
-        """Check that clients know how things are, and that the scheduler knows what workers have."""
+        """Check that clients know the state of their keys, and that the scheduler knows the results on workers."""
         for name, client in self.core.state.clients.items():
             for task in client.wants:
                 expected = {MEMORY: "finished", ERRED: "erred"}.get(task.state, "pending")
@@ -191,7 +191,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     ) -> None:
         if client not in self.beliefs:
             return
-        # All that is needed comes along, as in the graph of a collection; data only where the graph computes it.
+        # All dependencies are in the graph, as for a collection; data only where the graph computes it.
         tasks = world.graph_of(named, definition, wanted, shared, option)
         if wrong == "order":
             tasks.reverse()
@@ -213,7 +213,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert all(now[task] == definition for task, definition in known.items() if task in now)
 
     def expect(self, client: str, key: str) -> None:
-        """Have a client wait for what it did not want so far."""
+        """Let a client want existing keys."""
         if self.core.tasks.get(key) not in self.core.state.clients[client].wants:
             self.beliefs[client][key] = "pending"
 
@@ -280,7 +280,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(address=workers)
     def resume(self, address: str) -> None:
-        """A worker comes back in time, and reports what it could not before."""
+        """A worker reconnects in time, and sends its delayed reports."""
         worker = self.workers.get(address)
         if worker is not None and worker.away:
             worker.away = False
@@ -291,7 +291,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(address=workers, data=st.data())
     def return_late(self, address: str, data: st.DataObject) -> None:
-        """A worker that was removed comes back with what it held, and with what it has done since."""
+        """A removed worker reconnects with its results, among them those that it has computed since."""
         if address in self.workers or address not in self.gone:
             return
         before = self.gone.pop(address)
@@ -301,7 +301,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(started=st.booleans())
     def answer_for_a_task(self, started: bool) -> None:
-        """A worker says whether it has given back what it was asked for; some time later, when much has changed."""
+        """A worker answers a steal request later, when much has changed."""
         if not self.asked:
             return
         asked = self.asked.pop(0)
@@ -401,7 +401,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(address=workers, key=keys, holder=workers)
     def data_is_missing(self, address: str, key: str, holder: str) -> None:
-        # The holder may have it all the same: it just cannot be reached.
+        # The holder may have the result all the same: it is just unreachable.
         self.send(events.DataMissing(address, key, holder, "missing"))
 
     @rule(names=some_keys, to=st.lists(workers, max_size=2), at=st.lists(workers, max_size=3))

@@ -1,4 +1,4 @@
-"""Real cores in a network that delays everything: what is stolen runs exactly once, wherever it ends up."""
+"""Real cores in a network that delays everything: stolen tasks run exactly once, wherever they end up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIONS = (
 
 
 class Play:
-    """Workers that join late and pause, and tasks that none of them fails or loses."""
+    """Workers that join late and pause, and tasks that never fail or get lost."""
 
     def __init__(self, seed: int) -> None:
         self.choose = Random(seed)
@@ -41,7 +41,7 @@ class Play:
         self.options: dict[str, TaskOptions] = {}
 
     def run(self) -> None:
-        """Do all of it."""
+        """Play the whole scenario."""
         cluster, choose = self.cluster, self.choose
         cluster.join(1, {"GPU": 1.0})
         self._submit()

@@ -1,4 +1,4 @@
-"""What the shells translate, without messages in between: the cores' words for the same things."""
+"""The translation that the shells do, without messages in between: from one core's records to the other's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATUS: dict[type, str] = {
 
 
 def order_of(instruction: Any) -> worker_events.Event | None:
-    """Translate what the scheduler asks for into what the worker is asked for."""
+    """Translate an instruction of the scheduler into an event of the worker."""
     match instruction:
         case scheduler_instructions.ComputeTask():
             options = instruction.options
@@ -49,7 +49,7 @@ def order_of(instruction: Any) -> worker_events.Event | None:
 
 
 def report_of(worker: str, instruction: instructions.Instruction) -> scheduler_events.Event | None:
-    """Translate what a worker reports into what happens to the scheduler."""
+    """Translate an instruction of the worker into an event of the scheduler."""
     match instruction:
         case instructions.ReportFinished(key, run_id, nbytes, type_name, start, stop, payload):
             return scheduler_events.TaskFinished(worker, key, run_id, nbytes, type_name, start, stop, payload)

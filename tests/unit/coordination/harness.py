@@ -8,7 +8,7 @@ from dagrpc_scheduler.core.events import ClientAdded, ClientRemoved, Event, Keys
 
 
 class Bench:
-    """Takes operations, sorts what comes of them, and follows which results are held."""
+    """Handles operations, sorts their outcomes, and tracks the held results."""
 
     def __init__(self, lease_timeout: float | None = 30.0) -> None:
         self.coordinator = Coordinator(lease_timeout)
@@ -18,18 +18,18 @@ class Bench:
         self._last = 0
 
     def ask(self, client: str, operation: Operation, timeout: float | None = None) -> int:
-        """Ask for something and return the request's number."""
+        """Send an operation and return the request's number."""
         self._last += 1
         number = self._last
         self.take(self.coordinator.handle(client, number, timeout, operation, self.now))
         return number
 
     def do(self, client: str, operation: Operation, timeout: float | None = None) -> Answer:
-        """Ask for something that is answered at once."""
+        """Send an operation that is answered at once."""
         return self.answers.pop((client, self.ask(client, operation, timeout)))
 
     def waits(self, client: str, number: int) -> bool:
-        """Return whether a request has no answer yet."""
+        """Tell whether a request has no answer yet."""
         return (client, number) not in self.answers
 
     def answered(self, client: str, number: int) -> Answer:

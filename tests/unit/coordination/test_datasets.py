@@ -1,4 +1,4 @@
-"""Datasets: named values that hold what they refer to, and metadata."""
+"""Datasets, which hold the results that their values refer to, and metadata."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_an_override_takes_the_place_and_lets_go() -> None:
     bench.do("a", PublishDatasets([("x", future("k1"))]))
     bench.do("a", PublishDatasets([("x", future("k2"))], override=True))
     assert bench.held == {"published-x": {"k2"}}
-    # The same key again: it must not be let go of in between.
+    # The same key again: its result must not be released in between.
     bench.do("a", PublishDatasets([("x", future("k2"))], override=True))
     assert bench.held == {"published-x": {"k2"}}
     bench.do("a", PublishDatasets([("x", data("plain"))], override=True))

@@ -63,7 +63,7 @@ def test_what_was_withdrawn_is_not_granted() -> None:
     lease = bench.ask("a", LOCK)
     withdrawn, next_one = bench.ask("b", LOCK), bench.ask("c", LOCK)
     bench.ask("b", CancelRequest(withdrawn))
-    # It has its answer all the same, so that the client can forget it.
+    # The request is answered all the same, so that the client can drop it.
     assert not bench.answered("b", withdrawn).done
     bench.ask("b", CancelRequest(lease))
     bench.do("a", ReleaseLease(lease))
@@ -142,7 +142,7 @@ def test_a_lock_is_forgotten_when_nobody_uses_it_and_a_semaphore_is_not() -> Non
     bench.do("a", ReleaseLease(bench.ask("a", LOCK)))
     bench.do("a", ReleaseLease(bench.ask("a", PAIR)))
     assert bench.coordinator.semaphores.names == ["s"]
-    # Locks and semaphores have one space of names.
+    # Locks and semaphores share their names.
     bench.do("a", RegisterSemaphore("l", 5))
     assert bench.do("a", LOCK).refusal == INCONSISTENT
 
@@ -170,7 +170,7 @@ def test_several_locks_are_taken_all_or_none() -> None:
     first = bench.ask("a", locks("xy"))
     second, third = bench.ask("b", locks("yz")), bench.ask("c", locks("z"))
     assert bench.answered("a", first).done
-    # It came later than one that waits for it: otherwise that one might wait for ever.
+    # The request arrived later than a waiting one, which might otherwise wait for ever.
     assert bench.waits("c", third)
     bench.do("a", ReleaseLocks(first))
     assert bench.answered("b", second).done
@@ -186,7 +186,7 @@ def test_enough_locks_are_enough() -> None:
     bench.ask("a", locks("x"))
     two = bench.ask("b", locks("xyzw", 2))
     assert bench.answered("b", two).done
-    # It keeps two, and no more.
+    # It keeps two locks, and no more.
     assert {name for name in "xyzw" if not bench.do("c", locks(name), timeout=0.0).done} == {"x", "y", "z"}
 
 

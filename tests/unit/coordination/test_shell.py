@@ -16,7 +16,7 @@ from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationS
 
 
 class Service:
-    """Stands for the core's driver and the peers: keeps answers to clients and events for the core."""
+    """Stands for the core's driver and the peers: collects answers to clients and events for the core."""
 
     def __init__(self, *clients: str) -> None:
         self.answers: dict[str, list[Answer]] = {client: [] for client in clients}

@@ -1,4 +1,4 @@
-"""Runs of shuffles: who takes part, and when they are over."""
+"""Runs of shuffles: their participants and their end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WORKERS = ["a", "b", "c"]
 
 
 class Tasks(dict[str, str]):
-    """States of tasks."""
+    """States of tasks by key."""
 
     def __init__(self) -> None:
         super().__init__({"barrier": "waiting", "t1": "processing"})
@@ -53,7 +53,7 @@ def test_a_run_is_over_when_its_barrier_is_not_needed(tasks: Tasks) -> None:
     tasks["barrier"] = "released"
     assert shuffles.review(tasks.get) == [Ended("s", 1, "barrier", WORKERS, again=False)]
     assert not shuffles.runs
-    # The outputs may get lost: then all begins anew.
+    # The outputs may be lost; then the shuffle starts over.
     assert shuffles.join("s", "barrier", "t1", "a", WORKERS).run_id == 2
 
 
@@ -110,7 +110,7 @@ def test_a_run_that_does_not_hold_together_begins_again_but_not_for_ever(tasks: 
             assert shuffles.join("s", "barrier", "t1", "a", WORKERS).run_id == number + 1
     with pytest.raises(Inconsistent, match="11 times"):
         shuffles.join("s", "barrier", "t1", "a", WORKERS)
-    # What is wrong may be over in a moment, or in half a minute.
+    # An inconsistency may end in a moment, or after half a minute.
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.1
     assert 20 < sum(pauses) < 40

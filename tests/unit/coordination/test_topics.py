@@ -1,4 +1,4 @@
-"""Topics: what is remembered of events, who is told, and when topics are forgotten."""
+"""Topics: which events are kept, which clients are told, and when topics are dropped."""
 
 from dagrpc_scheduler.coordination.topic_log import Topics
 
@@ -45,7 +45,7 @@ def test_topics_of_no_more_use_are_forgotten_after_a_while() -> None:
     topics.end("late", 30.0)
     topics.advance(59.0)
     assert topics.names() == ["early", "late", "back"]
-    # A worker that came back at the same address.
+    # A worker that reconnected with the same address.
     topics.begin("back")
     topics.advance(70.0)
     assert topics.names() == ["late", "back"]

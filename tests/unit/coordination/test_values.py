@@ -134,7 +134,7 @@ def test_a_queue_is_dropped_by_its_last_user() -> None:
     bench.do("b", CloseQueue("q"))
     assert bench.do("b", CountQueue("q")).number == 0
     assert bench.coordinator.queues.state("q") is None
-    # What is on its way is not dropped.
+    # Results in transit are not dropped.
     assert bench.held == {"queue-q": {"x"}}
 
 

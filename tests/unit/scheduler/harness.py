@@ -1,4 +1,4 @@
-"""A scheduler's core that validates itself, and short ways to say what happens to it."""
+"""A scheduler core that validates itself, with short methods for its events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dagrpc_scheduler.core.config import CoreConfig
 from dagrpc_scheduler.core.machine import SchedulerCore
 
 A, B, C = "a:1", "b:1", "c:1"
-"""Addresses of workers, each on a host of its own."""
+"""Addresses of workers, each on its own host."""
 
 _E = TypeVar("_E")
 
@@ -26,7 +26,7 @@ def finished(key: str, client: str = "c", *, nbytes: int = 10, payload: Any = No
 
 
 class Scheduler:
-    """A core with one client, ``c``, and the runs that it asked for."""
+    """A core with one client, ``c``, and the runs that the core has assigned."""
 
     def __init__(self, workers: Sequence[str] = (), *, nthreads: int = 1, **config: Any) -> None:
         self.core = SchedulerCore(CoreConfig(**config), validate=True)
@@ -40,7 +40,7 @@ class Scheduler:
     # --- what happens ---
 
     def send(self, *batch: events.Event) -> list[instructions.Instruction]:
-        """Feed one batch, and keep in mind what runs where."""
+        """Handle one batch, and record the assigned runs."""
         result = self.core.handle_batch(batch, self.now)
         for instruction in result:
             if isinstance(instruction, instructions.ComputeTask):
@@ -74,7 +74,7 @@ class Scheduler:
         fifo_timeout: float = 60.0,
         **fields: Any,
     ) -> list[instructions.Instruction]:
-        """Submit tasks, given as dependencies (separated by blanks) by key. The last one is wanted unless told."""
+        """Submit tasks, given as dependencies (separated by blanks) by key. The last task is wanted by default."""
         self.graphs += 1
         keys = list(graph)
         wants = keys[-1:] if wanted is None else list(wanted)
@@ -91,7 +91,7 @@ class Scheduler:
     def finish(
         self, *keys: str, nbytes: int = 10, seconds: float = 1.0, payload: Any = None
     ) -> list[instructions.Instruction]:
-        """Have the workers of these tasks finish them."""
+        """Let the workers of these tasks finish them."""
         return self.send(*[self.finish_event(key, nbytes, seconds, payload) for key in keys])
 
     def finish_event(
@@ -117,7 +117,7 @@ class Scheduler:
         return self.send(events.KeysRetried("c", keys))
 
     def scatter(self, key: str, *workers: str, nbytes: int = 10, client: str = "c") -> list[instructions.Instruction]:
-        """Announce data and put it on workers."""
+        """Announce data and upload it to workers."""
         result = self.send(events.ScatterAnnounced(client, {key: nbytes}))
         for worker in workers:
             result += self.send(events.ReplicasAdded(worker, {key: nbytes}))
@@ -136,12 +136,12 @@ class Scheduler:
         return [worker.address for worker in self.core.tasks[key].who_has]
 
     def place(self, key: str) -> str:
-        """Return the worker that a task is processing on; empty if none."""
+        """Return the worker that a task is assigned to; empty: none."""
         worker = self.core.tasks[key].processing_on
         return worker.address if worker is not None else ""
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is left of any task."""
+        """Tell whether no trace of any task is left."""
         state = self.core.state
         workers = state.workers.values()
         rest = (

@@ -1,4 +1,4 @@
-"""Tasks whose results are actors: where they are made, and that there is one of each."""
+"""Tasks whose results are actors: where they are created, and that each exists once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACTOR = TaskOptions(actor=True)
 
 
 def make(scheduler: Scheduler, *keys: str, options: TaskOptions = ACTOR) -> list[str]:
-    """Make actors and return where."""
+    """Create actors and return their workers."""
     places = []
     for key in keys:
         scheduler.submit({key: ""}, options=options)
@@ -99,7 +99,7 @@ def test_a_proxy_that_is_left_is_not_taken_for_a_new_actor() -> None:
     (other,) = {A, B} - {home}
     (report,) = of_type(ReportErred, scheduler.lose(home))
     assert report.failure.kind == "lost-actor"
-    # Asked for by a user, it is made anew.
+    # A user asked for it, so the actor is created again.
     scheduler.retry("x")
     assert scheduler.place("x") == other
     scheduler.worker(home)

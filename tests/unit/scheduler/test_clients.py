@@ -1,4 +1,4 @@
-"""What clients ask for besides graphs: cancelling, shared values, copies, a restart."""
+"""Requests of clients other than graphs: cancellation, shared blobs, replicas, restarts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_another_client_wants_goes_on_unless_forced(key: str) -> None:
     scheduler.client("d")
     scheduler.submit({"x": "", "y": "x"}, wanted=["x", "y"])
     scheduler.want(key, client="d")
-    # It needs x also if it only wants what is made of it.
+    # The client needs x even if it wants only its dependent.
     assert scheduler.cancel("x") == [ReportCancelled("c", "x", *USER)]
     assert scheduler.states() == {"x": "processing", "y": "waiting"}
     result = scheduler.cancel("x", client="c", force=True)

@@ -1,4 +1,4 @@
-"""Tables of a scheduler that had many tasks."""
+"""The tables of a scheduler that had many tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MANY = [f"x-{number}" for number in range(3_000)]
 
 def test_a_scheduler_that_had_many_tasks_goes_on() -> None:
     scheduler = Scheduler([A], nthreads=4_000)
-    # Looks at all tasks after each event.
+    # Validation examines all tasks after each event.
     scheduler.core._validate = False
     scheduler.submit(dict.fromkeys(MANY, ""), wanted=MANY)
     scheduler.finish(*MANY)

@@ -1,4 +1,4 @@
-"""Workers whose connection breaks: they come back in time and go on, or late, with what they hold."""
+"""Workers whose connection breaks: they reconnect in time and continue, or late with their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FREE = instructions.FreeKeys
 
 
 def cluster(*others: str) -> Scheduler:
-    """Return a scheduler with a worker that may come back, and with others."""
+    """Return a scheduler with a worker that may reconnect, and with others."""
     scheduler = Scheduler()
     scheduler.worker(A, identity=ME)
     for other in others:

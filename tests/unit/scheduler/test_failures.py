@@ -1,4 +1,4 @@
-"""What goes wrong: exceptions, deaths of workers, lost results, stale reports."""
+"""Failures: exceptions, deaths of workers, lost results, stale reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_failure_stops_what_only_the_failed_task_needed() -> None:
     scheduler.submit({"bad": "", "slow": "", "z": "bad slow"})
     place = scheduler.place("slow")
     assert scheduler.fail("bad") == [ReportErred("c", "z", "boom", "bad"), FreeKeys(place, ["slow"])]
-    # It stays known: z may be retried.
+    # The task stays known: z may be retried.
     assert scheduler.state("slow") == "released"
 
 
@@ -121,7 +121,7 @@ def test_lost_results_are_computed_again_if_somebody_needs_them() -> None:
     scheduler.finish("x")
     scheduler.finish("y")
     scheduler.worker(B)
-    # x, of which y was made, was freed already, and is needed for y again.
+    # x, a dependency of y, was freed already and is needed for y again.
     result = scheduler.lose(A)
     assert of_type(ReportLost, result) == [ReportLost("c", "y")]
     assert [(instruction.worker, instruction.key) for instruction in of_type(ComputeTask, result)] == [(B, "x")]
@@ -182,7 +182,7 @@ def test_a_missing_result_is_looked_for_elsewhere_and_then_computed_again() -> N
     scheduler.finish("x")
     scheduler.send(events.ReplicasAdded(B, {"x": 10}))
     scheduler.submit({"y": "x"}, options=TaskOptions(workers=(C,)))
-    # The holder may have it and just not be reached; nobody counts on its copy any more.
+    # The holder may have the result and be unreachable; nobody counts on its replica any more.
     assert scheduler.send(events.DataMissing(C, "x", B)) == [FreeKeys(B, ["x"]), RefreshWhoHas(C, [("x", 10, (A,))])]
     result = scheduler.send(events.DataMissing(C, "x", A))
     assert of_type(FreeKeys, result) == [FreeKeys(A, ["x"]), FreeKeys(C, ["y"])]
@@ -309,13 +309,13 @@ def test_lost_data_cancels_its_futures_and_what_waits_for_it() -> None:
         ReportCancelled("c", "later", "lost dependencies", consequence),
     ]
     assert of_type(FreeKeys, result) == [FreeKeys(B, ["late"])]
-    # What was computed in time stays, as long as it is not lost itself.
+    # Results that were computed in time stay unless they are lost themselves.
     assert scheduler.states() == {"s": "released", "done": "memory"}
     assert of_type(ReportCancelled, scheduler.submit({"new": "s"})) == [
         ReportCancelled("c", "new", "lost dependencies", consequence)
     ]
     assert of_type(ReportCancelled, scheduler.want("s")) == [ReportCancelled("c", "s", "lost dependencies", why)]
-    # Losing it cancels it, since it cannot be computed again.
+    # Its loss cancels it, since it cannot be computed again.
     assert of_type(ReportCancelled, scheduler.send(events.ReplicasRemoved(B, ["done"])))[0].key == "done"
     assert scheduler.is_empty()
 
@@ -412,7 +412,7 @@ def test_unknown_and_useless_copies_are_dropped() -> None:
 
 
 def test_a_diamond_behind_a_failure_comes_to_rest() -> None:
-    """The branch that nobody needs any more is not taken for one that is to be tried again."""
+    """A branch that nobody needs any more is not retried."""
     scheduler = Scheduler([A])
     scheduler.submit({"a": "", "c": "a", "b": "c", "h": "a b"}, wanted=["h"])
     assert scheduler.fail("a", "boom") == [ReportErred("c", "h", "boom", "a")]
@@ -420,7 +420,7 @@ def test_a_diamond_behind_a_failure_comes_to_rest() -> None:
 
 
 def test_a_retry_reaches_branches_of_different_length() -> None:
-    """The task where they meet must not take over an error that is about to go."""
+    """The task at the join must not take over an error that is about to be cleared."""
     scheduler = Scheduler([A])
     scheduler.submit({"a": "", "g": "a", "h": "a", "i": "h", "j": "i", "k": "j", "z": "k g"}, wanted=["z"])
     scheduler.fail("a", "boom")
@@ -431,7 +431,7 @@ def test_a_retry_reaches_branches_of_different_length() -> None:
 
 
 def test_data_lost_together_with_what_was_computed_from_it() -> None:
-    """`h` is there, would have to be computed again from `f`, which runs again, and that from data which is gone."""
+    """`h` is in memory; it would have to be computed again from `f`, which runs again, and `f` from lost data."""
     scheduler = Scheduler([A])
     scheduler.scatter("d", A)
     scheduler.submit({"f": "d", "h": "f"}, wanted=["h"])
@@ -444,7 +444,7 @@ def test_data_lost_together_with_what_was_computed_from_it() -> None:
 
 
 def test_data_lost_far_below_a_result_that_has_to_be_computed_again() -> None:
-    """While need spreads down from `z`, what is abandoned because of `d` spreads up."""
+    """While the need spreads down from `z`, the cancellation because of `d` spreads up."""
     scheduler = Scheduler([A])
     scheduler.scatter("d", A)
     scheduler.submit({"w": "d", "x": "w", "y": "x", "z": "y"}, wanted=["z"])

@@ -1,4 +1,4 @@
-"""Clients that share the cluster fairly: whose task is next, whatever the priorities of others."""
+"""Clients that share the cluster fairly, whatever the priorities of their tasks are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shared(Scheduler):
         return self.submit(graph, wanted=graph, client=client, **options)  # type: ignore[arg-type]
 
     def run(self, count: int, seconds: float = 1.0) -> str:
-        """Have that many tasks finished, one after the other; return their names in the order in which they ran."""
+        """Let `count` tasks finish one after the other; return their names in order."""
         order = ""
         for _ in range(count):
             key = min(self.runs, key=lambda each: self.runs[each][1])
@@ -103,13 +103,13 @@ def test_what_runs_for_long_is_charged_while_it_runs() -> None:
     scheduler = Shared()
     scheduler.many("x", 10, "c")
     scheduler.now = 100.0
-    # It has run for 100 seconds by now; the newcomer owes nothing for that, and the other is not ahead of it.
+    # The run has taken 100 seconds; the newcomer owes nothing for it, and the other client is not ahead of it.
     scheduler.many("y", 10, "d")
     assert scheduler.queue.used("c") == pytest.approx(100.0)
     assert scheduler.queue.used("d") == pytest.approx(100.0)
     (key,) = scheduler.runs
     scheduler.finish(key, seconds=100.0)
-    # Not charged twice; one of the two has been given the next task.
+    # The run is not charged twice; one of the two clients has been given the next task.
     assert scheduler.queue.used("c") + scheduler.queue.used("d") == pytest.approx(300.0)
 
 
@@ -189,7 +189,7 @@ def test_notes_do_not_pile_up() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_clients_with_enough_to_do_get_the_same(seed: int) -> None:
-    """Whatever their tasks take, on however many workers."""
+    """Shares are fair whatever durations the tasks have and however many workers there are."""
     choose = random.Random(seed)
     workers = tuple(f"w{number}:1" for number in range(choose.randint(1, 4)))
     scheduler = Shared(workers, worker_saturation=choose.choice((1.0, 1.1, 2.0)))
@@ -201,9 +201,9 @@ def test_clients_with_enough_to_do_get_the_same(seed: int) -> None:
     had = dict.fromkeys(names, 0.0)
     for _ in range(120):
         if len({lane.share.name for lane in scheduler.queue.lanes()}) < len(names):
-            # Somebody has no more to wait for.
+            # One client has no more queued tasks.
             break
-        # One task of each worker at a time: the one that it got first.
+        # One task of each worker at a time: the one that was assigned first.
         address = choose.choice(workers)
         here = [key for key, (worker, _) in scheduler.runs.items() if worker == address]
         key = min(here, key=lambda each: scheduler.runs[each][1])
@@ -214,7 +214,7 @@ def test_clients_with_enough_to_do_get_the_same(seed: int) -> None:
         scheduler.send(
             events.TaskFinished(*_run(scheduler, key), 10, "int", scheduler.now, scheduler.now + seconds, None)
         )
-    # What is on the workers, and what was charged before durations were known.
+    # The tolerance is for tasks on the workers, and for charges before durations were known.
     slack = 3 * 2 * len(workers) * max(0.5, *longest.values())
     assert max(had.values()) - min(had.values()) <= slack
 

@@ -1,4 +1,4 @@
-"""Submission: what is taken, what is refused, and in which order things run."""
+"""Submission: which parts are taken or refused, and in which order tasks run."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_the_first_part_runs_before_the_last_has_come() -> None:
     assert [instruction.key for instruction in of_type(ComputeTask, first)] == ["x", "unused"]
     assert scheduler.finish("x") == []
     assert scheduler.states() == {"x": "memory", "unused": "processing"}
-    # The last part has a use for x, by way of a task that nobody wants itself, and none for the other.
+    # The last part uses x, through a task that is not wanted itself, and does not use the other task.
     last = scheduler.submit({"y": "x", "z": "y"}, graph_id="g")
     assert [instruction.key for instruction in of_type(ComputeTask, last)] == ["y"]
     assert of_type(FreeKeys, last) == [FreeKeys(A, ["unused"])]
@@ -241,12 +241,12 @@ def test_a_refused_part_drops_the_graph_and_all_that_follows() -> None:
         "c", "g", ["y"], "dependencies are missing, or come after the tasks that need them: 'nothing' (of 'y')", LOST
     )
     assert of_type(FreeKeys, result) == [FreeKeys(A, ["x"])]
-    # What was taken and is wanted goes on.
+    # Wanted tasks of the accepted part continue.
     assert scheduler.states() == {"early": "processing"}
     for last in (False, True):
         (reject,) = of_type(RejectGraph, scheduler.submit({"z": "early"}, graph_id="g", last=last))
         assert reject.keys == ["z"]
-    # Then the id means another graph.
+    # The id then names another graph.
     assert of_type(RejectGraph, scheduler.submit({"z": "early"}, graph_id="g")) == []
 
 

@@ -1,4 +1,4 @@
-"""What a key tells of its task's group and prefix."""
+"""The group and the prefix of a key."""
 
 from __future__ import annotations
 

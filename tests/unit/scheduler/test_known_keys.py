@@ -1,4 +1,4 @@
-"""Graphs with keys that are known, defined in another way: the known task stays, and new tasks hang on to it."""
+"""Graphs that define known keys differently: the known task stays, and new tasks depend on it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dagrpc_scheduler.core.instructions import (
 from tests.unit.scheduler.harness import A, B, Scheduler, of_type
 
 OLD = {"old": "", "known": "old", "result": "known"}
-"""The key `known` as it came first."""
+"""The first definition of the key `known`."""
 NEW = {"new": "", "known": "new", "other": "known"}
-"""The same key, optimized for something else."""
+"""Another definition of the same key, optimized for another graph."""
 
 
 def computed(result: Iterable[object]) -> list[str]:
-    """Return the keys of the tasks that are given to workers."""
+    """Return the keys of the tasks that are assigned."""
     return [instruction.key for instruction in of_type(ComputeTask, result)]
 
 
@@ -55,7 +55,7 @@ def _erred(scheduler: Scheduler) -> None:
 
 
 def _queued(scheduler: Scheduler) -> None:
-    # A root task, one of a group: there are more of them than the worker takes at once.
+    # A root task: its group has more tasks than the worker is given at once.
     others = {f"known-{number}": "" for number in range(5)}
     scheduler.submit({**others, "known": "", "result": "known"}, wanted=[*others, "result"])
 
@@ -97,7 +97,7 @@ def test_a_known_task_stays_what_it_is_in_every_state(state: str, client: str, p
     assert scheduler.core.tasks["other"].dependencies == (known,)
     if state == "erred":
         assert of_type(ReportErred, result) == [ReportErred(client, "other", "boom", "known")]
-    # What only the new definition would have needed is of no use to anybody.
+    # Nobody needs the dependencies of the definition that is not used.
     assert scheduler.state("new") == "forgotten"
 
 
@@ -116,11 +116,11 @@ def test_nor_is_it_while_the_rest_of_the_graph_is_on_its_way() -> None:
     assert computed(submit({"known": "old"}, wanted=[], graph_id="g", last=False)) == []
     assert computed(submit({"root": "", "middle": "root"}, wanted=[], graph_id="g", last=False)) == []
     assert scheduler.states()["root"] == "released"
-    # What is wanted is begun.
+    # Wanted tasks are started.
     result = submit({"first": "", "result": "middle"}, wanted=["first", "result"], graph_id="g", last=False)
     assert computed(result) == ["first"]
     assert computed(submit({"last": "root"}, graph_id="g")) == ["root"]
-    # middle was for a definition of result which is not used.
+    # middle belonged to a definition of result that is not used.
     assert set(scheduler.states()) == {"old", "known", "result", "first", "root", "last"}
     scheduler.finish("root")
     scheduler.release("result", "first", "last")
@@ -169,7 +169,7 @@ def test_a_lost_result_is_computed_again_as_it_was_defined_first() -> None:
     scheduler = Scheduler([A])
     _released(scheduler)
     scheduler.submit(NEW)
-    # The known task is computed again, for the new one, from what it was made of.
+    # The known task is computed again for the new one, from its own dependencies.
     assert scheduler.runs.keys() == {"old"}
     scheduler.finish("old")
     assert scheduler.runs.keys() == {"known"}
@@ -197,7 +197,7 @@ def test_the_first_definition_lives_as_long_as_somebody_hangs_on_to_it() -> None
     assert scheduler.states() == {"old": "released", "known": "released", "other": "memory"}
     scheduler.release("other")
     assert scheduler.is_empty()
-    # Now the key means what comes next.
+    # The key now names the next definition.
     assert computed(scheduler.submit(NEW)) == ["new"]
 
 
@@ -228,7 +228,7 @@ def test_data_that_is_lost_is_computed_if_a_graph_says_how() -> None:
     scheduler.finish("base")
     scheduler.finish("data")
     scheduler.finish("end")
-    # What was made of it before can be made again, too.
+    # Its former dependents can be computed again, too.
     scheduler.worker(B)
     assert computed(scheduler.lose(A)) == ["base"]
 

@@ -1,4 +1,4 @@
-"""Which worker gets a task: restrictions, locality, load."""
+"""The worker of a task: restrictions, locality, load."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_only_running_workers_get_tasks() -> None:
     scheduler.status(B, "retiring")
     scheduler.submit({"late": ""})
     assert scheduler.state("late") == "no-worker"
-    # What they had stays with them.
+    # Their results stay with them.
     assert scheduler.place("x") == B
     scheduler.status(A, "running")
     assert scheduler.place("late") == A
@@ -85,7 +85,7 @@ def test_a_transfer_is_weighed_against_waiting() -> None:
     scheduler.scatter("y", A, nbytes=200)
     scheduler.submit({"busy": ""}, options=TaskOptions(workers=(A,)))
     scheduler.submit({"z": "x y"})
-    # To wait for A takes 3 s, to bring y to B takes 2 s.
+    # Waiting for A takes 3 s, moving y to B takes 2 s.
     assert scheduler.place("z") == B
 
 
@@ -178,7 +178,7 @@ def test_workers_whose_resources_are_free_come_first() -> None:
     for key in "wxyz":
         scheduler.submit({key: ""}, options=options)
     assert sorted(map(scheduler.place, "wx")) == [A, B]
-    # More than that are assigned all the same: the worker runs them one after the other.
+    # Further tasks are assigned all the same: the worker runs them one after the other.
     assert sorted(map(scheduler.place, "yz")) == [A, B]
     scheduler.finish("w", "x", "y", "z")
     assert scheduler.core.state.workers[A].used_resources == {"gpu": 0.0}

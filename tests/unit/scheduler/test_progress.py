@@ -1,4 +1,4 @@
-"""Counting the same tasks again and again."""
+"""Repeated counts of the same tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Root tasks: who they are, how many a worker gets at once, and who gets the next."""
+"""Root tasks: how they are recognised, how many a worker gets at once, and which worker gets the next."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_suspicious_task_gets_a_thread_to_itself() -> None:
     scheduler.submit(roots(20), wanted=roots(20))
     scheduler.lose(A)
     scheduler.worker(C)
-    # One task of the lost worker, although there are two slots: the second might kill it together with the first.
+    # One task of the lost worker, although there are two slots: it might kill the worker together with another one.
     assert [key for key, (worker, _) in scheduler.runs.items() if worker == C] == ["root-0"]
 
 
@@ -184,12 +184,12 @@ def test_without_workers_roots_wait_for_one() -> None:
 @pytest.mark.parametrize(
     ("seconds", "nbytes", "nthreads", "given"),
     [
-        # Short tasks with small results: as many as cover a round trip, or the limit.
+        # Short tasks with small results: enough to cover a round trip, up to the limit.
         (50e-6, 28, 1, 256),
         (50e-6, 28, 2, 512),
         (0.99e-3, 28, 4, 121),
         (2.9e-3, 28, 1, 10),
-        # Large results: as many as fit.
+        # Large results: as many as the limit allows.
         (50e-6, 2**20, 1, 4),
         (50e-6, 2**30, 1, 2),
         # Long tasks: the slots only.
@@ -198,7 +198,7 @@ def test_without_workers_roots_wait_for_one() -> None:
     ],
 )
 def test_a_worker_gets_enough_to_do_for_a_round_trip(seconds: float, nbytes: int, nthreads: int, given: int) -> None:
-    # The tasks that were given before count with the duration that was assumed for them then.
+    # Tasks that were assigned earlier count with the duration that was assumed then.
     scheduler = Scheduler([A], nthreads=nthreads, unknown_task_duration=0.0)
     scheduler.core._validate = False
     graph = roots(2000)
@@ -296,7 +296,7 @@ def test_of_equal_priorities_the_first_to_come_leaves_first() -> None:
     early.state = "released"
     queue.remove(early)
     assert queue.first() is late
-    # The run is empty by now, and what it had got to still tells what goes to it.
+    # The run is empty, and its furthest position still decides which tasks join it.
     second = make_task(5)
     for task in (second, last, make_task(7), make_task(7)):
         queue.add(task)
@@ -304,7 +304,7 @@ def test_of_equal_priorities_the_first_to_come_leaves_first() -> None:
     order = [take(queue) for _ in range(queue.size)]
     assert order[:2] == [late, second]
     assert [task.order for task in order if task] == [5, 5, 7, 7, 9]
-    # An empty queue begins anew.
+    # An empty queue starts over.
     queue.add(second)
     queue.add(late)
     assert not queue._heap
@@ -320,7 +320,7 @@ def test_a_queue_does_not_keep_what_has_left_it() -> None:
         queue.remove(task)
     assert queue.size == 10
     assert len(queue._run) + len(queue._heap) < 100
-    # One that comes back is there once.
+    # A task that returns is listed once.
     tasks[5].state = "released"
     queue.remove(task)
     tasks[5].state = QUEUED
@@ -348,7 +348,7 @@ def test_queued_tasks_wait_again_when_their_dependency_is_lost() -> None:
     scheduler.lose(A)
     assert scheduler.states() == {"x": "processing"} | dict.fromkeys(readers(9), "waiting")
     scheduler.finish("x")
-    # Those that were on the lost worker get a thread to themselves, the others follow.
+    # Tasks of the lost worker get a thread to themselves; the others follow.
     assert sorted(key for key, (worker, _) in scheduler.runs.items() if worker == B)[0] == "reader-0"
 
 

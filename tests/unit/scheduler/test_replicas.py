@@ -1,4 +1,4 @@
-"""Copies of results are made and dropped, and none is ever the last to be dropped."""
+"""Replicas are created and dropped, and the last one is never dropped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_copy_that_is_to_be_dropped_does_not_count_from_then_on() -> None:
     scheduler.scatter("x", A, B)
     assert scheduler.send(ReplicasPlanned(drops={A: ["x"]})) == [RemoveReplicas(A, ["x"])]
     assert scheduler.holders("x") == [B]
-    # Now it is the only one.
+    # It is the only replica now.
     assert scheduler.send(ReplicasPlanned(drops={B: ["x"]})) == []
     scheduler.send(events.ReplicasRemoved(A, ["x"]))
     assert scheduler.holders("x") == [B]
@@ -74,7 +74,7 @@ def test_what_was_said_before_the_order_came_is_no_refusal() -> None:
     scheduler = Scheduler([A, B])
     scheduler.scatter("x", A, B)
     scheduler.send(ReplicasPlanned(drops={A: ["x"]}))
-    # It had just been put there once more.
+    # The replica had just been uploaded once more.
     scheduler.send(events.ReplicasAdded(A, {"x": 10}))
     assert scheduler.holders("x") == [B, A]
     assert scheduler.send(ReplicasPlanned(drops={B: ["x"]})) == []
@@ -124,7 +124,7 @@ def test_an_old_complaint_does_not_make_the_only_copy_a_lost_one() -> None:
     scheduler.scatter("x", A, B)
     scheduler.send(ReplicasPlanned(drops={A: ["x"]}))
     scheduler.send(events.ReplicasRemoved(A, ["x"]))
-    # It comes back, and the other one goes.
+    # The result returns to A, and the other holder leaves.
     scheduler.send(ReplicasPlanned({A: ["x"]}))
     scheduler.send(events.ReplicasAdded(A, {"x": 10}))
     scheduler.send(ReplicasPlanned(drops={B: ["x"]}))
@@ -133,7 +133,7 @@ def test_an_old_complaint_does_not_make_the_only_copy_a_lost_one() -> None:
     result = scheduler.send(events.DataMissing(C, "x", A))
     assert result == [AcquireReplicas(A, [("x", 10, (A,))]), RefreshWhoHas(C, [("x", 10, (A,))])]
     assert scheduler.holders("x") == [A]
-    # It says so if it does not have it, and a minute later nobody can have asked before.
+    # A reports it if it lacks the result, and a minute later no earlier request can be on its way.
     scheduler.now += 100.0
     result = scheduler.send(events.DataMissing(C, "x", A))
     assert [report.key for report in of_type(ReportCancelled, result)] == ["x"]
@@ -160,7 +160,7 @@ def test_the_worker_with_least_memory_gets_a_copy_and_the_one_with_most_drops_it
     task = scheduler.core.tasks["x"]
     made = plan(scheduler, {A: 0, B: 30, C: 20, D: 50})
     assert [made.replicate(task), made.replicate(task)] == [scheduler.core.state.workers[each] for each in (C, B)]
-    # Which they count as theirs already.
+    # The workers count the results as theirs already.
     assert made.memory[scheduler.core.state.workers[C]] == 120
     assert gains(made) == {B: ["x"], C: ["x"]} or gains(made) == {C: ["x"], B: ["x"]}
     scheduler.send(events.ReplicasAdded(B, {"x": 100}), events.ReplicasAdded(C, {"x": 100}))
@@ -180,9 +180,9 @@ def test_candidates_are_the_only_choice() -> None:
     assert made.replicate(task, {a, c}) is c
     assert made.drop(task, {c}) is None
     assert made.drop(task, {a}) is a
-    # A copy that is on its way is not there.
+    # A replica in transit is not there.
     assert made.drop(task) is None
-    # Nor does it come back to who drops it.
+    # The replica does not return to a worker that drops it either.
     assert made.replicate(task) is None
 
 
@@ -247,7 +247,7 @@ def test_one_copy_stays_of_what_nobody_is_about_to_use() -> None:
     made = plan(scheduler, {A: 1, B: 2, C: 3})
     apply_suggestions(made, reduce_replicas(made))
     assert drops(scheduler, made) == {B: ["x"], C: ["x"]}
-    # Others have said so before.
+    # Other policies have decided so before.
     apply_suggestions(made, reduce_replicas(made))
     assert drops(scheduler, made) == {B: ["x"], C: ["x"]}
 
@@ -285,11 +285,11 @@ def test_what_only_a_leaving_worker_holds_is_copied() -> None:
     made = plan(scheduler, {B: 10, C: 5})
     apply_suggestions(made, retire_worker(made, a, asked))
     assert gains(made) == {C: ["x"]}
-    # Who was asked goes on with it, whatever its memory.
+    # The worker that was asked continues, whatever its memory use is.
     made = plan(scheduler, {B: 1, C: 5})
     apply_suggestions(made, retire_worker(made, a, asked))
     assert gains(made) == {C: ["x"]}
-    # But not for ever, nor if it cannot.
+    # The worker is not asked for ever, nor if it cannot fetch the result.
     scheduler.status(C, "paused")
     made = plan(scheduler, {B: 1, C: 5})
     apply_suggestions(made, retire_worker(made, a, asked))
@@ -309,7 +309,7 @@ def test_two_leaving_workers_are_no_safe_place_for_each_other() -> None:
         assert [task.key for task in only_on(worker)] == ["x"]
         assert has_recipients(made, worker)
         apply_suggestions(made, retire_worker(made, worker, {}))
-    # One copy is enough.
+    # One replica is enough.
     assert gains(made) == {C: ["x"]}
     scheduler.status(C, "paused")
     assert not has_recipients(plan(scheduler), scheduler.core.state.workers[A])
@@ -330,7 +330,7 @@ def movable(scheduler: Scheduler, memory: Mapping[str, int], **options: object) 
 
 @pytest.fixture
 def uneven() -> Scheduler:
-    """A holds eight results of ten bytes of its hundred; the others nothing."""
+    """A holds eight results of ten bytes with a limit of a hundred; the others hold nothing."""
     scheduler = Scheduler()
     for address in (A, B, C):
         scheduler.worker(address, memory_limit=100)
@@ -361,10 +361,10 @@ def test_only_what_may_move_does(uneven: Scheduler) -> None:
     assert movable(uneven, {A: 80, B: 0, C: 10}, keys=frozenset({"x5", "unknown"})) == [("x5", A, B)]
     assert movable(uneven, {A: 80, B: 0}, keys=frozenset()) == []
     assert movable(uneven, {A: 80}) == []
-    # The task that runs there uses it.
+    # A task on the worker uses the result.
     uneven.submit({"y": "x0"}, options=TaskOptions(workers=(A,)))
     assert movable(uneven, {A: 80, B: 0, C: 10})[0] == ("x1", A, B)
-    # B has a copy of its own.
+    # B has its own replica.
     uneven.send(events.ReplicasAdded(B, {"x1": 10}))
     assert movable(uneven, {A: 80, B: 0, C: 10})[0] == ("x1", A, C)
     uneven.status(B, "paused")

@@ -1,4 +1,4 @@
-"""The transition table, the invariants, and the index of loads."""
+"""The transition table, the invariants, and the load index."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_needed_task_is_not_released(start: str) -> None:
 
 
 def broken(change: Callable[[Scheduler, TaskState], object]) -> Scheduler:
-    """Return a scheduler whose task x, on which y waits, was tampered with."""
+    """Return a scheduler whose task x, a dependency of y, was corrupted by `change`."""
     scheduler = Scheduler([A, B])
     scheduler.submit({"x": "", "y": "x", "z": ""}, wanted=["y", "z"])
     check(scheduler.core.state)
@@ -223,7 +223,7 @@ def test_an_avoided_worker_is_found_if_there_is_no_other() -> None:
     entry = index.least_but(first, 0.0)
     assert entry is not None
     assert entry[2] is second
-    # It is still there.
+    # The worker is still in the index.
     entry = index.least(0.0)
     assert entry is not None
     assert entry[2] is first

@@ -1,4 +1,4 @@
-"""How many workers there should be, and which may go."""
+"""The number of workers that a cluster should have, and the workers that may be closed."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def test_the_last_one_stays_while_it_holds_results() -> None:
 
 def test_room_for_the_results_is_left() -> None:
     workers = [worker(name, nbytes=30, limit=100) for name in "abcd"]
-    # 120 bytes of results want 240 bytes of memory.
+    # 120 bytes of results require 240 bytes of memory.
     assert len(workers_to_close(workers, waiting=False)) == 1
     assert len(workers_to_close(workers, waiting=False, memory_ratio=1.0)) == 2
 

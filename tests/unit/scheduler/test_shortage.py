@@ -1,4 +1,4 @@
-"""Work that no worker takes: since when, who waits for it, and why."""
+"""Ready tasks that no worker may run: since when, which clients wait, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shuffles want of the core: results discarded, and tasks placed where their data is."""
+"""Requests of shuffles: results are discarded, and tasks placed where their data is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_was_sent_is_sent_again(scheduler: Scheduler) -> None:
     assert {instruction.key for instruction in of_type(instructions.ComputeTask, result)} == {"t1", "t2"}
     freed = of_type(instructions.FreeKeys, result)
     assert sorted(key for instruction in freed if not instruction.discard for key in instruction.keys) == ["t1", "t2"]
-    # Their workers are told before they are asked for new ones that old ones are not meant.
+    # Before the workers are asked for new results, they are told that the old ones are useless.
     first = result[: len(freed) // 2]
     discarded = [free for free in of_type(instructions.FreeKeys, first) if free.discard]
     assert sorted(key for free in discarded for key in free.keys) == ["t1", "t2"]
@@ -70,7 +70,7 @@ def test_outputs_are_put_together_where_their_data_is(scheduler: Scheduler) -> N
     scheduler.send(PlacesAdvised({"u1": C, "u2": C, "u3": B, "unknown": A}))
     scheduler.finish("barrier")
     assert [scheduler.place(key) for key in OUTPUTS] == [C, C, B]
-    # One object for all that are alike.
+    # Equal options share one object.
     assert scheduler.core.tasks["u1"].options is scheduler.core.tasks["u2"].options
 
 
@@ -84,7 +84,7 @@ def test_advice_for_a_worker_that_left_is_forgotten(scheduler: Scheduler) -> Non
             scheduler.finish(key)
     assert {scheduler.place(key) for key in OUTPUTS} <= {A, B}
     scheduler.send(PlacesAdvised({"u1": A}))
-    # Too late: it has its place.
+    # The advice comes too late: the task has been placed.
     assert scheduler.state("u1") == "processing"
 
 

@@ -1,4 +1,4 @@
-"""What is added up under the names of spans."""
+"""The totals of spans."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_oldest_spans_are_forgotten() -> None:
     records = scheduler.core.state.spans.records
     assert len(records) == 10_000
     assert "0" not in records
-    # Nobody adds to what is forgotten.
+    # Nothing is added to a span that was dropped.
     scheduler.finish(next(iter(scheduler.runs)))
 
 

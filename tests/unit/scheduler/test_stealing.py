@@ -18,7 +18,7 @@ INFINITE = float("inf")
 
 
 def crowded(count: int = 20, *, workers: int = 1, options: TaskOptions = events.NO_OPTIONS, **config: Any) -> Scheduler:
-    """Make a scheduler whose first worker got all tasks, before the others came."""
+    """Make a scheduler whose first worker got all tasks before the others joined."""
     scheduler = Scheduler([A], worker_saturation=INFINITE, work_stealing=False, **config)
     scheduler.submit({f"x-{number}": "" for number in range(count)}, wanted=keys(count), options=options)
     for address in (B, C)[:workers]:
@@ -31,7 +31,7 @@ def keys(count: int) -> list[str]:
 
 
 def look(scheduler: Scheduler) -> list[RequestSteal]:
-    """Return what the scheduler steals, whatever is configured."""
+    """Return the requests of one look for steals, whatever is configured."""
     state = scheduler.core.state
     configured, state.stealing = state.stealing, WorkStealing(state)
     requests = of_type(RequestSteal, scheduler.send(events.BalanceDue()))
@@ -59,7 +59,7 @@ def test_an_idle_worker_gets_half_of_what_a_busy_one_has() -> None:
     scheduler = crowded(20)
     requests = look(scheduler)
     assert 8 <= len(requests) <= 11
-    # Those that were to run last, and none has moved yet.
+    # The last tasks in order of priority are requested, and none has moved yet.
     assert {request.key for request in requests} <= set(keys(20)[8:])
     assert {scheduler.place(key) for key in keys(20)} == {A}
     for request in requests:
@@ -211,7 +211,7 @@ def test_data_that_takes_longer_to_travel_than_to_use_stays_unless_the_backlog_i
     scheduler.scatter("big", A, nbytes=800_000_000)
     scheduler.submit(dict.fromkeys(keys(count), "big"), wanted=keys(count))
     scheduler.worker(B)
-    # It travels once, for all of them.
+    # The dependency is transferred once for all tasks.
     assert moved <= len(look(scheduler)) <= 2 * moved
 
 

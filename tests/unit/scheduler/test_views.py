@@ -1,4 +1,4 @@
-"""What others may know of the state."""
+"""Copies of the state's facts."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_clients_and_waiting_work(scheduler: Scheduler) -> None:
     scheduler.submit({"z": ""}, options=TaskOptions(workers=("carol",)))
     assert views.unrunnable(scheduler.core) == {"z": 7.0}
     assert views.queued_count(scheduler.core) == 0
-    # One task runs and one cannot, and nothing is known of either.
+    # One task runs and one cannot; the duration of both is unknown.
     assert views.total_occupancy(scheduler.core) == pytest.approx(1.0)
 
 
@@ -146,7 +146,7 @@ def test_a_story_is_bounded() -> None:
 def test_data_goes_round_by_threads() -> None:
     scheduler = Scheduler([A, B], nthreads=2)
     assert views.place_data(scheduler.core, [1] * 6, [A, B, A]) == [(A,), (A,), (B,), (B,), (A,), (A,)]
-    # What is on its way took its turns already.
+    # Data in transit took its turns already.
     scheduler.send(events.ScatterAnnounced("c", {"s": 1, "t": 1}))
     assert views.place_data(scheduler.core, [1], [A, B]) == [(B,)]
 

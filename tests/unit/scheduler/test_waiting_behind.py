@@ -1,4 +1,4 @@
-"""What stands behind a task that goes on and on does not stay there, however short it is."""
+"""Tasks behind one that takes very long move away, however short they are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keys(count: int, prefix: str = "x") -> list[str]:
 
 
 def look(scheduler: Scheduler, after: float = 0.1) -> list[RequestSteal]:
-    """Let time pass, and have the scheduler look for what to move."""
+    """Let time pass, and let the scheduler look for moves."""
     scheduler.now += after
     return of_type(RequestSteal, scheduler.send(events.BalanceDue()))
 
@@ -33,7 +33,7 @@ def give_back(scheduler: Scheduler, *requests: RequestSteal) -> list[ComputeTask
 
 
 def behind_a_long_one(count: int, seconds: float = MOMENT, nthreads: int = 1, **config: Any) -> Scheduler:
-    """Make a scheduler on whose first worker tasks of known duration stand behind long ones, as does nothing else."""
+    """Make a scheduler on whose first worker tasks of known duration wait behind long ones."""
     config.setdefault("worker_saturation", INFINITE)
     scheduler = Scheduler([A, B], nthreads=nthreads, default_task_durations={"x": seconds}, **config)
     longs = keys(nthreads, "long")
@@ -57,7 +57,7 @@ def test_the_last_one_moves_with_its_data_if_that_is_sooner() -> None:
     scheduler.scatter("big", A, nbytes=200_000_000)
     scheduler.submit({"x": "big"}, options=HELD_UP)
     assert look(scheduler, 1.0) == []
-    # What goes on for 2.5 s longer than expected goes on for 2.5 s, and the data travels for 2.
+    # A task that is 2.5 s late is expected to take 2.5 s more, and the transfer takes 2 s.
     assert [request.key for request in look(scheduler, 2.0)] == ["x"]
 
 
@@ -92,14 +92,14 @@ def test_a_task_that_has_seceded_holds_nobody_up() -> None:
     scheduler.now += 10.0
     scheduler.send(events.TaskLongRunning(*scheduler.runs["long-0"][:1], "long-0", scheduler.runs["long-0"][1], 10.0))
     assert look(scheduler, 0.0) == []
-    # The end of a task outside of the pool says nothing about those inside.
+    # The end of a task outside the pool says nothing about the tasks inside.
     scheduler.now += 0.1
     scheduler.finish("long-0")
     assert look(scheduler, 0.0)
 
 
 def test_what_is_short_goes_to_whoever_has_nothing_else_to_do() -> None:
-    """One after the other, as a user submits them who waits for each."""
+    """The tasks are submitted one after the other, as by a user who waits for each."""
     scheduler = Scheduler([A, B], default_task_durations={"x": MOMENT, "long": MOMENT})
     scheduler.submit({"long": ""}, options=TaskOptions(workers=(A,)))
     scheduler.now = 5.0
@@ -147,7 +147,7 @@ def test_what_got_behind_it_from_the_queue_goes_back_there_while_everybody_is_bu
     for key in [key for key in keys(30) if scheduler.place(key) == B]:
         scheduler.now += 3.0
         scheduler.finish(key, seconds=3.0)
-    # B is never without anything to do, and A has been with its first task for 6 s.
+    # B always has a task, and A has been busy with its first task for 6 s.
     (request,) = look(scheduler)
     assert request.key == first[1]
     assert give_back(scheduler, request) == []
@@ -168,7 +168,7 @@ def test_restricted_tasks_and_actors_wait() -> None:
 
 
 def test_what_is_refused_counts_as_running_and_the_rest_moves() -> None:
-    """Which of the tasks run is only guessed."""
+    """The scheduler guesses which tasks run."""
     scheduler = behind_a_long_one(3)
     requests = {request.key: request for request in look(scheduler)}
     refused = requests.pop("x-1")
@@ -195,14 +195,14 @@ def test_where_clients_share_fairly_it_goes_back_to_the_queue() -> None:
 
 
 def submit_by_priority(scheduler: Scheduler, count: int, **restriction: Any) -> None:
-    """Submit tasks one by one, the least urgent one first."""
+    """Submit tasks one by one, the least urgent first."""
     for number in range(count):
         options = TaskOptions(priority=float(number), **restriction)
         scheduler.submit({f"x-{number}": ""}, options=options)
 
 
 def play(scheduler: Scheduler, count: int) -> list[int]:
-    """Have workers with one thread run what they have in order of priority, and return in which order tasks start."""
+    """Let workers with one thread run their tasks in order of priority; return the order in which tasks start."""
     order: list[int] = []
     left = set(keys(count))
     while left:
@@ -235,7 +235,7 @@ def test_a_worker_that_joins_takes_part_in_what_is_most_urgent(
     assert sorted(order) == list(range(16))
     workers = 1 + len(newcomers)
     for place, number in enumerate(order):
-        # Those that run at the same time are in any order.
+        # Tasks that run at the same time are in any order.
         assert abs((15 - number) // workers - place // workers) <= 1, order
 
 
