@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable
 
 from dagrpc._auth.credentials import credentials_of
+from dagrpc._client.poll_workers import poll_workers
+from dagrpc._client.waiting import Deadline
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ServiceClient, open_channel
-from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
+from dagrpc.exceptions import CommClosedError
 from dagrpc.security import Security
 from dagrpc.v1 import log_service_pb2 as log_pb
 from dagrpc.v1 import scheduler_service_pb2 as pb
@@ -23,7 +23,6 @@ _LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
 _CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
 _RETIRE_TIMEOUT = 600.0
 _LOG_TIMEOUT = 60.0
-_POLL = 0.05
 
 
 class SchedulerConnection:
@@ -54,11 +53,11 @@ class SchedulerConnection:
 
     async def wait_for_workers(self, count: int, timeout: float | None) -> None:
         """Wait until the scheduler knows so many workers; raise `WorkerStartTimeoutError` after so many seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (available := len((await self.info()).workers)) < count:
-            if deadline is not None and time.monotonic() > deadline:
-                raise WorkerStartTimeoutError(available, count, timeout or 0.0)
-            await asyncio.sleep(_POLL)
+
+        async def available() -> int:
+            return len((await self.info()).workers)
+
+        await poll_workers(available, count, Deadline(timeout))
 
     async def retire(self, names: Collection[str]) -> None:
         """Retire workers: the scheduler moves their results to other workers, and closes them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -15,17 +14,17 @@ from dagrpc._client.cluster_info import CachedInfo
 from dagrpc._client.core import ClientCore, HasCore
 from dagrpc._client.lifecycle import ClientLifecycle
 from dagrpc._client.options import NO_DEFAULT, Duration, Workers, names_nobody, worker_names
+from dagrpc._client.poll_workers import poll_workers
 from dagrpc._client.services import scheduler_service
 from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Deadline, Operation, RunOnLoop, run_awaiting
 from dagrpc._common.addresses import without_scheme
 from dagrpc._common.keys import Key, decode_key
-from dagrpc.exceptions import CommClosedError, WorkerStartTimeoutError
+from dagrpc.exceptions import CommClosedError
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 logger = logging.getLogger("dagrpc.client")
 
-_POLL_SECONDS = 0.05
 _RESTART_SECONDS = 120.0
 
 
@@ -159,15 +158,11 @@ def wait_for_workers(self: HasCore, n_workers: int, timeout: Duration = None) ->
 
 
 async def _wait_for_workers(core: ClientCore, n_workers: int, deadline: Deadline) -> None:
-    while True:
+    async def count() -> int:
         # The whole answer, which an asynchronous client keeps.
-        count = (await core.cluster_info.fetch())["n_workers"]
-        if count >= n_workers:
-            return
-        left = deadline.left()
-        if left is not None and left <= 0:
-            raise WorkerStartTimeoutError(count, n_workers, deadline.timeout or 0.0)
-        await asyncio.sleep(_POLL_SECONDS if left is None else min(_POLL_SECONDS, left))
+        return int((await core.cluster_info.fetch())["n_workers"])
+
+    await poll_workers(count, n_workers, deadline)
 
 
 def write_scheduler_file(self: _Client, scheduler_file: str | os.PathLike[str]) -> Any:
