@@ -87,6 +87,20 @@ _environment = read_environment(os.environ)
 _handed_over: Mapping[str, Any] | None = None
 
 
+def set_variable(key: str, value: str) -> None:
+    """Set the environment variable of a setting, for this process and its children.
+
+    Examples
+    --------
+    >>> set_variable("scheduler.allowed-failures", "5")
+    >>> os.environ.pop("DAGRPC_SCHEDULER__ALLOWED_FAILURES"), _environment.pop("scheduler.allowed-failures")
+    ('5', 5)
+    """
+    name = f"DAGRPC_{key.upper().replace('.', '__').replace('-', '_')}"
+    os.environ[name] = value
+    _environment.update(read_environment({name: value}))
+
+
 def hand_over(settings: Mapping[str, Any]) -> None:
     """Take another process's configuration instead of reading dask's.
 

@@ -13,7 +13,7 @@ from dagrpc._cli.tls_options import security_from, tls_options
 from dagrpc._common.addresses import interface_ip, listening_place
 from dagrpc._common.versions import installed_version
 from dagrpc._memory.python_malloc import restart_with_malloc
-from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
+from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare, set_log_format
 from dagrpc.security import Security
 from dagrpc_scheduler.options import SchedulerOptions
 
@@ -31,6 +31,9 @@ DEFAULT_PORT = 8786
 @ignored("--show/--no-show", "--use-xheaders", why="the option has no effect")
 @click.option("--pid-file", default=None, type=click.Path(dir_okay=False), help="File to write the process id to.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
+@click.option(
+    "--log-format", type=click.Choice(("text", "json")), help="Text or one JSON object a line. [default: text]"
+)
 @click.version_option(installed_version("dagrpc"), prog_name="dagrpc scheduler")
 def scheduler(
     interface: str | None,
@@ -42,6 +45,7 @@ def scheduler(
     preload_argv: tuple[str, ...],
     pid_file: str | None,
     log_level: str,
+    log_format: str | None,
     **given: Any,
 ) -> None:
     """Run a scheduler.
@@ -58,6 +62,7 @@ def scheduler(
         restart_with_malloc()
     tell_of_ignored()
     prepare(log_level.upper())
+    set_log_format(log_format)
     apply_settings()
 
     from dagrpc._auth.credentials import check_protocol

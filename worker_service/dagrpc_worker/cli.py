@@ -31,7 +31,7 @@ from dagrpc._common.dask_config import set_here
 from dagrpc._common.versions import installed_version
 from dagrpc._process.child import inherited_sys_path
 from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare
+from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare, set_log_format
 from dagrpc.security import Security
 from dagrpc_worker.nanny.nanny_process import spawn_workers
 from dagrpc_worker.options import WorkerOptions
@@ -86,6 +86,9 @@ def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> i
 @click.option("--nanny/--no-nanny", default=True, show_default=True, help="Start each worker in a watched process.")
 @click.option("--pid-file", type=click.Path(dir_okay=False), help="File to write the process id to.")
 @click.option("--log-level", default="INFO", show_default=True, help="Level of dagrpc's own log.")
+@click.option(
+    "--log-format", type=click.Choice(("text", "json")), help="Text or one JSON object a line. [default: text]"
+)
 @click.version_option(installed_version("dagrpc"), prog_name="dagrpc worker")
 def worker(
     scheduler: str | None,
@@ -95,6 +98,7 @@ def worker(
     nanny: bool,
     pid_file: str | None,
     log_level: str,
+    log_format: str | None,
     preload: tuple[str, ...],
     preload_nanny: tuple[str, ...],
     preload_argv: tuple[str, ...],
@@ -114,6 +118,7 @@ def worker(
         scheduler = config.look_up("scheduler-address")
     check_preload_argv(preload + preload_nanny, preload_argv, "worker")
     prepare(_checked_level(log_level))
+    set_log_format(log_format)
     apply_settings()
     nworkers = nworkers if nprocs is None else nprocs
     if nworkers == "auto":

@@ -338,7 +338,7 @@ DEFAULTS: dict[str, Any] = {
     "admin.max-error-length": 10_000,
     # How many lines of its log a process remembers.
     "admin.log-length": 10_000,
-    # Format of log lines.
+    # Format of log lines, as `logging` writes formats; `json`: one JSON object a line.
     "admin.log-format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
     # How many transitions a story goes back, and how many events of a topic are remembered.
     "admin.low-level-log-length": 1_000,

@@ -28,9 +28,12 @@ class TasklessCoroutine:
         self._coroutine: Coroutine[Any, Any, None] | None = coroutine
         self._go_on()
 
-    def _go_on(self, _: object = None) -> None:
+    def _go_on(self, done: asyncio.Future[Any] | None = None) -> None:
         """Run up to where it has to wait next."""
         if self._coroutine is None:
+            if done is not None and not done.cancelled():
+                # The coroutine was closed while it waited; asyncio logs an exception that nobody looks at.
+                done.exception()
             return
         try:
             # What it waits for is done: the future that it awaits gives or raises the outcome itself.

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from dagrpc import config
+from dagrpc._process.log_lines import formatter_of
 
 LOGGERS = ("dagrpc", "distributed")
 """The loggers whose lines are kept. Programs written for distributed log below ``distributed``."""
@@ -19,7 +20,7 @@ class LogBuffer(logging.Handler):
 
     def __init__(self, length: int, line_format: str) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(line_format))
+        self.setFormatter(formatter_of(line_format))
         self._lines: deque[tuple[str, str, str]] = deque(maxlen=length)
         """Logger, level and text of each line, the oldest first."""
 

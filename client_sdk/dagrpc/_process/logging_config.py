@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagrpc import config
+from dagrpc._process.log_lines import formatter_of
 
 shown: dict[str, int] = {}
 """Levels from which on lines are shown, by logger. A level also holds for the loggers below."""
@@ -88,7 +89,9 @@ def _setting(name: str) -> Any:
 def _set_levels(levels: Mapping[str, Any]) -> None:
     """Set the levels of loggers."""
     if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.WARNING, format=config.get("admin.log-format"), stream=sys.stderr)
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(formatter_of(config.get("admin.log-format")))
     for name, level in levels.items():
         number = level if isinstance(level, int) else logging.getLevelNamesMapping().get(str(level).upper())
         if number is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dagrpc import config
 from dagrpc._process.log_buffer import LOGGERS
+from dagrpc._process.log_lines import JSON, formatter_of
 from dagrpc._process.logging_config import configure_logging, is_shown
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
@@ -32,10 +33,16 @@ def prepare(log_level: int | str = logging.INFO) -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+def set_log_format(line_format: str | None) -> None:
+    """Set the format of log lines, ``text`` or ``json``, for this process and its children; None: as configured."""
+    if line_format is not None:
+        config.set_variable("admin.log-format", JSON if line_format == JSON else LOG_FORMAT)
+
+
 def apply_settings() -> None:
     """Apply the settings of the whole process, once the configuration is known; SystemExit if they are wrong."""
     try:
-        formatter = logging.Formatter(config.get("admin.log-format"))
+        formatter = formatter_of(config.get("admin.log-format"))
         for handler in logging.getLogger().handlers:
             handler.setFormatter(formatter)
         configure_logging()

@@ -70,7 +70,7 @@ class ClientSessions:
         client, session = hello.client_id, tenure.session
 
         async def greet() -> None:
-            logger.info("Client %s is back", client)
+            logger.info("Client %s is back", client, extra={"client": client})
             assert session.delivery is not None
             resumed = common_pb2.Resumption(received=session.delivery.taken)
             await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=self._welcome(tenure, resumed)))
@@ -92,7 +92,7 @@ class ClientSessions:
             session,
             hello.session_token,
             config.get_seconds("scheduler.session-grace") or 0.0,
-            on_away=lambda: logger.warning("Client %s is away: its connection broke", client),
+            on_away=lambda: logger.warning("Client %s is away: its connection broke", client, extra={"client": client}),
             on_back=lambda: None,
             on_over=lambda reason: self._clients.left(client, reason),
         )

@@ -161,7 +161,7 @@ class DiagnosticsServicer:
         """Call a method of workers, and log the ones that do not answer."""
         answers = await ask_workers(self._channels, WORKER_DIAGNOSTICS_SERVICE, method, requests, response_type)
         for worker, failure in answers.failures.items():
-            logger.warning("Worker %s did not answer %s: %s", worker, method, failure)
+            logger.warning("Worker %s did not answer %s: %s", worker, method, failure, extra={"worker": worker})
         return answers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 from dagrpc._loop.taskless_coroutine import TasklessCoroutine
@@ -88,5 +89,27 @@ def test_one_that_is_given_up_is_closed_and_does_not_go_on() -> None:
         await asyncio.sleep(0)
         eager.close()
         assert steps == ["closed"]
+
+    asyncio.run(run())
+
+
+def test_a_failure_of_what_a_closed_one_waited_for_is_not_logged() -> None:
+    async def run() -> None:
+        told: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context))
+        failing = loop.create_future()
+
+        async def work(awaited: asyncio.Future[None]) -> None:
+            await awaited
+
+        coroutine = TasklessCoroutine(work(failing))
+        coroutine.close()
+        failing.set_exception(LookupError("nothing there"))
+        del failing
+        await asyncio.sleep(0)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert told == []
 
     asyncio.run(run())

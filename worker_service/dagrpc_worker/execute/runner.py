@@ -204,6 +204,7 @@ class TaskRunner:
             "Task %s did not stop after its timeout: it has failed, and its thread %s",
             key,
             "is replaced" if replace else "stays busy",
+            extra={"key": key},
         )
 
     def pool(self, name: str) -> Any:
@@ -326,11 +327,18 @@ class TaskRunner:
         if interruption is None or not interruption.sent:
             if isinstance(error, (SystemExit, KeyboardInterrupt)) and running_task.is_workers_own():
                 # As in any Python program, the process ends. The scheduler counts the workers that died of the task.
-                logger.error("Task %s raised %r: worker %s exits", task.key, error, self.address, exc_info=error)
+                logger.error(
+                    "Task %s raised %r: worker %s exits",
+                    task.key,
+                    error,
+                    self.address,
+                    exc_info=error,
+                    extra={"key": task.key},
+                )
                 end_at_once(ExitCode.TASK)
             return self._failed(task, error, start)
         if not interruption.limit:
-            logger.info("Task %s was cancelled while it ran", task.key)
+            logger.info("Task %s was cancelled while it ran", task.key, extra={"key": task.key})
             return events.ExecuteSkipped(task.key, task.run_id)
         timeout = TaskTimeout(task.key, interruption.limit, self.address)
         return self._failed(task, timeout.with_traceback(error.__traceback__), start, _TIMEOUT)
@@ -446,7 +454,9 @@ class TaskRunner:
         failure = encode_failure(error, kind, skip_frames=_own_frames(error))
         failure.origin_key, failure.worker = task.key, self.address
         summary = f"{failure.type_name}: {failure.message[:_LOGGED]}"
-        logger.warning("Task %s failed: %s%s", task.key, summary, innermost_line(error.__traceback__))
+        logger.warning(
+            "Task %s failed: %s%s", task.key, summary, innermost_line(error.__traceback__), extra={"key": task.key}
+        )
         # If another task raises the same instance, the traceback must not have the frames of this run.
         error.__traceback__ = None
         stop = time()

@@ -152,7 +152,12 @@ class EventLog(Mapping[str, list[tuple[float, Any]]]):
             session.send(event)
         elif client not in self._behind:
             self._behind.add(client)
-            logger.warning("Client %s reads too slowly, %d items wait for it: it misses events", client, session.queued)
+            logger.warning(
+                "Client %s reads too slowly, %d items wait for it: it misses events",
+                client,
+                session.queued,
+                extra={"client": client},
+            )
 
     def _tell_listeners(self, topic: str, message: Any) -> None:
         for listener in list(self.listeners):

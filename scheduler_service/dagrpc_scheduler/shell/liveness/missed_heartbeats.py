@@ -82,6 +82,7 @@ class MissedHeartbeats:
                     worker.name,
                     silence,
                     worker.nanny,
+                    extra={"worker": address},
                 )
                 worker.vouched_until = now + min(self._ttl, _LONGEST_VOUCH)
                 return

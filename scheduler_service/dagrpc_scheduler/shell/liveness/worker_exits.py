@@ -98,9 +98,9 @@ class WorkerExits:
         self._data_channels.discard(address)
         self._control_channels.discard(address)
         if expected:
-            logger.info("Worker %s (%s) left: %s", address, connection.name, reason)
+            logger.info("Worker %s (%s) left: %s", address, connection.name, reason, extra={"worker": address})
         elif not self._shutdown.begun:
-            logger.warning("Worker %s (%s) is lost: %s", address, connection.name, reason)
+            logger.warning("Worker %s (%s) is lost: %s", address, connection.name, reason, extra={"worker": address})
         stimulus = self._driver.stimulus("worker-removed")
         lost = self._losses(address)
         removed = events.WorkerRemoved(address, expected, reason, stimulus, exit)
@@ -117,7 +117,7 @@ class WorkerExits:
             task = self._driver.core.tasks.get(wire_key)
             failure = task.error.failure if task is not None and task.error is not None else None
             if isinstance(failure, CoreFailure) and failure.kind == "killed-worker" and failure.worker == address:
-                logger.error("Task %s failed: %s", wire_key, failure.message)
+                logger.error("Task %s failed: %s", wire_key, failure.message, extra={"key": wire_key})
         computed, scattered = lost["lost-computed-tasks"], lost["lost-scattered-tasks"]
         if computed and not expected:
             logger.warning("%d results were only on worker %s: %s computed again", *_some(computed, address))
@@ -136,7 +136,7 @@ class WorkerExits:
             return
         address = connection.hello.address
         reason, stimulus = exit.reason, self._driver.stimulus("worker-explained")
-        logger.warning("Worker %s (%s) is gone: %s", address, connection.name, reason)
+        logger.warning("Worker %s (%s) is gone: %s", address, connection.name, reason, extra={"worker": address})
         self._driver.handle(events.WorkerExplained(address, reason, stimulus))
         self._event_log.log(address, {"action": "worker-exit", "reason": reason, "stimulus_id": stimulus})
 

@@ -101,11 +101,16 @@ class Backpressure:
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
             session.hold_reading()
-            logger.warning("Client %s reads too slowly, %d bytes wait for it: reading from it stops", client, nbytes)
+            logger.warning(
+                "Client %s reads too slowly, %d bytes wait for it: reading from it stops",
+                client,
+                nbytes,
+                extra={"client": client},
+            )
         elif backlog.behind and nbytes < limit // 4:
             backlog.behind = False
             session.go_on_reading()
-            logger.info("Client %s has caught up: reading from it resumes", client)
+            logger.info("Client %s has caught up: reading from it resumes", client, extra={"client": client})
         if session.queued or backlog.behind:
             seen[session] = backlog
 
@@ -119,10 +124,15 @@ class Backpressure:
             return
         if nbytes > limit // 2 and not backlog.behind:
             backlog.behind = True
-            logger.warning("Worker %s reads too slowly, %d bytes wait for it: it gets no tasks", address, nbytes)
+            logger.warning(
+                "Worker %s reads too slowly, %d bytes wait for it: it gets no tasks",
+                address,
+                nbytes,
+                extra={"worker": address},
+            )
         elif backlog.behind and nbytes < limit // 4:
             backlog.behind = False
-            logger.info("Worker %s has caught up: it gets tasks again", address)
+            logger.info("Worker %s has caught up: it gets tasks again", address, extra={"worker": address})
             self._set_status(address, worker.reported_status)
         if backlog.behind and worker.reported_status == RUNNING:
             self._set_status(address, "paused")

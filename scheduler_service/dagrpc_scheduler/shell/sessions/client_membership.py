@@ -55,7 +55,7 @@ class ClientMembership:
         self._driver.handle(events.ClientAdded(client))
         self._event_log.client_added(client, topics)
         self._plugins.client_added(client)
-        logger.info("Client %s connected", client)
+        logger.info("Client %s connected", client, extra={"client": client})
 
     def left(self, client: str, reason: str) -> None:
         """Remove a client and release all that it had."""
@@ -67,7 +67,7 @@ class ClientMembership:
         self._event_log.client_removed(client)
         self._task_stream.client_gone(client)
         self._plugins.client_removed(client)
-        logger.info("Client %s disconnected: %s", client, reason)
+        logger.info("Client %s disconnected: %s", client, reason, extra={"client": client})
 
     def take(self, client: str, tenure: Tenure, message: client_session_pb2.UpdateGraphRequest) -> None:
         """Carry out a batch of a client's commands, in order."""

@@ -95,7 +95,13 @@ class WorkerMembership:
         )
         self._event_log.worker_added(hello.address, stimulus)
         self._plugins.worker_added(hello.address)
-        logger.info("Worker %s (%s) joined with %d threads", hello.address, connection.name, hello.nthreads)
+        logger.info(
+            "Worker %s (%s) joined with %d threads",
+            hello.address,
+            connection.name,
+            hello.nthreads,
+            extra={"worker": hello.address},
+        )
         if not held:
             _warn_of_versions(hello)
 
@@ -134,7 +140,9 @@ class WorkerMembership:
     def disconnected(self, connection: WorkerConnection) -> None:
         """Note that a worker's connection broke; the worker may come back."""
         address = connection.hello.address
-        logger.warning("Worker %s (%s) is away: its connection broke", address, connection.name)
+        logger.warning(
+            "Worker %s (%s) is away: its connection broke", address, connection.name, extra={"worker": address}
+        )
         stimulus = self._driver.stimulus("worker-disconnected")
         before, _ = views.worker_status(self._driver.core, address)
         self._driver.handle(events.WorkerDisconnected(address, stimulus))
@@ -143,7 +151,7 @@ class WorkerMembership:
     def resumed(self, connection: WorkerConnection) -> None:
         """Note that a worker has come back."""
         address = connection.hello.address
-        logger.info("Worker %s (%s) is back", address, connection.name)
+        logger.info("Worker %s (%s) is back", address, connection.name, extra={"worker": address})
         connection.last_seen = time.time()
         stimulus = self._driver.stimulus("worker-resumed")
         self._driver.handle(events.WorkerResumed(address, stimulus))

@@ -82,7 +82,9 @@ class Retirement:
     async def _retire(self, address: str, close: bool, before: str, stimulus: str) -> bool:
         """Retire one worker; return whether it is gone. A worker that stays gets back its status from `before`."""
         if views.holds_actors(self._driver.core, address):
-            logger.warning("Worker %s is not retired: it holds an actor, which cannot be moved", address)
+            logger.warning(
+                "Worker %s is not retired: it holds an actor, which cannot be moved", address, extra={"worker": address}
+            )
             return False
         policy = RetireWorker(address)
         manager = self._memory_manager_host.registered()
@@ -138,7 +140,12 @@ class Retirement:
         deadline = time.monotonic() + CLOSE_LIMIT
         while connection is not None and workers.get(address) is connection:
             if time.monotonic() > deadline:
-                logger.warning("Worker %s (%s) was retired and does not close: removed", address, connection.name)
+                logger.warning(
+                    "Worker %s (%s) was retired and does not close: removed",
+                    address,
+                    connection.name,
+                    extra={"worker": address},
+                )
                 connection.tenure.end("it was retired")
                 deadline += CLOSE_LIMIT
             await asyncio.sleep(_LOOK)

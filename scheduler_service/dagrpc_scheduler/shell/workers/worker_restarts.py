@@ -98,7 +98,7 @@ class WorkerRestarts:
             await wait_ready(client.channel, worker.nanny, timeout, self._credentials)
             await client.call("RestartWorker", request, nanny_service_pb2.RestartWorkerResponse, timeout=timeout + 1.0)
         except (DagrpcError, OSError, TimeoutError) as error:
-            logger.warning("Worker %s (%s) did not restart: %s", address, worker.name, error)
+            logger.warning("Worker %s (%s) did not restart: %s", address, worker.name, error, extra={"worker": address})
             return "timed out"
         return "OK"
 

@@ -87,7 +87,13 @@ class WorkerReconnect:
         DagrpcError
             If the scheduler refuses the worker.
         """
-        logger.warning("Worker %s looks for %s again: %s", self._worker.address, self._link.peer.name, broken)
+        logger.warning(
+            "Worker %s looks for %s again: %s",
+            self._worker.address,
+            self._link.peer.name,
+            broken,
+            extra={"worker": self._worker.address},
+        )
         self._known, self._begun = True, time.monotonic()
         with recovering():
             await reconnect(self)
@@ -133,7 +139,7 @@ class WorkerReconnect:
             stream, welcome = await peer.greet([hello_message(hello)])
         self._check(welcome)
         peer.resume(stream, welcome)
-        logger.info("Worker %s is connected again", self._worker.address)
+        logger.info("Worker %s is connected again", self._worker.address, extra={"worker": self._worker.address})
 
     async def _register(self) -> None:
         """Register again, with the results that the worker holds: the scheduler has removed the worker."""
@@ -154,7 +160,12 @@ class WorkerReconnect:
         self._check(welcome)
         peer.resume(stream, welcome)
         self._shuffles.registered(welcome.last_shuffle_run)
-        logger.info("Worker %s has registered again, with %d results", worker.address, len(held))
+        logger.info(
+            "Worker %s has registered again, with %d results",
+            worker.address,
+            len(held),
+            extra={"worker": worker.address},
+        )
 
     def _check(self, welcome: worker_session_pb2.WorkerWelcome) -> None:
         if welcome.scheduler_id != self._link.welcome.scheduler_id:
