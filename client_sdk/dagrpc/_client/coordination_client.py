@@ -1,46 +1,34 @@
-"""Requests about locks, queues and the like: one message up, one answer down, each named by its number."""
+"""Requests of coordination primitives: one message to the scheduler and one answer, matched by a number."""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._client.commands import Want
 from dagrpc._client.key_table import KeyState, lock
+from dagrpc._client.session_port import SessionPort
 from dagrpc._client.waiting import Gate
 from dagrpc._common.keys import decode_key
 from dagrpc.v1 import coordination_pb2 as pb
 
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
-
 _RENEWALS = 3
-"""How often a lease is renewed while it would hold."""
+"""Renewals of a lease in the time for which one renewal holds."""
 
 
 class Request:
-    """One request. As a pause of an operation its outcome is the answer.
+    """One request; as a pause of an operation its outcome is the answer.
 
-    Parameters
-    ----------
-    session : ClientSession
-        The connection to send it by.
-    message : Coordinate
-        The request; its number is set when it is sent.
-    timeout : float, optional
-        How many seconds to wait for an answer, for a request that the scheduler answers at once.
-    owner : object, optional
-        On whose behalf a lease is acquired: it is renewed as long as this object lives.
-    undo : callable, optional
-        Called with this request if its answer comes when nobody waits for it any more. Returns the messages that
-        undo what was done.
+    The scheduler has to answer within `timeout` seconds, if given. A lease is acquired for `owner`, and renewed as long
+    as this object lives. `undo` is called with the request if the answer comes when nothing waits for it any more; it
+    returns the messages that undo the request.
     """
 
     __slots__ = (
+        "_coordination",
         "_gate",
-        "_session",
         "_timeout",
         "_undo",
         "answer",
@@ -54,7 +42,7 @@ class Request:
 
     def __init__(
         self,
-        session: ClientSession,
+        coordination: CoordinationClient,
         message: pb.Coordinate,
         *,
         timeout: float | None = None,
@@ -66,38 +54,38 @@ class Request:
         self.answer: pb.Coordinated | None = None
         self.error: BaseException | None = None
         self.states: list[KeyState] = []
-        """The futures among the values of the answer, each with a reference that is the caller's to give back."""
+        """The futures among the values of the answer, each with a reference that the caller has to release."""
         self.owner = owner
         self.withdrawn = False
         self._gate = Gate()
-        self._session = session
+        self._coordination = coordination
         self._timeout = timeout
         self._undo = undo
 
     def block(self) -> pb.Coordinated:
-        """Send it and wait for the answer in the calling thread."""
+        """Send the request and wait for the answer in the calling thread."""
         gate = self._gate
         gate.prepare_to_block()
         try:
-            self._session.coordination.send(self)
+            self._coordination.send(self)
             if not gate.block(self._timeout):
                 raise TimeoutError(f"The scheduler did not answer within {self._timeout:g} s")
-        # KeyboardInterrupt too: nothing must be granted to nobody.
+        # KeyboardInterrupt included: a request that nothing waits for must not be granted.
         except BaseException:
-            self._session.coordination.withdraw(self)
+            self._coordination.withdraw(self)
             raise
         return self._outcome()
 
     async def suspend(self) -> pb.Coordinated:
-        """Send it and wait for the answer on the running event loop."""
+        """Send the request and wait for the answer on the running event loop."""
         gate = self._gate
         gate.prepare_to_suspend()
         try:
-            self._session.coordination.send(self)
+            self._coordination.send(self)
             if not await gate.suspend(self._timeout):
                 raise TimeoutError(f"The scheduler did not answer within {self._timeout:g} s")
         except BaseException:
-            self._session.coordination.withdraw(self)
+            self._coordination.withdraw(self)
             raise
         return self._outcome()
 
@@ -107,13 +95,13 @@ class Request:
         assert self.answer is not None
         return self.answer
 
-    def settle(self, answer: pb.Coordinated | None, error: BaseException | None) -> None:
-        """Let whoever waits go on."""
+    def resolve(self, answer: pb.Coordinated | None, error: BaseException | None) -> None:
+        """Wake the waiting caller with an answer or an error."""
         self.answer, self.error = answer, error
         self._gate.open()
 
     def undoing(self) -> Sequence[pb.Coordinate]:
-        """Return what undoes it, now that it is answered."""
+        """Return the messages that undo the answered request."""
         done = self.answer is not None and self.answer.done
         return self._undo(self) if done and self._undo is not None else ()
 
@@ -124,21 +112,15 @@ def _keys(value: pb.CoordinatedValue) -> Sequence[str]:
 
 
 class CoordinationClient:
-    """The requests of a client.
+    """The requests of a client."""
 
-    Parameters
-    ----------
-    session : ClientSession
-        Its connection.
-    """
-
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: SessionPort) -> None:
         self._session = session
         self._requests: dict[int, Request] = {}
-        """Those that were not answered yet. Guarded by the lock, like all else here."""
+        """Requests without an answer, by number. The lock guards all attributes."""
         self._last = 0
         self._held: dict[int, weakref.ref[Any]] = {}
-        """Leases, by the numbers of their requests, with their owners."""
+        """Owners of leases by the numbers of their requests."""
         self._renewal: asyncio.TimerHandle | None = None
 
     # --- from any thread -----------------------------------------------------------------------------------------
@@ -153,24 +135,24 @@ class CoordinationClient:
         """
         with lock:
             self._session.check_open()
-            # Numbered and queued at once: the scheduler wants them in order.
+            # Numbered and queued under one lock: the scheduler expects ascending numbers.
             self._last += 1
             request.number = request.message.request = self._last
             self._requests[request.number] = request
             self._session.send(request.message)
 
     def tell(self, message: pb.Coordinate) -> None:
-        """Send a request whose answer is of no interest."""
-        self.send(Request(self._session, message))
+        """Send a request without waiting for the answer."""
+        self.send(Request(self, message))
 
     def withdraw(self, request: Request) -> None:
-        """Wait no longer for a request. If it was granted, or is being granted, that is undone."""
+        """Give up a request, and undo it if it was granted or is being granted."""
         with lock:
             if not request.number or request.withdrawn or self._session.status in ("closing", "closed"):
                 return
             request.withdrawn = True
             if request.number in self._requests:
-                # It is undone when its answer comes.
+                # The request is undone when its answer comes.
                 self._session.send(pb.Coordinate(withdraw=pb.WithdrawRequest(request=request.number)))
                 return
             self._undo(request)
@@ -178,7 +160,7 @@ class CoordinationClient:
                 self._session.send(state)
 
     def release(self, lease: int) -> None:
-        """Renew a lease no longer."""
+        """Stop renewing a lease."""
         with lock:
             self._held.pop(lease, None)
 
@@ -190,12 +172,12 @@ class CoordinationClient:
     # --- on the loop ---------------------------------------------------------------------------------------------
 
     def answered(self, answer: pb.Coordinated) -> None:
-        """Take note of an answer. Called under the lock."""
+        """Take an answer. Called under the lock."""
         request = self._requests.pop(answer.request, None)
         if request is None:
             return
         request.answer = answer
-        # Of the futures among the values.
+        # The keys of the futures among the values.
         keys = [key for value in answer.values for key in _keys(value)]
         if request.withdrawn:
             if self._session.lives:
@@ -207,7 +189,7 @@ class CoordinationClient:
                 self._schedule_renewal(answer.lease_seconds)
         if keys:
             self._session.send(pb.Coordinate(took=pb.TookValues(request=request.number)))
-        request.settle(answer, None)
+        request.resolve(answer, None)
 
     def _hold(self, request: Request, keys: Sequence[str]) -> None:
         for key in keys:
@@ -230,11 +212,11 @@ class CoordinationClient:
                 self._schedule_renewal(lease_seconds)
 
     def end(self, error: BaseException) -> None:
-        """Have all requests fail, and take no new ones: the session is ending."""
+        """Fail all requests, since the session ends."""
         with lock:
             requests, self._requests = self._requests, {}
             for request in requests.values():
-                request.settle(None, error)
+                request.resolve(None, error)
             self._held.clear()
             if self._renewal is not None:
                 self._renewal.cancel()

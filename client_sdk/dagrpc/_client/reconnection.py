@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import grpc
 
 from dagrpc import config
-from dagrpc._peer.calling_session import greet
+from dagrpc._client.key_table import KeyTable
+from dagrpc._peer.calling_session import CallingSession, greet
 from dagrpc._peer.reconnect import FIRST_PAUSE, process_is_gone, reconnect
 from dagrpc._rpc import status
 from dagrpc.exceptions import (
@@ -20,9 +21,7 @@ from dagrpc.exceptions import (
     NotReadyError,
     UnknownSessionError,
 )
-
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
+from dagrpc.v1 import client_session_pb2
 
 logger = logging.getLogger("dagrpc.client")
 
@@ -30,6 +29,32 @@ _ATTEMPT = 5.0
 """Seconds for one attempt."""
 _SHORTEST_ATTEMPT = 0.2
 """Seconds for an attempt shortly before the grace period or the client's patience ends."""
+
+
+class ReconnectingClient(Protocol):
+    """The part of a `ClientSession` that connecting again takes."""
+
+    address: str
+    status: str
+    table: KeyTable
+    peer: CallingSession[Any]
+    farewell: client_session_pb2.SchedulerGoodbye | None
+
+    @property
+    def welcome(self) -> Any:
+        """The scheduler's last welcome."""
+
+    def hello(self, *, resume: bool) -> Any:
+        """Return the client's introduction."""
+
+    async def connected(self, timeout: float) -> None:
+        """Wait until there is a connection."""
+
+    def lost(self, how: str) -> str:
+        """Return the message about the lost connection."""
+
+    def renew(self, message: str) -> None:
+        """Cancel everything that the session stood for."""
 
 
 class Reconnection:
@@ -42,7 +67,7 @@ class Reconnection:
 
     transient = (CommClosedError, NotReadyError, TimeoutError, UnknownSessionError, asyncio.InvalidStateError)
 
-    def __init__(self, client: ClientSession) -> None:
+    def __init__(self, client: ReconnectingClient) -> None:
         self._client = client
         self._resumable = True
         """Whether the session may still be resumed."""

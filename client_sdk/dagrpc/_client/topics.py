@@ -1,4 +1,4 @@
-"""Events that a client subscribes to: from the session to the user's handlers, in order, without holding it up."""
+"""Subscribed events: from the session to the handlers of users, in order, without blocking the session."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from dagrpc._client.key_table import lock
+from dagrpc._client.session_port import SessionPort
 from dagrpc._codec.plain import decode_plain
 from dagrpc.v1 import event_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
 
 logger = logging.getLogger("dagrpc.client")
 
@@ -26,73 +24,67 @@ Handler: TypeAlias = Callable[[Event], Any]
 
 
 class Listener(Protocol):
-    """Takes messages as they come."""
+    """Takes the messages of a topic."""
 
     def received(self, message: Any) -> None:
         """Take a message. Called on the IO loop, under the lock."""
 
     def end(self) -> None:
-        """Expect no more messages. Called under the lock."""
+        """Note that no more messages come. Called under the lock."""
 
 
 _BACKLOG = 100_000
-"""Events that may wait for handlers; further ones are dropped."""
+"""Events that wait for handlers at most; further events are dropped."""
 _SHOW = 0.5
-"""Seconds that a result waits at most for what was printed before it."""
-_LOOK = 1.0
-"""Seconds between two looks whether the loop that a handler runs on is still there."""
+"""Seconds that a result waits at most for output that was printed before it."""
+_CHECK_SECONDS = 1.0
+"""Seconds between two checks whether the event loop of a handler is open."""
 
 
 @dataclass(slots=True)
 class _Subscription:
     handler: Handler
     loop: asyncio.AbstractEventLoop | None
-    """Where to call it; None: on the thread of the handlers."""
+    """Event loop of the handler; None: the handler is called on the handlers' thread."""
     shows: bool = False
-    """Whether it is quick, and shows what is to be seen before the results of tasks that come later."""
+    """Whether the handler shows output, which users have to see before later results. Such a handler is fast."""
 
 
 class Topics:
-    """What a client subscribes to.
+    """The topics that a client subscribes to."""
 
-    Parameters
-    ----------
-    session : ClientSession
-        Its connection.
-    """
-
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: SessionPort) -> None:
         self._session = session
         self._handlers: dict[str, _Subscription] = {}
-        """By topic. Guarded by the lock, like all else here."""
+        """Handlers by topic. The lock guards all attributes."""
         self._listeners: dict[str, list[Listener]] = {}
         self._backlog: queue.SimpleQueue[tuple[str, float, bytes, bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._full = False
         self._ended = False
         self.to_show = 0
-        """How many events have come that handlers which show things have not seen yet."""
+        """Events that wait for a handler that shows output."""
         self._shown = threading.Event()
 
     # --- from any thread -----------------------------------------------------------------------------------------
 
     def wanted(self) -> list[str]:
-        """Return the topics that are subscribed to."""
+        """Return the subscribed topics."""
         with lock:
             return list(dict.fromkeys([*self._handlers, *self._listeners]))
 
     def preset(self, handlers: dict[str, Handler]) -> None:
-        """Subscribe to topics before the session begins, which tells the scheduler of them."""
+        """Subscribe to topics before the session begins; its greeting names them."""
         for topic, handler in handlers.items():
             self._handlers[topic] = _Subscription(handler, None, shows=True)
 
     def wait_until_shown(self) -> None:
-        """Wait until what has come to be shown is shown, but not for long."""
+        """Wait until received output is shown, but not for long."""
         if threading.current_thread() is not self._thread:
             self._shown.wait(_SHOW)
 
     def subscribe(self, topics: Sequence[str], handler: Handler, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Have a handler called with the events of topics, in place of the one before."""
+        """Set the handler of topics."""
         with lock:
             self._session.check_open()
             new = [topic for topic in topics if topic not in self._handlers and topic not in self._listeners]
@@ -102,12 +94,12 @@ class Topics:
                 self._session.send(pb.SubscribeTopics(topics=new))
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
-        """Have no handler called with the events of topics.
+        """Remove the handlers of topics.
 
         Raises
         ------
         ValueError
-            If there is none for one of them; then nothing is changed.
+            If a topic has no handler. Then no handler is removed.
         """
         with lock:
             self._session.check_open()
@@ -116,10 +108,10 @@ class Topics:
                     raise ValueError(f"No event handler known for topic {topic!r}: subscribe_topic sets one")
             for topic in topics:
                 del self._handlers[topic]
-            self._let_go(topics)
+            self._unsubscribe_unwanted(topics)
 
     def listen(self, topic: str, listener: Listener) -> None:
-        """Have a listener take the messages of a topic, beside others and the handler."""
+        """Add a listener to a topic, which may have other listeners and a handler, too."""
         with lock:
             self._session.check_open()
             is_new = topic not in self._handlers and topic not in self._listeners
@@ -128,16 +120,16 @@ class Topics:
                 self._session.send(pb.SubscribeTopics(topics=[topic]))
 
     def unlisten(self, topic: str, listener: Listener) -> None:
-        """Have it take no more."""
+        """Remove a listener from a topic."""
         with lock:
             listeners = self._listeners.get(topic, [])
             if listener in listeners:
                 listeners.remove(listener)
                 if not listeners:
                     del self._listeners[topic]
-                self._let_go([topic])
+                self._unsubscribe_unwanted([topic])
 
-    def _let_go(self, topics: Sequence[str]) -> None:
+    def _unsubscribe_unwanted(self, topics: Sequence[str]) -> None:
         unwanted = [topic for topic in topics if topic not in self._handlers and topic not in self._listeners]
         if unwanted and self._session.status not in ("closing", "closed"):
             self._session.send(pb.UnsubscribeTopics(topics=unwanted))
@@ -169,7 +161,7 @@ class Topics:
             self._thread.start()
 
     def end(self) -> None:
-        """Call no handler any more, once those have been called that are due: the session is ending."""
+        """Stop after the handlers of all received events were called, since the session ends."""
         with lock:
             self._ended = True
             for listeners in self._listeners.values():
@@ -187,7 +179,7 @@ class Topics:
             try:
                 if subscription is not None:
                     self._call(subscription, (time, decode_plain(data)))
-            # SystemExit too: it is not the thread's.
+            # SystemExit included: a handler must not end the thread.
             except BaseException:
                 logger.exception("The handler of an event of topic %r failed", topic)
             if to_show:
@@ -206,7 +198,7 @@ class Topics:
 
     @staticmethod
     def _wait_for(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Run a coroutine on a loop and wait until it is done, so that events are handled in order."""
+        """Run a coroutine on a loop and wait for its end, so that events are handled in order."""
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         except RuntimeError:
@@ -214,7 +206,7 @@ class Topics:
             return
         while not future.done():
             try:
-                future.result(_LOOK)
+                future.result(_CHECK_SECONDS)
             except TimeoutError:
                 if future.done():
                     raise

@@ -12,8 +12,8 @@ from dagrpc._common.bytes_like import Buffer
 from dagrpc.v1 import data_pb2
 
 if TYPE_CHECKING:
+    from dagrpc._transfer.outgoing_value import OutgoingValue
     from dagrpc._transfer.transfer_reader import ReceivedValue
-    from dagrpc._transfer.transfers import OutgoingValue
 
 
 async def compress(values: Sequence[OutgoingValue], codec: str | None) -> Sequence[OutgoingValue]:

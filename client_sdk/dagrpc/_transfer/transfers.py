@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -18,6 +17,7 @@ from dagrpc._rpc import status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc._transfer import compressed_frames, same_host
 from dagrpc._transfer.chunk_wire import encode_chunk
+from dagrpc._transfer.outgoing_value import OutgoingValue, frame_length, is_read_from_memory
 from dagrpc._transfer.receive_buffers import ReceiveBuffers
 from dagrpc._transfer.transfer_reader import ReceivedValue, TransferReader
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, NotSameHostError
@@ -59,56 +59,9 @@ _closed_ways: set[str] = set()
 _CLOSED_WAYS_LIMIT = 10_000
 
 
-@dataclass(slots=True)
-class OutgoingValue:
-    """A value to send."""
-
-    key: str
-    encoding: str
-    frames: Sequence[Buffer]
-    type_name: str = ""
-    nbytes: int = 0
-    outcome: data_pb2.DataOutcome = data_pb2.DATA_OUTCOME_OK
-    message: str = ""
-    compressions: Sequence[str] = ()
-    """How each frame is compressed; see `ManifestEntry.frame_compressions`."""
-
-    def entry(self, in_memory: bool) -> data_pb2.ManifestEntry:
-        """Return the value's line in the manifest.
-
-        Parameters
-        ----------
-        in_memory : bool
-            Whether large frames are to be read from this process's memory.
-        """
-        entry = data_pb2.ManifestEntry(
-            key=self.key,
-            outcome=self.outcome,
-            encoding=self.encoding,
-            frame_lengths=[_length(frame) for frame in self.frames],
-            type_name=self.type_name,
-            nbytes=self.nbytes,
-            message=self.message,
-            frame_compressions=self.compressions,
-        )
-        if in_memory and any(map(_is_worthwhile, self.frames)):
-            entry.frame_addresses.extend(
-                [same_host.address_of(frame) if _is_worthwhile(frame) else 0 for frame in self.frames]
-            )
-        return entry
-
-
-def _length(frame: Buffer) -> int:
-    return frame.nbytes if isinstance(frame, memoryview) else len(frame)
-
-
-def _is_worthwhile(frame: Buffer) -> bool:
-    return _length(frame) >= same_host.WORTHWHILE
-
-
 def offers_memory(values: Sequence[OutgoingValue]) -> bool:
     """Return whether values have frames that a receiver on the same host had better read from memory."""
-    return any(_is_worthwhile(frame) for value in values for frame in value.frames)
+    return any(is_read_from_memory(frame) for value in values for frame in value.frames)
 
 
 def transfer_messages(
@@ -130,7 +83,7 @@ def transfer_messages(
     if manifest.whole:
         yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
         return
-    total = sum(map(_length, frames))
+    total = sum(map(frame_length, frames))
     yield worker_service_pb2.GetDataResponse(manifest=manifest).SerializeToString()
     yield from _chunks(frames, size)
     yield worker_service_pb2.GetDataResponse(end=data_pb2.TransferEnd(total_bytes=total)).SerializeToString()
@@ -156,8 +109,8 @@ def _manifest(
     manifest = data_pb2.Manifest(entries=[value.entry(in_memory) for value in values])
     if in_memory:
         manifest.pid, manifest.host = os.getpid(), host
-    frames = [frame for value in values for frame in value.frames if not (in_memory and _is_worthwhile(frame))]
-    if sum(map(_length, frames)) <= limit:
+    frames = [frame for value in values for frame in value.frames if not (in_memory and is_read_from_memory(frame))]
+    if sum(map(frame_length, frames)) <= limit:
         manifest.whole, manifest.data = True, b"".join(frames)
     return manifest, frames
 

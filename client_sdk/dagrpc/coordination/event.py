@@ -103,15 +103,15 @@ class Event(Primitive):
     def _set(self) -> Operation[None]:
         message = self._message()
         message.set_event.SetInParent()
-        yield Request(self._core.session, message)
+        yield Request(self._core.session.coordination, message)
 
     def _clear(self) -> Operation[None]:
         message = self._message()
         message.clear_event.SetInParent()
-        yield Request(self._core.session, message)
+        yield Request(self._core.session.coordination, message)
 
     def _wait(self, timeout: float | None) -> Operation[bool]:
         message = self._message(timeout)
         message.wait_event.SetInParent()
-        answer = yield Request(self._core.session, message)
+        answer = yield Request(self._core.session.coordination, message)
         return bool(answer.done)

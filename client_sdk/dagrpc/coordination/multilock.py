@@ -136,7 +136,7 @@ class MultiLock(Holding):
         message = pb.Coordinate(acquire_locks=pb.AcquireLocks(names=names, count=count))
         if timeout is not None:
             message.timeout_seconds = timeout
-        request = Request(session, message, undo=_undo_acquire)
+        request = Request(session.coordination, message, undo=_undo_acquire)
         answer = yield request
         if answer.done:
             self._lease = (session, request.number)
@@ -149,4 +149,4 @@ class MultiLock(Holding):
         if self._lease is None:
             raise ValueError("Lock is not yet acquired")
         (session, lease), self._lease = self._lease, None
-        yield Request(session, _release(lease))
+        yield Request(session.coordination, _release(lease))

@@ -155,7 +155,7 @@ class Queue(Primitive):
             check_alive(futures)
             yield from await_known(core, futures)
         self._open(message.put_queue)
-        answer = yield Request(core.session, message)
+        answer = yield Request(core.session.coordination, message)
         if not answer.done:
             raise TimeoutError(f"There was no room in queue {self.name!r} within {timeout:g} s")
 
@@ -164,7 +164,7 @@ class Queue(Primitive):
         message = self._message(timeout)
         message.get_queue.count = count
         self._open(message.get_queue)
-        request = Request(core.session, message, undo=self._put_back)
+        request = Request(core.session.coordination, message, undo=self._put_back)
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"There was nothing in queue {self.name!r} within {timeout:g} s")
@@ -185,5 +185,5 @@ class Queue(Primitive):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_queue.SetInParent()
-        answer = yield Request(self._core.session, message)
+        answer = yield Request(self._core.session.coordination, message)
         return int(answer.number)

@@ -190,7 +190,7 @@ class Semaphore(Holding):
         operation.max_leases = max(0, self.max_leases)
         operation.transient = self._transient
         operation.registered = self._registered
-        request = Request(session, message, owner=self, undo=_undo_acquire)
+        request = Request(session.coordination, message, owner=self, undo=_undo_acquire)
         answer = yield request
         _raise_refusal(answer)
         self._registered = True
@@ -207,7 +207,7 @@ class Semaphore(Holding):
         except IndexError:
             raise RuntimeError("Released too often") from None
         session.coordination.release(lease)
-        answer = yield Request(session, _release(lease))
+        answer = yield Request(session.coordination, _release(lease))
         if not answer.done:
             logger.warning("A lease of %r had ended before it was released: another may have acquired it", self.name)
         return True
@@ -215,20 +215,20 @@ class Semaphore(Holding):
     def _count(self) -> Operation[int]:
         message = self._message()
         message.count_leases.SetInParent()
-        answer = yield Request(self._core.session, message)
+        answer = yield Request(self._core.session.coordination, message)
         return int(answer.number)
 
     def _register(self) -> Operation[None]:
         message = self._message()
         message.register_semaphore.max_leases = max(0, self.max_leases)
-        answer = yield Request(self._core.session, message)
+        answer = yield Request(self._core.session.coordination, message)
         _raise_refusal(answer)
         self._registered = True
 
     def _close(self) -> Operation[None]:
         message = self._message()
         message.close_semaphore.SetInParent()
-        yield Request(self._core.session, message)
+        yield Request(self._core.session.coordination, message)
 
 
 class Lock(Semaphore):

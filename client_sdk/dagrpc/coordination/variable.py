@@ -113,13 +113,13 @@ class Variable(Primitive):
         if futures := encode(value, message.set_variable.value):
             check_alive(futures)
             yield from await_known(core, futures)
-        yield Request(core.session, message, timeout=timeout)
+        yield Request(core.session.coordination, message, timeout=timeout)
 
     def _get(self, timeout: float | None) -> Operation[Any]:
         core = self._core
         message = self._message(timeout)
         message.get_variable.SetInParent()
-        request = Request(core.session, message)
+        request = Request(core.session.coordination, message)
         answer = yield request
         if not answer.done:
             raise TimeoutError(f"Variable {self.name!r} was not set within {timeout:g} s")

@@ -62,7 +62,7 @@ def _publish(core: ClientCore, entries: dict[str, Any], override: bool) -> Opera
         entry = message.publish_datasets.entries.add(name=wire_key)
         if futures := _values.encode(value, entry.value, core.serializers or ()):
             yield from _values.await_known(core, futures)
-    answer = yield Request(core.session, message, timeout=_ANSWER_SECONDS)
+    answer = yield Request(core.session.coordination, message, timeout=_ANSWER_SECONDS)
     if not answer.done:
         raise KeyError(f"Dataset {decode_key(answer.names[0])} already exists")
 
@@ -100,7 +100,7 @@ def _get_dataset(core: ClientCore, name: Any, default: Any) -> Operation[Any]:
     different = list(dict.fromkeys(wire_keys))
     message = coordination_pb2.Coordinate()
     message.get_datasets.names.extend(different)
-    request = Request(core.session, message, timeout=_ANSWER_SECONDS)
+    request = Request(core.session.coordination, message, timeout=_ANSWER_SECONDS)
     answer = yield request
     if not answer.done:
         if default is NO_DEFAULT:
@@ -129,7 +129,7 @@ def _list_datasets(core: ClientCore) -> Operation[tuple[Hashable, ...]]:
     core.check_open()
     message = coordination_pb2.Coordinate()
     message.list_datasets.SetInParent()
-    answer = yield Request(core.session, message, timeout=_ANSWER_SECONDS)
+    answer = yield Request(core.session.coordination, message, timeout=_ANSWER_SECONDS)
     return tuple(sorted(map(decode_key, answer.names), key=str))
 
 
@@ -156,7 +156,7 @@ def _unpublish(core: ClientCore, wire_keys: Sequence[str]) -> Operation[None]:
     core.check_open()
     message = coordination_pb2.Coordinate()
     message.unpublish_datasets.names.extend(wire_keys)
-    yield Request(core.session, message, timeout=_ANSWER_SECONDS)
+    yield Request(core.session.coordination, message, timeout=_ANSWER_SECONDS)
 
 
 def _entries(args: tuple[Any, ...], name: Hashable, kwargs: dict[str, Any]) -> dict[Hashable, Any]:
