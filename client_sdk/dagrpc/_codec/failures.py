@@ -126,7 +126,7 @@ def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException
         deaths = max(int(failure.worker_deaths) - 1, 0)
         end = failure.worker_exit
         code = end.exit_code if failure.HasField("worker_exit") else None
-        reason = end.reason or failure.message.rpartition(" (")[2].removesuffix(")")
+        reason = failure.worker_loss or end.reason
         return KilledWorker(failure.origin_key or key, failure.worker, deaths, reason, code, tuple(end.log_lines))
     if failure.kind == _KINDS.FAILURE_KIND_NO_VALID_WORKER:
         return NoValidWorkerError(failure.message)

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x61grpc/v1/failure.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\"\xf9\x01\n\x07\x46\x61ilure\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.dagrpc.v1.FailureKind\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0etraceback_text\x18\x04 \x01(\t\x12%\n\texception\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x12\n\norigin_key\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12\x15\n\rworker_deaths\x18\x08 \x01(\r\x12*\n\x0bworker_exit\x18\t \x01(\x0b\x32\x15.dagrpc.v1.WorkerExit\"\x92\x01\n\nWorkerExit\x12#\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x14.dagrpc.v1.ExitCause\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\texit_code\x18\x03 \x01(\x05\x12\x13\n\x0bmemory_used\x18\x04 \x01(\x04\x12\x14\n\x0cmemory_limit\x18\x05 \x01(\x04\x12\x11\n\tlog_lines\x18\x06 \x03(\t*\xc8\x01\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XIT_CAUSE_EXITED\x10\x01\x12\x15\n\x11\x45XIT_CAUSE_SIGNAL\x10\x02\x12\x1b\n\x17\x45XIT_CAUSE_MEMORY_LIMIT\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_OUT_OF_MEMORY\x10\x04\x12\x1e\n\x1a\x45XIT_CAUSE_NO_SIGN_OF_LIFE\x10\x05\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x06*\xa0\x02\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x41ILURE_KIND_APPLICATION\x10\x01\x12 \n\x1c\x46\x41ILURE_KIND_DESERIALIZATION\x10\x02\x12\x1e\n\x1a\x46\x41ILURE_KIND_SERIALIZATION\x10\x03\x12\x1e\n\x1a\x46\x41ILURE_KIND_KILLED_WORKER\x10\x04\x12\x1a\n\x16\x46\x41ILURE_KIND_LOST_DATA\x10\x05\x12 \n\x1c\x46\x41ILURE_KIND_NO_VALID_WORKER\x10\x06\x12\x1b\n\x17\x46\x41ILURE_KIND_LOST_ACTOR\x10\x07\x12\x18\n\x14\x46\x41ILURE_KIND_TIMEOUT\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x61grpc/v1/failure.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\"\x8e\x02\n\x07\x46\x61ilure\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.dagrpc.v1.FailureKind\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0etraceback_text\x18\x04 \x01(\t\x12%\n\texception\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x12\n\norigin_key\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12\x15\n\rworker_deaths\x18\x08 \x01(\r\x12*\n\x0bworker_exit\x18\t \x01(\x0b\x32\x15.dagrpc.v1.WorkerExit\x12\x13\n\x0bworker_loss\x18\n \x01(\t\"\x92\x01\n\nWorkerExit\x12#\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x14.dagrpc.v1.ExitCause\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\texit_code\x18\x03 \x01(\x05\x12\x13\n\x0bmemory_used\x18\x04 \x01(\x04\x12\x14\n\x0cmemory_limit\x18\x05 \x01(\x04\x12\x11\n\tlog_lines\x18\x06 \x03(\t*\xc8\x01\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XIT_CAUSE_EXITED\x10\x01\x12\x15\n\x11\x45XIT_CAUSE_SIGNAL\x10\x02\x12\x1b\n\x17\x45XIT_CAUSE_MEMORY_LIMIT\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_OUT_OF_MEMORY\x10\x04\x12\x1e\n\x1a\x45XIT_CAUSE_NO_SIGN_OF_LIFE\x10\x05\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x06*\xa0\x02\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x41ILURE_KIND_APPLICATION\x10\x01\x12 \n\x1c\x46\x41ILURE_KIND_DESERIALIZATION\x10\x02\x12\x1e\n\x1a\x46\x41ILURE_KIND_SERIALIZATION\x10\x03\x12\x1e\n\x1a\x46\x41ILURE_KIND_KILLED_WORKER\x10\x04\x12\x1a\n\x16\x46\x41ILURE_KIND_LOST_DATA\x10\x05\x12 \n\x1c\x46\x41ILURE_KIND_NO_VALID_WORKER\x10\x06\x12\x1b\n\x17\x46\x41ILURE_KIND_LOST_ACTOR\x10\x07\x12\x18\n\x14\x46\x41ILURE_KIND_TIMEOUT\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.failure_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXITCAUSE']._serialized_start=464
-  _globals['_EXITCAUSE']._serialized_end=664
-  _globals['_FAILUREKIND']._serialized_start=667
-  _globals['_FAILUREKIND']._serialized_end=955
+  _globals['_EXITCAUSE']._serialized_start=485
+  _globals['_EXITCAUSE']._serialized_end=685
+  _globals['_FAILUREKIND']._serialized_start=688
+  _globals['_FAILUREKIND']._serialized_end=976
   _globals['_FAILURE']._serialized_start=63
-  _globals['_FAILURE']._serialized_end=312
-  _globals['_WORKEREXIT']._serialized_start=315
-  _globals['_WORKEREXIT']._serialized_end=461
+  _globals['_FAILURE']._serialized_end=333
+  _globals['_WORKEREXIT']._serialized_start=336
+  _globals['_WORKEREXIT']._serialized_end=482
 # @@protoc_insertion_point(module_scope)

@@ -47,7 +47,7 @@ FAILURE_KIND_LOST_ACTOR: FailureKind
 FAILURE_KIND_TIMEOUT: FailureKind
 
 class Failure(_message.Message):
-    __slots__ = ("kind", "type_name", "message", "traceback_text", "exception", "origin_key", "worker", "worker_deaths", "worker_exit")
+    __slots__ = ("kind", "type_name", "message", "traceback_text", "exception", "origin_key", "worker", "worker_deaths", "worker_exit", "worker_loss")
     KIND_FIELD_NUMBER: _ClassVar[int]
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class Failure(_message.Message):
     WORKER_FIELD_NUMBER: _ClassVar[int]
     WORKER_DEATHS_FIELD_NUMBER: _ClassVar[int]
     WORKER_EXIT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_LOSS_FIELD_NUMBER: _ClassVar[int]
     kind: FailureKind
     type_name: str
     message: str
@@ -66,7 +67,8 @@ class Failure(_message.Message):
     worker: str
     worker_deaths: int
     worker_exit: WorkerExit
-    def __init__(self, kind: _Optional[_Union[FailureKind, str]] = ..., type_name: _Optional[str] = ..., message: _Optional[str] = ..., traceback_text: _Optional[str] = ..., exception: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., origin_key: _Optional[str] = ..., worker: _Optional[str] = ..., worker_deaths: _Optional[int] = ..., worker_exit: _Optional[_Union[WorkerExit, _Mapping]] = ...) -> None: ...
+    worker_loss: str
+    def __init__(self, kind: _Optional[_Union[FailureKind, str]] = ..., type_name: _Optional[str] = ..., message: _Optional[str] = ..., traceback_text: _Optional[str] = ..., exception: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., origin_key: _Optional[str] = ..., worker: _Optional[str] = ..., worker_deaths: _Optional[int] = ..., worker_exit: _Optional[_Union[WorkerExit, _Mapping]] = ..., worker_loss: _Optional[str] = ...) -> None: ...
 
 class WorkerExit(_message.Message):
     __slots__ = ("cause", "reason", "exit_code", "memory_used", "memory_limit", "log_lines")

@@ -161,6 +161,8 @@ class CoreFailure:
     """Number of workers that died while they ran the task."""
     exit: Any = None
     """How the process of the last of these workers ended, opaque; None: unknown."""
+    loss: str = ""
+    """Why the last of these workers is gone, in words."""
 
 
 @record

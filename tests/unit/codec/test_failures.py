@@ -126,10 +126,12 @@ def test_killed_worker() -> None:
     failure = failure_pb2.Failure(
         kind=failure_pb2.FAILURE_KIND_KILLED_WORKER, origin_key="x", worker="127.0.0.1:1", worker_deaths=4
     )
+    failure.message = "4 workers died while they had the task 'x' to run, the last of them 127.0.0.1:1 (it left)"
+    failure.worker_loss = "its connection (the stream) broke"
     restored = decode_failure(failure)
     assert isinstance(restored, KilledWorker)
     assert (restored.task, restored.last_worker, restored.allowed_failures) == ("x", "127.0.0.1:1", 3)
-    assert (restored.reason, restored.exit_code, restored.log) == ("", None, ())
+    assert (restored.reason, restored.exit_code, restored.log) == ("its connection (the stream) broke", None, ())
 
 
 def test_killed_worker_with_its_end() -> None:

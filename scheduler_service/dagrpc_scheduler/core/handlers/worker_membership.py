@@ -255,4 +255,4 @@ def _killed(task: TaskState, worker: WorkerState, reason: str, exit: Any) -> Err
         f"{task.suspicious} workers died while they had the task {task.key!r} to run, "
         f"the last of them {worker.address}" + (f" ({reason})" if reason else "")
     )
-    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious, exit), task.key)
+    return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious, exit, reason), task.key)

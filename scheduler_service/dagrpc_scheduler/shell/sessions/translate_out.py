@@ -42,6 +42,7 @@ def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
             worker=failure.worker,
             worker_deaths=failure.deaths,
             worker_exit=failure.exit,
+            worker_loss=failure.loss,
         )
     message = failure_pb2.Failure()
     message.CopyFrom(failure)

@@ -1,0 +1,1 @@
+"""The exceptions of dagrpc, which users import from `dagrpc.exceptions`."""
