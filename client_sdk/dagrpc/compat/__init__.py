@@ -1,4 +1,4 @@
-"""dagrpc under the name `distributed`, for libraries that import that."""
+"""dagrpc under the name `distributed`, for libraries that import distributed."""
 
 from __future__ import annotations
 

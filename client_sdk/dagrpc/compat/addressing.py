@@ -1,4 +1,4 @@
-"""`distributed.comm.addressing`: addresses taken apart and put together, with schemes as distributed has them."""
+"""`distributed.comm.addressing`: functions that parse and join addresses, with distributed's schemes."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def resolve_address(addr: str) -> str:
 
 
 def get_local_address_for(addr: str) -> str:
-    """Return this host's address, without a port, that others at an address are likely to reach it by.
+    """Return the address of this host, without a port, for a peer at an address.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def get_local_address_for(addr: str) -> str:
 
 
 def uri_from_host_port(host_arg: str | None, port_arg: int | str | None, default_port: int) -> str:
-    """Return where to listen, of what was given for host and port; without either, everywhere.
+    """Return the address to listen on for a host and a port; without either, all interfaces.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def uri_from_host_port(host_arg: str | None, port_arg: int | str | None, default
 def address_from_user_args(
     host: str | None = None, port: int | str | None = None, default_port: int = 0, protocol: str | None = None
 ) -> str:
-    """Return where to listen, of a command's options.
+    """Return the address to listen on for the flags of a command.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Whether this process is to be one in which dagrpc is installed as `distributed`."""
+"""Installs dagrpc as `distributed` in processes whose environment asks for it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 import sys
 
 VARIABLE = "DAGRPC_INSTALL_AS_DISTRIBUTED"
-"""Set in the environment, so that the workers which this process starts do the same."""
+"""Environment variable that workers of this process inherit."""
 
 
 def is_asked() -> bool:
-    """Tell whether dagrpc is to be `distributed`, or is already."""
+    """Return whether dagrpc is `distributed` in this process, or will be."""
     return os.environ.get(VARIABLE) == "1"
 
 
 def install_if_asked() -> None:
-    """Install dagrpc as `distributed` if the environment says so. For services, at their start."""
+    """Install dagrpc as `distributed` if the environment asks for it. Services call this at their start."""
     if is_asked() and "distributed" not in sys.modules:
-        # Not above: most processes never need it, and every import makes a cluster start later.
+        # Most processes never need this import, and each import delays the start of a cluster.
         from dagrpc.compat.install import install_as_distributed
 
         install_as_distributed()

@@ -1,4 +1,4 @@
-"""`distributed` as dagrpc has it; `dagrpc.install_as_distributed()` puts it in the place of the real one."""
+"""dagrpc's `distributed`; `dagrpc.install_as_distributed()` puts it in place of the real one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from dagrpc.compat.modules import CompatModule, Finder
 
-# Unlike a module of a file, this one looks its names up, and has submodules that are no files.
+# This module looks up its names when they are used, and has submodules that are no files.
 _module = CompatModule("")
 _module.__spec__ = __spec__
 _module.__file__ = __file__

@@ -1,6 +1,6 @@
-"""Modules and names of dagrpc where users of distributed look for them: ``dagrpc.utils``, ``dagrpc.client.wait``.
+"""Names of dagrpc in distributed's modules: ``dagrpc.utils``, ``dagrpc.client.wait``.
 
-All of them stand in the table `dagrpc.compat.names`, which is looked at when somebody asks for one.
+The table `dagrpc.compat.names` has all of them; it is read when a name is used.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 
 _PREFIX = "dagrpc."
 _NOT_MODULES = frozenset(("worker_client",))
-"""What is a function of that name in ``dagrpc``, whose place a module would take."""
+"""Names of functions of ``dagrpc`` that modules of these names would hide."""
 
 
 class Finder:
-    """Finds the modules of `distributed` below ``dagrpc`` that are no files of it."""
+    """An import hook for modules of `distributed` below ``dagrpc`` that are no files."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to import a module, None if there is none like it."""
+        """Return the spec of a module; None if dagrpc has none."""
         name = fullname.removeprefix(_PREFIX)
         if name is fullname or name.startswith(("compat.", "_", "v1.")) or name in _NOT_MODULES:
             return None
@@ -34,19 +34,14 @@ class Finder:
 
 
 def install() -> None:
-    """Have such modules found, after all that are files."""
+    """Install the hook, after the search for files."""
     sys.meta_path.append(Finder())
 
 
 def lookup(module: str, own: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for a module of dagrpc that distributed has, too, with more in it.
+    """Return a ``__getattr__`` that adds distributed's names to a module of dagrpc.
 
-    Parameters
-    ----------
-    module : str
-        Its name without ``dagrpc.``.
-    own : callable, optional
-        The module's own, which is asked before.
+    `module` is the name without ``dagrpc.``; `own` is the module's own ``__getattr__``, which is asked first.
     """
 
     def find(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Puts dagrpc in the place of `distributed`, and takes it out of there."""
+"""Installs dagrpc under the name `distributed`, and undoes it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _RECHUNK = "array.rechunk.method"
 
 
 class Installation:
-    """dagrpc in the place of `distributed`. A context manager, which undoes it at the end of its block."""
+    """An installation of dagrpc as `distributed`. As a context manager it is undone at the end of the block."""
 
     def undo(self) -> None:
-        """Undo it."""
+        """Undo the installation."""
         uninstall_as_distributed()
 
     def __enter__(self) -> Installation:
@@ -37,27 +37,26 @@ class Installation:
 
 _finder: Finder | None = None
 _replaced: dict[str, ModuleType] = {}
-"""Modules of the real one that were imported before."""
+"""Modules of the real `distributed` that were imported before."""
 _former_rechunk: list[Any] = []
 
 
 def install_as_distributed(force: bool = False) -> Installation:
     """Make `import distributed`, and `import dask.distributed`, find dagrpc.
 
-    For libraries that import these: xarray, scikit-learn by way of joblib, dask itself. To be called before any of
-    them. Workers that this process starts do the same; others do if the variable ``DAGRPC_INSTALL_AS_DISTRIBUTED`` is
-    ``1`` in their environment. Calling it again does nothing.
+    Libraries such as xarray, joblib and dask import these modules; call this function before any of them. Workers that
+    this process starts do the same; other workers do if their environment has ``DAGRPC_INSTALL_AS_DISTRIBUTED=1``. A
+    second call does nothing.
 
     Parameters
     ----------
     force : bool
-        Whether to do it even though the real `distributed` was imported already. What was imported from it before
-        stays what it is.
+        Install dagrpc even if the real `distributed` is imported already. Objects that were imported from it stay.
 
     Returns
     -------
     Installation
-        With a method ``undo``; as a context manager it undoes itself.
+        Its method ``undo`` ends the installation; as a context manager it undoes itself.
 
     Raises
     ------
@@ -85,7 +84,7 @@ def install_as_distributed(force: bool = False) -> Installation:
     _replaced.update(_take_out())
     _finder = Finder(NAME)
     sys.meta_path.insert(0, _finder)
-    # Attributes of parents would find the real ones.
+    # Attributes of parent modules would find the real modules.
     _forget_attribute()
     _rechunk_by_tasks()
     os.environ[VARIABLE] = "1"
@@ -93,7 +92,7 @@ def install_as_distributed(force: bool = False) -> Installation:
 
 
 def uninstall_as_distributed() -> None:
-    """Undo `install_as_distributed`. What was imported meanwhile stays what it is.
+    """Undo `install_as_distributed`. Objects that were imported meanwhile stay.
 
     Examples
     --------
@@ -113,12 +112,12 @@ def uninstall_as_distributed() -> None:
 
 
 def is_installed() -> bool:
-    """Tell whether dagrpc is in the place of `distributed`."""
+    """Return whether dagrpc is installed as `distributed`."""
     return _finder is not None
 
 
 def _take_out() -> dict[str, ModuleType]:
-    """Take all modules of that name out of what is imported."""
+    """Remove all modules of the name from the imported modules."""
     names = [name for name in sys.modules if name == NAME or name.startswith((f"{NAME}.", "dask.distributed"))]
     return {name: sys.modules.pop(name) for name in names}
 
@@ -130,7 +129,7 @@ def _forget_attribute() -> None:
 
 
 def _rechunk_by_tasks() -> None:
-    """Have dask.array rechunk by tasks, unless there is the module that it rechunks from peer to peer with."""
+    """Set dask.array to rechunk by tasks, unless the module for P2P rechunking is there."""
     import dask.config
 
     _former_rechunk.clear()

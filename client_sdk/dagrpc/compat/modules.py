@@ -1,4 +1,4 @@
-"""Makes the modules of `distributed`, whose names are looked up when they are first used."""
+"""Makes the modules of `distributed`, which import their names when they are first used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from dagrpc.compat.names import MODULES, VERSION, names_of
 
 PACKAGE = "dagrpc.compat.distributed"
-"""Where the modules are whether or not dagrpc is installed as `distributed`: pickles name them by it."""
+"""Package of the modules whether or not dagrpc is installed as `distributed`; pickles have this name."""
 
 
 class CompatModule(ModuleType):
@@ -28,7 +28,7 @@ class CompatModule(ModuleType):
         if not path:
             self.__version__ = VERSION
         if not path or any(other.startswith(f"{path}.") for other in MODULES):
-            # Without one a module has no submodules.
+            # A module without `__path__` has no submodules.
             self.__path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -69,13 +69,7 @@ _ABSENT: Any = object()
 
 
 def target_of(path: str) -> str | None:
-    """Return what a module of `distributed` is: one of `names`, or a module of dagrpc of the same name; None if none.
-
-    Parameters
-    ----------
-    path : str
-        Its name without ``distributed.``.
-    """
+    """Return the module for a name without ``distributed.``: one of `names`, dagrpc's of the same name, or None."""
     if path in MODULES:
         return f"{PACKAGE}.{path}"
     if path.startswith("_") or path.partition(".")[0] in ("compat", "v1", "cli"):
@@ -90,13 +84,7 @@ def target_of(path: str) -> str | None:
 
 
 class Finder:
-    """Finds the modules of `distributed` by one name: dagrpc's own, or the real one once it is installed as that.
-
-    Parameters
-    ----------
-    root : str
-        ``distributed``, for instance.
-    """
+    """An import hook for the modules of `distributed` below a root, such as ``distributed``."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -104,7 +92,7 @@ class Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to import a module, None if it is no module of `distributed` or dagrpc has none like it."""
+        """Return the spec of a module; None if it is none of `distributed`, or dagrpc has none like it."""
         if fullname != self.root and not fullname.startswith(f"{self.root}."):
             return None
         found = target_of(fullname[len(self.root) + 1 :]) if fullname != self.root else PACKAGE
@@ -114,13 +102,7 @@ class Finder:
 
 
 class Loader(importlib.abc.Loader):
-    """Hands out a module under another name.
-
-    Parameters
-    ----------
-    name : str
-        Its own name.
-    """
+    """Loads a module under a second name; `name` is its own name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -138,9 +120,7 @@ class Loader(importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module back the spec that it is known by under its own name."""
-        # What it imported itself is known already. Imported anew under the other name, it would be set on the module,
-        # in place of a function of the same name perhaps.
+        """Restore the module's spec under its own name."""
         assert module.__spec__ is not None
         alias, own = module.__spec__.name, f"{self._name}."
         for name, submodule in list(sys.modules.items()):

@@ -1,7 +1,7 @@
-"""Which modules and names of `distributed` there are under its name, and what each is.
+"""The modules and names of `distributed` that dagrpc has, with their places in dagrpc.
 
-A word is a name of dagrpc's own top level; ``name=module:attribute`` says where another is. What is not listed, and is
-not a module of dagrpc of the same name either, cannot be imported: that is an `ImportError` as for any module.
+A word is a name of dagrpc's top level; ``name=module:attribute`` has another place. Modules that are neither listed nor
+modules of dagrpc of the same name raise `ImportError`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dagrpc.compat import addressing
 
 VERSION = "2026.8.0"
-"""Whose API dagrpc has. Libraries compare `distributed.__version__`."""
+"""The version of distributed whose API dagrpc has. Libraries compare `distributed.__version__`."""
 
 _TOOLS = "dagrpc.compat.tools"
 _BARS = "dagrpc._client.progress_classes"
@@ -36,7 +36,7 @@ MODULES: dict[str, str] = {
     "comm": f"CommClosedError {_ADDRESSING}",
     "comm.addressing": _ADDRESSING,
     "comm.core": "CommClosedError",
-    # Has nothing in it, but libraries import it for their annotations.
+    # The module is empty; libraries import it for annotations.
     "comm.tcp": "",
     "compatibility": f"asyncio_run=asyncio:run WINDOWS={_TOOLS}:WINDOWS MACOS={_TOOLS}:MACOS LINUX={_TOOLS}:LINUX",
     "config": "config=dask.config:config",
@@ -106,7 +106,7 @@ MODULES: dict[str, str] = {
 
 
 def names_of(module: str) -> dict[str, tuple[str, str]]:
-    """Return the names of a module of `distributed`: where each comes from, as module and attribute.
+    """Return the names of a module of `distributed`, each with its module and attribute in dagrpc.
 
     Examples
     --------

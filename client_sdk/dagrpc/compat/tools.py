@@ -1,4 +1,4 @@
-"""Small things that libraries import from `distributed.utils` and the like."""
+"""Small functions and classes that libraries import from modules such as `distributed.utils`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LINUX = sys.platform.startswith("linux")
 
 
 class _ThreadState(threading.local):
-    """What is known of the calling thread. It has an `execution_state` only inside of tasks."""
+    """The state of the calling thread. The attribute `execution_state` exists only inside of tasks."""
 
     @property
     def execution_state(self) -> dict[str, Any]:
@@ -77,14 +77,14 @@ class LoopRunner:
 
 
 class SyncMethodMixin:
-    """Has methods that block, or return awaitables to those who await: for classes with a `loop`."""
+    """A mix-in for classes with a `loop` whose methods block, or return awaitables to asynchronous callers."""
 
     loop: Any
     _asynchronous = False
 
     @property
     def asynchronous(self) -> bool:
-        """Whether the caller awaits: it said so, or is on the loop."""
+        """Whether the caller is asynchronous: by its setting, or because it runs on the loop."""
         running = asyncio._get_running_loop()
         return self._asynchronous or (running is not None and getattr(self.loop, "asyncio_loop", self.loop) is running)
 
@@ -102,12 +102,12 @@ class SyncMethodMixin:
 
 
 def global_client() -> Any:
-    """Return the default client, None if there is none."""
+    """Return the default client, or None."""
     return current.current_client()
 
 
 def import_term(name: str) -> Any:
-    """Return what a dotted name names.
+    """Return the object of a dotted name.
 
     Examples
     --------
@@ -153,10 +153,10 @@ class _LogErrors(contextlib.ContextDecorator):
 
 
 def get_ip(host: str = "8.8.8.8", port: int = 80) -> str:
-    """Return the address of this host that others are likely to reach it by."""
+    """Return the address of this host for other hosts."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            # Sends nothing; the system chooses the interface.
+            # Nothing is sent; the system chooses the interface.
             probe.connect((host, port))
             return str(probe.getsockname()[0])
         except OSError:
@@ -178,7 +178,7 @@ def ensure_ip(hostname: str) -> str:
 
 @contextlib.contextmanager
 def warn_on_duration(duration: float | str, msg: str) -> Iterator[None]:
-    """Warn if a block takes longer than a duration. The text may have a place for it: ``{duration}``."""
+    """Warn if a block takes longer than a duration, which replaces ``{duration}`` in the text."""
     start = time.monotonic()
     yield
     took = time.monotonic() - start
@@ -187,12 +187,12 @@ def warn_on_duration(duration: float | str, msg: str) -> Iterator[None]:
 
 
 def nprocesses_nthreads(n: int | None = None) -> tuple[int, int]:
-    """Return how many processes with how many threads each are a good choice for so many processors."""
+    """Return a good number of processes, and of threads in each, for a number of processors."""
     return processes_and_threads(cpu_count() if n is None else n)
 
 
 def open_port(host: str = "") -> int:
-    """Return a port that is free at the moment."""
+    """Return a port that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

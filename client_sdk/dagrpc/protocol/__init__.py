@@ -1,4 +1,4 @@
-"""How values become bytes, and how users have their own types travel. The names are those of ``distributed.protocol``.
+"""Serialization of values, and registration of users' types. The names are those of ``distributed.protocol``.
 
 Examples
 --------
@@ -18,7 +18,7 @@ Examples
 
 from __future__ import annotations
 
-# The module of that name is found by its own import, as with distributed; here the name is the function's.
+# As with distributed, the name is the function's; the module of the same name has to be imported by its full name.
 from dagrpc.protocol import compression, core, pickle
 from dagrpc.protocol.compression import decompress, maybe_compress
 from dagrpc.protocol.core import dumps, loads

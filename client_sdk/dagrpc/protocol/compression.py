@@ -1,4 +1,4 @@
-"""Compressing frames: which codecs there are, and whether one is worth it."""
+"""Compression of frames: the codecs, and the choice between them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,12 @@ __all__ = [
 ]
 
 compressions = available()
-"""The codecs that can be used here, by name."""
+"""The usable codecs by name."""
 
 
 def get_compression_settings(key: str) -> str | None:
-    """Return the name of the codec that a setting asks for; None if for none.
+    """Return the name of the codec in a setting such as ``distributed.comm.compression``, or None.
 
-    Parameters
-    ----------
-    key : str
-        ``distributed.comm.compression``, for instance; the same below ``dagrpc`` goes before it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such codec here.
+    The same setting below ``dagrpc`` takes precedence. Raises ValueError for an unknown codec.
     """
     return _configured(key.removeprefix("distributed.").removeprefix("dagrpc."))

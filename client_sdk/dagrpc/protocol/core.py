@@ -1,4 +1,4 @@
-"""Messages with data in them as frames."""
+"""Messages with data as lists of frames."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dumps(
     Parameters
     ----------
     msg : object
-        Plain values, and what is marked with `to_serialize`.
+        Plain values, and values marked with `to_serialize`.
     serializers, on_error, context
         As for `serialize`.
     frame_split_size : int, optional
@@ -63,11 +63,11 @@ def loads(frames: Sequence[Any], deserialize_data: bool = True, deserializers: N
     Parameters
     ----------
     frames : list
-        As `dumps` made them.
+        The frames of `dumps`.
     deserialize : bool
-        Whether to deserialize the data in it. Otherwise it stays `Serialized`.
+        Deserialize the data; otherwise it stays `Serialized`.
     deserializers : list of str, optional
-        Families that are accepted.
+        Accepted families.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""pickle, with cloudpickle where that fails and with the types that are registered with `dask_serialize`."""
+"""pickle, with cloudpickle as a fallback, and with types that are registered with `dask_serialize`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def dumps(x: object, *, buffer_callback: Callable[[Any], Any] | None = None, pro
     Parameters
     ----------
     x : object
-        The object. What `__main__` defines travels by value.
+        The object. Classes and functions of `__main__` travel by value.
     buffer_callback : callable, optional
-        Takes each buffer that is to stay out of the pickle, a `pickle.PickleBuffer`.
+        Takes each out-of-band buffer, a `pickle.PickleBuffer`.
     protocol : int
         Accepted for compatibility; it is 5.
 
@@ -47,5 +47,5 @@ def dumps(x: object, *, buffer_callback: Callable[[Any], Any] | None = None, pro
 
 
 def loads(x: Any, *, buffers: Iterable[Any] = ()) -> Any:
-    """Return the object of a pickle, and of the buffers that were left out of it."""
+    """Return the object of a pickle and its out-of-band buffers."""
     return pickle.loads(x, buffers=buffers)

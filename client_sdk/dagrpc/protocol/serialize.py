@@ -1,4 +1,4 @@
-"""The registries of types and families, and what turns objects into header and frames."""
+"""The registries of types and families, and the serialization of objects to a header and frames."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ __all__ = [
 
 _Dispatch: Any = dask.utils.Dispatch
 
-# Packages for GPUs register their types with these when they are imported. dagrpc moves no data between GPUs and
-# never looks at them.
+# Packages for GPUs register their types with these functions at import. dagrpc does not use the registrations, since it
+# moves no data between GPUs.
 cuda_serialize: Any = _Dispatch("cuda_serialize")
 cuda_deserialize: Any = _Dispatch("cuda_deserialize")
 
@@ -57,7 +57,7 @@ cuda_deserialize: Any = _Dispatch("cuda_deserialize")
 def nested_deserialize(x: Any) -> Any:
     """Return a structure with the objects in place of `Serialize` and `Serialized`.
 
-    Looks into lists, tuples, sets and dicts.
+    The function searches lists, tuples, sets and dicts.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""P2P shuffles: data goes from worker to worker as it comes, sorted by where it is to be, and waits there on disk.
+"""P2P shuffles: workers send data to its target worker as soon as it is there; the target keeps it on disk.
 
-dask builds the graphs (`df.shuffle`, `df.merge`, `df.set_index`, `x.rechunk`, each with the method ``"p2p"``); this
-package provides what it imports for that, and what the tasks of those graphs do.
+dask builds the graphs (`df.shuffle`, `df.merge`, `df.set_index`, `x.rechunk`, each with the method ``"p2p"``). This
+package has the names that dask imports for them, and the functions of their tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["rechunk_p2p"]
 
 
 def __getattr__(name: str) -> Any:
-    # What it imports is needed by those only who call it.
+    # Only callers of these functions need their imports.
     if name == "rechunk_p2p":
         from dagrpc.shuffle.rechunk import rechunk_p2p
 

@@ -1,4 +1,4 @@
-"""What dask imports to tell whether a dataframe can be shuffled."""
+"""The check of dask for dataframes that cannot be shuffled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dask imports to put barriers into graphs."""
+"""The names that dask imports to put barriers into graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dask imports to merge dataframes."""
+"""The names that dask imports to merge dataframes."""
 
 from __future__ import annotations
 

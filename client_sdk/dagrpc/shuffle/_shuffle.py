@@ -1,4 +1,4 @@
-"""What dask imports to shuffle a dataframe."""
+"""The names that dask imports to shuffle a dataframe."""
 
 from __future__ import annotations
 

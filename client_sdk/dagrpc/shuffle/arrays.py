@@ -41,7 +41,7 @@ class ArraySpec:
 
     @property
     def count(self) -> int:
-        """How many outputs there are."""
+        """Number of outputs."""
         return math.prod(map(len, self.new))
 
     @cached_property
@@ -86,13 +86,7 @@ class ArraySpec:
         return found
 
     def split(self, data: Any, source: int, workers: int) -> Iterator[tuple[int, Parcel]]:
-        """Yield what a chunk has for each worker.
-
-        Raises
-        ------
-        ValueError
-            If its shape is not the one that was announced.
-        """
+        """Yield the parts of a chunk for each worker; ValueError if its shape differs from the announced one."""
         position = _position_of(source, self.old)
         self._check(data, position)
         by_worker: dict[int, list[tuple[int, Any]]] = {}
@@ -121,13 +115,7 @@ class ArraySpec:
         return None
 
     def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> Any:
-        """Return a new chunk.
-
-        Raises
-        ------
-        ValueError
-            If its pieces do not fit together.
-        """
+        """Return a new chunk; ValueError if its pieces do not fit together."""
         position = _position_of(output, self.new)
         blocks = {}
         for piece in pieces:
@@ -142,12 +130,12 @@ class ArraySpec:
         return join_blocks(_nested(blocks))
 
     def _part(self, axis: int, position: int, chunk: int) -> slice:
-        """Return what an old chunk has for a new one along an axis."""
+        """Return the part of an old chunk for a new chunk along an axis."""
         return next(where for number, where in self._overlaps(axis, position) if number == chunk)
 
 
 def is_unchanged(old: Sequence[int], new: Sequence[int]) -> bool:
-    """Tell whether an axis has the same chunks before and after."""
+    """Return whether an axis has the same chunks before and after."""
     return tuple(old) == tuple(new) or any(map(math.isnan, (*old, *new)))
 
 

@@ -37,7 +37,7 @@ def pack(blocks: Sequence[Any]) -> tuple[str, list[int], Any]:
 
 
 def _is_plain(block: Any) -> bool:
-    """Tell whether a block is the bytes of its values, and its type can be told by name."""
+    """Return whether a block consists of the bytes of its values, and its type has a name."""
     if type(block) is not np.ndarray or block.dtype.hasobject or not block.dtype.itemsize:
         return False
     dtype = block.dtype
@@ -84,7 +84,7 @@ def join_blocks(nested: Nested) -> Any:
 
 
 def _is_numpy(block: Any) -> bool:
-    """Tell whether a block is NumPy's to copy into another; not if it has a way of its own to be joined to others."""
+    """Return whether NumPy copies a block into another one; libraries may have their own way to join blocks."""
     from dask.array.dispatch import concatenate_lookup
 
     if type(block) is np.ndarray:
@@ -142,7 +142,7 @@ def _common_type(blocks: Sequence[Any]) -> Any:
 
 
 def _keeps(block: Any, dtype: Any) -> bool:
-    """Tell whether the values of a block stay the same as another type."""
+    """Return whether the values of a block stay the same as another type."""
     if block.dtype == dtype or not block.size:
         return True
     if block.dtype.kind in "mM":

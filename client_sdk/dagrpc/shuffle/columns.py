@@ -1,7 +1,7 @@
-"""Columns of dataframes as Arrow arrays, and back to what they were, value by value.
+"""Converts columns of dataframes to Arrow arrays and back, value by value.
 
-Arrow's own conversion of dataframes turns missing values into nulls, and what it does not know into something else.
-Here a column travels by one of five kinds, of which each gives back exactly what it was given:
+Arrow's own conversion of dataframes turns missing values into nulls, and unknown values into other ones. Here a column
+travels by one of five kinds, each of which restores it exactly:
 
 - the bits of its values, if these have a fixed size: NumPy's types, dates, periods, and the codes of categories;
 - Arrow's form, for what pandas itself keeps in such or similar arrays;
@@ -95,13 +95,13 @@ def bits_of(values: Any) -> Any:
 
 
 def is_arrow_kind(dtype: Any) -> bool:
-    """Tell whether a type is one of pandas' own whose arrays Arrow can hold: strings, Arrow's types, nullable ones."""
+    """Return whether Arrow can hold arrays of a type of pandas: strings, Arrow's types, nullable types."""
     own = not is_foreign(dtype) and hasattr(dtype, "__from_arrow__")
     return own and not isinstance(dtype, pd.IntervalDtype | pd.SparseDtype)
 
 
 def is_foreign(dtype: Any) -> bool:
-    """Tell whether a type is another library's."""
+    """Return whether a type belongs to another library."""
     return not isinstance(dtype, np.dtype) and type(dtype).__module__.partition(".")[0] != "pandas"
 
 

@@ -1,4 +1,4 @@
-"""Dataframes in shuffles: split by the numbers in a column, and put together of the pieces as they came."""
+"""Dataframes in shuffles: they are split by the numbers in a column, and joined from pieces."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class FrameSpec:
     id, barrier : str
         See `ShuffleSpec`.
     partitions : int or tuple of int
-        How many partitions there are, or the numbers of those that are wanted.
+        Number of partitions, or the numbers of the wanted partitions.
     column : str
-        The column that says to which partition a row goes.
+        The column with the partition of each row.
     meta : pandas.DataFrame
-        An empty dataframe like the sources, as announced. It decides about no value.
+        An empty dataframe like the sources, as announced. No value depends on it.
     drop_column : bool
-        Whether the outputs are to be without the column.
+        Drop the column from the outputs.
     """
 
     id: str
@@ -48,26 +48,20 @@ class FrameSpec:
 
     @property
     def count(self) -> int:
-        """How many outputs there are."""
+        """Number of outputs."""
         return self.partitions if isinstance(self.partitions, int) else len(self.partitions)
 
     def output_of(self, partition: int) -> int:
-        """Return the number of the output that is a partition."""
+        """Return the number of the output for a partition."""
         return partition if isinstance(self.partitions, int) else self.partitions.index(partition)
 
     @cached_property
     def _announced(self) -> Layout:
-        """Of the outputs."""
+        """The numbers of the outputs."""
         return Layout.of(self.meta, self._dropped(self.meta))
 
     def split(self, data: pd.DataFrame, source: int, workers: int) -> Iterator[tuple[int, Parcel]]:
-        """Yield what a partition has for each worker.
-
-        Raises
-        ------
-        ValueError
-            If its columns are not those that were announced.
-        """
+        """Yield the part of a partition for each worker; ValueError if its columns differ from the announced ones."""
         self._check(data, source)
         if not len(data):
             return
@@ -91,7 +85,7 @@ class FrameSpec:
             yield worker, Parcel(source, present.tolist(), starts, FORMAT, body)
 
     def template(self, data: pd.DataFrame) -> bytes | None:
-        """Return what an output without rows is to be like, as far as a source knows: see `ShuffleSpec`."""
+        """Return the form of an output without rows, as far as a source knows it; see `ShuffleSpec`."""
         if not len(data):
             return None
         dropped = self._dropped(data)
@@ -100,13 +94,7 @@ class FrameSpec:
         return dumps_inband(without_rows(data, dropped))
 
     def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> pd.DataFrame:
-        """Return a partition.
-
-        Raises
-        ------
-        ValueError
-            If its pieces do not fit together.
-        """
+        """Return a partition; ValueError if its pieces do not fit together."""
         if pieces:
             return decode_frame([_opened(piece) for piece in pieces], self._announced)
         if template:
@@ -125,16 +113,16 @@ class FrameSpec:
             )
 
     def _place(self, data: pd.DataFrame) -> int:
-        """Return where the column with the numbers is."""
+        """Return the position of the column with the numbers."""
         place = data.columns.get_loc(self.column)
-        # Of labels with levels, the column is the only one that begins like this.
+        # Among labels with levels, no other column begins like this.
         return int(place) if isinstance(place, int) else int(np.arange(len(data.columns))[place][0])
 
     def _dropped(self, data: pd.DataFrame) -> int | None:
         return self._place(data) if self.drop_column else None
 
     def _outputs_of_rows(self, data: pd.DataFrame) -> Any:
-        """Return the number of the output for each row; negative: none."""
+        """Return the number of the output for each row; a negative number stands for no output."""
         numbers = np.asarray(data.iloc[:, self._place(data)])
         if numbers.dtype.kind not in "iu":
             numbers = numbers.astype("int64")
@@ -149,12 +137,12 @@ class FrameSpec:
 
 
 def _narrow(numbers: Any, count: int) -> Any:
-    """Return numbers in the smallest type that they fit in: those of up to 16 bits are sorted in linear time."""
+    """Return numbers in the smallest type that fits: numbers of up to 16 bits are sorted in linear time."""
     return numbers.astype(np.int16) if count < 1 << 15 else numbers
 
 
 def _opened(piece: Piece) -> tuple[Any, Layout]:
-    """Return the table and the layout of a piece. Other pieces of its parcel share what is read of the whole."""
+    """Return the table and the layout of a piece. Pieces of one parcel share the decoded parcel."""
     opened = piece.opened
     if not opened:
         table = from_ipc(piece.body)

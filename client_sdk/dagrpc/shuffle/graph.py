@@ -1,8 +1,8 @@
-"""Shuffles in graphs: what dask builds them of, and how they are made ready to be sent.
+"""Shuffles in dask's graphs, and their preparation for the cluster.
 
-In dask's graphs the tasks of a shuffle know its name only, and the task that all of them meet at, the barrier, knows
-what it is about. Here each task is told. Graphs that were built of the parts that `distributed` has, because that is
-installed too, are rebuilt of ours.
+In dask's graphs the tasks of a shuffle have only its name, and its barrier, on which all outputs depend, has its
+specification. Here each task gets the specification. Graphs that dask has built from the parts of an installed
+`distributed` are rebuilt from dagrpc's parts.
 """
 
 from __future__ import annotations
@@ -32,13 +32,7 @@ def barrier_key(shuffle_id: str) -> str:
 
 
 class P2PBarrierTask(Task):
-    """A barrier in a graph of dask's.
-
-    Parameters
-    ----------
-    spec : DataFrameShuffleSpec or ArraySpec
-        What the shuffle is about.
-    """
+    """A barrier in dask's graph. `spec` is dask's specification of the shuffle."""
 
     __slots__ = ("spec",)
 
@@ -48,7 +42,7 @@ class P2PBarrierTask(Task):
 
     @property
     def block_fusion(self) -> bool:
-        """True: it stays a task of its own."""
+        """True: the barrier stays a task of its own."""
         return True
 
     def copy(self) -> P2PBarrierTask:
@@ -69,7 +63,7 @@ def _barrier_of(key: Any, func: Any, args: Any, kwargs: Any, spec: Any) -> P2PBa
 
 
 class UnpackTask(Task):
-    """A task for an output, in a graph of dask's: it stays a task of its own, so that its place can be chosen."""
+    """A task for an output in dask's graph. It stays a task of its own, so that its worker can be chosen."""
 
     __slots__ = ()
 
@@ -81,7 +75,7 @@ class UnpackTask(Task):
 
 @dataclass(frozen=True)
 class DataFrameShuffleSpec:
-    """What the shuffle of a dataframe is about, in the words of dask."""
+    """dask's specification of the shuffle of a dataframe."""
 
     id: ShuffleId
     npartitions: int
@@ -96,7 +90,7 @@ class DataFrameShuffleSpec:
 
 
 def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, GraphNode]:
-    """Return a graph that has barriers with all its shuffles ready to be sent."""
+    """Return a graph with barriers in which the shuffles are ready for the cluster."""
     prepared = dict(nodes)
     barriers = {key: node for key, node in nodes.items() if type(node).__name__ == BARRIER_TYPE}
     specs: dict[Any, ShuffleSpec] = {}
@@ -125,7 +119,7 @@ def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, Grap
 
 
 def _resolved(nodes: Mapping[Hashable, GraphNode], key: Hashable) -> Hashable:
-    """Return the key of the task that a key stands for: fused ones go by the key of their first."""
+    """Return the key of the task for a key: fused tasks have the key of their first task."""
     while isinstance(node := nodes.get(key), Alias):
         key = node.target
     return key
@@ -136,7 +130,7 @@ def _id_of(barrier: Any) -> str:
 
 
 def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
-    """Return what a shuffle is about in our words."""
+    """Return dagrpc's specification of a shuffle."""
     from dagrpc.shuffle.arrays import ArraySpec
 
     if isinstance(spec, ArraySpec):
@@ -155,18 +149,18 @@ def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
 
 
 def _with_specs(node: GraphNode, specs: Mapping[Any, ShuffleSpec]) -> GraphNode:
-    """Return a task that knows what its shuffles are about instead of their names only."""
+    """Return a task with the specifications of its shuffles in place of their names."""
     if not isinstance(node, Task):
         return node
     args = [specs.get(argument, argument) if isinstance(argument, str) else argument for argument in node.args]
     if node.has_subgraph():
-        # Of a task that was fused with others.
+        # The task was fused with others.
         args[0] = {key: _with_specs(inner, specs) for key, inner in node.args[0].items()}
     return Task(node.key, _ours(node.func), *args, _data_producer=node.data_producer, **node.kwargs)
 
 
 def _ours(function: Any) -> Any:
-    """Return our function in place of one of `distributed`, or of dask's that calls one."""
+    """Return dagrpc's function in place of one of `distributed`, or of one of dask that calls it."""
     module, name = getattr(function, "__module__", None) or "", getattr(function, "__name__", "")
     if module.startswith("distributed.shuffle") or (module.startswith("dask.") and name == "_shuffle_transfer"):
         return getattr(tasks, name.removeprefix("_"), function)
@@ -181,7 +175,7 @@ def _ours(function: Any) -> Any:
 
 
 def _output_of(node: GraphNode, spec: ShuffleSpec) -> int | None:
-    """Return the output that a task is for, None if that cannot be seen."""
+    """Return the output of a task; None if it cannot be determined."""
     if not isinstance(node, Task):
         return None
     if node.has_subgraph():

@@ -1,7 +1,7 @@
-"""How dask finds us: it imports parts of its graphs from `distributed.shuffle`, whoever runs them.
+"""Provides the modules of `distributed.shuffle` from which dask imports parts of its graphs.
 
-Where `distributed` is not installed these modules are provided, and nothing else of it: ``import distributed`` fails as
-before. Where it is installed dask takes its parts, and `dagrpc.shuffle.graph` makes ours of them.
+Where `distributed` is not installed, these modules are provided and no others: ``import distributed`` fails as before.
+Where it is installed, dask uses its parts, and `dagrpc.shuffle.graph` replaces them by dagrpc's.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any, Final
 from dagrpc._process.fork_locks import free_in_children
 
 _MODULES: Final = ("shuffle", "shuffle._arrow", "shuffle._core", "shuffle._merge", "shuffle._shuffle")
-"""What dask imports: modules of `distributed` that dagrpc has by the same names."""
+"""Modules of `distributed` that dask imports, and that dagrpc has under the same names."""
 
 
 class _Preferred(str):
-    """A shuffle method that was not asked for: it is the default while there is a client."""
+    """The shuffle method that is the default while there is a client."""
 
     __slots__ = ()
 
 
 PREFERRED: Final = _Preferred("p2p")
-"""What dask's settings say while a client is the default, unless a user's say otherwise."""
+"""Settings of dask while a client is the default, unless the user has set them."""
 
 
 class _Provided(ModuleType):
-    """A module of `distributed` as far as dask needs it for its graphs. What it holds is looked up when it is used."""
+    """A module of `distributed` with the names that dask needs, which are imported when they are used."""
 
     def __init__(self, path: str) -> None:
         name = f"distributed.{path}"
@@ -53,7 +53,7 @@ _lock = free_in_children(threading.Lock())
 
 
 def provide() -> bool:
-    """Provide what dask imports, unless `distributed` is installed. Return whether dask finds our modules."""
+    """Provide the modules unless `distributed` is installed; return whether dask finds dagrpc's modules."""
     with _lock:
         if isinstance(sys.modules.get("distributed.shuffle"), _Provided) or _stands_in():
             return True
@@ -65,13 +65,13 @@ def provide() -> bool:
 
 
 def _stands_in() -> bool:
-    """Tell whether dagrpc is installed as `distributed`."""
+    """Return whether dagrpc is installed as `distributed`."""
     install = sys.modules.get("dagrpc.compat.install")
     return install is not None and install.is_installed()
 
 
 def is_installed() -> bool:
-    """Tell whether there is a `distributed` to import."""
+    """Return whether `distributed` can be imported."""
     if "distributed" in sys.modules:
         return True
     try:
@@ -81,5 +81,5 @@ def is_installed() -> bool:
 
 
 def default_shuffle_method() -> str:
-    """Return the way in which dataframes are shuffled on a cluster by default: p2p where there is Arrow."""
+    """Return the default shuffle method on a cluster: p2p where Arrow is installed."""
     return PREFERRED if importlib.util.find_spec("pyarrow") is not None else _TASKS

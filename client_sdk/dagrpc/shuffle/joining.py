@@ -1,4 +1,4 @@
-"""Columns whose pieces are of different types become one, if that keeps their values.
+"""Joins columns whose pieces have different types, if that keeps their values.
 
 That happens when the partitions of a dataframe are not all alike: one has categories that others lack, or numbers with
 fractions where others have none. What a column then becomes is what pandas' `concat` makes of it, as for shuffles by
@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 _EXACT_BITS = {2: 11, 4: 24, 8: 53}
-"""Up to which power of two floating-point numbers of so many bytes hold all integers."""
+"""The power of two up to which floating-point numbers hold all integers, by their size in bytes."""
 
 
 def same_type(one: Any, other: Any) -> bool:
-    """Tell whether two types are the same, down to the categories and their order."""
+    """Return whether two types are the same, down to the categories and their order."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -86,7 +86,7 @@ def _names(types: Sequence[Any]) -> str:
 
 
 def _keeps(array: Any, dtype: Any) -> bool:
-    """Tell whether integers stay the same as values of a type: as floating-point numbers the large ones may not."""
+    """Return whether integers keep their values as another type; large ones may not as floating-point numbers."""
     values = array.remove_unused_categories().categories if isinstance(array.dtype, pd.CategoricalDtype) else array
     if isinstance(values.dtype, pd.SparseDtype):
         values = np.asarray(values)
@@ -122,7 +122,7 @@ def _join_categories(arrays: Sequence[Any], announced: Any) -> Any:
 
 
 def _covers(candidate: Any, dtype: Any) -> bool:
-    """Tell whether a type has all categories of another one, and in the same order if that matters."""
+    """Return whether a type has all categories of another one, in the same order if they are ordered."""
     mine, others = candidate.categories, dtype.categories
     if mine is None or candidate.ordered != dtype.ordered or mine.dtype != others.dtype or len(mine) < len(others):
         return False

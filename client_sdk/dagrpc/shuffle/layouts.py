@@ -1,4 +1,4 @@
-"""What dataframes are beside their values: columns, types, index, class and attributes."""
+"""The layout of dataframes: everything but the values, such as columns, types, index and class."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from dagrpc.shuffle.joining import same_type
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a dataframe is beside its values.
+    """The layout of a dataframe.
 
     Columns are counted from the left, and the levels of the index come after them.
     """
 
     labels: pd.Index
-    """Of the columns."""
+    """Labels of the columns."""
     types: tuple[Any, ...]
-    """Of the columns and the levels of the index."""
+    """Types of the columns and the levels of the index."""
     names: tuple[Any, ...]
-    """Of the levels of the index."""
+    """Names of the levels of the index."""
     has_levels: bool
     """Whether the index is a `MultiIndex`."""
     like: bytes | None
-    """A pickle of a dataframe without rows that has the class and the attributes. None: it is a plain one."""
+    """Pickle of a dataframe without rows that has the class and the attributes; None for a plain dataframe."""
 
     @classmethod
     def of(cls, frame: pd.DataFrame, dropped: int | None = None) -> Layout:
-        """Return the layout of a dataframe, or of what it is when a column is dropped."""
+        """Return the layout of a dataframe, also without one of its columns."""
         index, labels, types = frame.index, frame.columns, list(frame.dtypes)
         if dropped is not None:
             labels = labels.delete(dropped)
@@ -44,11 +44,11 @@ class Layout:
         return cls(labels, tuple(types), tuple(index.names), isinstance(index, pd.MultiIndex), like)
 
     def same_as(self, other: Layout) -> bool:
-        """Tell whether two layouts are the same."""
+        """Return whether two layouts are the same."""
         return self.fits(other) and all(map(same_type, self.types, other.types)) and self.like == other.like
 
     def fits(self, other: Layout) -> bool:
-        """Tell whether two layouts have the same columns in the same order, and the same names."""
+        """Return whether two layouts have the same columns in the same order, and the same names."""
         return (
             len(self.types) == len(other.types)
             and self.labels.identical(other.labels)
@@ -57,7 +57,7 @@ class Layout:
         )
 
     def type_of(self, label: Any) -> Any:
-        """Return the type of the column of that name, None if there are several."""
+        """Return the type of the column of a name; None if several columns have it."""
         place = self.labels.get_loc(label)
         return self.types[place] if isinstance(place, int) else None
 
@@ -76,7 +76,7 @@ def levels_of(index: pd.Index) -> Sequence[pd.Index]:
 
 
 def without_rows(frame: pd.DataFrame, dropped: int | None = None) -> pd.DataFrame:
-    """Return a dataframe like another one, but without rows and what its index had, and without one of the columns."""
+    """Return a dataframe like another one, without rows, without the values of its index, and without one column."""
     empty = frame.iloc[:0]
     if dropped is not None:
         empty = empty.iloc[:, [place for place in range(len(frame.columns)) if place != dropped]]

@@ -1,7 +1,7 @@
-"""What a shuffle is about, and the pieces in which its data travels.
+"""The specification of a shuffle, and the pieces in which its data travels.
 
-The same for dataframes and arrays: a shuffle takes its sources one by one, splits each by output, and puts each output
-together from the pieces of all sources. Outputs are numbered from 0, and belong to the workers in contiguous ranges.
+Dataframes and arrays are shuffled alike: each source is split by output, and each output is joined from the pieces of
+all sources. Outputs are numbered from 0; each worker has a contiguous range of them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dagrpc._common.bytes_like import Buffer
 
 @dataclass(slots=True)
 class Parcel:
-    """What one source has for the outputs of one worker. It arrives as a whole or not at all."""
+    """The data of one source for the outputs of one worker. It arrives as a whole or not at all."""
 
     source: int
     """Number of the source."""
     outputs: Sequence[int]
-    """The outputs that it has something for, in order."""
+    """The outputs with data in the parcel, in order."""
     starts: Sequence[int]
-    """Where the piece for each of them begins, and where the last one ends, in units of the format."""
+    """Starts of the pieces, and the end of the last one, in units of the format."""
     format: str
-    """How the body is to be read."""
+    """Format of the body."""
     body: Buffer
 
     @property
@@ -35,51 +35,51 @@ class Parcel:
 
 @dataclass(slots=True)
 class Piece:
-    """What one source has for one output."""
+    """The data of one source for one output."""
 
     source: int
     format: str
     body: Buffer
-    """Of the parcel."""
+    """The format of the parcel."""
     start: int
     stop: int
     opened: list[Any] = field(default_factory=list)
-    """What the body was read as, if it was: shared by all pieces of a parcel in memory."""
+    """The decoded body, if it has been decoded; all pieces of a parcel in memory share it."""
 
 
 class ShuffleSpec(Protocol):
-    """What a shuffle is about."""
+    """The specification of a shuffle."""
 
     @property
     def id(self) -> str:
-        """Names the shuffle; equal work has equal names."""
+        """Name of the shuffle; equal work has equal names."""
 
     @property
     def barrier(self) -> str:
-        """Key of the task that waits for all sources, as on the wire."""
+        """Wire key of the task that waits for all sources."""
 
     @property
     def count(self) -> int:
-        """How many outputs there are."""
+        """Number of outputs."""
 
     def split(self, data: Any, source: int, workers: int) -> Iterable[tuple[int, Parcel]]:
-        """Yield what a source has for each of so many workers, by their numbers; nothing for those without."""
+        """Yield the parcels of a source with the numbers of their workers; nothing for workers without data."""
 
     def template(self, data: Any) -> bytes | None:
-        """Return what an output without pieces is to be like, as far as one source knows.
+        """Return the form of an output without pieces, as far as one source knows it.
 
-        None: it does not know. Empty: like what was announced.
+        None: the source does not know it. Empty: the announced form.
         """
 
     def assemble(self, output: int, pieces: Sequence[Piece], template: bytes | None = None) -> Any:
-        """Return an output, put together from pieces in the order of their sources; without pieces, like a template."""
+        """Return an output, joined from pieces in the order of their sources; without pieces, from a template."""
 
 
 def owner_of(output: int, count: int, workers: int) -> int:
-    """Return the number of the worker that an output belongs to."""
+    """Return the number of the worker of an output."""
     return output * workers // count
 
 
 def first_output(worker: int, count: int, workers: int) -> int:
-    """Return the first output that belongs to a worker, or to one after it."""
+    """Return the first output of a worker, or of a worker after it."""
     return -(-worker * count // workers)

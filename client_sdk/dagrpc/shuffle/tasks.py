@@ -1,4 +1,4 @@
-"""What the tasks of shuffles do. They run on workers, and the worker has the run of the shuffle that they belong to."""
+"""The functions of the tasks of shuffles. They run on workers, where the worker keeps the run of each shuffle."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Result of a task that sends: what it had is on its way to those whom it belongs to."""
+    """Result of a task that sends: its data is on the way to the target workers."""
 
     run_id: int
-    """Of the run of the shuffle that it was part of."""
+    """Number of the run of the shuffle."""
     owners: tuple[int, ...]
-    """For whom there was something: their positions among the run's workers."""
+    """Positions of the target workers among the run's workers."""
     template: bytes | None = None
-    """What an output without pieces is to be like: see `ShuffleSpec`."""
+    """The form of an output without pieces; see `ShuffleSpec`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Result of a barrier: all that there is to one run of a shuffle has arrived where it is to be."""
+    """Result of a barrier: all data of one run of a shuffle has arrived at its target."""
 
     run_id: int
     workers: tuple[str, ...]
-    """To whom the outputs belong, in order."""
+    """The workers of the outputs, in order."""
     parcels: tuple[int, ...]
-    """How many sources had something for each of them."""
+    """Number of sources with data for each of the workers."""
     template: bytes | None = None
-    """The first that a source gave."""
+    """The first form of an empty output that a source has given."""
 
 
 def _shuffles(spec: Any) -> Any:
@@ -70,7 +70,7 @@ def _shuffles(spec: Any) -> Any:
 
 @contextmanager
 def _phase(shuffle: ShuffleSpec, name: str) -> Iterator[None]:
-    """Say of an error in which shuffle it occurred. Those of the cluster say it themselves."""
+    """Add the shuffle to errors that occur within a block; errors of the cluster name it already."""
     try:
         yield
     except (Reschedule, ShuffleClosedError, P2PIllegalStateError, P2PConsistencyError, P2POutOfDiskError):
@@ -86,7 +86,7 @@ def _transfer(spec: ShuffleSpec, source: int, data: Any) -> Sent:
 
 
 def shuffle_transfer(input: Any, id: ShuffleSpec, input_partition: int) -> Sent:
-    """Send what a partition has to those whom it belongs to."""
+    """Send the rows of a partition to the workers of their outputs."""
     return _transfer(id, input_partition, input)
 
 
@@ -94,20 +94,12 @@ merge_transfer = shuffle_transfer
 
 
 def rechunk_transfer(input: Any, id: ShuffleSpec, input_chunk: Sequence[int]) -> Sent:
-    """Do the same for a chunk of an array."""
+    """Send the parts of a chunk of an array to the workers of their outputs."""
     return _transfer(id, id.source_of(input_chunk), input)  # type: ignore[attr-defined]
 
 
 def p2p_barrier(id: ShuffleSpec, outputs: Mapping[str, int], *sent: Sent) -> Passed:
-    """Wait until all has arrived.
-
-    Parameters
-    ----------
-    outputs : mapping
-        Key of the task for each output, as on the wire.
-    sent : tuple of Sent
-        Results of the tasks that sent.
-    """
+    """Wait until all data has arrived. `outputs` has the wire key of the task for each output."""
     passed: Passed = _shuffles(id).pass_barrier(id, outputs, sent)
     return passed
 
