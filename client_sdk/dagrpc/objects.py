@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from dask.utils import format_bytes
+
+from dagrpc._common.markup import LEFT, Markup, element, folded, table
 
 __all__ = ["HasWhat", "SchedulerInfo", "WhoHas"]
 
 _MANY = 20
 """Number of keys or workers that a table shows; the rest is folded."""
+_LONG = 120
+"""How many characters of a cell are shown at once."""
 
 
 _OF_WORKERS = ("Worker", "Address", "Status", "Threads", "Memory", "Limit", "CPU", "Executing", "Stored", "Directory")
@@ -90,19 +93,16 @@ def _worker_row(address: str, worker: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in HTML; rows beyond a screenful are folded."""
-    lines = ["".join(f'<td style="text-align: left">{_cell(text)}</td>' for text in row) for row in rows]
-    lines = [f"<tr>{line}</tr>" for line in lines]
-    head = "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>" if any(header) else ""
-    table = f"<table>{head}{''.join(lines[:_MANY])}</table>"
-    if len(lines) <= _MANY:
-        return f"<div>{table}</div>"
-    rest = f"<table>{head}{''.join(lines[_MANY:])}</table>"
-    return f"<div>{table}<details><summary>{len(lines) - _MANY} more</summary>{rest}</details></div>"
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """Return a table in HTML; rows beyond a screenful of it are folded."""
+    cells = [tuple(map(_cell, row)) for row in rows]
+    shown = table(header, cells[:_MANY], style=LEFT)
+    if len(cells) <= _MANY:
+        return element("div", shown)
+    return element("div", shown, folded(f"{len(cells) - _MANY} more", table(header, cells[_MANY:], style=LEFT)))
 
 
-def _cell(text: str) -> str:
-    if len(text) <= 120:
-        return f"<code>{escape(text)}</code>"
-    return f"<details><summary>{escape(text[:40])} ...</summary><code>{escape(text)}</code></details>"
+def _cell(text: str) -> Markup:
+    """Return a text as code; a long text is folded."""
+    code = element("code", text)
+    return code if len(text) <= _LONG else folded(f"{text[:40]} ...", code)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import NamedTuple
 
+from dagrpc._common.markup import element, joined
 from dagrpc.v1 import scheduler_service_pb2 as pb
 
 
@@ -43,5 +43,5 @@ def cluster_html(kind: str, name: str, address: str, status: str, summary: Summa
     rows.append(("Threads", str(summary.threads)))
     if summary.memory:
         rows.append(("Memory", format_bytes(summary.memory)))
-    body = "".join(f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in rows)
-    return f"<h4>{escape(kind)} {escape(name)}</h4><table>{body}</table>"
+    cells = (element("tr", element("th", label), element("td", value)) for label, value in rows)
+    return joined(element("h4", f"{kind} {name}"), element("table", *cells))

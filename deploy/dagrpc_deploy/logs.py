@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from dagrpc._common.markup import Markup, element, folded, joined
 
 
 class Log(str):
@@ -18,8 +18,8 @@ class Log(str):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<div>{escape(line) or '&nbsp;'}</div>" for line in self.split("\n"))
-        return f'<div style="font-family: monospace; white-space: pre-wrap;">{lines}</div>'
+        lines = (element("div", line or "\N{NO-BREAK SPACE}") for line in self.split("\n"))
+        return element("div", *lines, style="font-family: monospace; white-space: pre-wrap;")
 
 
 class Logs(dict[str, Log]):
@@ -32,7 +32,4 @@ class Logs(dict[str, Log]):
     """
 
     def _repr_html_(self) -> str:
-        return "".join(
-            f"<details><summary>{escape(str(name))}</summary>{log._repr_html_()}</details>"
-            for name, log in self.items()
-        )
+        return joined(*(folded(name, Markup(log._repr_html_())) for name, log in self.items()))

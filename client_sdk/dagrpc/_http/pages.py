@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 from aiohttp import web
 
-
-class Markup(str):
-    """HTML that is used as it is; every other text is escaped."""
-
-    __slots__ = ()
+from dagrpc._common.markup import Markup, element
 
 
 def link(target: str, text: str) -> Markup:
     """Return a link. Targets are relative, so that they hold behind any prefix."""
-    return Markup(f'<a href="{escape(target)}">{escape(text)}</a>')
+    return element("a", text, href=target)
 
 
 def bar(value: float, limit: float) -> Markup:
     """Return a bar that is filled by a part of a limit; empty if there is no limit."""
-    return Markup(f'<progress value="{value:g}" max="{limit:g}"></progress>') if limit else Markup("")
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
-    """Return a table with a row of headings."""
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return Markup(f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>")
+    return element("progress", value=f"{value:g}", max=f"{limit:g}") if limit else Markup("")
 
 
 def text_block(text: str) -> Markup:
     """Return a text as it is, line by line, such as a log or a traceback."""
-    return Markup(f"<pre>{escape(text)}</pre>")
+    return element("pre", text)
 
 
 def heading(text: str) -> Markup:
     """Return the heading of a part of a page."""
-    return Markup(f"<h2>{escape(text)}</h2>")
-
-
-def _cell(cell: object) -> str:
-    return cell if isinstance(cell, Markup) else escape(str(cell))
+    return element("h2", text)
 
 
 def page(title: str, root: str, *parts: Markup, links: Iterable[tuple[str, str]] = ()) -> web.Response:

@@ -9,6 +9,9 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from dagrpc._common import markup
+from dagrpc._common.markup import element
+
 # The policy forbids the browser to fetch anything.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
@@ -45,19 +48,9 @@ def section(name: str, title: str, *parts: str) -> str:
 
 def hint(text: str) -> str:
     """Return a remark."""
-    return f'<p class="hint">{escape(text)}</p>'
+    return element("p", text, class_="hint")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Iterable[int] = ()) -> str:
     """Return a table of texts; the columns at the positions `numbers` are aligned to the right."""
-    right = frozenset(numbers)
-
-    def row(cells: Sequence[Any], tag: str) -> str:
-        found = []
-        for position, cell in enumerate(cells):
-            style = ' class="number"' if position in right else ""
-            found.append(f"<{tag}{style}>{escape(str(cell))}</{tag}>")
-        return "<tr>" + "".join(found) + "</tr>"
-
-    head = row(header, "th") if header else ""
-    return f'<div class="scroll"><table>{head}{"".join(row(cells, "td") for cells in rows)}</table></div>'
+    return element("div", markup.table(header, rows, frozenset(numbers)), class_="scroll")

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from dagrpc._common.markup import Markup
 from dagrpc._http.application import json_response
-from dagrpc._http.pages import Markup, link, page
+from dagrpc._http.pages import link, page
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.cluster_counts import counts
 from dagrpc_scheduler.http.sources import SchedulerSources
