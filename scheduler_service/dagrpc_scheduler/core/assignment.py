@@ -58,7 +58,7 @@ def unassign(state: SchedulerState, task: TaskState, worker: WorkerState) -> Non
     # A sum of rounded numbers drifts; that of an idle worker is reset.
     worker.occupancy = max(worker.occupancy - cost, 0.0) if worker.processing else 0.0
     if task.options is not NO_OPTIONS:
-        _return_options(worker, task)
+        _release_resources(worker, task)
     state.by_load.lowered[worker] = None
     state.by_free_slots.lowered[worker] = None
 
@@ -92,7 +92,7 @@ def use_result(state: SchedulerState, task: TaskState, worker: WorkerState, nbyt
 
 
 def mark_long_running(state: SchedulerState, task: TaskState, worker: WorkerState) -> None:
-    """Stop counting a task that goes on outside the worker's thread pool as occupancy."""
+    """Stop counting a task as occupancy that continues outside the worker's thread pool."""
     if task not in worker.long_running:
         worker.long_running[task] = None
         worker.occupancy = max(worker.occupancy - worker.processing[task], 0.0)
@@ -101,7 +101,7 @@ def mark_long_running(state: SchedulerState, task: TaskState, worker: WorkerStat
         state.by_free_slots.lowered[worker] = None
 
 
-def _return_options(worker: WorkerState, task: TaskState) -> None:
+def _release_resources(worker: WorkerState, task: TaskState) -> None:
     if task.options.actor:
         worker.actors -= 1
     used = worker.used_resources

@@ -387,7 +387,7 @@ class RestartRequested:
 
 @record
 class BalanceDue:
-    """It is time to look for tasks that idle workers could take over from busy ones."""
+    """The interval has passed after which idle workers look for tasks of busy ones."""
 
     stimulus: str = ""
 

@@ -105,7 +105,7 @@ class FairQueue:
         self._charges: dict[int, Charge] = {}
         """Charges by run."""
         self._served = 0.0
-        """What the share that was served last had used."""
+        """The time that the share used which was served last."""
         self._last_overdue_check = 0.0
         self._stamp = 0
         self.dispatched = 0

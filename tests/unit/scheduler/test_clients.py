@@ -176,7 +176,7 @@ def test_the_shared_values_of_a_client_go_with_it() -> None:
 def test_an_unknown_shared_value_is_a_reason_to_refuse() -> None:
     (reject,) = Scheduler([A]).send(shared_graph("c", "x", b"f", brings=False))
     assert isinstance(reject, RejectGraph)
-    assert reject.message == "the task 'x' refers to a shared value that is not known: 66"
+    assert reject.message == "the task 'x' refers to an unknown shared blob: 66"
 
 
 def test_a_value_that_comes_with_a_part_is_there_for_the_later_ones() -> None:
@@ -217,7 +217,7 @@ def test_a_restart_forgets_everything() -> None:
     assert scheduler.is_empty()
     (reject,) = scheduler.submit({"rest": ""}, graph_id="g")
     assert isinstance(reject, RejectGraph)
-    assert reject.message == "the cluster was restarted while the graph was on its way"
+    assert reject.message == "the cluster was restarted while the graph was being submitted"
     assert of_type(ComputeTask, scheduler.submit({"x": ""}))[0].key == "x"
 
 

@@ -103,7 +103,9 @@ def test_a_task_that_is_there_at_too_many_deaths_is_given_up(allowed: int) -> No
         assert scheduler.state("x") == "no-worker"
         scheduler.worker(f"w{death}:1")
         result = scheduler.lose(f"w{death}:1")
-    message = f"{allowed + 1} workers died while they had the task 'x' to run, the last of them w{allowed}:1 (test)"
+    message = (
+        f"{allowed + 1} workers died while the task 'x' was assigned to them, the last of them w{allowed}:1 (test)"
+    )
     failure = CoreFailure("killed-worker", message, f"w{allowed}:1", allowed + 1, loss="test")
     assert result == [ReportErred("c", "x", failure, "x"), ReportErred("c", "y", failure, "x")]
 

@@ -47,7 +47,7 @@ def client_removed(state: SchedulerState, event: ClientRemoved) -> None:
         drop_graph(state, client, graph_id)
     for task, uploaders in list(state.pending_scatters.items()):
         if uploaders.pop(client, None) is not None and not uploaders:
-            cancel_lost_data(state, task, f"its client left before it put the data of {task.key!r} on a worker")
+            cancel_lost_data(state, task, f"its client left before it uploaded the data of {task.key!r}")
     for digest in client.held_shared:
         state.shared_blobs.release(digest, state.instructions)
     del state.clients[event.client]

@@ -1,9 +1,9 @@
-"""Graphs arrive, part by part. A part is checked as a whole before anything of it is taken.
+"""Graphs arrive in parts. A part is checked as a whole before any of its tasks is taken.
 
-A key names one piece of work, but not one definition of it: dask culls, fuses and inlines each graph for itself, so
-that the same key comes with other dependencies. A task that is known stays what it is, with its own work, its own
-dependencies and its own options, whatever state it is in; what a graph says of it is passed over, and new tasks hang on
-to it. Since a task depends only on tasks that were there when it was made, no cycle can come about.
+A key names one piece of work, but not one definition of it: dask culls, fuses and inlines each graph separately, so
+that the same key arrives with other dependencies. A known task keeps its work, its dependencies and its options,
+whatever state it is in. The definition in the graph is ignored, and new tasks depend on the known task. Since a task
+depends only on tasks that existed before it, no cycle can arise.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition
 
 _COMING: Final = ACTIVE | {MEMORY}
-"""States of a dependency that is there, or is being computed already."""
+"""States of a dependency that is in memory or being computed already."""
 _SOONER = 0.01
-"""By how much the generation of a graph that a task submits is below that of the task."""
+"""The generation of a graph that a task submits is lower than the task's by this amount."""
 _NAMED = 5
-"""How many keys a message names."""
+"""Number of keys that an error message names."""
 
 
 def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
-    """Take a part of a graph, or refuse it and all that follows."""
+    """Take a part of a graph, or refuse it together with all later parts."""
     client = state.clients.get(event.client)
     if client is None:
         return
@@ -75,13 +75,13 @@ def graph_submitted(state: SchedulerState, event: GraphSubmitted) -> None:
 
 def _note_spans(state: SchedulerState, event: GraphSubmitted, tasks: list[TaskState]) -> None:
     for spec, task in zip(event.tasks, tasks, strict=True):
-        # A task that was known before has options of its own.
+        # A task that was known before has its own options.
         if spec.options.span is not None and task.options is spec.options:
             state.spans.submitted(task, state.now)
 
 
 def drop_graph(state: SchedulerState, client: ClientState, graph_id: str) -> None:
-    """Expect no more parts of a graph."""
+    """Drop an incomplete graph."""
     record = client.graphs.pop(graph_id, None)
     if record is not None:
         unpin_graph(state, record)
@@ -91,7 +91,8 @@ def _generation(state: SchedulerState, event: GraphSubmitted) -> float:
     """Return the generation of a new graph."""
     submitter = state.tasks.get(event.submitter) if event.submitter else None
     if submitter is not None:
-        # Before those that were submitted together with it: else all of these would begin, and wait for theirs, first.
+        # The graph comes before the tasks submitted with its submitter: otherwise all of these would start, and then
+        # wait.
         return submitter.rank[1] - _SOONER
     if state.now - state.generation_start >= event.fifo_timeout:
         state.generation += 1
@@ -107,11 +108,11 @@ def _take_all(
     generation: float,
     pinned_by: GraphRecord | None,
 ) -> list[TaskState]:
-    """Return the tasks that a part speaks of; make the new ones. All that can be done for one is done at once.
+    """Return the tasks of a part; create the new ones. Everything that a task needs is done in one pass.
 
-    A part of a large graph does not fit into the processor's cache: to look at its tasks again costs as much as to do
-    something with them. `pinned_by` keeps them, and has them computed, until its last part says what they are for. If
-    it has met tasks that were known, it may say that they are for nothing: then it keeps them only.
+    A part of a large graph exceeds the CPU cache, so that a second pass over its tasks would cost as much as the first.
+    `pinned_by` pins the tasks of an incomplete graph, so that they are computed before the last part says what they are
+    for. If the graph contains known tasks, its new tasks may turn out to be useless, and are only kept.
     """
     eager = pinned_by is not None and not pinned_by.cautious
     taken: list[TaskState] = []
@@ -145,17 +146,17 @@ def _take_all(
 
 
 def _begin(state: SchedulerState, task: TaskState) -> None:
-    """Have a released task wait: at once, if that concerns nothing but what it depends on."""
+    """Move a released task to waiting: at once if only its dependencies are affected."""
     for dependency in task.dependencies:
         if dependency.state not in _COMING:
-            # That might have tasks cancelled and forgotten which others refer to that are still to be taken.
+            # The transition may forget tasks that later tasks of the part refer to.
             state.recommendations.append((task, WAITING))
             return
     transition(state, task, WAITING)
 
 
 def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> TaskState:
-    """Make a task."""
+    """Create a task."""
     tasks = state.tasks
     key = spec.key
     name = group_name(key)
@@ -174,7 +175,7 @@ def _make(state: SchedulerState, spec: NewTask, rank: tuple[float, float]) -> Ta
 
 
 def _named(state: SchedulerState, names: Sequence[str]) -> tuple[TaskState, ...]:
-    """Return the tasks of these names, each once."""
+    """Return the tasks with these names, each once."""
     tasks = state.tasks
     if len(names) > 1:
         names = tuple(dict.fromkeys(names))
@@ -196,7 +197,7 @@ def _link(state: SchedulerState, task: TaskState) -> None:
 
 
 def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
-    """Have lost data computed from now on: somebody says how. It stays lost if that takes what was made of it."""
+    """Give lost data a definition by which it can be computed, unless that depends on its own dependents."""
     dependencies = _named(state, spec.dependencies)
     if spec.work is None or (task.dependents and _need(dependencies, task)):
         return
@@ -212,7 +213,7 @@ def _adopt(state: SchedulerState, task: TaskState, spec: NewTask) -> None:
 
 
 def _need(tasks: Iterable[TaskState], wanted: TaskState) -> bool:
-    """Tell whether tasks are, or depend on, a certain one, directly or not."""
+    """Tell whether a task is among `tasks`, or one of their direct or indirect dependencies."""
     stack = list(tasks)
     seen = set(stack)
     while stack:
@@ -236,17 +237,17 @@ def _refuse(state: SchedulerState, client: ClientState, event: GraphSubmitted, p
 
 
 def _find_known(state: SchedulerState, event: GraphSubmitted) -> dict[str, TaskState]:
-    """Return the tasks of a part that there are already, by key. Nearly always there are none."""
+    """Return the known tasks of a part by key. Nearly always there are none."""
     tasks = state.tasks
     keys = [spec.key for spec in event.tasks]
-    # Many in one go: one search among all tasks for each of the keys, which waits for memory, is as long as the rest.
+    # One operation on all keys: separate lookups, which wait for memory, would take as long as everything else.
     if tasks.keys().isdisjoint(keys):
         return {}
     return {key: tasks[key] for key in keys if key in tasks}
 
 
 def _find_problem(state: SchedulerState, event: GraphSubmitted, known: Mapping[str, TaskState]) -> tuple[str, str]:
-    """Return why a part cannot be taken, and `RejectGraph.reason`; empty: it can."""
+    """Return why a part is refused, and `RejectGraph.reason`; empty: it is valid."""
     tasks = state.tasks
     shared = state.shared_blobs.values
     seen: set[str] = set()
@@ -265,10 +266,10 @@ def _find_problem(state: SchedulerState, event: GraphSubmitted, known: Mapping[s
             return f"the task {key!r} has no work", ""
         for digest in spec.shared:
             if digest not in event.shared and digest not in shared:
-                return f"the task {key!r} refers to a shared value that is not known: {digest.hex()}", ""
+                return f"the task {key!r} refers to an unknown shared blob: {digest.hex()}", ""
     if missing:
         named = ", ".join(f"{name!r} (of {key!r})" for name, key in list(missing.items())[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        # That is nearly always the race of a client with the news that its data is lost, or was cancelled.
+        # The usual cause: the client submitted before it learned that its data was lost or cancelled.
         return f"dependencies are missing, or come after the tasks that need them: {named}{more}", LOST_DEPENDENCIES
     return "", ""

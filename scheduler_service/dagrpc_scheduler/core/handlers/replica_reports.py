@@ -72,7 +72,7 @@ def data_missing(state: SchedulerState, event: DataMissing) -> None:
 
 
 def _drop_replica(state: SchedulerState, task: TaskState, holder: WorkerState, reader: str) -> None:
-    replica_lost(state, task, holder, f"worker {reader} did not get it from {holder.address}")
+    replica_lost(state, task, holder, f"worker {reader} could not fetch it from {holder.address}")
     # If the holder has the result after all, nobody will use it, and the holder's own tasks can fetch another copy.
     state.free(holder, task.key)
     _tell_tasks_of(state, holder, task)

@@ -22,7 +22,7 @@ def restart_requested(state: SchedulerState, event: RestartRequested) -> None:
     for client in state.clients.values():
         for record in client.graphs.values():
             if not record.refused:
-                record.refused = "the cluster was restarted while the graph was on its way"
+                record.refused = "the cluster was restarted while the graph was being submitted"
                 record.reason = RESTART
             unpin_graph(state, record)
         for task in client.wants:

@@ -204,7 +204,7 @@ def give_up_orphaned_scatters(state: SchedulerState) -> None:
         del state.orphaned_scatters[task, client]
         uploaders = state.pending_scatters.get(task)
         if uploaders is not None and uploaders.pop(client, None) is not None and not uploaders:
-            cancel_lost_data(state, task, f"the workers left that were to hold the data of {task.key!r}")
+            cancel_lost_data(state, task, f"the workers left to which the data of {task.key!r} was uploaded")
 
 
 def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: str, exit: Any = None) -> None:
@@ -252,7 +252,7 @@ def _note_loss(state: SchedulerState, address: str, reason: str) -> None:
 
 def _killed(task: TaskState, worker: WorkerState, reason: str, exit: Any) -> ErrorRecord:
     message = (
-        f"{task.suspicious} workers died while they had the task {task.key!r} to run, "
+        f"{task.suspicious} workers died while the task {task.key!r} was assigned to them, "
         f"the last of them {worker.address}" + (f" ({reason})" if reason else "")
     )
     return ErrorRecord(CoreFailure("killed-worker", message, worker.address, task.suspicious, exit, reason), task.key)
