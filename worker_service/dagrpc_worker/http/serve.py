@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dagrpc import config
 from dagrpc._http.address import http_address
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
-    from dagrpc_worker.shell.service import WorkerService
+    from dagrpc_worker.options import WorkerOptions
+    from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
+    from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
 
@@ -25,16 +27,29 @@ _BUILT_IN = ("distributed.http.", "dagrpc.http.")
 """Modules that distributed's default settings name; their routes are always there."""
 
 
+class ObservedWorker(Protocol):
+    """The parts of a worker that its HTTP port shows."""
+
+    @property
+    def options(self) -> WorkerOptions:
+        """The options that the worker was started with."""
+
+    @property
+    def record(self) -> WorkerRecord:
+        """The facts about the worker."""
+
+    @property
+    def facade(self) -> Any:
+        """The `Worker` object of plugins and user code."""
+
+    def metrics(self) -> Metrics:
+        """Return the sampler of the worker's metrics."""
+
+
 class WorkerHttp:
-    """The HTTP port of a worker.
+    """The HTTP port of a worker."""
 
-    Parameters
-    ----------
-    worker : WorkerService
-        The worker.
-    """
-
-    def __init__(self, worker: WorkerService) -> None:
+    def __init__(self, worker: ObservedWorker) -> None:
         self._worker = worker
         self._port = HttpPort("Worker", self._application, tls_context())
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -118,7 +133,7 @@ class WorkerHttp:
             self._collection_time.close()
 
 
-def start_http(worker: WorkerService, cleanup: AsyncExitStack) -> dict[str, int]:
+def start_http(worker: ObservedWorker, cleanup: AsyncExitStack) -> dict[str, int]:
     """Serve HTTP for a worker, if its options say so, until the cleanup; return the port by the service's name."""
     options = worker.options
     if not (config.get("http.enabled") if options.dashboard is None else options.dashboard):
