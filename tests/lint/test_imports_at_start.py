@@ -58,18 +58,22 @@ FOR_NO_START = (
     "dask.dataframe",
     "dagrpc.client",
     "dagrpc._client.core",
+    "dagrpc.compat.install",
     "dagrpc_deploy",
     "google.protobuf.descriptor_pb2",
     "grpc_reflection.v1alpha",
+    "fractions",
+    "google.protobuf.json_format",
     "http.client",
     "numpy",
     "pandas",
     "pyarrow",
     "unittest",
     "urllib.request",
+    "zoneinfo",
 )
 # dask takes longer than all else that a scheduler could import, and it has no use for it.
-FOR_WORKERS = ("dask", "importlib.metadata", "multiprocessing", "psutil", "yaml")
+FOR_WORKERS = ("dask", "importlib.metadata", "importlib.resources", "multiprocessing", "psutil", "yaml")
 OF_THE_SCHEDULER = ("dagrpc.spans", "dagrpc_scheduler.facade.scheduler", "dagrpc_worker")
 AFTER_WORKERS_ARE_SPAWNED = ("asyncio", "dataclasses", "google", "grpc", "inspect", "dagrpc.config")
 

@@ -20,7 +20,7 @@ from dask._task_spec import TaskRef
 from dagrpc._codec.bytecode import facts_of
 from dagrpc._codec.cached_functions import CachedFunction
 from dagrpc._codec.importing import importable
-from dagrpc._codec.proofs import CONSTANTS, Proof
+from dagrpc._codec.proofs import CONSTANTS, Proof, is_rare_constant
 
 _WITHOUT_IDENTITY = CONSTANTS | frozenset(
     (
@@ -123,6 +123,7 @@ def _is_like_a_constant(kind: type) -> bool:
         or (module == "numpy" and kind.__name__ in ("ufunc", "_ArrayFunctionDispatcher"))
         or kind.__name__ == "cython_function_or_method"
         or issubclass(kind, enum.Enum)
+        or is_rare_constant(kind)
     )
 
 

@@ -15,7 +15,6 @@ import copyreg
 import datetime
 import decimal
 import enum
-import fractions
 import functools
 import logging
 import pathlib
@@ -23,7 +22,6 @@ import re
 import sys
 import types
 import uuid
-import zoneinfo
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from types import CellType, CodeType, FunctionType, MappingProxyType, ModuleType
@@ -42,12 +40,14 @@ _EMPTY: Any = object()
 CONSTANTS: frozenset[type] = frozenset(
     (
         *(int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range),
-        *(datetime.date, datetime.timedelta, datetime.timezone, zoneinfo.ZoneInfo, decimal.Decimal),
-        *(fractions.Fraction, uuid.UUID, re.Pattern, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+        *(datetime.date, datetime.timedelta, datetime.timezone, decimal.Decimal),
+        *(uuid.UUID, re.Pattern, pathlib.PurePosixPath, pathlib.PureWindowsPath),
         *(pathlib.PosixPath, pathlib.WindowsPath),
     )
 )
 """Types whose objects do not change, and refer to nothing that does."""
+_RARE_CONSTANTS = {"ZoneInfo": "zoneinfo", "Fraction": "fractions"}
+"""The same, by name, with their modules: importing these would make each process start later."""
 
 _DESCRIPTORS = frozenset((types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType))
 _ONLY_CALL = {"curry": ("_partial",), "Compose": ("first", "funcs")}
@@ -230,6 +230,8 @@ class Prover:
         if kind is logging.Logger or kind is logging.RootLogger:
             # The other side has one of the same name.
             return kind is logging.RootLogger or self._bind(value.manager.loggerDict, value.name, value)
+        if is_rare_constant(kind):
+            return True
         if isinstance(value, enum.Enum):
             return self.takes(kind) and self.takes(value.value)
         if kind.__module__.partition(".")[0] != "numpy":
@@ -332,6 +334,12 @@ _BUILT_IN_TYPES = frozenset(
     if type(kind) is type and kind.__module__ == "builtins"
 )
 """Types that are everywhere, and that nobody can change."""
+
+
+def is_rare_constant(kind: type) -> bool:
+    """Return whether a type is like the `CONSTANTS`, but not always imported."""
+    module = _RARE_CONSTANTS.get(kind.__name__)
+    return module is not None and getattr(sys.modules.get(module), kind.__name__, None) is kind
 
 
 def _is_registered(kind: type) -> bool:

@@ -30,7 +30,8 @@ class Finder:
         from dagrpc.compat.modules import PACKAGE, Loader
         from dagrpc.compat.names import MODULES
 
-        return ModuleSpec(fullname, Loader(f"{PACKAGE}.{name}"), is_package=True) if name in MODULES else None
+        loader: Any = Loader(f"{PACKAGE}.{name}")
+        return ModuleSpec(fullname, loader, is_package=True) if name in MODULES else None
 
 
 def install() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -98,11 +97,12 @@ class Finder:
         found = target_of(fullname[len(self.root) + 1 :]) if fullname != self.root else PACKAGE
         if found is None:
             return None
-        return ModuleSpec(fullname, Loader(found), is_package=True)
+        loader: Any = Loader(found)
+        return ModuleSpec(fullname, loader, is_package=True)
 
 
-class Loader(importlib.abc.Loader):
-    """Loads a module under a second name; `name` is its own name."""
+class Loader:
+    """Loads a module under a second name; `name` is its own name. `importlib.abc.Loader` takes long to import."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -6,8 +6,6 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-
 from dagrpc._common.versions import own_versions
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -61,6 +59,9 @@ class StateDump:
         connection = self._peers.workers.get(address)
         if connection is None:
             return {}
+        # Here, not above: it takes long to import, and dumps are rare.
+        from google.protobuf.json_format import MessageToDict
+
         return {
             "last_seen": connection.last_seen,
             "metrics": connection.metrics,
