@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrpc_scheduler.core import instructions, views
+from dagrpc_scheduler.core import instructions, shuffle_views
 from dagrpc_scheduler.core.events import PlacesAdvised, ResultsDiscarded, TaskOptions
 from tests.unit.scheduler.harness import A, B, C, Scheduler, of_type
 
@@ -107,13 +107,16 @@ def test_users_come_first() -> None:
 
 
 def test_outputs_belong_to_workers_that_may_put_them_together(scheduler: Scheduler) -> None:
-    assert views.allowed_for_dependents(scheduler.core, "barrier") == [A, B, C]
-    assert views.allowed_for_dependents(scheduler.core, "unknown") == [A, B, C]
+    assert shuffle_views.allowed_for_dependents(scheduler.core, "barrier") == [A, B, C]
+    assert shuffle_views.allowed_for_dependents(scheduler.core, "unknown") == [A, B, C]
     scheduler.submit({"other": ""})
     scheduler.submit({"output": "other"}, options=TaskOptions(workers=(B,)))
-    assert views.allowed_for_dependents(scheduler.core, "other") == [B]
-    assert views.dependencies(scheduler.core, "barrier") == ["t1", "t2"]
-    assert views.dependencies(scheduler.core, "unknown") == []
-    assert (views.state_of(scheduler.core, "t1"), views.state_of(scheduler.core, "unknown")) == ("processing", None)
-    assert views.processing_on(scheduler.core, "t1") == scheduler.place("t1")
-    assert views.processing_on(scheduler.core, "barrier") == ""
+    assert shuffle_views.allowed_for_dependents(scheduler.core, "other") == [B]
+    assert shuffle_views.dependencies(scheduler.core, "barrier") == ["t1", "t2"]
+    assert shuffle_views.dependencies(scheduler.core, "unknown") == []
+    assert (shuffle_views.state_of(scheduler.core, "t1"), shuffle_views.state_of(scheduler.core, "unknown")) == (
+        "processing",
+        None,
+    )
+    assert shuffle_views.processing_on(scheduler.core, "t1") == scheduler.place("t1")
+    assert shuffle_views.processing_on(scheduler.core, "barrier") == ""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dagrpc.exceptions import P2PConsistencyError, ShuffleClosedError
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_scheduler.coordination.shuffle_runs import Closed, Ended, Inconsistent, Run, Shuffles, places
-from dagrpc_scheduler.core import events, instructions, views
+from dagrpc_scheduler.core import events, instructions, shuffle_views
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 
 logger = logging.getLogger("dagrpc.scheduler")
@@ -39,9 +39,9 @@ class ShuffleShell:
         the shuffle began again too often.
         """
         core = self._driver.core
-        if views.processing_on(core, request.task) != request.worker:
+        if shuffle_views.processing_on(core, request.task) != request.worker:
             raise ShuffleClosedError(f"{request.task!r} is not to be run on {request.worker} any more")
-        available = views.allowed_for_dependents(core, request.barrier)
+        available = shuffle_views.allowed_for_dependents(core, request.barrier)
         try:
             run = self._shuffles.join(request.shuffle_id, request.barrier, request.task, request.worker, available)
         except Closed as error:
@@ -108,7 +108,7 @@ class ShuffleShell:
             self._consequences(self._shuffles.review(self._state_of))
 
     def _state_of(self, key: str) -> str | None:
-        return views.state_of(self._driver.core, key)
+        return shuffle_views.state_of(self._driver.core, key)
 
     def _consequences(self, ended: Iterable[Ended]) -> list[events.Event]:
         """Tell workers that runs have ended, and return the events that follow."""
@@ -118,6 +118,6 @@ class ShuffleShell:
             for worker in run.members:
                 self._driver.send(instructions.EndShuffle(worker, run.shuffle_id, run.run_id))
             if run.again:
-                keys = [run.barrier, *views.dependencies(self._driver.core, run.barrier)]
+                keys = [run.barrier, *shuffle_views.dependencies(self._driver.core, run.barrier)]
                 found.append(events.ResultsDiscarded(keys, self._driver.stimulus("shuffle-restart")))
         return found
