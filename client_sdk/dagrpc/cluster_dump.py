@@ -1,4 +1,4 @@
-"""Dumps of a whole cluster's state: written by `Client.dump_cluster_state`, read by `DumpArtefact`."""
+"""Dumps of the state of a cluster, which `Client.dump_cluster_state` writes and `DumpArtefact` reads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SUFFIXES = {"msgpack": ".msgpack.gz", "yaml": ".yaml"}
 
 
 def checked_format(name: str) -> str:
-    """Return the name of a format that can be written here.
+    """Return the name of a format, if this process can write it.
 
     Raises
     ------
     ValueError
         If there is no such format.
     ImportError
-        If what writes it is not installed.
+        If the package for the format is not installed.
     """
     if name not in SUFFIXES:
         raise ValueError(f"Unsupported format {name!r}. Possible values are 'msgpack' or 'yaml'.")
@@ -48,12 +48,12 @@ def _open(url: str, mode: str, storage_options: Mapping[str, Any]) -> Any:
 
 
 def write_dump(dump: Any, filename: str, format: str, storage_options: Mapping[str, Any]) -> str:
-    """Write a dump and return its path or URL, which has the format's suffix.
+    """Write a dump and return its path or URL with the suffix of the format.
 
     Raises
     ------
     OSError
-        If it cannot be written there.
+        If the file cannot be written.
     """
     url = filename if filename.endswith(SUFFIXES[format]) else filename + SUFFIXES[format]
     module = _module(format)
@@ -67,12 +67,12 @@ def write_dump(dump: Any, filename: str, format: str, storage_options: Mapping[s
 
 
 def read_dump(url: str, storage_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a dump that was written to a path or URL.
+    """Return the dump at a path or URL.
 
     Raises
     ------
     ValueError
-        If its suffix is not that of a dump.
+        If the path does not have the suffix of a format.
     """
     format = next((name for name, suffix in SUFFIXES.items() if str(url).endswith(suffix)), None)
     if format is None:
@@ -87,7 +87,7 @@ def read_dump(url: str, storage_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without(value: Any, exclude: Collection[str]) -> Any:
-    """Return plain data without the entries of some names."""
+    """Return plain data without the entries of excluded names, at any depth."""
     if not exclude:
         return value
     if isinstance(value, dict):
@@ -129,14 +129,14 @@ class DumpArtefact(Mapping[str, Any]):
         Parameters
         ----------
         url : str
-            Path, or a URL that fsspec knows; ends in ``.msgpack.gz`` or ``.yaml``.
+            Path, or a URL that fsspec supports; ends in ``.msgpack.gz`` or ``.yaml``.
         **kwargs
             For fsspec's file system.
 
         Raises
         ------
         ValueError
-            If it ends in something else.
+            If `url` ends in something else.
 
         Examples
         --------
@@ -161,10 +161,10 @@ class DumpArtefact(Mapping[str, Any]):
     def _workers(self) -> dict[str, dict[str, Any]]:
         return {address: facts for address, facts in self.dump["workers"].items() if isinstance(facts, dict)}
 
-    # --- what happened -------------------------------------------------------------------------------------------
+    # --- stories -----------------------------------------------------------------------------------------------
 
     def scheduler_story(self, *key_or_stimulus_id: Any) -> dict[Any, list[tuple[Any, ...]]]:
-        """Return what happened on the scheduler to tasks, or on account of something, for each of them.
+        """Return the transitions of tasks on the scheduler, by key; or the transitions with some causes, by cause.
 
         Examples
         --------
@@ -186,7 +186,7 @@ class DumpArtefact(Mapping[str, Any]):
         }
 
     def worker_story(self, *key_or_stimulus_id: Any) -> dict[Any, list[tuple[Any, ...]]]:
-        """Return what happened on all workers to tasks, or on account of something, for each of them.
+        """Return the transitions of tasks on all workers, by key; or the transitions with some causes, by cause.
 
         Examples
         --------
@@ -207,10 +207,10 @@ class DumpArtefact(Mapping[str, Any]):
             for name in key_or_stimulus_id
         }
 
-    # --- what there was ------------------------------------------------------------------------------------------
+    # --- tasks and workers ---------------------------------------------------------------------------------------
 
     def scheduler_tasks_in_state(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Return what the scheduler knew of the tasks in a state, or of all tasks.
+        """Return the scheduler's facts about the tasks in a state, or about all tasks.
 
         Examples
         --------
@@ -223,7 +223,7 @@ class DumpArtefact(Mapping[str, Any]):
         return [task for task in tasks if state is None or task["state"] == state]
 
     def worker_tasks_in_state(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Return what the workers knew of the tasks in a state, or of all tasks.
+        """Return the workers' facts about the tasks in a state, or about all tasks.
 
         Examples
         --------
@@ -236,7 +236,7 @@ class DumpArtefact(Mapping[str, Any]):
         return [task for task in found if state is None or task["state"] == state]
 
     def missing_workers(self) -> list[str]:
-        """Return the addresses of workers that the scheduler knew, and that could not be asked.
+        """Return the addresses of the scheduler's workers whose state is missing, since they did not answer.
 
         Examples
         --------
@@ -267,9 +267,9 @@ class DumpArtefact(Mapping[str, Any]):
         Parameters
         ----------
         root_dir : path, optional
-            Where; the present directory by default.
+            Path of the new directories; the current directory by default.
         worker_expand_keys, scheduler_expand_keys : collection of str
-            What is to have a file of its own; the rest is in ``general.yaml``.
+            Entries with a file of their own; the file ``general.yaml`` contains the other entries.
 
         Examples
         --------

@@ -25,14 +25,14 @@ def _running() -> Running:
 
 
 def get_worker() -> Any:
-    """Return the worker that runs the task which the caller is part of.
+    """Return the worker that runs the calling task.
 
     Returns
     -------
     Worker
         With ``address``, ``name``, ``id``, ``local_directory``, ``data``, ``nthreads``, ``resources``, ``client``,
-        ``scheduler``, ``get_current_task()`` and others. Tasks may put attributes of their own on it, to keep
-        something between tasks.
+        ``scheduler``, ``get_current_task()`` and others. Tasks may set further attributes to keep objects for later
+        tasks.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def get_worker() -> Any:
 
 
 def secede() -> None:
-    """Leave the worker's pool of threads: another task may run in this one's place.
+    """Leave the worker's thread pool, so that another task can run in place of this task.
 
-    For tasks that wait for other tasks. Does nothing the second time.
+    For tasks that wait for other tasks. A second call does nothing.
 
     Raises
     ------
     ValueError
-        If the caller is not part of a task, or not in the thread that runs it.
+        If the caller is not in the thread of a task.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def secede() -> None:
 
 
 def rejoin() -> None:
-    """Wait for a place in the worker's pool of threads, which `secede` left.
+    """Wait for a place in the worker's thread pool, which `secede` left.
 
-    Does nothing if the task did not leave.
+    Does nothing if the task is in the thread pool.
 
     Raises
     ------
     ValueError
-        If the caller is not part of a task, or not in the thread that runs it.
+        If the caller is not in the thread of a task.
 
     Examples
     --------
@@ -98,17 +98,16 @@ def rejoin() -> None:
 
 
 class worker_client:
-    """Gives a task a client, and leaves the worker's pool of threads while the task uses it.
+    """Context manager that gives a task a client and leaves the worker's thread pool within the block.
 
-    A context manager; an asynchronous one too, for tasks that are coroutines. The client is the worker's: all tasks
-    share it, and it stays open.
+    Coroutine tasks use ``async with``. All tasks of a worker share its client, which stays open.
 
     Parameters
     ----------
     timeout : number or str, optional
         How long to try to reach the scheduler.
     separate_thread : bool
-        Whether to leave the pool of threads; for tasks that do not wait for others it is not necessary.
+        Whether to leave the thread pool. Tasks that do not wait for other tasks need not.
 
     Raises
     ------
@@ -134,7 +133,7 @@ class worker_client:
     def __enter__(self) -> Client:
         task = _running()
         client: Client = task.worker.get_client(self._timeout)
-        # Who has left before stays outside.
+        # A task that seceded before the block stays outside of the thread pool after it.
         if self._separate_thread and task.secede():
             self._left = task
         return client
@@ -156,7 +155,7 @@ class worker_client:
 
 
 def local_client(timeout: Duration = None, separate_thread: bool = True) -> worker_client:
-    """Give a task a client: an old name of `worker_client`, and warn that it is one.
+    """Old name of `worker_client`, which warns about the new name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Arguments of calls as bytes: what cannot be pickled is told by name, what is too large is refused or warned of."""
+"""Encodes the arguments of calls: errors name unpicklable arguments, large ones are warned of or refused."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dagrpc._codec.functions import PickledFunction, encode_call
 def encode_arguments(
     name: Hashable, function: PickledFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[bytes, bool]:
-    """Return the run spec of a call, and whether its function is to be the task's first shared value.
+    """Return the run spec of a call, and whether its function travels apart, as the task's first shared blob.
 
     Raises
     ------
     TypeError
-        If an argument cannot be pickled; names the task and the argument.
+        If an argument cannot be pickled; the message names the task and the argument.
     """
     try:
         run_spec, apart = encode_call(function, args, kwargs)
@@ -45,32 +45,32 @@ def _culprit(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
 
 
 _LIMIT = 1 << 30
-"""protobuf can write 2 GiB at most, and a task shares its message with others."""
+"""Bytes of one task at most: protobuf writes 2 GiB, and a task shares its message with other tasks."""
 _SMALL = 2_000
-"""Tasks up to this size do not count as large, however many there are."""
+"""Bytes up to which tasks do not count as large, no matter how many there are."""
 
 
 def excess(run_spec: bytes) -> int:
-    """Return by how many bytes a task is larger than tasks should be."""
+    """Return by how many bytes a task exceeds the size of a small task."""
     return max(0, len(run_spec) - _SMALL)
 
 
 def check_size(nbytes: int, what: str) -> None:
-    """Raise `ValueError` if something is larger than any message can be."""
+    """Raise `ValueError` for a size that no message can have."""
     if nbytes > _LIMIT:
         raise ValueError(
             f"Sending {what} would take {format_bytes(nbytes)}, which is more than {format_bytes(_LIMIT)}. Scatter "
-            "large data first and pass the future on, or have the task load it"
+            "large data first and pass the future on, or load the data in the task"
         )
 
 
 def warn_if_large(nbytes: int, what: str) -> None:
-    """Warn if what is about to be sent is larger than it should be."""
+    """Warn if a submission is larger than the configured threshold."""
     if nbytes > config.get_bytes("admin.large-graph-warning-threshold"):
         warnings.warn(
-            # Programs filter by how this begins.
+            # Programs filter warnings by the beginning of this text.
             f"Sending large graph of size {format_bytes(nbytes)}: {what}. That is slow, and the scheduler has to hold "
-            "it. Scatter large data first and pass the future on, or have the tasks load it.",
+            "it. Scatter large data first and pass the future on, or load the data in the tasks.",
             stacklevel=_levels_to_user(),
         )
 

@@ -1,4 +1,4 @@
-"""The code that a call came from, for people who wonder what submitted a graph."""
+"""The source code that submitted a graph, for diagnostics."""
 
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ from types import CodeType, FrameType
 from dagrpc import config
 
 _LONGEST = 20_000
-"""Characters of a function that are told."""
+"""Characters of one function at most."""
 
 
 class CallingCode:
-    """Returns the code of the functions that a call came from, passing over what is not the user's.
-
-    Parameters
-    ----------
-    frames : int
-        How many functions at most.
-    """
+    """Returns the source of the user's functions on the call stack, of at most `frames` functions."""
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
-        # Those of the real distributed do not name this package.
+        # The configured modules are those of distributed, which do not include this package.
         self._modules = ("dagrpc", *config.get("diagnostics.computations.ignore-modules"))
         patterns = config.get("diagnostics.computations.ignore-files")
         self._files = re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
 
     @classmethod
     def configured(cls) -> Callable[[], tuple[str, ...]] | None:
-        """Return what the configuration asks for; None if nothing."""
+        """Return the configured `CallingCode`; None if the configuration turns it off."""
         frames = int(config.get("diagnostics.computations.nframes"))
         return cls(frames) if frames > 0 else None
 
     def __call__(self) -> tuple[str, ...]:
-        """Return the source of the functions, that of the innermost call last."""
+        """Return the source of the functions, the innermost call last."""
         found: list[str] = []
         for frame in _callers(sys._getframe(1)):
             if len(found) == self._frames:
@@ -64,11 +58,11 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 @lru_cache(1_000)
 def source_of(code: CodeType) -> str:
-    """Return the source of a function, module or cell; empty if it is not to be had."""
+    """Return the source of a function, module or cell; empty if it cannot be found."""
     try:
         if code.co_name == "<module>":
             return "".join(inspect.findsource(code)[0])[:_LONGEST]
         return inspect.getsource(code)[:_LONGEST]
     except (OSError, TypeError, IndexError, SyntaxError):
-        # No file, or not the one that the code was made from.
+        # There is no file, or the file has changed.
         return ""

@@ -1,4 +1,4 @@
-"""What security a client has, of what it is given, its cluster has, and the configuration says."""
+"""Chooses a client's Security: the argument, then the cluster's, then the configured one."""
 
 from __future__ import annotations
 
@@ -10,28 +10,22 @@ from dagrpc.security import Security
 
 
 def security_of(given: Any, address: Any, cluster: Any) -> Security:
-    """Return the security of a client.
+    """Return the security of a client for an address or a cluster.
 
-    Parameters
-    ----------
-    given : Security, mapping, bool or None
-        As the user gave it. True: certificates for a local cluster that the client is to start.
-    address : str or None
-        Where it is to connect to.
-    cluster : object or None
-        The cluster that it was given.
+    `given` is the argument of a user: a `Security`, a mapping with its arguments, or True for temporary certificates of
+    the local cluster that the client starts.
 
     Raises
     ------
     TypeError
-        If it is something else, or what the setting ``client.security-loader`` names is no function.
+        If `given` is something else, or the setting ``client.security-loader`` does not name a function.
     """
     if given is True:
         if address is None and cluster is None:
             return Security.temporary()
         raise TypeError(
-            "security=True makes certificates for a local cluster that the client starts; for a cluster that "
-            "is there already, give the Security that it has"
+            "security=True makes certificates for a local cluster that the client starts; for an existing cluster, "
+            "give the Security of the cluster"
         )
     if given is None and cluster is not None:
         given = getattr(cluster, "security", None)
@@ -41,7 +35,7 @@ def security_of(given: Any, address: Any, cluster: Any) -> Security:
 
 
 def _loaded(address: Any) -> Security | None:
-    """Return what the function returns that the configuration names for this."""
+    """Return the security that the function of ``client.security-loader`` returns for an address."""
     name = config.get("client.security-loader")
     if not name:
         return None

@@ -1,6 +1,6 @@
-"""What a client tells the scheduler, and how it is put into messages.
+"""The commands of a client to the scheduler, and their encoding.
 
-Commands are plain objects that any thread queues. They become messages on the IO loop, as few as possible: calls that
+Commands are plain objects that any thread queues. The IO loop encodes them in as few messages as possible: calls that
 were submitted one after the other share a graph part, releases share a list.
 """
 
@@ -16,7 +16,7 @@ from dagrpc._common.running_task import submitter
 from dagrpc.v1 import client_session_pb2, coordination_pb2, event_service_pb2, graph_pb2
 
 PART_TASKS = 1_000
-"""Most tasks of one graph part."""
+"""Tasks in one graph part at most."""
 PART_BYTES = 1 << 20
 """Bytes at which a graph part is full."""
 _TASK_OVERHEAD = 48
@@ -26,7 +26,7 @@ Request: TypeAlias = client_session_pb2.UpdateGraphRequest
 
 
 class Call:
-    """One call of a function, submitted by itself; a graph of its own."""
+    """One call of a function, submitted alone."""
 
     __slots__ = ("code", "dependencies", "digest", "fifo_timeout", "options", "run_spec", "submitter", "wire_key")
 
@@ -42,7 +42,7 @@ class Call:
         self.wire_key = wire_key
         self.run_spec = run_spec
         self.digest = digest
-        """That of its function; None if that is in the run spec."""
+        """Digest of the function; None if the run spec contains the function."""
         self.dependencies = dependencies
         self.options = options
         self.fifo_timeout = fifo_timeout
@@ -66,7 +66,7 @@ class Part:
     tasks: list[TaskRecord] = field(default_factory=list)
     nbytes: int = 0
     code: Sequence[str] = ()
-    """What submitted the graph, if that is to be told."""
+    """Code that submitted the graph, if the configuration asks for it."""
     submitter: str = field(default_factory=submitter)
     """The task that submits the graph."""
     groups: Iterable[str] = ()
@@ -79,22 +79,22 @@ class Part:
 
     @property
     def full(self) -> bool:
-        """Whether it is time for the next part."""
+        """Whether the part has reached its size limit."""
         return len(self.tasks) >= PART_TASKS or self.nbytes >= PART_BYTES
 
 
 @dataclass(slots=True)
 class Want:
-    """Hold results of existing tasks."""
+    """Want the results of existing tasks."""
 
     keys: Sequence[str]
     until_done: bool = False
-    """Whether the scheduler is to hold them, until they are done."""
+    """Whether the scheduler itself wants the results until the tasks are done, whatever the client does."""
 
 
 @dataclass(slots=True)
 class Cancel:
-    """Give up tasks."""
+    """Cancel tasks."""
 
     keys: Sequence[str]
     force: bool
@@ -111,7 +111,7 @@ class Retry:
 
 @dataclass(slots=True)
 class HoldShared:
-    """Hold a shared value."""
+    """Store a shared blob on the scheduler."""
 
     digest: Digest
     data: bytes
@@ -119,14 +119,14 @@ class HoldShared:
 
 @dataclass(slots=True)
 class ReleaseShared:
-    """Hold shared values no longer."""
+    """Release shared blobs."""
 
     digests: Sequence[Digest]
 
 
 @dataclass(slots=True)
 class Ping:
-    """Answer once all earlier commands have been carried out."""
+    """Ask for an answer once all earlier commands have been carried out."""
 
     token: int
 
@@ -143,7 +143,7 @@ Message: TypeAlias = (
 """Commands that are messages already."""
 
 Command: TypeAlias = Call | Part | Want | KeyState | Cancel | Retry | HoldShared | ReleaseShared | Ping | Message
-"""A `KeyState` stands for the release of its key."""
+"""A `KeyState` as a command releases its key."""
 
 
 _FIELDS: dict[type, str] = {
@@ -154,11 +154,11 @@ _FIELDS: dict[type, str] = {
     event_service_pb2.UnsubscribeTopics: "unsubscribe",
     client_session_pb2.ClientGoodbye: "goodbye",
 }
-"""Where messages go in a `ClientCommand`."""
+"""Fields of a `ClientCommand` by type of message."""
 
 
 class _Batch:
-    """A message in the making."""
+    """A message that is being made."""
 
     def __init__(self) -> None:
         self.request = Request()
@@ -269,7 +269,7 @@ class _Batch:
 
 
 def encode_commands(commands: Iterable[Command]) -> Iterator[Request]:
-    """Put commands into messages of about 1 MiB at most, in order."""
+    """Yield messages of about 1 MiB at most with all commands, in order."""
     batch = _Batch()
     for command in commands:
         batch.add(command)

@@ -1,4 +1,4 @@
-"""Futures that are done, for whoever takes them: any number of threads and tasks of event loops."""
+"""A queue of done futures for any number of threads and tasks of event loops."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ T = TypeVar("T")
 
 
 class DoneQueue(Generic[T]):
-    """What is done and was not taken, and how much there is in all. Whoever waits hears when nothing is left."""
+    """Items that are done and were not taken, with the number of items to come. Waiters wake when none is left."""
 
     def __init__(self) -> None:
         self.count = 0
-        """How many were put in or are to come, and were not taken."""
+        """Items that were put in or are to come, and were not taken."""
         self._ready: deque[T] = deque()
-        # Within the lock of `KeyTable`, never the other way round. Finalizers may come here again.
+        # Acquired under the lock of `KeyTable`, never the other way round. Reentrant, for finalizers.
         self._changed = threading.Condition()
         self._sleepers: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
     def expect(self, count: int) -> None:
-        """Take note that so many are to come."""
+        """Note that `count` items are to come."""
         with self._changed:
             self.count += count
 
     def put(self, item: T) -> None:
-        """Put in one that is done."""
+        """Put in an item that is done."""
         with self._changed:
             self._ready.append(item)
             self._changed.notify()
             self._wake_sleepers()
 
     def clear(self) -> None:
-        """Take all out, those included that are to come."""
+        """Remove all items, and expect no more."""
         with self._changed:
             self._ready.clear()
             self.count = 0
             self._wake_all()
 
     def empty(self) -> bool:
-        """Return whether none is ready."""
+        """Return whether no item is ready."""
         return not self._ready
 
     def get(self) -> T:
-        """Take one that is ready.
+        """Take an item that is ready.
 
         Raises
         ------
         queue.Empty
-            If none is.
+            If no item is ready.
         """
         item = self.poll()
         if item is None:
@@ -62,19 +62,19 @@ class DoneQueue(Generic[T]):
         return item
 
     def poll(self) -> T | None:
-        """Take one that is ready; None if none is."""
+        """Take an item that is ready; None if no item is."""
         with self._changed:
             if not self._ready:
                 return None
             self.count -= 1
             item = self._ready.popleft()
             if not self.count:
-                # Others may wait for this one, too.
+                # Other waiters may have waited for this last item.
                 self._wake_all()
             return item
 
     def take(self, deadline: Deadline) -> T | None:
-        """Take the next one, and wait for it; None if there are none any more."""
+        """Wait for the next item and take it; None if no more items come."""
         with self._changed:
             while True:
                 item = self.poll()
@@ -85,7 +85,7 @@ class DoneQueue(Generic[T]):
                     raise deadline.error(f"{self.count} futures were not done")
 
     async def take_async(self, deadline: Deadline) -> T | None:
-        """Do the same on an event loop."""
+        """Wait for the next item on the running event loop and take it; None if no more items come."""
         loop = asyncio.get_running_loop()
         while True:
             with self._changed:
@@ -105,7 +105,7 @@ class DoneQueue(Generic[T]):
     def _wake_sleepers(self) -> None:
         sleepers, self._sleepers = self._sleepers, []
         for loop, waiter in sleepers:
-            # A loop that is closed has nobody waiting.
+            # Nothing waits on a closed loop.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_set, waiter)
 

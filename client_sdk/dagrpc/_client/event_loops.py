@@ -1,4 +1,4 @@
-"""Running coroutines on somebody's event loop from another thread."""
+"""Runs coroutines on an event loop from another thread."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Dura
     loop : event loop
         Such as ``client.loop``.
     func : coroutine function
-        What to run.
+        The function.
     *args, **kwargs
-        Its arguments.
+        Arguments of the function.
     callback_timeout : number or str, optional
         How long to wait.
 
     Raises
     ------
     RuntimeError
-        If the loop does not run, or runs in this very thread, which cannot wait for itself.
+        If the loop does not run, or runs in the calling thread, which cannot wait for itself.
     TimeoutError
-        If it takes longer.
+        If the coroutine takes longer.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Dura
     >>> sync(client.loop, asyncio.sleep, 0, result="slept")
     'slept'
     """
-    # Tornado's, which wraps one of asyncio's.
+    # A loop of tornado wraps a loop of asyncio.
     loop = getattr(loop, "asyncio_loop", loop)
     if not loop.is_running():
         raise RuntimeError("The event loop does not run, so nothing can be awaited on it")
@@ -65,7 +65,7 @@ def sync(loop: Any, func: Callable[..., Any], *args: Any, callback_timeout: Dura
 
 
 class EventLoop:
-    """The event loop on which dagrpc talks to the cluster, with the methods of tornado's loops on top of its own.
+    """The event loop of dagrpc, with the methods of tornado's loops besides its own methods.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class EventLoop:
         self.asyncio_loop = loop
 
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Have the loop call a function, or run a coroutine function, soon. From any thread."""
+        """Call a function, or run a coroutine function, on the loop soon. May be called from any thread."""
         self.asyncio_loop.call_soon_threadsafe(self._run, partial(callback, *args, **kwargs))
 
     add_callback_from_signal = spawn_callback = add_callback
@@ -112,7 +112,7 @@ class EventLoop:
 
 
 _running: set[asyncio.Future[Any]] = set()
-"""What loops were asked to run; they themselves hold on to none of it."""
+"""Callbacks that run. Event loops keep only weak references to them."""
 
 
 def _ended(task: asyncio.Future[Any]) -> None:

@@ -158,7 +158,7 @@ class _Upload:
                 self._core.session.send(Part(self._graph_id, last=True))
                 raise
             finally:
-                self._core.shared.let_go(self._held)
+                self._core.shared.release(self._held)
             warn_if_large(self._nbytes, "the graph")
         return {key: self._futures[wire_keys[key]] for key in wanted}
 

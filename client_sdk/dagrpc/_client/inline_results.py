@@ -1,4 +1,4 @@
-"""Small results, which come with the event that tells of them."""
+"""Small results that come inline, with the event that reports them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dagrpc.v1.client_session_pb2 import KeyFinished
 
 
 def no_payload(finished: KeyFinished) -> None:
-    """Leave a result that came with an event alone: it will be fetched in an encoding that the client accepts."""
+    """Ignore an inline result: the client fetches it in an encoding that the client accepts."""
 
 
 def inline_payload(finished: KeyFinished) -> Any:
-    """Return the encoded result that came with an event: pickle's bytes, another payload, or None."""
+    """Return the encoded result of an event: bytes of a pickle, another payload, or None."""
     if not finished.HasField("payload"):
         return None
     payload = finished.payload

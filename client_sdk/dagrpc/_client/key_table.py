@@ -1,7 +1,7 @@
-"""What a client knows of its keys: their states, who refers to them, who waits for them. Knows nothing of the wire.
+"""The keys of a client: their states, how many futures refer to them, which waiters wait for them. No I/O.
 
-Every client's table is guarded by the one lock of this module: waits may span clients, and nothing slow happens under
-it. The lock is reentrant because a garbage collection under it can run any finalizer.
+One lock guards the tables of all clients, since waits may span clients. Nothing slow happens under the lock. It is
+reentrant because a garbage collection under the lock can run any finalizer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from dagrpc._process.fork_locks import free_in_children
 
 lock: Final = free_in_children(threading.RLock())
-"""Guards all that this module holds."""
+"""Guards all tables and states of this module."""
 
 PENDING: Final = "pending"
 FINISHED: Final = "finished"
@@ -22,29 +22,21 @@ CANCELLED: Final = "cancelled"
 LOST: Final = "lost"
 
 LOST_REASON: Final = "scheduler-connection-lost"
-"""Why all keys are cancelled when the connection to the scheduler is lost for good."""
+"""Reason for cancelling all keys when the connection to the scheduler is lost for good."""
 
 DONE: Final = frozenset((FINISHED, ERROR, CANCELLED))
-"""Statuses in which nothing more is awaited."""
+"""Statuses in which there is nothing to wait for."""
 
 
 class Waiter(Protocol):
     """Waits for keys to be done."""
 
     def wake(self, state: KeyState) -> None:
-        """Take note that a key is done. Called under the lock: must be quick and must not block."""
+        """Note that a key is done. Called under the lock: must be quick and must not block."""
 
 
 class KeyState:
-    """What a client knows of one key.
-
-    Parameters
-    ----------
-    key : hashable
-        The key as the user sees it.
-    wire : str
-        The key as it travels.
-    """
+    """The state of one key; `wire_key` is the key as text, as it travels."""
 
     __slots__ = (
         "barrier",
@@ -66,24 +58,24 @@ class KeyState:
         self.wire_key = wire_key
         self.status: str = PENDING
         self.references = 1
-        """How many futures there are."""
+        """Number of futures."""
         self.type_name = ""
         self.nbytes = 0
         self.payload: Any = None
-        """The encoded result, if it came with its event."""
+        """The encoded result, if it came inline with its event."""
         self.failure: Any = None
-        """Why there is no result: a `Failure`, or a pair of exception and traceback once it was decoded."""
+        """The failure of the task: a `Failure` message, or a pair of exception and traceback once it was decoded."""
         self.reason = "unknown"
-        """Why it was cancelled, as a word."""
+        """Reason of the cancellation, as a word."""
         self.message: str | None = None
-        """Why it was cancelled, as a sentence."""
+        """Reason of the cancellation, as a sentence."""
         self.waiters: list[Waiter] | None = None
         self.barrier = 0
-        """Events that come before the pong of this number are about an earlier life of the key."""
+        """Events before the pong of this number are about an earlier task of the same key."""
 
     @property
     def done(self) -> bool:
-        """Whether nothing more is awaited."""
+        """Whether there is nothing to wait for."""
         return self.status in DONE
 
     def __repr__(self) -> str:
@@ -97,10 +89,10 @@ class KeyTable:
         self.states: dict[str, KeyState] = {}
         self.closed = False
         self._end = ("", "")
-        """Why, as a reason and in words."""
+        """Reason of the end, as a word and as a sentence."""
         self.last_pong = 0
         self._barriers: dict[str, int] = {}
-        """Keys that were given up before they were done, by the ping that followed."""
+        """Numbers of the pings that followed the release of keys that were not done."""
         self._type_names: dict[str, str] = {}
 
     # --- references ----------------------------------------------------------------------------------------------
@@ -124,25 +116,25 @@ class KeyTable:
             if self._barriers:
                 state.barrier = self._barriers.get(wire_key, 0)
             if self.closed:
-                # The session ended while this was being submitted.
+                # The session ended while the key was being submitted.
                 self._cancel(state, *self._end)
             return state, True
 
     def drop(self, state: KeyState) -> bool:
-        """Take one reference away. Return whether it was the last, so that the key is to be released."""
+        """Remove one reference. Return whether it was the last, so that the key has to be released."""
         with lock:
             state.references -= 1
-            # A key that was cancelled is not in the table any more, or stands there for a new submission.
+            # A cancelled key is not in the table any more, unless the key was submitted again.
             if state.references > 0 or self.states.get(state.wire_key) is not state:
                 return False
             del self.states[state.wire_key]
             if not self.states:
-                # Has it give back the memory of many.
+                # An empty dict keeps the memory of its former entries until it is cleared.
                 self.states.clear()
             return True
 
     def barrier(self, states: Iterable[KeyState], token: int) -> None:
-        """Have events about released keys count for a new life of theirs only after the pong of this number."""
+        """Ignore events about released keys until the pong of this number, in case a key is submitted again."""
         with lock:
             for state in states:
                 self._barriers[state.wire_key] = token
@@ -151,7 +143,7 @@ class KeyTable:
 
     @staticmethod
     def watch(states: Iterable[KeyState], waiter: Waiter) -> int:
-        """Have a waiter woken once for each state that is not done. Return how many these are."""
+        """Wake a waiter once for each state that is not done yet. Return the number of these states."""
         count = 0
         with lock:
             for state in states:
@@ -165,7 +157,7 @@ class KeyTable:
 
     @staticmethod
     def unwatch(states: Iterable[KeyState], waiter: Waiter) -> None:
-        """Take a waiter away from the states that have not woken it."""
+        """Remove a waiter from states that have not woken it."""
         with lock:
             for state in states:
                 if state.waiters is not None and waiter in state.waiters:
@@ -181,18 +173,18 @@ class KeyTable:
     # --- events --------------------------------------------------------------------------------------------------
 
     def _current(self, wire_key: str) -> KeyState | None:
-        """Return the state that an event about a key is about."""
+        """Return the state that an event about a key applies to."""
         state = self.states.get(wire_key)
         return state if state is not None and state.barrier <= self.last_pong else None
 
     def finished(self, wire_key: str, type_name: str, nbytes: int, payload: Any) -> None:
-        """A result is there."""
+        """Note that a result is there."""
         with lock:
             state = self._current(wire_key)
             if state is None:
                 return
             if type_name:
-                # Many keys, few types: keep one string of each.
+                # Many keys share few types: one string of each type is kept.
                 state.type_name = self._type_names.setdefault(type_name, type_name)
             state.nbytes = nbytes
             state.payload = payload
@@ -201,7 +193,7 @@ class KeyTable:
                 self._wake(state)
 
     def erred(self, wire_key: str, failure: Any) -> None:
-        """A task failed."""
+        """Note that a task failed."""
         with lock:
             state = self._current(wire_key)
             if state is not None:
@@ -209,11 +201,11 @@ class KeyTable:
                 self._wake(state)
 
     def lost(self, wire_key: str) -> None:
-        """A result was lost and is being computed again."""
+        """Note that a result was lost and is being computed again."""
         self._pending_again(wire_key, LOST)
 
     def retried(self, wire_key: str) -> None:
-        """A failed task runs again."""
+        """Note that a failed task runs again."""
         self._pending_again(wire_key, PENDING)
 
     def _pending_again(self, wire_key: str, status: str) -> None:
@@ -223,14 +215,14 @@ class KeyTable:
                 state.status, state.failure, state.payload = status, None, None
 
     def cancelled(self, wire_key: str, reason: str, message: str | None) -> None:
-        """A key will never finish."""
+        """Note that a key was cancelled."""
         with lock:
             state = self._current(wire_key)
             if state is not None:
                 self._cancel(state, reason, message)
 
     def _cancel(self, state: KeyState, reason: str, message: str | None) -> None:
-        # Out of the table, so that the key can be submitted anew.
+        # Removed from the table, so that the key can be submitted again.
         if self.states.get(state.wire_key) is state:
             del self.states[state.wire_key]
         state.status, state.reason, state.message = CANCELLED, reason or "unknown", message or None
@@ -238,16 +230,16 @@ class KeyTable:
         self._wake(state)
 
     def pong(self, token: int) -> None:
-        """All commands before this ping have been carried out, and all events about them have come."""
+        """Note that all commands before this ping were carried out, and that all events about them have come."""
         with lock:
             self.last_pong = max(self.last_pong, token)
             if self._barriers:
                 self._barriers = {wire_key: barrier for wire_key, barrier in self._barriers.items() if barrier > token}
 
-    # --- the client's own wishes ---------------------------------------------------------------------------------
+    # --- commands of the client ----------------------------------------------------------------------------------
 
     def cancel(self, states: Iterable[KeyState], reason: str, message: str | None, barrier: int) -> None:
-        """Give up keys. Events about them count again after the pong numbered `fence`."""
+        """Cancel keys, and ignore events about them until the pong of number `barrier`."""
         with lock:
             for state in states:
                 if state.status != CANCELLED:
@@ -255,27 +247,27 @@ class KeyTable:
                     self._cancel(state, reason, message)
 
     def retry(self, states: Iterable[KeyState]) -> None:
-        """Expect failed keys to be run again."""
+        """Set failed keys to pending."""
         with lock:
             for state in states:
                 if state.status == ERROR:
                     state.status, state.failure = PENDING, None
 
     def close(self, reason: str, message: str) -> None:
-        """Give up all keys, and take no new ones."""
+        """Cancel all keys, and every key that is created from now on."""
         with lock:
             self.closed, self._end = True, (reason, message)
             self.give_up(reason, message)
 
     def forked(self, message: str) -> None:
-        """Give up all keys that are not done, in a process in which nobody hears of them: who waits is not here."""
+        """Cancel all keys that are not done, in a forked process. The threads that wait are in the parent process."""
         self.closed, self._end = True, ("forked", message)
         for state in self.states.values():
             if state.status not in DONE:
                 state.status, state.reason, state.message, state.waiters = CANCELLED, "forked", message, None
 
     def give_up(self, reason: str, message: str) -> None:
-        """Give up all keys: no events will come about them."""
+        """Cancel all keys, since no events about them will come."""
         with lock:
             self._barriers.clear()
             for state in list(self.states.values()):

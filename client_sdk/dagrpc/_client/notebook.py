@@ -1,4 +1,4 @@
-"""What there is of a notebook: whether the program runs in one, and areas in it that can be written again."""
+"""Notebooks: whether the program runs in one, and areas of HTML that can be updated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Display(Protocol):
     """An area that shows HTML."""
 
     def update(self, content: str) -> None:
-        """Show something else. May be called from any thread."""
+        """Show other content. May be called from any thread."""
 
 
 class _Widget:
@@ -40,7 +40,7 @@ class _Handle:
 
 def is_here() -> bool:
     """Return whether the program runs in a notebook."""
-    # Not imported for that: in a notebook it is there.
+    # Looked up rather than imported: a notebook has imported IPython.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     return getattr(shell, "kernel", None) is not None

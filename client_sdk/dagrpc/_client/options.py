@@ -1,4 +1,4 @@
-"""How tasks are to be run: what users give as arguments and annotations, as `TaskOptions`."""
+"""Options of submissions: arguments and annotations of users become `TaskOptions`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Duration: TypeAlias = float | str | timedelta | None
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _NAMED_HOST = re.compile(r"(?![\d.]+:)[\w.-]+:\d{1,5}")
-"""The name of a host, not its address, with a port."""
+"""A host's name, not its address, with a port."""
 _KNOWN = ("workers", "allow_other_workers", "resources", "retries", "priority", "actor", "executor", "timeout")
 
 
 def worker_names(workers: Workers) -> list[str]:
-    """Return what a user gives as workers as strings, addresses without a scheme.
+    """Return a user's choice of workers as strings, addresses without a scheme.
 
-    Among several, an address may be a pair of host and port.
+    An address in a list may be a pair of host and port.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def _worker_name(worker: Any) -> str:
 
 
 def _with_addresses(names: list[str]) -> list[str]:
-    """Return names of workers, and beside those that are a host's name and a port the addresses that they stand for."""
+    """Return names of workers, with the addresses of names that consist of a host's name and a port."""
     found = [address for name in names if _NAMED_HOST.fullmatch(name) for address in _addresses(name)]
     return list(dict.fromkeys([*names, *found])) if found else names
 
@@ -72,13 +72,13 @@ def _addresses(name: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
     except (OSError, ValueError, OverflowError):
-        # It may be what a worker is called.
+        # The text may be the name of a worker.
         return []
     return [join_address(str(address[0]), int(port)) for *_, address in found]
 
 
 def names_nobody(workers: Workers) -> bool:
-    """Return whether somebody says which workers, and that it is none of them.
+    """Return whether a choice of workers was made that contains no worker.
 
     Examples
     --------
@@ -108,14 +108,14 @@ def explicit_options(
     actor: Any = False,
     timeout: Duration = None,
 ) -> dict[str, Any]:
-    """Return the arguments of a submission that say how to run it, those left out that say nothing.
+    """Return the options of a submission that are not at their defaults.
 
     Raises
     ------
     ValueError
-        If other workers are allowed but none are named.
+        If other workers are allowed but no workers are named.
     """
-    # Not its truth: a worker may be called 0.
+    # Not the truth value of `workers`: the name of a worker may be 0.
     named = bool(worker_names(workers))
     if allow_other_workers and not named:
         raise ValueError("Only use allow_other_workers= if using workers=")
@@ -130,7 +130,7 @@ def explicit_options(
         given["retries"] = retries
     if priority:
         given["priority"] = priority
-    # A collection, which may be meant here, has no truth.
+    # Not the truth value of `actor`: it may be a collection, which has none.
     if actor is not None and actor is not False:
         given["actor"] = actor
     if timeout is not None:
@@ -139,12 +139,12 @@ def explicit_options(
 
 
 def task_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
-    """Return arguments and annotations as a message, None if they say nothing.
+    """Return options and annotations as a message; None if all are at their defaults.
 
     Raises
     ------
     TypeError, ValueError
-        If a value cannot be what its name asks for.
+        If a value does not fit its option.
     """
     options = graph_pb2.TaskOptions()
     options.workers.extend(_with_addresses(worker_names(given.get("workers"))))
@@ -166,12 +166,12 @@ def task_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
 
 
 def time_limit(timeout: Any) -> float:
-    """Return how long a task may run, in seconds.
+    """Return the time limit of a task in seconds.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no duration above 0.
+        If the limit is not a duration above 0.
 
     Examples
     --------
@@ -190,10 +190,10 @@ def time_limit(timeout: Any) -> float:
 
 
 def without_timeout(function: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Return the arguments of a call without its ``timeout``, and that; if it is the function's, leave it there.
+    """Return the arguments of a call without the option ``timeout``, and the option.
 
-    It is the function's if that has a parameter of this name or takes any. Functions that do not say what they take
-    are built in, like `time.sleep`, and hardly ever take one.
+    A function that has a parameter ``timeout`` or takes any keyword argument keeps the argument; the option is None
+    then. Built-in functions without a signature, like `time.sleep`, hardly ever have such a parameter.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
-    """Return the options of a submission: its own on top of the annotations that are active."""
+    """Return the options of a submission, which override active annotations."""
     annotations = get_annotations()
     if not given and not annotations:
         return None

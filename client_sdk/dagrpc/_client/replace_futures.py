@@ -1,4 +1,4 @@
-"""Futures among the arguments of calls become references to their results."""
+"""Replaces futures among the arguments of calls by references to their results."""
 
 from __future__ import annotations
 
@@ -16,16 +16,9 @@ from dagrpc.future import Future
 
 
 def replace_futures(value: Any, found: dict[str, Future[Any]]) -> Any:
-    """Return a value with references in place of the futures in it.
+    """Return a value with references in place of futures, and add the futures to `found` by wire key.
 
-    Looks into lists, tuples, sets and dicts and those of subclasses, and returns them as they are if there is none.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-    found : dict
-        Gets the futures by their keys as on the wire.
+    Lists, tuples, sets and dicts, also of subclasses, are searched. A container without futures is returned itself.
     """
     kind = type(value)
     if kind in PLAIN:
@@ -47,7 +40,7 @@ def replace_futures(value: Any, found: dict[str, Future[Any]]) -> Any:
 
 
 def _replaced(values: Iterable[Any], found: dict[str, Future[Any]]) -> list[Any] | None:
-    """Return values with references in place of the futures in them, None if there is none."""
+    """Return values with references in place of futures; None if there is no future."""
     old = list(values)
     new = [replace_futures(value, found) for value in old]
     return None if all(map(is_, old, new)) else new
@@ -81,7 +74,7 @@ def _with_items(collection: Any, items: list[Any]) -> Any:
 
 
 def _copy_of(collection: Any, base: type) -> Any:
-    """Return a copy with the attributes that objects of a user's class have; a plain one if such cannot be copied."""
+    """Return a copy with all attributes of a user's class; a plain container if the object cannot be copied."""
     if type(collection) is base:
         return base(collection)
     try:
@@ -92,9 +85,9 @@ def _copy_of(collection: Any, base: type) -> Any:
 
 
 def _rebuilt(value: Any, found: dict[str, Future[Any]]) -> Any:
-    """Return what stands for a named tuple until its fields are there; itself if there is no future in it.
+    """Return a placeholder for a named tuple with futures; the tuple itself if there is no future in it.
 
-    Its class may have a constructor of its own, which takes what `__getnewargs_ex__` or `__getnewargs__` says.
+    The class may have a constructor of its own, whose arguments `__getnewargs_ex__` or `__getnewargs__` returns.
     """
     items = _replaced(value, found)
     if items is None:

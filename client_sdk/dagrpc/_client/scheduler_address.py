@@ -1,4 +1,4 @@
-"""Where a client connects to: what users give, made into an address."""
+"""Finds the scheduler's address from an argument, a cluster, a file or the configuration."""
 
 from __future__ import annotations
 
@@ -13,16 +13,9 @@ from dagrpc._common.addresses import parse_address
 
 
 def scheduler_address(address: Any, scheduler_file: str | None, timeout: float) -> str | None:
-    """Return the scheduler's address as ``host:port``; None if nothing says where it is.
+    """Return the scheduler's address as ``host:port``; None if it is not configured anywhere.
 
-    Parameters
-    ----------
-    address : str, object with ``scheduler_address``, or None
-        As the user gave it.
-    scheduler_file : str or None
-        A file that the scheduler writes.
-    timeout : float
-        How long to wait for that file, in seconds.
+    A scheduler file is waited for, at most `timeout` seconds.
 
     Raises
     ------
@@ -31,7 +24,7 @@ def scheduler_address(address: Any, scheduler_file: str | None, timeout: float) 
     RuntimeError
         If the cluster is closed.
     OSError
-        If there is no such file in time.
+        If the scheduler file is not there in time.
     """
     if address is None and scheduler_file:
         return _from_file(scheduler_file, timeout)
@@ -57,7 +50,7 @@ def _from_file(path: str, timeout: float) -> str:
             found = json.loads(Path(path).read_text(encoding="utf-8"))["address"]
             return parse_address(str(found))
         except (OSError, ValueError, KeyError) as error:
-            # Not written yet, or being written.
+            # The file is not written yet, or is being written.
             if time.monotonic() >= end:
                 raise OSError(f"No scheduler's address in {path} within {timeout:g} s: {error}") from None
         time.sleep(0.02)

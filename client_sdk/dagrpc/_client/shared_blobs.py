@@ -1,43 +1,41 @@
-"""The shared values that a client has the scheduler hold: functions of calls, what parts of graphs have in common."""
+"""Shared blobs of a client on the scheduler: functions of calls, and values that tasks of a graph have in common."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc._client.arguments import check_size, warn_if_large
 from dagrpc._client.commands import HoldShared, ReleaseShared
+from dagrpc._client.session import ClientSession
 from dagrpc._client.tokens import function_name
 from dagrpc._codec.functions import FunctionCache, PickledFunction
 from dagrpc._codec.references import Digest
 
-if TYPE_CHECKING:
-    from dagrpc._client.session import ClientSession
-
 _FUNCTIONS = 1_000
-"""How many functions the scheduler holds, so that calling one again does not send it again."""
+"""Functions that the scheduler holds at most, so that repeated calls do not send the function again."""
 _FUNCTION_BYTES = 64 << 20
-"""How large they are together at most, but for the last one."""
+"""Bytes of these functions at most, without the last one."""
 
 
 class SharedBlobs:
-    """The shared values of a client, counted."""
+    """The shared blobs of a client, with reference counts."""
 
     def __init__(self, session: ClientSession) -> None:
         self.lock = threading.RLock()
-        """Held from holding a value until what refers to it is queued."""
+        """Held from storing a blob until the tasks that refer to it are queued."""
         self._session = session
         self._held: Counter[Digest] = Counter()
         self._cache = FunctionCache()
-        # The sizes of the functions that are held, most recently called last.
+        # Sizes of the stored functions, most recently called last.
         self._functions: OrderedDict[Digest, int] = OrderedDict()
         self._function_bytes = 0
         session.on_renewal = self.renew
 
     def renew(self, action: Callable[[], None]) -> None:
-        """Begin anew with a scheduler that holds nothing, while nobody refers to anything; and do something else."""
+        """Forget all blobs, since a new session begins with none, and call a function under the lock."""
         with self.lock:
             self._held.clear()
             self._functions.clear()
@@ -45,13 +43,13 @@ class SharedBlobs:
             action()
 
     def hold(self, digest: Digest, data: bytes) -> None:
-        """Have the scheduler hold a value."""
+        """Store a blob on the scheduler."""
         with self.lock:
             self._held[digest] += 1
             if self._held[digest] == 1:
                 self._session.send(HoldShared(digest, data))
 
-    def let_go(self, digests: Iterable[Digest]) -> None:
+    def release(self, digests: Iterable[Digest]) -> None:
         """Undo `hold`."""
         with self.lock:
             gone = []
@@ -66,12 +64,12 @@ class SharedBlobs:
                 self._session.send(ReleaseShared(gone))
 
     def pickled(self, function: Callable[..., Any]) -> PickledFunction:
-        """Return a function as it is now.
+        """Return a function in its present state as a pickle.
 
         Raises
         ------
         TypeError
-            If it cannot be pickled.
+            If the function cannot be pickled.
         """
         try:
             with self.lock:
@@ -83,9 +81,9 @@ class SharedBlobs:
             ) from error
 
     def hold_function(self, pickled: PickledFunction) -> Digest:
-        """Have the scheduler hold a function, until enough others have been called, and return its digest.
+        """Store a function on the scheduler until enough other functions were called, and return its digest.
 
-        The lock must be held until what refers to it is queued.
+        The caller holds the lock until the tasks that refer to the function are queued.
         """
         digest, nbytes = pickled.digest, len(pickled.data)
         if digest in self._functions:
@@ -93,7 +91,7 @@ class SharedBlobs:
             return digest
         name = function_name(pickled.function)
         check_size(nbytes, f"the function {name!r}")
-        warn_if_large(nbytes, f"the function {name!r} with what it refers to")
+        warn_if_large(nbytes, f"the function {name!r} with the objects it refers to")
         self.hold(digest, pickled.data)
         self._functions[digest] = nbytes
         self._function_bytes += nbytes
@@ -102,5 +100,5 @@ class SharedBlobs:
         ):
             old, size = self._functions.popitem(last=False)
             self._function_bytes -= size
-            self.let_go((old,))
+            self.release((old,))
         return digest

@@ -1,4 +1,4 @@
-"""Keys of calls: the function's name and a hash of function and arguments, so that equal calls share a key."""
+"""Keys of calls: the name of the function with a hash of function and arguments, so that equal calls share a key."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from dask.utils import funcname
 from dagrpc._codec import pickle5
 from dagrpc._codec.references import DependencyRef, digest_of
 
-# Values of exactly these types have a repr that says all there is, and that no other value has.
+# Values of exactly these types have a unique repr.
 PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
 _PLAIN_CONTAINERS = frozenset((tuple, list))
 
 
 class NotPlain(Exception):
-    """Raised inside: an argument is not plain."""
+    """An argument is not made of plain values."""
 
 
 def _describe(value: Any, pieces: list[str]) -> None:
-    """Append what tells a value from all others.
+    """Append a unique description of a value.
 
     Raises
     ------
     NotPlain
-        If it is not made of plain values.
+        If the value is not made of plain values.
     """
     kind = type(value)
     if kind in PLAIN:
@@ -46,15 +46,7 @@ def _describe(value: Any, pieces: list[str]) -> None:
 
 
 def call_token(digest: bytes, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> str:
-    """Return a hash of a call: 32 hexadecimal digits.
-
-    Parameters
-    ----------
-    digest : bytes
-        Content hash of the function.
-    args, kwargs
-        The arguments, references in place of futures.
-    """
+    """Return a hash of a call, 32 hexadecimal digits, from the digest of the function and its arguments."""
     pieces: list[str] = []
     try:
         if kwargs:
@@ -70,13 +62,13 @@ def call_token(digest: bytes, args: Sequence[Any], kwargs: Mapping[str, Any] | N
                     _describe(value, pieces)
         text = ",".join(pieces).encode("utf-8", "surrogatepass")
     except (NotPlain, ValueError, RecursionError):  # ValueError: an integer too long to be written out
-        # What comes behind a colon is of another kind than a description.
+        # The colon tells this token from descriptions.
         text = b":" + _opaque_token(tuple(args), kwargs or {})
     return blake2b(digest + text, digest_size=16).hexdigest()
 
 
 def _opaque_token(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-    """Return a hash of arguments of any kind."""
+    """Return a hash of arguments of any type."""
     token: str
     try:
         token = tokenize(args, kwargs)
@@ -84,13 +76,13 @@ def _opaque_token(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         try:
             return digest_of(pickle5.dumps_inband((args, kwargs)))
         except Exception:
-            # The attempt to send them will tell what is wrong.
+            # Encoding the arguments raises the error later.
             token = uuid.uuid4().hex
     return token.encode()
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Return what the keys of a function's calls begin with.
+    """Return the beginning of the keys of a function's calls.
 
     Examples
     --------

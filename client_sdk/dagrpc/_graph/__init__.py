@@ -1,1 +1,1 @@
-"""Dask graphs as tasks that can be sent. Knows nothing of connections."""
+"""Lowers dask graphs to tasks that can be sent. No I/O."""

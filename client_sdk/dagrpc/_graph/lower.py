@@ -1,7 +1,7 @@
-"""Dask graphs as tasks in the order in which they are to run.
+"""Lowers dask graphs to tasks in the order of execution.
 
-Takes what dask has: expressions, high-level graphs, dicts of tasks old and new. What comes out is culled to what is
-needed, has no aliases that can be avoided, and names each task by its key as on the wire.
+The input is an expression, a high-level graph, or a dict of tasks in dask's older or newer form. The output contains
+only the tasks that are needed, no avoidable aliases, and the wire key of each task.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from dagrpc.exceptions import GraphError
 
 _KEY_LIMIT = 16 * 1024
 _SHUFFLE_BARRIER = "P2PBarrierTask"
-"""Type of the tasks that P2P shuffles are told by, whoever provides it to dask."""
+"""Name of the type of barrier tasks, by which P2P shuffles are recognized."""
 
 
 @dataclass(slots=True)
 class EncodedTask:
-    """A task ready to be sent."""
+    """An encoded task."""
 
     key: Hashable
     wire_key: str
@@ -37,18 +37,10 @@ class EncodedTask:
 
 
 class LoweredGraph:
-    """A graph ready to be encoded.
+    """A graph that is ready to be encoded.
 
-    Parameters
-    ----------
-    nodes : dict
-        The tasks by key, those needed and no more.
-    order : mapping
-        Place of each in the order of execution.
-    wires : dict
-        Keys as on the wire, of the tasks and of what they depend on.
-    external : collection
-        Keys that tasks depend on and that are not in the graph.
+    `nodes` are the needed tasks by key, `order` the place of each in the order of execution, `wire_keys` the wire keys
+    of tasks and dependencies, `external` the dependencies outside of the graph.
     """
 
     def __init__(
@@ -68,19 +60,19 @@ class LoweredGraph:
         return len(self.nodes)
 
     def groups(self) -> set[str]:
-        """Return names in keys that are the graph's own, or those of others that have the same tasks.
+        """Return the names in tuple keys. Equal names in another graph belong to the same tasks.
 
-        A tuple begins with a name that dask makes of what is computed; other keys may be those of anything.
+        The first item of a tuple key is a name that dask derives from the computation. Other keys may be any names.
         """
         return {key[0] for key in self.nodes if type(key) is tuple and key and type(key[0]) is str}
 
     def encode(self) -> Iterator[EncodedTask]:
-        """Yield the tasks in the order in which they are to run, dependencies first.
+        """Yield the tasks in the order of execution, dependencies first.
 
         Raises
         ------
         TypeError
-            If a task cannot be pickled; names it.
+            If a task cannot be pickled; the message names the task.
         """
         wire_keys, encoder, order = self.wire_keys, self.encoder, self.order
         for key in sorted(self.nodes, key=order.__getitem__):
@@ -98,7 +90,7 @@ class LoweredGraph:
             yield EncodedTask(key, wire_keys[key], dependencies, run_spec, digests, order[key])
 
     def _add_references(self, originals: tuple[Hashable, ...], dependencies: list[str]) -> None:
-        """Add the futures that stand inside a task to its dependencies."""
+        """Add the futures inside a task to its dependencies."""
         for wire_key in self.encoder.references:
             if wire_key not in dependencies:
                 dependencies.append(wire_key)
@@ -114,23 +106,15 @@ def lower(
     is_known: Callable[[str], bool] = lambda wire_key: False,
     is_elsewhere: Callable[[str], bool] = lambda wire_key: False,
 ) -> tuple[LoweredGraph, dict[str, dict[Hashable, Any]]]:
-    """Return a graph ready to be encoded, and its annotations by name and key.
+    """Return a graph that is ready to be encoded, and its annotations by name and key.
 
-    Parameters
-    ----------
-    graph : Expr, HighLevelGraph or mapping
-        As dask hands it over.
-    keys : iterable
-        The keys that are wanted.
-    is_known : callable
-        Says of a key as on the wire whether the cluster has it already: such a task is not sent again.
-    is_elsewhere : callable
-        The same, but asked only about keys that the graph has no task for.
+    `is_known` tells of a wire key whether the client has the key on the cluster: such a task is not sent again.
+    `is_elsewhere` tells whether another client has it, and is asked only about keys without a task in the graph.
 
     Raises
     ------
     GraphError
-        If there is a cycle, or a key that is wanted or depended on is missing; the message names them.
+        If there is a cycle, or if a wanted key or a dependency is missing; the message names the keys.
     """
     nodes, annotations = materialize(graph)
     if any(kind.__name__ == _SHUFFLE_BARRIER for kind in set(map(type, nodes.values()))):
@@ -147,17 +131,17 @@ def lower(
 
 
 def checked_key(key: Any) -> str:
-    """Return a key as on the wire.
+    """Return the wire key of a key.
 
     Raises
     ------
     TypeError
-        If it is not a str, bytes, int, float or a tuple of those.
+        If the key is not a str, bytes, int, float or a tuple of these.
     ValueError
-        If it is too long, or no text that can be sent.
+        If the key is too long, or cannot be written as UTF-8.
     """
     if not isinstance(key, (str, tuple, bytes, int, float)):
-        raise TypeError(f"A key must be a str, bytes, int, float or a tuple of those, not {key!r}")
+        raise TypeError(f"A key must be a str, bytes, int, float or a tuple of these, not {key!r}")
     wire_key = encode_key(key)
     if len(wire_key) > _KEY_LIMIT // 4 and len(wire_key.encode("utf-8", "replace")) > _KEY_LIMIT:
         raise ValueError(f"A key must not be longer than {_KEY_LIMIT:,} bytes: {wire_key[:50]}...")
@@ -176,7 +160,7 @@ def _cull(
     is_known: Callable[[str], bool],
     is_elsewhere: Callable[[str], bool],
 ) -> tuple[Nodes, set[Hashable]]:
-    """Return the nodes that the wanted keys need, and the keys outside of the graph that they need."""
+    """Return the nodes that the wanted keys depend on, and their dependencies outside of the graph."""
     needed: Nodes = {}
     external: set[Hashable] = set()
     missing: dict[Hashable, Hashable | None] = {}
@@ -215,7 +199,7 @@ def _missing_message(missing: Mapping[Hashable, Hashable | None]) -> str:
 
 
 def _without_aliases(nodes: Nodes, wanted: Iterable[Hashable]) -> Nodes:
-    """Return the graph with tasks under the names that aliases give them, where nobody else uses them."""
+    """Return the graph with tasks under the keys of their aliases, where the alias is the only dependent."""
     dependents: dict[Hashable, set[Hashable]] = {key: set() for key in nodes}
     for key, node in nodes.items():
         for dependency in node.dependencies:
@@ -242,7 +226,7 @@ def _order(nodes: Nodes) -> Mapping[Hashable, int]:
 
 
 def _find_cycle(nodes: Nodes) -> list[Hashable]:
-    """Return the keys of a cycle, the first one again at the end; empty if there is none."""
+    """Return the keys of a cycle, with the first key again at the end; empty if there is no cycle."""
     waiting = {key: sum(dependency in nodes for dependency in node.dependencies) for key, node in nodes.items()}
     dependents: dict[Hashable, list[Hashable]] = {}
     for key, node in nodes.items():
@@ -258,7 +242,7 @@ def _find_cycle(nodes: Nodes) -> list[Hashable]:
                 ready.append(dependent)
     if not waiting:
         return []
-    # Each that is left depends on one that is left: following them leads into a cycle.
+    # Every key that is left depends on another one that is left, so that a path along dependencies ends in a cycle.
     path: dict[Hashable, None] = {}
     key = next(iter(waiting))
     while key not in path:

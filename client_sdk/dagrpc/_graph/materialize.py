@@ -1,6 +1,6 @@
-"""What dask hands over, as a dict of tasks, and what its layers say of how to run them.
+"""Turns graphs of dask into dicts of tasks, with the annotations of their layers.
 
-What is annotated around the submission of a graph is not among that; see `_client.collections`.
+Annotations that are active around a submission are not included; see `_client.graph_upload`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,19 @@ from dask.utils import ensure_dict
 
 Nodes: TypeAlias = dict[Hashable, GraphNode]
 Annotations: TypeAlias = Mapping[str, Mapping[Hashable, Any]]
-"""By name of the annotation and key."""
+"""Values of annotations by name of the annotation and key."""
 
 _TOMBSTONE = "_AnnotationsTombstone"
-"""Type of the values by which dask says that a key of a layer does not have the layer's annotation."""
+"""Name of the type of values that mark keys without the annotation of their layer."""
 
 
 def materialize(graph: Any) -> tuple[Nodes, dict[str, dict[Hashable, Any]]]:
     """Return the tasks of a graph, and its annotations by name and key.
 
-    Parameters
-    ----------
-    graph : Expr, HighLevelGraph or mapping
-        As dask hands it over.
-
     Raises
     ------
     TypeError
-        If it is nothing of the kind.
+        If the object is not an expression, a high-level graph or a mapping.
     """
     if isinstance(graph, Expr):
         layers = _layers_that_need_no_optimizing(graph)
@@ -45,7 +40,7 @@ def materialize(graph: Any) -> tuple[Nodes, dict[str, dict[Hashable, Any]]]:
         return _nodes(graph), _from_layers(graph.layers.values())
     if not isinstance(graph, Mapping):
         raise TypeError(f"A graph is a mapping or a dask expression, not a {type(graph).__name__}")
-    # A graph that was written down has no layers.
+    # A plain dict has no layers.
     return _nodes(graph), {}
 
 
@@ -55,9 +50,9 @@ def _nodes(tasks: Any) -> Nodes:
 
 
 def _layers_that_need_no_optimizing(expression: Any) -> HighLevelGraph | None:
-    """Return the layers of delayed objects, None if there is anything else.
+    """Return the layers of delayed objects; None if the expression contains other collections.
 
-    dask would only cull them, in a time that grows with the square of their number; we cull anyway.
+    dask would only cull these layers, in a time that grows with the square of their number. `lower` culls them anyway.
     """
     is_sequence = type(expression).__name__ == "_HLGExprSequence"
     if not (is_sequence or isinstance(expression, HLGExpr)) or config.get("optimization.fuse.delayed", False):
@@ -91,5 +86,5 @@ def _from_layers(layers: Iterable[Any]) -> dict[str, dict[Hashable, Any]]:
 
 
 def annotation_for(given: Any, key: Hashable) -> Any:
-    """Return an annotation's value for a key."""
+    """Return the value of an annotation for a key."""
     return given(key) if callable(given) else given
