@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dagrpc._auth.credentials import credentials_of
 from dagrpc._client.poll_workers import poll_workers
 from dagrpc._client.waiting import Deadline
+from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc.exceptions import CommClosedError
@@ -21,7 +22,6 @@ NOT_CONNECTED = "<Not Connected>"
 _SERVICE = pb.DESCRIPTOR.services_by_name["SchedulerService"]
 _LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["LogService"]
 _CLUSTER_LOG_SERVICE = log_pb.DESCRIPTOR.services_by_name["ClusterLogService"]
-_RETIRE_TIMEOUT = 600.0
 _LOG_TIMEOUT = 60.0
 
 
@@ -62,7 +62,7 @@ class SchedulerConnection:
     async def retire(self, names: Collection[str]) -> None:
         """Retire workers: the scheduler moves their results to other workers, and closes them."""
         request = pb.RetireWorkersRequest(workers=names)
-        await self.client().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=_RETIRE_TIMEOUT)
+        await self.client().call("RetireWorkers", request, pb.RetireWorkersResponse, timeout=RETIRE_LIMIT)
 
     async def logs(self, scheduler: bool, workers: bool | Collection[str]) -> dict[str, Log]:
         """Return the latest lines of the logs of the scheduler and of all workers or some, by name or address."""

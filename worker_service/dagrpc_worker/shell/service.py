@@ -18,6 +18,7 @@ from dagrpc._client import current
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._common.addresses import parse_address
 from dagrpc._common.keys import decode_key
+from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ChannelPool
@@ -41,7 +42,7 @@ from dagrpc_worker.shell.core_config import core_config
 from dagrpc_worker.shell.dispatch import Dispatcher
 from dagrpc_worker.shell.fetch.fetcher import Fetcher
 from dagrpc_worker.shell.lifecycle.background_jobs import run_with_retry
-from dagrpc_worker.shell.lifecycle.drain import RETIRE_LIMIT, drain
+from dagrpc_worker.shell.lifecycle.drain import drain
 from dagrpc_worker.shell.lifecycle.end_state import End, EndKind
 from dagrpc_worker.shell.lifecycle.nanny_pipe import NannyPipe
 from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address

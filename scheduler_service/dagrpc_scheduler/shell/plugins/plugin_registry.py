@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
+from dagrpc._common.time_limits import PLUGIN_SETUP_LIMIT
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc.exceptions import NotReadyError, UnknownPluginError
 from dagrpc.v1 import common_pb2, scheduler_service_pb2
@@ -18,9 +19,6 @@ from dagrpc_scheduler.shell.workers.ask_workers import ask_workers
 HOST_SERVICE = pb.DESCRIPTOR.services_by_name["PluginHostService"]
 
 WORKER, NANNY = pb.PLUGIN_KIND_WORKER, pb.PLUGIN_KIND_NANNY
-
-SETUP_LIMIT = 3600.0
-"""Seconds that the setup of a plugin may take: some plugins install software."""
 
 SetUpOrTornDown = TypeVar("SetUpOrTornDown", pb.SetUpPluginResponse, pb.TearDownPluginResponse)
 
@@ -82,7 +80,7 @@ class PluginRegistry:
             client = self._channels.client(address, HOST_SERVICE, f"worker {address}")
             try:
                 await client.call(
-                    "AdoptPlugins", pb.AdoptPluginsRequest(), pb.AdoptPluginsResponse, timeout=SETUP_LIMIT
+                    "AdoptPlugins", pb.AdoptPluginsRequest(), pb.AdoptPluginsResponse, timeout=PLUGIN_SETUP_LIMIT
                 )
             except (OSError, TimeoutError) as error:
                 raise NotReadyError(f"Worker {address} cannot be told of its plugins: {error}") from None
@@ -100,7 +98,7 @@ class PluginRegistry:
             method,
             requests,
             response_type,
-            timeout=SETUP_LIMIT,
+            timeout=PLUGIN_SETUP_LIMIT,
             who="nanny" if kind == NANNY else "worker",
         )
         results = []

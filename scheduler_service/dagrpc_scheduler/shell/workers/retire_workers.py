@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._loop.io_loop import spawn
 from dagrpc_scheduler.core import events, views
 from dagrpc_scheduler.core.instructions import CloseWorker
@@ -18,8 +19,6 @@ from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 logger = logging.getLogger("dagrpc.scheduler")
 
-RETIRE_LIMIT = 600.0
-"""Seconds that a worker's tasks may take to end and its results to move."""
 CLOSE_LIMIT = 60.0
 """Seconds that a worker may take to close."""
 _LOOK = 0.02

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import DagrpcError, NoWorkersError
 from dagrpc.v1 import common_pb2
@@ -19,9 +20,6 @@ from dagrpc_worker.shell.session.translate_out import StatusReport
 from dagrpc_worker.shell.worker_record import WorkerRecord
 
 logger = logging.getLogger("dagrpc.worker")
-
-RETIRE_LIMIT = 600.0
-"""Seconds for running tasks to end and results to be moved, unless the caller sets a limit."""
 
 
 async def drain(

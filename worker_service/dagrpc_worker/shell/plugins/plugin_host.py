@@ -23,8 +23,6 @@ HOST_SERVICE = pb.DESCRIPTOR.services_by_name["PluginHostService"]
 
 SYNC_TIMEOUT = 60.0
 """Seconds that the scheduler has for handing out what a process lacks; plugins can be large."""
-SETUP_LIMIT = 3600.0
-"""No plugin may take longer to be set up where somebody waits for it: some install software."""
 _TEARDOWN_TIMEOUT = 5.0
 """Seconds that a plugin has for its teardown when its owner closes."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from dagrpc._common.time_limits import PLUGIN_SETUP_LIMIT
 from dagrpc._process.preloading import Preloads
 from dagrpc._rpc.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
@@ -20,7 +21,7 @@ from dagrpc_worker.core.instructions import Instruction
 from dagrpc_worker.core.machine import WorkerCore
 from dagrpc_worker.execute.task_recorder import Recorder
 from dagrpc_worker.options import WorkerOptions
-from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE, PLUGIN_SERVICE, SETUP_LIMIT, PluginHost
+from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
 from dagrpc_worker.shell.plugins.transition_watch import TransitionWatch
 from dagrpc_worker.shell.session.translate_out import RunReport
 from dagrpc_worker.shell.session.worker_info import introduce
@@ -123,7 +124,7 @@ class WorkerPlugins(PluginHost):
             await wait_ready(channel, nanny, _NANNY_TIMEOUT, self._worker.credentials)
             client = ServiceClient(channel, HOST_SERVICE, f"nanny {nanny}")
             request = pb.AdoptPluginsRequest(scheduler=self._worker.scheduler_address)
-            response = await client.call("AdoptPlugins", request, pb.AdoptPluginsResponse, timeout=SETUP_LIMIT)
+            response = await client.call("AdoptPlugins", request, pb.AdoptPluginsResponse, timeout=PLUGIN_SETUP_LIMIT)
             if response.restarting:
                 # The nanny is about to end this process and to start another.
                 await asyncio.sleep(_NANNY_TIMEOUT)
