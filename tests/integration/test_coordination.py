@@ -10,6 +10,7 @@ import pytest
 
 from dagrpc import Client, Event, Lock, MultiLock, Queue, Semaphore, Variable
 from dagrpc._client.core import core_of
+from tests.support.running import in_thread
 from tests.support.waiting import eventually
 
 
@@ -18,26 +19,6 @@ def other(shared_cluster):
     """Another client of the shared cluster, not the default one."""
     with Client(shared_cluster, set_as_default=False) as client:
         yield client
-
-
-def in_thread(function):
-    """Call a function in a thread; return how to get its outcome."""
-    outcome = []
-
-    def call():
-        try:
-            outcome.append(function())
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-
-    def join():
-        thread.join(60)
-        return outcome[0]
-
-    return join
 
 
 # --- locks ---

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import dask
@@ -13,28 +12,8 @@ import pytest
 from dagrpc import Client, Event, LocalCluster, Lock, MultiLock, Queue, Semaphore, Variable
 from dagrpc._client.core import core_of
 from dagrpc.exceptions import ClosedClientError, CommClosedError
+from tests.support.running import in_thread
 from tests.support.waiting import eventually
-
-
-def in_thread(function):
-    """Call a function in a thread; return how to get its outcome."""
-    outcome = []
-
-    def call():
-        try:
-            outcome.append(function())
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-
-    def join():
-        thread.join(60)
-        return outcome[0]
-
-    return join
-
 
 # --- without a client, after the end ---
 

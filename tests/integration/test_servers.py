@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, Worker, get_client, get_worker
+from tests.support.running import in_own_loop
 from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.timeout(120)
@@ -19,16 +19,6 @@ pytestmark = pytest.mark.timeout(120)
 
 def inc(number: int) -> int:
     return number + 1
-
-
-def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a coroutine function as a test, on a loop that is not dagrpc's."""
-
-    def run() -> None:
-        asyncio.run(test())
-
-    run.__name__ = test.__name__
-    return run
 
 
 @in_own_loop

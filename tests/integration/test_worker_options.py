@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections import UserDict
-from collections.abc import Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from dagrpc import Client, LocalCluster, Nanny, Scheduler, Status, secede
 from dagrpc_worker.shell.facade.worker import Worker
+from tests.support.running import in_own_loop
 from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.timeout(120)
@@ -35,14 +35,6 @@ _together = threading.Barrier(2)
 def meet(number: int) -> bool:
     _together.wait(30)
     return True
-
-
-def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        asyncio.run(test())
-
-    run.__name__ = test.__name__
-    return run
 
 
 @in_own_loop
