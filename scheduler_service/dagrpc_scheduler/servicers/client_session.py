@@ -6,13 +6,14 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import grpc
 
 from dagrpc import config
 from dagrpc._auth.access import Access
 from dagrpc._common.versions import own_versions
-from dagrpc._peer.session import Session
+from dagrpc._peer.peer_session import PeerSession
 from dagrpc.exceptions import DagrpcError, InvalidRequestError, NotReadyError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.servicers.caller_commands import check_commands
@@ -21,7 +22,6 @@ from dagrpc_scheduler.servicers.protocol_versions import check_versions
 from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.sessions.client_membership import ClientMembership
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
-from dagrpc_scheduler.shell.sessions.peer_session import Tenure
 from dagrpc_scheduler.shell.sessions.translate_out import client_messages
 
 logger = logging.getLogger("dagrpc.scheduler")
@@ -44,6 +44,7 @@ class ClientSessions:
         self._clients = clients
         self._access = access
         self._code_allowed = code_allowed
+        self._graph_limits: WeakKeyDictionary[PeerSession, GraphLimits] = WeakKeyDictionary()
 
     async def hold(self, context: Any) -> None:
         """Hold one stream of a client's session until it ends."""
@@ -54,70 +55,66 @@ class ClientSessions:
         check_versions(hello.versions, f"Client {hello.client_id}")
         if hello.HasField("resume"):
             self._peers.check_client_eviction(hello.session_token)
-        tenure = self._peers.tenures.get(hello.client_id)
-        if tenure is not None:
-            if not tenure.is_of(hello.session_token):
+        peer = self._peers.client_sessions.get(hello.client_id)
+        if peer is not None:
+            if not peer.is_of(hello.session_token):
                 raise InvalidRequestError(f"client {hello.client_id} has a session already")
             if hello.HasField("resume"):
                 with contextlib.suppress(UnknownSessionError):
-                    await self._resume(hello, tenure, context)
+                    await self._resume(hello, peer, context)
                     return
-            tenure.end("it started a new session")
+            peer.end("it started a new session")
         await self._begin(hello, context)
 
-    async def _resume(self, hello: client_session_pb2.ClientHello, tenure: Tenure, context: Any) -> None:
+    async def _resume(self, hello: client_session_pb2.ClientHello, peer: PeerSession, context: Any) -> None:
         """Continue a session with another stream."""
-        client, session = hello.client_id, tenure.session
-
-        async def greet() -> None:
-            logger.info("Client %s is back", client, extra={"client": client})
-            assert session.delivery is not None
-            resumed = common_pb2.Resumption(received=session.delivery.taken)
-            await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=self._welcome(tenure, resumed)))
-
-        with self._evictions_noted(tenure):
-            await tenure.resume(context, hello.resume.received, greet, self._taker(client, tenure, context))
+        with self._evictions_noted(peer):
+            await peer.resume(context, hello.resume.received, self._taker(hello.client_id, peer, context))
 
     async def _begin(self, hello: client_session_pb2.ClientHello, context: Any) -> None:
         """Begin a session."""
         client = hello.client_id
-        session: Session[Any] = Session(
+
+        async def welcome(resumed: common_pb2.Resumption | None) -> client_session_pb2.UpdateGraphResponse:
+            if resumed is not None:
+                logger.info("Client %s is back", client, extra={"client": client})
+            return client_session_pb2.UpdateGraphResponse(welcome=self._welcome(peer, resumed))
+
+        peer = PeerSession(
             context,
             client_messages,
             client_session_pb2.UpdateGraphRequest,
+            client_session_pb2.UpdateGraphResponse,
             f"client {client}",
-            client_session_pb2.UpdateGraphResponse if hello.session_token else None,
-        )
-        tenure = Tenure(
-            session,
             hello.session_token,
             config.get_seconds("scheduler.session-grace") or 0.0,
+            welcome=welcome,
             on_away=lambda: logger.warning("Client %s is away: its connection broke", client, extra={"client": client}),
             on_back=lambda: None,
             on_over=lambda reason: self._clients.left(client, reason),
         )
-        await session.write_now(client_session_pb2.UpdateGraphResponse(welcome=self._welcome(tenure, None)))
-        self._clients.join(client, session, tenure, hello.topics)
-        tenure.graph_limits = GraphLimits(client)
-        with self._evictions_noted(tenure):
-            await tenure.hold(self._taker(client, tenure, context))
+        await peer.greet()
+        self._clients.join(client, peer, hello.topics)
+        self._graph_limits[peer] = GraphLimits(client)
+        with self._evictions_noted(peer):
+            await peer.hold(self._taker(client, peer, context))
 
     @contextlib.contextmanager
-    def _evictions_noted(self, tenure: Tenure) -> Iterator[None]:
+    def _evictions_noted(self, peer: PeerSession) -> Iterator[None]:
         """Remember why a session failed: a client that is just writing does not learn the status."""
         try:
             yield
         except (UnknownSessionError, NotReadyError):
             raise
         except DagrpcError as error:
-            self._peers.note_client_eviction(tenure.token, error)
+            self._peers.note_client_eviction(peer.token, error)
             raise
 
     def _taker(
-        self, client: str, tenure: Tenure, context: Any
+        self, client: str, peer: PeerSession, context: Any
     ) -> Callable[[client_session_pb2.UpdateGraphRequest], None]:
         """Return the function that checks and takes the messages of a stream."""
-        limits, may_ship_code = tenure.graph_limits, self._access.may_ship_code(context)
+        limits, may_ship_code = self._graph_limits[peer], self._access.may_ship_code(context)
 
         def take(message: client_session_pb2.UpdateGraphRequest) -> None:
             if not may_ship_code:
@@ -125,16 +122,16 @@ class ClientSessions:
             for command in message.commands:
                 if command.HasField("graph"):
                     limits.add(command.graph)
-            self._clients.take(client, tenure, message)
+            self._clients.take(client, peer, message)
 
         return take
 
-    def _welcome(self, tenure: Tenure, resumed: common_pb2.Resumption | None) -> client_session_pb2.ClientWelcome:
+    def _welcome(self, peer: PeerSession, resumed: common_pb2.Resumption | None) -> client_session_pb2.ClientWelcome:
         return client_session_pb2.ClientWelcome(
             scheduler_id=self._identity.id,
             versions=common_pb2.Versions(**own_versions()),
             code_allowed=self._code_allowed,
             worker_versions=self._peers.worker_versions(),
             resumed=resumed,
-            grace_seconds=tenure.grace,
+            grace_seconds=peer.grace,
         )

@@ -11,12 +11,11 @@ import grpc
 
 from dagrpc import config
 from dagrpc._common.versions import own_versions
-from dagrpc._peer.session import Session
+from dagrpc._peer.peer_session import PeerSession
 from dagrpc._rpc.probe import is_refused
 from dagrpc._rpc.server import read_all
 from dagrpc.exceptions import InvalidRequestError, UnknownSessionError, UnknownWorkerError
 from dagrpc.v1 import common_pb2, worker_session_pb2
-from dagrpc_scheduler.core import instructions
 from dagrpc_scheduler.servicers.protocol_versions import check_versions
 from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleShell
 from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
@@ -25,7 +24,6 @@ from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.plugins.plugin_registry import PluginRegistry
 from dagrpc_scheduler.shell.plugins.run_notes import RunNotes
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
-from dagrpc_scheduler.shell.sessions.peer_session import Tenure
 from dagrpc_scheduler.shell.sessions.translate_out import worker_messages
 from dagrpc_scheduler.shell.sessions.worker_membership import PROCESS_GONE, WorkerMembership
 
@@ -80,48 +78,50 @@ class WorkerSessionServicer:
         held = await _holdings(context) if hello.returning else []
         self._workers.make_room(hello)
         connection = self._connection(hello, context)
-        await self._plugin_registry.complete(connection)
-        await connection.session.write_now(self._welcome(connection, None))
+        await connection.peer_session.greet()
         # No plugin can be registered between the end of this call and the next line.
         await self._plugin_registry.complete(connection)
         self._workers.join(connection, held)
-        await connection.tenure.hold(partial(self._workers.reported, connection))
+        await connection.peer_session.hold(partial(self._workers.reported, connection))
 
     async def _resume(self, hello: worker_session_pb2.WorkerHello, context: Any) -> None:
         """Continue a session whose stream broke, whether the scheduler has noticed that or not."""
         connection = self._peers.workers.get(hello.address)
-        if connection is None or not connection.tenure.is_of(hello.session_token):
+        if connection is None or not connection.peer_session.is_of(hello.session_token):
             raise UnknownSessionError(f"Worker {hello.address} has no session here any more")
-        session = connection.session
-
-        async def greet() -> None:
-            await self._plugin_registry.complete(connection)
-            assert session.delivery is not None
-            await session.write_now(self._welcome(connection, common_pb2.Resumption(received=session.delivery.taken)))
-
         connection.plugins_revision = hello.plugins_revision
-        on_message = partial(self._workers.reported, connection)
-        await connection.tenure.resume(context, hello.resume.received, greet, on_message)
+        await connection.peer_session.resume(
+            context, hello.resume.received, partial(self._workers.reported, connection)
+        )
 
     def _connection(self, hello: worker_session_pb2.WorkerHello, context: Any) -> WorkerConnection:
         """Return the connection of a new worker."""
-        session: Session[instructions.Instruction] = Session(
+
+        async def welcome(resumed: common_pb2.Resumption | None) -> worker_session_pb2.ComputeResponse:
+            await self._plugin_registry.complete(connection)
+            return self._welcome(connection, resumed)
+
+        peer_session = PeerSession(
             context,
             worker_messages,
             worker_session_pb2.ComputeRequest,
+            worker_session_pb2.ComputeResponse,
             f"worker {hello.address}",
-            worker_session_pb2.ComputeResponse if hello.session_token else None,
-        )
-        name = hello.name or hello.address
-        connection = WorkerConnection(hello, name, session, time.time(), plugins_revision=hello.plugins_revision)
-        connection.tenure = Tenure(
-            session,
             hello.session_token,
             config.get_seconds("scheduler.worker-grace") or 0.0,
+            welcome=welcome,
             on_away=lambda: self._workers.disconnected(connection),
             on_back=lambda: self._workers.resumed(connection),
             on_over=lambda reason: self._workers.left(connection, reason),
             why_gone=lambda: _why_gone(hello.address),
+        )
+        connection = WorkerConnection(
+            hello,
+            hello.name or hello.address,
+            peer_session.session,
+            peer_session,
+            time.time(),
+            plugins_revision=hello.plugins_revision,
         )
         return connection
 
@@ -137,7 +137,7 @@ class WorkerSessionServicer:
                 recording=self._task_stream.recording,
                 details=self._notes.wanted,
                 resumed=resumed,
-                grace_seconds=connection.tenure.grace,
+                grace_seconds=connection.peer_session.grace,
                 last_shuffle_run=self._shuffles.last_run if resumed is None else 0,
             )
         )

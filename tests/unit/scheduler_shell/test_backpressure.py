@@ -42,7 +42,7 @@ class FakeSession:
         self.reason = reason
 
 
-class FakeTenure:
+class FakePeerSession:
     """A peer that may be away."""
 
     def __init__(self) -> None:
@@ -59,11 +59,13 @@ class Bench:
 
     def __init__(self) -> None:
         self.client, self.worker = FakeSession(), FakeSession()
-        self.tenure = FakeTenure()
-        self.connection: Any = SimpleNamespace(session=self.worker, reported_status="running", tenure=FakeTenure())
+        self.peer_session = FakePeerSession()
+        self.connection: Any = SimpleNamespace(
+            session=self.worker, reported_status="running", peer_session=FakePeerSession()
+        )
         self.handled: list[events.Event] = []
         self.peers: Any = ConnectedPeers()
-        self.peers.clients["c"], self.peers.tenures["c"] = cast(Any, self.client), cast(Any, self.tenure)
+        self.peers.clients["c"], self.peers.client_sessions["c"] = cast(Any, self.client), cast(Any, self.peer_session)
         self.peers.workers["w"] = cast(Any, self.connection)
         driver: Any = SimpleNamespace(handle=self.handled.append, stimulus=lambda word: word)
         limits = {"dagrpc.scheduler.limits.client-outbox": LIMIT, "dagrpc.scheduler.limits.worker-outbox": LIMIT}
@@ -126,10 +128,10 @@ def test_then_a_client_is_evicted(bench: Bench) -> None:
 
 
 def test_a_client_that_is_away_hears_of_it_when_it_comes_back(bench: Bench) -> None:
-    bench.tenure.away = True
+    bench.peer_session.away = True
     bench.report(20_000)
     bench.backpressure.look()
-    assert "dagrpc.scheduler.limits.client-outbox" in bench.tenure.reason
+    assert "dagrpc.scheduler.limits.client-outbox" in bench.peer_session.reason
     with pytest.raises(LimitReachedError, match=r"dagrpc\.scheduler\.limits\.client-outbox"):
         bench.peers.check_client_eviction(b"secret")
     bench.peers.check_client_eviction(b"of another")
@@ -137,10 +139,10 @@ def test_a_client_that_is_away_hears_of_it_when_it_comes_back(bench: Bench) -> N
 
 
 def test_a_worker_that_is_away_is_given_up(bench: Bench) -> None:
-    bench.connection.tenure.away = True
+    bench.connection.peer_session.away = True
     bench.order(5_000)
     bench.backpressure.look()
-    assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.tenure.reason
+    assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.peer_session.reason
 
 
 def test_what_was_sent_and_never_acknowledged_counts(bench: Bench) -> None:

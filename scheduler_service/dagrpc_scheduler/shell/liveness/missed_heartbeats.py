@@ -57,7 +57,7 @@ class MissedHeartbeats:
             if (
                 now - worker.last_seen <= self._ttl
                 or now < worker.vouched_until
-                or worker.tenure.away
+                or worker.peer_session.away
                 or worker.session.closed
             ):
                 continue
@@ -91,7 +91,7 @@ class MissedHeartbeats:
             why = _CONDITIONS.get(condition, "no nanny vouches for it")
         worker.verdict = f"it sent no heartbeat for {silence:.0f} s, and {why}"
         # A worker that lives notices the end of its stream and registers again.
-        worker.tenure.end(worker.verdict)
+        worker.peer_session.end(worker.verdict)
 
     async def _condition(self, worker: WorkerConnection) -> pb.ProcessCondition:
         """Return the condition in which a worker's nanny sees the worker's process."""

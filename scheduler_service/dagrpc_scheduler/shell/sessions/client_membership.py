@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
 
-from dagrpc._peer.session import Session
+from dagrpc._peer.peer_session import PeerSession
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import client_session_pb2
 from dagrpc_scheduler.core import events
@@ -17,7 +16,6 @@ from dagrpc_scheduler.shell.diagnostics.measurement_history import Computations
 from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer
 from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
-from dagrpc_scheduler.shell.sessions.peer_session import Tenure
 from dagrpc_scheduler.shell.sessions.translate_in import client_event
 
 logger = logging.getLogger("dagrpc.scheduler")
@@ -45,13 +43,13 @@ class ClientMembership:
         self._task_stream = task_stream
         self._computations = computations
 
-    def join(self, client: str, session: Session[Any], tenure: Tenure, topics: Iterable[str]) -> None:
+    def join(self, client: str, peer: PeerSession, topics: Iterable[str]) -> None:
         """Add a client and subscribe it to topics."""
-        if client in self._peers.tenures:
+        if client in self._peers.client_sessions:
             raise InvalidRequestError(f"client {client} has a session already")
-        self._peers.clients[client] = session
+        self._peers.clients[client] = peer.session
         self._peers.counts.clients_added += 1
-        self._peers.tenures[client] = tenure
+        self._peers.client_sessions[client] = peer
         self._driver.handle(events.ClientAdded(client))
         self._event_log.client_added(client, topics)
         self._plugins.client_added(client)
@@ -61,7 +59,7 @@ class ClientMembership:
         """Remove a client and release all that it had."""
         self._peers.clients.pop(client, None)
         self._peers.counts.clients_removed += 1
-        self._peers.tenures.pop(client, None)
+        self._peers.client_sessions.pop(client, None)
         self._coordination.client_gone(client)
         self._driver.handle(events.ClientRemoved(client, self._driver.stimulus("client-removed")))
         self._event_log.client_removed(client)
@@ -69,15 +67,15 @@ class ClientMembership:
         self._plugins.client_removed(client)
         logger.info("Client %s disconnected: %s", client, reason, extra={"client": client})
 
-    def take(self, client: str, tenure: Tenure, message: client_session_pb2.UpdateGraphRequest) -> None:
+    def take(self, client: str, peer: PeerSession, message: client_session_pb2.UpdateGraphRequest) -> None:
         """Carry out a batch of a client's commands, in order."""
         stimulus = self._driver.stimulus("client")
         for command in message.commands:
             match command.WhichOneof("command"):
                 case "ping":
-                    tenure.session.send(client_session_pb2.Pong(token=command.ping.token))
+                    peer.session.send(client_session_pb2.Pong(token=command.ping.token))
                 case "goodbye":
-                    tenure.leaving = "it left"
+                    peer.leaving = "it left"
                 case "coordinate":
                     self._coordination.take(client, command.coordinate)
                 case "log_event":

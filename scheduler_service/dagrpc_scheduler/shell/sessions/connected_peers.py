@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dagrpc import config
+from dagrpc._peer.peer_session import PeerSession
 from dagrpc._peer.session import Session
 from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core.instructions import ClientInstruction, Instruction
 from dagrpc_scheduler.shell.memory.recent_minimum import RecentMinimum
 from dagrpc_scheduler.shell.sessions.evictions import WorkerEvictions
-from dagrpc_scheduler.shell.sessions.peer_session import Tenure
 
 _EVICTED_CLIENTS_REMEMBERED = 100
 
@@ -33,6 +33,8 @@ class WorkerConnection:
     """The message with which the worker introduced itself."""
     name: str
     session: Session[Instruction]
+    peer_session: PeerSession
+    """The session with its streams."""
     last_seen: float
     """Time of the last message or heartbeat, in seconds since the epoch."""
     metrics: dict[str, float] = field(default_factory=dict)
@@ -51,8 +53,6 @@ class WorkerConnection:
     """The status that the worker last reported."""
     goodbye: str | None = None
     """Why the worker said that it leaves; None if it did not."""
-    tenure: Tenure = field(init=False)
-    """The session with its streams."""
 
     def measured(self, now: float, metrics: dict[str, float]) -> None:
         """Take the measurements of a heartbeat."""
@@ -84,7 +84,7 @@ class ConnectedPeers:
         self.counts = PeerCounts()
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
-        self.tenures: dict[str, Tenure] = {}
+        self.client_sessions: dict[str, PeerSession] = {}
         """The clients' sessions with their streams; some clients may be away."""
         self.worker_evictions = WorkerEvictions()
         self.stand_ins: dict[str, StandIn] = {}
@@ -101,18 +101,18 @@ class ConnectedPeers:
 
     def evict_client(self, client: str, session: Session[Any], reason: LimitReachedError) -> None:
         """End a client's session and tell it why, at the latest when it comes back."""
-        tenure = self.tenures[client]
-        if tenure.away:
-            self.note_client_eviction(tenure.token, reason)
-            tenure.end(f"it was evicted: {reason}")
+        peer_session = self.client_sessions[client]
+        if peer_session.away:
+            self.note_client_eviction(peer_session.token, reason)
+            peer_session.end(f"it was evicted: {reason}")
         else:
             session.abort(reason)
 
     def evict_worker(self, worker: WorkerConnection, reason: LimitReachedError) -> None:
         """End a worker's session; `WorkerEvictions` says when it may come back."""
-        self.worker_evictions.note(worker.tenure.token, reason, time.monotonic())
-        if worker.tenure.away:
-            worker.tenure.end(f"it was evicted: {reason}")
+        self.worker_evictions.note(worker.peer_session.token, reason, time.monotonic())
+        if worker.peer_session.away:
+            worker.peer_session.end(f"it was evicted: {reason}")
         else:
             worker.session.abort(reason)
 
@@ -133,10 +133,13 @@ class ConnectedPeers:
 
     def say_goodbye(self, reason: str, may_return: bool) -> None:
         """Stop waiting for peers that are away, and tell clients that the scheduler stops or is restarted."""
-        for tenure in [*self.tenures.values(), *(worker.tenure for worker in self.workers.values())]:
-            tenure.leaving = reason
-            if tenure.away:
-                tenure.end(reason)
+        for peer_session in [
+            *self.client_sessions.values(),
+            *(worker.peer_session for worker in self.workers.values()),
+        ]:
+            peer_session.leaving = reason
+            if peer_session.away:
+                peer_session.end(reason)
         for session in self.clients.values():
             session.send(client_session_pb2.SchedulerGoodbye(reason=reason, may_return=may_return))
 

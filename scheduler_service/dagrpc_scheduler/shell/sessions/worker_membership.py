@@ -58,7 +58,7 @@ class WorkerMembership:
         for other in list(self._peers.workers.values()):
             reason = _replaced_because(hello, other)
             if reason:
-                other.tenure.end(reason)
+                other.peer_session.end(reason)
         if hello.returning:
             self._peers.worker_evictions.check(hello.session_token, time.monotonic())
         self._check_unique(hello)
@@ -127,7 +127,7 @@ class WorkerMembership:
             case "run_details":
                 self._plugins.take_details(report.run_details)
             case "goodbye":
-                connection.goodbye = connection.tenure.leaving = report.goodbye.reason or "no reason given"
+                connection.goodbye = connection.peer_session.leaving = report.goodbye.reason or "no reason given"
                 log.log(address, {"action": "closing-worker", "reason": connection.goodbye})
                 log.status_changed(address, status, "closing", self._driver.stimulus("worker-closing"))
             case "status_changed":
@@ -173,9 +173,9 @@ class WorkerMembership:
 
 def _replaced_because(hello: worker_session_pb2.WorkerHello, other: WorkerConnection) -> str:
     """Return why a known worker must be gone when a new one introduces itself; empty if it need not be."""
-    if other.tenure.is_of(hello.session_token):
+    if other.peer_session.is_of(hello.session_token):
         return "it started a new session"
-    if other.tenure.away:
+    if other.peer_session.away:
         if other.hello.address == hello.address:
             return _ADDRESS_TAKEN
         if hello.nanny and other.nanny == hello.nanny and other.name == hello.name:

@@ -145,7 +145,7 @@ class Retirement:
                     connection.name,
                     extra={"worker": address},
                 )
-                connection.tenure.end("it was retired")
+                connection.peer_session.end("it was retired")
                 deadline += CLOSE_LIMIT
             await asyncio.sleep(_LOOK)
 

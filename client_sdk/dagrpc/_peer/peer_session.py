@@ -1,84 +1,95 @@
-"""How long a peer belongs to the cluster: as long as its stream, and for a grace period after that broke."""
+"""The side of a session that serves a peer: the scheduler, towards a client or a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import grpc
 
+from dagrpc._common.backoff import pauses
 from dagrpc._peer.session import Session
 from dagrpc.exceptions import NotReadyError, UnknownSessionError
+from dagrpc.v1 import common_pb2
 
-logger = logging.getLogger("dagrpc.scheduler")
-
-_FIRST_LOOK, _LONGEST_PAUSE = 0.05, 1.0
-"""Seconds until it is looked whether a peer is gone, and between two looks at most."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+"""Seconds between two checks whether a peer is gone, at first and at most."""
 _BACKLOG = 1_000_000
-"""Items that may wait for a peer that is away. It would never catch up with more."""
+"""Items that may wait for a peer that is away: a peer could not catch up with more."""
 
 
-class Tenure:
-    """A peer's session and its streams, one after the other.
+class PeerSession:
+    """A peer's membership in the cluster: it lasts as long as the stream, and a grace period after a break.
 
     Parameters
     ----------
-    session : Session
-        The session.
+    stream : grpc.aio servicer context
+        The first stream.
+    encode, request_type, response_type, name
+        As for `Session`; the peer sends requests.
     token : bytes
-        The peer's secret; empty: the session ends with its stream.
+        The peer's secret. Empty: the session ends with its stream.
     grace : float
-        For how many seconds the peer may be away.
+        Seconds that the peer may be away.
+    welcome : coroutine function
+        Returns the message that accepts the peer, with the resumption of its session or None.
     on_away, on_back : callable
-        Called when the stream broke, and when there is another.
+        Called when the stream broke, and when the peer has opened another one.
     on_over : callable
-        Called once, with the reason, when the peer belongs to the cluster no more.
+        Called once, with the reason, when the membership ends.
     why_gone : coroutine function, optional
         Returns why a peer that is away cannot come back; empty if it may.
     """
 
     def __init__(
         self,
-        session: Session[Any],
+        stream: Any,
+        encode: Callable[[list[Any]], Iterable[Any]],
+        request_type: type[Any],
+        response_type: type[Any],
+        name: str,
         token: bytes,
         grace: float,
         *,
+        welcome: Callable[[common_pb2.Resumption | None], Awaitable[Any]],
         on_away: Callable[[], object],
         on_back: Callable[[], object],
         on_over: Callable[[str], object],
         why_gone: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        self.session = session
+        self.session: Session[Any] = Session(stream, encode, request_type, name, response_type if token else None)
         self.token = token
         self.grace = grace if token else 0.0
         self.leaving = ""
-        """Why the peer leaves, once it has said that it does: then it is not waited for."""
+        """Why the peer leaves, once it has said so: then a break of the stream ends the session at once."""
         self.over = False
-        self.graph_limits: Any = None
-        """What is counted of a client's graphs."""
+        self._welcome = welcome
         self._on_away = on_away
         self._on_back = on_back
         self._on_over = on_over
         self._why_gone = why_gone
         self._streams = 0
-        """How many there have been; what happens to any but the latest is of no interest."""
+        """The number of streams so far. The end of any but the latest stream is ignored."""
         self._waiting: asyncio.Task[None] | None = None
 
     @property
     def away(self) -> bool:
-        """Whether the peer is being waited for."""
+        """Whether the stream broke and the scheduler waits for the peer."""
         return self._waiting is not None
 
     def is_of(self, token: bytes) -> bool:
-        """Tell whether a peer with this secret is the same as before."""
+        """Return whether the session belongs to the peer with this secret."""
         return bool(token) and hmac.compare_digest(self.token, token)
 
+    async def greet(self) -> None:
+        """Welcome the peer to a new session."""
+        await self.session.write_now(await self._welcome(None))
+
     async def hold(self, on_message: Callable[[Any], None]) -> None:
-        """Hold the stream that there is until it ends. Then the peer is waited for, unless it leaves or is to blame."""
+        """Hold the first stream until it ends. Then wait for the peer, unless it leaves or broke the contract."""
         self._streams += 1
         await self._hold(self._streams, on_message)
 
@@ -87,7 +98,7 @@ class Tenure:
         try:
             await self.session.run(on_message)
         except (grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError):
-            # Written to while it broke.
+            # A write met the broken stream.
             pass
         except Exception as error:
             reason = f"it broke the contract: {error}"
@@ -101,14 +112,14 @@ class Tenure:
         if reason or not self.grace:
             self.end(reason or "its connection broke")
             return
-        # From here on others see that the peer is away.
+        # From here on `away` is true.
         self._waiting = asyncio.get_running_loop().create_task(self._wait())
         self._on_away()
 
     async def _wait(self) -> None:
-        """Wait for the peer as long as it may come back."""
+        """Wait for the peer until it cannot come back any more."""
         deadline = time.monotonic() + self.grace
-        pause = _FIRST_LOOK
+        pause = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         while (rest := deadline - time.monotonic()) > 0:
             if self._why_gone is not None and (reason := await self._why_gone()):
                 self.end(reason)
@@ -116,26 +127,16 @@ class Tenure:
             if self.session.queued > _BACKLOG:
                 self.end("its connection broke, and too much has happened since")
                 return
-            await asyncio.sleep(min(pause, max(rest, 0.0)))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(min(next(pause), rest))
         self.end(f"its connection broke, and it did not come back within {self.grace:g} s")
 
-    async def resume(
-        self, stream: Any, received: int, greet: Callable[[], Awaitable[None]], on_message: Callable[[Any], None]
-    ) -> None:
-        """Go on with another stream, whether or not the one before is known to be broken, and hold that.
-
-        Parameters
-        ----------
-        received : int
-            What the peer has taken.
-        greet : coroutine function
-            Tells the peer that its session goes on.
+    async def resume(self, stream: Any, received: int, on_message: Callable[[Any], None]) -> None:
+        """Go on with another stream after message `received`, even if the break was not noticed, and hold the stream.
 
         Raises
         ------
         UnknownSessionError
-            If the session is over, or the peer means another.
+            If the session is over, or the peer means another one.
         NotReadyError
             If the peer has opened yet another stream meanwhile.
         """
@@ -149,7 +150,9 @@ class Tenure:
             self.end(f"its session cannot go on: {error}")
             raise
         try:
-            await greet()
+            assert self.session.delivery is not None
+            resumption = common_pb2.Resumption(received=self.session.delivery.taken)
+            await self.session.write_now(await self._welcome(resumption))
         except BaseException:
             if number == self._streams and not self.over and not self.away:
                 self._stream_ended("")
@@ -168,7 +171,7 @@ class Tenure:
             raise NotReadyError("the session goes on with another stream")
 
     def end(self, reason: str) -> None:
-        """Have the peer belong to the cluster no more, whether it is away or not."""
+        """End the peer's membership, whether it is away or not."""
         if self.over:
             return
         self.over = True
