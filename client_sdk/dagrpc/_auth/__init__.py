@@ -1,1 +1,1 @@
-"""Who may call what: certificates, tokens, roles, and the credentials that are made of them."""
+"""Authentication and authorization: certificates, tokens, roles and credentials."""

@@ -1,4 +1,4 @@
-"""Who may call: the certificate and the token that a call came with, against the table of roles."""
+"""The check of a call's certificate and token against the table of roles."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from dagrpc.exceptions import NotAuthenticatedError
 
 
 class Access:
-    """Lets calls in, or refuses them.
+    """Lets calls in or refuses them.
 
     Parameters
     ----------
     credentials : Credentials or None
-        Of the service. None: everybody may do everything.
+        The service's credentials. None: all callers may call everything.
     """
 
     def __init__(self, credentials: Credentials | None) -> None:
         self._tls = credentials is not None and credentials.server is not None
         self._tokens = credentials.accepted if credentials is not None and credentials.accepted else None
         self.open = not self._tls and self._tokens is None
-        """Whether there is nothing to check."""
+        """Whether all calls are let in."""
 
     def check(self, rpc: str, context: Any, by_role: bool = True) -> None:
-        """Raise unless a call may go on.
+        """Raise unless a call is let in.
 
         Parameters
         ----------
         rpc : str
             ``Service.Method``.
         context : grpc.aio.ServicerContext
-            Of the call.
+            The call's context.
         by_role : bool
-            Whether it is not for all roles alike.
+            False for methods that every role may call.
 
         Raises
         ------
         NotAuthenticatedError
-            If tokens are wanted, and it has none that is accepted.
+            If a token is required, and the call has no accepted token.
         CodeNotAllowedError
-            If its certificate or its token is for roles of which none may call this.
+            If the method is not allowed for any role of the call's certificate or token.
         """
         if self._tokens is not None:
             roles = self._tokens.roles(context.invocation_metadata())
@@ -57,13 +57,13 @@ class Access:
             check_role(rpc, roles_in(context.peer_identities()), "certificate")
 
     def may_ship_code(self, context: Any) -> bool:
-        """Return whether a caller that was let in may send code, rather than call registered functions only."""
+        """Return whether a caller may send code, or only call registered functions."""
         if self._tokens is not None and self._tokens.roles(context.invocation_metadata()) == CALLER:
             return False
         return not (self._tls and roles_in(context.peer_identities()) == CALLER)
 
     def accepts_token(self, token: str) -> bool:
-        """Return whether a token that came over HTTP is one of a client, or of all roles."""
+        """Return whether a token from an HTTP request is valid for clients."""
         if self._tokens is None:
             return False
         roles = self._tokens.roles([(HEADER, SCHEME + token)])

@@ -1,4 +1,4 @@
-"""Certificates for one cluster, made when it starts. Needs ``cryptography``."""
+"""Temporary certificates of one cluster. Needs ``cryptography``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SERVER_NAME = "cluster.dagrpc.internal"
-"""In every temporary certificate: such a cluster's processes know each other by this name, wherever they are."""
+"""The host name in every temporary certificate, by which processes verify each other at any address."""
 ROLE_PREFIX = "dagrpc://role/"
-"""A certificate with this URI among its names, and a role behind it, is for that role only."""
+"""A certificate whose names include this URI with a role behind it is valid for this role only."""
 
 _VALID = timedelta(days=365)
 _CLOCKS_DIFFER = timedelta(hours=1)
@@ -23,7 +23,7 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 def temporary_certificates(roles: Iterable[str]) -> dict[str, str]:
     """Return the fields of a `Security`: an authority, and a certificate and key for each role.
 
-    The authority's own key is not kept: it signs no more.
+    The authority's key is not kept, so no further certificates can be signed.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dagrpc temporary authority")])

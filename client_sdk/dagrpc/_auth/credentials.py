@@ -1,4 +1,4 @@
-"""TLS and tokens: one place that makes credentials of a `Security`, for channels and servers alike."""
+"""Credentials for channels and servers, made from a `Security`: TLS and tokens."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ _CIPHERS_VARIABLE = "GRPC_SSL_CIPHER_SUITES"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the channels and the server of one process, in one role, are made with."""
+    """The credentials of a process in one role, for its channels and its server."""
 
     channel: grpc.ChannelCredentials | None = field(repr=False)
-    """For TLS; None: without."""
+    """TLS credentials of channels. None: no TLS."""
     server: grpc.ServerCredentials | None = field(repr=False)
     channel_options: grpc_options.Options
-    """What all channels need beside their own options."""
+    """Options that all channels need beside their own."""
     security: Security
     role: str
     token: str | None = field(default=None, repr=False)
-    """What to show with every call; None: nothing."""
+    """The token that is sent with every call. None: no token."""
     accepted: Accepted | None = field(default=None, repr=False)
-    """The tokens of which a call has to show one; None: they are not looked at."""
+    """The tokens that the server accepts. None: calls need no token."""
 
 
 def credentials_of(security: Any, role: str) -> Credentials | None:
-    """Return the credentials of a process; None if it is to go without TLS and tokens.
+    """Return the credentials of a process; None if it uses neither TLS nor tokens.
 
     Parameters
     ----------
     security : Security, mapping or None
-        As the user gave it. None: as configured.
+        The user's argument. None: the configuration decides.
     role : {"client", "scheduler", "worker"}
-        Which of its certificates to show.
+        The role whose certificate and token are used.
 
     Raises
     ------
     TypeError, ValueError, OSError
-        If it is not usable.
+        If `security` cannot be used.
     RuntimeError
         If encryption is required and there is no certificate.
     """
@@ -70,7 +70,7 @@ def credentials_of(security: Any, role: str) -> Credentials | None:
     name = security.server_name
     return Credentials(
         grpc.ssl_channel_credentials(authority, key, chain),
-        # Whoever shows no certificate of the same authority is not let in at all.
+        # A caller without a certificate of the same authority is refused in the handshake.
         grpc.ssl_server_credentials([(key, chain)], authority, require_client_auth=True),
         [("grpc.ssl_target_name_override", name)] if name else [],
         security,
@@ -81,7 +81,7 @@ def credentials_of(security: Any, role: str) -> Credentials | None:
 
 
 def shown_address(address: str, credentials: Credentials | None) -> str:
-    """Return ``host:port`` as others are to know it: with a scheme, if `comm.show-scheme` says so."""
+    """Return ``host:port`` as users see it: with a scheme if `comm.show-scheme` says so."""
     wanted = config.get("comm.show-scheme")
     if not (is_asked() if wanted is None else wanted):
         return address
@@ -90,7 +90,7 @@ def shown_address(address: str, credentials: Credentials | None) -> str:
 
 
 def warn_if_open(who: str, address: str, host: str, credentials: Credentials | None) -> None:
-    """Log a warning if a service can be reached from elsewhere by everyone."""
+    """Log a warning if any process on the network can call a service."""
     if credentials is None and not is_loopback(join_address(host, 0)):
         logger.warning(
             "%s at %s is open to the network without TLS or token: everyone who reaches it can run code on the cluster",
@@ -100,19 +100,19 @@ def warn_if_open(who: str, address: str, host: str, credentials: Credentials | N
 
 
 def check_address(address: Any, security: Security, role: str) -> None:
-    """Raise unless an address as a user wrote it goes with the security that there is.
+    """Raise if the scheme of a user's address contradicts the security.
 
     Parameters
     ----------
     address : str or other
-        The address; only its scheme counts, if it has one.
+        The address; only its scheme matters.
 
     Raises
     ------
     RuntimeError
-        If encryption is required and the address says that there is none.
+        If encryption is required and the address has a scheme without TLS.
     TypeError
-        If the address says that there is, and there are no certificates.
+        If the address has a scheme with TLS, and there are no certificates.
     """
     scheme = address.partition("://")[0] if isinstance(address, str) and "://" in address else ""
     if security.require_encryption and scheme in ("tcp", "grpc"):
@@ -122,14 +122,14 @@ def check_address(address: Any, security: Security, role: str) -> None:
 
 
 def check_protocol(protocol: str | None, security: Security, role: str) -> None:
-    """Raise unless dagrpc can stand in for a protocol of distributed, with the security that there is.
+    """Raise if dagrpc cannot replace a protocol of distributed, or the security contradicts it.
 
     Raises
     ------
     ValueError
-        For a protocol that is not spoken here; names those that are.
+        For a protocol that is not supported; names the supported protocols.
     RuntimeError, TypeError
-        If the protocol says without TLS, or with, and the security says otherwise.
+        If the protocol requires or excludes TLS, and the security does not.
     """
     name = (protocol or "").removesuffix("://")
     if name not in _PROTOCOLS:
@@ -138,6 +138,6 @@ def check_protocol(protocol: str | None, security: Security, role: str) -> None:
             "leave it out, or give 'tcp', 'grpc' or 'tls'"
         )
     if security.require_encryption and name in ("tcp", "grpc"):
-        raise RuntimeError(f"Encryption is required, and protocol={protocol!r} goes without: write 'tls'")
+        raise RuntimeError(f"Encryption is required, and protocol={protocol!r} has no encryption: write 'tls'")
     if name in ("tls", "grpcs") and not security.has_tls(role):
         raise TypeError(f"protocol={protocol!r} needs certificates: give security=, or set comm.tls")

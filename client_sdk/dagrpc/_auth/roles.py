@@ -1,7 +1,8 @@
-"""Who may call what: one table for every rpc of every service, and the role that a certificate gives its owner.
+"""The roles that may call each rpc of each service, and the role of a certificate.
 
-A certificate is for a role if there is a URI ``dagrpc://role/ROLE`` among its names. One without such a URI is for any.
-Tokens are for a role, too, or for any. Health checks are for everyone, and reflection for everyone who is let in.
+A certificate whose names include the URI ``dagrpc://role/ROLE`` is valid for this role; a certificate without such a
+URI is valid for every role. A token, too, is valid for one role or for every role. Every caller may check the
+health, and every caller that is let in may use reflection.
 """
 
 from __future__ import annotations

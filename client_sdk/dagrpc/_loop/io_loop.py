@@ -1,4 +1,4 @@
-"""The one event loop of a process on which all of gRPC runs, and how threads reach it."""
+"""The event loop of a process that runs all of gRPC, and the ways for threads to reach it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _END_TIMEOUT = 1.0
 class LoopThread:
     """An event loop and the thread that runs it.
 
-    Made by `get_loop`; a service that runs its own loop hands it over with `adopt_running_loop`.
+    `get_loop` makes it; a service that runs a loop of its own registers the loop with `adopt_running_loop`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
@@ -76,7 +76,7 @@ class LoopThread:
         try:
             return future.result(timeout)
         except BaseException:
-            # Also for KeyboardInterrupt: what nobody waits for must not go on.
+            # Also after KeyboardInterrupt: the coroutine must not run on without a waiter.
             future.cancel()
             raise
 
@@ -91,12 +91,12 @@ def new_loop() -> asyncio.AbstractEventLoop:
     Raises
     ------
     ValueError
-        If there is no such kind.
+        If the setting names no kind of loop.
     ImportError
-        If it is uvloop, and that is not installed.
+        If it names uvloop, which is not installed.
     """
     kind = config.get("admin.event-loop")
-    # distributed's default says no more than that it has one.
+    # tornado is distributed's default, and selects no kind here.
     if kind not in ("auto", "tornado", "uvloop", "asyncio"):
         raise ValueError(f"admin.event-loop must be auto, uvloop or asyncio, not {kind!r}")
     if kind != "asyncio":
@@ -116,12 +116,12 @@ def run_service(main: Coroutine[Any, Any, T], on_exit: Callable[[BaseException],
     Parameters
     ----------
     on_exit : callable, optional
-        Takes a `SystemExit` or `KeyboardInterrupt` that something on the loop raised, which is raised here then.
+        Called with a `SystemExit` or `KeyboardInterrupt` from the loop before it is raised.
 
     Raises
     ------
     SystemExit
-        If there cannot be such a loop as is configured; says why.
+        If the configured loop cannot be made; the message says why.
     """
     try:
         loop = new_loop()
@@ -159,7 +159,7 @@ def get_loop() -> LoopThread:
                 try:
                     return loop.run_forever()
                 except (SystemExit, KeyboardInterrupt):
-                    # A user's coroutine started another one, which raised it. The loop is not theirs alone.
+                    # A user's coroutine started a task that raised. Others use the loop, too.
                     logger.exception("Something on dagrpc's event loop raised an exit, which ends nothing there")
 
         thread = threading.Thread(target=serve, name="dagrpc-io", daemon=True)
@@ -170,29 +170,28 @@ def get_loop() -> LoopThread:
 
 
 def _begin_in_child(parents: LoopThread) -> None:
-    """Prepare this process, which was forked from one that uses dagrpc, for a loop of its own.
+    """Prepare a process that was forked from one with a loop for a loop of its own.
 
     Raises
     ------
     ForkedProcessError
-        If it cannot have one.
+        If gRPC cannot be used in this process.
     """
-    # It shares what it polls with the parent's: it must not be closed.
+    # The parent's loop must not be closed here: it shares its poll descriptor with the parent.
     forked_grpc.keep(parents, parents.loop)
     try:
         forked_grpc.renew_grpc()
     except (OSError, ImportError) as error:
         raise ForkedProcessError(
-            f"dagrpc was started in the parent process, and gRPC cannot be started anew after a fork ({error}): start "
+            f"dagrpc was started in the parent process, and gRPC cannot be started again after a fork ({error}): start "
             "processes with multiprocessing's 'spawn' method instead"
         ) from error
 
 
 def stop_at_exit() -> None:
-    """End the process's loop with its interpreter.
+    """Stop the process's loop when the interpreter ends.
 
-    uvloop's runs in C. An event that comes in when the interpreter is gone already, and the process not quite yet,
-    would crash it.
+    uvloop runs in C: an event after the end of the interpreter would crash the process.
     """
     current = _current
     if current is None or current.pid != os.getpid() or not current.thread.is_alive() or not current.thread.daemon:
@@ -202,12 +201,12 @@ def stop_at_exit() -> None:
     current.thread.join(_END_TIMEOUT)
 
 
-# After what closes clients and clusters, and needs the loop: those come before all functions of this kind.
+# Clients and clusters, which need the loop to close, are closed earlier: see `before_threads_end`.
 atexit.register(stop_at_exit)
 
 
 def adopt_running_loop() -> LoopThread:
-    """Make the running loop the process's loop. For services, which run theirs in the main thread."""
+    """Make the running loop the process's loop. Services call this; they run their loop in the main thread."""
     global _current
     with _lock:
         _current = LoopThread(asyncio.get_running_loop(), threading.current_thread())
@@ -215,9 +214,9 @@ def adopt_running_loop() -> LoopThread:
 
 
 def after_turn(callback: Callable[[], object]) -> None:
-    """Call a function at the loop's next turn; at once outside the loop's thread.
+    """Call a function at the loop's next turn; outside the loop's thread, call it immediately.
 
-    For waking a thread: while the loop goes on with its turn, the two fight for the interpreter's lock, and both lose.
+    Used to wake threads: a thread that wakes during a turn competes with the loop for the interpreter's lock.
     """
     current = _current
     if current is not None and current.inside:
@@ -227,7 +226,7 @@ def after_turn(callback: Callable[[], object]) -> None:
 
 
 def spawn(coroutine: Coroutine[Any, Any, T], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[T]:
-    """Start a task on the running loop and keep it in `tasks` until it ends, so that it is not collected."""
+    """Start a task on the running loop, and keep it in `tasks` until it ends so that it is not garbage-collected."""
     task = asyncio.get_running_loop().create_task(coroutine)
     tasks.add(task)
     task.add_done_callback(tasks.discard)

@@ -1,4 +1,4 @@
-"""How much a server takes on at once. What is beyond that is refused, before it costs anything."""
+"""Limits on the calls that a server takes at once. Further calls are refused before they cost anything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dagrpc.exceptions import LimitReachedError
 
 
 class CallLimits:
-    """Counts the calls under way, of each connection and of all.
+    """Counts the calls under way, of each connection and in total.
 
     Raises
     ------
@@ -22,12 +22,12 @@ class CallLimits:
         self.under_way = 0
 
     def begin(self, connection: str, rpc: str) -> None:
-        """Count a call; `end` is to follow.
+        """Count a call until `end`.
 
         Raises
         ------
         LimitReachedError
-            If there are too many; names the limit and its setting. Then it is not counted.
+            If too many calls are under way; names the limit and its setting. The call is not counted.
         """
         if self.under_way >= self._all:
             raise LimitReachedError(f"{rpc}: {self._all} calls are under way here, the limit (comm.limits.calls)")
@@ -41,7 +41,7 @@ class CallLimits:
         self._by_connection[connection] = count + 1
 
     def end(self, connection: str) -> None:
-        """Count a call no longer."""
+        """Stop counting a call."""
         self.under_way -= 1
         left = self._by_connection.pop(connection) - 1
         if left:

@@ -1,4 +1,4 @@
-"""Methods that a service was told not to carry out."""
+"""Methods that a service refuses, as configured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger("dagrpc.io")
 
 _OF_DISTRIBUTED: dict[str, tuple[str, ...]] = {
     "broadcast": ("RunOnWorkers",),
-    # There is no such thing here.
+    # dagrpc has no counterpart.
     "feed": (),
     "gather": ("Gather",),
     "register_nanny_plugin": ("RegisterPlugin",),
@@ -31,7 +31,7 @@ _OF_DISTRIBUTED: dict[str, tuple[str, ...]] = {
     "scatter": ("Scatter", "RelayData"),
     "terminate": ("Shutdown",),
 }
-"""What distributed calls some of them."""
+"""dagrpc's methods by their names in distributed."""
 
 
 class Blocked:
@@ -40,9 +40,9 @@ class Blocked:
     Parameters
     ----------
     key : str
-        The setting, a list of names: dagrpc's or distributed's. Empty: nothing is blocked.
+        The setting, a list of names in dagrpc or distributed. Empty: no method is blocked.
     names : iterable of str, optional
-        Such names, instead of what the setting has.
+        Names to block, instead of the names in the setting.
     """
 
     def __init__(self, key: str, names: Iterable[str] | None = None) -> None:
@@ -53,7 +53,7 @@ class Blocked:
         self._met: set[str] = set()
 
     def guard(self, method: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the handler of a method, or one that refuses if it is blocked."""
+        """Return the handler of a method, or a handler that refuses the call if the method is blocked."""
         if not any(method in methods for methods in self._methods.values()):
             return function
         self._met.add(method)
@@ -64,7 +64,7 @@ class Blocked:
         return refuse
 
     def warn_of_unknown(self) -> None:
-        """Warn about names that mean no method of the service: what they were to block is not blocked."""
+        """Warn about names that are not methods of the service, and so block nothing."""
         for name, methods in self._methods.items():
             if methods and self._met.isdisjoint(methods):
                 logger.warning("%s blocks %r, which is no method here", self._by, name)

@@ -1,4 +1,4 @@
-"""Channels to peers: made on the loop, one per peer and purpose, closed in order."""
+"""Channels to peers, and calls over them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from dagrpc.exceptions import CommClosedError
 M = TypeVar("M", bound=Message)
 
 DEFAULT_DEADLINE = 30.0
-"""Deadline of a unary control call, in seconds."""
+"""Default deadline of a unary call, in seconds."""
 _SUSPICIOUS = 1.0
-"""Seconds after which a peer that has not answered yet is looked at more closely."""
+"""Seconds without a connection after which its cause is looked for."""
 _IDEMPOTENCY_UNKNOWN = 0
 """As in ``google.protobuf.descriptor_pb2``, whose import would make the start of each process 3 ms longer."""
 
@@ -39,9 +39,9 @@ _IDEMPOTENCY_UNKNOWN = 0
 def open_channel(
     address: str, channel_options: grpc_options.Options, credentials: Credentials | None = None
 ) -> grpc.aio.Channel:
-    """Return a channel to ``host:port``. To be called on the loop that will use it.
+    """Return a channel to ``host:port``. Called on the loop that uses the channel.
 
-    With credentials it speaks TLS, or shows a token with every call.
+    With credentials the channel uses TLS, or sends a token with every call.
     """
     malloc.tune()
     address = without_scheme(address)
@@ -56,7 +56,7 @@ def open_channel(
 
 
 class DisagreementError(CommClosedError):
-    """The two sides cannot agree on TLS: to try again does not help."""
+    """The two sides cannot agree on TLS; another attempt does not help."""
 
 
 async def wait_ready(
@@ -67,14 +67,14 @@ async def wait_ready(
     Raises
     ------
     CommClosedError
-        If it is not within `timeout` seconds; the message names the address.
+        If it is not connected within `timeout` seconds; the message names the address.
     DisagreementError
-        As soon as it is plain that the two sides cannot agree on TLS.
+        As soon as it is known that the two sides cannot agree on TLS.
     """
     deadline = time.monotonic() + timeout
     ready = asyncio.ensure_future(channel.channel_ready())
     try:
-        # Then something is wrong, or nobody is there yet.
+        # After that, something is wrong or no server listens yet.
         await asyncio.wait((ready,), timeout=min(timeout / 2, _SUSPICIOUS))
         if not ready.done() and (reason := await why_not(address, credentials)) and not ready.done():
             raise DisagreementError(f"Cannot connect to {address}: {reason}")
@@ -86,18 +86,18 @@ async def wait_ready(
 
 
 async def unanswered(address: str, timeout: float, service: str) -> CommClosedError:
-    """Return the error that says that a service was looked for in vain, and what is there instead."""
+    """Return the error for a service that did not answer; it names what answers at the address instead."""
     what = await what_answers(address, service)
     return CommClosedError(f"Timed out after {timeout:g} s trying to connect to {address}: {what}")
 
 
 def serialize(message: Message) -> bytes:
-    """Return a message's bytes. (The method of the base class, taken by itself, returns nothing of a subclass.)"""
+    """Return a message's bytes. (`Message.SerializeToString`, unbound, does not serialize the fields of a subclass.)"""
     return message.SerializeToString()
 
 
 def identity(data: bytes) -> bytes:
-    """Return its argument: the serializer of methods whose bytes are made and read elsewhere."""
+    """Return its argument: the serializer of methods whose callers handle bytes."""
     return data
 
 
@@ -107,11 +107,11 @@ class ServiceClient:
     Parameters
     ----------
     channel : grpc.aio.Channel
-        To the peer.
+        The channel to the peer.
     service : ServiceDescriptor
         The service, from the generated module's ``DESCRIPTOR.services_by_name``.
     peer : str
-        What to call the peer in errors.
+        The peer's name in errors.
     """
 
     def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, peer: str) -> None:
@@ -136,7 +136,7 @@ class ServiceClient:
         Raises
         ------
         DagrpcError
-            As the service refused it.
+            If the service refuses the call.
         CommClosedError
             If the peer cannot be reached.
         TimeoutError
@@ -162,7 +162,7 @@ class ServiceClient:
                 failure = status.from_rpc_error(error, self.peer)
                 if not isinstance(failure, CommClosedError) or not self._is_repeatable(method):
                     raise failure from None
-            # It may have been made anew by now.
+            # The connection may have been made again by now.
             if recovery is None or (not await recovery.recovered() and recovery.breaks == breaks):
                 response = await self._call_again(function, request, timeout, failure)
                 return response
@@ -170,7 +170,7 @@ class ServiceClient:
     async def _call_again(
         self, function: Callable[..., Any], request: Message, timeout: float | None, failure: BaseException
     ) -> Any:
-        """Repeat a call that did not reach the peer, as often as configured."""
+        """Repeat a call that did not reach the peer, as often as `comm.retry.count` says."""
         shortest = config.get_seconds("comm.retry.delay.min") or 0.0
         longest = config.get_seconds("comm.retry.delay.max") or 0.0
         for pause in islice(pauses(shortest, longest, jitter=True), int(config.get("comm.retry.count"))):
@@ -184,7 +184,7 @@ class ServiceClient:
         raise failure from None
 
     def open_session(self, method: str) -> WrittenStream:
-        """Open a bidirectional stream of bytes out, messages in."""
+        """Open a bidirectional stream that takes bytes and returns messages."""
         response = GetMessageClass(self._service.methods_by_name[method].output_type)
         function = self.channel.stream_stream(
             self._path(method), request_serializer=identity, response_deserializer=response.FromString
@@ -207,7 +207,7 @@ class ServiceClient:
 
 
 class ChannelPool:
-    """Channels by address, made when first used and closed when idle for long or all together.
+    """Channels by address: made at first use, closed when they are idle or with the pool.
 
     Parameters
     ----------
@@ -216,9 +216,9 @@ class ChannelPool:
     idle : float
         Seconds after which an unused channel may be closed.
     limit : int
-        How many channels to keep at most before idle ones are closed.
+        The number of channels from which on idle channels are closed.
     credentials : Credentials, optional
-        For TLS.
+        For TLS and tokens.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class ChannelPool:
             if len(self._channels) >= self._limit:
                 self._close_idle()
             channel = open_channel(address, self._options, self._credentials)
-        # The most recently used stands last.
+        # The most recently used channel is the last one.
         self._channels[address] = channel
         self._used[address] = time.monotonic()
         return channel
@@ -258,7 +258,7 @@ class ChannelPool:
             self.discard(address)
 
     def discard(self, address: str) -> None:
-        """Close the channel to an address that is gone."""
+        """Close the channel to an address."""
         channel = self._channels.pop(address, None)
         self._used.pop(address, None)
         if channel is not None:

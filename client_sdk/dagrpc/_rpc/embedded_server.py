@@ -82,19 +82,19 @@ class ServiceHome:
 
 
 class EmbeddedServer:
-    """A server as an object; an awaitable, and an asynchronous context manager.
+    """A server as an object, which is awaitable and an asynchronous context manager.
 
-    Subclasses say how it starts and ends in `_start_service` and `_close_service`, which run on the service's loop.
+    Subclasses implement `_start_service` and `_close_service`, which run on the service's loop.
     """
 
     _home: ServiceHome
     _host = ""
     _instances: ClassVar[weakref.WeakSet[EmbeddedServer]] = weakref.WeakSet()
-    """Those of this process: libraries look there to learn whether they run in a worker, for instance."""
+    """The servers of this process. Libraries use it, for example to find out whether they run in a worker."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Of each kind of server; a user's subclasses share theirs.
+        # One set for each kind of server; a user's subclass shares the set of its base.
         if EmbeddedServer in cls.__bases__:
             cls._instances = weakref.WeakSet()
 
@@ -109,7 +109,7 @@ class EmbeddedServer:
 
     @property
     def address(self) -> str:
-        """Where it serves, ``host:port``; empty before it has started."""
+        """The server's address, ``host:port``; empty before it has started."""
         raise NotImplementedError
 
     async def _start_service(self) -> None:
@@ -121,25 +121,25 @@ class EmbeddedServer:
         raise NotImplementedError
 
     async def _service_finished(self) -> None:
-        """Wait until the service has closed, by whomever."""
+        """Wait until the service has closed for any reason."""
         raise NotImplementedError
 
     def _failure(self, error: Exception) -> Exception:
-        """Return what to raise for what kept it from starting."""
+        """Return the error to raise for an error that kept the server from starting."""
         return error
 
     # --- life ---
 
     @property
     def status(self) -> Status:
-        """What it is doing."""
+        """The server's status."""
         return self._own_status
 
     async def _begin(self) -> None:
-        # One start, however many await it.
+        # One start for all callers that await it.
         if self._begun is None:
             self._begun = asyncio.get_running_loop().create_task(self._start_once())
-            # Whoever awaits it may have gone away meanwhile, with nobody left to be told that it failed.
+            # The exception is retrieved here, because the awaiting caller may have been cancelled.
             self._begun.add_done_callback(lambda begun: begun.cancelled() or begun.exception())
         await asyncio.shield(self._begun)
 
@@ -159,7 +159,7 @@ class EmbeddedServer:
         self._own_status = Status.running
 
     async def start(self) -> Self:
-        """Start it unless it has started.
+        """Start the server unless it has started.
 
         Examples
         --------
@@ -172,7 +172,7 @@ class EmbeddedServer:
         return self
 
     async def close(self, timeout: float = 30.0, reason: str = "closed") -> None:
-        """Close it, and wait until it has closed.
+        """Close the server and wait until it has closed.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class EmbeddedServer:
         self._own_status = Status.closed
 
     async def finished(self) -> None:
-        """Wait until it has closed, by whomever.
+        """Wait until the server has closed for any reason.
 
         Examples
         --------

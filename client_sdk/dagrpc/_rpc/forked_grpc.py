@@ -1,9 +1,9 @@
-"""gRPC anew, in a process that was forked from one that uses it.
+"""gRPC in a process that was forked from one that uses gRPC.
 
-gRPC's core does not survive a fork: the child has its memory, and none of its threads. But the core is one file, which
-shares nothing with anything else. So a child that needs gRPC loads another copy of that file, whose memory is new and
-whose threads start there, and has the Python part of gRPC use it. Nothing of the parent's core is used or released in
-the child: some of its locks may never be free again.
+gRPC's core does not survive a fork: the child has its memory, but not its threads. The core is one extension module
+that shares no state with other modules. So a child that needs gRPC loads another copy of the module, which starts
+threads of its own, and binds the Python part of gRPC to it. The child neither uses nor releases the parent's core,
+whose locks may stay locked for ever.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from typing import Any, Final
 
 _CORE: Final = "grpc._cython.cygrpc"
 _COPIED: Final = 1 << 20
-"""How many bytes are copied at a time."""
+"""Bytes that are copied at a time."""
 
 _kept: list[Any] = []
-"""What belongs to the parent, and must not be released here."""
+"""Objects of the parent, which must not be released in this process."""
 _file = ""
-"""Where the core was loaded from first; its copies have other names."""
+"""The file that the core was first loaded from; copies have other names."""
 
 
 def renew_grpc() -> None:
-    """Have this process use a copy of gRPC's core of its own. To be called before anything else uses gRPC in it.
+    """Make this process use its own copy of gRPC's core. Called before anything else uses gRPC in the process.
 
     Raises
     ------
     OSError
-        If there can be no copy.
+        If the file cannot be copied.
     ImportError
-        If it cannot be loaded.
+        If the copy cannot be loaded.
     """
     global _file
     old = sys.modules.get(_CORE)
@@ -48,15 +48,15 @@ def renew_grpc() -> None:
 
 
 def keep(*parents: Any) -> None:
-    """Have objects of the parent's not be released in this process."""
+    """Keep objects of the parent from being released in this process."""
     _kept.extend(parents)
 
 
 def _copy(path: str) -> str:
-    """Return the name of a file with the same content, which is no file that is loaded already."""
+    """Return the name of a new file with the same content, under which no module is loaded."""
     with open(path, "rb") as source:
         if hasattr(os, "memfd_create"):
-            # Stays open: a copy that a child of this process makes must not get the same name.
+            # Stays open, so that the copy of a child of this process gets another name.
             memory = os.memfd_create("grpc-of-dagrpc")
             with open(memory, "wb", closefd=False) as target:
                 shutil.copyfileobj(source, target, _COPIED)
@@ -83,7 +83,7 @@ def _load(path: str) -> ModuleType:
 
 
 def _rebind(old: ModuleType, new: ModuleType) -> None:
-    """Have all modules of gRPC's that took something from one core have the same of another."""
+    """Replace objects of one core by the same objects of another core in all modules of gRPC."""
     names = {
         id(value): name
         for name, value in vars(old).items()

@@ -1,4 +1,4 @@
-"""LogService, as every service process serves it."""
+"""LogService, which every service process serves."""
 
 from __future__ import annotations
 
@@ -10,24 +10,18 @@ from dagrpc.v1 import log_service_pb2 as pb
 SERVICE = pb.DESCRIPTOR.services_by_name["LogService"]
 
 _ANSWER_LIMIT = 16 * 2**20
-"""Bytes of one answer."""
+"""Largest size of an answer, in bytes."""
 
 
 class LogServicer:
-    """What this process has logged.
-
-    Parameters
-    ----------
-    part : str
-        What serves it: ``scheduler``, ``worker`` or ``nanny``.
-    """
+    """Returns the log of this process, as its `part`: ``scheduler``, ``worker`` or ``nanny``."""
 
     def __init__(self, part: str) -> None:
         self._part = part
         self._buffer = log_buffer.install()
 
     def lines(self, count: int) -> list[pb.LogLine]:
-        """Return the latest lines; all for a count of 0."""
+        """Return the latest `count` lines; all lines if `count` is 0."""
         found, size = [], 0
         for level, text in islice(self._buffer.latest(self._part), count or None):
             line = pb.LogLine(level=level, text=text.encode("utf-8", "replace").decode())
@@ -38,5 +32,5 @@ class LogServicer:
         return found
 
     async def GetLogs(self, request: pb.GetLogsRequest) -> pb.GetLogsResponse:
-        """Tell the latest lines."""
+        """Return the latest lines."""
         return pb.GetLogsResponse(lines=self.lines(request.count))

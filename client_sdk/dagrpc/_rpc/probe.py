@@ -1,4 +1,4 @@
-"""Whether somebody listens at an address: tells a process that is gone from a network that is."""
+"""A probe that tells a process that has ended from a broken network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PATIENCE = 1.0
 
 
 async def is_refused(address: str, timeout: float = _PATIENCE) -> bool:
-    """Tell whether the host of an address says that nobody listens there.
+    """Return whether the host of an address answers that no process listens there.
 
-    That no answer comes, or that a connection breaks, says nothing.
+    A missing answer or a broken connection does not count.
     """
     host, port = split_address(address)
     try:

@@ -1,4 +1,4 @@
-"""Streams that this side of a call writes to, which tell how the peer ended them."""
+"""Streams that a caller writes to, with the status that the peer ended them with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc
 T = TypeVar("T")
 
 _LOCAL = "Internal error from Core"
-"""What grpc.aio says of a call when a write failed, in place of the status: https://github.com/grpc/grpc/issues/36066."""
+"""grpc.aio gives this status when a write failed, instead of the peer's: https://github.com/grpc/grpc/issues/36066."""
 _LAST_WORD = 1.0
 """Seconds to wait for the status of a call that could not be written to."""
 
@@ -20,8 +20,8 @@ _LAST_WORD = 1.0
 class WrittenStream:
     """A call that messages are written to.
 
-    A peer that ends a call says why in its status. A write that meets the end fails in one of three ways, of which
-    only one tells the status: here every way does.
+    A peer ends a call with a status. A write to an ended call fails in one of three ways, and only one of them has the
+    status; here, every failure has it.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ class WrittenStream:
             await self._fail()
 
     async def done_writing(self) -> None:
-        """Say that this was all. Raises as `write` does."""
+        """End the requests. Raises as `write` does."""
         try:
             await self._call.done_writing()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             await self._fail()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Return the response of a call that has one."""
+        """Return the response of a client-streaming call."""
         return self._response().__await__()
 
     async def _response(self) -> Any:
@@ -90,17 +90,17 @@ class WrittenStream:
 
 
 class _Outcome:
-    """The status of a call, as the peer gave it."""
+    """The status that the peer gave a call."""
 
     __slots__ = ("error", "known")
 
     def __init__(self) -> None:
         self.known = asyncio.Event()
         self.error: grpc.aio.AioRpcError | None = None
-        """None if it was no error."""
+        """None if the status is OK."""
 
     def note(self, call: Any) -> None:
-        """Take note of a status. A call may be given several, only one of them by the peer."""
+        """Note a status. grpc.aio may report several for a call, of which one is the peer's."""
         code, details = _now(call.code()), _now(call.details())
         if self.known.is_set() or (code is grpc.StatusCode.INTERNAL and details == _LOCAL):
             return
@@ -111,7 +111,7 @@ class _Outcome:
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the result of a coroutine that does not wait: of a call that is done, what there is to say is known."""
+    """Return the result of a coroutine that does not wait, because its call is done."""
     try:
         coroutine.send(None)
     except StopIteration as outcome:

@@ -1,4 +1,4 @@
-"""gRPC servers: one way to build, guard and stop them."""
+"""The gRPC server of every service process."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 
 
 class Server:
-    """A gRPC server with health and reflection, whose handlers cannot leak or hang.
+    """A gRPC server with health checks and reflection. Errors of handlers reach callers as statuses only.
 
-    Handlers are methods named after the rpc. Unary ones take the request and return the response; streaming ones take
-    ``(request or None, context)`` and use ``context.read()`` and ``context.write(bytes)``.
+    A handler is a method named after its rpc. A unary handler takes the request and returns the response; a streaming
+    handler takes ``(request or None, context)`` and uses ``context.read()`` and ``context.write(bytes)``.
 
     Parameters
     ----------
     raw_requests, raw_responses : collection of str
-        Names of the methods whose messages come or go as bytes.
+        Names of the methods whose requests or responses are bytes, not messages.
     blocked_by : str
-        Setting that lists methods which are not to be carried out.
+        The setting that lists methods to refuse.
     blocked : collection of str, optional
-        Such methods, instead of what the setting lists.
+        Methods to refuse, instead of the methods that the setting lists.
     credentials : Credentials, optional
-        For TLS, which all callers have to speak then, and for tokens, of which they have to show one.
+        Certificates for TLS, and tokens. With them, every caller needs TLS or a token.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Server:
         self._server = grpc.aio.server(options=grpc_options.server_options())
         self._limits = CallLimits()
         self.access = Access(credentials)
-        """Who may call."""
+        """Decides which callers are let in."""
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = [health.SERVICE_NAME, _REFLECTION]
@@ -102,10 +102,9 @@ class Server:
     def _guard(
         self, function: Callable[..., Awaitable[Any]], name: str, by_role: bool = True
     ) -> Callable[..., Awaitable[Any]]:
-        """Return a handler from which nothing escapes but statuses.
+        """Return a handler that turns all exceptions into statuses.
 
-        An exception that escapes shows its text to the caller; a CancelledError that escapes leaves the caller
-        without an answer at all.
+        gRPC would show the text of an exception to the caller, and would not answer at all after a CancelledError.
         """
         access, limits = None if self.access.open else self.access, self._limits
 
@@ -133,7 +132,7 @@ class Server:
                     raise
                 await context.abort(grpc.StatusCode.CANCELLED, f"{name} was cancelled by the service")
             except grpc.aio.BaseError:
-                # The peer is gone: there is nobody to tell.
+                # The peer is gone and cannot be told.
                 logger.debug("%s: the peer is gone", name, exc_info=True)
             except Exception as error:
                 await _abort(context, status.internal_error(error, name))
@@ -150,12 +149,12 @@ class Server:
         Raises
         ------
         OSError
-            If the port cannot be had; the message names it.
+            If the server cannot listen on the port, which the message names.
         """
         self._blocked.warn_of_unknown()
         self._add_reflection()
         if port and not await _can_listen(host, port):
-            # Told before gRPC itself writes to stderr that it cannot.
+            # Checked here because gRPC would write to stderr.
             raise OSError(f"Cannot listen on {join_address(host, port)}: the port is taken or the host is not here")
         try:
             self.port = self._bind(join_address(host, port))
@@ -169,10 +168,10 @@ class Server:
         return self.port
 
     def _add_reflection(self) -> None:
-        """Serve reflection, to those who are let in. Health checks are for everyone: whoever probes has no token."""
+        """Serve reflection to callers that are let in. Health checks are for all callers: a probe has no token."""
 
         async def guarded(_: Any, context: Any) -> None:
-            # Imported when somebody asks: hardly any process is ever asked.
+            # Imported on demand: few processes are ever asked.
             from grpc_reflection.v1alpha import reflection
 
             answer = reflection.aio.ReflectionServicer(self._names).ServerReflectionInfo
@@ -196,11 +195,11 @@ class Server:
         return port
 
     async def set_not_serving(self) -> None:
-        """Tell health checks that the service is about to stop."""
+        """Answer health checks with NOT_SERVING, before the server stops."""
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: float = 1.0) -> None:
-        """Stop serving. Handlers are given `grace` seconds, then cancelled and awaited."""
+        """Stop serving. Handlers may finish within `grace` seconds, and are cancelled after that."""
         if self._stopping:
             return
         self._stopping = True
@@ -219,11 +218,11 @@ class Server:
 
 
 async def _can_listen(host: str, port: int) -> bool:
-    """Return whether there is an address of a host that a port can be had of."""
+    """Return whether a socket can be bound to the port at any address of the host."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
-        # gRPC has its own ways of looking up names.
+        # gRPC may resolve names that the system does not.
         return True
     for family, kind, protocol, _, address in found:
         with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
@@ -234,10 +233,10 @@ async def _can_listen(host: str, port: int) -> bool:
 
 
 def _reader(request_type: type[Any], streams: bool) -> Callable[[bytes], Any]:
-    """Return what makes requests of bytes.
+    """Return the function that parses requests.
 
-    The error of a unary request that is none is handed to the handler: raised before that, it would reach the caller
-    as it is. That of a stream is raised where the handler reads.
+    For a unary rpc it returns the error of a malformed request to the guarded handler, because gRPC would show an
+    exception to the caller. For a stream the error is raised where the handler reads.
     """
     if streams:
         from_string: Callable[[bytes], Any] = request_type.FromString
@@ -259,7 +258,7 @@ def _reflection_request(data: bytes) -> Any:
 
 
 def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    # Not `inspect.signature`, which takes long for what a start asks of some forty methods.
+    # `inspect.signature` would slow down the start, which asks this of some forty methods.
     if function.__code__.co_argcount - hasattr(function, "__self__") == 2:
         return function
 

@@ -118,7 +118,7 @@ def is_here(host: str) -> bool:
 def allow_readers() -> None:
     """Let this user's other processes read this one's memory where the kernel wants to be told so (Yama).
 
-    For workers: whoever can reach one can have it run code anyway.
+    Only workers call this: a process that can reach a worker can run code in it anyway.
     """
     library = _libc()
     if library is not None and token():

@@ -1,4 +1,4 @@
-"""Puts a transfer together from its messages. No I/O."""
+"""Assembles a transfer from its messages. No I/O."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2
 
 _SMALL_FRAME = 64 * 1024
-"""Frames up to this size are cut from the chunk that brings them; larger ones get a buffer of their own."""
+"""Frames of up to this many bytes are copied from their chunk; larger frames are filled in place."""
 _TAKEN_LATER = b""
 
 
 @dataclass(slots=True)
 class ReceivedValue:
-    """A value that came, or did not."""
+    """A value of a transfer, or the reason why it is missing."""
 
     entry: data_pb2.ManifestEntry
     frames: list[Buffer] = field(default_factory=list)
 
 
 class TransferReader:
-    """Puts a transfer together.
+    """Assembles a transfer.
 
-    Each frame is filled in place, so that at most one chunk more than the data itself is held.
+    Frames are filled in place, so that memory holds at most one chunk beside the data.
 
     Parameters
     ----------
     allocate : callable, optional
-        Returns a writable buffer of so many bytes, for a frame that does not fit into one chunk.
+        Returns a writable buffer of a number of bytes, for a frame that does not fit into one chunk.
     """
 
     def __init__(self, allocate: Callable[[int], memoryview] = lambda length: memoryview(bytearray(length))) -> None:
@@ -42,17 +42,17 @@ class TransferReader:
         self.done = False
         self.total_bytes = 0
         self.pid = 0
-        """The sender's process, if frames are to be read from its memory."""
+        """The sender's process id, if frames are read from its memory."""
         self.host = ""
-        """What the sender calls its host, if it offers its memory without being asked."""
+        """The sender's name for its host, if it offers its memory unasked."""
         self.in_memory: list[tuple[int, memoryview]] = []
-        """Address and buffer of each frame that is to be read from the sender's memory."""
+        """Address and buffer of each frame that is read from the sender's memory."""
         self._manifest_seen = False
         self._targets: list[tuple[ReceivedValue, int, int]] = []
-        """Where the coming frames go, last first: the value, the frame's place in it and its length."""
+        """Targets of the coming frames, last first: value, index of the frame and length."""
         self._buffer: memoryview | None = None
         self._unfinished: list[tuple[ReceivedValue, int, BytesBuffer]] = []
-        """Frames that are to be `bytes`, and their places."""
+        """Frames that become `bytes` objects: value, index of the frame and buffer."""
         self._filled = 0
 
     def feed(self, data: bytes) -> None:
@@ -61,7 +61,7 @@ class TransferReader:
         Raises
         ------
         InvalidRequestError
-            If it breaks the order or does not fit the manifest.
+            If the message is out of order or contradicts the manifest.
         """
         part = decode_part(data)
         if isinstance(part, tuple):
@@ -76,7 +76,7 @@ class TransferReader:
             raise InvalidRequestError("a transfer consists of a manifest, chunks and an end")
 
     def manifest(self, manifest: data_pb2.Manifest) -> None:
-        """Take the manifest, which may be the whole. Raises as `feed` does."""
+        """Take the manifest, which may contain all data. Raises as `feed` does."""
         if self._manifest_seen:
             raise InvalidRequestError("a transfer has one manifest")
         self._manifest_seen = True
@@ -92,7 +92,7 @@ class TransferReader:
             self._end(data_pb2.TransferEnd(total_bytes=len(manifest.data)))
 
     def _expect(self, value: ReceivedValue) -> None:
-        """Note where a value's frames will come from."""
+        """Prepare for the frames of a value."""
         lengths, addresses = value.entry.frame_lengths, value.entry.frame_addresses
         if addresses and len(addresses) != len(lengths):
             raise InvalidRequestError(f"{value.entry.key!r} has {len(lengths)} frames and {len(addresses)} addresses")
@@ -113,7 +113,7 @@ class TransferReader:
         return buffer.view
 
     def finish(self) -> None:
-        """Have frames that are to be `bytes` be so. To be called once all is there, also what is in memory."""
+        """Make `bytes` objects of finished frames. Called when all frames are filled, also from memory."""
         for value, index, buffer in self._unfinished:
             value.frames[index] = _TAKEN_LATER
             value.frames[index] = buffer.finish()
@@ -131,7 +131,7 @@ class TransferReader:
             value, index, frame_length = self._targets[-1]
             available = length - position
             if self._buffer is None and frame_length <= _SMALL_FRAME and frame_length <= available:
-                # A buffer of its own, lest a small value keep a whole chunk alive; writable, as pickle promises.
+                # A copy, because a view would keep the whole chunk in memory; writable, as pickle promises.
                 value.frames[index] = bytearray(data[position : position + frame_length])
                 position += frame_length
                 self._targets.pop()

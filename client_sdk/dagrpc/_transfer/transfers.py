@@ -53,14 +53,14 @@ _READ_AT_ONCE = 2 * 2**20
 """So many bytes are read from memory sooner than a thread could take them over."""
 
 receive_buffers = ReceiveBuffers()
-"""Of this process, for what comes in."""
+"""The buffers for data that this process receives."""
 _closed_ways: set[str] = set()
 """Peers whose memory, or to whom ours, turned out not to be readable."""
 _CLOSED_WAYS_LIMIT = 10_000
 
 
 def offers_memory(values: Sequence[OutgoingValue]) -> bool:
-    """Return whether values have frames that a receiver on the same host had better read from memory."""
+    """Return whether values have frames that a receiver on the same host should read from memory."""
     return any(is_read_from_memory(frame) for value in values for frame in value.frames)
 
 
