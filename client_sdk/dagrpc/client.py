@@ -109,7 +109,8 @@ class Client:
     >>> client.status, client.scheduler.address, client.asynchronous
     ('running', '127.0.0.1:...', False)
     >>> client.loop.add_callback(client.log_event, "topic", "said on the loop")
-    >>> client.dashboard_link  # None: the cluster has no dashboard
+    >>> client.dashboard_link
+    'http://127.0.0.1:.../status'
     >>> client.close()
 
     On an event loop:
