@@ -45,7 +45,7 @@ def test_outputs_that_were_sent_to_another_process_are_not_empty_but_gone() -> N
                 await fetch(client, number, 2)
             error = status.from_rpc_error(refused.value, "the worker")
             assert isinstance(error, ShuffleClosedError)
-            assert "Nothing has arrived, and 2 sources have sent something" in str(error)
+            assert "No parcel has arrived; 2 sources have sent some" in str(error)
         assert await fetch(client, 8, 0) == []
 
     with_successor(body)

@@ -271,7 +271,7 @@ class SpillingStore(DataStore):
         return freed
 
     def _trim(self) -> None:
-        """Have the allocator return memory to the system, if enough bytes were moved."""
+        """Ask the allocator to return memory to the system, if enough bytes were moved."""
         if self.released - self._trimmed_at > self._trim_from:
             self._trimmed_at = self.released
             trim()

@@ -36,7 +36,7 @@ class Interruption:
 
 
 class ContextRunner(Protocol):
-    """What a task's context uses of the runner."""
+    """The part of the runner that a task's context uses."""
 
     owner: Any
 

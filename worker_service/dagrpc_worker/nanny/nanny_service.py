@@ -41,7 +41,7 @@ def exit_message(end: ProcessEnd) -> failure_pb2.WorkerExit:
 
 
 class NannyPort(Protocol):
-    """What the servicer asks of a nanny; see `NannyService`."""
+    """The part of a nanny that the servicer uses; see `NannyService`."""
 
     address: str
 

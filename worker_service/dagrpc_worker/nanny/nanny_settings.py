@@ -26,7 +26,7 @@ _NAMED = words(
 
 
 class NannyFacade(Protocol):
-    """What the functions bound by `Nanny` use of it."""
+    """The part of a `Nanny` that the functions use."""
 
     _home: ServiceHome
     _service: NannyService | None

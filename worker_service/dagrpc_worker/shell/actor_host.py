@@ -1,4 +1,4 @@
-"""The actors of a worker: the objects themselves, and the threads that run their methods."""
+"""The actors of a worker: the objects, and the threads that run their methods."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from dagrpc._rpc.channels import ChannelPool
 
 NO_ACTOR: Any = object()
-"""Stands for an actor that is not there."""
+"""Stands for an actor that is not on this worker."""
 _READING_THREADS = 4
 _PLAIN_TYPES = frozenset((int, float, bool, type(None)))
-"""Types of values that are encoded in no time."""
+"""Types whose values are encoded at no cost."""
 
 Arguments: TypeAlias = tuple[Sequence[Any], Mapping[str, Any]]
 Load: TypeAlias = Callable[[], Arguments]
 Finish: TypeAlias = Callable[[Any, BaseException | None], None]
-"""Takes what a method returned, or what it raised. Called where the method ran."""
+"""Takes the result of a method, or its exception. Called in the thread of the method."""
 
 
 @dataclass(slots=True)
@@ -43,10 +43,10 @@ class ActorContext(TaskContext):
     """The method of an actor that the calling code is part of."""
 
     aside: ThreadPool | None = None
-    """Runs methods for which this one waits."""
+    """Runs the methods that this method waits for."""
 
     def secede(self) -> bool:
-        """Do nothing: methods have threads of their own, and tasks do not wait for them."""
+        """Do nothing: methods run in threads of their own, for which no task waits."""
         return False
 
     def rejoin(self) -> None:
@@ -54,17 +54,17 @@ class ActorContext(TaskContext):
 
     @property
     def ended(self) -> bool:
-        """Not known."""
+        """False: the end of a method is not recorded."""
         return False
 
     def run_aside(self, call: ActorCall) -> None:
-        """Run another method while this one waits for it, in a thread that is there for such only."""
+        """Run another method while this one waits for it, in a separate thread."""
         if self.aside is None:
             self.aside = ThreadPool(f"{self.key}-aside", 1, ActorCall.run)
         self.aside.submit(call)
 
     def close(self) -> None:
-        """Do what is to be done at the end, and let the thread end that ran other methods."""
+        """Call `at_end`, and end the separate thread."""
         if self.at_end is not None:
             self.call_at_end()
         if self.aside is not None:
@@ -103,7 +103,7 @@ class ActorCall:
             if inspect.iscoroutine(value):
                 self.host.run_on_loop(self.complete(value))
                 return
-        # SystemExit and KeyboardInterrupt too: what a user's method raises is an answer.
+        # SystemExit and KeyboardInterrupt too: the exception of a user's method is sent as the answer.
         except BaseException as error:
             context.run(self.finish, None, error)
             return
@@ -119,7 +119,7 @@ class ActorCall:
         return found(*args, **kwargs)
 
     async def complete(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """Run a method on the loop, or go on with the coroutine that it returned."""
+        """Run a method on the loop, or await the coroutine that it returned."""
         context = self.host.context_of(self)
         context.on_loop = True
         task_context.current.set(context)
@@ -140,26 +140,22 @@ class ActorCall:
         if type(outcome[0]) in _PLAIN_TYPES and not self.slow_end:
             self.finish(*outcome)
         else:
-            # Encoding may take long, and be anybody's code.
+            # Encoding may take long, and may run user code.
             await asyncio.to_thread(self.finish, *outcome)
 
 
 class ActorHost:
     """Holds the actors of a worker.
 
-    Methods run in a pool of one thread, unless the worker was given more for `POOL`; those that are coroutines run on
-    the event loop. Attributes are read in threads apart from that, so that they can be read while a method runs.
+    Methods run in the pool `POOL`, which has one thread unless the user provides a larger pool; coroutines run on the
+    event loop. Attributes are read in separate threads, so that they can be read while a method runs.
 
     Parameters
     ----------
-    runner : TaskRunner
-        The worker's runner of tasks.
     run_on_loop : callable
-        Takes a coroutine to run on the event loop. Called from any thread.
+        Runs a coroutine on the event loop. Called from any thread.
     channels : ChannelPool
-        To other workers, for bulk data.
-    credentials : Credentials, optional
-        For TLS.
+        Connections to other workers for bulk data.
     """
 
     def __init__(
@@ -171,10 +167,10 @@ class ActorHost:
     ) -> None:
         self._credentials = credentials
         self.instances: dict[str, Any] = {}
-        """The actors by key as on the wire."""
+        """The actors, by key as on the wire."""
         self.run_on_loop = run_on_loop
         self._runner = runner
-        # A user may have brought one.
+        # The user may have provided a pool.
         self._first_pool = runner.pool(POOL) or runner.add_pool(POOL, self._work)
         self._first_pool.work = self._work
         self._reading = ThreadPool(f"{self._first_pool.name}-attributes", _READING_THREADS, ActorCall.run)
@@ -192,7 +188,7 @@ class ActorHost:
 
     @property
     def _pool(self) -> Any:
-        """What runs methods: the pool of that name, which users may replace."""
+        """The pool that runs methods, which users may replace."""
         return self._runner.pool(POOL) or self._first_pool
 
     @property
@@ -204,21 +200,18 @@ class ActorHost:
     # --- holding -------------------------------------------------------------------------------------------------
 
     def adopt(self, key: str, instance: Any) -> Any:
-        """Hold an actor, and return what is to stand for it."""
-        # Most workers never need it, and what it imports.
+        """Hold an actor and return the proxy that is stored as the task's result."""
+        # Imported here: most workers never need it.
         from dagrpc.actor import Actor
 
         self.instances[key] = instance
-        # It must not keep itself alive.
+        # The worker's own proxy must not keep the actor alive.
         return Actor._unheld(type(instance), self.address, decode_key(key))
 
     def as_argument(self, value: Any, hold: bool) -> Any:
-        """Return what a task is to get as a value: for a proxy one of its own, which does not outlive the task.
+        """Return the argument that a task gets for `value`: for a proxy of an actor, a proxy of the task's own.
 
-        Parameters
-        ----------
-        hold : bool
-            Whether the proxy is to keep its actor alive: for those who may keep the proxy.
+        With `hold`, the proxy keeps the actor alive: the task is an actor itself and may keep its arguments.
         """
         from dagrpc.actor import Actor
 
@@ -229,12 +222,12 @@ class ActorHost:
         return Actor._unheld(value._cls, value._address, value.key)
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Hold actors no longer. Methods that run go on to their end."""
+        """Release actors. Running methods are not stopped."""
         for key in keys:
             self.instances.pop(key, None)
 
     async def close(self) -> None:
-        """Take and make no more calls. Methods that run are left to themselves."""
+        """Accept and make no more calls. Running methods are not stopped."""
         self._reading.close()
         self.instances.clear()
         if self._caller is not None:
@@ -253,24 +246,24 @@ class ActorHost:
         slow_end: bool = False,
         on_loop: bool = False,
     ) -> None:
-        """Have a method run, behind all that were started before. From any thread.
+        """Run a method, after all methods that were started before. From any thread.
 
         Parameters
         ----------
         instance : object
             The actor.
         name : str
-            The method, or the attribute.
+            The method or the attribute.
         read : bool
-            Whether it is the attribute that is wanted.
+            Whether an attribute is read.
         load : callable
             Returns the arguments. Called in the thread that runs the method.
         finish : callable
-            Takes what comes of it.
+            Takes the outcome.
         slow_end : bool
             Whether `finish` must not be called on the event loop.
         on_loop : bool
-            Whether the method is to run on the event loop, be it a coroutine or not.
+            Whether the method runs on the event loop, even if it is no coroutine.
         """
         call = ActorCall(self, instance, name, read, load, finish, slow_end)
         if read:
@@ -281,13 +274,13 @@ class ActorHost:
             self._pool.submit(call)
 
     def settle_wants(self) -> None:
-        """Wait until the scheduler knows what futures and actors are wanted on this worker. Not on the event loop."""
+        """Wait until the scheduler knows which futures and actors this worker wants. Not on the event loop."""
         from dagrpc._client.core import core_of
 
         core_of(self._runner.owner.get_client()).await_scheduler()
 
     def call_here(self, state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Call a method of an actor for code on the same worker, arguments and result as they are."""
+        """Call a method of an actor for code on the same worker, without encoding arguments or the result."""
         instance = self.instances[state.actor]
 
         def finish(value: Any, error: BaseException | None) -> None:
@@ -307,17 +300,17 @@ class ActorHost:
         if not isinstance(part, ActorContext) or part.on_loop:
             self._pool.submit(call)
         elif get_loop().inside:
-            # A coroutine for which a method waits, in the thread that would run this one.
+            # A coroutine makes the call, and a method waits for it in the thread that would run the called method.
             part.run_aside(call)
         else:
-            # One actor calls another, or itself: the thread that would run the method is this one.
+            # An actor calls another one, or itself: this thread is the one that would run the method.
             call.run()
 
     @property
     def caller(self) -> ActorCaller:
-        """What calls actors of other workers for code on this one. From any thread."""
+        """Calls actors of other workers for code on this worker. From any thread."""
         if self._caller is None:
-            # Most workers never need it, and what it imports.
+            # Imported here: most workers never need it.
             from dagrpc._client.actor_calls import ActorCaller
 
             with self._lock:

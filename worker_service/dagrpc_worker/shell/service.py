@@ -371,7 +371,7 @@ class WorkerService:
 
     @property
     def state(self) -> WorkerView:
-        """What the worker's core knows of its tasks."""
+        """The state of the worker's core."""
         return self._core.view
 
     @property

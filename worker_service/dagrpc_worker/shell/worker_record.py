@@ -14,7 +14,7 @@ from dagrpc_worker.data.result_store import DataStore
 
 @dataclass(slots=True, kw_only=True)
 class WorkerRecord:
-    """What a worker is, and its status."""
+    """The description of a worker, and its status."""
 
     id: str
     """Unique among all workers."""
@@ -50,17 +50,17 @@ class WorkerRecord:
 
 
 class WorkerPort(Protocol):
-    """What servicers ask of a worker."""
+    """The part of a worker that servicers use."""
 
     data: DataStore
 
     @property
     def record(self) -> WorkerRecord:
-        """What the worker is."""
+        """The description of the worker."""
 
     @property
     def state(self) -> WorkerView:
-        """What the worker's core knows of its tasks."""
+        """The state of the worker's core."""
 
     @property
     def closed(self) -> bool:

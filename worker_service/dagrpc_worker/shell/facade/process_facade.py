@@ -14,7 +14,7 @@ from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 
 
 class ProcessFacade(Protocol):
-    """What the methods use of the object."""
+    """The part of the object that the methods use."""
 
     _home: ServiceHome
     _part: str

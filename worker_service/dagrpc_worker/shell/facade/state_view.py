@@ -1,4 +1,4 @@
-"""What users see of a worker's tasks and data, by the names that distributed has for it."""
+"""A worker's tasks and results as users see them, under the names of distributed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dask.utils import key_split
 from dagrpc._codec.failure_text import exception_text
 from dagrpc._codec.failures import decode_failure
 from dagrpc._common.keys import Key, decode_key, encode_key
+from dagrpc_worker.shell.facade.attribute import Attribute
 from dagrpc_worker.shell.session.translate_out import failure_of
 
 if TYPE_CHECKING:
@@ -25,142 +26,104 @@ if TYPE_CHECKING:
 
 
 class WorkerStateView:
-    """A worker's state: `Worker.state`. What it shows is so at the moment of asking.
-
-    Beside what is named here it has the counts of the core: ``executing_count``, ``ready_count``, ``waiting_count``,
-    ``fetch_count``, ``long_running_count``, ``in_memory_count``, and ``story(*keys)``.
-    """
+    """The state of a worker: `Worker.state`. Each attribute shows the present."""
 
     def __init__(self, service: WorkerService) -> None:
         self._service = service
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._core, name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(name for name in dir(self._core) if not name.startswith("_"))})
-
-    @property
-    def _core(self) -> WorkerView:
-        return self._service.state
-
-    @property
-    def address(self) -> str:
-        """The worker's."""
-        return self._service.address
-
-    @property
-    def nthreads(self) -> int:
-        """How many tasks it runs at once."""
-        return self._service.record.nthreads
+    address = Attribute[str]("record.address", "The worker's address.")
+    nthreads = Attribute[int]("record.nthreads", "Number of tasks that run at once.")
+    executing_count = Attribute[int]("state.executing_count", "Number of tasks that were handed to the threads.")
+    ready_count = Attribute[int]("state.ready_count", "Number of tasks that wait for a thread or for resources only.")
+    waiting_count = Attribute[int]("state.waiting_count", "Number of tasks that wait for dependencies.")
+    long_running_count = Attribute[int]("state.long_running_count", "Number of tasks that run outside of their pools.")
+    fetch_count = Attribute[int]("state.fetch_count", "Number of results that wait to be fetched.")
+    in_flight_tasks_count = Attribute[int]("state.in_flight_count", "Number of results that are being transferred.")
+    in_memory_count = Attribute[int]("state.in_memory_count", "Number of results in memory.")
+    nbytes = Attribute[int]("state.stored_nbytes", "Bytes of the results that the worker holds.")
+    transfer_incoming_count = Attribute[int]("state.gathers", "Number of transfers from other workers under way.")
+    transfer_incoming_bytes = Attribute[int]("state.gathers_nbytes", "Bytes of the transfers from other workers.")
+    actors = Attribute[Mapping[Key, Any]]("actors", "The actors of the worker, by key.")
 
     @property
     def running(self) -> bool:
-        """Whether it begins tasks: it does not while it is paused."""
-        return not self._core.paused
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the results that it holds, in bytes."""
-        return self._core.stored_nbytes
-
-    @property
-    def in_flight_tasks_count(self) -> int:
-        """How many results are on their way here."""
-        return self._core.in_flight_count
-
-    @property
-    def transfer_incoming_count(self) -> int:
-        """How many transfers from other workers are under way."""
-        return self._core.gathers
-
-    @property
-    def transfer_incoming_bytes(self) -> int:
-        """How many bytes they bring."""
-        return self._core.gathers_nbytes
+        """Whether the worker begins tasks; it does not while it is paused."""
+        return not self._service.state.paused
 
     @property
     def total_resources(self) -> dict[str, float]:
-        """Abstract resources that there are, by name."""
-        return self._core.resources_total()
+        """The amounts of abstract resources that the worker offers, by name."""
+        return self._service.state.resources_total()
 
     @property
     def available_resources(self) -> dict[str, float]:
-        """What is free of them."""
-        used = self._core.resources_used()
+        """The amounts of abstract resources that are free, by name."""
+        used = self._service.state.resources_used()
         return {name: amount - used.get(name, 0.0) for name, amount in self.total_resources.items()}
 
     def story(self, *keys_or_stimuli: Any) -> list[tuple[Any, ...]]:
-        """Return what happened to tasks, or on account of something: key, states, stimulus and time of each."""
-        found = self._core.story_of([encode_key(each) for each in keys_or_stimuli])
+        """Return the transitions of tasks, or those that stimuli have caused; see `Worker.get_story`."""
+        found = self._service.state.story_of([encode_key(each) for each in keys_or_stimuli])
         return [told_as(entry) for entry in found]
 
     @property
     def data(self) -> Mapping[Key, Any]:
-        """The results that it holds, by key."""
+        """The results that the worker holds, by key."""
         return Held(self._service.data)
 
     @property
-    def actors(self) -> Mapping[Key, Any]:
-        """The actors that live here, by key."""
-        return self._service.actors
-
-    @property
     def tasks(self) -> Mapping[Key, WorkerTask]:
-        """What it knows of tasks, by key."""
-        return _Tasks(self._service)
+        """The tasks that the worker knows, by key."""
+        return _Tasks(self._service.state, self._service.plugin_host.watch)
 
 
 def told_as(entry: Entry) -> tuple[Any, ...]:
-    """Return a transition as users know it: key, state, the one wanted, the one reached, none, stimulus and time."""
+    """Return a transition as users know it: key, state before, state wanted, state reached, {}, stimulus, time."""
     key, start, finish, stimulus, when = entry
     return decode_key(key), start, finish, finish, {}, stimulus, when
 
 
 class WorkerTask:
-    """A task as a worker knew it when it was asked.
+    """A task as its worker knew it when it was asked.
 
-    What needs to be noted on purpose is there while a plugin of the worker watches transitions: when its execution
-    began and ended, and why it failed.
+    Start, stop and failure of an execution are recorded only while a plugin of the worker watches transitions.
 
     Attributes
     ----------
     key : key
-        Its key.
+        The task's key.
     state : str
         ``"executing"``, ``"memory"``, ``"flight"``, ...
     priority : tuple
-        Lower is earlier.
+        The lowest runs first.
     nbytes : int
-        Size of its result in bytes, also where that is elsewhere; 0 if it is not known.
+        Size of the result in bytes, wherever the result is; 0 if it is unknown.
     who_has : set of str
-        Workers that are said to hold its result.
+        Workers that hold the result, as far as is known.
     dependencies, dependents : set
-        Keys of the tasks that it uses, and of those on this worker that use it.
+        Keys of the tasks that it uses, and of the tasks of this worker that use it.
     waiting_for_data, waiters : set
-        Keys of the tasks whose results it waits for, and of those on this worker that wait for others as well.
+        Keys of the tasks whose results it waits for, and of the waiting tasks of this worker that use it.
     coming_from : str or None
-        The worker that its result is on its way from.
+        The worker that the result is being transferred from.
     run_id : int
-        The run that is wanted, or that its result is the end of; -1: none.
+        The requested run, or the run that made the result; -1: none.
     type : type or None
-        The type of its result, if it was computed here and the type is known here.
+        The type of the result, if it was computed on this worker and its module is imported.
     done : bool
-        Whether its result is here.
+        Whether the result is on this worker.
     annotations : dict
-        What it was annotated with, until its run has ended.
+        The task's annotations, until its run has ended.
     resource_restrictions : dict of str to float
-        What it takes of abstract resources, likewise.
+        Amounts of abstract resources that its run needs, until the run has ended.
     start_time, stop_time : float or None
-        When its execution began and ended, in seconds since the epoch.
+        Start and stop of its execution, in seconds since the epoch.
     startstops : list of dict
-        What was done for it: dicts of ``action``, ``start`` and ``stop``.
+        The activities of its execution: dicts of ``action``, ``start`` and ``stop``.
     suspicious_count : int
-        How many workers died while they ran it: only the scheduler knows, so 0.
+        Number of workers that died while they ran it; 0, since only the scheduler knows it.
     prefix : str
-        The kind of work that it is.
+        The prefix of the key.
     """
 
     __slots__ = (
@@ -222,33 +185,34 @@ class WorkerTask:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What plugins and tasks note about it. When it has been run, the scheduler is told, if it is plain data.
+        """Notes of plugins and tasks about this task, for as long as the worker knows the task.
 
-        It is forgotten with the task. There it is ``TaskState.metadata``, and `get_task_metadata` returns it.
+        If they are plain data, the scheduler gets them when the task has run: they are its ``TaskState.metadata``, and
+        `get_task_metadata` returns them.
         """
         return {} if self._watch is None else self._watch.note(self._wire).metadata
 
     @property
     def exception(self) -> BaseException | None:
-        """Why it failed."""
+        """The exception of the failed task."""
         failure = self._failure()
         return None if failure is None else decode_failure(failure, str(self.key))
 
     @property
     def traceback(self) -> TracebackType | None:
-        """Where it failed."""
+        """The traceback of the failed task."""
         error = self.exception
         return None if error is None else error.__traceback__
 
     @property
     def exception_text(self) -> str:
-        """Why it failed, in words."""
+        """The exception as text."""
         failure = self._failure()
         return "" if failure is None else exception_text(failure)
 
     @property
     def traceback_text(self) -> str:
-        """Where it failed, as text."""
+        """The traceback as text."""
         failure = self._failure()
         return "" if failure is None else failure.traceback_text
 
@@ -260,14 +224,14 @@ class WorkerTask:
 
 
 def _loaded_type(name: str) -> type | None:
-    """Return a type by its name, if its module was imported here."""
+    """Return a type by its name, if its module is imported."""
     module, _, attribute = name.rpartition(".")
     found = getattr(sys.modules.get(module), attribute, None)
     return found if isinstance(found, type) else None
 
 
 def _parsed(annotations: str) -> dict[str, Any]:
-    """Return annotations, which come as JSON; those of another client may be anything."""
+    """Return annotations from JSON. Clients in other languages may send any text."""
     try:
         found = json.loads(annotations or "{}")
     except ValueError:
@@ -278,9 +242,9 @@ def _parsed(annotations: str) -> dict[str, Any]:
 class _Tasks(Mapping[Key, WorkerTask]):
     __slots__ = ("_core", "_watch")
 
-    def __init__(self, service: WorkerService) -> None:
-        self._core = service.state
-        self._watch = service.plugin_host.watch
+    def __init__(self, core: WorkerView, watch: TransitionWatch | None) -> None:
+        self._core = core
+        self._watch = watch
 
     def __getitem__(self, key: Key) -> WorkerTask:
         wire = encode_key(key)
@@ -288,7 +252,7 @@ class _Tasks(Mapping[Key, WorkerTask]):
         noted = self._watch.noted(wire) if self._watch is not None else None
         state = description["state"] if description is not None else ""
         if self._watch is not None and self._watch.told is not None and self._watch.told[0] == wire:
-            # A plugin is being told that it got there, and it may have got further, or be gone.
+            # A plugin is being called with this state; the task may have reached another one, or be forgotten.
             state = self._watch.told[1]
             description = description or (noted.description if noted is not None else None)
         if description is None:
@@ -306,7 +270,7 @@ class _Tasks(Mapping[Key, WorkerTask]):
 
 
 class Held(Mapping[Key, Any]):
-    """The results that a worker holds, under users' keys."""
+    """The results of a worker, under users' keys."""
 
     __slots__ = ("_store",)
 

@@ -30,7 +30,7 @@ from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 from dagrpc_worker.shell.service import WorkerService
 from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
 
-# What distributed's own servers take and has no meaning here.
+# Arguments of distributed's workers that have no meaning for dagrpc.
 _IGNORED = ("loop", "connection_limit", "deserialize", "stream_handlers", "connection_args", "reconnect", "quiet")
 
 _FURTHER_OPTIONS = frozenset(name for name, each in declared_options(WorkerOptions).items() if not each.internal)

@@ -20,7 +20,7 @@ from dagrpc_worker.shell.service import WorkerService
 
 
 class WorkerFacade(Protocol):
-    """What the methods use of a `Worker`."""
+    """The part of a `Worker` that the functions use."""
 
     _home: ServiceHome
     _service: WorkerService

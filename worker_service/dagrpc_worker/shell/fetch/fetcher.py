@@ -1,4 +1,4 @@
-"""Fetches results from peers."""
+"""Fetches results from peers, decodes them and puts them into the store."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from dagrpc_worker.shell.fetch.peer_streams import PeerStreams
 logger = logging.getLogger("dagrpc.worker")
 
 LARGE = 1 << 20
-"""Values above this many bytes are encoded, and pickles decoded, away from the loop."""
+"""Bytes above which values are encoded, and pickles decoded, in a thread."""
 _STACK_GLOBAL = b"\x93"
 _ARRAY_GLOBALS = (b"_frombuffer", b"dtype")
-"""What the pickle of a plain NumPy array names, and nothing else."""
+"""The names in the pickle of a plain NumPy array."""
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What a transfer brought."""
+    """The decoded values of a transfer, and the keys without a value."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Decoded:
 
 
 def decode(received: Iterable[transfers.ReceivedValue]) -> Decoded:
-    """Return the values of a transfer, and what became of those that it does not bring."""
+    """Decode the values of a transfer."""
     decoded = Decoded()
     for value in received:
         entry = value.entry
@@ -75,9 +75,9 @@ def decode(received: Iterable[transfers.ReceivedValue]) -> Decoded:
 
 
 async def decode_off_loop(received: Sequence[transfers.ReceivedValue]) -> Decoded:
-    """Decode in a thread what takes long or may run code, and the rest here.
+    """Decode values in a thread if that takes long or may run user code, otherwise on the loop.
 
-    A hop to a thread and back costs more than decoding a value whose bulk is out of band: that is not copied.
+    A hop to a thread and back costs more than decoding a value whose buffers are out of band, and so not copied.
     """
     values = [value for value in received if value.frames]
     if sum(len(value.frames[0]) for value in values) <= LARGE and not any(map(_may_run_code, values)):
@@ -86,19 +86,19 @@ async def decode_off_loop(received: Sequence[transfers.ReceivedValue]) -> Decode
 
 
 async def keep(store: DataStore, decoded: Decoded) -> None:
-    """Put what a transfer brought into the store."""
+    """Put the values of a transfer into the store."""
     crowded = False
     for key in list(decoded.values):
-        # Referred to by the store only, so that making room frees it.
+        # Only the store must refer to the value, so that making room frees it.
         crowded |= store.put(key, decoded.values.pop(key), decoded.sizes[key])
     if crowded:
         await asyncio.to_thread(store.make_room)
 
 
 def _may_run_code(value: transfers.ReceivedValue) -> bool:
-    """Return whether a value's pickle may import or call something. Plain data does not, nor do plain arrays.
+    """Return whether unpickling a value may import modules or call functions. Plain data and plain arrays do not.
 
-    Except for the first of them: it imports NumPy, which has to wait for its turn as all imports do.
+    The exception is the first array, which imports NumPy.
     """
     head = bytes(value.frames[0])
     names = head.count(_STACK_GLOBAL)
@@ -112,7 +112,7 @@ def _may_run_code(value: transfers.ReceivedValue) -> bool:
 
 
 def _is_imported(name: str) -> bool:
-    """Return whether a module has been imported, to its end."""
+    """Return whether a module has been imported completely."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     return spec is not None and not getattr(spec, "_initializing", False)
 
@@ -124,14 +124,8 @@ class Fetcher:
     ----------
     address : str
         This worker's address.
-    channels : ChannelPool
-        To the peers, for data.
-    store : DataStore
-        Where the values go.
     post : callable
         Takes the event that ends each transfer, on the loop.
-    recorder : Recorder, optional
-        Who notes transfers, if somebody wants to know.
     """
 
     def __init__(
@@ -152,7 +146,7 @@ class Fetcher:
 
     @property
     def under_way(self) -> int:
-        """How many transfers are under way."""
+        """Number of transfers under way."""
         return len(self._transfers)
 
     def start(self, order: GatherData) -> None:
@@ -160,22 +154,22 @@ class Fetcher:
         spawn(self._gather(order), self._transfers)
 
     async def close(self) -> None:
-        """Break off all transfers."""
+        """Cancel all transfers."""
         await cancel_all(self._transfers)
         await self._streams.close()
 
     async def _gather(self, order: GatherData) -> None:
-        """Fetch results and tell the core how that went, whatever happens."""
+        """Fetch results and post the event that ends the transfer, whatever happens."""
         try:
             event = await self._fetch(order)
         except LimitReachedError:
             event = events.GatherRefused(order.worker, order.keys)
         except (CommClosedError, TimeoutError, DagrpcError) as error:
-            logger.warning("%s: no results from %s: %s", self._address, order.worker, error)
+            logger.warning("Worker at %s cannot fetch results from %s: %s", self._address, order.worker, error)
             gone = isinstance(error, CommClosedError) and await is_refused(order.worker)
             event = events.GatherFailed(order.worker, order.keys, gone)
         except Exception:
-            logger.exception("%s: a transfer from %s failed", self._address, order.worker)
+            logger.exception("Worker at %s failed to fetch results from %s", self._address, order.worker)
             event = events.GatherFailed(order.worker, order.keys)
         self._post(event)
 
@@ -188,7 +182,7 @@ class Fetcher:
         await keep(self._store, decoded)
         if self._recorder.on:
             self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
-        # A peer that leaves a key out altogether does not hold it.
+        # A key without an entry in the answer is missing at the peer.
         answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
         missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]
         return events.GatherSucceeded(order.worker, decoded.sizes, missing, decoded.failed, decoded.deferred)

@@ -1,4 +1,4 @@
-"""Fetches results from peers over a stream to each that stays open: see `FetchData` in the contract."""
+"""Fetches results from peers, over one stream to each peer that stays open: see `FetchData` in the contract."""
 
 from __future__ import annotations
 
@@ -22,17 +22,11 @@ from dagrpc.v1 import worker_service_pb2 as pb
 logger = logging.getLogger("dagrpc.worker")
 
 _Item = pb.Fetch | int
-"""What to fetch; or the number of what has been read."""
+"""A fetch, or the number of a fetch whose answer has been read."""
 
 
 class PeerStreams:
-    """Asks peers for results.
-
-    Parameters
-    ----------
-    channels : ChannelPool
-        To the peers, for data.
-    """
+    """Fetches results from peers."""
 
     def __init__(self, channels: ChannelPool) -> None:
         self._channels = channels
@@ -40,19 +34,10 @@ class PeerStreams:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timeout = config.get_seconds("comm.timeouts.tcp") or 30.0
         self._without: set[str] = set()
-        """Peers that know no such streams."""
+        """Peers that do not serve such streams."""
 
     async def fetch(self, address: str, request: pb.GetDataRequest, nbytes: int) -> list[ReceivedValue]:
-        """Return results that a peer holds.
-
-        Parameters
-        ----------
-        address : str
-            The peer's.
-        request : GetDataRequest
-            Which results.
-        nbytes : int
-            How large they are, about.
+        """Return results of a peer, whose total size is about `nbytes`.
 
         Raises
         ------
@@ -61,10 +46,10 @@ class PeerStreams:
         LimitReachedError
             If the peer is too busy.
         """
-        # Also says that the channel is in use.
+        # Looking the client up also marks the channel as used.
         client = self._channels.client(address, transfers.WORKER_SERVICE, f"worker {address}")
         may_read = transfers.has_way(client.peer)
-        # What has to be sent in pieces would be refused.
+        # A stream carries no transfer that must be sent in pieces.
         fits = nbytes <= transfers.WHOLE or (may_read and nbytes >= len(request.keys) * same_host.WORTHWHILE)
         if fits and address not in self._without:
             request.host = same_host.token() if may_read else ""
@@ -102,7 +87,7 @@ class PeerStreams:
             stream.end(None if address in self._without else error)
 
     async def close(self) -> None:
-        """End all streams. What was asked for fails."""
+        """End all streams. Pending fetches fail."""
         await cancel_all(self._tasks)
 
 
@@ -118,7 +103,7 @@ class _PeerStream:
         self._ended = False
 
     async def fetch(self, request: pb.GetDataRequest, timeout: float) -> pb.Fetched | None:
-        """Ask for results, and return the answer; None if another way has to be taken."""
+        """Fetch results, and return the answer; None if the caller must use GetData."""
         number = next(self._numbers)
         future = self._pending[number] = asyncio.get_running_loop().create_future()
         flush_after(self.session.send, pb.Fetch(number=number, request=request))
@@ -126,7 +111,7 @@ class _PeerStream:
             async with asyncio.timeout(timeout):
                 answer = await future
         except TimeoutError:
-            # As far as one can tell the stream leads nowhere.
+            # The stream may be dead.
             self._stream.cancel()
             raise CommClosedError(f"A transfer made no progress for {timeout:g} s") from None
         finally:
@@ -141,10 +126,10 @@ class _PeerStream:
         try:
             values = await transfers.read_whole(answer.manifest)
         finally:
-            # Also if it cannot be read: the sender would keep it, and a place among its transfers, for minutes.
+            # Also if reading fails: the sender would keep the values, and a slot, for minutes.
             if from_memory:
                 self.session.send(answer.number)
-        # The sender keeps its memory as it is as long as the stream is there.
+        # The sender keeps the memory unchanged while the stream is open.
         if from_memory and (self._ended or self._stream.done()):
             raise CommClosedError(f"{self.peer} ended the transfer while its memory was being read")
         return values
@@ -156,11 +141,11 @@ class _PeerStream:
             if future is not None and not future.done():
                 future.set_result(answer)
             elif answer.manifest.pid:
-                # Whoever asked has gone.
+                # The caller was cancelled.
                 self.session.send(answer.number)
 
     def end(self, error: Exception | None) -> None:
-        """Have all that waits fail, or take another way."""
+        """End all pending fetches: with an error, or with None, after which the callers use GetData."""
         self._ended = True
         for future in self._pending.values():
             if future.done():

@@ -30,7 +30,7 @@ async def drain(
     reason: str,
     limit: float = RETIRE_LIMIT,
 ) -> None:
-    """Have the scheduler retire a worker. Returns when that is done, has failed, or has taken `limit` seconds.
+    """Let the scheduler retire a worker. Returns when that is done, has failed, or has taken `limit` seconds.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a worker's life can end."""
+"""The ways in which a worker ends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 
 class EndKind(enum.Enum):
-    """How a worker's life can end."""
+    """A way in which a worker ends."""
 
     CLOSED = "closed"
-    """Somebody wanted it to."""
+    """The worker was told to close."""
     RESTART = "restart"
-    """The scheduler wants another in its place."""
+    """The scheduler wants another worker in this one's place."""
     LOST = "lost"
     """The scheduler is gone."""
     CUT_OFF = "cut off"
-    """The scheduler does not take it back, since it could not keep up."""
+    """The scheduler has disconnected the worker because it could not keep up."""
     FAILED = "failed"
-    """A bug in the worker."""
+    """An internal error of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a worker's life ended."""
+    """The end of a worker."""
 
     kind: EndKind
     reason: str

@@ -1,4 +1,4 @@
-"""Finding the scheduler by a file that it writes."""
+"""Finds the scheduler by the file that it writes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ _POLL = 0.01
 
 
 async def scheduler_address(path: str, deadline: float | None) -> str:
-    """Return the address in a scheduler file, waiting for the file to come.
+    """Return the address in a scheduler file, after waiting for the file.
 
     Parameters
     ----------
-    path : str
-        JSON with the key ``address``.
     deadline : float or None
-        When to give up, on `time.monotonic`'s clock. None: never.
+        When to give up, by `time.monotonic`; None: never.
 
     Raises
     ------
     CommClosedError
-        If the file does not come in time.
+        If there is no file in time.
     ValueError
-        If it is not a scheduler file.
+        If the file is no scheduler file.
     """
     file = Path(path)
     pause = _POLL
@@ -37,13 +35,13 @@ async def scheduler_address(path: str, deadline: float | None) -> str:
             text = file.read_text()
         except FileNotFoundError:
             text = ""
-        # It is made first and filled then.
+        # The file exists a moment before it has content.
         if text.strip():
             break
         if deadline is not None and time.monotonic() > deadline:
-            raise CommClosedError(f"No scheduler file came at {path}")
+            raise CommClosedError(f"There is no scheduler file at {path}")
         await asyncio.sleep(pause)
-        # A scheduler that is started together with us comes soon; one that is not need not be polled for so often.
+        # A scheduler that is started together with the worker writes its file soon; later, fewer checks suffice.
         pause = min(pause * 1.01, 1.0)
     try:
         return parse_address(json.loads(text)["address"])

@@ -1,4 +1,4 @@
-"""What is raised when a worker or a nanny does not start: the same, whatever the reason, which is its cause."""
+"""Exceptions for workers and nannies that do not start: of the same types for all causes, chained from the cause."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ logger = logging.getLogger("dagrpc.worker")
 
 
 def start_failure(who: str, error: Exception, death_timeout: float | None) -> Exception:
-    """Return what to raise, from what happened, if a worker or nanny does not start.
+    """Return the exception to raise for a worker or nanny that did not start because of `error`.
 
     Parameters
     ----------
     who : str
         ``Worker`` or ``Nanny``.
-    error : Exception
-        What happened.
     death_timeout : float, optional
-        How long it looks for the scheduler, in seconds.
+        Seconds that it looks for the scheduler.
 
     Examples
     --------
@@ -35,24 +33,24 @@ def start_failure(who: str, error: Exception, death_timeout: float | None) -> Ex
 
 
 def pickled(error: BaseException) -> bytes:
-    """Return an exception as bytes, for another process; empty if it cannot be."""
+    """Return an exception pickled for another process; empty if it cannot be pickled."""
     import cloudpickle
 
     try:
         data: bytes = cloudpickle.dumps(error)
     except Exception:
-        logger.debug("%r cannot be sent", error, exc_info=True)
+        logger.debug("%r cannot be pickled", error, exc_info=True)
         return b""
     return data
 
 
 def unpickled(data: bytes, text: str) -> Exception:
-    """Return the exception that another process sent, or one that says the same."""
+    """Return the exception that another process sent, or a RuntimeError with `text` if it cannot be unpickled."""
     import pickle
 
     try:
         error = pickle.loads(data) if data else None
     except Exception:
-        logger.debug("An exception cannot be read", exc_info=True)
+        logger.debug("An exception cannot be unpickled", exc_info=True)
         error = None
     return error if isinstance(error, Exception) else RuntimeError(text)

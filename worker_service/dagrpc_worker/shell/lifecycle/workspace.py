@@ -1,4 +1,4 @@
-"""A worker's directory for temporary files: private, locked while it lives, removed when it closes."""
+"""A worker's directory for temporary files: private, locked while the worker runs, removed when it closes."""
 
 from __future__ import annotations
 
@@ -22,54 +22,49 @@ _PURGE_DELAY = 1.0
 
 
 def shared_directory(local_directory: str = "") -> Path:
-    """Return the directory in which those of workers lie; made if it is not there.
+    """Return the directory that contains the workers' directories; create it if there is none.
 
     Parameters
     ----------
     local_directory : str
-        Where it is to be. Empty: as configured, else the system's directory for temporary files.
+        Its parent. Empty: as configured, otherwise the system's directory for temporary files.
 
     Raises
     ------
     OSError
-        If it cannot be made.
+        If the directory cannot be created.
     """
     base = local_directory or config.get("worker.local-directory") or dask.config.get("temporary-directory", None)
-    # That of the system is shared with other users of the machine, who must not be able to read what is there.
+    # The system's directory is shared with other users of the machine, who must not be able to read the files.
     space = Path(base).absolute() / _SPACE if base else Path(tempfile.gettempdir()) / f"{_SPACE}-{os.getuid()}"
     space.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not base and (space.is_symlink() or space.stat().st_uid != os.getuid()):
-        # Somebody else was here first.
+        # Another user has created the directory.
         return Path(tempfile.mkdtemp(prefix=f"{_SPACE}-"))
     return space
 
 
 class Workspace:
-    """A directory of one worker.
+    """The directory of one worker, in a directory that workers share.
 
-    It lies in a directory that workers share. A lock beside it, which the system releases however the process ends,
-    tells directories in use from those left behind.
-
-    Parameters
-    ----------
-    local_directory : str
-        Where the shared directory is to be. Empty: as configured, else the system's directory for temporary files.
+    A lock beside it, which the system releases however the process ends, distinguishes directories in use from those
+    left behind.
 
     Raises
     ------
     OSError
-        If the directory cannot be made.
+        If the directory cannot be created.
     """
 
     def __init__(self, local_directory: str = "") -> None:
         self.space = shared_directory(local_directory)
         self.path = Path(tempfile.mkdtemp(prefix="worker-", dir=self.space))
-        # Without locks nobody can tell what is left behind.
+        # Without locks, directories left behind cannot be recognized.
         self._locks = bool(config.get("worker.use-file-locking"))
         self._lock = _acquire(_lock_of(self.path)) if self._locks else None
 
     def purge_stale(self) -> int:
-        """Remove what workers left behind that are no more. Returns how many there were. Blocking."""
+        """Remove the directories of workers that have ended. Return their number. Blocking."""
         count = 0
         for path in self.space.glob("worker-*") if self._locks else ():
             if path == self.path or not path.is_dir():
@@ -84,18 +79,18 @@ class Workspace:
         return count
 
     async def purge_later(self) -> None:
-        """Do so once there is time for it."""
+        """Remove the directories of workers that have ended, some time after the start."""
         await asyncio.sleep(_PURGE_DELAY)
         await asyncio.to_thread(self.purge_stale)
 
     def close(self) -> None:
-        """Remove the directory, and what others left behind since this one began. Blocking."""
+        """Remove the directory, and those of workers that have ended. Blocking."""
         if self._lock is not None or not self._locks:
             _remove(self.path)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        # The last of a cluster may find a directory of one that was killed just before.
+        # The last worker of a cluster may find the directory of one that was just killed.
         self.purge_stale()
 
 
@@ -104,7 +99,7 @@ def _lock_of(path: Path) -> Path:
 
 
 def _acquire(path: Path, create: bool = True) -> int | None:
-    """Return the descriptor of a locked file; None if another process has locked it, or it is not there."""
+    """Return the descriptor of a locked file; None if another process has locked it or it does not exist."""
     try:
         descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     except FileNotFoundError:

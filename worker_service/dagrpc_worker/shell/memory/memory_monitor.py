@@ -123,7 +123,7 @@ class MemoryMonitor:
         return time.monotonic() - self._trimmed >= pause
 
     def _trim(self) -> None:
-        """Have the allocator return free memory to the system. In any thread."""
+        """Ask the allocator to return free memory to the system. In any thread."""
         self._trimmed_at = self._data.released
         begun = time.monotonic()
         malloc.trim()

@@ -1,4 +1,4 @@
-"""When something is done about a worker's memory, as users ask for it."""
+"""The memory settings of a worker as users see them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dagrpc._common.keys import Key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryManager:
-    """When something is done about a worker's memory: parts of `memory_limit`, or False for never.
+    """The memory settings of a worker. The fractions are parts of `memory_limit`; False: never.
 
     Attributes
     ----------
     memory_limit : int or None
-        Bytes that it may use; None: no limit.
+        Bytes that the worker may use; None: no limit.
     memory_target_fraction, memory_spill_fraction, memory_pause_fraction, memory_terminate_fraction : float or False
-        From where on results are written to disk, by their own size and by that of the process; from where on no task
-        is begun; from where on the nanny ends the process.
+        Thresholds at which results are written to disk, by the size of the results and by the memory of the process; at
+        which no task begins; and at which the nanny kills the process.
     memory_monitor_interval : float
-        Seconds between two looks.
+        Seconds between two measurements.
     max_spill : int or False
-        Bytes that results on disk may take; False: no limit.
+        Maximum bytes of results on disk; False: no limit.
     data : mapping or None
-        The results that the worker holds; None at a nanny.
+        The results that the worker holds; None for a nanny.
     """
 
     memory_limit: int | None
@@ -42,7 +42,7 @@ class MemoryManager:
     def of(
         cls, limit: int, fractions: Mapping[str, float | bool | None], data: Mapping[Key, Any] | None = None
     ) -> MemoryManager:
-        """Return that of a worker with a limit; fractions that are not given are as configured."""
+        """Return the settings of a worker with a limit; a missing fraction is taken from the configuration."""
         names = ("target", "spill", "pause", "terminate")
         chosen = {name: config.get(f"worker.memory.{name}", fractions.get(name)) for name in names}
         return cls(

@@ -1,1 +1,1 @@
-"""What a worker measures of itself and of its process."""
+"""Measurements of the worker and its process."""

@@ -1,4 +1,4 @@
-"""Measures this process, and remembers what it has measured."""
+"""Measurements of this process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LENGTH = 3_600
 
 
 class ProcessMonitor:
-    """What this process uses, by the names that distributed has for it. From any thread.
+    """Measurements of this process, under the names of distributed. From any thread.
 
-    A worker's is updated with each of its heartbeats.
+    A worker updates its monitor with each heartbeat.
 
     Attributes
     ----------
@@ -20,9 +20,9 @@ class ProcessMonitor:
         The latest measurements by name: ``cpu`` in percent of one processor, ``memory`` in bytes, ``num_fds``,
         ``num_threads``, and ``time`` in seconds since the epoch.
     count : int
-        How many measurements there were.
+        Number of measurements so far.
     last_time : float
-        When the last one was, by the monotonic clock.
+        Time of the last measurement, by the monotonic clock.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class ProcessMonitor:
     """
 
     def __init__(self, maxlen: int = _LENGTH) -> None:
-        # Takes a while to import, and the first task need not wait for it.
+        # Imported here: the import takes long and must not delay the first task.
         import psutil
 
         self.proc = psutil.Process()
@@ -49,12 +49,12 @@ class ProcessMonitor:
         }
 
     def update(self) -> dict[str, float]:
-        """Measure, and return what was found.
+        """Measure the process, and return the measurement.
 
         Raises
         ------
         OSError
-            If that cannot be had: out of file descriptors, for instance.
+            If the system refuses, for instance because the process is out of file descriptors.
         """
         process = self.proc
         with self._lock:
@@ -80,13 +80,13 @@ class ProcessMonitor:
         return {name: values[-1] for name, values in self.quantities.items()} if self.count else self.update()
 
     def range_query(self, start: int) -> dict[str, list[float]]:
-        """Return the measurements from one on, counted from the first of all, as far as they are remembered."""
+        """Return the measurements from number `start` on, as far as they are remembered."""
         with self._lock:
             wanted = max(0, min(self.count - start, self.maxlen))
             return {name: list(values)[len(values) - wanted :] for name, values in self.quantities.items()}
 
     def get_process_memory(self) -> int:
-        """Return how many bytes of memory the process uses now."""
+        """Return the bytes of memory that the process uses now."""
         return int(self.proc.memory_info().rss)
 
     def __repr__(self) -> str:

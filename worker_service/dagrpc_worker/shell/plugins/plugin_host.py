@@ -1,4 +1,4 @@
-"""The plugins of a worker or of a nanny: set up, replaced, torn down, kept in line with the scheduler's."""
+"""The plugins of a worker or a nanny: set up, replaced and torn down, as the scheduler's list or a user demands."""
 
 from __future__ import annotations
 
@@ -22,21 +22,13 @@ PLUGIN_SERVICE = pb.DESCRIPTOR.services_by_name["PluginService"]
 HOST_SERVICE = pb.DESCRIPTOR.services_by_name["PluginHostService"]
 
 SYNC_TIMEOUT = 60.0
-"""Seconds that the scheduler has for handing out what a process lacks; plugins can be large."""
+"""Seconds that the scheduler has to send the missing plugins, which can be large."""
 _TEARDOWN_TIMEOUT = 5.0
-"""Seconds that a plugin has for its teardown when its owner closes."""
+"""Seconds that a plugin has for its teardown when the worker or nanny closes."""
 
 
 class PluginHost:
-    """Runs the plugins of one worker or nanny. On the loop.
-
-    Parameters
-    ----------
-    kind : PluginKind
-        Which plugins these are.
-    logger : logging.Logger
-        Told of those that fail.
-    """
+    """Runs the plugins of one worker or nanny. On the loop."""
 
     def __init__(
         self,
@@ -44,33 +36,33 @@ class PluginHost:
         logger: logging.Logger,
     ) -> None:
         self.plugins: dict[str, Any] = {}
-        """By name, in the order of their setup."""
+        """The plugins by name, in the order of their setup."""
         self.revision = 0
-        """That of the scheduler's plugins when this was last in line with them."""
+        """The revision of the scheduler's list at the last synchronization."""
         self._kind = kind
         self._logger = logger
         self._revisions: dict[str, int] = {}
-        """Of those that the scheduler sent."""
+        """Revisions of the plugins that the scheduler sent, by name."""
         self._lock = asyncio.Lock()
         self._executor: ThreadPoolExecutor | None = None
 
     @property
     def owner(self) -> Any:
-        """What plugins are handed: the worker or the nanny."""
+        """The worker or the nanny that plugins are called with."""
         raise NotImplementedError
 
     def changed(self) -> None:
-        """Take note that plugins have come or gone."""
+        """Called when plugins were added or removed."""
 
-    # --- what the scheduler wants --------------------------------------------------------------------------------
+    # --- the scheduler's plugins ---------------------------------------------------------------------------------
 
     async def receive(self, plugin: pb.NamedPlugin) -> Any:
-        """Set a plugin up that the scheduler sent, and return it; None if it is here already.
+        """Set up a plugin that the scheduler sent, and return it; None if it is set up already.
 
         Raises
         ------
         BaseException
-            Whatever its setup raises. It stays.
+            If the plugin's setup raises it. The plugin stays.
         """
         async with self._lock:
             return await self._receive(plugin)
@@ -79,7 +71,7 @@ class PluginHost:
         if self._revisions.get(plugin.name, 0) >= plugin.revision:
             return None
         decoded = await self._in_thread(with_unpickle_lock, payloads.from_payload, plugin.plugin)
-        # Noted first: one that fails is not tried again and again.
+        # Noted first, so that a failing plugin is not set up again and again.
         self._revisions[plugin.name] = plugin.revision
         await self._add(plugin.name, decoded)
         return decoded
@@ -90,16 +82,16 @@ class PluginHost:
         first: Callable[[pb.SyncPluginsResponse], Awaitable[None]] | None = None,
         timeout: float = SYNC_TIMEOUT,
     ) -> list[Any]:
-        """Set up what the scheduler has and this process lacks, and drop what the scheduler has no more.
+        """Set up the scheduler's plugins that are missing here, and remove those that the scheduler has removed.
 
-        Plugins that fail are logged: the process goes on without them.
+        A plugin that fails is logged, and the process goes on without it.
 
         Parameters
         ----------
         scheduler : ServiceClient
-            Of its `PLUGIN_SERVICE`.
+            Calls the scheduler's `PLUGIN_SERVICE`.
         first : callable, optional
-            Called with the scheduler's answer before anything is set up.
+            Called with the scheduler's answer before any plugin is set up.
         timeout : float
             Seconds that the scheduler has for its answer.
 
@@ -111,7 +103,7 @@ class PluginHost:
         Raises
         ------
         OSError, DagrpcError, TimeoutError
-            If the scheduler cannot be asked.
+            If the scheduler cannot be reached.
         """
         async with self._lock:
             answer, missing = await self._fetch(scheduler, timeout)
@@ -144,16 +136,16 @@ class PluginHost:
         return answer, missing
 
     def log_failure(self, error: BaseException) -> None:
-        """Log what a plugin raised that the scheduler is told of."""
+        """Log an exception of a plugin, which the scheduler gets as well."""
         self._logger.error("A plugin of %r failed", self.owner, exc_info=error)
 
     async def _logged(self, work: Awaitable[Any], name: str, what: str) -> Any:
-        """Wait for something that is only logged if it fails; then the outcome is None."""
+        """Await `work`; log a failure and return None."""
         try:
             return await work
         except asyncio.CancelledError:
             raise
-        # SystemExit too: a plugin does not decide that.
+        # SystemExit too: a plugin must not end the process.
         except BaseException:
             self._logger.exception("Plugin %r of %r could not be %s", name, self.owner, what)
             return None
@@ -161,12 +153,12 @@ class PluginHost:
     # --- adding and removing -------------------------------------------------------------------------------------
 
     async def add(self, name: str, plugin: Any) -> None:
-        """Set a plugin up, in place of the one of that name.
+        """Set a plugin up. It replaces a plugin of the same name.
 
         Raises
         ------
         BaseException
-            Whatever its setup raises. It stays.
+            If the plugin's setup raises it. The plugin stays.
         """
         async with self._lock:
             await self._add(name, plugin)
@@ -185,7 +177,7 @@ class PluginHost:
         Raises
         ------
         BaseException
-            Whatever its teardown raises. It is gone nevertheless.
+            If the plugin's teardown raises it. The plugin is removed nevertheless.
         """
         async with self._lock:
             return await self._remove(name)
@@ -200,7 +192,7 @@ class PluginHost:
         return True
 
     async def close(self) -> None:
-        """Tear all down. Each gets a few seconds."""
+        """Tear all plugins down. Each has a few seconds."""
         for name, plugin in list(self.plugins.items()):
             try:
                 async with asyncio.timeout(_TEARDOWN_TIMEOUT):

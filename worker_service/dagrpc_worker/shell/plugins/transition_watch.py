@@ -1,4 +1,4 @@
-"""Tells plugins of the transitions of tasks, and the scheduler of what they note about them."""
+"""Calls plugins at the transitions of tasks, and reports their notes about tasks to the scheduler."""
 
 from __future__ import annotations
 
@@ -22,35 +22,32 @@ _ENDS: Final = (instructions.ReportFinished, instructions.ReportErred, instructi
 
 @dataclass(slots=True)
 class Noted:
-    """What is known of a task beside what the core knows, as long as it is there and somebody looks at it."""
+    """Notes about a task that the core does not have, kept while a plugin watches or has noted something."""
 
     description: dict[str, Any] | None = None
-    """What the core said of it last."""
+    """The core's latest description of the task."""
     metadata: dict[str, Any] = field(default_factory=dict)
     start_time: float | None = None
-    """When its execution began."""
+    """Start of its execution, in seconds since the epoch."""
     stop_time: float | None = None
-    """When that ended."""
+    """End of its execution."""
     startstops: list[dict[str, Any]] = field(default_factory=list)
-    """What was done for it, and when."""
+    """The activities of its execution."""
     end: Any = None
-    """The report that it failed, if it did."""
+    """The report of its failure, if it has failed."""
 
 
 class TransitionWatch:
-    """Tells plugins of transitions, in order, once the core is done with the events that led to them.
+    """Calls plugins at transitions, in order, after the core has handled the batch of events behind them.
 
-    What the core then asks for is carried out after that: what plugins note about a task is there when its end is
-    told. The core is watched only while there is a plugin that has a method for it, or something noted. On the loop.
+    The instructions of the batch are carried out after that, so the notes of plugins about a task are complete when
+    its end is reported. The core is watched only while there is a note, or a plugin with a method `transition`. On the
+    loop.
 
     Parameters
     ----------
-    core : WorkerCore
-        Of the worker.
     recorder : Recorder
-        Has the last runs, while the scheduler's plugins want to know of them.
-    logger : logging.Logger
-        Told of plugins that fail.
+        Has the latest runs, while plugins of the scheduler want their details.
     """
 
     def __init__(self, core: WorkerCore, recorder: Recorder, logger: logging.Logger) -> None:
@@ -61,10 +58,10 @@ class TransitionWatch:
         self._untold: list[Entry] = []
         self._noted: dict[str, Noted] = {}
         self.told: tuple[str, str] | None = None
-        """Key and new state of the task of which plugins are being told."""
+        """Key and new state of the task whose transition plugins are being called with."""
 
     def choose(self, plugins: Iterable[Any]) -> None:
-        """Take the plugins that there are now."""
+        """Set the present plugins."""
         self._watching = [plugin for plugin in plugins if overrides(plugin, WorkerPlugin, "transition")]
         if not self._watching:
             self._noted = {key: noted for key, noted in self._noted.items() if noted.metadata}
@@ -74,11 +71,11 @@ class TransitionWatch:
         self._core.watch(self._untold.append if self._watching or self._noted else None)
 
     def noted(self, key: str) -> Noted | None:
-        """Return what is noted of a task. From any thread."""
+        """Return the notes about a task; None if there are none. From any thread."""
         return self._noted.get(key)
 
     def note(self, key: str) -> Noted:
-        """Return the same, where something is to be noted. From any thread."""
+        """Return the notes about a task, to add to them. From any thread."""
         found = self._noted.get(key)
         if found is None:
             found = Noted()
@@ -89,11 +86,11 @@ class TransitionWatch:
 
     @property
     def busy(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there are transitions or notes to handle."""
         return bool(self._untold or self._noted or self._recorder.runs)
 
     def tell(self, orders: Sequence[Instruction]) -> list[Instruction | RunReport]:
-        """Tell what has happened. Return what the core asks for, and with the ends of runs what there is to them."""
+        """Call plugins at the transitions of a batch. Return its instructions, with details before the ends of runs."""
         ends = {order.key: order for order in orders if isinstance(order, _ENDS)}
         untold = self._untold[:]
         # In place: the core appends to it.

@@ -114,7 +114,7 @@ class WorkerPlugins(PluginHost):
         await self.sync(ServiceClient(channel, PLUGIN_SERVICE, peer), self._nanny_first)
 
     async def _nanny_first(self, answer: pb.SyncPluginsResponse) -> None:
-        """Have the nanny set up its plugins first: worker plugins may need the software that these install."""
+        """Let the nanny set up its plugins first: worker plugins may need the software that these install."""
         nanny = self._worker.nanny
         if not (nanny and answer.nanny_plugins):
             return

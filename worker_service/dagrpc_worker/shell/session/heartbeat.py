@@ -1,4 +1,4 @@
-"""Sends the worker's measurements to the scheduler, on a stream of their own."""
+"""Sends the worker's metrics to the scheduler, on a separate stream."""
 
 from __future__ import annotations
 
@@ -21,20 +21,18 @@ _ANSWER_TIMEOUT = 30.0
 
 
 class Heartbeat:
-    """Sends measurements at an interval.
+    """Sends heartbeats at an interval.
 
     Parameters
     ----------
     address : str
-        The worker.
-    client : ServiceClient
-        To the scheduler.
-    sample : callable
-        Returns the measurements.
+        The worker's address.
+    sample, own_sample : callable
+        Return the worker's metrics, and the metrics that the user adds.
     interval : float
-        Seconds between two, unless the scheduler wants another.
+        Seconds between two heartbeats, unless the scheduler sets another interval.
     recorder : Recorder
-        Whose notes go with them, if the scheduler wants any.
+        Its records are sent with the heartbeats.
     """
 
     def __init__(
@@ -53,24 +51,26 @@ class Heartbeat:
         self._sample = sample
         self._interval = interval
         self.lag = 0.0
-        """By how many seconds the loop was late of late."""
+        """Recent lag of the event loop in seconds."""
         self.latency = 0.0
-        """Seconds that the scheduler took for its last answer."""
+        """Seconds that the scheduler took to answer the last heartbeat."""
 
     async def run(self) -> None:
-        """Send until cancelled. A stream that breaks is opened again: only the session tells that all is over."""
+        """Send heartbeats until cancelled. A broken stream is opened again: only the session ends the worker."""
         while True:
             try:
                 await self._send_all()
             except grpc.aio.AioRpcError as error:
                 logger.info(
-                    "%s: heartbeats interrupted: %s", self._address, status.from_rpc_error(error, self._client.peer)
+                    "Worker at %s opens its heartbeat stream again: %s",
+                    self._address,
+                    status.from_rpc_error(error, self._client.peer),
                 )
             except (asyncio.InvalidStateError, TimeoutError):
-                logger.info("%s: heartbeats interrupted", self._address)
-            # Without any more of them the scheduler would take the worker to be gone.
+                logger.info("Worker at %s opens its heartbeat stream again: no answer", self._address)
+            # Without heartbeats the scheduler would remove the worker.
             except Exception:
-                logger.exception("%s: a heartbeat failed", self._address)
+                logger.exception("Worker at %s failed to send a heartbeat", self._address)
             await self._pause()
 
     async def _send_all(self) -> None:
@@ -104,7 +104,7 @@ class Heartbeat:
         return answer
 
     async def _pause(self) -> None:
-        """Sleep for an interval, and note by how much longer it took: how busy the loop is."""
+        """Sleep for an interval, and measure the lag of the event loop."""
         due = time.monotonic() + self._interval
         await asyncio.sleep(self._interval)
         self.lag = max(time.monotonic() - due, 0.0)

@@ -1,4 +1,4 @@
-"""The worker's one inbox: all events pass here, in order, on the event loop."""
+"""The queue of events for the worker's core, which handles them in order on the event loop."""
 
 from __future__ import annotations
 
@@ -13,33 +13,30 @@ from dagrpc_worker.core.events import Event
 from dagrpc_worker.core.instructions import Instruction
 
 _PAUSE = 0.001
-"""Seconds that events of threads wait for others while the threads have more to do anyway."""
+"""Seconds that events of threads wait for further events while the threads have enough work."""
 _ENOUGH = 2 * _PAUSE
-"""Seconds of work for which that is so: what they do next has to come in time, too."""
+"""Seconds of work that count as enough: the threads' next tasks must arrive before it is done."""
 
 
 class Core(Protocol):
-    """What decides: events in, instructions out."""
+    """A state machine: events in, instructions out."""
 
     def handle_batch(self, events: Iterable[Event], now: float) -> list[Instruction]:
-        """Take events and return what is to be done."""
+        """Handle events and return the instructions."""
 
 
 class Inbox:
-    """Gives events to the core, all of a loop turn together, and has its instructions carried out.
+    """Feeds the core with the events of each loop turn as one batch, and has its instructions carried out.
 
     Parameters
     ----------
-    core : Core
-        The core.
     dispatch : callable
-        Carries out instructions. May put events, which the next turn takes.
+        Carries out instructions. May post events, which the next batch has.
     on_error : callable
-        Told of an exception in the core or in `dispatch`: a bug, after which the worker's state cannot be trusted.
+        Called with an exception in the core or in `dispatch`, after which the worker's state cannot be trusted.
     ahead : callable, optional
-        Returns for how many seconds the threads have something to do without the loop. While they have, their events
-        wait a little for more of them: a message for each task that ends costs worker and scheduler more than many
-        tasks take.
+        Returns for how many seconds the threads have work without the loop. While they have enough, their events wait a
+        little for more: a message for each end of a task costs worker and scheduler more than many tasks take.
     """
 
     def __init__(
@@ -60,16 +57,16 @@ class Inbox:
         self._closed = False
 
     def post(self, event: Event) -> None:
-        """Put an event, from any thread. Wakes the loop only if no wake is under way."""
+        """Queue an event. From any thread."""
         self._queue.put(event)
 
     def take(self, events: Iterable[Event]) -> None:
-        """Put events and handle all there are at once. On the loop."""
+        """Queue events and handle the queue now. On the loop."""
         self._queue.items.extend(events)
         self._drain()
 
     def close(self) -> None:
-        """Handle nothing more."""
+        """Handle no more events."""
         self._closed = True
         self._queue.items.clear()
 
@@ -82,7 +79,7 @@ class Inbox:
     def _drain(self) -> None:
         self._queue.rearm()
         if self._handling:
-            # Something that is called meanwhile, a plugin for instance, has put events: they come after this.
+            # Code called meanwhile, for instance a plugin, has queued events: they are handled after this batch.
             self._again = True
             return
         self._handling = True

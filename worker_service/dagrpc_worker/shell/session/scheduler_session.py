@@ -31,22 +31,23 @@ logger = logging.getLogger("dagrpc.worker")
 WORKER_SESSION_SERVICE = worker_session_pb2.DESCRIPTOR.services_by_name["WorkerSessionService"]
 
 _STARTING, _GLANCE = 5.0, 0.01
-"""Seconds that a scheduler on this host may take to start before pauses grow; and between two looks until then."""
+"""Seconds that a scheduler on this host may take to start before the pauses grow; and seconds between two attempts
+until then."""
 _DISAGREEMENTS = 3
-"""So often in a row it has to be plain that the two sides cannot agree on TLS: one that ends may look like it."""
+"""Number of attempts in a row that must look like a mismatch of TLS: a scheduler that is ending may look like it."""
 _LOG_EVERY = 30.0
 _BACKLOG = 50_000
-"""Reports that may wait before the threads that post more of them have to wait."""
+"""Number of waiting reports from which on threads that post reports must wait."""
 _PATIENCE = 10.0
-"""Seconds that a thread waits at most before it puts another report."""
+"""Maximum seconds that a thread waits before it posts a report."""
 _LOOK_EVERY = 0.05
-"""Seconds between two looks whether fewer reports wait."""
+"""Seconds between two checks of the number of waiting reports."""
 _RECOVERABLE = (TimeoutError, NotReadyError, LimitReachedError)
-"""Reasons of the scheduler for ending a stream after which the worker may come back."""
+"""Reasons of the scheduler for ending a stream after which the worker connects again."""
 
 
 Introduction: TypeAlias = Callable[[grpc.aio.Channel], Awaitable[worker_session_pb2.WorkerHello]]
-"""Returns who the worker is; called with each connection that is tried."""
+"""Returns the message that registers the worker; called with each connection that is tried."""
 
 
 def hello_message(hello: worker_session_pb2.WorkerHello) -> worker_session_pb2.ComputeRequest:
@@ -61,7 +62,7 @@ class SchedulerSession:
         self.address = address
         self._credentials = credentials
         self.channel: grpc.aio.Channel | None = None
-        """The channel to the scheduler that was tried last. None before `connect`."""
+        """The latest channel to the scheduler; None before `connect`."""
         self.peer: CallingSession[Report] = CallingSession(
             "Compute", encode_reports, worker_session_pb2.ComputeRequest, worker_session_pb2.ComputeResponse
         )
@@ -70,7 +71,7 @@ class SchedulerSession:
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._early: list[Report] = []
-        """Reports from before the first session."""
+        """Reports sent before the first session."""
         self._posted: WakeUpQueue[Report] = WakeUpQueue(self._loop, self._send_posted)
         """Reports from other threads."""
         self._loop_thread = threading.get_ident()
@@ -92,24 +93,25 @@ class SchedulerSession:
         deadline: float | None,
         duplicate_deadline: float = 0.0,
     ) -> worker_session_pb2.WorkerWelcome:
-        """Open the session, trying again while nobody answers.
+        """Open the session; try again while there is no scheduler.
 
         Parameters
         ----------
         introduce : callable
-            Returns who the worker is; called with each connection that is tried. What it has to wait for does not
-            count.
+            Returns the message that registers the worker; called with each connection that is tried. Its duration does
+            not count.
         deadline : float or None
-            When to give up, on `time.monotonic`'s clock. None: never.
+            When to give up, by `time.monotonic`; None: never.
         duplicate_deadline : float
-            Until when to try again if the name is taken, by a predecessor that the scheduler has yet to miss.
+            Until when to try again if the name is taken, maybe by a former worker that the scheduler has not missed
+            yet.
 
         Raises
         ------
         CommClosedError
             If there is no scheduler by the deadline, or the two sides cannot agree on TLS.
         DagrpcError
-            If the scheduler does not want the worker.
+            If the scheduler refuses the worker.
         """
         logger.info("Looking for the scheduler at %s", self.address)
         await self._await_listening(deadline)
@@ -136,9 +138,9 @@ class SchedulerSession:
         raise AssertionError("the pauses never end")
 
     async def _await_listening(self, deadline: float | None) -> None:
-        """Wait a moment for a scheduler on this host that is started together with the worker.
+        """Wait a moment until a scheduler on this host listens, which may be started together with the worker.
 
-        It is there as soon as it listens; gRPC would try again after growing pauses.
+        gRPC would try again after growing pauses.
         """
         if not is_loopback(self.address):
             return
@@ -150,7 +152,7 @@ class SchedulerSession:
             await asyncio.sleep(_GLANCE)
 
     async def _try(self, introduce: Introduction, deadline: float | None) -> worker_session_pb2.WorkerWelcome:
-        """Open the session or leave nothing behind."""
+        """Open the session, or close the channel again."""
         patience = config.get_seconds("comm.timeouts.connect") or 30.0
         if deadline is not None:
             patience = max(min(patience, deadline - time.monotonic()), 0.1)
@@ -176,7 +178,7 @@ class SchedulerSession:
         """Queue reports."""
         session = self.peer.session
         if session is None:
-            # Clients that know of the worker may put data here before the scheduler's welcome has come.
+            # Clients that know the worker may store results here before the scheduler's welcome arrives.
             self._early.extend(reports)
             return
         if self._posted.items:
@@ -185,7 +187,7 @@ class SchedulerSession:
         session.send_many(reports)
 
     def post(self, report: Report) -> None:
-        """Queue a report, from any thread. While very many wait, this waits too, unless it is the loop that calls."""
+        """Queue a report. From any thread; while very many reports wait, a thread other than the loop's waits."""
         if self._behind() and threading.get_ident() != self._loop_thread:
             deadline = time.monotonic() + _PATIENCE
             while self._behind() and time.monotonic() < deadline:
@@ -237,9 +239,9 @@ class SchedulerSession:
             self._ended.set()
 
     async def finish(self, timeout: float) -> None:
-        """Send what is queued, then end the session in good order. Each step takes `timeout` seconds at most.
+        """Send the queued reports, then end the session. Each step takes at most `timeout` seconds.
 
-        A stream that is cut off takes with it what the scheduler has not read yet.
+        Ending the stream at once would lose the reports that the scheduler has not read yet.
         """
         session = self.peer.session
         if session is None or self._ended.is_set():

@@ -1,4 +1,4 @@
-"""The scheduler's commands as events for the core."""
+"""Translates the scheduler's messages into events for the core."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class CommandReader:
     Parameters
     ----------
     shared : SharedStore
-        Where shared values go that come with a batch.
+        Keeps the shared blobs of a batch.
     on_close : callable
-        Called with reason and whether to restart, when the scheduler wants the worker to leave.
+        Called with a reason, and whether to restart, when the scheduler tells the worker to close.
     on_end_shuffle : callable
-        Called with the id of a shuffle and of a run of it that is over.
+        Called with the ids of a shuffle and of its run that is over.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CommandReader:
         }
 
     def read(self, message: worker_session_pb2.ComputeResponse) -> list[events.Event]:
-        """Return the events of a batch, in order, having kept the shared values that came with it."""
+        """Keep the shared blobs of a batch, and return its events in order."""
         digests = []
         for value in message.shared:
             digest = value.digest
@@ -54,7 +54,7 @@ class CommandReader:
         addresses = list(message.addresses)
         found: list[events.Event] = []
         for command in message.commands:
-            # By far the most frequent; telling it apart this way takes a third of the time.
+            # By far the most frequent command; this test takes a third of the time of the general one.
             if command.HasField("compute"):
                 found.append(_compute(command.compute, digests, addresses))
                 continue
@@ -68,14 +68,14 @@ class CommandReader:
                 self._on_end_shuffle(command.end_shuffle.shuffle_id, command.end_shuffle.run_id)
             elif kind == "close":
                 self._on_close(command.close.reason, command.close.restart)
-            # What a newer scheduler may say beyond that is not for us.
+            # Unknown commands of a newer scheduler are ignored.
         return found
 
 
 def _compute(
     task: worker_session_pb2.ComputeTask, digests: Sequence[bytes], addresses: Sequence[str]
 ) -> events.ComputeRequested:
-    # Slices of repeated fields are lists, made at once; iterating over the fields themselves costs twice as much.
+    # Slices of repeated fields are lists; iterating over the fields themselves costs twice as much.
     dependencies = task.dependencies
     return events.ComputeRequested(
         task.key,

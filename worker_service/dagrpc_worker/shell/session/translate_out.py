@@ -1,4 +1,4 @@
-"""The core's reports, and the shell's own, as messages to the scheduler."""
+"""Translates the reports of the core and of the shell into messages to the scheduler."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ WorkerReport = worker_session_pb2.WorkerReport
 
 @dataclass(slots=True)
 class StatusReport:
-    """The worker can do more, or less, than before."""
+    """The worker's status has changed."""
 
     status: common_pb2.WorkerStatus
 
 
 @dataclass(slots=True)
 class ResourcesReport:
-    """The worker offers other amounts of resources."""
+    """The amounts of the worker's resources have changed."""
 
     resources: Mapping[str, float]
 
 
 @dataclass(slots=True)
 class RunReport:
-    """More about a run that has ended."""
+    """Details of a run that has ended."""
 
     key: str
     run_id: int
     run: Run | None
     metadata: Mapping[str, Any]
-    """What plugins noted about the task."""
+    """Notes of plugins about the task."""
 
 
 @dataclass(slots=True)
 class GoodbyeReport:
-    """The worker leaves."""
+    """The worker leaves the cluster."""
 
     reason: str
 
@@ -71,10 +71,10 @@ Report: TypeAlias = (
 )
 
 _BATCH = 5_000
-"""Reports in one message at most."""
+"""Maximum number of reports in one message."""
 
 
-# A message is filled in place: handing messages to constructors copies them at each level.
+# Messages are filled in place: passing messages to constructors would copy them at each level.
 
 
 def _finished(report: instructions.ReportFinished, out: WorkerReport) -> None:
@@ -97,7 +97,7 @@ def _finished(report: instructions.ReportFinished, out: WorkerReport) -> None:
 
 
 def failure_of(report: instructions.ReportErred | instructions.ReportTimedOut) -> failure_pb2.Failure:
-    """Return why a task failed."""
+    """Return the failure of a task as a message."""
     if isinstance(report, instructions.ReportErred):
         failure: failure_pb2.Failure = report.failure
         return failure
@@ -174,12 +174,12 @@ def _run(report: RunReport, out: WorkerReport) -> None:
         try:
             details.metadata = encode_plain(dict(report.metadata), "metadata")
         except TypeError as error:
-            logger.warning("The metadata of %s stays here: %s", report.key, error)
+            logger.warning("The metadata of task %s cannot be sent: %s", report.key, error)
 
 
 @lru_cache(256)
 def _pickled_type(kind: type | None) -> bytes:
-    """Return a type by reference; nothing for one that cannot be imported elsewhere."""
+    """Return a type pickled by reference; empty if it cannot be imported elsewhere."""
     if kind is None or kind.__module__ == "__main__":
         return b""
     try:
@@ -215,7 +215,7 @@ _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
 }
 
 REPORTS = frozenset(_FILLERS)
-"""The types of what goes to the scheduler."""
+"""The types of reports to the scheduler."""
 
 
 def encode_reports(reports: list[Report]) -> Iterable[worker_session_pb2.ComputeRequest]:

@@ -1,4 +1,4 @@
-"""What a worker sends in shuffles: parcels by receiver, in calls that carry whatever has gathered meanwhile."""
+"""Sends the parcels of a worker's shuffles, in calls that carry all parcels queued for a receiver."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ T = TypeVar("T")
 SHUFFLE_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleService"]
 
 _CALL_BYTES = 16 << 20
-"""What one call carries, about: it is repeated as a whole if it breaks."""
+"""Approximate bytes of one call, which is repeated as a whole if it breaks."""
 _CALL_SECONDS = 600.0
 _BROKEN = (CommClosedError, NotReadyError, LimitReachedError, TimeoutError)
-"""Errors after which it makes sense to try again."""
+"""Errors after which a call is repeated."""
 
 
 class Outbox:
@@ -40,15 +40,13 @@ class Outbox:
 
     Parameters
     ----------
-    channels : ChannelPool
-        To other workers.
     room : int, optional
-        How many bytes may wait to be sent; as configured by default.
+        Maximum bytes that wait to be sent; as configured by default.
     """
 
     def __init__(self, channels: ChannelPool, room: int | None = None) -> None:
         self.budget = ByteBudget(config.get_bytes("p2p.comm.buffer") if room is None else room)
-        """Of the memory for parcels that are to be sent."""
+        """The memory for parcels that wait to be sent."""
         self._channels = channels
         self._calls = asyncio.Semaphore(max(int(config.get("p2p.comm.concurrency")), 1))
         self._message_bytes = max(config.get_bytes("p2p.comm.message-bytes-limit"), 1)
@@ -60,11 +58,11 @@ class Outbox:
         self._of_run: dict[Run, set[asyncio.Task[Any]]] = {}
 
     def client(self, address: str) -> ServiceClient:
-        """Return who calls another worker."""
+        """Return the client for calls to another worker."""
         return self._channels.client(address, SHUFFLE_SERVICE, f"worker {address}")
 
     def put(self, run: Run, parcels: Iterable[tuple[str, Parcel]]) -> None:
-        """Have parcels sent, which count against the budget already."""
+        """Queue parcels, which the caller has taken from the budget."""
         for address, parcel in parcels:
             if run.closed:
                 self.budget.give(parcel.nbytes)
@@ -75,12 +73,12 @@ class Outbox:
                 run.sending += 1
                 sender = spawn(self._drain(run, address, queue), self._senders)
                 self._of_run.setdefault(run, set()).add(sender)
-                # Called even if it is cancelled before it has begun.
+                # A callback runs even if the task is cancelled before it begins.
                 sender.add_done_callback(partial(self._drained, run, address))
             queue.append(parcel)
 
     async def _drain(self, run: Run, address: str, queue: deque[Parcel]) -> None:
-        """Send what is queued for a receiver until nothing is."""
+        """Send the parcels queued for a receiver until the queue is empty."""
         try:
             while queue and not run.closed and run.error is None:
                 async with self._calls:
@@ -96,11 +94,11 @@ class Outbox:
                         self.budget.give(nbytes)
         except Exception as error:
             if not run.closed:
-                logger.warning("Shuffle %s: %s gets nothing any more: %s", run.id, address, error)
+                logger.warning("Shuffle %s: sending to %s has failed for good: %s", run.id, address, error)
                 run.fail(error)
 
     def _drained(self, run: Run, address: str, sender: asyncio.Task[None]) -> None:
-        """Forget a queue, whatever is left of it, and who sent it. If more came meanwhile, go on."""
+        """Forget a queue and its sender; if parcels were queued meanwhile, start another sender."""
         queue = self._queues.pop((run, address))
         senders = self._of_run[run]
         senders.discard(sender)
@@ -114,19 +112,19 @@ class Outbox:
         run.sent()
 
     def end(self, run: Run) -> None:
-        """Send nothing any more for a run that is over."""
+        """Stop sending for a run that is over."""
         for sender in self._of_run.get(run, ()):
             sender.cancel()
 
     async def repeat(self, run: Run, address: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call, which is repeated while its receiver cannot be reached.
+        """Make a call, and repeat it while its receiver cannot be reached.
 
         Raises
         ------
         ShuffleClosedError
             If the run is over.
         CommClosedError, NotReadyError, LimitReachedError, TimeoutError
-            If the receiver could not be reached for as often as configured.
+            If the configured number of attempts has failed.
         """
         pause, attempt = pauses(self._first_pause, self._longest_pause), 0
         while not run.closed:
@@ -135,9 +133,9 @@ class Outbox:
             except _BROKEN as error:
                 if attempt >= self._retries:
                     raise
-                logger.info("Shuffle %s: call to %s broke and is repeated: %s", run.id, address, error)
+                logger.info("Shuffle %s: a call to %s is repeated: %s", run.id, address, error)
             attempt += 1
-            # The scheduler may find out meanwhile that the receiver is gone, and end the run.
+            # Meanwhile the scheduler may notice that the receiver is gone, and end the run.
             await run.wait_closed(next(pause))
         raise ShuffleClosedError(f"Run {run.run_id} of shuffle {run.id} is over")
 
@@ -153,19 +151,19 @@ class Outbox:
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, f"worker {address}") from None
         except asyncio.InvalidStateError:
-            # The call ended while it was written to; its status says why.
+            # The call ended during a write; its status has the reason.
             code = await call.code()
             raise CommClosedError(f"worker {address} ended the call: {code.name}, {await call.details()}") from None
         finally:
             call.cancel()
 
     async def close(self) -> None:
-        """Send nothing any more."""
+        """Stop sending."""
         await cancel_all(self._senders)
 
 
 def parcel_messages(parcels: Iterable[Parcel], limit: int) -> Iterator[list[pb.Parcel]]:
-    """Yield parcels as messages of about so many bytes."""
+    """Yield parcels as messages of about `limit` bytes."""
     batch: list[pb.Parcel] = []
     room = limit
     for parcel in parcels:
@@ -192,7 +190,7 @@ def parcel_messages(parcels: Iterable[Parcel], limit: int) -> Iterator[list[pb.P
 
 
 class ParcelReader:
-    """Puts parcels together of the parts in which they come, in order."""
+    """Joins the parts of parcels, which come in order."""
 
     def __init__(self) -> None:
         self._open: Parcel | None = None
@@ -234,16 +232,16 @@ class ParcelReader:
                 yield complete
 
     def finish(self) -> None:
-        """Raise if a parcel is not complete.
+        """Raise if the last parcel is incomplete.
 
         Raises
         ------
         ValueError
-            If so.
+            If a parcel is incomplete.
         """
         if self._open is not None:
             raise ValueError("the last parcel is not complete")
 
 
 _LARGEST = 1 << 36
-"""Bytes. What says that it is larger is no parcel."""
+"""Maximum bytes of a parcel; a larger size is an error."""

@@ -1,4 +1,4 @@
-"""One run of a shuffle on a worker: what has arrived, what is being sent, and whether it is over."""
+"""One run of a shuffle on a worker: its received parcels, the parcels being sent, and its end."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ class Run:
         self.run_id = run_id
         self.store = store
         self.workers: tuple[str, ...] = ()
-        """Whom the outputs belong to, in order. Known once a task here takes part."""
+        """The workers that the outputs belong to, in order; known once a task of this worker takes part."""
         self.message = pb.ShuffleRun(shuffle_id=shuffle_id, run_id=run_id)
         self.error: Exception | None = None
-        """Why something could not be sent."""
+        """Why a parcel could not be sent."""
         self.sending = 0
-        """How many receivers something is being sent to."""
+        """Number of receivers that parcels are being sent to."""
         self._closed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def closed(self) -> bool:
-        """Whether it is over."""
+        """Whether the run is over."""
         return self._closed.is_set()
 
     def check(self) -> None:
-        """Raise if it is over or cannot be completed."""
+        """Raise if the run is over or cannot be completed."""
         self.store.check()
         if self.error is not None:
             raise self.error
 
     def fail(self, error: Exception) -> None:
-        """Take note that something could not be sent."""
+        """Note that a parcel could not be sent."""
         self.error = self.error or error
 
     def sent(self) -> None:
-        """Take note that a receiver has got everything."""
+        """Note that a receiver has all its parcels."""
         self.sending -= 1
         if not self.sending:
             self._idle.set()
 
     async def wait_closed(self, seconds: float) -> None:
-        """Wait until it is over, so many seconds at most."""
+        """Wait until the run is over, for at most `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
@@ -61,7 +61,7 @@ class Run:
             pass
 
     async def unless_over(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns, unless the run is over before.
+        """Return the result of a coroutine, unless the run is over first.
 
         Raises
         ------
@@ -79,13 +79,13 @@ class Run:
             work.cancel()
 
     async def flush(self) -> None:
-        """Wait until everything that was to be sent has arrived."""
+        """Wait until all queued parcels have arrived."""
         while self.sending and not self.closed:
             self._idle.clear()
             await self._idle.wait()
         self.check()
 
     def close(self) -> None:
-        """Be over."""
+        """End the run."""
         self._closed.set()
         self._idle.set()

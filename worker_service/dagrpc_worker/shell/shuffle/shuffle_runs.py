@@ -1,4 +1,4 @@
-"""The shuffles that a worker takes part in: the run that each is in, for its tasks and for other workers."""
+"""The shuffles that a worker takes part in, each with its present run, for tasks and for other workers."""
 
 from __future__ import annotations
 
@@ -44,32 +44,24 @@ COORDINATION_SERVICE = pb.DESCRIPTOR.services_by_name["ShuffleCoordinationServic
 _CALL_SECONDS = 600.0
 _CLOSING_SECONDS = 10.0
 _LOOK = 1.0
-"""Seconds after which a thread that waits looks whether its run is over."""
+"""Seconds after which a waiting thread checks whether its run is over."""
 _REMEMBERED = 10_000
-"""How many shuffles are remembered whose runs are over."""
+"""Number of shuffles whose ended runs are remembered."""
 _PART_OF_MEMORY = 10
-"""What part of the worker's memory limit each of the two buffers may have."""
+"""Each of the two buffers may have 1/10 of the worker's memory limit."""
 _THREADS = 4
 _GIVING_UP = (ShuffleClosedError, CommClosedError, TimeoutError)
-"""Errors that a run which is over shows itself by, or one that will be as soon as a worker is known to be gone."""
+"""Errors which mean that a run is over, or will be once the scheduler notices that a worker is gone."""
 
 
 class Shuffles:
-    """The shuffles of a worker.
-
-    Parameters
-    ----------
-    channels : ChannelPool
-        To other workers.
-    session : SchedulerSession
-        To the scheduler.
-    """
+    """The shuffles of a worker."""
 
     def __init__(self, worker: WorkerRecord, channels: ChannelPool, session: SchedulerSession) -> None:
         self._worker = worker
         self._session = session
         self._loop = asyncio.get_running_loop()
-        # A worker with little memory has less for what passes through it.
+        # A worker with little memory has smaller buffers.
         most = worker.memory_limit // _PART_OF_MEMORY or sys.maxsize
         self._outbox = Outbox(channels, min(config.get_bytes("p2p.comm.buffer"), most))
         self._budget = ByteBudget(min(config.get_bytes("p2p.storage.buffer"), most))
@@ -77,10 +69,10 @@ class Shuffles:
         self._patience = 2 * (config.get_seconds("comm.timeouts.tcp") or 30.0)
         """Seconds in which the scheduler notices that a worker cannot be reached."""
         self._before = 0
-        """The latest run that began before this process was registered: outputs at this address are another's."""
+        """The latest run that began before this process registered; its parcels went to a former process."""
         self._runs: dict[str, Run] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
-        """By id of the shuffle: the latest run that is over."""
+        """The latest run that is over, by id of the shuffle."""
         self._joining: dict[str, asyncio.Task[Run]] = {}
         self._making_room = threading.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -90,7 +82,7 @@ class Shuffles:
     # --- for tasks: in their threads ------------------------------------------------------------------------------
 
     def transfer(self, spec: ShuffleSpec, source: int, data: Any) -> Sent:
-        """Send what a source has to those whom it belongs to."""
+        """Send the data of a source to the workers whose outputs it belongs to."""
         run = self._run_of(spec)
         owners = []
         try:
@@ -109,7 +101,7 @@ class Shuffles:
         return Sent(run.run_id, tuple(owners), spec.template(data))
 
     def pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
-        """Wait until all that was sent has arrived."""
+        """Wait until all parcels have arrived."""
         return self._on_loop(self._pass_barrier(spec, outputs, sent))
 
     def collect(self, spec: ShuffleSpec, output: int, passed: Passed) -> list[Piece]:
@@ -132,20 +124,21 @@ class Shuffles:
         Raises
         ------
         ShuffleClosedError
-            If the run is over, or less is here than was sent: to the process that had the worker's address before, say.
+            If the run is over, or fewer parcels have arrived than were sent, for instance because some went to a former
+            process at this address.
         """
         run = self._known(shuffle_id, run_id)
         if run is not None:
             return run.store.read(output, parcels)
         if parcels:
-            raise ShuffleClosedError(f"Nothing has arrived, and {parcels} sources have sent something")
+            raise ShuffleClosedError(f"No parcel has arrived; {parcels} sources have sent some")
         return []
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _run_of(self, spec: ShuffleSpec) -> Run:
-        """Return the run that a task is to be part of."""
+        """Return the run that a task takes part in."""
         run = self._runs.get(spec.id)
         if run is None or not run.workers or run.closed:
             try:
@@ -159,7 +152,7 @@ class Shuffles:
         run.store.add(parcel)
 
     def _make_room(self) -> None:
-        """Write to disk while too much is in memory. Blocking."""
+        """Write parcels to disk while too many are in memory. Blocking."""
         while self._disk and self._budget.exhausted:
             with self._making_room:
                 if self._budget.exhausted:
@@ -191,17 +184,17 @@ class Shuffles:
         Raises
         ------
         Reschedule
-            If it does not answer. The scheduler hears of it once the connection is there again; should it have given
-            up the worker by then, it has the task run elsewhere anyway. What is asked can be asked twice.
+            If the scheduler does not answer. The reschedule is reported once the connection is open again; if the
+            scheduler has removed the worker by then, the task runs elsewhere anyway. Asking twice has no effect.
         """
         try:
             return await self._scheduler().call(method, request, response_type)
         except (CommClosedError, TimeoutError) as error:
-            logger.info("%s is not answered, and its task is to run again: %s", method, error)
+            logger.info("The scheduler does not answer %s; the task runs again: %s", method, error)
             raise Reschedule from None
 
     async def _join(self, spec: ShuffleSpec, task: str) -> Run:
-        """Take part in a shuffle; several tasks at once ask once."""
+        """Take part in a shuffle; several tasks share one request to the scheduler."""
         joining = self._joining.get(spec.id)
         if joining is None:
             joining = self._joining[spec.id] = spawn(self._ask_to_join(spec, task), self._tasks)
@@ -218,12 +211,12 @@ class Shuffles:
         return run
 
     def run(self, shuffle_id: str, run_id: int) -> Run:
-        """Return a run, which begins here if it was not known.
+        """Return a run; it begins here if it was unknown.
 
         Raises
         ------
         ShuffleClosedError
-            If it is over.
+            If the run is over.
         """
         run = self._runs.get(shuffle_id)
         if run is not None and run.run_id == run_id:
@@ -238,12 +231,12 @@ class Shuffles:
         return run
 
     def _known(self, shuffle_id: str, run_id: int) -> Run | None:
-        """Return a run; None if nothing was sent here or from here in it.
+        """Return a run; None if this worker has neither sent nor received a parcel of it.
 
         Raises
         ------
         ShuffleClosedError
-            If it is over.
+            If the run is over.
         """
         run = self._runs.get(shuffle_id)
         latest = max(self._ended.get(shuffle_id, 0), run.run_id - 1 if run is not None else 0)
@@ -252,7 +245,7 @@ class Shuffles:
         return run if run is not None and run.run_id == run_id else None
 
     def end(self, shuffle_id: str, run_id: int) -> None:
-        """Forget a run, and those before it."""
+        """Forget a run and all earlier ones."""
         self._ended[shuffle_id] = max(self._ended.pop(shuffle_id, 0), run_id)
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
@@ -267,7 +260,7 @@ class Shuffles:
         spawn(asyncio.to_thread(run.store.close), self._tasks)
 
     async def _pass_barrier(self, spec: ShuffleSpec, outputs: Mapping[str, int], sent: Sequence[Sent]) -> Passed:
-        # Those of another run may be taken for results of this one, if a run ends in the wrong moment.
+        # If a run ends at the wrong moment, results of sources may belong to an earlier run.
         run = await self._joined(spec, {each.run_id for each in sent})
         workers = run.workers
         request = pb.PassBarrierRequest(
@@ -283,14 +276,14 @@ class Shuffles:
             await run.unless_over(self._flush_all(run, answer.members))
         except _GIVING_UP as error:
             await self._after(run, error)
-        # What arrived in the wrong place, at a process on its way out for instance, is missed by those who read.
+        # Parcels that arrived at the wrong process, for instance one that is closing, are missed on reading.
         parcels = Counter(itertools.chain.from_iterable(each.owners for each in sent))
         counts = tuple(parcels[position] for position in range(len(workers)))
         template = next((each.template for each in sent if each.template is not None), None)
         return Passed(run.run_id, workers, counts, template)
 
     async def _joined(self, spec: ShuffleSpec, run_ids: Set[int]) -> Run:
-        """Return the run that all sources were sent in."""
+        """Return the run in which all sources were sent."""
         try:
             run = self._runs.get(spec.id)
             if run is None or not run.workers:
@@ -315,16 +308,16 @@ class Shuffles:
         await self._outbox.repeat(run, address, call)
 
     async def flush(self, run: Run) -> None:
-        """Wait until all that this worker sends in a run has arrived."""
+        """Wait until all parcels that this worker sends in a run have arrived."""
         await run.flush()
 
     async def _after(self, run: Run, error: Exception) -> None:
-        """Give up a task because of an error. It is to run again, in another run."""
+        """End a task because of an error: it runs again, in another run."""
         if isinstance(error, CommClosedError | TimeoutError):
-            # The scheduler may have yet to notice that a worker is gone.
+            # The scheduler may not have noticed yet that a worker is gone.
             await run.wait_closed(self._patience)
         if not run.closed:
-            # All are there, but cannot reach each other. The scheduler counts how often.
+            # All workers are present but cannot reach each other. The scheduler counts such reports.
             await self._complain(run.id, run.run_id, str(error))
         raise Reschedule from None
 
@@ -335,7 +328,7 @@ class Shuffles:
         await self._ask("RestartShuffle", request, pb.RestartShuffleResponse)
 
     async def _fetch(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
-        """Fetch the pieces of an output from the worker that keeps it."""
+        """Fetch the pieces of an output from the worker that holds it."""
         last: Exception | None = None
         for pause in itertools.chain([0.0], itertools.islice(pauses(0.1), 8)):
             await asyncio.sleep(pause)
@@ -345,7 +338,7 @@ class Shuffles:
                 return await self._fetch_once(owner, request)
             except (CommClosedError, TimeoutError) as error:
                 last = error
-        raise ShuffleClosedError(f"Output {request.output} cannot be had from {owner}: {last}")
+        raise ShuffleClosedError(f"Output {request.output} cannot be fetched from {owner}: {last}")
 
     async def _fetch_once(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
         import grpc
@@ -369,7 +362,7 @@ class Shuffles:
     # --- for other workers ---------------------------------------------------------------------------------------
 
     async def keep(self, message: pb.ShuffleRun, parcels: Sequence[Parcel]) -> None:
-        """Keep parcels that another worker sent."""
+        """Store parcels of another worker."""
         self._check_own(message.shuffle_id, message.run_id)
         for parcel in parcels:
             if self._disk and self._budget.exhausted:
@@ -387,7 +380,7 @@ class Shuffles:
         Raises
         ------
         ShuffleClosedError
-            If the run is over, or somebody could not be sent something.
+            If the run is over, or a parcel could not be sent.
         """
         run = self._known(message.shuffle_id, message.run_id)
         if run is None:
@@ -396,12 +389,12 @@ class Shuffles:
             try:
                 await self.flush(run)
             except (CommClosedError, TimeoutError) as error:
-                raise ShuffleClosedError(f"{self._worker.address} could not send everything: {error}") from None
+                raise ShuffleClosedError(f"{self._worker.address} could not send all parcels: {error}") from None
 
     def registered(self, last_run: int) -> None:
-        """Take note that the worker is registered: what came of runs up to this one was another process's to keep.
+        """Note that the worker has registered after `last_run`: parcels of runs up to it went to another process.
 
-        What comes before it knows is kept for the time being: the scheduler may count on the worker already.
+        Parcels that come before this call are kept: the scheduler may count on the worker already.
         """
         self._before = last_run
         for run in list(self._runs.values()):
@@ -409,7 +402,7 @@ class Shuffles:
                 self._drop(run)
 
     def _check_own(self, shuffle_id: str, run_id: int) -> None:
-        """Raise if what was sent to this address in a run may have been sent to another process."""
+        """Raise if parcels of a run for this address may have gone to another process."""
         if run_id <= self._before:
             raise ShuffleClosedError(
                 f"Run {run_id} of shuffle {shuffle_id} began before the worker at {self._worker.address} registered"
@@ -421,7 +414,7 @@ class Shuffles:
             self.end(run.id, run.run_id)
 
     async def close(self) -> None:
-        """Forget all runs, and take part in no more."""
+        """Forget all runs, and accept no others."""
         self.end_all()
         await self._outbox.close()
         if self._tasks:
