@@ -36,6 +36,12 @@ def test_allow_other_workers_wants_workers(client: Any) -> None:
         client.submit(inc, 1, allow_other_workers=True, pure=False)
 
 
+def test_allow_other_workers_accepts_an_empty_list(client: Any) -> None:
+    assert client.submit(inc, 1, workers=[], allow_other_workers=True, pure=False).result(timeout=60) == 2
+    (future,) = client.map(inc, [1], workers=[], allow_other_workers=True, pure=False)
+    assert future.result(timeout=60) == 2
+
+
 def test_a_known_key_is_returned_before_arguments_are_looked_at(client: Any) -> None:
     first = client.submit(inc, 1, key="known-parity")
     second = client.submit(inc, 1, key="known-parity", allow_other_workers=True)

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -113,16 +113,19 @@ def explicit_options(
     Raises
     ------
     ValueError
-        If other workers are allowed but no workers are named.
+        If other workers are allowed without the option `workers`.
     """
+    if isinstance(workers, Iterator):
+        # It is read more than once.
+        workers = list(workers)
     # Not the truth value of `workers`: the name of a worker may be 0.
     named = bool(worker_names(workers))
-    if allow_other_workers and not named:
+    if allow_other_workers and workers is None:
         raise ValueError("Only use allow_other_workers= if using workers=")
     given: dict[str, Any] = {}
     if named:
         given["workers"] = workers
-    if allow_other_workers:
+    if allow_other_workers and named:
         given["allow_other_workers"] = True
     if resources:
         given["resources"] = resources

@@ -147,6 +147,12 @@ def test_durations():
     assert fifo_seconds(timedelta(seconds=3)) == 3
 
 
+def test_workers_may_be_an_iterator():
+    options = task_options(explicit_options(workers=iter(["a", "b"])))
+    assert options is not None
+    assert list(options.workers) == ["a", "b"]
+
+
 # --- arguments ---------------------------------------------------------------------------------------------------
 
 

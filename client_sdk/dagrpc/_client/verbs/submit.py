@@ -132,7 +132,7 @@ def submit(
     else:
         wire_key = encode_key(key)
     # Checked late: the options of a key that is known already do not matter.
-    if allow_other_workers and not given.get("workers"):
+    if allow_other_workers and workers is None:
         raise ValueError("Only use allow_other_workers= if using workers=")
     options = submission_options(given)
     run_spec, apart = encode_arguments(key, pickled, values, values_by_name)
