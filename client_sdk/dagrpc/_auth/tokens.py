@@ -1,4 +1,4 @@
-"""Tokens: secrets that callers show, and digests by which services know them again."""
+"""Tokens: secrets that callers send, and the digests by which services recognize them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pathlib import Path
 logger = logging.getLogger("dagrpc.io")
 
 ROLES = ("client", "scheduler", "worker", "caller")
-"""Whom a token of its own may be for."""
+"""The roles that a token can be limited to."""
 ANY = ""
-"""In place of a role: the token of the cluster, which is for all of them."""
+"""The key, in place of a role, of a token that is valid for all roles."""
 
 _SHORTEST = 16
 _DIGEST = "sha256:"
 
 
 def check_token(token: str, what: str) -> str:
-    """Return a token, or its digest, if it can be one.
+    """Return a token or digest after a check of its form.
 
     Parameters
     ----------
     token : str
-        The token, or ``sha256:`` and 64 hexadecimal digits, by which it is known but cannot be shown.
+        The token, or its digest: ``sha256:`` and 64 hexadecimal digits.
     what : str
-        What to call it in errors, which never show it.
+        Its name in errors, which never contain the token.
 
     Raises
     ------
     ValueError
-        If it is too short to be a secret, or cannot travel in a header.
+        If the token is too short to be a secret, or cannot be sent in a header.
     """
     if token.startswith(_DIGEST):
         digits = token[len(_DIGEST) :].strip().lower()
@@ -59,9 +59,9 @@ def read_tokens(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     ValueError
-        If there is something else in it, or nothing.
+        If a line is malformed, or there is no token.
     """
     file = Path(path)
     found: dict[str, str] = {}
@@ -90,12 +90,12 @@ def _warn_if_readable(file: Path) -> None:
 
 
 def shown_by(role: str, tokens: Mapping[str, str]) -> str | None:
-    """Return the token that a process of a role shows; None if there are no tokens at all.
+    """Return the token that a process of a role sends; None if there are no tokens.
 
     Raises
     ------
     ValueError
-        If there are tokens, and none that it could show.
+        If no token is usable by the role.
     """
     if not tokens:
         return None
@@ -109,12 +109,12 @@ def shown_by(role: str, tokens: Mapping[str, str]) -> str | None:
 
 
 def known_to(role: str, tokens: Mapping[str, str]) -> dict[str, str]:
-    """Return what a process of a role has to have of tokens: its own, and digests of the others."""
+    """Return the tokens for a process of a role: its own tokens, and digests of the others."""
     return {name: token if name in (role, ANY) else _DIGEST + _digest(token).hex() for name, token in tokens.items()}
 
 
 class Accepted:
-    """The tokens that a service accepts. It keeps their digests only.
+    """The tokens that a service accepts, kept as digests.
 
     Parameters
     ----------
@@ -131,13 +131,13 @@ class Accepted:
         return bool(self._digests)
 
     def roles(self, metadata: Iterable[tuple[str, str | bytes]]) -> frozenset[bytes] | None:
-        """Return the roles of the token in a call's metadata: none for one of all roles; None if it is not accepted."""
+        """Return the roles of the token in a call's metadata, empty for all roles; None if it is not accepted."""
         shown = next((value for key, value in metadata if key == HEADER), None)
         if not isinstance(shown, str) or not shown.startswith(SCHEME):
             return None
         digest = hashlib.sha256(shown[len(SCHEME) :].encode()).digest()
         found = None
-        # All of them, and each in full: how long it takes says nothing about the token.
+        # All digests are compared in full, so that the time reveals nothing about the token.
         for known, roles in self._digests:
             if hmac.compare_digest(known, digest):
                 found = roles

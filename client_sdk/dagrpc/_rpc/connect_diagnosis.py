@@ -1,7 +1,7 @@
-"""Why there is no connection: looks at what answers at an address, to tell a wrong certificate from a dead host.
+"""The cause of a failed connection, from the answers at its address.
 
-`why_not` finds what cannot get better, so that nobody waits for it; `what_answers` finds what may, to be told by those
-who have waited in vain.
+`why_not` finds causes that do not pass, such as a wrong certificate, so that no caller waits for them. `what_answers`
+describes the other causes for the error after a timeout.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dagrpc._common.addresses import split_address
 
 _PATIENCE = 2.0
 _SETTINGS = b"\x04"
-"""The type of the first frame that a server of HTTP/2 sends."""
+"""The type of the first frame of an HTTP/2 server."""
 _OTHER_NAME = (62, 64)
-"""Codes of OpenSSL: a certificate is for another host name or IP address."""
+"""OpenSSL's codes for a certificate of another host name or IP address."""
 _REMEDY = (
     "; if it belongs to this cluster all the same, say what name it has: "
     "Security(..., extra_conn_args={'server_hostname': name}), or the setting comm.tls.server-name"
@@ -27,10 +27,7 @@ _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 async def why_not(address: str, credentials: Credentials | None) -> str:
-    """Return what is wrong with the security on one of the two sides; empty if it is not that.
-
-    Takes two seconds at most.
-    """
+    """Return why the two sides cannot agree on TLS; empty if TLS is not the cause. Takes at most two seconds."""
     try:
         async with asyncio.timeout(_PATIENCE):
             if credentials is None or credentials.channel is None:
@@ -41,7 +38,7 @@ async def why_not(address: str, credentials: Credentials | None) -> str:
 
 
 async def what_answers(address: str, service: str) -> str:
-    """Return what is at an address where a service was looked for in vain. Takes two seconds at most."""
+    """Return a description of the server at an address where no service answered. Takes at most two seconds."""
     try:
         async with asyncio.timeout(_PATIENCE):
             host, port = split_address(address)
@@ -69,14 +66,14 @@ async def what_answers(address: str, service: str) -> str:
 
 async def _without_tls(address: str) -> str:
     host, port = split_address(address)
-    # Nothing is sent over it. The default one reads all authorities of the system, for a tenth of a second.
+    # No verification is needed: no data is sent. The default context reads all authorities, which takes 0.1 s.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
         _, writer = await asyncio.open_connection(host, port, ssl=context)
     except ssl.SSLError:
-        # Something else, or a proxy whose service is yet to start.
+        # Another kind of server, or a proxy whose service has not started.
         return ""
     writer.close()
     return "it wants TLS, and this side has no certificate: give security=, or set comm.tls"
@@ -103,7 +100,7 @@ async def _with_tls(address: str, credentials: Credentials) -> str:
         return f"the TLS handshake failed: {error.reason}"
     refused = f"it does not accept the certificate of this {credentials.role}: of another authority, or out of date"
     try:
-        # With TLS 1.3 the other side looks at our certificate after the handshake. gRPC says nothing then, it hangs up.
+        # With TLS 1.3 the server checks this side's certificate after the handshake; gRPC closes the connection then.
         writer.write(_HELLO)
         return "" if await reader.read(16) else refused
     except (ssl.SSLError, ConnectionResetError):

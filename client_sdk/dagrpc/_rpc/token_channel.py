@@ -1,6 +1,7 @@
-"""A channel that shows a token with every call.
+"""A channel that sends a token with every call.
 
-gRPC's own call credentials want TLS, and its interceptors cost each message of a stream; this costs each call a tuple.
+gRPC's call credentials require TLS, and its interceptors slow down each message of a stream. This channel only adds a
+tuple to each call.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class TokenChannel(grpc.aio.Channel):  # type: ignore[misc]
     Parameters
     ----------
     channel : grpc.aio.Channel
-        What it stands for.
+        The channel that makes the calls.
     token : str
         The token.
     """

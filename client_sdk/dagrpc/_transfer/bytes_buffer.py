@@ -1,4 +1,4 @@
-"""Memory that is filled piece by piece and is a `bytes` object in the end."""
+"""A buffer that is filled in pieces and then becomes a `bytes` object without a copy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import io
 
 
 class BytesBuffer:
-    """So many bytes, to be filled by way of `view`.
+    """A number of bytes, filled through `view`.
 
-    A `BytesIO` hands out what it holds without a copy if nobody else has it: a result of a GiB needs one, not two.
+    `BytesIO` returns its content without a copy if there is no other reference to it. This halves the memory that a
+    large result needs.
 
     Examples
     --------
@@ -19,12 +20,12 @@ class BytesBuffer:
     """
 
     def __init__(self, length: int) -> None:
-        # Zeros that have not been touched take no memory.
+        # The system allocates pages of zeros when they are first written.
         self._stream = io.BytesIO(bytes(length))
         self.view = self._stream.getbuffer()
 
     def finish(self) -> bytes:
-        """Return the bytes. What has a part of `view` still keeps its memory, and this is a copy then."""
+        """Return the bytes; a copy of them if a part of `view` is still in use."""
         try:
             self.view.release()
         except BufferError:

@@ -1,8 +1,8 @@
-"""`DataChunk` on the wire, written and read by hand.
+"""`DataChunk` on the wire, encoded and decoded without protobuf.
 
-Protobuf copies a bytes field several times on either side. A chunk is therefore built by one join and read as a view
-of the bytes that came; what is written is what the generated classes would write, and whatever they can read is read
-(a test compares both ways). The bulk field has the highest number, so that it stands last.
+Protobuf copies a bytes field several times on either side. So a chunk is encoded by one join, and decoded as a view of
+the message. The encoding is that of the generated classes, and all their encodings are decoded; a test compares both.
+The bulk field has the highest number, so that it comes last.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ def encode_chunk(offset: int, pieces: Sequence[Buffer], length: int) -> bytes:
     pieces : sequence of buffers
         The chunk's bytes, in order.
     length : int
-        How many bytes they are together.
+        The length of all pieces in bytes.
     """
     inner = (b"\x08" + _varint(offset) if offset else b"") + b"\x7a" + _varint(length)
     return b"".join((b"\x12" + _varint(len(inner) + length) + inner, *pieces))
 
 
 def decode_part(data: bytes) -> tuple[int, memoryview] | worker_service_pb2.GetDataResponse:
-    """Return offset and bytes of a chunk, or the message if it holds something else.
+    """Return offset and bytes of a chunk, or the message if it holds another part.
 
     Raises
     ------
     google.protobuf.message.DecodeError
-        If the bytes are no such message.
+        If the bytes are not a message of this type.
     """
     try:
         if data[0] == _CHUNK_TAG:
@@ -75,7 +75,7 @@ def decode_part(data: bytes) -> tuple[int, memoryview] | worker_service_pb2.GetD
                     return offset, memoryview(data)[position:]
     except IndexError:
         pass
-    # Not as we write it: let protobuf judge.
+    # Another encoding than that of `encode_chunk`: protobuf decodes it.
     message = worker_service_pb2.GetDataResponse.FromString(data)
     if message.WhichOneof("part") == "chunk":
         return message.chunk.offset, memoryview(message.chunk.data)

@@ -1,4 +1,4 @@
-"""Transfers whose frames are compressed, if that was configured and is worth it."""
+"""Compression of the frames of a transfer, if it is configured and saves enough."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 
 async def compress(values: Sequence[OutgoingValue], codec: str | None) -> Sequence[OutgoingValue]:
-    """Return values whose frames are compressed where that makes them much smaller. Done in a thread.
-
-    Parameters
-    ----------
-    codec : str or None
-        Name of the codec; None: do nothing.
-    """
+    """Return values with compressed frames where compression saves much. Runs in a thread. No codec: no change."""
     if codec is None or not any(memoryview(frame).nbytes >= MIN_SIZE for value in values for frame in value.frames):
         return values
     return await asyncio.to_thread(lambda: [_compressed(value, codec) for value in values])
@@ -33,12 +27,12 @@ def _compressed(value: OutgoingValue, codec: str) -> OutgoingValue:
     packed = [maybe_compress(frame, compression=codec) for frame in value.frames]
     if not any(name for name, _ in packed):
         return value
-    # A new one: the other may be on its way to somebody else.
+    # A new value: the original may be part of another transfer.
     return replace(value, frames=[frame for _, frame in packed], compressions=[name or "" for name, _ in packed])
 
 
 async def decompress(values: Sequence[ReceivedValue]) -> None:
-    """Put frames that came compressed right, in a thread. A value of which that is impossible counts as not sent."""
+    """Decompress frames, in a thread. A value that cannot be decompressed gets the outcome NOT_ENCODABLE."""
     compressed = [value for value in values if value.entry.frame_compressions]
     if compressed:
         await asyncio.to_thread(_decompress, compressed)

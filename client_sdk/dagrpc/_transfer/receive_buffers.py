@@ -1,8 +1,8 @@
-"""Memory for large frames that come in, used again when their values are gone.
+"""Memory for large incoming frames, which is reused when their values are gone.
 
-A frame of many megabytes that is written to fresh memory costs more in page faults than in copying. Large frames
-therefore get mappings of their own, of huge pages where the system has them, and a mapping whose last user is gone
-serves the next frame of its size. What nobody wanted for a few seconds goes back to the system.
+Page faults in fresh memory cost more than the copying of a frame of many megabytes. So each large frame gets its own
+mapping, with huge pages where the system has them. A mapping without users serves the next frame of its size, and is
+unmapped after a few seconds.
 """
 
 from __future__ import annotations
@@ -17,39 +17,31 @@ from collections import deque
 from dagrpc._process.machine import total_memory
 
 LARGE = 2 * 2**20
-"""Frames from this size on get a mapping; it is the size of a huge page."""
+"""Frames of at least this many bytes, the size of a huge page, get a mapping."""
 KEEP_SECONDS = 5.0
-"""How long a mapping that nobody uses is kept."""
+"""Seconds for which an unused mapping is kept."""
 KEEP_BYTES = min(2**30, total_memory() // 16)
-"""How much memory that nobody uses is kept."""
+"""Bytes of unused mappings that are kept at most."""
 
 
 class ReceiveBuffers:
-    """Hands out writable buffers. For the event loop's thread only; buffers may end their lives in any.
-
-    Parameters
-    ----------
-    keep_bytes : int
-        How much unused memory to keep.
-    keep_seconds : float
-        For how long.
-    """
+    """Allocates writable buffers. Used in the event loop's thread; buffers may be freed in any thread."""
 
     def __init__(self, keep_bytes: int = KEEP_BYTES, keep_seconds: float = KEEP_SECONDS) -> None:
         self._keep_bytes = keep_bytes
         self._keep_seconds = keep_seconds
         self._returned: deque[mmap.mmap] = deque()
-        """Mappings whose users are gone. A finalizer appends from any thread, and does nothing else."""
+        """Mappings without users. Finalizers append to it from any thread, and do nothing else."""
         self._free: dict[int, list[tuple[float, mmap.mmap]]] = {}
-        """Unused mappings by size, with the time since when, oldest first."""
+        """Unused mappings by size, each with the time of its return, oldest first."""
         self._free_bytes = 0
         self._lent = 0
-        """How many mappings are in use."""
+        """The number of mappings in use."""
         self._sweep: asyncio.TimerHandle | None = None
 
     @property
     def unused_bytes(self) -> int:
-        """How much memory is kept that nobody uses."""
+        """Bytes of unused mappings."""
         self._take_back()
         return self._free_bytes
 
@@ -66,21 +58,21 @@ class ReceiveBuffers:
         else:
             mapping = mmap.mmap(-1, size)
             if hasattr(mmap, "MADV_HUGEPAGE"):
-                # The rest, less than a huge page, is not to become one: nobody uses most of it.
+                # Not for the rest, of which a huge page would waste the larger part.
                 mapping.madvise(mmap.MADV_HUGEPAGE, 0, length // LARGE * LARGE)
         self._lent += 1
         self._arm()
-        # Everything that is made of the buffer keeps this object alive, and it the mapping.
+        # All views of the buffer keep this object alive, which keeps the mapping.
         owner = (ctypes.c_char * length).from_buffer(mapping)
         weakref.finalize(owner, self._returned.append, mapping).atexit = False
         return memoryview(owner).cast("B")
 
     def keep_at_most(self, nbytes: int) -> None:
-        """Keep less unused memory, if so far more may be kept."""
+        """Lower the limit on unused memory to `nbytes` if it is higher."""
         self._keep_bytes = min(self._keep_bytes, nbytes)
 
     def give_back(self) -> int:
-        """Give all memory that nobody uses back to the system. Return how many bytes that were."""
+        """Unmap all unused mappings; return their size in bytes."""
         self._take_back()
         given = self._free_bytes
         self._free.clear()
@@ -102,7 +94,7 @@ class ReceiveBuffers:
             self._sweep = asyncio.get_running_loop().call_later(self._keep_seconds, self.sweep)
 
     def sweep(self) -> None:
-        """Give back to the system what nobody wanted for a while."""
+        """Unmap mappings that were unused for `keep_seconds`."""
         self._sweep = None
         self._take_back()
         oldest = time.monotonic() - self._keep_seconds
@@ -113,6 +105,6 @@ class ReceiveBuffers:
                 self._free[size] = kept
             else:
                 del self._free[size]
-        # Mappings that are in use now may come back without anyone asking for another.
+        # Mappings in use may be returned without a further call of `allocate`.
         if self._free or self._lent:
             self._arm()

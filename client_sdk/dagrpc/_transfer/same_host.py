@@ -1,9 +1,8 @@
-"""Large frames between processes of one user on one host: read out of the sender's memory, once, by the receiver.
+"""Large frames between processes of one user on one host: the receiver reads them from the sender's memory.
 
-A byte that goes through gRPC is copied about eight times on its way between two processes. On one host Linux can copy
-it once (``process_vm_readv``). The call, its manifest and its end go through gRPC as ever; only the bytes of large
-frames take the short way. Where it is closed (another system, another user, another container, a kernel that forbids
-it), they come in chunks.
+gRPC copies a byte about eight times between two processes. On one host, Linux can copy it once (``process_vm_readv``).
+The call with its manifest and its end goes through gRPC; only the bytes of large frames are read from memory. Where
+this is impossible (another system, user or container, or a kernel that forbids it), the frames come in chunks.
 """
 
 from __future__ import annotations
