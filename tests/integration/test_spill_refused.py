@@ -54,7 +54,7 @@ def fill_up(client: Client, reason: str) -> None:
     assert [int(array[0]) for array in client.gather(done[::5])] == list(range(40))[: len(done) : 5]
     logs = " ".join(message for _, message in client.get_worker_logs()[address])
     assert reason in logs
-    assert "Nothing is lost" in logs
+    assert "none is lost" in logs
     # With some of it gone there is room again.
     pending = futures[len(done) :]
     del futures, done
