@@ -1,5 +1,6 @@
 """Locks, semaphores, events, queues and variables, between clients and tasks."""
 
+import functools
 import gc
 import pickle
 import threading
@@ -148,7 +149,7 @@ def test_many_clients_exclude_each_other(shared_cluster):
                 time.sleep(0)
                 inside -= 1
 
-    joins = [in_thread(lambda client=client: work(client)) for client in clients for _ in range(2)]
+    joins = [in_thread(functools.partial(work, client)) for client in clients for _ in range(2)]
     assert [join() for join in joins] == [None] * 8
     assert most == 1
     for client in clients:

@@ -1,4 +1,4 @@
-"""What users write every day. Type checkers have to take it as it is: without a cast, and without a word about types.
+"""Programs of everyday use, which type checkers accept without casts and without comments about types.
 
 `make lint` checks it with mypy, strictly; nothing runs it. If mypy refuses what is right when it runs, the annotations
 of dagrpc are wrong, not what is here.

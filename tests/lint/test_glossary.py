@@ -18,7 +18,7 @@ TERMS = [row for row in ROWS if row[0] != "term"]
 
 def resolved(name: str) -> object:
     """Return a module or an attribute by its dotted name."""
-    module, rest = name, []
+    module, rest = name, list[str]()
     while True:
         try:
             found: object = importlib.import_module(module)

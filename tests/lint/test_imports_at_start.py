@@ -1,4 +1,4 @@
-"""What a process imports before it is ready is what every start waits for: what only some need has no place there.
+"""Every start waits for the imports of a process, so modules that few processes need are not among them.
 
 Each program below does what a process of `LocalCluster` does until it is ready, or imports what it imports. How long
 that takes depends on the machine; what is loaded then does not.

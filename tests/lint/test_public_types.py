@@ -1,4 +1,4 @@
-"""What type checkers know of names that are looked up when they are used is what there is."""
+"""Type checkers know the names that are imported when they are used."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def note(path: str, x: int, delay: float = 0.0) -> int:
 
 
 def note_after(path: str, x: int, gate: str) -> int:
-    """Do so once a file is there, and then again."""
+    """Leave a line at the start, and another one once a file is there."""
     note(path, x)
     while not os.path.exists(gate):
         time.sleep(0.02)

@@ -105,7 +105,7 @@ class TcpProxy:
         self._call(block)
 
     def delay(self, seconds: float) -> None:
-        """Have each piece of data arrive so much later; 0: no later."""
+        """Delay each piece of data by so many seconds."""
         self._delay = seconds
 
     def restore(self) -> None:
@@ -199,7 +199,7 @@ class TcpProxy:
             writer.write(data)
             await writer.drain()
         await gate.wait()
-        # Whoever ends its side has nothing more to say to a gRPC peer: both sides are done.
+        # A gRPC peer that closes its side sends nothing more: both sides are done.
         raise ConnectionResetError
 
     def _break(self, reset: bool) -> None:

@@ -27,7 +27,7 @@ def eventually(
 async def eventually_async(
     condition: Callable[[], T], seconds: float = _LIMIT, otherwise: str = "the condition did not come true"
 ) -> T:
-    """Do the same as `eventually` without blocking the event loop."""
+    """Poll a condition as `eventually` does, without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, otherwise
