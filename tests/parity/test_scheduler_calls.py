@@ -216,3 +216,12 @@ def test_a_scheduler_that_is_told_to_restart(own_client: Any) -> None:
     own_client.wait_for_workers(2, timeout=PATIENCE)
     assert own_client.submit(inc, 2, key="anew").result(timeout=PATIENCE) == 3
     assert own_client.run_on_scheduler(lambda dask_scheduler: "given-up" in dask_scheduler.tasks) is False
+
+
+def test_an_empty_list_of_workers_names_no_worker(client: Any) -> None:
+    async def ask(dask_scheduler: Any) -> Any:
+        retired = await dask_scheduler.retire_workers(workers=[], stimulus_id="asked")
+        return await dask_scheduler.broadcast(msg={"op": "identity"}, workers=[]), dict(retired)
+
+    assert client.run_on_scheduler(ask) == ({}, {})
+    assert len(client.scheduler_info()["workers"]) == 2
