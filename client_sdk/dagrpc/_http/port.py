@@ -59,10 +59,12 @@ class HttpPort:
 
     Examples
     --------
+    >>> async def make_application():
+    ...     return web.Application()
     >>> port = HttpPort("Scheduler", make_application)
-    >>> port.bind(HttpAddress("127.0.0.1", 8787))
-    >>> port.number
-    8787
+    >>> port.bind(HttpAddress("127.0.0.1", 0))
+    >>> port.number > 0
+    True
     >>> await port.close()
     """
 

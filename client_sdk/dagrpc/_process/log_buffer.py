@@ -66,3 +66,32 @@ def install() -> LogBuffer:
         for name in LOGGERS:
             logging.getLogger(name).addHandler(_buffer)
     return _buffer
+
+
+def keep_unshown(name: str) -> None:
+    """Keep the INFO lines of a logger in the buffer, even where the program shows warnings only.
+
+    A service in a user's program must not make the program's handlers show more than they did.
+    """
+    logger = logging.getLogger(name)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+        logger.addFilter(_Unshown(logger, install()))
+
+
+class _Unshown(logging.Filter):
+    """Takes lines out that the logger would not have logged without `keep_unshown`, and puts them into the buffer."""
+
+    def __init__(self, logger: logging.Logger, buffer: LogBuffer) -> None:
+        super().__init__()
+        self._logger = logger
+        self._buffer = buffer
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the logger's handlers get a line."""
+        parent = self._logger.parent
+        # Where the user has set a level since, that level counts.
+        if self._logger.level != logging.INFO or parent is None or record.levelno >= parent.getEffectiveLevel():
+            return True
+        self._buffer.handle(record)
+        return False

@@ -19,6 +19,7 @@ class LogServicer:
     def __init__(self, part: str) -> None:
         self._part = part
         self._buffer = log_buffer.install()
+        log_buffer.keep_unshown(f"dagrpc.{part}")
 
     def lines(self, count: int) -> list[pb.LogLine]:
         """Return the latest `count` lines; all lines if `count` is 0."""

@@ -2,6 +2,7 @@
 
 import logging
 
+from dagrpc._process import log_buffer
 from dagrpc._process.log_buffer import LogBuffer
 
 
@@ -32,3 +33,31 @@ def test_a_line_that_cannot_be_formatted_breaks_nothing() -> None:
         assert list(buffer.latest("worker")) == []
     finally:
         logging.raiseExceptions = former
+
+
+def test_lines_that_the_program_does_not_show_are_kept_and_stay_hidden() -> None:
+    parent = logging.getLogger("dagrpc.unshown-test")
+    part = logging.getLogger("dagrpc.unshown-test.part")
+    shown: list[str] = []
+
+    class Shows(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            shown.append(record.getMessage())
+
+    parent.addHandler(Shows())
+    parent.setLevel(logging.WARNING)
+    log_buffer.keep_unshown(part.name)
+    log_buffer.keep_unshown(part.name)
+    part.debug("nothing")
+    part.info("kept only")
+    part.warning("shown")
+    assert shown == ["shown"]
+    kept = [text for _, text in log_buffer.install().latest("nanny")]
+    assert sum("kept only" in text for text in kept) == 1
+    assert not any("nothing" in text for text in kept)
+    # A program that asks for more gets it.
+    parent.setLevel(logging.INFO)
+    part.info("asked for")
+    part.setLevel(logging.DEBUG)
+    part.debug("debugged")
+    assert shown == ["shown", "asked for", "debugged"]
