@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
 from dagrpc._common.server_status import Status
@@ -12,9 +12,7 @@ from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import NoWorkersError
 from dagrpc.v1 import scaling_service_pb2 as pb
 from dagrpc_deploy.adaptive_core import AdaptiveCore, logger, settled
-
-if TYPE_CHECKING:
-    from dagrpc_deploy.cluster import Cluster
+from dagrpc_deploy.managed_cluster import ManagedCluster
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["ScalingService"]
 
@@ -80,7 +78,7 @@ class Adaptive(AdaptiveCore):
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: ManagedCluster,
         interval: float | str | None = None,
         minimum: int | None = None,
         maximum: int | float | None = None,
@@ -212,7 +210,7 @@ class Adaptation:
     def replace(
         self,
         kind: type[Adaptive],
-        cluster: Cluster,
+        cluster: ManagedCluster,
         bounds: tuple[int | None, int | float | None],
         options: Mapping[str, Any],
     ) -> Adaptive:

@@ -6,15 +6,13 @@ import asyncio
 import importlib
 import importlib.util
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagrpc import config
-
-if TYPE_CHECKING:
-    from dagrpc_deploy.cluster import Cluster
+from dagrpc_deploy.managed_cluster import ManagedCluster
 
 
-def show(cluster: Cluster) -> None:
+def show(cluster: ManagedCluster) -> None:
     """Show a cluster in a notebook: as a `Panel` where ipywidgets is installed, else as HTML or text."""
     display = importlib.import_module("IPython.display").display
     if importlib.util.find_spec("ipywidgets") is not None:
@@ -45,7 +43,7 @@ class Panel:
         The outcome of the latest press of a button.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ManagedCluster) -> None:
         widgets = importlib.import_module("ipywidgets")
         self._cluster = cluster
         planned = len(cluster.plan)
