@@ -1,4 +1,4 @@
-"""What the machine is, without saying which one."""
+"""Describes the machine without identifying it."""
 
 import os
 import platform

@@ -89,14 +89,14 @@ class Sample:
 
 @dataclass
 class Bench:
-    """What a workload gets: a client of the library under test, sizes, and a place for its figures.
+    """The environment of a workload: a client of the library under test, sizes, and a sink for figures.
 
     Attributes
     ----------
     library
         The module `dagrpc` or `distributed`.
     start_cluster
-        Starts a cluster of two workers with one thread each; for workloads that want one of their own.
+        Starts a cluster of two workers with one thread each, for workloads that need a cluster of their own.
     emit
         Called with each figure as soon as it is known.
     divisor

@@ -29,7 +29,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figure:
-    """What one contender measured for one metric in one round."""
+    """The measurement of one metric by one contender in one round."""
 
     contender: str
     round: int

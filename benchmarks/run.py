@@ -40,9 +40,9 @@ SOURCES = ("client_sdk", "scheduler_service", "worker_service", "deploy", "bench
 
 
 def compile_sources() -> None:
-    """Compile dagrpc and the workloads, as installing distributed has compiled that.
+    """Compile dagrpc and the workloads, since the installation of distributed has compiled distributed.
 
-    Where ``PYTHONDONTWRITEBYTECODE`` is set every process would compile an editable installation anew.
+    With ``PYTHONDONTWRITEBYTECODE`` set, every process would compile an editable installation again.
     """
     for name in SOURCES:
         if not compileall.compile_dir(ROOT / name, quiet=1):

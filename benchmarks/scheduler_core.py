@@ -1,7 +1,7 @@
-"""What the scheduler's core costs per task, without any network.
+"""Measures the cost per task of the scheduler's core, without any network.
 
-Simulated workers answer at once, in batches like those of a busy cluster. The clock that the core sees stands still
-but for the durations that the workers report.
+Simulated workers answer immediately, in batches as large as on a busy cluster. The core's clock stands still; only
+the durations that the workers report vary.
 
     python benchmarks/scheduler_core.py --quick
 """
@@ -93,7 +93,7 @@ class Cluster:
         self.handle([WorkerAdded(f"10.0.{n // 250}.{n % 250}:4000", f"w{n}", nthreads) for n in range(workers)])
 
     def handle(self, events: Iterable[Event]) -> None:
-        """Have the core handle a batch, and take the CPU time, which other processes disturb less."""
+        """Let the core handle a batch, and add up its CPU time, which other processes disturb less than wall time."""
         start = time.process_time()
         instructions: list[Instruction] = self.core.handle_batch(events, 0.0)
         self.seconds += time.process_time() - start

@@ -1,4 +1,4 @@
-"""What certificates and tokens cost: the same work on clusters with and without, turn by turn."""
+"""Measures the cost of certificates and tokens: clusters with and without them alternate on the same work."""
 
 import os
 import statistics

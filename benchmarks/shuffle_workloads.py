@@ -11,7 +11,7 @@ from benchmarks.measure import Bench, Watch
 
 PARTITIONS = 40
 ROWS = 40_000
-"""Of a partition; four columns of them are 1.3 MB."""
+"""Number of rows of a partition, whose four columns take 1.3 MB."""
 KEYS = 100_000
 
 
@@ -47,7 +47,7 @@ def counted(frame: Any) -> Any:
 
 
 def warm_up(bench: Bench, method: str) -> None:
-    """Have the workers import what they need."""
+    """Run a small shuffle so that the workers import the modules they need."""
     small = make_frames(bench, 4)
     counted(small.shuffle("key", shuffle_method=method)).compute(scheduler=bench.client)
 

@@ -1,6 +1,6 @@
-"""What is measured and what is asked of it, in one place.
+"""The figures that are measured and the bounds that they must satisfy.
 
-A bound is on dagrpc's figure divided by that of distributed, for times and rates alike: `at_most(1 / 6)` asks for a
+A bound limits dagrpc's figure divided by distributed's figure, for times and rates alike: `at_most(1 / 6)` asks for a
 sixth of the time, `at_least(12)` for twelve times the rate.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Bound:
-    """What a figure has to be: at most, or at least, a limit."""
+    """An upper or lower limit of a figure."""
 
     limit: float
     is_ceiling: bool

@@ -1,4 +1,4 @@
-"""What the worker's core costs per task, apart from everything around it.
+"""Measures the cost per task of the worker's core in isolation.
 
     python benchmarks/worker_core.py [--tasks 20000] [--rounds 5]
 
@@ -35,7 +35,7 @@ def trivial_one_by_one(tasks: int) -> float:
 
 
 def trivial_in_batches(tasks: int, size: int = 64) -> float:
-    """Do the same in batches, as a loaded worker sees them; the events' construction is counted too."""
+    """Request, execute, finish and free tasks in batches, as on a loaded worker, including the events' construction."""
     core = WorkerCore("10.0.0.1:1000", 2)
     keys = [f"inc-{number:08x}" for number in range(tasks)]
     handle_batch = core.handle_batch

@@ -339,7 +339,7 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """What `--only` calls it."""
+        """The workload's name for the option `--only`."""
         return self.run.__name__
 
 

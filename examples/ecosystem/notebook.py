@@ -1,6 +1,6 @@
-"""What a notebook shows: ``python -m examples.ecosystem.notebook``.
+"""Prints the output that a notebook shows: ``python -m examples.ecosystem.notebook``.
 
-The cells run in IPython, which asks each value how it wants to be displayed, as Jupyter does.
+The cells run in IPython, which asks each value for its rich representation, as Jupyter does.
 """
 
 import dagrpc

@@ -21,7 +21,7 @@ ROUTE_MIN_FLIGHTS = 100
 
 @dataclass(frozen=True)
 class Answers:
-    """What the dataframe part finds out, as dask collections first and as pandas objects in the end."""
+    """The answers of the dataframe part: dask collections before the computation, pandas objects after it."""
 
     by_carrier: Any
     by_hour: Any

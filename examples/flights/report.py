@@ -1,4 +1,4 @@
-"""What the job shows: its progress while it works, and the answers as tables."""
+"""Shows the job's progress while it runs, and its answers as tables."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What must not be left after a run: processes, threads, file descriptors, keys, temporary files."""
+"""Checks that a run leaves nothing behind: no processes, threads, file descriptors, keys or temporary files."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ BOUND = 240.0
 
 
 class Statistics:
-    """What the clients of a run did."""
+    """Counts the work that the clients of a run did."""
 
     def __init__(self) -> None:
         self.tasks = 0
@@ -27,20 +27,20 @@ class Statistics:
 
 
 class ClientHost:
-    """A place for one client: a process that runs workloads, and after it was killed another one, which goes on.
+    """Runs one client in a process of its own, and starts another process when that one is killed.
 
     Parameters
     ----------
     number : int
-        Which client.
+        The client's number.
     seed : int
-        Of the run.
+        The seed of the run.
     directory : Path
-        Where journals are to be.
+        The directory of the journals.
     start : function
         Starts a process, given its name and its arguments.
     statistics : Statistics
-        Where what is done is counted.
+        The counters to which the client's work is added.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ClientHost:
     ) -> None:
         self.name = f"client-{number}"
         self.left: dict[str, Any] | None = None
-        """What the last client left behind in its process, once it left."""
+        """The last journal entry of the last client: the threads and file descriptors that were left in its process."""
         self._seed = f"{seed}-{number}"
         self._directory = directory
         self._start = start
@@ -82,11 +82,11 @@ class ClientHost:
         self.program = self._begin()
 
     def finish(self) -> None:
-        """Have it leave after the workload that it is at."""
+        """Tell the client to exit after its current workload."""
         self.stop_file.touch()
 
     def look(self) -> list[str]:
-        """Take in what the client has written; return what went wrong."""
+        """Read the client's new journal entries, and return descriptions of its failures."""
         wrong = []
         with self._journal.open() if self._journal.exists() else open("/dev/null") as file:
             file.seek(self._read)

@@ -190,7 +190,7 @@ class Cluster:
         return found
 
     def dump_stacks(self) -> str:
-        """Have every process write down what its threads do; return it all."""
+        """Make every process write the stacks of its threads to a file, and return the contents of all files."""
         processes = self.processes()
         for process in processes:
             with contextlib.suppress(psutil.Error, OSError):

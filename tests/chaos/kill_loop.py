@@ -27,7 +27,7 @@ _READY = 120.0
 
 @dataclass
 class Outcome:
-    """What happened."""
+    """The figures of a run, and its wrong results."""
 
     seconds: float = 0.0
     kills: int = 0
@@ -37,7 +37,7 @@ class Outcome:
     """Seconds that the slowest round took."""
     wrong: list[str] = field(default_factory=list)
     workers: int = 0
-    """How many were there in the end."""
+    """Number of workers at the end."""
 
     def __str__(self) -> str:
         return (
@@ -85,7 +85,7 @@ def one_round(client: Client, first: int) -> int:
 
 
 def run(seconds: float, seed: int) -> Outcome:
-    """Have work go on for so many seconds while workers are killed."""
+    """Run rounds of tasks for `seconds` seconds while workers are killed."""
     outcome, begun = Outcome(), time.monotonic()
     with LocalCluster(n_workers=WORKERS, threads_per_worker=1, silence_logs=50) as cluster, Client(cluster) as client:
         killer = Killer(cluster, seed)

@@ -1,7 +1,7 @@
-"""What is to break when: drawn from a seed, so that a run can be had again.
+"""Draws the faults of a run and their times from a seed, so that a run can be repeated.
 
-The same seed gives the same faults at the same times. What they hit differs a little from run to run, since processes
-do not run at the same pace twice.
+The same seed gives the same faults at the same times. The tasks that a fault hits differ a little from run to run,
+since processes do not run at the same pace twice.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Fault:
     which: int
     """Taken modulo the number of targets."""
     seconds: float
-    """How long it lasts."""
+    """Duration of the fault."""
     silent: bool = False
-    """Of a cut: whether nobody is told, as when a cable is pulled; else the connections are closed."""
+    """True if a cut gives no sign to either side, like a pulled cable; False if the cut closes the connections."""
 
     def __str__(self) -> str:
         lasting = f" for {self.seconds:.1f} s" if self.kind != "kill" else ""

@@ -29,7 +29,7 @@ class ChaosFailure(AssertionError):
 
 @dataclass
 class Report:
-    """What happened in a run."""
+    """The result of a run: its faults and the work of its clients."""
 
     seed: int
     seconds: float
@@ -38,18 +38,18 @@ class Report:
 
 
 class Run:
-    """A run of so many seconds, from a seed.
+    """A chaos run: clients work on a cluster while faults from a seeded plan occur.
 
     Parameters
     ----------
     seed : int
-        What the plan and the workloads are drawn from.
+        The seed of the plan and the workloads.
     seconds : float
-        How long faults come.
+        The period in which faults occur.
     what : tuple of str
-        Which kinds of faults on which targets, such as ``kill worker``.
+        The kinds of faults and their targets, such as ``kill worker``.
     directory : Path, optional
-        Where logs are kept; else in a directory that is removed if all goes well.
+        The directory of the logs. By default, a temporary directory that is removed after a successful run.
     """
 
     def __init__(self, seed: int, seconds: float, what: tuple[str, ...] = ALL, directory: Path | None = None) -> None:
@@ -60,13 +60,13 @@ class Run:
         self.directory = directory or Path(tempfile.mkdtemp(prefix="dagrpc-chaos-"))
         self.directory.mkdir(parents=True, exist_ok=True)
         self.report = Report(seed, seconds)
-        """What happened so far."""
+        """The faults and the work so far."""
         self._network = Network()
         self._clients: list[ClientHost] = []
         self._cluster: Cluster
 
     def execute(self) -> Report:
-        """Run.
+        """Execute the run and return its report.
 
         Raises
         ------

@@ -1,7 +1,8 @@
-"""What clients do while things break. Each workload checks its answers against NumPy, pandas or plain Python.
+"""Workloads that clients run during faults. Each one checks its answers against NumPy, pandas or plain Python.
 
-A workload takes some seconds where nothing breaks, mostly asleep, so that faults find it at work and the machine does
-not. What the documentation says is lost with a worker, actors and scattered data, is made again and noted.
+Without faults, a workload takes a few seconds and mostly sleeps, so that faults hit running tasks while the machine
+stays idle. Actors and scattered data are lost with their worker, as documented; a workload creates them again and
+counts the losses.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class WrongAnswer(AssertionError):
 
 
 class Tally:
-    """What a workload did."""
+    """Counts the tasks of a workload and its documented losses."""
 
     def __init__(self) -> None:
         self.tasks = 0
         self.made_again: Counter[str] = Counter()
-        """What was lost as documented, and made again."""
+        """Number of objects of each kind that were lost, as documented, and created again."""
 
 
 Workload = Callable[[Client, random.Random, Tally], None]
@@ -189,7 +190,7 @@ class Account:
 
 
 def actors(client: Client, chance: random.Random, tally: Tally) -> None:
-    """Call an actor; one that is lost with its worker is made anew, and all its calls repeated."""
+    """Call an actor; after the loss of its worker, create the actor again and repeat all calls."""
     for _ in range(MOST_ATTEMPTS):
         amount = chance.randrange(1000)
         tally.tasks += 1

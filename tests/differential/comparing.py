@@ -14,7 +14,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one statement of a program showed: a value or an exception, in comparable form."""
+    """The outcome of one statement of a program: a value or an exception, in comparable form."""
 
     what: str
     form: Any

@@ -22,13 +22,13 @@ from dask.order import order
 from tests.differential.comparing import Outcome, outcome_of
 
 library: Any = importlib.import_module(os.environ.get("PARITY_BACKEND", "dagrpc"))
-"""What is compared with the oracle: dagrpc, or distributed where the oracle itself is to be tried."""
+"""The library that is compared with the oracle: dagrpc, or distributed to test the oracle itself."""
 PATIENCE = 60
 """Seconds after which a program counts as hanging."""
 
 
 class Engine:
-    """What both have: the list of outcomes."""
+    """Base class of both engines; collects the outcomes of a program."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
@@ -38,12 +38,12 @@ class Engine:
         self.outcomes.append(outcome_of(lambda: self.result(handle)))
 
     def show_as(self, form: Callable[[Any], Any], handle: Any) -> None:
-        """Note what a function makes of the value of a handle, or just that there is none but an exception."""
+        """Note the result of a function applied to the value of a handle, or note that the handle has failed."""
         outcome = outcome_of(lambda: form(*self.result(handle)))
         self.outcomes.append(outcome if outcome.what == "value" else Outcome("error", None))
 
     def note(self, value: Any) -> None:
-        """Note a value that the program has itself."""
+        """Note a value that the program computed without the engine."""
         self.outcomes.append(outcome_of(lambda: value))
 
     def result(self, handle: Any) -> Any:

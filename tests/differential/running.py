@@ -18,7 +18,7 @@ class Difference(AssertionError):
 
 
 class Bench:
-    """A cluster with two clients, for many programs; made anew after a program that failed."""
+    """A cluster with two clients that runs many programs, and is replaced after a program that fails."""
 
     def __init__(self, n_workers: int = 2, threads_per_worker: int = 2) -> None:
         self._shape = {"n_workers": n_workers, "threads_per_worker": threads_per_worker}

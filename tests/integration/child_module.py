@@ -1,4 +1,4 @@
-"""What test_child.py spawns: tells its parent what it was told, then waits until the parent is gone."""
+"""The child process of test_child.py: reports its settings to the parent, then waits until the parent is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for an `as_completed` ends when another one took the last future, or all were taken out."""
+"""Iterating over an `as_completed` ends when another consumer takes the last future, or when `clear` removes all."""
 
 from __future__ import annotations
 

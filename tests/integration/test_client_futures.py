@@ -1,4 +1,4 @@
-"""What a future tells, and how it ends."""
+"""Futures: states, results, exceptions, timeouts, cancellation and release."""
 
 import gc
 import logging

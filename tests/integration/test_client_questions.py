@@ -1,4 +1,4 @@
-"""What happened to tasks, which versions there are, running tasks here, and the small methods of the client."""
+"""Introspection by the client: stories of tasks, versions, failed tasks recreated locally, and small methods."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_written_where_the_scheduler_is(process_cluster, tmp_path):
         client.dump_cluster_state(f"file://{tmp_path}/there", write_from_scheduler=True, format="yaml")
         dump = DumpArtefact.from_url(f"file://{tmp_path}/there.yaml")
         assert len(dump["workers"]) == 2
-        # Whoever wrote it is a client of its own.
+        # The scheduler writes the dump through a client of its own, in addition to this one.
         assert client.id in dump["scheduler"]["clients"]
 
 

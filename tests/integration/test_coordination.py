@@ -292,7 +292,7 @@ def test_variable(client, other):
 
 
 def test_a_reader_is_not_overtaken_by_a_writer(client, other):
-    """Whoever was given a future can have its result, whatever becomes of the variable meanwhile."""
+    """A future that was read from a variable keeps its result, even if the variable is overwritten meanwhile."""
     variable, theirs = Variable("v2"), Variable("v2", client=other)
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What README.md and the documentation show works as they show it."""
+"""The examples in README.md and in the documentation work as printed."""
 
 import contextlib
 import doctest

@@ -54,7 +54,7 @@ def count(directory: str, x: int) -> int:
 
 
 def gated(directory: str, x: int) -> int:
-    """Do the same once there is a file ``open``."""
+    """Return x + 1 and leave a trace of it, but only return once the file ``open`` exists."""
     result = count(directory, x)
     while not os.path.exists(f"{directory}/open"):
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What cannot start or is not allowed says so in one line, and says nothing else."""
+"""A server that cannot start, or an operation that is not allowed, prints one line of explanation and nothing else."""
 
 from __future__ import annotations
 

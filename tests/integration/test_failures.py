@@ -1,4 +1,4 @@
-"""What goes wrong: workers that die, tasks that misbehave, input that is no good. Clear errors, nothing lost."""
+"""Failures: workers that die, tasks that misbehave, invalid input. Errors are clear, and no result is lost."""
 
 from __future__ import annotations
 

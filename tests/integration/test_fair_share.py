@@ -12,7 +12,7 @@ import pytest
 from dagrpc import Client, LocalCluster
 
 ran: list[str] = []
-"""Who submitted what ran, in order. The workers are in this process."""
+"""Submitters of the tasks that ran, in the order of execution. The workers run in this process."""
 
 
 def work(who: str, number: int) -> int:

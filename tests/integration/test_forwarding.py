@@ -1,4 +1,4 @@
-"""What workers log and print shows at clients."""
+"""Clients show the log records and the printed output of workers."""
 
 import contextlib
 import io

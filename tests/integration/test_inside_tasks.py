@@ -1,4 +1,4 @@
-"""What tasks can do on their worker: learn about it, submit tasks, wait for them without keeping a thread."""
+"""Tasks can look at their worker, submit tasks, and wait for tasks without occupying a thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WAIT = 60.0
 
 @pytest.fixture(scope="module", params=["processes", "in process"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """One thread in all: whoever waits in it for others waits for ever."""
+    """A cluster with a single thread: a task that waits for another task without leaving the thread waits forever."""
     processes = request.param == "processes"
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=processes, memory_limit=0) as cluster:
         yield cluster

@@ -1,4 +1,4 @@
-"""What is too much, out of order, or not to be run: a status that names it, and the next client is served."""
+"""Requests that are too large, out of order or forbidden end with a clear status, and the next client is served."""
 
 import asyncio
 import os

@@ -69,7 +69,7 @@ def test_before_the_start() -> None:
 
 
 class Painter(NannyPlugin):
-    """Has the worker started anew with another environment."""
+    """Restarts the worker with another environment."""
 
     name = "painter"
     restart = True

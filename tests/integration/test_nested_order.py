@@ -1,4 +1,4 @@
-"""What a task submits and waits for goes before what was submitted together with the task."""
+"""Tasks that a running task submits and waits for run before tasks that were submitted together with that task."""
 
 import time
 from typing import Any

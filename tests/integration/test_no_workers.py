@@ -1,4 +1,4 @@
-"""Who waits for work that no worker takes is told so, and why."""
+"""Clients that wait for tasks that no worker can run learn that, and the reason."""
 
 from __future__ import annotations
 

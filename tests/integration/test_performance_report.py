@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
     @property
     def data(self):
-        """What the figures draw."""
+        """The data of the figures, as pairs of kind and content."""
         found = re.findall(r'data-kind="(\w+)"><script type="application/json">(.*?)</script>', self.text, re.DOTALL)
         return [(kind, json.loads(text)) for kind, text in found]
 

@@ -1,4 +1,4 @@
-"""What operators have run in servers before they work."""
+"""Preloads: modules and scripts that operators configure, and that servers run before they start to work."""
 
 import asyncio
 import os

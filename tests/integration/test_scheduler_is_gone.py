@@ -1,4 +1,4 @@
-"""What clients see once their scheduler is gone for good: futures that were cancelled, and why."""
+"""After the permanent loss of the scheduler, futures are cancelled, with the lost connection as the reason."""
 
 from __future__ import annotations
 

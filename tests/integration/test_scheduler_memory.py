@@ -1,4 +1,4 @@
-"""What a scheduler by itself does about its memory."""
+"""Memory of a standalone scheduler: the allocator that the process uses."""
 
 from __future__ import annotations
 

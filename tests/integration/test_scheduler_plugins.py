@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.timeout(120)
 
 CALLS: list[tuple[Any, ...]] = []
-"""What plugins were told; the schedulers of these tests run in this process."""
+"""Calls of the plugins' hooks. The schedulers of these tests run in this process."""
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ class Counter:
 
 
 def use(client: Client) -> None:
-    """Have the cluster do a bit of everything that opens a connection."""
+    """Run one operation of each kind that opens a connection."""
     workers = list(client.scheduler_info()["workers"])
     assert client.submit(sum, [1, 2, 3]).result(timeout=TIMEOUT) == 6
     data = client.submit(bytes, 3_000_000, workers=workers[:1])

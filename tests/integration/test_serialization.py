@@ -1,4 +1,4 @@
-"""What travels between client and workers, by what, and what happens to what cannot."""
+"""Serialization of values between client and workers: families, registered types, values that cannot be pickled."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from dagrpc.shuffle import tasks
 
 
 def slow_to_go_on(dask_worker: Any) -> None:
-    """Have a task that complains go on only when the worker was told already what follows from that."""
+    """Delay tasks that report a fault, so that the worker receives the scheduler's reaction before they go on."""
     shuffles = dask_worker.shuffles
     complain = shuffles._complain
 
@@ -33,7 +33,7 @@ def slow_to_go_on(dask_worker: Any) -> None:
 
 
 def cut_off_once(dask_worker: Any) -> None:
-    """Have the worker's first call for a flush not reach the other one."""
+    """Make the worker's first flush call to another worker fail with a broken connection."""
     outbox = dask_worker.shuffles._outbox
     client, breaks = outbox.client, iter([True])
 
@@ -53,7 +53,7 @@ def cut_off_once(dask_worker: Any) -> None:
 
 
 def take_and_forget(dask_worker: Any) -> None:
-    """Have the first parcels for the worker taken by somebody else: a process that leaves, and had its address."""
+    """Lose the first parcels for the worker, as if an earlier process at the same address had received them."""
     shuffles = dask_worker.shuffles
     keep, taken = shuffles.keep, iter([True] * 3)
 
@@ -117,7 +117,7 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
 
 
 def without_scheduler(dask_worker: Any, times: int) -> None:
-    """Have the first so many calls of shuffles to the scheduler fail, as they do while the connection is broken."""
+    """Make the first `times` calls of the shuffles to the scheduler fail, as while the connection is broken."""
     shuffles = dask_worker.shuffles
     scheduler = shuffles._scheduler
     left = [times]

@@ -1,4 +1,4 @@
-"""What dask.dataframe and dask.array do by P2P, beside what they do by tasks on one machine: the same values."""
+"""P2P shuffles of dask.dataframe and dask.array give the same values as task-based shuffles on one machine."""
 
 from __future__ import annotations
 

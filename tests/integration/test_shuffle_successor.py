@@ -39,7 +39,8 @@ def test_outputs_that_were_sent_to_another_process_are_not_empty_but_gone() -> N
 
         from dagrpc._rpc import status
 
-        # Also of a run that began after it was registered: whoever sends may still have a connection to the other one.
+        # Parcels of run 8, which began after the worker was registered, may also be missing: a sender may still be
+        # connected to the worker's predecessor.
         for number in (5, 8):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await fetch(client, number, 2)

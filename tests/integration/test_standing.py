@@ -1,4 +1,4 @@
-"""What code on workers sees of how they stand, beyond what distributed shows."""
+"""Code on a worker can read state of the worker that distributed does not show."""
 
 from __future__ import annotations
 

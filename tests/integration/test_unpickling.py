@@ -1,4 +1,4 @@
-"""What threads of a worker unpickle at the same time."""
+"""Threads of a worker unpickle values, and import modules for them, at the same time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from dagrpc import Client, LocalCluster
 
-# They import each other. Threads that begin with different ones at the same time made each other's imports fail.
+# These modules import each other. Imports failed when threads started with different modules at the same time.
 MODULES = (
     "dask.dataframe",
     "dask.dataframe.core",

@@ -1,4 +1,4 @@
-"""What users read on stderr without asking: failed tasks, also in one process; what is given up or lost."""
+"""By default, stderr shows failed tasks, also of clusters in one process, and work that is given up or lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers can be told: pools, places for results, resources, lifetimes, measurements."""
+"""Options of workers: executors, stores for results, resources, lifetimes, metrics."""
 
 from __future__ import annotations
 

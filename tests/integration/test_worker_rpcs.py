@@ -1,4 +1,4 @@
-"""What a worker answers when it is called: data, functions, its status."""
+"""The rpcs of a worker: transfer of data, calls of functions, status and health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests have the cluster do."""
+"""Functions that the parity tests submit to the cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of computations that failed or were broken off: nothing, though the exceptions live on."""
+"""Failed and interrupted computations leave nothing on the cluster, even while their exceptions are still alive."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class ModelError(Exception):
 
 
 class Unloadable:
-    """What can be pickled, and not unpickled."""
+    """An object that can be pickled but not unpickled."""
 
     def __init__(self) -> None:
         self.value = 1

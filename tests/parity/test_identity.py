@@ -1,4 +1,4 @@
-"""What a task refers to twice is one object, however it comes to the worker."""
+"""An object that a task refers to twice is one object on the worker, on every path that it takes there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What results take is known as soon as they are there, and until they are released."""
+"""Managed memory includes a result as soon as the result exists, and until the result is released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What code that runs on a worker or a nanny finds there: `get_worker()`, and ``dask_worker`` of `Client.run`."""
+"""Attributes of workers and nannies, for code that runs there: `get_worker()`, ``dask_worker`` of `Client.run`."""
 
 from __future__ import annotations
 

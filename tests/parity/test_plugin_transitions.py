@@ -17,7 +17,7 @@ def fail(_: Any) -> None:
 
 @pytest.fixture
 def watched(client: Any, lib: Any) -> Iterator[Callable[[], list[Any]]]:
-    """Have the scheduler's plugin note all transitions; return them."""
+    """Register a scheduler plugin that notes all transitions; return a function that fetches the notes."""
 
     class Watcher(lib.SchedulerPlugin):  # type: ignore[misc]
         name = "parity-transitions"
@@ -92,7 +92,7 @@ def test_what_is_told_of_a_failure(client: Any, watched: Callable[[], list[Any]]
 
 @pytest.fixture
 def noting(client: Any, lib: Any) -> Iterator[None]:
-    """Have a plugin of the workers note something about each task, and look at those that fail."""
+    """Register a worker plugin that notes metadata of each task and inspects the tasks that fail."""
 
     class Noter(lib.WorkerPlugin):  # type: ignore[misc]
         name = "parity-noter"

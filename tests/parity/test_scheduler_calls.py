@@ -1,4 +1,4 @@
-"""What libraries call of `Client.scheduler` and `Worker.scheduler`, and handlers of their own on the scheduler."""
+"""Libraries call `Client.scheduler` and `Worker.scheduler`, and add handlers of their own to the scheduler."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_scheduler_that_is_told_to_restart(own_client: Any) -> None:
 
     own_client.run_on_scheduler(restart)
     own_client.wait_for_workers(2, timeout=PATIENCE)
-    assert own_client.submit(inc, 2, key="anew").result(timeout=PATIENCE) == 3
+    assert own_client.submit(inc, 2, key="after-restart").result(timeout=PATIENCE) == 3
     assert own_client.run_on_scheduler(lambda dask_scheduler: "given-up" in dask_scheduler.tasks) is False
 
 

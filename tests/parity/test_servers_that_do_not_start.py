@@ -14,7 +14,7 @@ PATIENCE = 60
 
 
 class Started(Exception):
-    """It did."""
+    """The server started, although it should have failed."""
 
 
 def outcome(lib: Any, make: Callable[[str], Any]) -> tuple[Any, BaseException]:

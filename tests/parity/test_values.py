@@ -1,4 +1,4 @@
-"""What tasks are given: functions and arguments as they are when they are submitted, and a copy for each task."""
+"""A task gets its function and arguments as they were at the submission, and a copy of its own."""
 
 from __future__ import annotations
 

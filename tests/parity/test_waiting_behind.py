@@ -1,4 +1,4 @@
-"""Short tasks that stand behind a long one are run by whoever is idle, and tasks that wait for others are not stuck."""
+"""Idle workers run short tasks that are queued behind a long one, and tasks that wait for other tasks do not hang."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers and nannies are told, and how they are named."""
+"""Settings and names of workers and nannies."""
 
 from __future__ import annotations
 

@@ -66,13 +66,13 @@ def objects(draw: st.DrawFn) -> list[Any]:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Any]:
-    """What the tasks of a graph have, each in a list of its own, which dask does not look into."""
+    """Draw the arguments of a graph's tasks, each wrapped in a list, whose contents dask does not inspect."""
     pool = draw(objects())
     return draw(st.lists(st.lists(st.sampled_from(pool), min_size=1, max_size=4), min_size=2, max_size=8))
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """Yield what has an identity in a value, in a fixed order, the same thing as often as it is there."""
+    """Yield the objects in a value that have an identity, in a fixed order, each as often as it occurs."""
     if not isinstance(value, (str, tuple)):
         yield value
     for part in parts_of(value):
@@ -80,7 +80,7 @@ def walk(value: Any) -> Iterator[Any]:
 
 
 def parts_of(value: Any) -> list[Any]:
-    """Return what is right inside of a value."""
+    """Return the direct parts of a value."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, dict):

@@ -36,19 +36,20 @@ class TcpProxy:
     Parameters
     ----------
     target : str
-        Where to, ``host:port``. A target that does not answer breaks the connection that was to go there.
+        The address that connections are passed on to, ``host:port``. If the target does not answer, the proxy
+        closes the incoming connection.
     host : str
-        Where to listen.
+        The host to listen on.
     port : int
-        On which port; 0: a free one. With the port of a worker-to-be it can stand in front of an address that is
-        announced (`contact_address`) before there is anything behind it; see `target`.
+        The port to listen on; 0 chooses a free port. With the port of a future worker, the proxy can stand in front
+        of an announced address (`contact_address`) before the worker exists; see `target`.
     """
 
     def __init__(self, target: str = "", host: str = "127.0.0.1", port: int = 0) -> None:
         self.target = target
-        """Where new connections go. May be changed at any time."""
+        """The address for new connections; can be changed at any time."""
         self.accepted = 0
-        """How many connections have been made through it, those that were broken at once left out."""
+        """Number of connections through the proxy, without those that were closed immediately."""
         self._broken = False
         self._delay = 0.0
         self._open: dict[str, asyncio.Event] = {}

@@ -1,4 +1,4 @@
-"""What questions about a cluster return, as notebooks show it."""
+"""The objects that describe a cluster are dicts, and notebooks show them as tables."""
 
 from __future__ import annotations
 

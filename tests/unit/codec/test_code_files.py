@@ -32,7 +32,7 @@ class Shape:
 
 @pytest.fixture
 def forgotten() -> Iterator[None]:
-    """What this process knows of code is as before afterwards."""
+    """Restore the process's registries of code files and sources after the test."""
     files, sources = dict(code_files._files), dict(code_files._sources)
     yield
     code_files._files.clear()
@@ -42,7 +42,7 @@ def forgotten() -> Iterator[None]:
 
 
 def defined(filename: str, name: str = "divide", source: str = SOURCE) -> Any:
-    """Return what a script, or a notebook's cell, defines."""
+    """Return an object that a script or a notebook's cell defines."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, filename, "exec"), namespace)
     return namespace[name]

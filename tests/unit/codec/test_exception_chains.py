@@ -1,4 +1,4 @@
-"""What hangs on an exception arrives with it, whatever shape it has."""
+"""Causes, contexts, notes, tracebacks and attributes arrive together with their exception, also in odd shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dask has fused is run as dask would run it."""
+"""Fused tasks run as dask itself would run them."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_lambdas_closures_and_local_classes_arrive() -> None:
 
 
 class Human:
-    """What users would have."""
+    """A class of a user whose instances cannot be pickled."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,4 +1,8 @@
-"""What waits for peers that do not read is bounded: less is told, then nothing is taken, then they are evicted."""
+"""The outbox of a peer that does not read is bounded.
+
+The scheduler first drops inline results, then stops reading from the client or pauses the worker, and finally evicts
+the peer.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +77,13 @@ class Bench:
             self.backpressure = Backpressure(driver, self.peers)
 
     def report(self, count: int, payload: bytes = b"") -> None:
-        """Have results reported to the client."""
+        """Queue reports of results for the client."""
         for _ in range(count):
             carried = SimpleNamespace(data=payload) if payload else None
             self.client.items.append(instructions.ReportFinished("c", "x", "int", 28, carried))
 
     def order(self, count: int) -> None:
-        """Have the worker told something."""
+        """Queue instructions for the worker."""
         self.worker.items += [instructions.FreeKeys("w", ["x"] * 10) for _ in range(count)]
 
     @property

@@ -1,4 +1,4 @@
-"""What the scheduler keeps for reports."""
+"""The history of measurements and computations that the scheduler keeps for reports."""
 
 from __future__ import annotations
 

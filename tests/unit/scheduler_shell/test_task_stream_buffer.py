@@ -1,4 +1,4 @@
-"""What the scheduler keeps of the records of workers."""
+"""The buffer in which the scheduler keeps records of the workers' tasks and transfers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dask's graphs with shuffles in them, made ready to be sent; whoever provided the parts."""
+"""Graphs with shuffles are prepared for submission, whether their tasks come from dask, distributed or dagrpc."""
 
 from __future__ import annotations
 

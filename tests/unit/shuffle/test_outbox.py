@@ -1,4 +1,4 @@
-"""What is sent: in calls that carry what has gathered, repeated when they break, given up when the run is over."""
+"""The outbox sends parcels in batches, repeats calls that break, and gives up when the run is over."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def test_a_call_that_breaks_is_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("error", "calls"), [(CommClosedError("gone"), 3), (P2POutOfDiskError("full"), 1)])
-def test_what_cannot_be_sent_is_told_to_whoever_relies_on_it(tmp_path: Path, error: Exception, calls: int) -> None:
+def test_parcels_that_cannot_be_sent_fail_the_tasks_that_rely_on_them(
+    tmp_path: Path, error: Exception, calls: int
+) -> None:
     async def answer() -> None:
         raise error
 

@@ -1,4 +1,4 @@
-"""What has arrived: in memory, on disk, gone."""
+"""The store keeps received parcels in memory or on disk, and drops them at the end of the run."""
 
 from __future__ import annotations
 

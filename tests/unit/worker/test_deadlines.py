@@ -27,7 +27,7 @@ def wake(worker: Worker, at: float) -> Any:
 
 
 def stuck(worker: Worker, key: str = "x", run_id: int = 1, timeout: float = 5.0, at: float = 10.0) -> Any:
-    """Have a task told to stop, to no avail; return what follows."""
+    """Run a task past its time limit, let the interrupt fail, and return the instructions that follow."""
     worker.compute(key, run_id=run_id, timeout=timeout)
     start(worker, key, run_id, at)
     assert Interrupt(key, run_id, timeout) in wake(worker, at + timeout)

@@ -1,4 +1,4 @@
-"""Results that are discarded: they are computed anew, though they may still be here."""
+"""Discarded results are computed again, even if the worker still holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of the core, and that the same events lead to the same instructions."""
+"""The worker's core answers questions about its state, and the same events lead to the same instructions."""
 
 import random
 from typing import Any

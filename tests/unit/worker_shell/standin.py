@@ -64,7 +64,7 @@ class JoinedWorker:
         dependencies: Mapping[str, tuple[int, Iterable[str]]] | None = None,
         **options: Any,
     ) -> int:
-        """Have a function called. Arguments that are `DependencyRef`s stand for results; returns the run id."""
+        """Send a task that calls a function, and return the run id. `DependencyRef` arguments stand for results."""
         pickled = PickledFunction(function)
         addresses: list[str] = []
         used = []
@@ -84,7 +84,7 @@ class JoinedWorker:
         return compute.run_id
 
     def call(self, key: str, call: graph_pb2.Call, **options: Any) -> int:
-        """Have a function called by name; returns the run id."""
+        """Send a task that calls a function by name, and return the run id."""
         compute = self._compute(key, call=call, **options)
         self.command(compute=compute)
         return compute.run_id

@@ -1,4 +1,4 @@
-"""What the command `dagrpc worker` makes of its arguments. What it starts is tested with its nannies."""
+"""The command `dagrpc worker` parses its arguments. The tests of nannies cover the processes that it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transfer's values are decoded on: the loop, or a thread."""
+"""The values of a transfer are decoded on the event loop, or in a thread if decoding may take long."""
 
 from __future__ import annotations
 

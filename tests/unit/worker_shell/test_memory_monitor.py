@@ -1,4 +1,4 @@
-"""What the worker does about its memory, with measurements that the test makes up."""
+"""Workers and nannies react to the use of memory, with measurements that the tests make up."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a nanny decides, without processes or clocks."""
+"""The decisions of a nanny, without processes or clocks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_worker_that_dies_is_started_again_at_once(nanny: Nanny) -> None:
 
 
 def crash_loop(nanny: Nanny, *life: Event) -> list[float]:
-    """Have processes live like this, one after the other, until the nanny gives up; return its pauses."""
+    """Repeat the events of one process's life until the nanny gives up; return the pauses between restarts."""
     pauses: list[float] = []
     for _ in range(100):
         effects = nanny(*life)

@@ -1,4 +1,4 @@
-"""What a nanny notices of a process from outside."""
+"""A nanny observes its worker process from outside: activity, kills by the kernel, output."""
 
 from __future__ import annotations
 

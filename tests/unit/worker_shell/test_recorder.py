@@ -1,4 +1,4 @@
-"""What a worker notes of its tasks and transfers."""
+"""A worker records its tasks and transfers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What signals mean to workers and nannies."""
+"""Workers and nannies drain, stop or exit when they receive signals."""
 
 from __future__ import annotations
 
