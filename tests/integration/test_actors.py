@@ -447,7 +447,7 @@ def test_what_a_method_returns_outlives_the_call(process_cluster: LocalCluster) 
         assert future.result(timeout=TIMEOUT) == -7
 
 
-def test_arguments_outlive_whoever_gave_them(process_cluster: LocalCluster) -> None:
+def test_arguments_outlive_the_futures_of_the_caller(process_cluster: LocalCluster) -> None:
     with Client(process_cluster) as client:
         maker = client.submit(Maker, actor=True).result(timeout=TIMEOUT)
         for number in range(10):

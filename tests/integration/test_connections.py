@@ -159,7 +159,7 @@ def impatient(quick: None) -> Iterator[LocalCluster]:
         yield cluster
 
 
-def test_after_the_grace_period_a_client_begins_anew(impatient: LocalCluster) -> None:
+def test_after_the_grace_period_a_client_opens_a_new_session(impatient: LocalCluster) -> None:
     with (
         TcpProxy(impatient.scheduler_address) as proxy,
         Client(proxy.address) as client,

@@ -76,7 +76,7 @@ def test_a_client_that_never_reads_is_cut_off(cluster: LocalCluster) -> None:
         assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) <= 1
 
 
-def test_a_client_that_is_cut_off_does_not_begin_anew(cluster: LocalCluster) -> None:
+def test_an_evicted_client_closes_instead_of_reconnecting(cluster: LocalCluster) -> None:
     with (
         TcpProxy(cluster.scheduler_address) as proxy,
         Client(cluster, set_as_default=False) as other,

@@ -214,7 +214,7 @@ def test_outputs_that_are_where_nobody_expected_them(client: Client) -> None:
     ("old", "new"),
     [((10, 100), (100, 10)), ((33, 50), (50, 33)), ((100, 1), (25, 100)), ((7, 13), (100, 100)), ((20, 100), (20, 50))],
 )
-def test_chunks_are_cut_anew(client: Client, old: tuple[int, int], new: tuple[int, int]) -> None:
+def test_arrays_are_rechunked(client: Client, old: tuple[int, int], new: tuple[int, int]) -> None:
     values = np.arange(10_000.0).reshape(100, 100)
     array = da.from_array(values, chunks=old).rechunk(new, method="p2p")
     assert array.chunks == da.from_array(values, chunks=new).chunks

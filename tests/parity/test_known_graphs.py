@@ -182,7 +182,7 @@ def test_a_collection_that_another_client_has_persisted(client: Any, other: Any)
     assert client.compute(dask.delayed(sum)([future, 4]), sync=True) == 7
 
 
-def test_keys_that_are_known_are_not_computed_anew(client: Any) -> None:
+def test_known_keys_are_not_computed_again(client: Any) -> None:
     first = client.get({"a-known": (abs, -1), "b-known": (sum, ["a-known", "a-known"])}, "b-known", sync=False)
     graph = {"c-known": (os.getpid,), "b-known": (sum, ["c-known", "c-known"]), "d-known": (abs, "b-known")}
     second = client.get(graph, "d-known", sync=False)

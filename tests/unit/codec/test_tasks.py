@@ -121,7 +121,7 @@ def test_functions_of_main_travel_by_value() -> None:
     assert b"__main__" not in data
 
 
-def test_shared_values_that_tasks_could_change_are_loaded_anew() -> None:
+def test_mutable_shared_values_are_loaded_again() -> None:
     store = SharedStore()
     data = pickle.dumps([1, 2])
     store.put(digest_of(data), data)

@@ -23,7 +23,7 @@ LOCK = AcquireLease("l", 1, transient=True)
 PAIR = AcquireLease("s", 2)
 
 
-def test_a_lock_goes_to_whoever_waits_longest() -> None:
+def test_a_lock_goes_to_the_request_that_waits_longest() -> None:
     bench = Bench()
     first = bench.ask("a", LOCK)
     second, third = bench.ask("b", LOCK), bench.ask("a", LOCK)
@@ -191,7 +191,7 @@ def test_enough_locks_are_enough() -> None:
 
 
 @pytest.mark.parametrize("leave", ["withdraw", "time out", "go"])
-def test_whoever_leaves_the_line_lets_others_pass(leave: str) -> None:
+def test_a_request_that_leaves_the_queue_lets_later_ones_pass(leave: str) -> None:
     bench = Bench()
     bench.ask("a", locks("x"))
     waiting = bench.ask("b", locks("xy"), timeout=5.0)

@@ -98,7 +98,7 @@ def test_a_task_that_has_seceded_holds_nobody_up() -> None:
     assert look(scheduler, 0.0)
 
 
-def test_what_is_short_goes_to_whoever_has_nothing_else_to_do() -> None:
+def test_short_tasks_go_to_an_idle_worker() -> None:
     """The tasks are submitted one after the other, as by a user who waits for each."""
     scheduler = Scheduler([A, B], default_task_durations={"x": MOMENT, "long": MOMENT})
     scheduler.submit({"long": ""}, options=TaskOptions(workers=(A,)))

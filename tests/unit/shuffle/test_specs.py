@@ -82,7 +82,7 @@ OLD, NEW = ((3, 3, 4), (5, 5)), ((1, 9), (2, 2, 2, 4))
 
 @pytest.mark.parametrize("dtype", ["f8", "i2", "M8[ns]", "c16", "U3", "O", [("a", "i4"), ("b", "f8")]])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_arrays_are_cut_anew(dtype: Any, workers: int) -> None:
+def test_arrays_are_rechunked(dtype: Any, workers: int) -> None:
     values = np.arange(100).reshape(10, 10)
     array = np.zeros((10, 10), dtype=dtype)
     if isinstance(dtype, list):

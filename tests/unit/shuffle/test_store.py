@@ -84,7 +84,7 @@ def test_without_a_file_all_stays_in_memory() -> None:
     assert (store.in_memory, read(store, 0)) == (3, [(1, b"xyz")])
 
 
-def test_a_full_disk_is_told_to_whoever_relies_on_it(store: ShuffleStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_all_later_calls(store: ShuffleStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(file: object, data: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

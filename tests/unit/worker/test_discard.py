@@ -23,7 +23,7 @@ def worker() -> Worker:
     return worker
 
 
-def test_what_is_still_used_is_computed_anew(worker: Worker) -> None:
+def test_a_discarded_result_that_is_still_used_is_computed_again(worker: Worker) -> None:
     assert worker.send(discarded("x", "user")) == [CancelExecution("user", 2)]
     # The execution may yet read it.
     assert worker.store == {"x"}
@@ -85,7 +85,7 @@ def test_a_task_that_had_not_begun_waits_again() -> None:
 
 
 @pytest.mark.parametrize("end", ["finish", "fail", "skip"])
-def test_what_was_being_computed_is_computed_anew(end: str) -> None:
+def test_a_discarded_task_that_is_executing_is_computed_again(end: str) -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     assert worker.send(discarded("x")) == [CancelExecution("x", 1)]

@@ -37,7 +37,7 @@ def test_a_destructor_may_use_the_store() -> None:
     assert store["last words"] == "..."
 
 
-def test_sizes_add_up_whoever_puts_and_drops() -> None:
+def test_sizes_add_up_when_threads_put_and_drop_at_once() -> None:
     store = DataStore()
 
     def work(name: str) -> None:
