@@ -18,7 +18,7 @@ def processor() -> str:
 
 
 def describe() -> dict[str, str]:
-    """Return what a reader needs to judge the figures."""
+    """Return the properties of the machine that influence the figures."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "Processor": f"{processor()}, {cores} cores usable",

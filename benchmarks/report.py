@@ -90,12 +90,12 @@ def measured_metrics(results: Results) -> list[Metric]:
 
 
 def everything_holds(results: Results) -> bool:
-    """Tell whether no line that was measured misses what is asked."""
+    """Tell whether every measured line meets its bounds."""
     return all(mark(results, metric) != MISSED for metric in measured_metrics(results))
 
 
 def own_bounds(results: Results, metric: Metric) -> str:
-    """Return what is asked of dagrpc's figure by itself, with the figure that answers it."""
+    """Return the bound on dagrpc's own figure, independent of distributed, and the figure that it is compared with."""
     if metric.absolute is not None:
         return f"asked {metric.absolute.text()} {metric.unit}"
     if metric.reference is not None:
@@ -163,7 +163,7 @@ def markdown(rows: list[list[str]]) -> str:
 
 
 def machine_section(results: Results) -> str:
-    """Return what the figures were measured on and with."""
+    """Return the section about the machine and the versions of the packages."""
     rows = [["", ""], *([name, value] for name, value in results.machine.items()), ["Date", results.date]]
     for name, versions in results.versions.items():
         if name != UNQUEUED.name:
@@ -184,5 +184,5 @@ def page(results: Results) -> str:
 
 
 def terminal_table(results: Results) -> str:
-    """Return what is printed at the end of a run."""
+    """Return the tables that are printed at the end of a run."""
     return "\n\n".join([markdown(figure_rows(results)), markdown(seconds_rows(results))])

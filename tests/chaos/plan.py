@@ -24,7 +24,7 @@ _LONG_ONES = 0.06
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that breaks."""
+    """A fault: its time, its kind and its target."""
 
     at: float
     """Seconds after the beginning."""
@@ -47,12 +47,12 @@ ALL = tuple(f"{kind} {target}" for kind, target in product(KINDS, TARGETS))
 
 
 def chosen(patterns: str) -> tuple[str, ...]:
-    """Return those of all that have one of the texts, separated by commas, in them.
+    """Return the kinds of faults that contain one of the comma-separated texts.
 
     Raises
     ------
     ValueError
-        If one of the texts is in none.
+        If a text matches no kind.
     """
     wanted = [pattern.strip() for pattern in patterns.split(",")]
     for pattern in wanted:

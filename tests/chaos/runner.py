@@ -24,7 +24,7 @@ _LAST_LINES = 60
 
 
 class ChaosFailure(AssertionError):
-    """Something did not survive; the text has all that is known about it."""
+    """A run failed; the message has all that is known about the failure."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
-"""Ask a scheduler, as a process of its own, what it and its workers still have; wait until that is nothing.
+"""Waits, in a process of its own, until a scheduler and its workers hold no state of earlier clients.
 
-Prints JSON: by process, what is left after a while; nothing if all is clean.
+The program prints the state that remains at the end of its patience as JSON, by process; an empty object is a success.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OWN_CLIENT = "fire-and-forget"
 
 
 def left_over(client: Client, n_workers: int) -> dict[str, Any]:
-    """Return what there should not be."""
+    """Return the state that should be gone: tasks, clients, missing workers."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "dump.yaml"
         client.dump_cluster_state(str(path.with_suffix("")), format="yaml", exclude=["log", "transition_log"])

@@ -60,7 +60,7 @@ def first_sentence(thing: Any) -> str:
 
 
 def members(owner: Any, names: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return those of the names that are there, with what they are, and those that are not."""
+    """Return the names that the owner has, with their first sentences, and the names that the owner lacks."""
     there = [(name, first_sentence(inspect.getattr_static(owner, name))) for name in names if hasattr(owner, name)]
     return there, [name for name in names if not hasattr(owner, name)]
 

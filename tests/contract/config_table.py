@@ -112,7 +112,7 @@ def written(value: object) -> str:
 
 
 def fate_of(key: str) -> str | None:
-    """Return what becomes of a setting of distributed that has no line in the table; None if it has one."""
+    """Return the reason why a setting of distributed has no line in the table; None if it has one."""
     if any(name.startswith(key) for name in DEFAULTS) if key.endswith(".") else key in DEFAULTS:
         return None
     return f"Not applicable: {NOT_APPLICABLE[key]}." if key in NOT_APPLICABLE else "Not there yet."

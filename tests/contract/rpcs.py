@@ -29,7 +29,7 @@ def services() -> Iterator[ServiceDescriptor]:
 
 
 def by_target(client: Client) -> dict[str, list[ServiceDescriptor]]:
-    """Return what the scheduler, a worker and its nanny serve, by address: as they tell who asks."""
+    """Return the services of the scheduler, a worker and its nanny, by address, as server reflection reports them."""
     ((worker, details), *_) = client.scheduler_info()["workers"].items()
     scheduler = core_of(client).session.address
     credentials = credentials_of(client.security, "client")

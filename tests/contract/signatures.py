@@ -85,7 +85,7 @@ def items() -> tuple[Item, ...]:
 
 
 def _find(name: str) -> Any:
-    """Return what dagrpc has under a name, `REQUIRED` if nothing; True for an attribute that only instances have."""
+    """Return dagrpc's object of a name, True for an attribute of instances only, or `REQUIRED` if there is none."""
     owner_name, _, member = name.partition(".")
     owner = getattr(dagrpc, owner_name, REQUIRED)
     if not member or owner is REQUIRED:

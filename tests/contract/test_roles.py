@@ -34,7 +34,7 @@ def test_certificates_without_a_role_are_for_any() -> None:
 
 
 async def refused(address: str, security: Security, role: str, here: list[ServiceDescriptor]) -> set[str]:
-    """Return which of the rpcs refuse a role. No call has a request that would be carried out."""
+    """Return the rpcs that refuse a role. None of the calls carries a request that would be executed."""
     channel = open_channel(address, CONTROL_CHANNEL, credentials_of(security, role))
     try:
         return {

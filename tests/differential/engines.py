@@ -51,7 +51,7 @@ class Engine:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Let go of what the program's own names do not hold."""
+        """Release the objects that the program's own names do not hold."""
 
     def verbs(self) -> dict[str, Any]:
         """Return the names that a program may use."""

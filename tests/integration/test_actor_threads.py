@@ -1,4 +1,4 @@
-"""Where the methods of actors run, beyond what distributed does."""
+"""Methods of actors run in order on the threads of their worker, beyond the guarantees of distributed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from dagrpc.v1 import worker_service_pb2
 
 
 def of_process() -> tuple[int, str | None, str | None]:
-    """Return what a worker process was set up with."""
+    """Return the log level and the environment variables of a worker process."""
     level = logging.getLogger("dagrpc.worker").level
     return level, os.environ.get("DAGRPC_TEST_HOLIDAY"), os.environ.get("OMP_NUM_THREADS")
 

@@ -160,7 +160,7 @@ def _on_one_event_loop(test: doctest.DocTest) -> Iterator[None]:
 
 
 def _names_for(documented: Documented, cluster: LocalCluster, client: Client) -> dict[str, Any]:
-    """Return what the examples of a docstring may use without importing it."""
+    """Return the names that the examples of a docstring may use without an import."""
     module = importlib.import_module(documented.module)
     names = {name: thing for name, thing in vars(module).items() if not name.startswith("__")}
     names |= {name: getattr(dagrpc, name) for name in dagrpc.__all__}

@@ -30,7 +30,7 @@ def client() -> Iterator[Client]:
 
 @contextlib.contextmanager
 def leaver(client: Client, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Another worker, of the command line."""
+    """Start another worker with the command line."""
     command = [sys.executable, "-m", "dagrpc.cli", "worker", client.scheduler.address]
     command += ["--name", "leaver", "--nthreads", "1", "--log-level", "INFO", *arguments]
     process = subprocess.Popen(command, env={**os.environ, **environ})

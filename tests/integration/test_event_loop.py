@@ -1,4 +1,4 @@
-"""Which event loops the processes of a cluster run on."""
+"""The processes of a cluster run on the configured event loop."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Collector(logging.Handler):
         self.records.put(record)
 
     def until(self, text: str, name: str = "") -> list[tuple[str, str, str]]:
-        """Return what came of the loggers that have `name` in theirs, up to a text."""
+        """Return the records up to a message, of loggers whose names contain `name`."""
         found = []
         while (record := self.records.get(timeout=30)).getMessage() != text:
             if name in record.name:

@@ -285,7 +285,7 @@ def interval(_: int) -> tuple[float, float]:
 
 
 def most_at_once(client: Client) -> int:
-    """How many tasks of some ran at the same time, at most."""
+    """Return the maximum number of tasks that ran at the same time."""
     spans = client.gather(client.map(interval, range(8), pure=False))
     return max(sum(begin <= start < end for begin, end in spans) for start, _ in spans)
 

@@ -57,7 +57,7 @@ def block(number: int, size: int = 8 * MIB) -> np.ndarray:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("method", ["tasks", "p2p"])
 def test_four_times_the_memory_through_rechunk_and_sum(tmp_path: Path, method: str) -> None:
-    """With target, spill and pause as they are by default; nobody stays paused."""
+    """The thresholds target, spill and pause have their defaults; no worker stays paused."""
     # What a rechunk makes on its way has to fit beside what it is made of. On a machine that has much else to do,
     # a worker of 300 MiB may be over 95 % of it for a moment, and this is not about being killed.
     settings = {

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def told(path: Path) -> list[str]:
-    """Return what plugins wrote down."""
+    """Return the lines that plugins wrote."""
     return path.read_text().splitlines() if path.exists() else []
 
 

@@ -89,7 +89,7 @@ def place() -> Iterator[Place]:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """Return what a call returns, or what it raises."""
+    """Return the result of a call, or the exception that the call raises."""
     try:
         return call()
     except Exception as error:

@@ -172,7 +172,7 @@ def test_what_is_already_there_is_not_computed_again(client: Client) -> None:
 
 
 def test_what_cannot_be_shuffled_is_refused_at_once(client: Client) -> None:
-    """By dask."""
+    """dask itself raises the error."""
     with pytest.raises(TypeError, match="column names"):
         dd.from_pandas(pd.DataFrame({0: [1, 2], "k": [1, 2]}), npartitions=1).shuffle("k")
 
@@ -380,7 +380,7 @@ def test_sources_of_another_run_are_noticed(client: Client, tmp_path: Path) -> N
     graph = dict(shuffled.__dask_graph__())
 
     def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
-        """Say once that the source was sent in another run."""
+        """Send a source, and claim once that the source was sent in another run."""
         sent = tasks.shuffle_transfer(data, spec, number)
         told = tmp_path / "told"
         if told.exists():

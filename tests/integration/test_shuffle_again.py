@@ -93,7 +93,7 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
     told = tmp_path / "told"
 
     def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
-        """Say once that the source was sent in another run."""
+        """Send a source, and claim once that the source was sent in another run."""
         sent = tasks.shuffle_transfer(data, spec, number)
         if told.exists():
             return sent

@@ -89,7 +89,7 @@ def patient() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Site]:
-    """One that waits for a moment."""
+    """A cluster whose scheduler waits half a second for workers."""
     yield from site_with("500ms")
 
 
@@ -127,7 +127,7 @@ def settle(site: Site) -> None:
 
 
 class Trace:
-    """Where tasks say that they run; all but the first ones wait until the gate is open."""
+    """Files in which tasks note that they run; all tasks but the first ones wait until the gate is open."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -276,7 +276,7 @@ def break_links(links: list[Any], how: str) -> None:
 
 @each("how", "cut", "blackhole")
 def test_connections_break_while_the_barrier_waits(site: Site, trace: Trace, shuffled: Any, how: str) -> None:
-    """All has been taken for sending, and nothing of it arrives."""
+    """All parcels are queued for sending, and none of them arrives."""
     future = site.client.compute(shuffled(trace, 6, ALL))
     trace.wait_for("source", 7)
     links = site.links()

@@ -32,7 +32,7 @@ def frame_of(*parts: pd.DataFrame, meta: pd.DataFrame | None = None) -> Any:
 
 
 def test_objects_of_classes_that_cannot_be_imported(client: Client) -> None:
-    """As those of a notebook."""
+    """The class is local, like the classes that a notebook defines."""
 
     class Point:
         def __init__(self, x: int) -> None:
@@ -90,7 +90,7 @@ def test_columns_of_other_libraries(client: Client) -> None:
 
 
 def test_outputs_without_rows_are_like_the_data(client: Client) -> None:
-    """And not like a meta that is wrong: a merge with one would fail."""
+    """Empty outputs have the types of the data even if the meta is wrong; a merge with a wrong meta would fail."""
     part = pd.DataFrame({"k": [1, 1, 1], "x": [0.5, 1.5, 2.5]})
     wrong = pd.DataFrame({"k": ["a"], "x": ["b"]})
     shuffled = frame_of(part, part, meta=wrong).shuffle("k", npartitions=5)

@@ -1,4 +1,4 @@
-"""Which tasks ran where and when."""
+"""The task stream records the worker and the time of each task."""
 
 from __future__ import annotations
 

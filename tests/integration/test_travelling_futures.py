@@ -16,7 +16,7 @@ WAIT = 60.0
 
 @pytest.fixture(scope="module", params=["processes", "in process"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """One thread in all."""
+    """A cluster with a single thread."""
     processes = request.param == "processes"
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=processes, memory_limit=0) as cluster:
         yield cluster

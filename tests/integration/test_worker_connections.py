@@ -36,7 +36,7 @@ def patient() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[str]:
-    """One that waits for a moment."""
+    """A scheduler that waits half a second for workers."""
     yield from scheduler_with("500ms")
 
 

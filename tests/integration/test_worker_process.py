@@ -1,4 +1,4 @@
-"""How workers join, leave and end: in this process, and as processes of their own."""
+"""Workers join, leave and end: in this process, and as processes of their own."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def dotted_name(node: ast.expr) -> str:
 
 
 def impurities(source: str) -> list[str]:
-    """Return what `source` imports or calls that a pure module must not."""
+    """Return the imports and calls in `source` that are forbidden in a pure module."""
     tree = ast.parse(source)
     found: list[str] = []
     # A clock imported under a shorter name is still a clock.

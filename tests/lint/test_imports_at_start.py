@@ -102,7 +102,7 @@ def test_the_names_are_right() -> None:
 
 
 def modules_loaded_by(program: str, *arguments: str) -> set[str]:
-    """Return what a fresh interpreter has loaded after a program: at its end, or when it extended `loaded`."""
+    """Return the modules that a program loads in a fresh interpreter, or those that it added to the list `loaded`."""
     text = f"import sys\nloaded = []\n{program}\nprint(*(loaded or sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", text, *arguments], capture_output=True, text=True, timeout=120, check=False

@@ -23,7 +23,7 @@ def read(path: Path) -> Any:
 
 
 def commands(workflow: Any) -> list[str]:
-    """Return what the steps of a workflow run."""
+    """Return the commands in the steps of a workflow."""
     return [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
 
 

@@ -1,4 +1,4 @@
-"""Nothing opens a channel or a server without saying what its credentials are."""
+"""Every call that opens a channel or a server names its credentials, or None."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ PARAMETERS = {
     "ActorCaller": 6,
     "SchedulerSession": 2,
 }
-"""How many arguments there are, of which the last is the credentials."""
+"""Number of arguments by function; the last argument is the credentials."""
 INSECURE = ("insecure_channel", "add_insecure_port")
 
 

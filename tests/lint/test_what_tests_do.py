@@ -13,7 +13,7 @@ CLOCKS = ("monotonic", "perf_counter", "time")
 
 
 def faults(source: str) -> list[str]:
-    """Return what a test must not do."""
+    """Return the statements in a test file that tests must not contain."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assert) and any(map(_bounds_time, ast.walk(node.test))):

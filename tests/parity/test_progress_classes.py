@@ -48,7 +48,7 @@ def test_a_bar_ends_when_a_task_fails(client: Any, submodule: Callable[[str], An
 
 
 def test_a_bar_is_started_by_its_subclass(client: Any, submodule: Callable[[str], Any]) -> None:
-    """As the bars for tqdm that people copy from each other do."""
+    """Many programs contain a tqdm progress bar that starts in this way."""
     bars = submodule("diagnostics.progressbar")
     runner = submodule("utils").LoopRunner()
     futures = client.map(inc, range(5))

@@ -18,7 +18,7 @@ class Started(Exception):
 
 
 def outcome(lib: Any, make: Callable[[str], Any]) -> tuple[Any, BaseException]:
-    """Return what was made with a scheduler's address, and what was raised when it was awaited."""
+    """Make a server with a scheduler's address; return the server and the exception that it raises when awaited."""
 
     async def body() -> tuple[Any, BaseException]:
         async with lib.Scheduler(port=0, dashboard_address=":0") as scheduler:

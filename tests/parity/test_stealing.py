@@ -25,7 +25,7 @@ def here(folder: str, number: int, data: Any = None) -> str:
 
 @pytest.fixture
 def marks(tmp_path: Any) -> Any:
-    """How often each task ran."""
+    """Return a function that counts the runs of each task."""
     return lambda: Counter({path.name: len(path.read_text()) for path in tmp_path.iterdir()})
 
 

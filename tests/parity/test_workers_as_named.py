@@ -23,7 +23,7 @@ def test_a_worker_may_be_named_by_the_name_of_its_host_and_its_port(client: Any)
 
 
 def settled(lib: Any, check: Callable[[Any, Any], Any], **options: Any) -> Any:
-    """Return what a coroutine function finds with a client, and a nanny that was given options."""
+    """Return the result of a coroutine function that gets a client and a nanny with the given options."""
 
     async def body() -> Any:
         async with (

@@ -61,7 +61,7 @@ class SimulatedCluster:
         self.clients: dict[str, SimulatedClient] = {}
         self.transfers: list[Transfer] = []
         self.attempts: dict[str, int] = {}
-        """How often each task was run to its end, or to its failure."""
+        """Number of completed or failed runs of each task."""
         self.puts_failed: set[str] = set()
         """Data that could not be uploaded to a worker."""
         self.kills = 0
@@ -205,7 +205,7 @@ class SimulatedCluster:
     # --- steps ---
 
     def run(self, steps: int) -> None:
-        """Take some steps."""
+        """Take at most `steps` steps."""
         for _ in range(steps):
             if not self.step():
                 return

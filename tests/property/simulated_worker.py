@@ -20,7 +20,7 @@ class Work:
     key: str
     dependencies: tuple[str, ...]
     failures: int = 0
-    """How often the task fails before it succeeds."""
+    """Number of failures before the task succeeds."""
     secedes: bool = False
     reschedules: bool = False
     """Whether the task asks to be rescheduled on its first run."""

@@ -43,7 +43,7 @@ class Walk:
         )
         self.machine.add_worker("b:1", nthreads=2)
         self.met: Counter[str] = Counter()
-        """How often a task was known already, by its state and whether it was defined differently."""
+        """Number of submissions of known tasks, by the task's state and whether its definition differed."""
 
     def run(self) -> None:
         """Take all steps, and check that everything ends and nothing is left."""

@@ -36,7 +36,7 @@ def note_after(path: str, x: int, gate: str) -> int:
 
 
 def runs(path: Path) -> list[int]:
-    """Return what has run, in order of number."""
+    """Return the numbers of the tasks that have run, sorted."""
     return sorted(map(int, path.read_text().split())) if path.exists() else []
 
 

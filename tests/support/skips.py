@@ -1,4 +1,4 @@
-"""Which tests may be skipped where every skip has to have a reason."""
+"""Lists the tests that may be skipped in CI, where any other skip is a failure."""
 
 from __future__ import annotations
 

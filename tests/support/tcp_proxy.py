@@ -58,7 +58,7 @@ class TcpProxy:
         self._loop = asyncio.new_event_loop()
         self._listener = socket.create_server((host, port))
         self.address = f"{host}:{self._listener.getsockname()[1]}"
-        """Where it listens."""
+        """The address that the proxy listens on."""
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), name="tcp-proxy", daemon=True)
         self._thread.start()
@@ -68,7 +68,7 @@ class TcpProxy:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Number of open connections."""
         return len(self._pairs)
 
     def drop(self, reset: bool = True) -> None:

@@ -49,7 +49,7 @@ def defined(filename: str, name: str = "divide", source: str = SOURCE) -> Any:
 
 
 def cell(filename: str, name: str = "divide") -> Any:
-    """Return what a notebook's cell defines: its source is in linecache only."""
+    """Return an object that a notebook's cell defines; the source of the cell is in linecache only."""
     linecache.cache[filename] = (len(SOURCE), None, SOURCE.splitlines(keepends=True), filename)
     return defined(filename, name)
 

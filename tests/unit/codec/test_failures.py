@@ -16,7 +16,7 @@ from dagrpc.v1 import failure_pb2
 
 
 class Awkward(Exception):
-    """Its constructor wants another argument than it keeps."""
+    """An exception whose constructor requires an argument that ``args`` does not keep."""
 
     def __init__(self, code: int, *, detail: str) -> None:
         super().__init__(f"{code}: {detail}")

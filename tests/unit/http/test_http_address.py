@@ -1,4 +1,4 @@
-"""Where an HTTP port listens, as users write it."""
+"""Addresses of HTTP ports, as users write them."""
 
 from __future__ import annotations
 

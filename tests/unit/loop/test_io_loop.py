@@ -1,4 +1,4 @@
-"""Which event loop there is, and when threads that wait for it are woken."""
+"""The I/O thread chooses an event loop, and wakes the threads that wait for the loop."""
 
 from __future__ import annotations
 

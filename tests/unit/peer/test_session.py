@@ -12,7 +12,7 @@ from dagrpc.v1 import worker_session_pb2 as pb
 
 
 class SilentStream:
-    """One on which nothing comes, and that takes a moment to be cancelled, as gRPC's do."""
+    """A stream without incoming messages, whose cancellation takes a moment, as with gRPC's streams."""
 
     async def read(self) -> None:
         try:
@@ -51,7 +51,7 @@ def test_it_is_over_however_its_call_ends(turns: int) -> None:
 
 
 class BrokenStream:
-    """One that neither comes nor goes any more."""
+    """A stream on which reads and writes fail."""
 
     async def read(self) -> None:
         raise ConnectionError("gone")

@@ -15,7 +15,7 @@ from dagrpc._process import logging_config
 
 
 def said(settings: dict[str, Any], level: str = "INFO") -> list[str]:
-    """Return what a service with such settings writes, which says something on each level."""
+    """Return the output of a service with the given settings that logs a record on each level."""
     program = f"""
 import logging, dask.config
 dask.config.set({settings!r})

@@ -267,7 +267,7 @@ def test_a_coroutine_that_fails_does_not_end_the_loop(bench: Bench, error: BaseE
 
 
 class FreedMeanwhile(OpenStore):
-    """Its values are freed, after the tasks that use them were cancelled, while one of these is being loaded."""
+    """A store whose values are freed while one of them is being loaded, after their tasks were cancelled."""
 
     bench: Bench
 

@@ -1,4 +1,4 @@
-"""How many transfers, and bytes, a worker serves at once."""
+"""The limits on concurrent transfers and bytes that a worker serves."""
 
 import asyncio
 
