@@ -26,13 +26,13 @@ from dagrpc.v1 import client_session_pb2
 logger = logging.getLogger("dagrpc.client")
 
 _ATTEMPT = 5.0
-"""Seconds for one attempt."""
+"""Timeout of one attempt, in seconds."""
 _SHORTEST_ATTEMPT = 0.2
-"""Seconds for an attempt shortly before the grace period or the client's patience ends."""
+"""Shortest timeout of an attempt, used just before the grace period or the client's patience ends."""
 
 
 class ReconnectingClient(Protocol):
-    """The part of a `ClientSession` that connecting again takes."""
+    """The part of a `ClientSession` that a reconnection uses."""
 
     address: str
     status: str
@@ -45,7 +45,7 @@ class ReconnectingClient(Protocol):
         """The scheduler's last welcome."""
 
     def hello(self, *, resume: bool) -> Any:
-        """Return the client's introduction."""
+        """Return the message that introduces the client."""
 
     async def connected(self, timeout: float) -> None:
         """Wait until there is a connection."""
@@ -54,15 +54,15 @@ class ReconnectingClient(Protocol):
         """Return the message about the lost connection."""
 
     def renew(self, message: str) -> None:
-        """Cancel everything that the session stood for."""
+        """Cancel all futures and requests of the session."""
 
 
 class Reconnection:
     """The rules by which a client connects again. Lives on the IO loop.
 
     Within the grace period the session can be resumed. After it, or as soon as the scheduler's process is known to be
-    gone, the client gives up everything that the session stood for. A new session may begin for as long as connecting
-    to a scheduler may take.
+    gone, the client gives up the futures and requests of the session. It then tries to begin a new session for as long
+    as `comm.timeouts.connect`.
     """
 
     transient = (CommClosedError, NotReadyError, TimeoutError, UnknownSessionError, asyncio.InvalidStateError)
@@ -76,7 +76,7 @@ class Reconnection:
         self._connect_timeout = 0.0
 
     async def greet_first(self, timeout: float) -> tuple[Any, Any]:
-        """Introduce the client for the first time, and again whenever the connection breaks meanwhile.
+        """Introduce the client for the first time; try again if the connection breaks meanwhile.
 
         Returns the stream and the scheduler's welcome.
 
@@ -101,7 +101,7 @@ class Reconnection:
             await client.connected(timeout)
 
     async def reopen(self) -> str:
-        """Open another stream, which resumes the session or begins a new one. Return why there is none, or nothing."""
+        """Resume the session or begin a new one on a new stream. Return why this failed, or an empty string."""
         client = self._client
         client.status = "connecting"
         client.peer.recovery.broke()
@@ -153,7 +153,7 @@ class Reconnection:
         peer.begin(stream, welcome)
         if self._resumable:
             restarted = welcome.scheduler_id != before
-            self._give_up("and it was started anew meanwhile" if restarted else "for longer than it keeps a session")
+            self._give_up("and it was restarted meanwhile" if restarted else "for longer than it keeps a session")
         logger.info("A new session with the scheduler at %s begins", client.address)
 
     def after_failure(self, error: Exception) -> None:

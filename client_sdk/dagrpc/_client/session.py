@@ -1,4 +1,4 @@
-"""The client's session: commands go up in one order, events come down into the table of keys."""
+"""The client's session with the scheduler: sends commands in order, and applies events to the table of keys."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ClientSession:
     loop : LoopThread
         The IO loop.
     table : KeyTable
-        Where events go.
+        Receives the events.
     client_id : str
         The client's name at the scheduler.
     """
@@ -63,21 +63,21 @@ class ClientSession:
         self.address = ""
         self.status = "newly-created"
         self.data: ChannelPool | None = None
-        """Connections for bulk data, by address."""
+        """The connections for bulk data, by address."""
         self.code = CallingCode.configured()
-        """Returns the code that submits something, if the scheduler is to be told."""
+        """Returns the code that calls `submit` and the like; None if the scheduler does not collect it."""
         self.on_lost: Callable[[], object] = lambda: None
-        """Called once, on the loop, when the session ended and nobody had asked for it."""
+        """Called once, on the loop, when the session ends without having been closed."""
         self.on_renewal: Callable[[Callable[[], None]], None] = lambda renew: renew()
-        """Carries out what a new session begins with, and does its own part of it."""
+        """Calls the function that prepares a new session, and makes preparations of its own."""
         self.credentials: Credentials | None = None
-        """For TLS; None: without."""
+        """Credentials for TLS; None for connections without TLS."""
         self.families: tuple[str, ...] | None = None
-        """Families of encodings that data is accepted by; None: any."""
+        """Families of encodings that the client accepts; None for any."""
         self.coordination = CoordinationClient(self)
-        """Locks, queues and the like."""
+        """Operations on locks, queues and other coordination primitives."""
         self.topics = Topics(self)
-        """Events that the client subscribes to."""
+        """Topics whose events the client subscribes to."""
         self._actors: ActorCaller | None = None
         self._channel: grpc.aio.Channel | None = None
         self._run_task: asyncio.Task[None] | None = None
@@ -85,23 +85,23 @@ class ClientSession:
         self._commands: WakeUpQueue[Command] = WakeUpQueue(loop.loop, self._flush)
         """Commands from any thread."""
         self._settled: deque[Command] = deque()
-        """Commands whose dropped references are counted; the commands of the queue come after them."""
+        """Commands after the count of dropped references. They precede the commands of the queue."""
         self._tokens = 0
         self._pongs: dict[int, asyncio.Future[None]] = {}
         self.farewell: client_session_pb2.SchedulerGoodbye | None = None
-        """What the scheduler said if it stopped."""
+        """The scheduler's goodbye, if it stopped."""
         self._end_message = ""
-        """Why the session ended if nobody had asked for it."""
+        """Why the session ended, if nobody closed it."""
         self.peer: CallingSession[Command] = CallingSession(
             "UpdateGraph",
             encode_commands,
             client_session_pb2.UpdateGraphRequest,
             client_session_pb2.UpdateGraphResponse,
         )
-        """The session with the scheduler, on one stream after another."""
+        """The session with the scheduler, which survives its streams."""
         self._reconnection = Reconnection(self)
         self._released_since_barrier = False
-        """Whether keys were given up since the last fence."""
+        """Whether keys were released since the last barrier."""
 
     # --- from any thread -----------------------------------------------------------------------------------------
 
@@ -109,13 +109,13 @@ class ClientSession:
         """Queue a command behind all earlier ones. May be called from any thread, also from finalizers."""
         if self.code is not None and isinstance(command, (Call, Part)):
             command.code = self.code()
-        # A closed loop sends nothing; the client is closed then, too.
+        # A closed loop sends nothing. The client is closed by then as well.
         self._commands.put(command)
 
     def drop_released(self) -> None:
-        """Count the references that went away so far. May be called from any thread, but not from finalizers.
+        """Count the references dropped so far. May be called from any thread, but not from finalizers.
 
-        A key that was let go of is not to be found in the table afterwards, so that it can mean something else.
+        Keys without references are removed from the table, so that they can be used for other tasks.
         """
         if not self._commands.items:
             return
@@ -132,19 +132,19 @@ class ClientSession:
                     if not command.done:
                         unfinished.append(command)
             if unfinished:
-                # Its end may be on its way to us still, and must not be taken for that of a new task of that key.
+                # Events of released tasks may still arrive, and must not be applied to new tasks of these keys.
                 token = self.next_token()
                 settled.append(Ping(token))
                 self.table.barrier(unfinished, token)
 
     def next_token(self) -> int:
-        """Return a number for a ping, higher than all before."""
+        """Return a number for a ping, higher than all earlier numbers."""
         with lock:
             self._tokens += 1
             return self._tokens
 
     def actor_caller(self, direct: bool | None) -> ActorCaller:
-        """Return what calls actors for this client. May be called from any thread."""
+        """Return the caller of actors of this client. May be called from any thread."""
         if self._actors is None:
             with lock:
                 if self._actors is None:
@@ -190,12 +190,12 @@ class ClientSession:
         self._run_task = spawn(self._run(), self._tasks)
 
     def hello(self, *, resume: bool) -> client_session_pb2.UpdateGraphRequest:
-        """Return the message that introduces the client, to resume its session or to begin a new one."""
+        """Return the message that introduces the client, either to resume its session or to begin a new one."""
         return client_session_pb2.UpdateGraphRequest(
             hello=client_session_pb2.ClientHello(
                 client_id=self.client_id,
                 versions=common_pb2.Versions(**own_versions()),
-                # An inline result is a pickle, which a client that names families may not accept.
+                # Inline results are pickles, which a client with `families` may not accept.
                 inline_limit=config.get_bytes("comm.inline-limit") if self.families is None else 0,
                 topics=self.topics.wanted(),
                 session_token=self.peer.token,
@@ -205,7 +205,7 @@ class ClientSession:
 
     @property
     def scheduler(self) -> ServiceClient | None:
-        """Calls the scheduler's unary methods, over the session's connection. None before there is one."""
+        """The client of the scheduler's unary methods, on the session's connection; None before `connect`."""
         return self.peer.service
 
     @property
@@ -215,7 +215,7 @@ class ClientSession:
         return welcome
 
     async def connected(self, timeout: float) -> None:
-        """Wait until there is a connection."""
+        """Wait until the channel is connected."""
         assert self._channel is not None
         await channels.wait_ready(self._channel, self.address, timeout, self.credentials)
 
@@ -226,7 +226,7 @@ class ClientSession:
         await self._close_channels()
 
     async def _run(self) -> None:
-        """Hold the session, on one stream after another."""
+        """Hold the session, with a new stream after each break."""
         while True:
             self.farewell = None
             message = await self._hold()
@@ -249,7 +249,7 @@ class ClientSession:
             await self._close_channels()
 
     async def _hold(self) -> str:
-        """Hold a stream until it ends. Return why another stream is of no use; empty if it is of use."""
+        """Hold a stream until it ends. Return why the client must not reconnect, or an empty string if it may."""
         try:
             ended = await self.peer.hold(self._on_message)
         except Exception as error:
@@ -257,7 +257,7 @@ class ClientSession:
             return f"The session with the scheduler failed: {error}"
         if self.status == "running":
             logger.info("Connection to the scheduler at %s lost: %s", self.address, ended)
-        # A client that reached a limit would only reach it again.
+        # A client that exceeded a limit would exceed it again.
         if isinstance(ended, DagrpcError) and not isinstance(ended, NotReadyError):
             return f"The scheduler ended the session: {ended}"
         if self.farewell is not None and not self.farewell.may_return:
@@ -265,16 +265,16 @@ class ClientSession:
         return ""
 
     def lost(self, how: str) -> str:
-        """Return the sentence that says that there is no connection any more."""
+        """Return the message that says that the connection was lost."""
         return f"The connection to the scheduler at {self.address} was lost{', ' if how else ''}{how}."
 
     @property
     def lives(self) -> bool:
-        """Whether the session is there, or may be again."""
+        """Whether the client is connected, or is reconnecting."""
         return self.status in ("running", "connecting")
 
     def renew(self, message: str) -> None:
-        """Give up all that the session stood for, which the scheduler has given up; what is new begins anew."""
+        """Cancel the futures and requests of a session that the scheduler has forgotten, and prepare a new session."""
 
         def renew() -> None:
             with lock:
@@ -312,9 +312,9 @@ class ClientSession:
             flush_after(session.send_many, commands)
 
     async def barrier(self) -> None:
-        """Wait until the scheduler has forgotten what this client has given up so far.
+        """Wait until the scheduler has processed all releases of keys so far.
 
-        What is announced by a call of its own would otherwise overtake a release of the same key.
+        Otherwise a unary call that announces a key could overtake an earlier release of the same key.
         """
         self._flush()
         if not self._released_since_barrier:
@@ -323,7 +323,7 @@ class ClientSession:
         await self.ping()
 
     async def ping(self) -> None:
-        """Wait until the scheduler has carried out all earlier commands, and their events have come."""
+        """Wait until the scheduler has processed all earlier commands and their events have arrived."""
         self.check_open()
         token = self.next_token()
         future = asyncio.get_running_loop().create_future()
@@ -332,7 +332,7 @@ class ClientSession:
         await future
 
     def mark_released(self) -> None:
-        """Note that keys were given up, other than by their release."""
+        """Note that keys were given up by other means than a release command."""
         self._released_since_barrier = True
 
     # --- receiving -----------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ class ClientSession:
         table = self.table
         match kind:
             case "erred":
-                # Copied, for a part of a message keeps the whole of it alive.
+                # A copy, since a reference to a part of a message keeps the whole message alive.
                 failure = type(event.failure)()
                 failure.CopyFrom(event.failure)
                 table.erred(event.key, failure)
@@ -397,13 +397,13 @@ class ClientSession:
         return spawn(coroutine, self._tasks)
 
     async def wait_ended(self, timeout: float) -> None:
-        """Wait for the scheduler to end the stream, after it was asked to stop."""
+        """Wait until the scheduler, which was asked to stop, has ended the stream."""
         self.status = "closing"
         if self._run_task is not None:
             await asyncio.wait((self._run_task,), timeout=timeout)
 
     async def close(self, timeout: float) -> None:
-        """Send what is queued, end the stream and close the connections."""
+        """Send the queued commands, end the stream and close the connections."""
         was_running = self.status == "running"
         if was_running:
             self._flush()
@@ -417,7 +417,7 @@ class ClientSession:
             with contextlib.suppress(Exception):
                 await session.drain(timeout)
                 await self.peer.stream.done_writing()
-                # The scheduler ends its side once it has read ours to the end.
+                # The scheduler ends its side of the stream once it has read the client's side to the end.
                 await asyncio.wait((task,), timeout=min(timeout, 1.0))
         if task is not None and not task.done():
             task.cancel()

@@ -1,4 +1,4 @@
-"""What the code of a function refers to, and whether a call of it can leave traces in the function itself."""
+"""Analyzes bytecode: the names that a function refers to, and whether a call can change the function's own state."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from functools import lru_cache
 from types import CodeType
 
 _REACH_GLOBALS = frozenset(("eval", "exec", "globals"))
-"""Functions by which code gets at global variables without naming them."""
+"""Functions through which code reaches global variables without naming them."""
 _SET_ATTRIBUTES = frozenset(("delattr", "setattr", "vars"))
-"""Functions by which code sets attributes without naming them."""
+"""Functions through which code sets attributes without naming them."""
 _LEAD_TO_GLOBALS = frozenset(
     (
         *("__builtins__", "__closure__", "__globals__", "_getframe", "cell_contents", "currentframe", "f_globals"),
         *("get_objects", "get_referents", "get_referrers", "getclosurevars"),
     )
 )
-"""Attributes by which code gets at the variables of others."""
+"""Attributes through which code reaches the variables of other functions."""
 _LEAD_TO_ATTRIBUTES = frozenset(
     ("__code__", "__defaults__", "__delattr__", "__dict__", "__kwdefaults__", "__setattr__")
 )
-"""Attributes by which code gets at the attributes of functions without naming them."""
+"""Attributes through which code reaches the attributes of functions without naming them."""
 
 _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 _GLOBAL = frozenset(number for name, number in dis.opmap.items() if "GLOBAL" in name or name == "LOAD_NAME")
@@ -33,23 +33,23 @@ _WRITE_ATTRIBUTE = frozenset((dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"])
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """What there is to know of a code object, with the code of the functions and classes inside of it."""
+    """The facts about a code object, including the functions and classes nested in it."""
 
     global_names: tuple[str, ...]
-    """Global variables that it reads, sets or deletes."""
+    """Global variables that the code reads, sets or deletes."""
     names: frozenset[str]
-    """All names in it: of global variables, attributes and imports."""
+    """All names in the code: global variables, attributes and imports."""
     writes_globals: bool
-    """Whether it sets or deletes global variables, or could."""
+    """Whether the code sets or deletes global variables, or could."""
     leaves_traces: bool
-    """Whether it sets variables that are there at the next call: global ones, or those that it is closed over."""
+    """Whether the code sets variables that outlive a call: global variables, or variables of an enclosing function."""
     sets_attributes: bool
-    """Whether it sets or deletes attributes of anything, or could."""
+    """Whether the code sets or deletes attributes of any object, or could."""
 
 
 @lru_cache(10_000)
 def facts_of(code: CodeType) -> CodeFacts:
-    """Return what there is to know of a code object."""
+    """Return the facts about a code object."""
     closed_over = frozenset(code.co_freevars)
     all_names: set[str] = set()
     global_names: dict[str, None] = {}
@@ -76,7 +76,7 @@ def facts_of(code: CodeType) -> CodeFacts:
 
 
 def _operations(code: CodeType) -> Iterator[tuple[int, int]]:
-    """Yield the operations of a code object with their arguments, as `dis` does, which says more and takes longer."""
+    """Yield the operations of a code object with their arguments; `dis` yields more details and is slower."""
     units = iter(code.co_code)
     extended = 0
     for operation, low in zip(units, units, strict=True):

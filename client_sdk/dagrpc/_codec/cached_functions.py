@@ -1,4 +1,4 @@
-"""Functions with a cache (`functools.lru_cache`) that cannot be imported elsewhere: they travel with their function."""
+"""Pickles `functools.lru_cache` functions that other processes cannot import: by the function that they wrap."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 CachedFunction: Any = type(functools.lru_cache(len))
-"""What `functools.lru_cache` makes of a function."""
+"""The type of the objects that `functools.lru_cache` returns."""
 _SET_BY_CACHE = frozenset((*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"))
 
 
 def attributes_by_users(function: Any) -> dict[str, Any]:
-    """Return what somebody has set on a function with a cache."""
+    """Return the attributes that user code has set on a function with a cache."""
     return {name: value for name, value in vars(function).items() if name not in _SET_BY_CACHE}
 
 
 def reduce_cached(function: Any) -> tuple[Any, ...]:
-    """Return how to pickle a function with a cache by value: without what is in the cache."""
+    """Return the reduction that pickles a function with a cache by value, with an empty cache."""
     return _cached, (function.__wrapped__, function.cache_parameters()), attributes_by_users(function) or None
 
 

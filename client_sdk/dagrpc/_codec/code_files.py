@@ -115,16 +115,16 @@ def _lines_of(code: CodeType) -> Iterator[int]:
             yield from _lines_of(constant)
 
 
-# --- where it travels to -----------------------------------------------------------------------------------------
+# --- at the receiver -----------------------------------------------------------------------------------------
 
 _files: dict[str, str] = {}
-"""By what a code object is known by."""
+"""The file of each code object, by the code object's key."""
 _sources: dict[str, dict[int, str]] = {}
-"""By file, and by the number of the first line."""
+"""Source texts by file and by the number of their first line."""
 
 
 def remember(told: bytes) -> None:
-    """Take note of the places of the code that is about to be unpickled."""
+    """Store the files and source lines of code that is about to be unpickled."""
     for filename, keys, lines in json.loads(told):
         for key in keys:
             _files[key] = filename
@@ -135,17 +135,17 @@ def remember(told: bytes) -> None:
 
 
 def add_source(filename: str, lines: dict[int, str]) -> None:
-    """Let tracebacks show lines of a file that is not here; of one that is here, they show the file's own."""
+    """Let tracebacks show lines of a file that does not exist on this host; an existing file takes precedence."""
     known = linecache.cache.get(filename)
     if known is not None and len(known) > 1 and filename not in _sources:
         return
     _sources.setdefault(filename, {}).update(lines)
     if filename.startswith("<"):
-        # linecache looks for no file of such a name.
+        # linecache never looks for a file with such a name.
         text = _text_of(filename)
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     elif known is None or len(known) == 1 or known[1] is None:
-        # It reads the file if there is one, and asks for the text otherwise.
+        # linecache reads the file if it exists, and calls the function otherwise.
         linecache.cache[filename] = (lambda: _text_of(filename),)
     while len(_sources) > _FILES:
         dropped = next(iter(_sources))

@@ -39,7 +39,7 @@ def _zstd() -> Compression:
     threads = int(config.get("comm.zstd.threads"))
 
     def compress(data: Any) -> Any:
-        # A new one each time: they may not be shared by threads.
+        # Threads must not share a compressor, so each call makes one.
         return zstandard.ZstdCompressor(level=level, threads=threads).compress(data)
 
     def decompress(data: Any) -> Any:
@@ -55,12 +55,12 @@ def _snappy() -> Compression:
 
 _OPTIONAL = {"lz4": _lz4, "zstd": _zstd, "snappy": _snappy}
 _AUTO = ("lz4", "snappy")
-"""What ``auto`` means: the first of these that is installed; the others cost more than a network does."""
+"""The codecs that ``auto`` chooses from: the first that is installed. The other codecs are slower than a network."""
 
 
 @cache
 def available() -> dict[Any, Compression]:
-    """Return the codecs that can be used here, by name; with ``auto`` and what means none."""
+    """Return the installed codecs by name, including ``auto`` and the values that mean no compression."""
     found: dict[Any, Compression] = {None: Compression(None, _identity, _identity)}
     found[False] = found[None]
     found["zlib"] = Compression("zlib", zlib.compress, zlib.decompress)

@@ -1,8 +1,8 @@
-"""What a pickle has in it that other pickles of the same task must not have as well.
+"""Finds the objects in a pickle that no other pickle of the same task may contain.
 
-Two pickles are unpickled each for itself: an object that is in both becomes two. Nobody can tell with constants and
-with what is imported; with anything else a change by one reference is not seen by the other, and `is` says that they
-are two. So what a task gets from several pickles has to be apart.
+Each pickle is unpickled separately, so an object that two pickles contain becomes two objects. For constants and
+imported objects this makes no difference. For all other objects it does: a change through one reference is not visible
+through the other, and `is` returns False. Therefore the pickles of one task must not have such objects in common.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _WITHOUT_IDENTITY = CONSTANTS | frozenset(
         *(types.UnionType, TaskRef),
     )
 )
-"""Types of objects that nobody tells from equal ones."""
+"""Types whose objects cannot be distinguished from equal objects."""
 
 
 Noted: TypeAlias = Mapping[int, tuple[int, Any]]
-"""The objects in a pickle by their ids, each with its place; see `pickle5.dumps_noting`."""
+"""The objects in a pickle by id, each with its position; see `pickle5.dumps_noting`."""
 
 
 class Contents:
-    """The objects in a pickle that have an identity, and whose global variables its functions use.
+    """The objects in a pickle that have an identity, and the namespaces of global variables that its functions use.
 
     Parameters
     ----------
     objects : mapping
-        The objects by their ids, each with its place.
+        The objects by id, each with its position.
     functions : collection
         The functions that travel by value.
     """
@@ -50,34 +50,34 @@ class Contents:
     __slots__ = ("_objects", "_reads", "_writes", "has_data")
 
     def __init__(self, objects: Noted, functions: Collection[FunctionType]) -> None:
-        # The objects are kept, so that their ids stay theirs.
+        # References to the objects, so that no other object gets one of their ids.
         self._objects = objects
         self._reads = frozenset(id(function.__globals__) for function in functions)
         self._writes = frozenset(
             id(function.__globals__) for function in functions if facts_of(function.__code__).writes_globals
         )
         self.has_data = len(objects) > sum(id(function) in objects for function in functions)
-        """Whether there is anything but functions."""
+        """Whether the pickle contains any object besides functions."""
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the objects."""
         return iter([obj for _, obj in self._objects.values()])
 
     def has(self, obj: Any) -> bool:
-        """Return whether an object is in it."""
+        """Return whether the pickle contains an object."""
         return id(obj) in self._objects
 
     def among(self, ids: Set[int]) -> list[Any]:
-        """Return the objects that are among others, given by their ids: what contains another comes before that."""
+        """Return the objects whose ids are in a set, containers before the objects that they contain."""
         common = self._objects.keys() & ids
         return [obj for _, obj in sorted(map(self._objects.__getitem__, common), key=_PLACE)] if common else []
 
     def common(self, other: Contents) -> list[Any]:
-        """Return the objects that are in both."""
+        """Return the objects that both pickles contain."""
         return self.among(other._objects.keys())
 
     def shares_variables(self, other: Contents) -> bool:
-        """Return whether functions of one set global variables that functions of the other use."""
+        """Return whether functions of one pickle set global variables that functions of the other pickle use."""
         return not (self._writes.isdisjoint(other._reads) and other._writes.isdisjoint(self._reads))
 
 
@@ -85,13 +85,13 @@ _PLACE = itemgetter(0)
 
 
 def proven_contents(proof: Proof) -> Contents:
-    """Return the contents of what there is a proof of."""
+    """Return the contents of the pickle of a proven value."""
     objects = {identity: (0, obj) for identity, obj in proof.own.items()}
     return Contents(objects, [function for function, _ in proof.functions])
 
 
 def noted_contents(memo: Noted) -> Contents:
-    """Return the contents of a pickle."""
+    """Return the contents of a pickle, given the objects that the pickler noted."""
     objects: dict[int, tuple[int, Any]] = {}
     functions: list[FunctionType] = []
     classes: list[type] = []
@@ -128,7 +128,7 @@ def _is_like_a_constant(kind: type) -> bool:
 
 
 def _parts_of(classes: Collection[type]) -> Iterator[Any]:
-    """Yield what belongs to classes that travel by value: one of each is in a process, however often it comes."""
+    """Yield the members of classes that travel by value; a process keeps one copy of each class."""
     for each in classes:
         for value in vars(each).values():
             yield value

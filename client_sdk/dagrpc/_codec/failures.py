@@ -94,7 +94,7 @@ def encode_failure(
 
 
 def _harmless(error: BaseException, skip_frames: int) -> BaseException:
-    """Return what is to be raised for an exit, which would end the program that asked for the call."""
+    """Return the error to raise in place of `SystemExit` and the like, which would end the caller's program."""
     trace = without_first(error.__traceback__, skip_frames)
     told = RuntimeError(
         f"{error!r} was raised on the cluster; it is only the cause of this error, since it would end the program"
@@ -109,7 +109,7 @@ def _encode_exception(error: BaseException, trace: TracebackType | None, text: s
     if sum(len(link.data or b"") for link in links) > _EXCEPTION_LIMIT:
         for link in links[1:]:
             link.data = None
-    # Who gets the payload alone has the text for want of an exception.
+    # A receiver that gets only the payload shows the text if the exception itself is missing.
     data = pickle.dumps(([link.plain() for link in links], "" if links[0].data else text), protocol=5)
     return common_pb2.Payload(encoding="pickle", data=data) if len(data) <= _EXCEPTION_LIMIT else None
 

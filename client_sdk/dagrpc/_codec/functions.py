@@ -1,4 +1,4 @@
-"""The functions that a client calls, as bytes: pickled anew for each submission unless nothing can have changed."""
+"""Pickles the functions that a client submits: for each submission, unless the function provably has not changed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,11 @@ from dagrpc._codec.references import digest_of
 
 
 class PickledFunction:
-    """What a function is at one moment.
-
-    Parameters
-    ----------
-    function : callable
-        The function.
-    """
+    """A function with its pickle, as the function was at one moment."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        # Before it is pickled: what changes meanwhile must not be taken for what was pickled.
+        # The proof comes before the pickle, so that a change during pickling invalidates the proof.
         self.proof: Proof | None = prove(function)
         pickled = pickle5.dumps_noting(function)
         self.data = pickled.data
@@ -33,14 +27,14 @@ class PickledFunction:
 
     @cached_property
     def contents(self) -> Contents:
-        """What is in the pickle."""
+        """The objects in the pickle."""
         if self.proof is not None:
             return proven_contents(self.proof)
         assert self._pickled is not None
         return noted_contents(self._pickled.memo())
 
     def is_apart(self, noted: pickle5.Pickled) -> bool:
-        """Return whether a call's arguments have nothing in common with the function: they are unpickled apart."""
+        """Return whether a call's arguments share no object with the function, and so can be unpickled separately."""
         if noted.by_value:
             arguments = noted_contents(noted.memo())
             return not (self.contents.common(arguments) or self.contents.shares_variables(arguments))
@@ -48,27 +42,15 @@ class PickledFunction:
 
 
 class FunctionCache:
-    """The last functions of which it is proven that they do not change unseen.
-
-    Parameters
-    ----------
-    limit : int
-        How many functions to keep.
-    """
+    """The pickles of the functions submitted last, at most `limit`, whose changes a proof detects."""
 
     def __init__(self, limit: int = 1_000) -> None:
         self._limit = limit
-        # The function is kept as well, so that its id stays its own.
+        # An entry refers to its function, so that no other object gets its id.
         self._entries: OrderedDict[int, PickledFunction] = OrderedDict()
 
     def pickled(self, function: Callable[..., Any]) -> PickledFunction:
-        """Return a function as it is now.
-
-        Raises
-        ------
-        Exception
-            Whatever pickling the function raises.
-        """
+        """Return a function as it is now. Raises any exception that pickling the function raises."""
         identity = id(function)
         known = self._entries.get(identity)
         if known is not None:
@@ -85,23 +67,13 @@ class FunctionCache:
 
 
 _PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
-"""Of which nobody can tell whether they are the same object."""
+"""Types whose equal values cannot be distinguished by identity."""
 
 
 def encode_call(function: PickledFunction, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[bytes, bool]:
-    """Return the run spec of a call, and whether its function is to be the task's first shared value.
+    """Return the run spec of a call, and whether its function becomes the task's first shared value.
 
-    Parameters
-    ----------
-    function : PickledFunction
-        The function.
-    args, kwargs
-        The arguments.
-
-    Raises
-    ------
-    Exception
-        Whatever pickling the arguments raises.
+    Raises any exception that pickling the arguments raises.
     """
     content = (tuple(args), dict(kwargs) if kwargs else None)
     if function.proof is not None or (not kwargs and all(type(value) in _PLAIN for value in content[0])):

@@ -39,7 +39,7 @@ _LARGE = 1 << 16
 
 
 class _Unit:
-    """An object that is pickled by itself.
+    """A shared value: an object that has a pickle of its own.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class _Unit:
     digest : bytes
         Content hash of its pickle.
     number : int
-        Tells it from other objects that have an equal pickle.
+        Distinguishes the object from other objects with an equal pickle.
     contents : Contents
-        What is in its pickle.
+        The objects in its pickle.
     units : tuple of _Unit
-        What its pickle refers to, and what that refers to.
+        The shared values that its pickle refers to, directly or through other shared values.
     """
 
     __slots__ = ("contents", "digest", "number", "root", "units")
@@ -66,7 +66,7 @@ class _Unit:
 
     @property
     def name(self) -> tuple[Any, ...]:
-        """What `shared_value` is called with."""
+        """The arguments with which a reference calls `shared_value`."""
         if self.units:
             return self.digest, self.number, True
         return (self.digest, self.number) if self.number else (self.digest,)
@@ -83,34 +83,34 @@ class GraphEncoder:
         self.shared: dict[Digest, bytes] = {}
         """All shared values so far."""
         self.references: list[str] = []
-        """Keys of the futures in the node that was encoded last; its dependencies beside those of the graph."""
+        """Keys of the futures in the node encoded last; they are dependencies besides the graph's own."""
         self._seen: dict[int, Any] = {}
-        """Objects that appeared, kept so that their ids stay theirs."""
+        """Objects that appeared, by id; the references keep other objects from getting the ids."""
         self._names: dict[int, bool] = {}
-        """By id of a function or class whether it travels as a name."""
+        """Whether a function or class is pickled by name, by its id."""
         self._units: dict[int, _Unit | None] = {}
-        """By id of an object that appeared twice; None if it is too small to be shared."""
+        """The shared value of each object that appeared twice, by id; None for an object too small to be shared."""
         self._roots: dict[Digest, list[int]] = {}
         """The ids of the objects that have the same pickle."""
         self._used: dict[_Unit, None] = {}
-        """What the pickle in the making refers to."""
+        """Shared values that the current pickle refers to."""
         self._making: list[int] = []
-        """Ids of the objects that are being pickled by themselves, one inside of the other."""
+        """Ids of the objects that are being pickled as shared values, each inside the previous one."""
         self._apart: set[int] = set()
-        """Ids of the objects that have to be shared values, wherever they are."""
+        """Ids of the objects that must be shared values wherever they appear."""
         self._together: set[int] = set()
-        """Ids of the objects that cannot be that."""
+        """Ids of the objects that cannot be shared values."""
         self._checked: set[tuple[_Unit, ...]] = set()
-        """Shared values that are known to have nothing in common."""
+        """Combinations of shared values that are known to have no object in common."""
         self._inside: set[int] = set()
         """Ids of the objects in shared values about which a pickler asks."""
         self._in_doubt = False
-        """Whether the pickle in the making may have objects in it that are in shared values, too."""
+        """Whether the current pickle may contain objects that shared values contain as well."""
         self._always_in_doubt = False
         """Whether there are objects in shared values about which a pickler does not ask."""
         self._noting = noting_references(self.references)
         self._picklers: list[_TaskPickler] = []
-        """The one that was used last, for the next node."""
+        """The pickler used last, which the next node reuses."""
 
     def encode(self, node: GraphNode, original: tuple[Any, ...] | None) -> tuple[bytes, tuple[Digest, ...]]:
         """Return the run spec of a node and the digests that it refers to.
@@ -279,7 +279,7 @@ class GraphEncoder:
         if self._in_doubt and any(unit.contents.has_data for unit in units):
             own = pickler.memo.copy()
             for unit in self._used:
-                # It is only referred to.
+                # The pickle only refers to the root.
                 own.pop(id(unit.root), None)
             for unit in units:
                 found += unit.contents.among(own.keys())
@@ -293,7 +293,7 @@ class GraphEncoder:
         return found
 
     def _take_apart(self, common: Sequence[Any], all_of_them: bool) -> bool:
-        """Have objects be shared values from now on. Return whether that can be."""
+        """Make objects shared values from now on. Return whether this is possible for any of them."""
         able = [obj for obj in common if id(obj) not in self._together and type(obj) not in _FUNCTIONS]
         if not able:
             return False

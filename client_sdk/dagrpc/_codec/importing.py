@@ -1,4 +1,4 @@
-"""What travels as a name that the other side imports, and what travels by value."""
+"""Decides which objects are pickled by name, to be imported by the receiver, and which by value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MISSING: Any = object()
 
 
 def defined_here(module_name: str | None) -> bool:
-    """Return whether what a module defines travels by value: it cannot be imported elsewhere, or must not be."""
+    """Return whether objects of a module are pickled by value: the receiver cannot import them, or must not."""
     if module_name is None or module_name == "__main__":
         return True
     registered = cloudpickle.list_registry_pickle_by_value()
@@ -25,7 +25,7 @@ def defined_here(module_name: str | None) -> bool:
 
 
 def steps_to(obj: Any) -> Iterator[tuple[Mapping[str, Any], str, Any]]:
-    """Yield the steps from a module to a function or class in it: where to look, for which name, and what is there."""
+    """Yield the lookups that lead from a module to a function or class: namespace, name and the object found."""
     name = getattr(obj, "__module__", None)
     found: Any = sys.modules.get(name, _MISSING)  # type: ignore[arg-type]
     yield sys.modules, str(name), found
@@ -36,7 +36,7 @@ def steps_to(obj: Any) -> Iterator[tuple[Mapping[str, Any], str, Any]]:
 
 
 def importable(obj: Any) -> bool:
-    """Return whether a function or class travels as a name."""
+    """Return whether a function or class is pickled by name."""
     if defined_here(getattr(obj, "__module__", None)):
         return False
     found: Any = sys.modules.get(obj.__module__)

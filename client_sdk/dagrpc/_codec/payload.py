@@ -22,7 +22,7 @@ _RAW_FROM = 64 * 1024
 
 
 def _decode_families(frames: Sequence[Buffer]) -> Any:
-    # Here, not above: it imports dask, which a scheduler does without.
+    # A local import, since the module imports dask, which a scheduler does not load.
     from dagrpc._codec import families
 
     return families.decode(frames)
@@ -31,7 +31,7 @@ def _decode_families(frames: Sequence[Buffer]) -> Any:
 _DECODERS: dict[str, Callable[[Sequence[Buffer]], Any]] = {
     PICKLE: pickle5.loads,
     JSON: lambda frames: json.loads(bytes(frames[0])),
-    # No copy if it has come as bytes, as a transfer brings it.
+    # `bytes` copies nothing if the frame is a `bytes` object already, as it is after a transfer.
     RAW: lambda frames: bytes(frames[0]),
     FAMILIES: _decode_families,
 }
@@ -43,13 +43,13 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     Parameters
     ----------
     families : sequence of str
-        Families of encodings that whoever gets it accepts, best first. Empty: any. If `json` is the first, it is the
-        only one.
+        Families of encodings that the receiver accepts, best first; empty for any. If `json` is the first, no
+        other family is used.
 
     Raises
     ------
     Exception
-        Whatever the value's own pickling raises; `TypeError` if no family takes it.
+        Any exception that pickling the value raises; `TypeError` if no family accepts the value.
     """
     if families and families[0] == JSON:
         return JSON, [json.dumps(value).encode()]

@@ -58,20 +58,14 @@ _FUNCTION_ATTRIBUTES = (
 )
 _attributes_of = attrgetter(*_FUNCTION_ATTRIBUTES)
 _MODULE_VARIABLES = ("__package__", "__name__", "__path__", "__file__")
-"""What cloudpickle takes along of the module of each function."""
+"""Variables of a function's module that cloudpickle pickles together with the function."""
 
 _Binding: TypeAlias = tuple[Mapping[Any, Any], Any, Any]
-"""A mapping, a name, and the object that was there."""
+"""A mapping, a name, and the object that the mapping had under the name."""
 
 
 class Proof:
-    """The places in which a value could change, and what was in them.
-
-    Parameters
-    ----------
-    prover : Prover
-        Has looked at the value.
-    """
+    """The places in which a value could change, with the objects that the prover found there."""
 
     __slots__ = (
         *("_attributes", "_cells", "_empty", "_filled", "_modules", "_others", "_present"),
@@ -89,14 +83,14 @@ class Proof:
         self._filled = tuple([mapping for mapping, size in prover.sizes if size])
         self._sizes = tuple([size for _, size in prover.sizes if size])
         self.functions: tuple[tuple[FunctionType, CodeFacts], ...] = tuple(prover.functions)
-        """The functions in it that travel by value, with what there is to know of their code."""
+        """The functions in the value that are pickled by value, with the facts about their code."""
         self.own = prover.own
-        """The same and what is made of them, partials for instance, by their ids: what has an identity in it."""
+        """The parts of the value that have an identity, by id: functions pickled by value, and their partials."""
         sets_attributes = any(facts.sets_attributes for _, facts in self.functions)
         self.leaves_traces = (sets_attributes and prover.refers_to_functions) or any(
             facts.leaves_traces for _, facts in self.functions
         )
-        """Whether calls could change it, so that nobody else must use the same one."""
+        """Whether a call could change the value, so that no two tasks may use the same object."""
 
     def holds_for_pickles(self) -> bool:
         """Return whether a pickle of the value would still be the same."""
@@ -161,7 +155,7 @@ def _content(cell: CellType) -> Any:
 
 
 class Prover:
-    """Looks at a value and all that it refers to, and collects what `Proof` is to look at again."""
+    """Walks a value and everything it refers to, and collects the places that a `Proof` checks again."""
 
     def __init__(self) -> None:
         self.pickling = (
@@ -169,16 +163,16 @@ class Prover:
             pickle5.reduce_registered,
             len(copyreg.dispatch_table),
         )
-        """What else decides how values are pickled: modules and types that users have registered."""
+        """The registrations that also affect how values are pickled: of modules and of types."""
         self.bindings: dict[tuple[int, Any], _Binding] = {}
         self.cells: list[tuple[CellType, Any]] = []
         self.attributes: list[tuple[FunctionType, tuple[Any, ...]]] = []
         self.sizes: list[tuple[Mapping[Any, Any], int]] = []
         self.functions: list[tuple[FunctionType, CodeFacts]] = []
         self.own: dict[int, Any] = {}
-        """Functions that travel by value and what is made of them, by their ids."""
+        """Functions that are pickled by value, and objects made of them such as partials, by id."""
         self.refers_to_functions = False
-        """Whether code can get at a function that travels by value, other than by being it."""
+        """Whether code can reach a function that is pickled by value, other than the function itself."""
         self._seen: dict[int, Any] = {}
         self._inside = 0
 

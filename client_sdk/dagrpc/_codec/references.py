@@ -1,6 +1,6 @@
-"""What stands in the pickles of a task for what comes from elsewhere: shared values and results of other tasks.
+"""References in the pickles of a task, to shared values and to results of other tasks.
 
-The references are calls of functions of this module, which look the value up while the task is being unpickled.
+A reference is a call of a function of this module, which looks up the value while the task is unpickled.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dagrpc._codec import code_files
 Digest: TypeAlias = bytes
 
 thread_state = threading.local()
-"""Each thread has its own ``reading``, a task, and ``noted``, the keys of the futures that it pickles."""
+"""State of each thread: ``reading``, the task being unpickled, and ``noted``, the keys of the futures being pickled."""
 
 
 def digest_of(data: bytes) -> Digest:
-    """Return the content hash of a shared value: the same wherever the code in it was written."""
+    """Return the content hash of a shared value, which does not depend on the files that its code comes from."""
     return blake2b(code_files.content(data), digest_size=16).digest()
 
 
@@ -29,14 +29,14 @@ def digest_of(data: bytes) -> Digest:
 
 
 class Reading:
-    """The task that a thread unpickles, for the references in it; see `thread_state`.
+    """The task that a thread unpickles, as its references need it; see `thread_state`.
 
     Parameters
     ----------
     load : callable
         Unpickles a shared value.
     results : mapping
-        Results of other tasks by key as on the wire.
+        Results of other tasks by wire key.
     """
 
     __slots__ = ("load", "loaded", "results")
@@ -44,21 +44,15 @@ class Reading:
     def __init__(self, load: Callable[[Digest, bool], Any], results: Mapping[str, Any]) -> None:
         self.load = load
         self.loaded: dict[tuple[Digest, int], Any] = {}
-        """Shared values that the task has already: two references to one stay references to one."""
+        """Shared values that the task has loaded, so that two references to one value give one object."""
         self.results = results
 
 
 def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
     """Return a shared value of the task that is being unpickled.
 
-    Parameters
-    ----------
-    digest : bytes
-        Its content hash.
-    number : int
-        Tells objects apart that have the same content.
-    refers : bool
-        Whether its pickle refers to further ones by `persistent_load`.
+    `number` distinguishes objects with the same content; `refers` says whether the value's pickle refers to further
+    shared values by `persistent_load`.
     """
     task = thread_state.reading
     name = digest, number
@@ -70,7 +64,7 @@ def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
 
 
 def unpickled(data: bytes | memoryview, refers: bool) -> Any:
-    """Return the value of a pickle. `refers`: whether there are persistent ids in it, which name shared values."""
+    """Return the value of a pickle; `refers` says whether the pickle names shared values by persistent ids."""
     if not refers:
         return pickle.loads(data)
     unpickler = pickle.Unpickler(io.BytesIO(data))
@@ -92,7 +86,7 @@ class DependencyRef:
     Parameters
     ----------
     key : str
-        The other task, as on the wire.
+        The wire key of the other task.
     """
 
     __slots__ = ("key",)
@@ -105,16 +99,16 @@ class DependencyRef:
 
 
 class Rebuilt:
-    """Stands for an object that is made when the results of other tasks are there.
+    """Stands for an object that is made once the results of other tasks are available.
 
     Parameters
     ----------
     cls : type
-        Its class.
+        The class of the object.
     args, kwargs
-        What `__new__` of its class is called with, references in place of results.
+        Arguments for `__new__` of the class, with references in place of results.
     attributes : mapping or None
-        What it has in its ``__dict__``.
+        The ``__dict__`` of the object.
     """
 
     __slots__ = ("args", "attributes", "cls", "kwargs")
@@ -139,13 +133,7 @@ def _rebuild(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], attribut
 
 
 def reference(key: str) -> tuple[Callable[[str], Any], tuple[str]] | None:
-    """Return how a future is pickled that is met while a graph is encoded: as its result. None otherwise.
-
-    Parameters
-    ----------
-    key : str
-        The future's key, as on the wire; noted for who encodes the graph.
-    """
+    """Return the reduction that pickles a future as its result, and note its wire key; None outside a graph."""
     keys: list[str] | None = getattr(thread_state, "noted", None)
     if keys is None:
         return None
@@ -154,7 +142,7 @@ def reference(key: str) -> tuple[Callable[[str], Any], tuple[str]] | None:
 
 
 class noting_references:
-    """Within the block, this thread pickles futures as their results, and notes their keys in a list."""
+    """Context manager within which the thread pickles futures as their results and notes their keys in a list."""
 
     __slots__ = ("_keys", "_outer")
 

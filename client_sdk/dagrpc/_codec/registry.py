@@ -1,4 +1,4 @@
-"""What types are to be turned into bytes by: `dask_serialize`, `dask_deserialize` and the functions that fill them."""
+"""The registries of serializers by type, `dask_serialize` and `dask_deserialize`, and the functions that fill them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Dumps: TypeAlias = Callable[..., tuple[Header, list[Any]]]
 Loads: TypeAlias = Callable[[Header, list[Any]], Any]
 
 _BUILTIN = "dagrpc._codec.builtin_types"
-"""What this module registers is for types that pickle takes as well, or only when pickle does not."""
+"""The module of dagrpc's own serializers. Pickling uses only those marked `beyond_pickle`, where pickle fails."""
 _absent = object()
 _Dispatch: Any = dask.utils.Dispatch
 
 
 class _Registry(_Dispatch):  # type: ignore[misc]
-    """dask's `Dispatch`; has pickles look at it once there is something in it."""
+    """dask's `Dispatch`, which pickling consults from the first registration by a user."""
 
     def register(self, type: Any, func: Any = None) -> Any:
         registered = super().register(type, func)
@@ -65,7 +65,7 @@ dask_serialize: Any = _Registry("dask_serialize")
 dask_deserialize: Any = _Registry("dask_deserialize")
 
 _found: WeakKeyDictionary[type, Any] = WeakKeyDictionary()
-"""What was found for each type that was looked up."""
+"""The result of each lookup, by type."""
 
 
 def _changed(function: Any) -> None:
@@ -75,7 +75,7 @@ def _changed(function: Any) -> None:
 
 
 def load_builtin_types() -> None:
-    """Register the types that dagrpc knows itself."""
+    """Register the serializers that dagrpc itself has."""
     import dagrpc._codec.builtin_types  # noqa: F401
 
 
@@ -91,7 +91,7 @@ def _serializer(kind: type) -> Any:
 
 
 def reduce_registered(obj: Any) -> Any:
-    """Return how to pickle an object of a type that a user registered; NotImplemented for another."""
+    """Return the reduction of an object whose type a user registered; NotImplemented for other objects."""
     kind = type(obj)
     if kind is type:
         return NotImplemented
@@ -102,7 +102,7 @@ def reduce_registered(obj: Any) -> Any:
 
 
 def reduce_known(obj: Any) -> Any:
-    """Return how to pickle an object of a registered type, or of one that dagrpc knows; NotImplemented for another."""
+    """Return the reduction of an object whose type a user or dagrpc registered; NotImplemented for other objects."""
     load_builtin_types()
     kind = type(obj)
     if kind is type:
@@ -122,7 +122,7 @@ def _reduce(kind: type, obj: Any, dumps: Dumps) -> Any:
     if loads is None:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} is registered with dask_serialize only")
     buffers = [pickle.PickleBuffer(_in_one_piece(frame)) for frame in frames]
-    # With both functions, so that a peer which did not register the type can read it and send it back.
+    # The reduction has both functions, so that a peer without the registration can read the object and send it back.
     return restore, (kind, dumps, loads, header, buffers)
 
 
@@ -134,7 +134,7 @@ def _in_one_piece(frame: Any) -> Any:
 
 
 def restore(kind: type, dumps: Dumps, loads: Loads, header: Header, frames: Sequence[Buffer]) -> Any:
-    """Return the object that a registered type's function made header and frames of."""
+    """Return the object that a registered serializer turned into header and frames."""
     own = dask_deserialize.find(kind)
     if own is None:
         register_serialization(kind, dumps, loads)
@@ -154,12 +154,12 @@ def _wants_context(function: Callable[..., Any]) -> bool:
 
 
 def call_dumps(dumps: Dumps, value: Any, context: Any) -> tuple[Header, list[Any]]:
-    """Call a function that turns a value into header and frames, with the context if it takes one."""
+    """Call a serializer, with the context if the serializer takes one."""
     return dumps(value, context=context) if _wants_context(dumps) else dumps(value)
 
 
 def register_serialization(cls: type, serialize: Dumps, deserialize: Loads) -> None:
-    """Register how objects of a class travel.
+    """Register the serializer and the deserializer of a class.
 
     Parameters
     ----------
@@ -191,15 +191,14 @@ def register_serialization(cls: type, serialize: Dumps, deserialize: Loads) -> N
 
 
 def register_serialization_lazy(toplevel: str, func: Callable[[], Any]) -> None:
-    """Register a function that registers the types of a package.
+    """Register a function that registers the types of a package when they are first needed.
 
     Parameters
     ----------
     toplevel : str
-        Name of the package. When an object of one of its types is to travel for the first time, the function is
-        called.
+        Name of the package. The function is called before the first object of one of its types is serialized.
     func : callable
-        Takes no argument and calls `register_serialization`, for instance.
+        Takes no arguments. It calls `register_serialization`, for instance.
 
     Examples
     --------

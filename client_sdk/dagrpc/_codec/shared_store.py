@@ -1,4 +1,4 @@
-"""The shared values that a worker holds: what tasks have in common, unpickled for each of them or, if proven, once."""
+"""The shared values that a worker holds. A value is unpickled for each task, or once if nobody can have changed it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dagrpc._codec.references import Digest, unpickled
 
 
 class SharedValueGone(KeyError):
-    """A shared value is not here: the scheduler frees it once it wants no task any more that uses it."""
+    """A worker does not have a shared value; the scheduler frees a value when no wanted task uses it."""
 
 
 class SharedStore:
-    """Shared values by their digests.
+    """Shared values by digest.
 
-    No task may see what another did to a value. So each gets one of its own, unless it is proven that nobody can have
-    changed the one that is there, and that calling it leaves no traces: see `proofs`. Tasks of dask can always be
-    changed: where such values are all that is in them, others are made.
+    No task may see a change that another task made to a value. Each task therefore gets a copy, unless it is proven
+    that nobody can have changed the stored value and that a call of the value does not change it (see `proofs`). Task
+    objects of dask can always be changed. If the proof holds for their contents, each task gets one from a template.
     """
 
     def __init__(self) -> None:
         self._data: dict[Digest, bytes | memoryview] = {}
         self._kept: dict[Digest, tuple[Any, Proof]] = {}
         self._changing: set[Digest] = set()
-        """Those of which each task gets one of its own."""
+        """Digests of the values of which each task gets a copy."""
 
     def put(self, digest: Digest, data: bytes) -> None:
         """Keep a value."""
@@ -45,19 +45,12 @@ class SharedStore:
         self._changing.clear()
 
     def load(self, digest: Digest, refers: bool = False) -> Any:
-        """Return a value.
-
-        Parameters
-        ----------
-        digest : bytes
-            Its content hash.
-        refers : bool
-            Whether there are references to other shared values in it.
+        """Return the value with a digest; `refers` says whether its pickle refers to other shared values.
 
         Raises
         ------
         SharedValueGone
-            If it is not here.
+            If the store does not have the value.
         """
         kept = self._kept.get(digest)
         if kept is not None:
@@ -66,7 +59,7 @@ class SharedStore:
                 return value.make() if type(value) is TaskTemplate else value
             del self._kept[digest]
             if proof.own:
-                # In a way that nobody could see in its code.
+                # The value changed in a way that the analysis of its code had not found.
                 self._changing.add(digest)
         data = self._data.get(digest)
         if data is None:
@@ -75,7 +68,7 @@ class SharedStore:
         return value if digest in self._changing else self._considered(digest, value, data, refers)
 
     def _considered(self, digest: Digest, value: Any, data: bytes | memoryview, refers: bool) -> Any:
-        """Decide whether a value can be for more than one task. Return what is for the first of them."""
+        """Decide whether several tasks can use a value, and return the object for the first task."""
         if not refers:
             template = TaskTemplate(value) if type(value) in TEMPLATES else None
             proof = prove(value if template is None else template.what_it_has())
@@ -84,6 +77,6 @@ class SharedStore:
                 return value if template is None else template.make()
         self._changing.add(digest)
         if digest in self._data:
-            # Where its code was written need be told only once.
+            # The files of its code are needed only once.
             self._data[digest] = code_files.content(data)
         return value

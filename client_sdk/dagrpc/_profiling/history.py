@@ -1,4 +1,4 @@
-"""Profiles over time, in bounded memory: the older, the coarser."""
+"""Profiles over time in bounded memory: older profiles have a coarser resolution."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import FrameType
 from dagrpc._profiling.trees import Profile, add_stack, merge, new_profile
 
 OTHERS = "(others)"
-"""What the prefixes with the fewest samples are counted under when there are too many."""
+"""The name under which prefixes with few samples are counted together when there are too many prefixes."""
 
 
 @dataclass(slots=True)
 class Span:
-    """The profiles of some time, by prefix."""
+    """The profiles of one interval of time, by prefix."""
 
     start: float
     stop: float
@@ -24,17 +24,17 @@ class Span:
 class ProfileHistory:
     """Counts samples by prefix and by time.
 
-    When there are more than `spans` spans, each two neighbours of the older half become one: nothing is forgotten, but
-    it can be told apart less and less.
+    When there are more than `spans` spans, pairs of neighbours in the older half are merged: all samples are kept, but
+    the older ones have a lower resolution in time.
 
     Parameters
     ----------
     cycle : float
-        Seconds that a span begins with.
+        Length of a new span, in seconds.
     spans : int
-        How many there are at most.
+        Maximum number of spans.
     prefixes : int
-        How many prefixes a span tells apart.
+        Maximum number of prefixes in a span.
     """
 
     def __init__(self, cycle: float, spans: int = 600, prefixes: int = 200) -> None:
@@ -47,7 +47,7 @@ class ProfileHistory:
         return len(self._spans)
 
     def add(self, prefix: str, frames: Sequence[FrameType], now: float) -> None:
-        """Count a sample: a stack, outermost frame first, that was seen now."""
+        """Count a sample: the stack at the time `now`, outermost frame first."""
         span = self._spans[-1] if self._spans else None
         if span is None or not span.start <= now < span.start + self._cycle:
             span = Span(now, now)
@@ -63,14 +63,9 @@ class ProfileHistory:
         add_stack(profile, frames)
 
     def get(self, prefix: str = "", start: float = 0.0, stop: float = 0.0) -> Profile:
-        """Return the sum of what was seen.
+        """Return the sum of the samples of a prefix, or of all prefixes if it is empty.
 
-        Parameters
-        ----------
-        prefix : str
-            Of what; empty: of all.
-        start, stop : float
-            Spans count that overlap with this time; 0: no bound.
+        Spans that overlap with the time from `start` to `stop` count; a bound of 0 is none.
         """
         return merge(
             profile

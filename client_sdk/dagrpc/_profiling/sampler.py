@@ -1,4 +1,4 @@
-"""The thread that looks at what other threads do, at an interval, while there is something to see."""
+"""Samples the stacks of other threads at an interval, in a thread that sleeps while they are idle."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from dagrpc._process.fork_locks import free_in_children
 logger = logging.getLogger("dagrpc.profile")
 
 _QUIET = 10
-"""Looks in vain after which the thread goes to sleep."""
+"""Number of idle intervals after which the thread goes to sleep."""
 _SELECTORS = ("selectors.py", "select.py")
-"""Files whose functions an event loop is in when it has nothing to do."""
+"""Files of the functions in which an idle event loop waits."""
 _HANDLES = ("asyncio/events.py", "asyncio\\events.py")
-"""The file of the innermost frame of asyncio's loop when it runs something."""
+"""The file of the innermost frame of asyncio's loop while it runs a callback."""
 _RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_loop/io_loop.py", "dagrpc\\_io\\loop.py")
-"""The files of those that run a loop: uvloop's has no frames of its own between theirs and those of what it runs."""
+"""Files of functions that run a loop. uvloop has no frames between theirs and the frames of the callback."""
 
 
 class Subject(Protocol):
-    """Something that is sampled."""
+    """An object whose threads are sampled."""
 
     def busy(self) -> bool:
-        """Tell whether there is something to see."""
+        """Return whether any thread of the subject is busy."""
 
     def sample(self, now: float) -> None:
-        """Look at it."""
+        """Take a sample of the busy threads."""
 
 
 class Sampler:
     """Samples the threads of this process for its subjects.
 
-    A process has one for all of them. It sleeps while none is busy, until it is woken.
+    A process has one sampler for all subjects. The sampler sleeps while no subject is busy, until it is woken.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Sampler:
     Attributes
     ----------
     asleep : bool
-        Whether somebody has to wake it. To be looked at by whoever becomes busy.
+        Whether the sampler must be woken. A subject checks this when it becomes busy.
     """
 
     def __init__(self, interval: float) -> None:
@@ -57,18 +57,18 @@ class Sampler:
         self._thread: threading.Thread | None = None
 
     def add(self, subject: Subject) -> None:
-        """Sample for a subject, too."""
+        """Add a subject, and wake the sampler."""
         with self._lock:
             self._subjects = (*self._subjects, subject)
         self.wake()
 
     def discard(self, subject: Subject) -> None:
-        """Sample for a subject no longer."""
+        """Remove a subject."""
         with self._lock:
             self._subjects = tuple(each for each in self._subjects if each is not subject)
 
     def wake(self) -> None:
-        """Begin to look. From any thread."""
+        """Start to sample. May be called from any thread."""
         self.asleep = False
         if self._thread is None:
             with self._lock:
@@ -83,7 +83,7 @@ class Sampler:
             self._wanted.clear()
             self._watch()
             self.asleep = True
-            # Who became busy just now may have found it awake.
+            # A subject that became busy just now may have found the sampler awake.
             if self._busy():
                 self.wake()
 
@@ -114,7 +114,7 @@ _process_lock = free_in_children(threading.Lock())
 
 
 def process_sampler(interval: float) -> Sampler:
-    """Return the sampler of this process, made with the first interval that is asked for."""
+    """Return the sampler of this process, which has the interval of the first call."""
     with _process_lock:
         if not _process_sampler:
             _process_sampler.append(Sampler(interval))
@@ -122,7 +122,7 @@ def process_sampler(interval: float) -> Sampler:
 
 
 def stack_of(frame: FrameType | None) -> list[FrameType]:
-    """Return a frame and those that called it, outermost first."""
+    """Return the stack that ends with a frame, outermost frame first."""
     stack: list[FrameType] = []
     while frame is not None:
         stack.append(frame)
@@ -132,9 +132,9 @@ def stack_of(frame: FrameType | None) -> list[FrameType]:
 
 
 def loop_stack(frame: FrameType | None) -> list[FrameType]:
-    """Return what an event loop runs, outermost frame first, given its thread's innermost frame.
+    """Return the stack of the callback that an event loop runs, given the innermost frame of the loop's thread.
 
-    What belongs to the loop itself is left out; nothing remains of a loop that waits.
+    Frames of the loop itself are left out, so the stack of a waiting loop is empty.
     """
     if frame is None or frame.f_code.co_filename.endswith(_SELECTORS):
         return []

@@ -1,4 +1,4 @@
-"""Transfers: a manifest, chunks, an end, or a manifest that is the whole. The same in every direction."""
+"""Transfers of values: a manifest, chunks and an end, or one manifest with all data, in both directions."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ logger = logging.getLogger("dagrpc.io")
 WORKER_SERVICE = worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]
 
 WHOLE = same_host.WORTHWHILE
-"""Up to so many bytes come with the manifest: a message costs more time than they do. What has more is mostly in frames
-that are read from memory, where that is possible."""
+"""Largest transfer, in bytes, whose data is part of the manifest, to save messages. Larger transfers consist mostly of
+frames that the receiver can read from the sender's memory."""
 _FROM_MEMORY = frozenset(("GetData", "GetActorData"))
 _TO_MEMORY = frozenset(("PutData", "PutActorData"))
-"""Methods of workers. What is relayed cannot be read from memory."""
+"""Methods of workers whose frames can be read from memory. Relayed data cannot."""
 _READ_AT_ONCE = 2 * 2**20
-"""So many bytes are read from memory sooner than a thread could take them over."""
+"""Largest number of bytes that are read from memory without a thread, since the switch would take longer."""
 
 receive_buffers = ReceiveBuffers()
-"""The buffers for data that this process receives."""
+"""The buffers for the data that this process receives."""
 _closed_ways: set[str] = set()
-"""Peers whose memory, or to whom ours, turned out not to be readable."""
+"""Peers with which reading memory failed, in either direction."""
 _CLOSED_WAYS_LIMIT = 10_000
 
 
@@ -72,11 +72,11 @@ def transfer_messages(
     Parameters
     ----------
     chunk_size : int, optional
-        Size of its pieces, in bytes.
+        Size of a chunk, in bytes.
     in_memory : bool
-        Whether the receiver is to read large frames from this process's memory. They must live until it is done.
+        Whether the receiver reads large frames from this process's memory. The frames must exist until it is done.
     host : str
-        Names this process's host to a receiver that did not ask.
+        Identifies this process's host, for a receiver that has not sent its own host.
     """
     size = chunk_size or config.get_bytes("comm.chunk-size")
     manifest, frames = _manifest(values, in_memory, host, min(size, WHOLE))
@@ -90,12 +90,9 @@ def transfer_messages(
 
 
 def whole_manifest(values: Sequence[OutgoingValue], in_memory: bool) -> data_pb2.Manifest | None:
-    """Return the manifest that is the whole transfer; None if there is more than fits into it.
+    """Return a manifest that is the whole transfer; None if the data is too large for it.
 
-    Parameters
-    ----------
-    in_memory : bool
-        Whether the receiver is to read large frames from this process's memory. They must live until it is done.
+    With `in_memory` the receiver reads large frames from this process's memory. They must exist until it is done.
     """
     manifest, _ = _manifest(values, in_memory, "", WHOLE)
     return manifest if manifest.whole else None
@@ -104,7 +101,7 @@ def whole_manifest(values: Sequence[OutgoingValue], in_memory: bool) -> data_pb2
 def _manifest(
     values: Sequence[OutgoingValue], in_memory: bool, host: str, limit: int
 ) -> tuple[data_pb2.Manifest, list[Buffer]]:
-    """Return the manifest, and the frames that are to be sent: they are in it if they are not more than a few bytes."""
+    """Return the manifest, and the frames to send, which the manifest contains if they have at most `limit` bytes."""
     in_memory = in_memory and offers_memory(values)
     manifest = data_pb2.Manifest(entries=[value.entry(in_memory) for value in values])
     if in_memory:
@@ -143,18 +140,18 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
     read : coroutine function
         Returns the next serialized message, or `grpc.aio.EOF`.
     timeout : float
-        How long to wait for each message, in seconds.
+        Longest wait for each message, in seconds.
     asked : bool
-        Whether the sender was told this process's host, so that its memory may be read without another look.
+        Whether the request named this process's host, so that the sender offers memory only on the same host.
 
     Raises
     ------
     CommClosedError
         If the stream stops before the end, or makes no progress for `timeout` seconds.
     NotSameHostError
-        If the sender offers its memory and it cannot be read.
+        If the sender offers its memory, and its memory cannot be read.
     InvalidRequestError
-        If it is not a transfer.
+        If the messages are not a transfer.
     """
     reader = TransferReader(receive_buffers.allocate)
     while not reader.done:
@@ -170,14 +167,14 @@ async def receive(read: Callable[[], Awaitable[Any]], timeout: float, asked: boo
 
 
 async def read_whole(manifest: data_pb2.Manifest) -> list[ReceivedValue]:
-    """Return the values of a manifest that is the whole transfer, of which the sender was told this process's host.
+    """Return the values of a manifest that is the whole transfer, for a request that named this process's host.
 
     Raises
     ------
     NotSameHostError
         If the sender's memory cannot be read.
     InvalidRequestError
-        If something is missing in it.
+        If the manifest is incomplete.
     """
     reader = TransferReader(receive_buffers.allocate)
     reader.manifest(manifest)
@@ -187,7 +184,7 @@ async def read_whole(manifest: data_pb2.Manifest) -> list[ReceivedValue]:
 
 
 async def _complete(reader: TransferReader, asked: bool) -> list[ReceivedValue]:
-    """Read what is to be read from the sender's memory, and put right what came compressed."""
+    """Read frames from the sender's memory if it offers them, decompress frames, and return the values."""
     if reader.in_memory:
         if not asked and not same_host.is_here(reader.host):
             raise NotSameHostError("The data was offered in the memory of a process that is not on this host")
@@ -205,7 +202,7 @@ async def _complete(reader: TransferReader, asked: bool) -> list[ReceivedValue]:
 
 
 def has_way(peer: str) -> bool:
-    """Tell whether memory may be readable between this process and a peer, as far as is known."""
+    """Return whether reading memory between this process and a peer has not failed so far."""
     return peer not in _closed_ways
 
 
@@ -244,7 +241,7 @@ async def _download(client: ServiceClient, method: str, request: Any, timeout: f
     call = client.open_download(method, request)
     try:
         values = await receive(call.read, timeout, asked=True)
-        # The sender keeps the call open as long as its memory is valid: one that ended it was not, perhaps, to the end.
+        # The sender keeps the call open while its memory is valid. If the call has ended, the data may be invalid.
         if call.done() and any(value.entry.frame_addresses for value in values):
             raise CommClosedError(f"{client.peer} ended the transfer while its memory was being read")
     except grpc.aio.AioRpcError as error:
@@ -252,7 +249,7 @@ async def _download(client: ServiceClient, method: str, request: Any, timeout: f
     except BaseException:
         call.cancel()
         raise
-    # A sender whose memory was read waits for it; who wants the values need not.
+    # The sender waits for the end of the call if its memory was read. The caller does not have to wait.
     asyncio.get_running_loop().call_soon(call.cancel)
     return values
 

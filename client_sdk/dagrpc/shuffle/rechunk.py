@@ -1,7 +1,7 @@
-"""`x.rechunk(chunks, method="p2p")`: the graph.
+"""Builds the graph of `x.rechunk(chunks, method="p2p")`.
 
-Where old and new chunks have a border in common along an axis, nothing has to cross it: the array falls into parts that
-are rechunked independently, so that the first results are there while the last chunks are still to be computed.
+Borders that old and new chunks have in common divide the array into parts that are rechunked independently. The first
+results are therefore available while later input chunks are still to be computed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dagrpc.shuffle.graph import P2PBarrierTask, UnpackTask, barrier_key
 from dagrpc.shuffle.hooks import PREFERRED
 
 Segment: TypeAlias = tuple[range, range]
-"""Old and new chunks along an axis that cover the same."""
+"""Old and new chunks that cover the same range of an axis."""
 
 
 def rechunk_p2p(
@@ -33,11 +33,11 @@ def rechunk_p2p(
     x : dask.array.Array
         The array.
     chunks : tuple of tuple of int
-        The sizes that the chunks are to have, along each axis.
+        The new sizes of the chunks, along each axis.
     threshold, block_size_limit : int, optional
-        For the other way of doing it, with tasks alone, which is chosen for what needs few of them.
+        Arguments of dask's method "tasks", which is used instead if it needs few tasks.
     balance : bool
-        Has been taken care of.
+        Ignored; dask has balanced `chunks` already.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def rechunk_p2p(
     from dask.base import tokenize
     from dask.highlevelgraph import HighLevelGraph
 
-    # By reference: dask hands over what it found in the configuration, and nobody else has that very object.
+    # Compared by identity: dask passes the object from the configuration, and a user's argument is another object.
     chosen = sys._getframe(1).f_locals.get("method") is PREFERRED
     if chosen and _needs_few_tasks(x.chunks, chunks, threshold):
         return x.rechunk(chunks, method="tasks", threshold=threshold, block_size_limit=block_size_limit)
@@ -65,11 +65,11 @@ def rechunk_p2p(
 
 
 def _needs_few_tasks(old: Chunks, new: Chunks, threshold: int | None) -> bool:
-    """Tell whether dask would choose tasks if it had the choice."""
+    """Return whether dask would choose the method "tasks" by itself."""
     from dask import config
     from dask.array.rechunk import old_to_new
 
-    # For each new chunk along an axis, the old ones that it is made of.
+    # The old chunks that each new chunk consists of, along each axis.
     origins: list[list[list[Any]]] = old_to_new(old, new)  # type: ignore[no-untyped-call]
     pieces = math.prod([sum([len(chunk) for chunk in axis]) for axis in origins])
     chunks = math.prod(map(len, old)) + math.prod(map(len, new))
@@ -79,8 +79,8 @@ def _needs_few_tasks(old: Chunks, new: Chunks, threshold: int | None) -> bool:
 def _segments(old: Sequence[int], new: Sequence[int]) -> Iterator[Segment]:
     """Yield the smallest runs of chunks that begin and end at common borders.
 
-    Chunks without values belong to the run before them, or to the first. Along an axis where nothing changes, each
-    chunk is one, whatever its size.
+    Empty chunks belong to the run before them, or to the first run. Along an unchanged axis each chunk is a run, even
+    if it is empty.
     """
     if is_unchanged(old, new):
         yield from ((range(place, place + 1), range(place, place + 1)) for place in range(len(old)))
@@ -99,7 +99,7 @@ def _segments(old: Sequence[int], new: Sequence[int]) -> Iterator[Segment]:
         yield range(first_old, position_old), range(first_new, position_new)
         first_old, first_new = position_old, position_new
     if first_old < len(old):
-        # There are no values at all.
+        # All chunks are empty.
         yield range(first_old, len(old)), range(first_new, len(new))
 
 
@@ -148,7 +148,7 @@ def _within(position: Sequence[int], part: Sequence[range]) -> tuple[int, ...]:
 
 
 def _add_slices(graph: dict[Any, Any], source: Any, outputs: Sequence[Any], old: Chunks, new: Chunks) -> None:
-    """Cut one chunk into several; or hand it on as it is."""
+    """Add tasks that cut one chunk into several, or an alias if there is one output."""
     from dask._task_spec import Alias, Task, TaskRef
 
     if len(outputs) == 1:
@@ -166,13 +166,13 @@ def _add_slices(graph: dict[Any, Any], source: Any, outputs: Sequence[Any], old:
 
 
 def _cut(chunk: Any, where: tuple[slice, ...], announced: Sequence[int]) -> Any:
-    """Return a part of a chunk."""
+    """Return a part of a chunk, after a check of the chunk's shape."""
     check_shape(chunk.shape, announced, [part != slice(None) for part in where], "A chunk")
     return chunk[where]
 
 
 def _add_concatenation(graph: dict[Any, Any], source: str, part: Sequence[range], output: Any) -> None:
-    """Put all chunks of a part together."""
+    """Add a task that joins all chunks of a part."""
     from dask._task_spec import Task, TaskRef, parse_input
 
     def nested(position: tuple[int, ...]) -> Any:

@@ -1,8 +1,8 @@
-"""Columns that only another library knows, by what it has registered with dask for its class of dataframes.
+"""Converts columns with types of another library by the functions that the library has registered with dask.
 
-dask's dispatches `to_pyarrow_table_dispatch` and `from_pyarrow_table_dispatch` are for whole dataframes. Only columns
-of the library's own types are taken through them, a dataframe of these alone: all others travel as they always do, and
-come back as they were.
+The functions in dask's `to_pyarrow_table_dispatch` and `from_pyarrow_table_dispatch` convert whole dataframes. They are
+called with a dataframe that has only the columns of the library's own types. All other columns are encoded as usual,
+which keeps their types.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ logger = logging.getLogger("dagrpc.shuffle")
 
 
 def to_table(frame: pd.DataFrame) -> tuple[list[int], Any]:
-    """Return the columns for which something is registered, by their places, and a table of them; [], None if none.
+    """Return the positions of the columns with a registered conversion, and a table of these columns.
 
-    A table that does not come back as what it was made of is none.
+    Return [] and None if there are no such columns, or if a round trip changes the class, the names or the types.
     """
     if type(frame) is pd.DataFrame or not len(frame):
         return [], None
@@ -46,7 +46,7 @@ def to_table(frame: pd.DataFrame) -> tuple[list[int], Any]:
 
 
 def from_table(table: Any, like: pd.DataFrame) -> pd.DataFrame:
-    """Return the dataframe of a table."""
+    """Return the dataframe that the registered conversion makes of a table."""
     from dask.dataframe.dispatch import from_pyarrow_table_dispatch
 
     dispatch: Any = from_pyarrow_table_dispatch

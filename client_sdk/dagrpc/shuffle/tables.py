@@ -1,4 +1,4 @@
-"""Dataframes as Arrow tables, and the pieces of several as one dataframe."""
+"""Encodes dataframes as Arrow tables, and decodes pieces of several tables as one dataframe."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _REGISTERED = b"registered"
 
 
 def encode_frame(data: pd.DataFrame, order: Order, dropped: int | None = None) -> Any:
-    """Return a dataframe as a table whose rows are in another order, without one of the columns.
+    """Return a dataframe as an Arrow table with the rows in `order`, without the column `dropped`.
 
-    Its columns are named by their places: those of the dataframe, the levels of its index, and after them those of the
-    table of what `registered` takes.
+    The columns of the table are named by position. They are the columns of the dataframe, then the levels of its index,
+    then the columns of the table that `registered.to_table` returns.
     """
     import pyarrow as pa
 
@@ -50,26 +50,26 @@ def encode_frame(data: pd.DataFrame, order: Order, dropped: int | None = None) -
 
 
 class _Piece:
-    """A piece of a dataframe."""
+    """A table that is a piece of a dataframe. Its columns are numbered as in the first piece."""
 
     def __init__(self, table: Any, layout: Layout, places: Sequence[int]) -> None:
         self.table = table
         self.layout = layout
         self.places = places
-        """Where the first piece's columns are in this one."""
+        """Position in this piece of each column of the first piece."""
         self._registered: pd.DataFrame | None = None
 
     def type(self, number: int) -> Any:
-        """Return the type of the column that the first piece has there."""
+        """Return the type of a column."""
         return self.layout.types[self.places[number]]
 
     def column(self, number: int) -> tuple[bytes, Any]:
-        """Return the column that the first piece has there, and its kind."""
+        """Return the kind of a column, and the column."""
         place = self.places[number]
         return self.table.field(place).metadata[_KIND], self.table.column(place)
 
     def registered(self, number: int) -> Any:
-        """Return such a column if it has been taken by what is registered."""
+        """Return a column that a dispatch registered with dask has encoded."""
         import pyarrow as pa
 
         kinds = [self.table.field(place).metadata[_KIND] for place in range(len(self.layout.types))]
@@ -84,25 +84,25 @@ class _Piece:
 
 
 def layout_of(table: Any) -> Layout:
-    """Return the layout of a dataframe that became a table."""
+    """Return the layout of the dataframe that a table encodes."""
     layout: Layout = pickle.loads(table.schema.metadata[_LAYOUT])
     return layout
 
 
 def decode_frame(tables: Sequence[tuple[Any, Layout]], announced: Layout) -> pd.DataFrame:
-    """Return the pieces of dataframes, none of which is empty, as one.
+    """Return one dataframe with the rows of all pieces, none of which is empty.
 
     Parameters
     ----------
     tables : sequence of (pyarrow.Table, Layout)
-        Slices of what `encode_frame` returned, at the borders that it was given, and what `layout_of` says of them.
+        Slices of the tables that `encode_frame` returned, at the borders in its `order`, with their layouts.
     announced : Layout
-        What was announced.
+        The layout of the dataframe's meta.
 
     Raises
     ------
     ValueError
-        If there is no dataframe that keeps all values.
+        If no dataframe can hold all values unchanged.
     """
     pieces = _pieces(tables)
     first = pieces[0].layout
@@ -124,7 +124,7 @@ def decode_frame(tables: Sequence[tuple[Any, Layout]], announced: Layout) -> pd.
 
 
 def _pieces(tables: Sequence[tuple[Any, Layout]]) -> list[_Piece]:
-    """Return pieces, of which equal ones have one layout: what is the same object need not be compared."""
+    """Return the pieces. Equal layouts become one object, so that they need not be compared again."""
     layouts: dict[bytes, Layout] = {}
     pieces: list[_Piece] = []
     for table, own in tables:
@@ -134,7 +134,7 @@ def _pieces(tables: Sequence[tuple[Any, Layout]]) -> list[_Piece]:
 
 
 def _places(first: Layout, layout: Layout) -> Sequence[int]:
-    """Return where the columns of one layout are in another one."""
+    """Return the positions in `layout` of the columns of `first`."""
     if layout is first or first.labels.equals(layout.labels):
         return range(len(layout.types))
     if not first.labels.is_unique:
@@ -200,7 +200,7 @@ def _same_levels(one: Layout, other: Layout) -> bool:
 def _made_index(levels: Sequence[Any], names: Sequence[Any], has_levels: bool) -> pd.Index:
     if has_levels:
         return pd.MultiIndex.from_arrays([pd.Series(level, dtype=level.dtype) for level in levels], names=names)
-    # With their types, and not taken for levels: pandas would make something else of some objects.
+    # Without these arguments pandas infers another type, or takes tuples for levels.
     return pd.Index(levels[0], dtype=levels[0].dtype, name=names[0], tupleize_cols=False)
 
 
