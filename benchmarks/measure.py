@@ -28,7 +28,7 @@ def tree_cpu_seconds() -> float:
 
 
 class Watch:
-    """Collects laps: `with watch: ...` adds one. CPU is read outside the lap, so that it costs no wall time."""
+    """Measures laps: each `with watch: ...` adds one. Reading the CPU time happens outside the lap's wall time."""
 
     def __init__(self) -> None:
         self.laps: list[float] = []
@@ -38,7 +38,7 @@ class Watch:
 
     @property
     def seconds(self) -> float:
-        """All laps together."""
+        """The sum of all laps."""
         return sum(self.laps)
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class WarmWatch(Watch):
 
 @dataclass(frozen=True)
 class Sample:
-    """One figure that a workload measured, and what measuring it took."""
+    """A figure that a workload measured, and the time that the measurement took."""
 
     metric: str
     value: float
@@ -83,7 +83,7 @@ class Sample:
     cpu_seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return the sample as it travels to run.py."""
+        """Return the sample in the form that is sent to run.py."""
         return asdict(self)
 
 
@@ -100,7 +100,7 @@ class Bench:
     emit
         Called with each figure as soon as it is known.
     divisor
-        How much smaller than asked every size is: 1, or more for a quick look.
+        The divisor of every size: 1, or more for a quick look.
     """
 
     library: ModuleType
@@ -112,11 +112,11 @@ class Bench:
     _used: int = field(default=0, init=False)
 
     def size(self, asked: int) -> int:
-        """Return how many tasks, items or laps to use where `asked` are asked for."""
+        """Return the number of tasks, items or laps to use in place of `asked`."""
         return max(2, asked // self.divisor)
 
     def fresh(self, count: int) -> range:
-        """Return `count` numbers that no workload has used: equal calls would share one result."""
+        """Return `count` numbers that no workload has used, since equal calls would share one result."""
         self._used += count
         return range(self._used - count, self._used)
 
@@ -129,7 +129,7 @@ class Bench:
         return sorted(self.client.nthreads())
 
     def drain(self) -> None:
-        """Wait until the workers hold nothing any more, so that the next workload finds an idle cluster."""
+        """Wait until the workers hold no results, so that the next workload finds an idle cluster."""
         deadline = time.monotonic() + DRAIN_SECONDS
         while any(self.client.has_what().values()):
             if time.monotonic() > deadline:

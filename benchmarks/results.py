@@ -41,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Spread:
-    """A median, and the lowest and highest it is the median of."""
+    """A median, and the minimum and maximum of the same values."""
 
     median: float
     low: float

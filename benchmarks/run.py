@@ -64,7 +64,7 @@ def peer_requirements() -> list[str]:
 
 
 def make_peer_environment() -> Path:
-    """Return the interpreter of distributed's environment; makes the environment when it is not there yet."""
+    """Return the interpreter of distributed's environment, which is created if it does not exist."""
     stamp = PEER_ENVIRONMENT / ".installed"
     requirements = peer_requirements()
     wanted = "\n".join(requirements)
@@ -81,7 +81,7 @@ def make_peer_environment() -> Path:
 
 @dataclass
 class Leg:
-    """Some workloads of one group, with one contender, in one round."""
+    """Workloads of one group, run by one contender in one round."""
 
     contender: Contender
     python: Path
@@ -97,13 +97,13 @@ class Leg:
         return [*program, "--divisor", str(self.divisor), *names]
 
     def environment(self) -> dict[str, str]:
-        """Return the contender's environment: this one, without what configures either library."""
+        """Return the environment of this process, without the variables that configure either library."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DASK_", "DAGRPC_"))}
-        # The workers import the workloads from here.
+        # The workers import the workloads from the root of the repository.
         return inherited | {"PYTHONPATH": str(ROOT)} | self.contender.environment
 
     def run(self, log: Path) -> None:
-        """Run the contender's process, in a session of its own so that all of it can be ended if it hangs."""
+        """Run the contender in a session of its own, so that all its processes can be killed if it hangs."""
         with log.open("a", encoding="utf-8") as errors:
             errors.write(f"\n== {self.contender.name}: {' '.join(workload.name for workload in self.workloads)}\n")
             errors.flush()

@@ -10,13 +10,13 @@ _INFINITE = {"distributed.scheduler.worker-saturation": float("inf")}
 
 
 def uneven(number: int) -> int:
-    """Take 50 ms, or a second if it is one of a few, which are neighbours."""
+    """Sleep for 50 ms, or for a second in a few tasks that are close to each other."""
     time.sleep(1.0 if number % 10 == 0 and number % 1_000 < 40 else 0.05)
     return number
 
 
 def even(number: int) -> int:
-    """Take 100 ms."""
+    """Sleep for 100 ms."""
     time.sleep(0.1)
     return number
 

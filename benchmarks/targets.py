@@ -38,24 +38,24 @@ def at_least(limit: float) -> Bound:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of the table.
+    """A figure in the table.
 
     Attributes
     ----------
     name
-        What workloads record it under.
+        The name under which workloads record the figure.
     title
-        Its line in the table.
+        The title of the figure's row in the table.
     unit
-        Of the figure itself; ratios have none.
+        The unit of the figure; ratios have no unit.
     default
-        Asked against distributed as it comes.
+        The bound on the ratio to distributed with its default settings.
     unqueued
-        Asked against distributed with its queuing of root tasks off.
+        The bound on the ratio to distributed without queuing of root tasks.
     absolute
-        Asked of the figure itself.
+        The bound on the figure itself.
     reference
-        Another metric of dagrpc's own, what to call it, and what is asked against that one.
+        Another metric of dagrpc, a phrase for it, and the bound on the ratio to it.
     """
 
     name: str
@@ -101,20 +101,20 @@ METRICS = (
     Metric("set_index_p2p", "the same by p2p", "s", at_most(1), at_most(1)),
     Metric("rechunk_tasks", "`x.rechunk`, 4000x4000, 40 rows to 40 columns, by tasks", "s", at_most(1), at_most(1)),
     Metric("rechunk_p2p", "the same by p2p", "s", at_most(1), at_most(1)),
-    # What is secured costs a quarter more at most.
+    # TLS and tokens may cost a quarter more time at most.
     Metric("map_open", "`map(inc, range(10_000))` and `gather`, in the open", "tasks/s"),
     Metric("map_tls", "the same with TLS", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
     Metric("map_token", "the same with a token", "tasks/s", reference=("map_open", "that in the open", at_least(0.8))),
-    # Mostly sleep: what counts is where it is slept.
+    # These tasks mostly sleep, so the figures show how well the tasks are spread over the workers.
     Metric("skewed_durations", "120 tasks on 4 workers, 4 of them 20 times as long", "s", at_most(1.1), at_most(1.1)),
     Metric("late_workers", "60 tasks of 0.1 s on one worker, 3 more come", "s", at_most(1.1), at_most(1.1)),
     Metric("startup", "`LocalCluster(n_workers=2)` until the first result", "s", at_most(1.3), at_most(1.3)),
     Metric("memory_held", "scheduler memory, 10,000 results held", "MiB", absolute=at_most(15)),
-    # "Given back": what a scheduler keeps for itself after the release of all of them.
+    # Memory that the scheduler keeps after the release of all results.
     Metric("memory_left", "the same, after their release", "MiB", absolute=at_most(5)),
     Metric("core", "scheduler core alone, 10,000 tasks, 10 workers", "µs/task", absolute=at_most(40)),
     Metric("core_wide", "the same with 1,000 workers", "µs/task", reference=("core", "that of 10", at_most(1.3))),
-    # "Flat", as far as a measurement on a shared machine can tell.
+    # The cost per task is constant, within the accuracy of a measurement on a shared machine.
     Metric("core_long", "1,000,000 tasks, 10 workers", "µs/task", reference=("core", "that of 10,000", at_most(1.3))),
 )
 

@@ -1,4 +1,4 @@
-"""Clients as the runner sees them: processes that may be killed, and what they have written about their work."""
+"""The runner's view of the clients: processes that may be killed, and the journals of their work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from tests.chaos.cluster import Program
 
 BOUND = 240.0
-"""Seconds that a workload may take, whatever breaks; one that takes longer hangs."""
+"""Seconds that a workload may take under any fault; a workload that takes longer counts as hanging."""
 
 
 class Statistics:
@@ -73,11 +73,11 @@ class ClientHost:
 
     @property
     def at_work(self) -> bool:
-        """Whether it has begun to work."""
+        """True once the client has begun its first workload."""
         return self._at_work is not None or self._next > 0
 
     def replace(self) -> None:
-        """Start another process in place of one that was killed."""
+        """Start a new process in place of the killed one."""
         self.look()
         self.program = self._begin()
 

@@ -1,4 +1,4 @@
-"""The processes under test, started as a user would, and a supervisor that starts again what ended."""
+"""The processes under test, started as a user would start them, and a supervisor that restarts ended nannies."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 MARKER = "CHAOS_RUN"
-"""Variable in the environment of each process of a run, by which those that stayed are found."""
+"""Environment variable that all processes of a run have; the checks find leftover processes by it."""
 _PAUSE = 0.5
 _START_TIMEOUT = 90.0
 
-# What is killed here is not to blame for it, so nothing is given up; the rest is as a user has it.
+# Tasks are not to blame for the kills, so a high limit on failures keeps the scheduler from giving tasks up. Settings
+# that are not listed have their defaults.
 SETTINGS = {
     "DAGRPC_SCHEDULER__ALLOWED_FAILURES": "1000",
     "DAGRPC_SCHEDULER__WORKER_TTL": "12",
-    # Longer than any cut. What clients had that are killed stays for so long, and is waited for at the end.
+    # The grace period is longer than any cut. The state of killed clients lasts as long; the final check waits for
+    # its end.
     "DAGRPC_SCHEDULER__SESSION_GRACE": "10",
 }
 
@@ -60,13 +62,13 @@ class Program:
         return self.process.poll() is None
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes that it started and that live."""
+        """Return the live child processes."""
         with contextlib.suppress(psutil.Error):
             return [child for child in psutil.Process(self.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
         return []
 
     def end(self, timeout: float) -> int | None:
-        """Ask it to end; return its exit code, None if it did not in time."""
+        """Ask the process to end; return its exit code, or None if the process is still running after the timeout."""
         if self.alive:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -76,7 +78,7 @@ class Program:
 
 
 class WorkerHost:
-    """A place for one worker: ``dagrpc worker``, its nanny in it, and the worker process that this starts."""
+    """Runs one worker: the command ``dagrpc worker``, whose process contains the nanny, and the worker process."""
 
     def __init__(self, name: str, start: Callable[[int], Program]) -> None:
         self.name = name
@@ -90,12 +92,12 @@ class WorkerHost:
         return self._start(self.starts)
 
     def worker_pid(self) -> int | None:
-        """Return the process id of the worker, None if there is none at the moment."""
+        """Return the process id of the worker, or None while no worker runs."""
         children = self.nanny.children()
         return children[0].pid if children else None
 
     def look_after(self) -> str | None:
-        """Start the nanny again if it ended a moment ago; return what was done."""
+        """Restart the nanny some time after its end; return a description of the action, if any."""
         if self.nanny.alive:
             return None
         now = time.monotonic()
@@ -115,11 +117,11 @@ class Cluster:
     Parameters
     ----------
     directory : Path
-        Where all they write is to be.
+        The directory for logs and for the files of all processes.
     n_workers : int
-        How many workers, of one thread each.
+        Number of workers, with one thread each.
     through : function
-        Returns the address to give in place of one, given a name for the connection: that of a proxy.
+        Returns the address of a proxy, given a name for the connection and the address behind the proxy.
     """
 
     def __init__(self, directory: Path, n_workers: int, through: Callable[[str, str], str]) -> None:
@@ -156,7 +158,7 @@ class Cluster:
         return [self.scheduler, *(host.nanny for host in self.hosts)]
 
     def _start_host(self, number: int, starts: int) -> Program:
-        # A port of its own each time: a worker that lost its nanny keeps the old one for a moment.
+        # Each start takes a new port, since a worker that lost its nanny keeps the old port for a moment.
         port = free_port()
         contact = self._through(f"to worker-{number}", f"127.0.0.1:{port}")
         return self.program(
@@ -177,11 +179,11 @@ class Cluster:
         raise RuntimeError(f"the scheduler did not start:\n{self.scheduler.log.read_text()}")
 
     def look_after(self) -> list[str]:
-        """Start again what ended; return what was done."""
+        """Restart ended nannies; return descriptions of the actions."""
         return [done for host in self.hosts if (done := host.look_after())]
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes of this run that live, clients and workers without nannies, too."""
+        """Return all live processes of this run, including clients and workers without nannies."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -205,7 +207,7 @@ class Cluster:
         return "\n".join(texts)
 
     def kill_all(self) -> None:
-        """End all processes of this run, at once."""
+        """Kill all processes of this run."""
         for process in self.processes():
             with contextlib.suppress(psutil.Error, OSError):
                 process.kill()

@@ -1,4 +1,4 @@
-"""Breaks things: signals to processes, and what proxies do to connections; and makes them whole again in time."""
+"""Injects faults, by signals to processes and by proxies between connections, and ends each fault in time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DELAYS = (0.02, 0.05, 0.2)
 
 
 class Network:
-    """The proxies of a run, by the name of what they carry, such as ``of worker-1`` or ``to worker-1``."""
+    """The proxies of a run, by the name of their connections, such as ``of worker-1`` or ``to worker-1``."""
 
     def __init__(self) -> None:
         self._proxies: dict[str, TcpProxy] = {}
 
     def through(self, name: str, address: str) -> str:
-        """Return the address of a proxy of that name. One that is there already stays, with another target."""
+        """Return the address of the proxy `name` for an address. An existing proxy of that name gets the new target."""
         proxy = self._proxies.get(name)
         if proxy is None:
             proxy = self._proxies[name] = TcpProxy(address)
@@ -36,31 +36,31 @@ class Network:
         return [self._proxies[name] for name in names]
 
     def restore(self) -> None:
-        """Let everything through again."""
+        """End the faults of all proxies."""
         for proxy in self._proxies.values():
             proxy.restore()
 
     def close(self) -> None:
-        """End all proxies."""
+        """Close all proxies."""
         for proxy in self._proxies.values():
             proxy.close()
 
 
 class Injector:
-    """Breaks what a plan says.
+    """Injects the faults of a plan.
 
     Parameters
     ----------
     cluster : Cluster
-        Whose workers and nannies to break.
+        The cluster of the workers and nannies.
     clients : list of ClientHost
-        Which clients to break.
+        The clients.
     network : Network
-        The connections of both.
+        The proxies of all connections.
     log : function
-        Told all that is done.
+        Receives a line of text for each action.
     injected : Counter
-        Where it is counted what was broken, by kind and target.
+        Counts the faults by kind and target.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Injector:
         self._injected = injected
 
     def inject(self, fault: Fault) -> None:
-        """Break something."""
+        """Inject a fault, and schedule its end."""
         if fault.kind in ("kill", "stop"):
             found = self._process_for(fault)
             if found is None:
@@ -95,7 +95,7 @@ class Injector:
         self._injected[f"{fault.kind} {fault.target}"] += 1
 
     def mend(self, now: float | None) -> None:
-        """Make whole what was broken long enough; now None: everything."""
+        """End the faults that are due; None as `now` ends all faults."""
         due = [entry for entry in self._mending if now is None or entry[0] <= now]
         self._mending = [entry for entry in self._mending if entry not in due]
         for _, name, mend in due:
@@ -108,7 +108,7 @@ class Injector:
         return len(self._clients) if target == "client" else len(self._cluster.hosts)
 
     def _process_for(self, fault: Fault) -> tuple[int, int] | None:
-        """Return the number and the process id of a target that is there, None if there is none."""
+        """Return the number and the process id of a running target, or None if none is running."""
         count = self._count(fault.target)
         for number in range(fault.which, fault.which + count):
             if (pid := self._pid(fault.target, number % count)) is not None:
@@ -133,7 +133,7 @@ class Injector:
     def _disturb(self, fault: Fault, number: int) -> None:
         names = {
             "client": [f"of client-{number}"],
-            # A nanny and its worker reach the scheduler by the same address.
+            # A nanny and its worker connect to the scheduler through the same proxy.
             "nanny": [f"of worker-{number}"],
             "worker": [f"of worker-{number}", f"to worker-{number}"],
         }[fault.target]

@@ -17,8 +17,9 @@ _FIRST = 0.5
 _GAPS = (0.4, 2.4)
 _SECONDS = {"kill": (0.0, 0.0), "stop": (0.3, 4.0), "cut": (0.0, 4.0), "delay": (1.0, 4.0)}
 _LONG = 20.0
-"""Longer than `worker-ttl` of these runs: the scheduler gives such a worker up, and then it is back. A client is not
-stopped for so long: its session would be over if its connection broke meanwhile, and what it wanted given up."""
+"""Seconds of a long stop, longer than the `worker-ttl` of these runs: the scheduler removes the worker, which later
+comes back. Clients are not stopped for so long: if a client's connection broke during the stop, its session would
+expire and its futures would be cancelled."""
 _LONG_ONES = 0.06
 
 
@@ -27,11 +28,11 @@ class Fault:
     """A fault: its time, its kind and its target."""
 
     at: float
-    """Seconds after the beginning."""
+    """Seconds after the start of the faults."""
     kind: str
     target: str
     which: int
-    """Taken modulo the number of targets."""
+    """Index of the target, taken modulo the number of targets."""
     seconds: float
     """Duration of the fault."""
     silent: bool = False
@@ -62,21 +63,21 @@ def chosen(patterns: str) -> tuple[str, ...]:
 
 
 def draw(seed: int, seconds: float, what: tuple[str, ...] = ALL) -> list[Fault]:
-    """Return faults for so many seconds: each of what there is to be first, in any order, then whatever comes.
+    """Return faults for `seconds` seconds: first each kind once, in random order, then random kinds.
 
     Parameters
     ----------
     seed : int
-        Where it all comes from.
+        The seed of the random choices.
     seconds : float
-        How long faults are to come.
+        The period in which faults start.
     what : tuple of str
-        Which kinds on which targets there are to be.
+        The kinds of faults and their targets, such as ``kill worker``.
     """
     chance = random.Random(seed)
     first = chance.sample(what, len(what))
     plan: list[Fault] = []
-    # Close enough together that each has its turn, however short the run.
+    # The gaps are short enough that each kind occurs, even in a short run.
     longest = min(_GAPS[1], (seconds - _FIRST) / len(what))
     shortest = longest * _GAPS[0] / _GAPS[1]
     now = _FIRST

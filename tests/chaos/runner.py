@@ -1,4 +1,4 @@
-"""One run: a cluster, clients at work, faults as planned, and a look at what is left."""
+"""Executes a run: starts a cluster and clients, injects the planned faults, and checks for leftovers at the end."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Run:
         Raises
         ------
         ChaosFailure
-            If an answer is wrong or lost, something hangs, or something is left behind.
+            If an answer is wrong or lost, a process hangs, or the run leaves something behind.
         """
         try:
             self._cluster = Cluster(self.directory, N_WORKERS, self._network.through)
@@ -95,7 +95,7 @@ class Run:
         injector = Injector(self._cluster, self._clients, self._network, self._say, self.report.faults)
         self._break_things(injector)
         self._wind_down(injector)
-        # Each client's process has connections of its own; they are gone now.
+        # The clients' connections to the scheduler are closed, since their processes have ended.
         wrong = [*checks.state_left(self._cluster, N_WORKERS), *checks.scheduler_left(self._cluster, before)]
         if not wrong:
             self._say("nothing is left but the cluster: it is asked to end")
@@ -131,7 +131,7 @@ class Run:
             injector.mend(time.monotonic())
             self._look()
             time.sleep(_TICK)
-        # The machine was too busy for some: they come all the same.
+        # On a busy machine, some faults are still due after the planned time.
         for fault in plan:
             injector.inject(fault)
 

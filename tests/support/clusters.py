@@ -1,4 +1,4 @@
-"""Clusters whose connections go through proxies, and tasks that leave a trace."""
+"""Workers whose connections go through proxies, and tasks that leave a trace of each run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def inc(x: int) -> int:
 
 
 def note(path: str, x: int, delay: float = 0.0) -> int:
-    """Leave a line for each time that this runs."""
+    """Append a line to a file, and return x + 1 after a delay."""
     with open(path, "a") as file:
         file.write(f"{x}\n")
     if delay:
@@ -28,7 +28,7 @@ def note(path: str, x: int, delay: float = 0.0) -> int:
 
 
 def note_after(path: str, x: int, gate: str) -> int:
-    """Leave a line at the start, and another one once a file is there."""
+    """Append a line to a file at the start, and another one once the file `gate` exists."""
     note(path, x)
     while not os.path.exists(gate):
         time.sleep(0.02)
@@ -41,7 +41,7 @@ def runs(path: Path) -> list[int]:
 
 
 class ProxiedWorker:
-    """A worker's process; it reaches the scheduler through one proxy, and others reach it through another."""
+    """A worker process that reaches the scheduler through one proxy, and that peers reach through another."""
 
     def __init__(self, scheduler: str, name: str, *arguments: str, contact: bool = False) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class ProxiedWorker:
         )
 
     def close(self) -> None:
-        """End it."""
+        """Stop the worker process and its proxies."""
         self.to_scheduler.restore()
         self.process.terminate()
         try:

@@ -1,17 +1,17 @@
-"""A TCP proxy for tests: what a network can do to a connection, done on purpose.
+"""A TCP proxy that injects network faults for tests.
 
 ```python
 with TcpProxy(scheduler_address) as proxy:
     client = Client(proxy.address)
-    proxy.drop()                # breaks what is connected now; new connections pass
-    proxy.cut()                 # breaks it, and every new connection at once, until ...
-    proxy.restore()             # ... all is well again
-    proxy.blackhole()           # nothing passes, nobody is told: half-open connections
-    proxy.delay(0.2)            # every piece of data arrives so much later
+    proxy.drop()                # breaks the current connections; new connections work
+    proxy.cut()                 # breaks the current and all new connections until restore()
+    proxy.restore()             # ends all faults
+    proxy.blackhole()           # silently stops all data: half-open connections
+    proxy.delay(0.2)            # delays every piece of data by 0.2 s
 ```
 
-It runs on an event loop in a thread of its own, so that it goes on while the test waits. All methods may be called from
-any thread, and return once they have taken effect.
+The proxy runs on an event loop in a thread of its own, so that connections work while the test waits. All methods may
+be called from any thread, and return once they have taken effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Literal, Self
 
 Direction = Literal["up", "down", "both"]
-"""From those who connect to the target; back; or both."""
+"""The direction of data: up to the target, down from the target, or both."""
 
 _PIECE = 1 << 18
 
@@ -72,19 +72,20 @@ class TcpProxy:
         return len(self._pairs)
 
     def drop(self, reset: bool = True) -> None:
-        """Break all connections that there are. New ones pass.
+        """Break all current connections. New connections work.
 
         Parameters
         ----------
         reset : bool
-            By a reset (what is under way is lost), as a dead host does it; otherwise by an end in good order.
+            True resets the connections, as a dead host does, so that data in transit is lost. False closes them in
+            good order.
         """
         self._call(lambda: self._break(reset))
 
     def cut(self, reset: bool = True) -> None:
-        """Break all connections, and new ones as soon as they are made, until `restore`.
+        """Break all current connections, and new connections as soon as they are accepted, until `restore`.
 
-        The proxy goes on listening: nobody's connection is refused, as it would be if the target had died.
+        The proxy keeps listening: new connections are accepted and not refused, unlike with a dead target.
         """
 
         def cut() -> None:
@@ -94,9 +95,9 @@ class TcpProxy:
         self._call(cut)
 
     def blackhole(self, direction: Direction = "both") -> None:
-        """Let nothing through and tell nobody, until `restore`: half-open connections. New ones are made, and silent.
+        """Hold back all data without a sign to either side until `restore`. New connections are accepted but silent.
 
-        What was sent meanwhile arrives after `restore`, as it does when TCP repeats what was lost.
+        The held data arrives after `restore`, as lost segments do after TCP sends them again.
         """
 
         def block() -> None:
@@ -106,11 +107,11 @@ class TcpProxy:
         self._call(block)
 
     def delay(self, seconds: float) -> None:
-        """Delay each piece of data by so many seconds."""
+        """Delay each piece of data by `seconds` seconds."""
         self._delay = seconds
 
     def restore(self) -> None:
-        """Let everything through again."""
+        """End all faults."""
 
         def restore() -> None:
             self._broken = False
@@ -123,7 +124,7 @@ class TcpProxy:
     # --- life ----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Break all connections and listen no more: from now on they are refused."""
+        """Break all connections and stop listening, so that new connections are refused."""
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._loop.stop)
@@ -180,11 +181,11 @@ class TcpProxy:
         pair = (writer, far_writer)
         self._pairs.add(pair)
         try:
-            # Cut while the far side was being connected.
+            # `cut` may have been called while the target was being connected.
             if not self._broken:
                 await asyncio.gather(self._pass_on(reader, far_writer, "up"), self._pass_on(far_reader, writer, "down"))
         except (OSError, asyncio.CancelledError):
-            # Broken, or the proxy closes; what is cancelled here would be complained of.
+            # The connection is broken or the proxy closes; asyncio would report a cancelled task as an error.
             pass
         finally:
             self._pairs.discard(pair)
@@ -211,10 +212,10 @@ class TcpProxy:
 
 
 def _end(writer: asyncio.StreamWriter, reset: bool) -> None:
-    """Close a connection at once."""
+    """Close a connection immediately."""
     if reset:
         with contextlib.suppress(OSError, AttributeError):
-            # Closing with a linger time of nothing sends a reset.
+            # Closing with a linger time of zero sends a reset.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
     else:
