@@ -42,7 +42,7 @@ def start_cluster(library: Any, *, separate_scheduler: bool = False) -> Any:
 
 
 def run_workloads(bench: Bench, names: list[str]) -> bool:
-    """Run workloads one after the other; one that fails does not keep the next from running."""
+    """Run workloads one after the other; a failure does not keep later workloads from running."""
     succeeded = True
     for name in names:
         workload = BY_NAME[name]
@@ -51,7 +51,7 @@ def run_workloads(bench: Bench, names: list[str]) -> bool:
                 bench.cluster = start_cluster(bench.library)
                 bench.client = bench.library.Client(bench.cluster)
                 bench.client.wait_for_workers(CLUSTER_SIZE["n_workers"], timeout=60)
-                # Connections and duration estimates are there before anything is timed.
+                # Connections and duration estimates exist before the first measurement.
                 bench.client.gather(bench.client.map(inc, bench.fresh(200)))
             workload.run(bench)
             if bench.client is not None:
@@ -64,13 +64,13 @@ def run_workloads(bench: Bench, names: list[str]) -> bool:
 
 
 def main() -> int:
-    """Run what the command line names."""
+    """Run the workloads that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--library", choices=sorted(PACKAGES), required=True)
     parser.add_argument("--divisor", type=int, default=1)
     parser.add_argument("workloads", nargs="+", choices=sorted(BY_NAME))
     options = parser.parse_args()
-    # Warnings about slow event loops are no news here.
+    # Warnings about slow event loops are expected during benchmarks.
     logging.disable(logging.WARNING)
 
     library = importlib.import_module(options.library)

@@ -8,7 +8,7 @@ import psutil
 
 
 def processor() -> str:
-    """Return the processor's name, where the system tells."""
+    """Return the processor's name, or the architecture if the name is unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -24,6 +24,6 @@ def describe() -> dict[str, str]:
         "Processor": f"{processor()}, {cores} cores usable",
         "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
-        # Figures of a machine that had something else to do are worth less.
+        # Other load on the machine makes the figures less reliable.
         "Load before": f"{os.getloadavg()[0]:.1f} processes",
     }

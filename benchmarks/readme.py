@@ -16,7 +16,7 @@ WORKLOADS = {
     "`df.merge` of those with 800,000, by tasks": "`merge` of dataframes with 1,600,000 and 800,000 rows",
     "scheduler memory, 10,000 results held": "memory of the scheduler for 10,000 results",
 }
-"""Lines of the page that the README shows, and what it calls them."""
+"""Rows of the page that the README shows, and their names in the README."""
 
 TABLE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
@@ -47,7 +47,7 @@ def with_figures(readme: str, page: str) -> str:
 
 
 def main() -> None:
-    """Renew the table."""
+    """Update the table in README.md."""
     text = with_figures(README.read_text(encoding="utf-8"), PAGE.read_text(encoding="utf-8"))
     README.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The table of figures beside what is asked, for the terminal and as the page docs/benchmarks.md."""
+"""Writes the table of figures and their bounds, for the terminal and as the page docs/benchmarks.md."""
 
 import statistics
 
@@ -39,31 +39,31 @@ and of every process that it started: scheduler, nannies and workers.
 
 
 def number(value: float) -> str:
-    """Return a figure with three digits that say something."""
+    """Return a figure with about three significant digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def factor(value: float) -> str:
-    """Return a ratio; one below a half is easier to read as a fraction of one."""
+    """Return a ratio as text; small ratios become fractions of one, which are easier to read."""
     return f"1/{1 / value:.1f}" if 0 < value < 0.5 else f"{value:.2f}"
 
 
 def spread_text(spread: Spread | None) -> str:
-    """Return a ratio with its lowest and highest."""
+    """Return a ratio with its minimum and maximum."""
     if spread is None:
         return UNKNOWN
     return f"{factor(spread.median)} ({factor(spread.low)} to {factor(spread.high)})"
 
 
 def bound_text(bound: Bound | None) -> str:
-    """Return a bound, or nothing where none is set."""
+    """Return a bound as text; the text is empty if there is no bound."""
     return "" if bound is None else bound.text()
 
 
 def checks(results: Results, metric: Metric) -> list[bool | None]:
-    """Return, for each bound of a metric, whether it holds; None where it was not measured."""
+    """Return whether each bound of a metric holds; None if the figure was not measured."""
     measured: list[tuple[Spread | None, Bound | None]] = [
         (results.ratio(metric.name, OURS.name, metric.name, DEFAULT.name), metric.default),
         (results.ratio(metric.name, OURS.name, metric.name, UNQUEUED.name), metric.unqueued),
@@ -76,7 +76,7 @@ def checks(results: Results, metric: Metric) -> list[bool | None]:
 
 
 def mark(results: Results, metric: Metric) -> str:
-    """Return whether a line holds what is asked."""
+    """Return the mark of a line: met, missed or unknown."""
     outcome = checks(results, metric)
     if False in outcome:
         return MISSED
@@ -153,7 +153,7 @@ def seconds_rows(results: Results) -> list[list[str]]:
 
 
 def markdown(rows: list[list[str]]) -> str:
-    """Return rows as a Markdown table whose columns line up in plain text, too."""
+    """Return rows as a Markdown table whose columns are also aligned in plain text."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

@@ -1,4 +1,4 @@
-"""The figures of one run, by contender and round, and what follows from them."""
+"""The figures of one run by contender and round, with their medians and ratios."""
 
 import datetime
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Contender:
-    """A library and how it is set up.
+    """A library and its configuration.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Results:
     def ratio(self, metric: str, contender: str, base_metric: str, base: str) -> Spread | None:
         """Return the spread of one figure divided by another of the same round."""
         ours, theirs = self.of(contender, metric), self.of(base, base_metric)
-        # Memory that was all given back is no divisor.
+        # A figure may be zero, such as memory that was released completely.
         both = [number for number in ours if number in theirs and theirs[number].value > 0]
         return Spread.of([ours[number].value / theirs[number].value for number in both])
 

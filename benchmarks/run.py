@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 PEER_ENVIRONMENT = BUILD / "bench-distributed"
 PEER_REQUIREMENTS = ("distributed==2026.8.0", "dask[array,dataframe]==2026.8.0")
-# What dask imports if it is there: a worker's first task on an array takes twice as long with all of them.
+# Packages that dask imports if they are installed; with all of them, a worker's first array task takes twice as long.
 ALIKE = ("numpy", "pandas", "pyarrow", "scipy", "xarray")
-# The longest leg, all small tasks with distributed as it comes, takes about a minute on two cores.
+# The longest leg, all small tasks with distributed's default settings, takes about a minute on two cores.
 LEG_SECONDS = 900
 QUICK_DIVISOR = 10
 QUICK_ROUNDS = 2
@@ -124,7 +124,7 @@ class Leg:
                     os.killpg(process.pid, signal.SIGKILL)
                 output, _ = process.communicate()
         for line in output.splitlines():
-            # A library may print, too.
+            # A library may print other lines.
             with contextlib.suppress(json.JSONDecodeError):
                 message = json.loads(line)
                 if isinstance(message, dict):

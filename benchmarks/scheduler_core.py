@@ -28,9 +28,9 @@ from dagrpc_scheduler.core.instructions import ComputeTask, Instruction
 from dagrpc_scheduler.core.machine import SchedulerCore
 
 PART = 4_000
-"""Tasks in a part of a graph; of such tasks, about 1 MiB."""
+"""Number of tasks in a message of a graph, which is about 1 MiB."""
 BATCH = 32
-"""Reports that reach the scheduler together."""
+"""Number of reports in a batch."""
 DURATION = 50e-6
 WORK = b"work"
 
@@ -44,7 +44,7 @@ def fan_out(count: int) -> Iterator[NewTask]:
 
 
 def chains(count: int) -> Iterator[NewTask]:
-    """Yield chains of 100 tasks, of which the last ones are wanted."""
+    """Yield chains of 100 tasks, whose last tasks are wanted."""
     length = 100
     for number in range(count):
         dependencies = (f"inc-{number - 1:032x}",) if number % length else ()
@@ -53,7 +53,7 @@ def chains(count: int) -> Iterator[NewTask]:
 
 
 def tree(count: int) -> Iterator[NewTask]:
-    """Yield a reduction: leaves, and sums of two until one is left."""
+    """Yield a reduction: leaves and a binary tree of sums."""
     level = [f"('leaf-0a1b2c3d', {number})" for number in range((count + 1) // 2)]
     for number, key in enumerate(level):
         yield NewTask(key, (), WORK, order=number)
@@ -72,7 +72,7 @@ GRAPHS: dict[str, Graph] = {"fan-out": fan_out, "chains": chains, "tree": tree}
 
 
 def parts(tasks: Iterator[NewTask]) -> Iterator[GraphSubmitted]:
-    """Cut a graph into the messages in which it would arrive; a message is gone when it has been handled."""
+    """Split a graph into messages as a client would; a message is freed after it has been handled."""
     part = list(islice(tasks, PART))
     while part:
         coming = list(islice(tasks, PART))
@@ -81,7 +81,7 @@ def parts(tasks: Iterator[NewTask]) -> Iterator[GraphSubmitted]:
 
 
 class Cluster:
-    """Workers that finish every task as soon as they are asked to."""
+    """Simulated workers that finish every task immediately."""
 
     def __init__(self, workers: int, nthreads: int = 1) -> None:
         """Start a scheduler with this many workers and one client."""
@@ -126,7 +126,7 @@ class Cluster:
 
 
 def measure_time(graph: Graph, count: int, workers: int) -> float:
-    """Return the microseconds that a task takes the core, from its submission to its end."""
+    """Return the core's microseconds per task, from the submission to the end of the task."""
     cluster = Cluster(workers)
     cluster.seconds = 0.0
     cluster.run(graph(count))
@@ -135,7 +135,7 @@ def measure_time(graph: Graph, count: int, workers: int) -> float:
 
 
 def measure_memory(graph: Graph, count: int, workers: int) -> tuple[float, float]:
-    """Return the bytes that the core holds for a task before it is run, and while its result is held.
+    """Return the core's bytes per task before the task runs, and while its result is held.
 
     What the messages brought, the key and the work, is not counted.
     """

@@ -16,29 +16,29 @@ EMBEDDED = 50
 
 
 def inc(number: int) -> int:
-    """Do as little as a task can."""
+    """Return the next number, as a trivial task."""
     return number + 1
 
 
 def size_of(data: bytes) -> int:
-    """Want all of `data`."""
+    """Return a result that depends on all of `data`."""
     return len(data)
 
 
 class Counter:
-    """An actor that does next to nothing."""
+    """An actor whose method is trivial."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def add(self, number: int) -> int:
-        """Count on."""
+        """Increment the count."""
         self.count += number
         return self.count
 
 
 def median_lap(bench: Bench, metric: str, laps: int, lap: Callable[[], object]) -> None:
-    """Record the median of so many laps in milliseconds, after a few that are not counted."""
+    """Record the median lap in milliseconds, after a few laps that are not counted."""
     for _ in range(20):
         lap()
     seconds: list[float] = []
@@ -52,16 +52,16 @@ def median_lap(bench: Bench, metric: str, laps: int, lap: Callable[[], object]) 
 
 
 def actor_call(bench: Bench) -> None:
-    """Calls of an actor's method, each when the one before has returned."""
+    """Calls of an actor's method, each after the return of the previous call."""
     future = bench.client.submit(Counter, actor=True)
     counter = future.result()
     median_lap(bench, "actor_call", 1_000, lambda: counter.add(1).result())
-    # distributed does not let go of an actor whose proxy is gone.
+    # distributed does not release an actor whose proxy is gone.
     future.cancel()
 
 
 def actor_calls(bench: Bench) -> None:
-    """Calls of an actor's method, all at once."""
+    """Concurrent calls of an actor's method."""
     future = bench.client.submit(Counter, actor=True)
     counter = future.result()
     counter.add(0).result()
@@ -76,7 +76,7 @@ def actor_calls(bench: Bench) -> None:
 
 
 def coordination(bench: Bench) -> None:
-    """Pairs of operations on a queue, a variable and a lock, each when the one before has returned."""
+    """Pairs of operations on a queue, a variable and a lock, each after the return of the previous operation."""
     queue, variable, lock = bench.library.Queue(), bench.library.Variable(), bench.library.Lock()
 
     def put_and_get() -> None:
@@ -97,7 +97,7 @@ def coordination(bench: Bench) -> None:
 
 
 def async_burst(bench: Bench) -> None:
-    """Tasks of an asynchronous client, all awaited at once, each by a coroutine of its own."""
+    """Tasks of an asynchronous client, awaited concurrently, each by a coroutine of its own."""
     numbers = bench.fresh(bench.size(2_000))
     watch = Watch()
 
@@ -117,7 +117,7 @@ def async_burst(bench: Bench) -> None:
 
 
 def embedded_data(bench: Bench) -> None:
-    """A graph that brings its data along, 50 MiB in 50 tasks."""
+    """A graph with embedded data, 50 MiB in 50 tasks."""
     number = bench.fresh(1)[0]
     count = bench.size(EMBEDDED)
     parts = [bytes([number % 256, part]) * (MEBIBYTE // 2) for part in range(count)]

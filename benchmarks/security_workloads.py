@@ -9,12 +9,12 @@ _ROUNDS = 7
 
 
 def inc(number: int) -> int:
-    """Do as little as a task can."""
+    """Return the next number, as a trivial task."""
     return number + 1
 
 
 def secured(bench: Bench) -> None:
-    """One `map` of trivial tasks and its results, in the open, with TLS and with a token, alternating."""
+    """One `map` of trivial tasks and its results: alternately without security, with TLS and with a token."""
     library = bench.library
     kinds = {
         "map_open": None,

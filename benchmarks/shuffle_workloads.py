@@ -1,4 +1,4 @@
-"""Workloads in which every partition of the input has something for every partition of the output.
+"""Workloads in which every input partition sends data to every output partition.
 
 Each by tasks, and from peer to peer. The data is made on the workers, the answer is a count, so that neither is moved.
 """
@@ -53,7 +53,7 @@ def warm_up(bench: Bench, method: str) -> None:
 
 
 def run_shuffle(bench: Bench, method: str) -> None:
-    """Rows with the same key come together."""
+    """A shuffle that moves rows with the same key to the same partition."""
     warm_up(bench, method)
     frame = make_frames(bench, PARTITIONS)
     watch = Watch()
@@ -64,7 +64,7 @@ def run_shuffle(bench: Bench, method: str) -> None:
 
 
 def run_merge(bench: Bench, method: str) -> None:
-    """Two dataframes are merged by key."""
+    """A merge of two dataframes by key."""
     warm_up(bench, method)
     left, right = make_frames(bench, PARTITIONS), make_frames(bench, PARTITIONS // 2)[["key", "x"]]
     watch = Watch()
@@ -76,7 +76,7 @@ def run_merge(bench: Bench, method: str) -> None:
 
 
 def run_set_index(bench: Bench, method: str) -> None:
-    """A dataframe is sorted."""
+    """A sort of a dataframe by `set_index`."""
     warm_up(bench, method)
     frame = make_frames(bench, PARTITIONS)
     borders = [i * KEYS // PARTITIONS for i in range(PARTITIONS)] + [KEYS]
@@ -90,7 +90,7 @@ def run_set_index(bench: Bench, method: str) -> None:
 
 
 def run_rechunk(bench: Bench, method: str) -> None:
-    """The rows of an array become its columns."""
+    """A rechunk of an array from blocks of rows to blocks of columns."""
     import dask.array
 
     array: Any = dask.array

@@ -16,7 +16,7 @@ from dagrpc._memory.process_memory import used_memory
 
 MIB = 2**20
 _SETTLE = 60.0
-"""Seconds that the cluster has to forget what was released."""
+"""Seconds in which the cluster must forget released tasks."""
 
 
 def increment(number: int) -> int:
@@ -25,7 +25,7 @@ def increment(number: int) -> int:
 
 
 def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
-    """Return how much the scheduler holds of what belongs to tasks, and the bytes that its process uses."""
+    """Return the size of the scheduler's state of tasks, and the bytes that its process uses."""
     import gc as garbage
 
     from dagrpc._memory.process_memory import used_memory as measured
@@ -36,7 +36,7 @@ def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
     names = ("tasks", "groups", "unrunnable", "announced", "expected", "complete_graphs", "abandoned", "stranded")
     sizes = {name: len(getattr(state, name)) for name in names}
     sizes["queue"] = state.queue.size
-    # Clients keep functions for the next time.
+    # Clients keep functions for later submissions.
     sizes["shared"] = len(state.shared_blobs.values) - len(
         {key for c in state.clients.values() for key in c.held_shared}
     )
@@ -47,7 +47,7 @@ def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
 
 
 def worker_state(dask_worker: Any) -> dict[str, int]:
-    """Return how much a worker holds, and the bytes that its process uses."""
+    """Return the size of a worker's state of tasks, and the bytes that its process uses."""
     import gc as garbage
 
     from dagrpc._memory.process_memory import used_memory as measured
@@ -72,7 +72,7 @@ def held_after_release(client: Client) -> tuple[dict[str, int], dict[str, dict[s
 
 
 def main() -> int:
-    """Run the waves, print a table, and return 1 if something was left."""
+    """Run the waves, print a table, and return 1 if the cluster still holds state of tasks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--wave", type=int, default=50_000)

@@ -1,4 +1,4 @@
-"""Work that was placed badly and has to move: skewed durations, and workers that come late."""
+"""Workloads whose tasks must move to other workers: skewed durations, and workers that join late."""
 
 import time
 
@@ -22,7 +22,7 @@ def even(number: int) -> int:
 
 
 def skewed_durations(bench: Bench) -> None:
-    """120 tasks of which four take twenty times as long, all of them given to four workers at once."""
+    """120 tasks, of which four take twenty times as long, submitted at once to four workers."""
     library = bench.library
     watch = Watch()
     with (
@@ -37,7 +37,7 @@ def skewed_durations(bench: Bench) -> None:
 
 
 def late_workers(bench: Bench) -> None:
-    """60 tasks given to the only worker that there is; then three more come."""
+    """60 tasks on a single worker; three more workers join later."""
     library = bench.library
     watch = Watch()
     with (

@@ -19,7 +19,7 @@ from dagrpc_worker.core.machine import WorkerCore
 
 
 def trivial_one_by_one(tasks: int) -> float:
-    """Request, execute, finish and free each task by events of their own."""
+    """Request, execute, finish and free each task by separate events."""
     core = WorkerCore("10.0.0.1:1000", 2)
     keys = [f"inc-{number:08x}" for number in range(tasks)]
     requests = [ComputeRequested(key, number, (0.0, 1.0, float(number)), b"work") for number, key in enumerate(keys)]
@@ -62,7 +62,7 @@ def trivial_in_batches(tasks: int, size: int = 64) -> float:
 def _carry_out(
     handle_batch: Callable[[Iterable[Event], float], list[Instruction]], batch: Iterable[Event]
 ) -> tuple[list[Event], list[str]]:
-    """Feed a batch; end everything that it starts."""
+    """Handle a batch; return the events that end the runs it starts."""
     ends: list[Event] = []
     keys: list[str] = []
     for instruction in handle_batch(batch, 0.0):
@@ -73,7 +73,7 @@ def _carry_out(
 
 
 def with_fetches(tasks: int) -> float:
-    """Let each task fetch one result of its own from one of eight peers, then free both."""
+    """Run tasks that each fetch one result from one of eight peers; free the task and the result."""
     core = WorkerCore("10.0.0.1:1000", 2, config=WorkerCoreConfig())
     peers = [(f"10.0.0.{number}:1000",) for number in range(2, 10)]
     requests: list[Event] = [

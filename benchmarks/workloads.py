@@ -19,7 +19,7 @@ from benchmarks.measure import Bench, WarmWatch, Watch
 
 MEBIBYTE = 2**20
 CLIENTS = 8
-# How long the slowest step of any workload may take; past it, something hangs.
+# Seconds that the slowest step of any workload may take; a longer step counts as hanging.
 PATIENCE_SECONDS = 300
 RELEASE_SECONDS = 10
 # Sizes in MiB, and how often each is moved. One more time comes first and is not counted: connections are opened then,
@@ -28,21 +28,21 @@ LARGE = ((64, 7), (512, 3))
 
 
 def inc(number: int) -> int:
-    """Do as little as a task can."""
+    """Return the next number, as a trivial task."""
     return number + 1
 
 
 def add(left: int, right: int) -> int:
-    """Do as little as a task with two dependencies can."""
+    """Return a sum, as a trivial task with two dependencies."""
     return left + right
 
 
 def nothing(value: object) -> None:
-    """Want `value` on the worker, and do nothing with it."""
+    """Require `value` on the worker, without using it."""
 
 
 def make_array(mebibytes: int, seed: int) -> Any:
-    """Return an array of so many mebibytes that is neither constant nor shared."""
+    """Return a new array of the given size in MiB that is not constant."""
     import numpy
 
     return numpy.arange(seed, seed + mebibytes * MEBIBYTE // 8, dtype="int64")
@@ -76,7 +76,7 @@ def chain(bench: Bench) -> None:
 
 
 def map_and_gather(bench: Bench, metric: str, asked: int) -> None:
-    """One `map` of trivial tasks, and all the results."""
+    """One `map` of trivial tasks, and the `gather` of all results."""
     numbers = bench.fresh(bench.size(asked))
     watch = Watch()
     with watch:
@@ -91,7 +91,7 @@ def map_10k(bench: Bench) -> None:
 
 
 def map_100k(bench: Bench) -> None:
-    """See `map_and_gather`: does the rate hold when there are ten times as many?"""
+    """See `map_and_gather`; ten times as many tasks show whether the rate stays constant."""
     map_and_gather(bench, "map_100k", 100_000)
 
 
@@ -135,7 +135,7 @@ def get_graph(bench: Bench) -> None:
 
 
 def delayed(bench: Bench) -> None:
-    """`dask.delayed` calls and one sum of them; dask's own time to build them is part of it."""
+    """`dask.delayed` calls and their sum, including dask's own time to build the graph."""
     from dask.delayed import delayed as lazily
 
     numbers = bench.fresh(bench.size(5_000))
@@ -148,7 +148,7 @@ def delayed(bench: Bench) -> None:
 
 
 def array_sum(bench: Bench) -> None:
-    """Blocks that each need a transposed partner."""
+    """A sum over an array plus its transpose, in which each block needs its transposed block."""
     import dask.array
 
     array: Any = dask.array
@@ -163,7 +163,7 @@ def array_sum(bench: Bench) -> None:
 
 
 def move_between_workers(bench: Bench, mebibytes: int, laps: int) -> Watch:
-    """Time a task that does nothing but want an array of the other worker."""
+    """Time a trivial task that depends on an array on the other worker."""
     holder, taker = bench.worker_addresses()
     watch = WarmWatch()
     for number in bench.fresh(1 + laps):
@@ -177,7 +177,7 @@ def move_between_workers(bench: Bench, mebibytes: int, laps: int) -> Watch:
 
 
 def transfer(bench: Bench) -> None:
-    """Arrays of three sizes from one worker to the other, the trip of the task itself included."""
+    """Transfers of arrays of three sizes from one worker to the other, including the round trip of the task."""
     watch = move_between_workers(bench, 1, bench.size(20))
     bench.record("transfer_1mib", statistics.median(watch.laps) * 1000, watch)
     for mebibytes, laps in LARGE:
@@ -186,7 +186,7 @@ def transfer(bench: Bench) -> None:
 
 
 def gather_large(bench: Bench) -> None:
-    """One array from a worker to the client."""
+    """A transfer of one array from a worker to the client."""
     for mebibytes, laps in LARGE:
         watch = WarmWatch()
         for number in bench.fresh(1 + bench.size(laps)):
@@ -201,7 +201,7 @@ def gather_large(bench: Bench) -> None:
 
 
 def scatter_large(bench: Bench) -> None:
-    """One array from the client to a worker, its hashing for the key included: that is what `scatter` does."""
+    """A transfer of one array from the client to a worker, including the hash for the key, which `scatter` computes."""
     for mebibytes, laps in LARGE:
         watch = WarmWatch()
         for number in bench.fresh(1 + bench.size(laps)):
@@ -214,7 +214,7 @@ def scatter_large(bench: Bench) -> None:
 
 
 def gather_small(bench: Bench) -> None:
-    """Many small results that are there already."""
+    """A `gather` of many small results that are finished already."""
     numbers = bench.fresh(bench.size(5_000))
     futures = bench.client.map(inc, numbers)
     bench.library.wait(futures, timeout=PATIENCE_SECONDS)
@@ -226,7 +226,7 @@ def gather_small(bench: Bench) -> None:
 
 
 def eight_clients(bench: Bench) -> None:
-    """Eight clients, each in a thread of its own in one process, that all map and gather at the same moment."""
+    """Eight clients in threads of one process that map and gather concurrently."""
     count = bench.size(500)
     address = bench.cluster.scheduler_address
     clients = [bench.library.Client(address, set_as_default=False) for _ in range(CLIENTS)]
@@ -254,7 +254,7 @@ def eight_clients(bench: Bench) -> None:
 
 
 def startup(bench: Bench) -> None:
-    """A cluster of separate processes and a client, until the first result; the imports are done."""
+    """The start of a cluster of separate processes and a client, up to the first result, without imports."""
     # As `from ... import Client, LocalCluster` does at the top of a program: dagrpc imports what is behind a name when
     # it is first used, distributed when it is itself imported.
     start_cluster, connect = bench.library.LocalCluster, bench.library.Client
@@ -270,14 +270,14 @@ def startup(bench: Bench) -> None:
 
 
 def scheduler_memory(bench: Bench) -> None:
-    """Resident memory of a scheduler in a process of its own, before, while and after it knows of many results."""
+    """Resident memory of a scheduler process before, while and after it holds many results."""
     import psutil
 
     cluster = bench.start_cluster()
     with bench.library.Client(cluster) as client:
         scheduler = psutil.Process(client.run_on_scheduler(os.getpid))
         assert scheduler.pid != os.getpid(), "the scheduler shares this process; its memory cannot be told apart"
-        # What is loaded and allocated once is not memory per result.
+        # Memory that is allocated once is not memory per result.
         client.gather(client.map(inc, bench.fresh(1_000)))
         time.sleep(1)
         before = scheduler.memory_info().rss
@@ -300,7 +300,7 @@ def scheduler_memory(bench: Bench) -> None:
 
 
 def scheduler_core(bench: Bench) -> None:
-    """Run the scheduler's core without anything around it: events in, instructions out; see scheduler_core.py."""
+    """Run the scheduler's core in isolation: events in, instructions out; see scheduler_core.py."""
     import gc
 
     from benchmarks.scheduler_core import GRAPHS, measure_time
@@ -317,7 +317,7 @@ def scheduler_core(bench: Bench) -> None:
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload and where it runs.
+    """A workload and its place in the benchmark.
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""Programs that were written for distributed, with the libraries that people use beside it. Each runs on dagrpc."""
+"""Programs that were written for distributed and for libraries that build on it. All of them run on dagrpc."""

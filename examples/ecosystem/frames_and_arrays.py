@@ -15,7 +15,7 @@ from dask.distributed import Client, wait  # noqa: E402
 
 
 def frames() -> None:
-    """Merge, group and shuffle."""
+    """Merge, group and shuffle dataframes."""
     orders = pd.DataFrame({"customer": np.arange(5_000) % 97, "amount": np.arange(5_000) % 13})
     customers = pd.DataFrame({"customer": np.arange(97), "country": [f"country {n % 7}" for n in range(97)]})
     on_cluster = dd.from_pandas(orders, npartitions=10)
@@ -29,7 +29,7 @@ def frames() -> None:
 
 
 def arrays() -> None:
-    """Rechunk, and look over edges."""
+    """Rechunk an array, and apply a function to overlapping chunks."""
     values = np.arange(200 * 300.0).reshape(200, 300)
     rows = da.from_array(values, chunks=(20, 300)).persist()
     wait(rows)
@@ -41,7 +41,7 @@ def arrays() -> None:
 
 
 def main() -> None:
-    """Run both."""
+    """Run the dataframe part and the array part."""
     with Client(n_workers=2, threads_per_worker=1):
         frames()
         arrays()

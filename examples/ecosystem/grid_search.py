@@ -15,7 +15,7 @@ from sklearn.svm import SVC  # noqa: E402
 
 
 def main() -> float:
-    """Find the best parameters, and return how well they do."""
+    """Find the best parameters, and return their score."""
     images, digits = load_digits(n_class=4, return_X_y=True)
     with Client(n_workers=2, threads_per_worker=1):
         search = GridSearchCV(SVC(), {"C": [0.1, 1.0, 10.0], "gamma": [1e-3, 1e-2]}, cv=3)

@@ -25,7 +25,7 @@ CELLS = (
 
 
 def main() -> int:
-    """Run the cells, and count what is shown as HTML or as widgets."""
+    """Run the cells, and count the outputs that are HTML or widgets."""
     shell = InteractiveShell.instance()
     rich = 0
     for cell in CELLS:

@@ -24,7 +24,7 @@ def main() -> int:
         futures = client.map(is_prime, range(2_000))
         primes = sum(future.result() for future in tqdm(as_completed(futures), total=len(futures), desc="primes"))
     with TqdmCallback(desc="array"):
-        # dask's callbacks are for its own schedulers, with distributed as well.
+        # dask's callbacks only work with dask's local schedulers, also when distributed is in use.
         da.ones((1_000, 1_000), chunks=200).sum().compute(scheduler="threads")
     print(f"{primes} primes")
     return primes

@@ -14,12 +14,12 @@ from optuna_integration import DaskStorage  # noqa: E402
 
 
 def cost(trial: optuna.Trial) -> float:
-    """Return how far from the best a guess is."""
+    """Return the distance of a guess from the optimum."""
     return (trial.suggest_float("x", -10, 10) - 2) ** 2
 
 
 def main() -> int:
-    """Look for the least cost, from four tasks at once. Return how many guesses were made."""
+    """Minimize the cost with four concurrent tasks, and return the number of trials."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with Client(n_workers=2, threads_per_worker=2) as client:
         study = optuna.create_study(storage=DaskStorage(client=client))

@@ -37,7 +37,7 @@ def main() -> xr.DataArray:
         north = weather.temperature.sel(latitude=slice(0, 60))
         monthly = north.groupby("time.month").mean()
         difference = (monthly - north.mean("time")).mean(("latitude", "longitude")).compute()
-        # And back, from the cluster into a store.
+        # The workers write the monthly means to another store.
         monthly.to_dataset(name="temperature").to_zarr(str(Path(directory) / "monthly.zarr"))
         again = xr.open_zarr(str(Path(directory) / "monthly.zarr")).temperature
         assert bool(np.allclose(again, monthly))

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from examples.flights import data, models, pairwise
 from examples.flights.frames import BAND_WIDTH, LATE_MINUTES, ROUTE_MIN_FLIGHTS, WORST_ROUTES
 
-# The cluster adds in another order, and a sum of floats depends on it.
+# The cluster adds floats in another order, and their sum depends on the order.
 RELATIVE_TOLERANCE = 1e-8
-# The models solve normal equations, whose condition is the square of that of the data.
+# The models solve normal equations, whose condition number is the square of the data's condition number.
 MODEL_TOLERANCE = 1e-5
 
 

@@ -30,7 +30,7 @@ FLIGHT_COLUMNS = {
 
 @dataclass(frozen=True)
 class Files:
-    """The files of the data set, by what they tell about."""
+    """The paths of the files of the data set."""
 
     flights: Path
     weather: Path
@@ -40,7 +40,7 @@ class Files:
 
 
 def find_files(scratch: Path) -> Files:
-    """Return the files of the data set; the flights, which come packed, are unpacked into `scratch`."""
+    """Return the files of the data set; the compressed file of flights is unpacked into `scratch`."""
     found = {Path(str(file)).name: Path(str(file.locate())) for file in importlib.metadata.files(PACKAGE) or []}
     with zipfile.ZipFile(found["flights.csv.zip"]) as archive:
         flights = Path(archive.extract("flights.csv", scratch))
@@ -54,7 +54,7 @@ def read_weather(files: Files) -> pd.DataFrame:
         usecols=["origin", "time_hour", "wind_speed"],
         dtype={"origin": "string", "time_hour": "string", "wind_speed": "float64"},
     )
-    # Where an hour was observed twice, the first counts: a join must not multiply flights.
+    # If an hour has two observations, only the first one is kept, since a join must not duplicate flights.
     return weather.drop_duplicates(["origin", "time_hour"])
 
 

@@ -1,4 +1,4 @@
-"""The dataframe part: all flights joined with their planes and the weather, and what delays go with."""
+"""The dataframe part: joins all flights with their planes and the weather, and groups the delays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ WEATHER_PARTS = 4
 LATE_MINUTES = 30
 BAND_WIDTH = 5
 WORST_ROUTES = 10
-# A route that was hardly flown is no worse for one bad day.
+# Routes with few flights are left out, since one bad day would dominate their averages.
 ROUTE_MIN_FLIGHTS = 100
 
 
@@ -42,7 +42,7 @@ def join(files: data.Files) -> Any:
     planes = frames.from_pandas(data.read_planes(files), npartitions=1)
     weather = frames.from_pandas(data.read_weather(files), npartitions=WEATHER_PARTS)
     with_planes = flights.merge(planes, on="tailnum", how="left")
-    # Both sides are cut by the hash of their keys and exchanged between the workers.
+    # The workers partition both sides by the hash of the keys and exchange the parts.
     joined = with_planes.merge(weather, on=["origin", "time_hour"], how="left", broadcast=False)
     return joined.assign(
         late=(joined["arr_delay"] > LATE_MINUTES).astype("float64").where(joined["arr_delay"].notnull()),

@@ -36,7 +36,7 @@ def optimized(collection: Any) -> Any:
 
 @dataclass
 class Job:
-    """The answers, and what getting them took."""
+    """The answers, and the time and tasks that they took."""
 
     console: Console
     client: Any
@@ -64,7 +64,7 @@ class Job:
         return futures
 
     def answer_with_frames(self) -> tuple[frames.Answers, list[Any]]:
-        """Join everything, keep it on the cluster, and ask; return the answers and the futures of what is kept."""
+        """Join all tables, persist the join, and compute the answers; return the answers and the persisted futures."""
         with self.timed("dataframe"):
             joined = frames.join(self.files)
             self.count("dataframe", joined)
@@ -97,7 +97,7 @@ class Job:
 
 
 def show(job: Job, answers: frames.Answers, fitted: dict[str, models.Model], matrix: pd.DataFrame) -> None:
-    """Print the answers, and who found them in what time."""
+    """Print the answers, the work of each worker, and the times."""
     airlines = data.read_names(job.files.airlines, "carrier")
     airports = data.read_names(job.files.airports, "faa")
     carriers = answers.by_carrier.sort_values("arr_delay", ascending=False)
@@ -126,7 +126,7 @@ def show(job: Job, answers: frames.Answers, fitted: dict[str, models.Model], mat
 
 
 def compare(job: Job, answers: frames.Answers, fitted: dict[str, models.Model], matrix: pd.DataFrame) -> check.Checks:
-    """Compute everything again without a cluster, and compare."""
+    """Compute all answers again without a cluster, and compare."""
     flights = check.read_everything(job.files)
     checks = check.Checks()
     checks.same("flights", answers.by_carrier["flights"].sum(), data.FLIGHTS_OF_2013)
@@ -146,7 +146,7 @@ def compare(job: Job, answers: frames.Answers, fitted: dict[str, models.Model], 
 
 
 def work(console: Console, client: Any, files: data.Files) -> bool:
-    """Do the whole job; tell whether every answer is right."""
+    """Run the whole job; return whether every answer is right."""
     job = Job(console, client, files)
     raw, partitions = job.answer_with_frames()
     tables = {name: frames.tidy(table) for name, table in vars(raw).items() if name != "daily"}
@@ -176,10 +176,10 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run the job on a cluster of its own, or on the one that is named."""
+    """Run the job on a new cluster, or on the cluster that the command line names."""
     options = parse_arguments()
     console = Console(highlight=False)
-    # The workers of a cluster that somebody else started do not have this package.
+    # The workers of an existing cluster do not have this package.
     cloudpickle.register_pickle_by_value(models)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="flights-"))

@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# The features, and what one of each is in the model: numbers of about one keep the sums of squares precise.
+# The features and their units in the model, which scale values to about one to keep the sums of squares precise.
 FEATURES = {"distance": 1_000.0, "hour": 10.0, "dep_delay": 60.0}
 TARGET = "arr_delay"
-# Some carriers fly one route only, so that distance and constant cannot be told apart. Below this share of the
-# largest singular value, a direction is taken to be without data.
+# Some carriers fly one route only, so that distance and constant are collinear. Directions whose singular value is
+# below this share of the largest one count as directions without data.
 NO_DATA = 1e-6
 
 Matrix = NDArray[np.float64]
-# The products of the features among themselves and with the target, how many flights, and tasks by process.
+# The products of the features with each other and with the target, the number of flights, and the tasks by process.
 Sums = tuple[Matrix, Matrix, int, Counter[str]]
-# The coefficients (the constant first), how many flights, the tasks below it by process, and the process of its own.
+# The coefficients (the constant first), the number of flights, the tasks of the tree by process, and the last process.
 Model = tuple[Matrix, int, Counter[str], str]
 
 
@@ -58,19 +58,19 @@ def merge(left: Sums, right: Sums) -> Sums:
 
 
 def solve(sums: Sums) -> Model:
-    """Return the coefficients that fit best."""
-    # The squares of the data have the squares of its singular values.
+    """Return the coefficients of the least-squares fit."""
+    # The singular values of the normal matrix are the squares of the data's singular values.
     coefficients: Matrix = np.asarray(np.linalg.lstsq(sums[0], sums[1], rcond=NO_DATA**2)[0], dtype="float64")
     return coefficients, sums[2], sums[3], this_process()
 
 
 def tasks_by_process(fitted: dict[str, Model]) -> Counter[str]:
-    """Return how many tasks each process ran: those of the tree above all trees, and the last one of each model."""
+    """Return the number of tasks that each process ran: the tasks of the overall tree and each model's last task."""
     return fitted["all"][2] + Counter(model[3] for model in fitted.values())
 
 
 def reduce_in_tree(client: Any, level: list[Any]) -> tuple[Any, int]:
-    """Submit the merging of `level`, pair by pair; return the future of the whole and how many tasks it took."""
+    """Submit a tree of tasks that merges `level` in pairs; return the root's future and the number of tasks."""
     tasks = 0
     while len(level) > 1:
         pairs = list(zip(level[::2], level[1::2], strict=False))

@@ -1,4 +1,4 @@
-"""The array part: which destinations have their bad days together.
+"""The array part: finds destinations whose delays are correlated.
 
 The correlation of each pair of destinations over the year, of their daily mean arrival delays. Not every destination
 is flown to every day, so each pair has its own days, those on which both were; the sums over them are products of
@@ -13,7 +13,7 @@ import pandas as pd
 
 arrays: Any = dask.array
 
-# A correlation over fewer days says little.
+# A correlation over fewer days is not meaningful.
 MIN_DAYS = 100
 DESTINATION_CHUNK = 15
 DAY_CHUNK = 73
@@ -29,7 +29,7 @@ def by_destination_and_day(daily: "pd.Series[float]") -> pd.DataFrame:
 def correlations(table: pd.DataFrame) -> Any:
     """Return the matrix of correlations as a dask array; nothing is computed yet."""
     chunks = (DESTINATION_CHUNK, DAY_CHUNK)
-    # Correlations do not mind a shift, and sums of squares of smaller numbers keep more digits.
+    # A shift does not change correlations, and sums of squares of smaller numbers keep more digits.
     delays = table.to_numpy("float64")
     delays = delays - np.nanmean(delays)
     known = arrays.from_array((~np.isnan(delays)).astype("float64"), chunks=chunks)
@@ -46,7 +46,7 @@ def correlations(table: pd.DataFrame) -> Any:
 
 
 def most_alike(matrix: pd.DataFrame) -> list[tuple[str, str, float]]:
-    """Return the pairs of destinations that go together most."""
+    """Return the most correlated pairs of destinations."""
     rows, columns = np.triu_indices(len(matrix), k=1)
     strengths = matrix.to_numpy()[rows, columns]
     best = np.argsort(-np.nan_to_num(strengths, nan=-1.0), kind="stable")[:SHOWN_PAIRS]

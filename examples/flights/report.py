@@ -19,7 +19,7 @@ STEP_TIMEOUT_SECONDS = 300
 
 
 def follow(console: Console, client: Any, what: str, futures: list[Any]) -> None:
-    """Show how many of `futures` are done and what each worker has to do, until all are; raise what failed."""
+    """Show the number of finished `futures` and each worker's load until all are done; raise an error of a task."""
     progress = Progress(
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=30),
@@ -48,7 +48,7 @@ def follow(console: Console, client: Any, what: str, futures: list[Any]) -> None
 
 
 def figure(value: float, digits: int = 1) -> str:
-    """Return a figure; nothing where there is none, as where every flight was cancelled."""
+    """Return a figure as text, or an empty text for NaN, such as in a group whose flights were all cancelled."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -62,7 +62,7 @@ def new_table(title: str, first: str, *others: str) -> Table:
 
 
 def delays_table(title: str, groups: str, delays: pd.DataFrame, names: list[str]) -> Table:
-    """Return a table of delays in minutes, one line a group."""
+    """Return a table of delays in minutes, with one line per group."""
     table = new_table(title, groups, "flights", "dep. delay", "arr. delay", f"% over {LATE_MINUTES}")
     for name, row in zip(names, delays.itertuples(), strict=True):
         cells = (figure(row.dep_delay), figure(row.arr_delay), figure(row.late * 100))
@@ -80,7 +80,7 @@ def models_table(fitted: dict[str, models.Model], airlines: dict[str, str]) -> T
     title = "Arrival delay in minutes, as a linear model for each carrier"
     heads = ("flights", "const.", "/100 miles", "/hour", "/min dep.")
     table = new_table(title, "carrier", *heads)
-    # What one of each is in the table, beside what it is in the model.
+    # The units in the table, together with the units in the model.
     shown = np.array([1.0, 100.0, 1.0, 1.0]) / np.array([1.0, *models.FEATURES.values()])
     for carrier, (coefficients, count, _, _) in fitted.items():
         table.add_row(
