@@ -1,4 +1,4 @@
-"""Every rpc of every service, by where it is served, and one way to call it with any bytes."""
+"""Every rpc of every service by its server, and one way to call an rpc with arbitrary bytes."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""docs/api.md says what is there, and what is not."""
+"""docs/api.md lists the names that dagrpc has, and the names that are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/configuration.md tells the truth: what it lists is read, and what is read it lists."""
+"""docs/configuration.md lists exactly the settings that the code reads."""
 
 from __future__ import annotations
 

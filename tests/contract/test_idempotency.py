@@ -1,4 +1,4 @@
-"""The contract says which calls may be repeated, and calls that nobody may repeat are made once."""
+"""The contract marks the calls that may be repeated, and all other calls are made once."""
 
 from __future__ import annotations
 

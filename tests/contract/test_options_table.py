@@ -1,4 +1,4 @@
-"""Each option of a service is declared once, and reaches its command line, its process and its page from there."""
+"""Each option of a service is declared once, and its command line, its process and its page use the declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every rpc of every service is in the table of roles, and the servers keep to it."""
+"""Every rpc of every service is in the table of roles, and the servers enforce the table."""
 
 import grpc
 import pytest

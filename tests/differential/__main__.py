@@ -1,4 +1,4 @@
-"""Programs for as long as wanted, each on a cluster and in plain Python: ``make differential``."""
+"""Runs random programs for a given time, each on a cluster and in plain Python: ``make differential``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether two outcomes are equal: values of any kind in a form that Python compares."""
+"""Compares outcomes: converts values of any kind to a form that Python can compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All kinds of programs, and a search for one that shows something else on the cluster than in plain Python."""
+"""The families of programs, and a search for a program whose outcomes differ between the cluster and plain Python."""
 
 from __future__ import annotations
 

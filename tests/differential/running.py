@@ -1,4 +1,4 @@
-"""One program, run by both engines; what must hold of the two runs."""
+"""Runs a program with both engines and compares the outcomes."""
 
 from __future__ import annotations
 

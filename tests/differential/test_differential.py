@@ -1,4 +1,4 @@
-"""A few programs of each kind; ``make differential`` has more."""
+"""Runs a few programs of each family; ``make differential`` runs more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actors as a caller in any language sees them: the streams themselves."""
+"""The streams of actors, as a caller in any language sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses that are shown with a scheme, as distributed's are: everything takes them as it takes others."""
+"""Addresses are shown with a scheme, as in distributed, and are accepted with and without a scheme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes: settings and reports over pipes, and the end of the parent, however it came."""
+"""Child processes: settings and reports over pipes, and the end of the parent in every way."""
 
 from __future__ import annotations
 

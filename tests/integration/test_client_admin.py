@@ -1,4 +1,4 @@
-"""Questions about the cluster, and orders to it."""
+"""Queries about the cluster, and commands to it."""
 
 import os
 import time

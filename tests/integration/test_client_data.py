@@ -1,4 +1,4 @@
-"""Data on its way between client and workers."""
+"""Transfers of data between client and workers."""
 
 import asyncio
 import operator

@@ -1,4 +1,4 @@
-"""How clients begin and end."""
+"""The start and the end of clients."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Dumps: written by a client or where the scheduler is, and read again."""
+"""Cluster dumps: written by a client or by the scheduler, and read back."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""SpecCluster, adaptive scaling, and what LocalCluster takes."""
+"""SpecCluster, adaptive scaling, and the options of LocalCluster."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The commands, as scripts written for those of distributed call them: real processes."""
+"""The commands run as real processes, with the options that scripts for distributed's commands use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that only show in a running cluster."""
+"""Settings whose effect shows only in a running cluster."""
 
 from __future__ import annotations
 

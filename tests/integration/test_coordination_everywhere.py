@@ -1,4 +1,4 @@
-"""Locks, queues and the like: with clients that end, asynchronous ones, in tasks, and with holders that are gone."""
+"""Locks, queues and the like: with clients that end, with asynchronous clients, in tasks, with lost holders."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Workers that die: the errors say why. Workers that are silent: some only seem to be dead."""
+"""Errors name the cause of a worker's death, and workers that are only silent or frozen are not lost."""
 
 from __future__ import annotations
 

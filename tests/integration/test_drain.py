@@ -1,4 +1,4 @@
-"""Workers that are told to end by a signal: they finish what they run, hand over the rest, and leave."""
+"""Workers that receive a stop signal finish their tasks, hand over their results, and leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker processes that are stopped while they start: they end without a word."""
+"""Worker processes that are stopped during their start end without output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: logged by clients, workers and the scheduler, remembered, and passed on to who subscribes."""
+"""Events: logged by clients, workers and the scheduler, stored, and delivered to subscribers."""
 
 import asyncio
 import queue

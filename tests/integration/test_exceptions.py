@@ -1,4 +1,4 @@
-"""Exceptions that are no ordinary ones: they arrive as they are, and none of them ends the program that asked."""
+"""Unusual exceptions arrive unchanged, and none of them ends the program that waits for the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster as an executor: what users of concurrent.futures rely on."""
+"""A cluster as an executor, with the behaviour that users of concurrent.futures rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two clients on one cluster that shares itself fairly between them."""
+"""Two clients on one cluster that shares its workers fairly between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams over which workers fetch results from each other again and again."""
+"""Long-lived streams over which workers fetch results from each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that run to their end although nobody holds their futures, and their client has gone."""
+"""Tasks that run to completion without any future, even after their client has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that are forked off: they cannot use what the parent has, and can make clients of their own."""
+"""Forked processes cannot use the clients of their parent, and can create clients of their own."""
 
 from __future__ import annotations
 

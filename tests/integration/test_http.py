@@ -1,4 +1,4 @@
-"""HTTP ports of a real cluster: what they tell is what the cluster knows, and they tell it to those who may know."""
+"""The HTTP ports of a real cluster report the state of the cluster, to authorized callers only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dagrpc in the place of `distributed`: what can be imported, and libraries that do."""
+"""dagrpc installed as `distributed`: its importable modules, and libraries that import them."""
 
 from __future__ import annotations
 

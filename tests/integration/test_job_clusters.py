@@ -1,4 +1,4 @@
-"""Cluster managers made of jobs, as dask-jobqueue makes them: a job is a command that starts several workers."""
+"""Cluster managers based on jobs, like dask-jobqueue, where each job is a command that starts several workers."""
 
 from __future__ import annotations
 

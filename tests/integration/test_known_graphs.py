@@ -1,4 +1,4 @@
-"""Graphs that share keys with others, while workers die and data goes."""
+"""Graphs that share keys with other graphs, while workers die and data is lost."""
 
 from __future__ import annotations
 

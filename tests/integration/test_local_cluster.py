@@ -1,4 +1,4 @@
-"""LocalCluster: in processes and in this one; scaling; and nothing that outlives its program."""
+"""LocalCluster: with processes and threads, scaling, and no leftovers after the end of the program."""
 
 from __future__ import annotations
 

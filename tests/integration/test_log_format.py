@@ -1,4 +1,4 @@
-"""Logs as JSON: one object a line from all services, with the worker, client and task that a line is about."""
+"""Logs as JSON: all services write one object per line, with the worker, client and task that the record is about."""
 
 from __future__ import annotations
 

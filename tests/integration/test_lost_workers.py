@@ -1,4 +1,4 @@
-"""Workers that are lost, however often: each comes back, and what waits for it gets its answer."""
+"""Lost workers come back, however often, and pending tasks get their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs run, their answers are right and nothing is computed twice for nothing while their data moves all the time."""
+"""While data moves all the time, graphs give correct results, and no task is computed twice needlessly."""
 
 from __future__ import annotations
 

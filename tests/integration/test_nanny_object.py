@@ -1,4 +1,4 @@
-"""Nannies as code that runs in them finds them: plugins, and functions sent with ``client.run(..., nanny=True)``."""
+"""Nannies as seen by code that runs in them: plugins, and functions sent with ``client.run(..., nanny=True)``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that wait for tasks of theirs, on a worker of one thread whose connection breaks meanwhile."""
+"""Tasks wait for tasks that they submit, on a worker with one thread whose connection breaks meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients and workers that are too much for the scheduler, or that do not read what it tells them."""
+"""Clients and workers that overload the scheduler, or that do not read its messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Performance reports and figures of what a cluster did."""
+"""Performance reports, and their figures of the work of a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins of workers and nannies reach those that are there and those to come."""
+"""Plugins reach all present and future workers and nannies."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Files, software and variables for workers."""
+"""Built-in plugins that provide files, packages and environment variables to workers."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Call stacks and profiles of what runs."""
+"""Call stacks and profiles of running tasks."""
 
 from __future__ import annotations
 

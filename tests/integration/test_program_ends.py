@@ -1,4 +1,4 @@
-"""Programs that end in all sorts of ways, clients and clusters open: with their own exit code, and without a crash."""
+"""Programs that end in any way with open clients and clusters keep their exit code and do not crash."""
 
 from __future__ import annotations
 

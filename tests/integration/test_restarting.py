@@ -1,4 +1,4 @@
-"""Restarts of workers without nannies, in whose place others are started."""
+"""Restarts of workers without nannies, whose replacements another program starts."""
 
 from __future__ import annotations
 

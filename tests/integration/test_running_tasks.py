@@ -1,4 +1,4 @@
-"""Tasks that run are broken off: cancelled by force, or when their time is up."""
+"""Running tasks are interrupted when they are cancelled by force, or when their time limit is reached."""
 
 from __future__ import annotations
 

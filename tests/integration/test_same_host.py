@@ -1,4 +1,4 @@
-"""Large frames between processes of one host: read from memory where that works, in chunks where it does not."""
+"""Large frames between processes on one host: read from the sender's memory if possible, else sent in chunks."""
 
 from __future__ import annotations
 

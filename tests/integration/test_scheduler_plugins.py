@@ -1,4 +1,4 @@
-"""Plugins of the scheduler are told of what happens, and cannot do harm."""
+"""The scheduler calls the hooks of its plugins, whose errors do no harm."""
 
 import asyncio
 from collections.abc import Iterator

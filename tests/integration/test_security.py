@@ -1,4 +1,4 @@
-"""TLS between real processes: who gets in, who does not, and what they are told."""
+"""TLS between real processes: accepted and refused peers, and the errors of refused ones."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Workers that run out of what the system gives: files, disk. Errors are clear, and nothing is lost or hangs."""
+"""Workers run out of file descriptors or disk space. Errors are clear, no result is lost, and nothing hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P2P shuffles of dataframes and arrays, on workers that are processes of their own; some of which are killed."""
+"""P2P shuffles of dataframes and arrays, on worker processes, some of which are killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P2P shuffles whose workers lose their connections, to the scheduler and to each other, in the middle of it."""
+"""P2P shuffles whose workers lose their connections to the scheduler or to each other during the shuffle."""
 
 from __future__ import annotations
 

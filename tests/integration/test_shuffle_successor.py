@@ -1,4 +1,4 @@
-"""A process that took over the address of another has nothing of what that kept in shuffles, and says so."""
+"""A process at the address of an earlier process reports that the earlier one's parcels are lost."""
 
 from __future__ import annotations
 

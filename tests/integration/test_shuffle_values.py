@@ -1,4 +1,4 @@
-"""Values come out of shuffles on workers as they went in: the whole way, with classes of all kinds."""
+"""Values of all classes pass unchanged through shuffles on workers."""
 
 from __future__ import annotations
 

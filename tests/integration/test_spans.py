@@ -1,4 +1,4 @@
-"""Spans: tags that travel with tasks, and what the scheduler adds up under them."""
+"""Spans: tags that travel with tasks, and the totals that the scheduler keeps for each span."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Spans reach the tasks that are submitted in them, and what these submit."""
+"""Spans apply to the tasks that are submitted within them, and to the tasks that these tasks submit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that cannot write to disk: it is full, files may not be so large, `max-spill` is reached. Nothing is lost."""
+"""Workers cannot spill, since the disk is full, files are limited, or `max-spill` is reached; no result is lost."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""Tokens between real processes: every rpc of every service wants one, and none is ever shown to anyone else."""
+"""Tokens between real processes: every rpc of every service requires one, and no token is disclosed."""
 
 import asyncio
 import gzip

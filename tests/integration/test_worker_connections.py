@@ -1,4 +1,4 @@
-"""Connections of workers that break and come back: nothing is lost, and nothing that is held is computed twice."""
+"""Worker connections that break and return: no result is lost, and no held result is computed twice."""
 
 from __future__ import annotations
 

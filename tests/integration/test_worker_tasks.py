@@ -1,4 +1,4 @@
-"""Workers run tasks and fetch what these need from each other, over real gRPC."""
+"""Workers run tasks and fetch the dependencies from each other, over real gRPC."""
 
 from __future__ import annotations
 

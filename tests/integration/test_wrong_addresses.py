@@ -1,4 +1,4 @@
-"""Addresses and certificates that cannot work: it is said what is wrong, and nobody tries for ever."""
+"""With wrong addresses or certificates, the error names the cause, and retries end."""
 
 from __future__ import annotations
 

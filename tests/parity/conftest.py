@@ -1,4 +1,4 @@
-"""One test body, two back ends: dagrpc, and distributed where the environment variable says so.
+"""Runs each test body against dagrpc, or against distributed if the environment variable says so.
 
 `make parity` runs these tests in the project's environment and once more in one that has distributed. They may
 therefore import nothing but the library under test, which is the fixture `lib`.

@@ -1,4 +1,4 @@
-"""Functions as programs have them that are being written: in cells, called again and again."""
+"""Functions as in a notebook under development: defined in cells, and called again and again."""
 
 from __future__ import annotations
 

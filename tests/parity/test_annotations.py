@@ -1,4 +1,4 @@
-"""Annotations around computations: which tasks they hold for, and what goes before them."""
+"""Annotations around computations: the tasks that they apply to, and the options that override them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One `as_completed` for several threads: each future goes to one of them, and all end."""
+"""Several threads share one `as_completed`: each future goes to one thread, and all threads end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters by their specification: what is planned, what there is, and how the one follows the other."""
+"""Clusters by specification: the planned workers, the actual workers, and the steps from one to the other."""
 
 from __future__ import annotations
 

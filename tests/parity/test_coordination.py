@@ -1,4 +1,4 @@
-"""Section 5 of the API: what clients and tasks agree by."""
+"""Section 5 of the API: primitives by which clients and tasks coordinate."""
 
 from __future__ import annotations
 

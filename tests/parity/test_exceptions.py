@@ -1,4 +1,4 @@
-"""Exceptions of tasks arrive as they were raised, with what hangs on them and with tracebacks that show the task."""
+"""Exceptions of tasks arrive with their causes and notes, and with tracebacks that show the task."""
 
 from __future__ import annotations
 

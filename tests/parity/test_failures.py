@@ -1,4 +1,4 @@
-"""Sections 7 and 17 of the API: what happens when workers go."""
+"""Sections 7 and 17 of the API: the loss of workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections 10 and 4 of the API: what tasks write is shown at the clients."""
+"""Sections 10 and 4 of the API: clients show the output of tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections 2 and 3 of the API: one future and many."""
+"""Sections 2 and 3 of the API: single futures and collections of futures."""
 
 from __future__ import annotations
 

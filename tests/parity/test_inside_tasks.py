@@ -1,4 +1,4 @@
-"""Section 4 of the API: what tasks can do."""
+"""Section 4 of the API: operations that tasks can use."""
 
 from __future__ import annotations
 

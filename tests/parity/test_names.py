@@ -1,4 +1,4 @@
-"""Section 18 of the API: what can be imported."""
+"""Section 18 of the API: importable names."""
 
 from __future__ import annotations
 

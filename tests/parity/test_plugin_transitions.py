@@ -1,4 +1,4 @@
-"""Section 10 of the API: what plugins are told of transitions, and what they see of the tasks then."""
+"""Section 10 of the API: transitions that plugins receive, and the state of the tasks that they see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress bars that programs make of those in `diagnostics.progressbar`, as published ones do."""
+"""Progress bars that subclass those in `diagnostics.progressbar`, as published programs do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that nobody can start again are not lost without a word."""
+"""A restart of workers without nannies is an error that leaves all workers in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 13 of the API: what travels, and as what it arrives."""
+"""Section 13 of the API: serializable values, and the form in which they arrive."""
 
 from __future__ import annotations
 

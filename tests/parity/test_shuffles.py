@@ -1,4 +1,4 @@
-"""P2P shuffles keep values, whatever was announced."""
+"""P2P shuffles keep values, even if the meta is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 9 of the API: what code that runs on servers sees of how they stand."""
+"""Section 9 of the API: state of workers and servers that code on them can read."""
 
 from __future__ import annotations
 

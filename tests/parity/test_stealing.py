@@ -1,4 +1,4 @@
-"""Work stealing, as far as it can be seen: where tasks run, and how often."""
+"""Visible effects of work stealing: the places where tasks run, and the number of runs."""
 
 from __future__ import annotations
 

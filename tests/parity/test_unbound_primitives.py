@@ -1,4 +1,4 @@
-"""Section 5 of the API: primitives where there is no client."""
+"""Section 5 of the API: primitives that are created or unpickled without a client."""
 
 from __future__ import annotations
 

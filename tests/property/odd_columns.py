@@ -1,4 +1,4 @@
-"""Columns of all kinds, and what it means that a column came out of a shuffle as it went in."""
+"""Columns of all kinds, and a test of equality before and after a shuffle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world around the core in the property test of the scheduler: tasks, options, and workers as they see it."""
+"""The environment of the core in the scheduler's property test: tasks, options, and the workers' view of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random graphs whose tasks share objects: in each task, what was one object is one, and what was two is two."""
+"""Random graphs whose tasks share objects: in each task, shared objects stay shared, and distinct ones distinct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that change at random between submissions, and tasks that leave traces: what is reused must not be seen."""
+"""Functions change at random between submissions, and traces of tasks show that reused results are never stale."""
 
 from __future__ import annotations
 
