@@ -37,6 +37,8 @@ def test_a_computation_that_fails_leaves_nothing(client: Any, how: str) -> None:
 
 
 def test_a_computation_that_is_interrupted_leaves_nothing(client: Any) -> None:
+    # A program that was started in the background ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt) as kept:
