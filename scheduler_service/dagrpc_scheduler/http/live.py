@@ -75,7 +75,8 @@ class LivePages:
             await response.prepare(request)
             while True:
                 data = json.dumps(snapshot(self._sources), separators=(",", ":"), allow_nan=False)
-                await asyncio.wait_for(response.write(f"data: {data}\n\n".encode()), _WRITE_TIMEOUT)
+                async with asyncio.timeout(_WRITE_TIMEOUT):
+                    await response.write(f"data: {data}\n\n".encode())
                 await asyncio.sleep(_INTERVAL)
         except (ConnectionError, TimeoutError):
             pass

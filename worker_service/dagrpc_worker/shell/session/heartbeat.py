@@ -66,6 +66,9 @@ class Heartbeat:
                     self._address,
                     status.from_rpc_error(error, self._client.peer),
                 )
+            except grpc.aio.UsageError:
+                # The worker has closed its channel, so it is about to end.
+                return
             except (asyncio.InvalidStateError, TimeoutError):
                 logger.info("Worker at %s opens its heartbeat stream again: no answer", self._address)
             # Without heartbeats the scheduler would remove the worker.
@@ -99,7 +102,9 @@ class Heartbeat:
     async def _ask(self, stream: Any, message: worker_session_pb2.HeartbeatRequest) -> Any:
         sent = time.monotonic()
         await stream.write(message.SerializeToString())
-        answer = await asyncio.wait_for(stream.read(), _ANSWER_TIMEOUT)
+        # `asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with the answer.
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            answer = await stream.read()
         self.latency = time.monotonic() - sent
         return answer
 

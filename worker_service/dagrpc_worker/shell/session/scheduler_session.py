@@ -163,7 +163,8 @@ class SchedulerSession:
             hello = await introduce(channel)
             hello.session_token = self.peer.token
             service = ServiceClient(channel, WORKER_SESSION_SERVICE, self.peer.name)
-            stream, welcome = await asyncio.wait_for(self.peer.greet([hello_message(hello)], service), patience)
+            async with asyncio.timeout(patience):
+                stream, welcome = await self.peer.greet([hello_message(hello)], service)
         except BaseException:
             await channel.close()
             raise
