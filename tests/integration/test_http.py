@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 import sys
 import time
 import urllib.error
@@ -244,3 +245,11 @@ def test_nothing_of_http_is_imported_before_somebody_calls() -> None:
         assert client.run_on_scheduler(imported) is False
         assert get(f"{root(client)}/health") == "ok"
         assert client.run_on_scheduler(imported) is True
+
+
+def test_an_address_that_is_none_is_said_so() -> None:
+    command = [sys.executable, "-m", "dagrpc.cli", "scheduler", "--port", "0", "--dashboard-address", "localhost:http"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+    assert done.returncode == 1
+    assert "'http' is no port; write host:port, :port or port" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
-
-logger = logging.getLogger("dagrpc.scheduler")
 
 DEFAULT_PORT = 8787
 DEFAULT_ADDRESS = f":{DEFAULT_PORT}"
@@ -62,7 +59,6 @@ class SchedulerHttp:
         configured = config.get("scheduler.dashboard.address")
         wanted = configured if address in (None, DEFAULT_ADDRESS) else address
         self._port.bind(http_address(wanted, host, DEFAULT_PORT))
-        logger.info("Scheduler %s serves %s at port %d", self._sources.identity.id, self._port.scheme, self.number)
 
     @property
     def number(self) -> int:

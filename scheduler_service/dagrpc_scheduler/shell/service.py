@@ -255,22 +255,26 @@ class SchedulerService:
         contact = config.get("scheduler.contact-address", self.options.contact_address)
         host = local_ip() if is_wildcard(self.options.host) else self.options.host
         self.identity.address = shown_address(contact or join_address(host, port), self.credentials)
-        self._http = self._make_http(self)
-        if self._http is not None:
-            self.identity.services["dashboard"] = self._http.number
-        if self.options.scheduler_file:
-            self._write_scheduler_file(Path(self.options.scheduler_file))
         try:
+            self._http = self._make_http(self)
+            if self._http is not None:
+                self.identity.services["dashboard"] = self._http.number
+            if self.options.scheduler_file:
+                self._write_scheduler_file(Path(self.options.scheduler_file))
             await self.plugins.preload()
         except BaseException:
             # A service that has not started is never closed, and gRPC servers must not outlive their loop.
             await server.stop(0)
+            if self._http is not None:
+                await self._http.close()
             raise
         FireAndForget(self.driver, self.peers).begin()
         spawn(self._checks.run(), self.background)
         spawn(StealTimer(self.driver, self.event_log).run(), self.background)
         self.memory_manager_host.registered().begin()
         logger.info("Scheduler %s listens at %s", self.identity.id, self.identity.address)
+        if self._http is not None:
+            logger.info("Scheduler %s serves HTTP at port %d", self.identity.id, self._http.number)
         warn_if_open("Scheduler", self.identity.address, self.options.host, self.credentials)
 
     def _write_scheduler_file(self, path: Path) -> None:
