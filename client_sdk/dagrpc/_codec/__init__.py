@@ -1,1 +1,1 @@
-"""Values, errors and tasks as bytes. Knows Python's pickle; knows nothing of connections."""
+"""Encodes values, errors and tasks as bytes, and decodes them. Independent of connections."""

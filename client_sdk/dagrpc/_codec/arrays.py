@@ -1,4 +1,4 @@
-"""NumPy arrays that pickle would write out element by element: views with gaps, and repeated data."""
+"""Pickles NumPy arrays that are not contiguous: views with gaps, and arrays that repeat their data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def compact(value: Any) -> Any:
-    """Return what to pickle for a NumPy array whose memory is not in one piece.
+    """Return the object to pickle in place of a NumPy array that is not contiguous.
 
-    For one that repeats its data (``np.broadcast_to``) something small that unpickles as such an array; for another a
-    copy in one piece.
+    For an array that repeats its data (``np.broadcast_to``) this is a small object that unpickles as such an array. For
+    other arrays it is a contiguous copy.
     """
     import numpy
 
@@ -24,7 +24,7 @@ def compact(value: Any) -> Any:
 
 
 def without_repetition(array: Any) -> Any:
-    """Return an array without what it repeats: each axis along which nothing changes has the length 1."""
+    """Return an array without repetitions: each axis along which the data repeats has the length 1."""
     if 0 in array.shape or all(
         stride or length == 1 for stride, length in zip(array.strides, array.shape, strict=True)
     ):
@@ -33,7 +33,7 @@ def without_repetition(array: Any) -> Any:
 
 
 class _Repeated:
-    """An array that repeats its data; unpickles as the array."""
+    """Stands for an array that repeats its data, and unpickles as the array."""
 
     def __init__(self, once: Any, shape: tuple[int, ...]) -> None:
         self.parts = once, shape
@@ -43,7 +43,7 @@ class _Repeated:
 
 
 def repeat(once: Any, shape: tuple[int, ...]) -> Any:
-    """Return an array of a larger shape on the memory of another. It cannot be written to."""
+    """Return a read-only array of a larger shape on the memory of another array."""
     import numpy
 
     return numpy.broadcast_to(once, shape)

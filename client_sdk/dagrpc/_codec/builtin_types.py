@@ -1,7 +1,8 @@
-"""The types that dagrpc itself knows to turn into header and frames, without their bytes being copied.
+"""dagrpc's own serializers, which turn objects of some types into header and frames without copying their bytes.
 
-Most are for users of `serialize` and of ``Client(serializers=["dask", ...])``: pickle does as well. Those with
-`beyond_pickle` are not: memory views, and handles of HDF5 and NetCDF files, which travel as the name of the file.
+Most of them are for users of `serialize` and of ``Client(serializers=["dask", ...])``, since pickle also handles their
+types. The serializers with `beyond_pickle` are for types that pickle rejects: memory views, and handles of HDF5 and
+NetCDF files, which are encoded as the name of the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Functions that are run outside the graph: on workers, nannies or the scheduler."""
+"""Encodes and runs calls outside the graph: on workers, nannies or the scheduler."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def encode_call_request(
     Parameters
     ----------
     families : sequence of str, optional
-        Families of encodings that the caller accepts the result by.
+        Families of encodings that the caller accepts for the result.
 
     Raises
     ------
     Exception
-        Whatever pickling them raises.
+        Any exception that pickling the function or its arguments raises.
     """
     request = (function, tuple(args), dict(kwargs or {}))
     return payloads.to_payload((*request, tuple(families)) if families is not None else request)
@@ -47,16 +47,16 @@ async def run_payload(
     Parameters
     ----------
     payload : Payload
-        As made by `encode_call_request`.
+        A payload that `encode_call_request` made.
     injected : mapping
-        What the function gets if it has a parameter of that name: ``dask_worker``, for instance.
+        Arguments that the function gets if it has a parameter of the name, such as ``dask_worker``.
     executor : concurrent.futures.Executor
         Threads for user code.
 
     Returns
     -------
     RunResult
-        With the value or the exception; ``worker`` is left to the caller.
+        The value or the exception. The caller sets ``worker``.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -69,14 +69,14 @@ async def run_payload(
         encoded = await loop.run_in_executor(executor, payloads.to_payload, value, families)
     except asyncio.CancelledError:
         raise
-    # SystemExit and KeyboardInterrupt too: what a user's function raises is an answer.
+    # Includes SystemExit and KeyboardInterrupt, since any exception of a user's function is a result.
     except BaseException as error:
         return scheduler_service_pb2.RunResult(exception=encode_exception(error))
     return scheduler_service_pb2.RunResult(value=encoded)
 
 
 class _Raised:
-    """An exception of a user's function. Futures cannot have all kinds: not a `StopIteration`, for instance."""
+    """Wraps an exception of a user's function, since futures cannot hold all exceptions, such as `StopIteration`."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -90,8 +90,8 @@ def _call_caught(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tu
 
 
 def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any, Any, Sequence[str]]:
-    """Return a coroutine to await, or None and the value; and the families to encode the value by."""
-    # In a scheduler or nanny nothing else would have imported it.
+    """Return a coroutine to await, or None and the value; and the families for encoding the value."""
+    # A scheduler or nanny has not imported the module before.
     install_if_asked()
     try:
         function, args, kwargs, *families = with_unpickle_lock(payloads.from_payload, payload)
@@ -106,7 +106,7 @@ def _call(payload: common_pb2.Payload, injected: Mapping[str, Any]) -> tuple[Any
 def with_injected(
     function: Callable[..., Any], kwargs: Mapping[str, Any], injected: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return keyword arguments with those of the injected that a function has parameters for.
+    """Return keyword arguments, with those injected arguments that the function has parameters for.
 
     Examples
     --------
@@ -120,22 +120,22 @@ def with_injected(
 def _has_parameter(function: Callable[..., Any], name: str) -> bool:
     try:
         return name in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some built-in functions have none
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return False
 
 
 def encode_exception(error: BaseException) -> common_pb2.Payload:
-    """Return an exception with its traceback as a payload; told in words if it cannot be pickled."""
+    """Return an exception with its traceback as a payload, or its text if it cannot be pickled."""
     failure = encode_failure(error, skip_frames=_own_frames(error))
     if not failure.HasField("exception"):
-        # Too large.
+        # The exception is too large.
         told = RemoteTaskError(failure.type_name, failure.message, failure.traceback_text)
         failure = encode_failure(told)
     return failure.exception
 
 
 def _own_frames(error: BaseException) -> int:
-    """Return how many of the outermost frames come before the user's function."""
+    """Return the number of outermost frames that come before the user's function."""
     count, trace, own = 0, error.__traceback__, (__file__, inspect.__file__)
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
@@ -147,7 +147,7 @@ def _own_frames(error: BaseException) -> int:
 
 
 def result_of(result: scheduler_service_pb2.RunResult, families: Sequence[str] | None = None) -> Any:
-    """Return what a function returned, None if nobody waited for it.
+    """Return the return value of a function; None if the call did not wait for it.
 
     Parameters
     ----------
@@ -157,9 +157,9 @@ def result_of(result: scheduler_service_pb2.RunResult, families: Sequence[str] |
     Raises
     ------
     BaseException
-        What the function raised, with its traceback.
+        The exception that the function raised, with its traceback.
     CommClosedError
-        If the worker could not be asked.
+        If the worker could not be reached.
     """
     outcome = result.WhichOneof("outcome")
     if outcome == "value":

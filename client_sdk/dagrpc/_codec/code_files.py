@@ -1,9 +1,9 @@
-"""Where the code of functions that travel by value was written: its file, and the lines of its source.
+"""Sends the file and the source lines of functions that are pickled by value.
 
-cloudpickle leaves the file out, or puts it into the pickle itself, depending on its version. Here the names of files
-and the source go before the pickle, as instructions that `pickle.loads` follows: tracebacks, profiles and logs of the
-other process then name the real file and show the line. What comes behind, `content`, is the same wherever the code
-was written, so that equal functions have equal digests and keys.
+Depending on its version, cloudpickle omits the file name or puts it into the pickle. This module puts file names and
+source before the pickle, as instructions that `pickle.loads` executes. Tracebacks, profiles and logs of the receiver
+then name the real file and show the line. The pickle after these instructions, `content`, does not depend on the file,
+so equal functions have equal digests and keys.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from types import CodeType
 from typing import Any, TypeAlias
 
 NOWHERE = "<dynamic-code>"
-"""The file that code has while it travels, and afterwards if nobody told the real one."""
+"""The file name of code inside pickles, which remains if the receiver does not know the real name."""
 
 _Place: TypeAlias = tuple[str, int, str]
-"""A file, the number of a line in it, and the source that begins there; that may be empty."""
+"""A file, a line number, and the source that begins there, which may be empty."""
 
 _LONGEST = 1 << 16
-"""Characters of source that go with one pickle."""
+"""Maximum number of characters of source sent with one pickle."""
 _KNOWN = 10_000
-"""How many code objects' files a process remembers."""
+"""Maximum number of code objects whose files a process remembers."""
 _FILES = 1_000
-"""How many files' lines a process remembers."""
+"""Maximum number of files whose lines a process remembers."""
 
 _HEAD = b"\x80\x05cdagrpc._codec.code_files\nremember\nB"
-"""PROTO 5, GLOBAL, BINBYTES: nothing that counts among the pickle's memos, whose numbers stay as they are."""
+"""PROTO 5, GLOBAL, BINBYTES. These add no memo entries, so the memo numbers of the pickle stay the same."""
 _TAIL = b"\x85R0"
 """TUPLE1, REDUCE, POP."""
 
@@ -47,7 +47,7 @@ class Places:
         self._length = 0
 
     def reduce(self, code: CodeType, reduce_code: Callable[[CodeType], Any]) -> tuple[Any, ...]:
-        """Return how to pickle a code object, and note its place."""
+        """Return the reduction that pickles a code object, and note the code object's file and lines."""
         key, (filename, first, source) = _described(code)
         if filename != NOWHERE:
             self._keys.setdefault(filename, []).append(key)
@@ -60,7 +60,7 @@ class Places:
         return _code_at, (key, *reduce_code(code)[1])
 
     def before(self, data: bytes) -> bytes:
-        """Return a pickle with the places before it."""
+        """Return a pickle preceded by the files and lines of its code."""
         if not self._keys:
             return data
         told = json.dumps([[name, keys, list(self._lines[name].items())] for name, keys in self._keys.items()]).encode()
@@ -68,7 +68,7 @@ class Places:
 
 
 def content(data: bytes | memoryview) -> bytes | memoryview:
-    """Return what a pickle is without the places before it."""
+    """Return a pickle without the files and lines that precede it."""
     if data[: len(_HEAD)] != _HEAD:
         return data
     begin = len(_HEAD) + 4
@@ -80,7 +80,7 @@ _descriptions: dict[int, tuple[weakref.ref[CodeType], str, _Place]] = {}
 
 
 def _described(code: CodeType) -> tuple[str, _Place]:
-    """Return what a code object is known by, and its place. The same function is pickled again and again."""
+    """Return the key and the place of a code object. Cached, since the same functions are pickled many times."""
     known = _descriptions.get(id(code))
     if known is not None and known[0]() is code:
         return known[1:]
@@ -99,9 +99,9 @@ def _place_of(code: CodeType) -> _Place:
     try:
         lines = linecache.getlines(code.co_filename)
         source = "".join(lines[first - 1 : max(_lines_of(code))])
-    except Exception:  # a file that cannot be decoded, a cell's lines that are gone
+    except Exception:  # the file cannot be decoded, or the lines of a notebook cell are gone
         source = ""
-    # A name may have lone surrogates, which JSON carries.
+    # A file name may contain lone surrogates, which JSON can encode.
     return code.co_filename, first, source
 
 
@@ -156,7 +156,7 @@ def add_source(filename: str, lines: dict[int, str]) -> None:
 def _text_of(filename: str) -> str:
     lines: list[str] = []
     for first, text in sorted(_sources.get(filename, {}).items()):
-        # Of an older version of the file there may be lines in the same place.
+        # The lines may overlap with lines of an older version of the file.
         del lines[first - 1 :]
         lines += ["\n"] * (first - 1 - len(lines))
         lines += text.splitlines(keepends=True)
@@ -164,7 +164,7 @@ def _text_of(filename: str) -> str:
 
 
 def _code_at(key: str, *args: Any) -> CodeType:
-    """Return a code object with its file, if that was told."""
+    """Return a code object with its real file, if the sender named it."""
     code = CodeType(*args)
     filename = _files.get(key)
     return code if filename is None else code.replace(co_filename=filename)

@@ -1,4 +1,4 @@
-"""Compressing frames: which codecs there are, and whether one is worth it."""
+"""Compresses frames if a sample shows that compression is worthwhile, with the installed codecs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_SIZE = 10_000
 
 
 class Compression(NamedTuple):
-    """A codec."""
+    """A codec: its name and its two functions."""
 
     name: str | None
     compress: Callable[[Any], Any]
@@ -74,12 +74,12 @@ def available() -> dict[Any, Compression]:
 
 
 def configured(key: str) -> str | None:
-    """Return the name of the codec that a setting asks for; None if for none.
+    """Return the name of the codec in a setting; None for no compression.
 
     Raises
     ------
     ValueError
-        If there is no such codec here.
+        If the codec is not installed.
     """
     value = config.get(key)
     if value in (None, False):
@@ -100,25 +100,25 @@ def maybe_compress(
     min_ratio: float = 0.7,
     compression: str | bool | None = "auto",
 ) -> tuple[str | None, Buffer]:
-    """Compress bytes if a sample says that it is worth it.
+    """Compress bytes if a sample shows that compression is worthwhile.
 
     Parameters
     ----------
     payload : bytes-like
         The bytes.
     min_size : int
-        Fewer bytes are left as they are.
+        Shorter data is not compressed.
     sample_size, nsamples : int
         Size and number of the samples.
     min_ratio : float
-        To what part of their length bytes must shrink at least.
+        Compressed data must be at most this fraction of the original size.
     compression : str, False or None
         Name of a codec, or ``auto``.
 
     Returns
     -------
     name : str or None
-        The codec; None if the bytes are as they were.
+        The codec; None if the bytes are unchanged.
     payload : bytes-like
         The bytes.
 
@@ -148,23 +148,23 @@ def maybe_compress(
 
 
 def byte_sample(b: Any, size: int, n: int) -> bytes:
-    """Return pieces of bytes from several places, one after the other."""
+    """Return samples from several places of the bytes, concatenated."""
     view = memoryview(b).cast("B")
     if view.nbytes <= size * n:
         return bytes(view)
-    # The same places each time: what is sent should not depend on chance.
+    # The places are not random, so that equal data is always sent in the same form.
     places = Random(view.nbytes)
     starts = [places.randint(0, view.nbytes - size) for _ in range(n)]
     return b"".join(view[start : start + size] for start in starts)
 
 
 def decompressed(name: str, frame: Buffer) -> Buffer:
-    """Return what was compressed, in memory that can be written to.
+    """Return decompressed data in writable memory.
 
     Raises
     ------
     ValueError
-        If the codec is not installed here, or if it did not make these bytes.
+        If the codec is not installed, or cannot decompress the bytes.
     """
     codec = available().get(name)
     if codec is None:
@@ -176,7 +176,7 @@ def decompressed(name: str, frame: Buffer) -> Buffer:
 
 
 def decompress(header: dict[str, Any], frames: Iterable[Any]) -> list[Any]:
-    """Return frames as they were before they were compressed, by the header's ``compression``.
+    """Return decompressed frames, as the header's ``compression`` describes them.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""dask's tasks inside of tasks, such as those that dask has fused, pickled by their parts.
+"""Pickles dask's tasks that are nested in tasks, such as fused tasks, by their parts.
 
-dask's own way looks up a dozen slots by their names for each of them, in Python and on both sides: unpickling the tasks
-inside of a fused one takes longer than running it.
+dask's own reduction looks up a dozen slots by name for each task, in Python and on both sides. Unpickling the tasks in
+a fused task this way takes longer than running them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from dask._task_spec import Dict, List, NestedContainer, Set, Task, TaskRef, Tuple
 
 _SLOTS = frozenset(("_data_producer", "_dependencies", "_is_coro", "_repr", "_token", "args", "func", "key", "kwargs"))
-"""The attributes of a task. `_is_coro` and `_repr` only remember what can be computed again."""
+"""The attributes of a task, without `_is_coro` and `_repr`, which are only caches."""
 _CONTAINER_SLOTS = _SLOTS | {"constructor", "klass"}
 _NO_DEPENDENCIES: frozenset[Hashable] = Task(None, len)._dependencies
 
 
 def _parts_of_task(task: Task) -> Any:
-    """Return how to pickle a task."""
-    # No dictionary: it could be found in other tasks, too.
+    """Return the reduction of a task."""
+    # No dictionary here, since other tasks may refer to the same one.
     kwargs = tuple(task.kwargs.items()) if task.kwargs else None
     parts = (task.key, task.func, task.args, kwargs, task._dependencies or None)
     if task._data_producer or task._token:
@@ -49,7 +49,7 @@ def _task(
 
 
 def _parts_of_container(container: NestedContainer) -> Any:
-    """Return how to pickle a list of tasks, for instance."""
+    """Return the reduction of a container of tasks, such as a list."""
     kind = type(container)
     if container.key is not None or container._token or container._data_producer or len(container.kwargs) != 1:
         return NotImplemented
@@ -71,12 +71,12 @@ def _container(
 
 
 class TaskTemplate:
-    """A task from which others are made, each with nothing of its own in common with another.
+    """A task of which copies are made that share no task objects.
 
     Parameters
     ----------
     task : dask._task_spec.Task
-        The task. Nobody else may have a reference to it.
+        The task, to which no other reference may exist.
     """
 
     __slots__ = ("_args", "_head", "_kwargs", "_refers", "_tail")
@@ -90,12 +90,12 @@ class TaskTemplate:
         self._refers = any(type(arg) is TaskRef for arg in (*args, *task.kwargs.values()))
 
     def what_it_has(self) -> tuple[Any, ...]:
-        """Return all that the tasks which are made have in common."""
+        """Return the values that all copies share."""
         values = (*self._args, *dict(self._kwargs or ()).values())
         return (*self._head, *(value.key if type(value) is TaskRef else value for value in values))
 
     def make(self) -> Task:
-        """Return another task."""
+        """Return a copy of the task."""
         args, kwargs = self._args, self._kwargs
         if self._refers:
             args = tuple([TaskRef(arg.key) if type(arg) is TaskRef else arg for arg in args])
@@ -106,7 +106,7 @@ class TaskTemplate:
 
 def _known() -> dict[type, Callable[[Any], Any]]:
     found: dict[type, Callable[[Any], Any]] = {}
-    # Of another version, with other slots, they are pickled dask's way.
+    # Tasks of another version of dask, with other slots, use dask's own reduction.
     if frozenset(Task.get_all_slots()) == _SLOTS:
         found[Task] = _parts_of_task
         for kind in (List, Tuple, Set, Dict):
@@ -116,6 +116,6 @@ def _known() -> dict[type, Callable[[Any], Any]]:
 
 
 PARTS: MutableMapping[type, Callable[[Any], Any]] = _known()
-"""By type of a task what returns how to pickle it."""
+"""The functions that return the reductions of tasks, by type."""
 TEMPLATES = frozenset(PARTS) & {Task}
-"""Types of what a `TaskTemplate` can be made of."""
+"""Types of the tasks from which a `TaskTemplate` can be made."""

@@ -1,8 +1,9 @@
-"""Exceptions with all that hangs on them: causes, contexts, members of groups, notes, tracebacks.
+"""Pickles exceptions with their causes, contexts, group members, notes and tracebacks.
 
-Each exception that can be reached from the one that was raised is a link of its own, with its pickle as bytes; where
-one refers to another, as a member or an attribute, there is the other's number. So chains may be of any length and go
-round in circles, and a link that cannot be rebuilt, for its class is missing there, leaves the others whole.
+Each exception that can be reached from the raised exception is a link with a pickle of its own. In place of another
+exception, such as a member or an attribute, the pickle contains the number of its link. Chains can therefore be of any
+length and contain cycles. A link that cannot be rebuilt, for instance since its class is missing, does not affect the
+other links.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ from dagrpc._codec.pickle5 import ByValuePickler
 from dagrpc._codec.tracebacks import PortableTraceback, Step, steps_of, traceback_of
 
 _LONGEST = 10_000
-"""Exceptions of one failure that travel."""
+"""Maximum number of exceptions in one failure."""
 
 Words = Callable[[BaseException], tuple[str, str]]
 """Returns the name of an exception's type and its message."""
 
 
 InWords = Callable[["Link"], BaseException]
-"""Returns what stands for an exception that cannot be rebuilt."""
+"""Returns the exception that replaces an exception that cannot be rebuilt."""
 
 
 @dataclass(slots=True)
 class Link:
-    """An exception on its way."""
+    """An encoded exception of a chain."""
 
     data: bytes | None
-    """Its pickle; None if it has none."""
+    """The pickle of the exception; None if it could not be pickled."""
     type_name: str
     message: str
     steps: list[Step]
@@ -46,7 +47,7 @@ class Link:
     notes: list[str] | None
 
     def plain(self) -> tuple[Any, ...]:
-        """Return it as plain values."""
+        """Return the link as plain values."""
         return tuple(getattr(self, name) for name in self.__slots__)
 
 
@@ -54,16 +55,16 @@ class Link:
 
 
 class ChainEncoder:
-    """Encodes an exception and all that it refers to.
+    """Encodes an exception and all exceptions that it refers to.
 
     Parameters
     ----------
     words : callable
-        Tells an exception in words.
+        Returns the type name and the message of an exception.
     longest_text : int
-        Characters of an exception's message; longer ones are cut.
+        Maximum length of an exception's message; longer messages are cut.
     largest : int
-        Bytes of an exception's pickle; of a larger one some attributes stay behind.
+        Maximum size of an exception's pickle, in bytes; larger pickles lose some attributes.
     """
 
     def __init__(self, words: Words, longest_text: int, largest: int) -> None:
@@ -74,10 +75,10 @@ class ChainEncoder:
         self._numbers: dict[int, int] = {}
 
     def encode(self, error: BaseException, trace: TracebackType | None) -> list[Link]:
-        """Return the links, that of the exception itself first. Never fails."""
+        """Return the links, the raised exception first. Never fails."""
         links: list[Link] = []
         self.number_of(error)
-        # There may be more of them with each that is pickled.
+        # Pickling a link may add further links.
         while len(links) < len(self._errors):
             each = self._errors[len(links)]
             links.append(self._link(each, trace if each is error else each.__traceback__))
@@ -112,7 +113,7 @@ class ChainEncoder:
         if not self._is_too_long(error):
             try:
                 data = self._dump(error, reduced(error))
-            except BaseException:  # whatever the exception's own code raises
+            except BaseException:  # the exception's own code may raise any exception
                 data = None
             if data is not None and len(data) <= self._largest:
                 return data
@@ -139,7 +140,7 @@ class ChainEncoder:
         return pickler.places.before(buffer.getvalue())
 
     def _travels(self, value: object) -> bool:
-        """Return whether a part of an exception can be pickled, and unpickled, and is not large."""
+        """Return whether a part of an exception can be pickled and unpickled, and is small enough."""
         buffer = io.BytesIO()
         try:
             _ChainPickler(buffer, self, None, None).dump(value)
@@ -150,7 +151,7 @@ class ChainEncoder:
         return buffer.tell() <= self._largest // 4
 
     def _check(self, links: list[Link]) -> None:
-        """Pickle those in parts that do not come out of their own pickles as what they are."""
+        """Pickle exceptions by their parts if their own pickles do not restore them."""
         for again in (self._pickled_in_parts, lambda _: None):
             rebuilt = _Loader(links, _stand_in).errors()
             wrong = [n for n, error in enumerate(self._errors) if not _is_like(rebuilt[n], error)]
@@ -161,7 +162,7 @@ class ChainEncoder:
 
 
 class _StandIn(Exception):
-    """In place of an exception that cannot be rebuilt, so that others may have it as a member."""
+    """Stands for an exception that cannot be rebuilt, so that groups can have it as a member."""
 
 
 def _stand_in(_: Link) -> BaseException:
@@ -181,7 +182,7 @@ def _text(value: object) -> str:
 
 
 class _ChainPickler(ByValuePickler):
-    """Pickles an exception; of the others that it refers to, their numbers."""
+    """Pickles an exception, with the numbers of links in place of other exceptions."""
 
     def __init__(self, buffer: io.BytesIO, encoder: ChainEncoder, error: BaseException | None, reduction: Any) -> None:
         super().__init__(buffer, 5, None)
@@ -205,7 +206,7 @@ class _ChainPickler(ByValuePickler):
 
 
 def decode_chain(links: list[Link], in_words: InWords) -> BaseException:
-    """Return the exception of a chain's first link."""
+    """Return the exception of the first link of a chain."""
     errors = _Loader(links, in_words).errors()
     for error, link in zip(errors, links, strict=True):
         if link.cause is not None:
@@ -228,7 +229,7 @@ def _link(number: int) -> Any:
 
 
 class _Loader:
-    """Unpickles the exceptions of a chain, each when it is needed first."""
+    """Unpickles the exceptions of a chain, each when it is first needed."""
 
     def __init__(self, links: list[Link], in_words: InWords) -> None:
         self._links = links
@@ -236,24 +237,24 @@ class _Loader:
         self._errors: dict[int, BaseException | None] = {}
 
     def errors(self) -> list[BaseException]:
-        """Return all of them, stand-ins for those that cannot be unpickled here."""
+        """Return all exceptions, with stand-ins for exceptions that cannot be unpickled."""
         with self.current():
             found = [self.get(number) for number in range(len(self._links))]
         return [error for error in found if error is not None]
 
     def current(self) -> _Current:
-        """Make it the one that pickles in this thread refer to, within a block."""
+        """Make this chain the one that pickles in the thread refer to, within a block."""
         return _Current(self)
 
     def get(self, number: int) -> BaseException | None:
-        """Return one of them; None also if it is just being unpickled, or was not sent."""
+        """Return an exception, or its stand-in; None if it is just being unpickled or was not sent."""
         if number in self._errors or number >= len(self._links):
             return self._errors.get(number)
         self._errors[number] = None
         link = self._links[number]
         loaded: object = None
         if link.data is not None:
-            # Its class may not be here, or its own code raise anything.
+            # The class may be missing, or its code may raise any exception.
             with contextlib.suppress(BaseException):
                 loaded = pickle.loads(link.data)
         error = self._errors[number] = loaded if isinstance(loaded, BaseException) else self._in_words(link)

@@ -1,4 +1,4 @@
-"""An exception as its class, its arguments and its attributes, for those whose own pickling does not work."""
+"""Pickles exceptions whose own pickling fails, by class, arguments and attributes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import MemberDescriptorType
 from typing import Any
 
 _LONGEST = 500
-"""Characters by which something is shown that was not sent."""
+"""Maximum length of the text that stands for an object that was not sent."""
 _HEAP_TYPE = 1 << 9
-"""The flag of classes that were made by a class statement."""
+"""The flag of classes that a class statement created."""
 
 
 class Unsent:
-    """Stands for something in an exception that could not be sent: a lock, for instance. Shown as that was."""
+    """Stands for an object in an exception that could not be sent, such as a lock. Has the repr of the object."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -27,15 +27,15 @@ class Unsent:
 
 
 def reduced(error: BaseException) -> Any:
-    """Return how an exception pickles itself.
+    """Return an exception's own reduction.
 
     Raises
     ------
     Exception
-        Whatever its own code raises; `TypeError` if its class has slots, which its pickle would not have.
+        Any exception that its own code raises; `TypeError` if its class has slots, which the pickle would lack.
     """
     registered = copyreg.dispatch_table.get(type(error))
-    # What tblib registers pickles the whole chain within one exception.
+    # The reductions that tblib registers pickle the whole chain with one exception.
     if registered is not None and not getattr(registered, "__module__", "").startswith("tblib"):
         return registered(error)
     if type(error).__reduce__ is BaseException.__reduce__ and any(_slots(type(error))):
@@ -44,14 +44,14 @@ def reduced(error: BaseException) -> Any:
 
 
 def in_parts(error: BaseException, travels: Callable[[object], bool], cut: int | None) -> tuple[Any, ...]:
-    """Return how to pickle an exception in parts.
+    """Return the reduction that pickles an exception by its parts.
 
     Parameters
     ----------
     travels : callable
-        Tells whether a part can be pickled.
+        Returns whether a part can be pickled.
     cut : int or None
-        Characters that texts may have.
+        Maximum length of texts; None for any.
     """
 
     def part(value: object) -> object:
@@ -93,7 +93,7 @@ def _shown(value: object) -> str:
 
 
 def _assembled(kind: type[BaseException], arguments: tuple[Any, ...], attributes: dict[str, object]) -> BaseException:
-    """Return an exception that consists of parts. Its class's own constructor is not called."""
+    """Return an exception made of its parts, without a call of the constructor of its class."""
     base: Any = next(each for each in kind.__mro__ if not each.__flags__ & _HEAP_TYPE)
     error: BaseException = base.__new__(kind, *arguments)
     base.__init__(error, *arguments)

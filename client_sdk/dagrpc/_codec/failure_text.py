@@ -1,4 +1,4 @@
-"""Failures in words, for those who must not, or need not, rebuild their exceptions."""
+"""Describes failures as text, for processes that must not or need not rebuild the exceptions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dagrpc.v1 import failure_pb2
 
 
 def exception_text(failure: failure_pb2.Failure) -> str:
-    """Return about what the exception's ``repr`` is.
+    """Return an approximation of the exception's ``repr``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Exceptions as `Failure` messages, readable in any language and rebuilt in Python."""
+"""Converts exceptions to `Failure` messages, which any language can read, and back to exceptions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dagrpc.v1 import common_pb2, failure_pb2
 
 _KINDS = failure_pb2.FailureKind
 _EXCEPTION_LIMIT = 16 << 20
-"""Pickled exceptions up to this size travel; of larger ones only the words do. The scheduler has to hold them."""
+"""Largest pickled exception, in bytes, that a failure contains. The scheduler stores failures; larger ones are text."""
 
 
 def type_name(kind: type) -> str:
@@ -32,18 +32,18 @@ def _limit() -> int:
 
 
 def _portable(text: str) -> str:
-    """Return text that UTF-8 can carry: names of files may have lone surrogates."""
+    """Return text that UTF-8 can encode, since file names may contain lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _shorten(text: str) -> str:
-    """Return text that is short enough."""
+    """Return a text, cut at its end to the maximum length."""
     limit = _limit()
     return _portable(text if len(text) <= limit else text[:limit] + "…")
 
 
 def _shorten_within(text: str) -> str:
-    """Return text that is short enough, with its end, which in a traceback tells most."""
+    """Return a text, cut to the maximum length but with its end, the most useful part of a traceback."""
     limit = _limit()
     return _portable(text if len(text) <= limit else f"{text[: limit // 4]}\n  …\n{text[-(limit - limit // 4) :]}")
 
@@ -69,12 +69,12 @@ def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
 def encode_failure(
     error: BaseException, kind: failure_pb2.FailureKind = _KINDS.FAILURE_KIND_APPLICATION, *, skip_frames: int = 0
 ) -> failure_pb2.Failure:
-    """Return an exception as a message. Never fails: what cannot be pickled is told in words.
+    """Return an exception as a message. Never fails, since exceptions that cannot be pickled are sent as text.
 
     Parameters
     ----------
     skip_frames : int
-        How many of the outermost frames are dagrpc's own and left out of the traceback.
+        Number of outermost frames to leave out of the traceback, since they belong to dagrpc.
     """
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         error, skip_frames = _harmless(error, skip_frames), 0
@@ -138,7 +138,7 @@ def decode_failure(failure: failure_pb2.Failure, key: str = "") -> BaseException
 
 
 def _decode_exception(failure: failure_pb2.Failure) -> BaseException:
-    """Return the exception; in words if its class is not here, or its state cannot be rebuilt."""
+    """Return the exception, or its text if its class is missing here or its state cannot be rebuilt."""
     links: list[Link] = []
 
     def in_words(link: Link) -> RemoteTaskError:

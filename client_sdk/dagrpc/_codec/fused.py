@@ -1,8 +1,8 @@
-"""Tasks that dask has fused from several: run in the order of their dependencies.
+"""Runs tasks that dask has fused from several tasks.
 
-dask runs the graph inside such a task as it runs any graph, and so finds the best order to run it in every time, which
-takes longer than running most of them does. They have one result and few tasks: any order that comes upon a task after
-what it needs will do.
+dask runs the graph inside a fused task like any graph, and computes the best order on each run, which usually takes
+longer than the tasks themselves. Fused tasks have one result and few inner tasks, so any order is good enough that runs
+each task after its dependencies.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 from dask import _task_spec
 from dask._task_spec import GraphNode
 
-# It is no public name: without it, such tasks are run by dask itself.
+# The name is not public. Without it, dask runs fused tasks itself.
 _DASKS_OWN = getattr(_task_spec, "_execute_subgraph", None)
 
 
 def faster(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function of a task, or `run_fused` for that of a fused one."""
+    """Return the function of a task, with `run_fused` in place of dask's function for fused tasks."""
     return run_fused if function is _DASKS_OWN and function is not None else function
 
 
@@ -33,9 +33,9 @@ def run_fused(
     tasks : mapping
         The tasks inside by key.
     result : hashable
-        The key of the one whose result is that of all.
+        The key of the inner task whose result is the result of the fused task.
     inputs : iterable of hashable
-        Keys of what comes from outside, in the order of `dependencies`.
+        Keys of the dependencies of the fused task, in the order of `dependencies`.
 
     Examples
     --------
@@ -47,14 +47,14 @@ def run_fused(
     values = dict(zip(inputs, dependencies, strict=True))
     order = _in_order(tasks, result, values)
     uses = Counter(needed for key in order for needed in tasks[key].dependencies)
-    # A task may not know its own key: those of bags do not.
+    # A task may not know its own key, as in graphs of bags.
     for key in order:
         node = tasks[key]
         value = node(values)
         for needed in node.dependencies:
             uses[needed] -= 1
             if not uses[needed]:
-                # What nobody inside needs any more may be large.
+                # Drops results that no other inner task needs, since they may be large.
                 del values[needed]
         values[key] = value
         del value
@@ -64,7 +64,7 @@ def run_fused(
 def _in_order(
     tasks: Mapping[Hashable, GraphNode], result: Hashable, given: Mapping[Hashable, object]
 ) -> list[Hashable]:
-    """Return what the result needs of the tasks, each after all that it needs itself."""
+    """Return the tasks that the result needs, each after its own dependencies."""
     order: list[Hashable] = []
     placed = set(given)
     path = [result]

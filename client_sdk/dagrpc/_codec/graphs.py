@@ -1,9 +1,9 @@
-"""The tasks of a dask graph as bytes, what they have in common stored once.
+"""Encodes the tasks of a dask graph, and stores objects that several tasks share only once.
 
-An object that two tasks refer to is pickled by itself, as a shared value, from its second appearance on. A task then
-consists of several pickles: of its own and of the shared values in it. What is in two of them would become two objects
-(see `contents`), so it becomes a shared value itself, to which both refer. If that cannot be, since the two refer to
-each other for instance, the task is one pickle with all that it needs.
+From its second appearance on, an object is pickled separately as a shared value. A task then consists of its own pickle
+and the pickles of its shared values. An object in two of these pickles would become two objects (see `contents`), so it
+also becomes a shared value, to which both pickles refer. If this is impossible, for instance since two objects refer to
+each other, the task is a single pickle.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from dagrpc._codec.proofs import prove
 from dagrpc._codec.references import Digest, digest_of, noting_references, shared_value
 
 _SHARE_FROM = 200
-"""Pickles shorter than this are repeated rather than shared: the reference alone takes 60 bytes."""
+"""Smallest pickle, in bytes, that becomes a shared value, since a reference alone takes 60 bytes."""
 _ATTEMPTS = 6
-"""How often a task is pickled to find out what has to be a shared value of its own."""
+"""Maximum number of times a task is pickled to find the objects that must be shared values."""
 _ONE_BY_ONE = 3
-"""In so many of them, what is found first: what is found behind it may be a part of it."""
+"""Number of these attempts that make only the first common object a shared value, since others may be parts of it."""
 _FUNCTIONS = (FunctionType, CachedFunction)
 _NOT_ASKED_ABOUT = frozenset((dict, list, set, bytearray))
-"""Types whose objects have an identity, and which picklers know: they do not ask `GraphEncoder.reduce` about them."""
+"""Types with identity for which picklers do not call `GraphEncoder.reduce`, since pickle handles them itself."""
 _LARGE = 1 << 16
-"""Bytes of a pickle whose pickler is not used again: its memo stays as large as it has become."""
+"""Size of a pickle, in bytes, after which its pickler is not reused, since a pickler's memo never shrinks."""
 
 
 class _Unit:
@@ -73,7 +73,7 @@ class _Unit:
 
 
 class _Inseparable(BaseException):
-    """Two objects that are to be shared values refer to each other."""
+    """Two objects that should become shared values refer to each other."""
 
 
 class GraphEncoder:
@@ -120,12 +120,12 @@ class GraphEncoder:
         node : dask._task_spec.GraphNode
             The node.
         original : tuple or None
-            The keys of its dependencies as they stand in it; None if they are equal to those on the wire.
+            The keys of its dependencies as the node has them; None if they equal the wire keys.
 
         Raises
         ------
         Exception
-            Whatever pickling the node raises.
+            Any exception that pickling the node raises.
         """
         form: bytes
         content: tuple[Any, ...]
@@ -141,7 +141,7 @@ class GraphEncoder:
         return encoded
 
     def _in_pieces(self, form: bytes, content: tuple[Any, ...]) -> tuple[bytes, tuple[Digest, ...]] | None:
-        """Return a run spec that refers to shared values; None if it must not."""
+        """Return a run spec that refers to shared values; None if the node must be a single pickle."""
         for attempt in range(_ATTEMPTS):
             pickler = self._picklers.pop() if self._picklers and not self._apart else _TaskPickler(self)
             self._used = {}
@@ -150,7 +150,7 @@ class GraphEncoder:
                 data = pickler.pickled(form, content)
             except _Inseparable:
                 return None
-            # Where this pickler fails, cloudpickle may not, and its error is the one that tells.
+            # cloudpickle may succeed where this pickler fails, and its errors are more helpful.
             except Exception:
                 self._making.clear()
                 return None
@@ -171,7 +171,7 @@ class GraphEncoder:
     # --- called by picklers --------------------------------------------------------------------------------------
 
     def reduce(self, obj: Any) -> Any:
-        """Return how to pickle an object that is not of a built-in type, in a task."""
+        """Return the reduction of an object in a task, for types that pickle does not handle itself."""
         kind = type(obj)
         if pickle5.reduce_registered is not None:
             reduced = pickle5.reduce_registered(obj)
@@ -207,7 +207,7 @@ class GraphEncoder:
         return known
 
     def refer(self, obj: Any) -> tuple[Any, ...] | None:
-        """Return what stands for an object that has to be a shared value; None for others."""
+        """Return the reference to an object that must be a shared value; None for other objects."""
         identity = id(obj)
         if identity not in self._apart or (self._making and self._making[-1] == identity):
             return None
@@ -235,14 +235,14 @@ class GraphEncoder:
         references = len(self.references)
         used, self._used = self._used, {}
         self._making.append(id(obj))
-        # Before it is pickled: what changes meanwhile must not be taken for what was pickled.
+        # The proof comes before the pickle, so that a change during pickling invalidates the proof.
         proof = prove(obj) if callable(obj) and not isinstance(obj, type) else None
         pickled = pickle5.dumps_noting(obj, self.refer if self._apart else None, PARTS)
         data = pickled.data
         self._making.pop()
         self._used, inner = used, self._used
         if len(self.references) > references:
-            # With a future inside, it is another value in each run.
+            # An object that contains a future has a different value in each run.
             return None
         small = len(data) < _SHARE_FROM and not isinstance(obj, (*_FUNCTIONS, type))
         if small and id(obj) not in self._apart:
@@ -268,13 +268,13 @@ class GraphEncoder:
                 self._inside.add(id(obj))
 
     def _all_used(self) -> tuple[_Unit, ...]:
-        """Return what the pickle in the making refers to, and what that refers to."""
+        """Return the shared values that the current pickle refers to, directly or through other shared values."""
         if not self._apart:
             return tuple(self._used)
         return tuple(dict.fromkeys(part for unit in self._used for part in (unit, *unit.units)))
 
     def _in_common(self, pickler: pickle.Pickler, units: tuple[_Unit, ...]) -> Sequence[Any] | None:
-        """Return the objects that are in several pieces of a task; None if nothing can be done about that."""
+        """Return the objects that several pickles of a task contain; None if they cannot be separated."""
         found: list[Any] = []
         if self._in_doubt and any(unit.contents.has_data for unit in units):
             own = pickler.memo.copy()
@@ -318,7 +318,7 @@ class _TaskPickler(pickle.Pickler):
     def __init__(self, encoder: GraphEncoder) -> None:
         self._buffer = io.BytesIO()
         super().__init__(self._buffer, protocol=5)
-        # Looked up by the pickler for each object of a type that it does not know.
+        # The pickler reads this attribute for each object of a type that it does not handle itself.
         self.reducer_override = encoder.reduce  # type: ignore[method-assign]
         if encoder._apart:
             self.persistent_id = encoder.refer  # type: ignore[method-assign]

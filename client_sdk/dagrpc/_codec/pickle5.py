@@ -1,7 +1,7 @@
-"""pickle with out-of-band buffers, and cloudpickle where pickle cannot or must not.
+"""Pickles with out-of-band buffers, by pickle, or by cloudpickle where pickle fails or must not be used.
 
-Types that were registered with `dask_serialize` travel by what was registered for them, wherever they are in a value.
-That costs a look at every object, so it is done only in a process where something was registered.
+Objects of types that are registered with `dask_serialize` are pickled by their registered serializers, also inside other
+objects. This requires a lookup for every object, so it is done only in processes that have registered serializers.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from dagrpc._codec.importing import importable
 from dagrpc._common.bytes_like import Buffer
 
 _SMALL_BUFFER = 2048
-"""Buffers up to this size stay in the pickle: a frame of their own would cost more than the copy."""
+"""Largest buffer, in bytes, that stays in the pickle, since a separate frame would cost more than the copy."""
 
 _PLAIN = frozenset((int, float, str, bytes, bool, type(None)))
-"""Whose pickles name no module."""
+"""Types whose pickles name no module."""
 
 Keep: TypeAlias = Callable[[pickle.PickleBuffer], bool]
 Parts: TypeAlias = MutableMapping[type, Callable[[Any], Any]]
 Refer: TypeAlias = Callable[[Any], Any]
-"""Returns what stands for an object in a pickle, None if it is pickled itself."""
+"""Returns the reference that replaces an object in a pickle; None for objects that are pickled themselves."""
 
 reduce_registered: Callable[[Any], Any] | None = None
-"""Returns how to pickle an object of a registered type, NotImplemented for another. None: no type is registered."""
+"""Returns the reduction of an object, or NotImplemented if its type is not registered. None: no type is registered."""
 
 
 def names_local_module(data: bytes) -> bool:
-    """Return whether a pickle may refer to what cannot be imported elsewhere, and must travel by value.
+    """Return whether a pickle may name functions or classes that must be pickled by value.
 
-    That is what `__main__` defines, and the modules that the user registered with cloudpickle.
+    These are defined in `__main__`, or in modules that the user registered with cloudpickle.
     """
     if b"__main__" in data:
         return True
@@ -49,7 +49,7 @@ def names_local_module(data: bytes) -> bool:
 
 
 class _Pickler(pickle.Pickler):
-    """pickle's, with registered types."""
+    """pickle's pickler, with registered types."""
 
     def reducer_override(self, obj: Any) -> Any:
         assert reduce_registered is not None
@@ -57,7 +57,7 @@ class _Pickler(pickle.Pickler):
 
 
 class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, with registered types, those that only dagrpc knows how to pickle, and the places of code."""
+    """cloudpickle's pickler, with registered types, types that only dagrpc can pickle, and the files of code."""
 
     def __init__(self, file: io.BytesIO, protocol: int, buffer_callback: Keep | None) -> None:
         super().__init__(file, protocol, buffer_callback)
@@ -68,7 +68,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self.places.reduce(obj, self.dispatch_table[CodeType])
         if type(obj) is CachedFunction and not importable(obj):
             return reduce_cached(obj)
-        # Here, not above: it imports dask, which a scheduler does without.
+        # A local import, since the module imports dask, which a scheduler does not load.
         from dagrpc._codec.registry import reduce_known
 
         reduced = reduce_known(obj)
@@ -76,7 +76,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def by_reference(value: object, keep: Keep | None = None) -> bytes:
-    """Return a pickle that names functions and classes.
+    """Return a pickle that contains functions and classes by name.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def by_reference(value: object, keep: Keep | None = None) -> bytes:
 
 
 def by_value(value: object, keep: Keep | None = None) -> bytes:
-    """Return a pickle that brings along the functions and classes that cannot be imported elsewhere.
+    """Return a pickle that contains functions and classes by value if the receiver cannot import them.
 
     Raises
     ------
@@ -110,11 +110,11 @@ class Pickled:
     Parameters
     ----------
     pickler : pickle.Pickler
-        Has pickled it.
+        The pickler that made it.
     data : bytes
         The pickle.
     by_value : bool
-        Whether functions and classes in it travel by value.
+        Whether it contains functions and classes by value.
     """
 
     __slots__ = ("_pickler", "by_value", "data")
@@ -125,22 +125,22 @@ class Pickled:
         self.by_value = by_value
 
     def memo(self) -> dict[int, tuple[int, Any]]:
-        """Return the objects that are in it, but for constants, by their ids, each with its place."""
+        """Return the objects in the pickle except constants, by id, each with its position."""
         objects: dict[int, tuple[int, Any]] = self._pickler.memo.copy()
         return objects
 
 
 def dumps_noting(value: object, refer: Refer | None = None, parts: Parts | None = None) -> Pickled:
-    """Return a pickle in one piece that knows what is in it.
+    """Return a pickle in one piece that records the objects in it.
 
     Parameters
     ----------
     value : object
         Anything.
     refer : callable, optional
-        Asked for each object what is to stand for it: `pickle.Pickler.persistent_id`.
+        Returns the reference that replaces an object, as `pickle.Pickler.persistent_id`.
     parts : mapping, optional
-        By type what returns how to pickle an object of it.
+        Functions that return the reductions of objects, by type.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def dumps_noting(value: object, refer: Refer | None = None, parts: Parts | None 
 
 
 def dumps(value: Any) -> list[Buffer]:
-    """Return the frames of a pickle: the pickle itself, then its out-of-band buffers, not copied.
+    """Return the frames of a pickle: the pickle itself, and its out-of-band buffers without a copy.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def dumps(value: Any) -> list[Buffer]:
 
 
 def by_reference_only(value: object) -> bytes | None:
-    """Return a pickle in which all functions and classes are names, None if there is none."""
+    """Return a pickle with all functions and classes by name; None if this is impossible."""
     try:
         data = by_reference(value)
     except Exception:  # cloudpickle's error is the one that tells
@@ -242,11 +242,11 @@ def dumps_plain(value: object) -> bytes:
 
 
 def loads_plain(data: Buffer) -> Any:
-    """Return what `dumps_plain` made bytes of. Runs no code, whatever the bytes are.
+    """Return the value that `dumps_plain` encoded. Never runs code, even if the bytes are malicious.
 
     Raises
     ------
     pickle.UnpicklingError
-        If there is anything but plain values.
+        If the bytes contain other than plain values.
     """
     return _PlainUnpickler(io.BytesIO(data)).load()

@@ -1,4 +1,4 @@
-"""Which futures a pickle has in it, wherever in a value they are."""
+"""Records the futures in a pickle, at any depth of the value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _noting = threading.local()
 
 
 class noted:
-    """Collects the futures that this thread pickles within a block. One may be met several times."""
+    """Collects the futures that the thread pickles within a block. The list may contain a future several times."""
 
     __slots__ = ("_former",)
 
@@ -24,7 +24,7 @@ class noted:
 
 
 def note(future: Any) -> None:
-    """Take note that a future is pickled."""
+    """Record that a future is being pickled."""
     futures: list[Any] | None = getattr(_noting, "futures", None)
     if futures is not None:
         futures.append(future)

@@ -1,4 +1,4 @@
-"""Plain data: events and metadata, which any process may read without unpickling anything."""
+"""Encodes plain data, such as events and metadata, which any process can read without unpickling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from dagrpc.v1 import plain_pb2 as pb
 
 _DEPTH = 40
-"""Levels of nesting; protobuf reads 100, of which each takes two."""
+"""Maximum depth of nesting. protobuf reads 100 levels, and each level here takes two."""
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
@@ -20,14 +20,14 @@ def encode_plain(value: object, what: str = "Message") -> bytes:
     value : None, bool, int, float, str, bytes, or a list, tuple or dict of those
         The data.
     what : str
-        What to call it in errors.
+        Name of the data in error messages.
 
     Raises
     ------
     TypeError
-        If it is, or contains, something else.
+        If the data is, or contains, an object of another type.
     OverflowError
-        If it contains an integer of more than 64 bits.
+        If the data contains an integer of more than 64 bits.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def write_plain(message: pb.PlainValue, value: object, what: str) -> None:
 
 
 def decode_plain(data: bytes) -> Any:
-    """Return the data that `encode_plain` made bytes of.
+    """Return the data that `encode_plain` encoded.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def decode_plain(data: bytes) -> Any:
     """
     try:
         return read_plain(pb.PlainValue.FromString(data))
-    except TypeError as error:  # a key that is a list or mapping
+    except TypeError as error:  # a key is a list or mapping
         raise ValueError(f"not plain data: {error}") from None
     except Exception as error:
         raise ValueError(f"not plain data: {error}") from None
@@ -66,9 +66,9 @@ def topic_names(topic: str | Collection[str]) -> list[str]:
     Raises
     ------
     TypeError
-        If one is not a str.
+        If a topic is not a str.
     ValueError
-        If there is none, or one is empty.
+        If there is no topic, or a topic is empty.
     """
     topics: list[Any] = list(topic) if isinstance(topic, (list, tuple, set, frozenset)) else [topic]
     for name in topics:
@@ -99,7 +99,7 @@ def _write(message: pb.PlainValue, value: object, what: str, depth: int) -> None
             raise TypeError(f"{what} must be plain data of at most {_DEPTH} levels; this one has more")
         _write_several(message, value, what, depth + 1)
     elif hasattr(value, "dtype") and hasattr(value, "item") and getattr(value, "shape", None) == ():
-        # A scalar of NumPy's.
+        # A NumPy scalar.
         _write_scalar(message, value.item(), what, depth)
     else:
         raise TypeError(

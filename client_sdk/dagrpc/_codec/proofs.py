@@ -1,12 +1,12 @@
-"""Proofs that a value is still what it was when it was pickled, or loaded.
+"""Proofs that a value has not changed since it was pickled or loaded.
 
-There is a proof only of what can change nowhere but in known places: constants, what is imported by its name, and
-functions that travel by value all of whose references (code, defaults, closure, the global variables that they name,
-attributes, annotations) are such values again. The proof is a list of those places and of the objects that were in
-them. It holds while they are the same objects, which costs a look at each.
+Only values that can change in known places alone have a proof: constants, objects that are pickled by name, and
+functions pickled by value whose references (code, defaults, closure, the global variables that they name, attributes,
+annotations) are all values with a proof. The proof is a list of these places and of the objects in them. It holds as
+long as the places refer to the same objects, which is checked for each place.
 
-A client reuses the pickle of a function while its proof holds; a worker reuses what it loaded. Everything else is
-pickled and loaded each time.
+While the proof of a function holds, a client reuses its pickle, and a worker reuses the loaded function. All other
+values are pickled and loaded each time.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ CONSTANTS: frozenset[type] = frozenset(
         *(pathlib.PosixPath, pathlib.WindowsPath),
     )
 )
-"""Types whose objects do not change, and refer to nothing that does."""
+"""Types whose objects are immutable and refer to immutable objects only."""
 _RARE_CONSTANTS = {"ZoneInfo": "zoneinfo", "Fraction": "fractions"}
-"""The same, by name, with their modules: importing these would make each process start later."""
+"""More of these types, by module and name, since importing the modules would delay the start of each process."""
 
 _DESCRIPTORS = frozenset((types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType))
 _ONLY_CALL = {"curry": ("_partial",), "Compose": ("first", "funcs")}
-"""Classes of toolz whose objects call what they have in these attributes, and do nothing else; dask uses them much."""
+"""Classes of toolz that dask uses often, with the attributes of the functions that their objects call."""
 _FUNCTION_ATTRIBUTES = (
     *("__code__", "__defaults__", "__kwdefaults__", "__dict__", "__annotations__", "__doc__"),
     *("__name__", "__qualname__", "__module__"),
@@ -93,7 +93,7 @@ class Proof:
         """Whether a call could change the value, so that no two tasks may use the same object."""
 
     def holds_for_pickles(self) -> bool:
-        """Return whether a pickle of the value would still be the same."""
+        """Return whether a new pickle of the value would be the same as before."""
         return (
             self.holds()
             and self._registered is pickle5.reduce_registered
@@ -103,7 +103,7 @@ class Proof:
 
     def holds(self) -> bool:
         """Return whether the value is still the same."""
-        # A worker asks before each task: subscripts and `is` take the least time.
+        # A worker calls this before each task. Subscripts and `is` are the fastest checks.
         try:
             for mapping, name, value in self._present:
                 if mapping[name] is not value:
@@ -133,17 +133,17 @@ class Proof:
 
 
 def prove(value: Any) -> Proof | None:
-    """Return the proof that a value is what it is now, None if it may change unseen."""
+    """Return a proof of a value's present state; None if the value may change without being noticed."""
     prover = Prover()
     try:
         return Proof(prover) if prover.takes(value) else None
-    # The attributes of a user's objects can raise anything; pickling them will tell.
+    # Attributes of user objects can raise any exception. Pickling the objects reports it.
     except Exception:
         return None
 
 
 def _is_present(mapping: Mapping[Any, Any], name: Any, value: Any) -> bool:
-    """Return whether a subscript is all it takes to look at a binding. Other mappings may make up what is missing."""
+    """Return whether a subscript can check a binding. Some mappings create missing values."""
     return value is not _MISSING and (type(mapping) is dict or type(mapping) is MappingProxyType)
 
 
@@ -177,14 +177,14 @@ class Prover:
         self._inside = 0
 
     def takes(self, value: Any) -> bool:
-        """Return whether there is a proof of a value."""
+        """Return whether a value has a proof, and collect its places."""
         kind = type(value)
         if kind in CONSTANTS:
             return True
         if id(value) in self._seen:
             self.refers_to_functions |= self._inside > 0 and id(value) in self.own
             return True
-        # Kept, so that its id stays its own.
+        # The reference keeps other objects from getting the id.
         self._seen[id(value)] = value
         if pickle5.reduce_registered is not None and kind is not type and _is_registered(kind):
             return False
@@ -222,7 +222,7 @@ class Prover:
             parts = (getattr(value, name, None) for name in ("__origin__", "__args__", "__metadata__"))
             return self._all(parts)
         if kind is logging.Logger or kind is logging.RootLogger:
-            # The other side has one of the same name.
+            # The receiver has an object of the same name.
             return kind is logging.RootLogger or self._bind(value.manager.loggerDict, value.name, value)
         if is_rare_constant(kind):
             return True
@@ -230,14 +230,14 @@ class Prover:
             return self.takes(kind) and self.takes(value.value)
         if kind.__module__.partition(".")[0] != "numpy":
             return False
-        # Most functions of NumPy are objects of this class.
+        # Most NumPy functions are objects of this class.
         return self._imported(value) if kind.__name__ == "_ArrayFunctionDispatcher" else _is_constant_of_numpy(value)
 
     def _all(self, values: Iterable[Any]) -> bool:
         return all(map(self.takes, values))
 
     def _mapping(self, mapping: Mapping[Any, Any]) -> bool:
-        """Look at a dictionary that somebody could get at, such as a function's attributes."""
+        """Check a dictionary that other code can reach, such as the attributes of a function."""
         self.sizes.append((mapping, len(mapping)))
         return all(self._bind(mapping, name, value) and self.takes(value) for name, value in list(mapping.items()))
 
@@ -246,7 +246,7 @@ class Prover:
         return value is mapping.get(name, _MISSING)
 
     def _imported(self, value: Any) -> bool:
-        """Look at what may be found by its name, in a module."""
+        """Check an object that a module may have under its name."""
         if defined_here(getattr(value, "__module__", None)):
             return False
         steps = list(steps_to(value))
@@ -307,7 +307,7 @@ class Prover:
         return True
 
     def _reference(self, value: Any, facts: CodeFacts) -> bool:
-        """Look at the value of a variable; of a package, with the modules inside that the code may mean."""
+        """Check the value of a variable. For a package, also check the submodules that the code may refer to."""
         if type(value) is ModuleType and getattr(value, "__package__", None):
             self._submodules(value.__name__, facts)
         return self.takes(value)
@@ -327,11 +327,11 @@ _BUILT_IN_TYPES = frozenset(
     for kind in vars(module).values()
     if type(kind) is type and kind.__module__ == "builtins"
 )
-"""Types that are everywhere, and that nobody can change."""
+"""Types that all processes have and that cannot be changed."""
 
 
 def is_rare_constant(kind: type) -> bool:
-    """Return whether a type is like the `CONSTANTS`, but not always imported."""
+    """Return whether a type is like those in `CONSTANTS`, but belongs to a module that may not be imported."""
     module = _RARE_CONSTANTS.get(kind.__name__)
     return module is not None and getattr(sys.modules.get(module), kind.__name__, None) is kind
 

@@ -1,4 +1,4 @@
-"""Run specs on the side that runs them: function and arguments of a task, results of other tasks filled in."""
+"""Decodes run specs on workers: returns a task's function and arguments, with the results of its dependencies."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _REFERRING = frozenset(forms.REFERRING.values())
 def load_task(
     run_spec: bytes, shared: Sequence[Digest], store: SharedStore, results: Mapping[str, Any]
 ) -> tuple[Callable[..., Any], Sequence[Any], Mapping[str, Any]]:
-    """Return function and arguments of a task, dependencies filled in.
+    """Return the function and the arguments of a task, with the results of its dependencies.
 
     Parameters
     ----------
     run_spec : bytes
-        As made by `encode_call` or `GraphEncoder.encode`.
+        A run spec from `encode_call` or `GraphEncoder.encode`.
     shared : sequence of bytes
         Digests of the task's shared values.
     store : SharedStore
-        Where they are.
+        The store of the shared values.
     results : mapping
-        The dependencies' results by key as on the wire, in the order of `TaskSpec.dependencies`.
+        The results of the dependencies by wire key, in the order of `TaskSpec.dependencies`.
 
     Raises
     ------
     Exception
-        Whatever unpickling raises: a missing import, for instance.
+        Any exception that unpickling raises, for instance of a missing module.
     """
     form = run_spec[:1]
-    # Not a context manager, whose calls would take a tenth of the time.
+    # A context manager would add a tenth to the time.
     outer = getattr(thread_state, "reading", None)
     thread_state.reading = Reading(store.load, results)
     try:
@@ -57,7 +57,7 @@ def load_task(
         values = _by_original(results, original)
         kwargs = kwargs or {}
         if _has_nodes(args) or (kwargs and _has_nodes(kwargs.values())):
-            # What is nested in the task is the user's code too: it runs when the task does, not while it is loaded.
+            # Nested tasks are user code as well, so they run with the task, not while it is loaded.
             return _call_nested, (function, args, kwargs, values), {}
         return (
             function,
@@ -82,7 +82,7 @@ def _has_nodes(values: Iterable[Any]) -> bool:
 def _call_nested(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], values: Mapping[Any, Any]
 ) -> Any:
-    """Run the tasks that are arguments of a task, and then the task itself."""
+    """Run the nested tasks among the arguments of a task, and then the task itself."""
     return function(*[_evaluate(arg, values) for arg in args], **_evaluate_all(kwargs, values))
 
 

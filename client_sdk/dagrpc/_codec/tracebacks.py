@@ -1,4 +1,4 @@
-"""Tracebacks as plain values, however deep, and tracebacks made of them that print as the original ones."""
+"""Converts tracebacks of any depth to plain values, and back to tracebacks that print like the originals."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import TypeAlias
 from dagrpc._codec import code_files
 
 _DEEPEST = 10_000
-"""Frames that travel: of a deeper traceback the outermost and the innermost ones."""
+"""Maximum number of frames sent. A deeper traceback keeps its outermost and innermost frames."""
 _LINES = 30
-"""Lines of source of one statement that travel."""
+"""Maximum number of source lines sent for one statement."""
 
 _Position: TypeAlias = tuple[int, int, int, int]
-"""Line, last line, column and last column; columns that are not known are -1."""
+"""Line, last line, column and last column; unknown columns are -1."""
 
 Step: TypeAlias = tuple[str, str, str, _Position, str]
-"""File, function, module, position, and the source of these lines."""
+"""File, function, module, position, and the source lines at the position."""
 
 
 def steps_of(trace: TracebackType | None) -> list[Step]:
-    """Return a traceback as plain values, outermost step first. Equal steps are one object."""
+    """Return a traceback as plain values, outermost step first. Equal steps are the same object."""
     found: list[Step] = []
     known: dict[tuple[CodeType, int, int], Step] = {}
     while trace is not None:
@@ -61,15 +61,15 @@ def _position(code: CodeType, trace: TracebackType) -> _Position:
 def _source(filename: str, position: _Position, trace: TracebackType) -> str:
     first, last = position[0], min(position[1], position[0] + _LINES)
     try:
-        # With the frame's globals, by which the loaders of zipped packages are asked.
+        # The frame's globals name the loader, which has the source of zipped packages.
         linecache.lazycache(filename, trace.tb_frame.f_globals)
         return "".join(linecache.getline(filename, line) for line in range(first, last + 1))
-    except Exception:  # a loader may raise anything
+    except Exception:  # a loader may raise any exception
         return ""
 
 
 def frames_in(trace: TracebackType | None, files: Collection[str]) -> int:
-    """Return how many of the outermost frames are of some files."""
+    """Return the number of outermost frames whose code is in some files."""
     count = 0
     while trace is not None and trace.tb_frame.f_code.co_filename in files:
         count += 1
@@ -78,14 +78,14 @@ def frames_in(trace: TracebackType | None, files: Collection[str]) -> int:
 
 
 def without_first(trace: TracebackType | None, count: int) -> TracebackType | None:
-    """Return a traceback without so many of the outermost frames."""
+    """Return a traceback without some number of outermost frames."""
     for _ in range(count):
         trace = trace.tb_next if trace is not None else None
     return trace
 
 
 def innermost_line(trace: TracebackType | None) -> str:
-    """Return the place where something was raised, in words to put behind others; empty if that is not known."""
+    """Return the place where an exception was raised, as text to append to a message; empty if unknown."""
     if trace is None:
         return ""
     while trace.tb_next is not None:
@@ -96,7 +96,7 @@ def innermost_line(trace: TracebackType | None) -> str:
 
 
 def traceback_of(steps: Sequence[Step]) -> TracebackType | None:
-    """Return a traceback with these steps."""
+    """Return a traceback that consists of some steps."""
     trace: TracebackType | None = None
     made: dict[Step, TracebackType] = {}
     for step in reversed(steps):
@@ -127,14 +127,14 @@ def _code(filename: str, name: str, position: _Position) -> CodeType:
     line, last, start, end = position
     unknown = ast.Name("__raised_here", ast.Load(), lineno=line, end_lineno=last, col_offset=start, end_col_offset=end)
     module = ast.Module([ast.copy_location(ast.Expr(unknown), unknown)], [])
-    # The name of the file is set afterwards: the compiler does not take every one.
+    # The file name is set afterwards, since the compiler rejects some names.
     code = compile(module, "<traceback>", "exec")
     return code.replace(co_filename=filename, co_name=name, co_qualname=name)
 
 
 @dataclass(frozen=True)
 class PortableTraceback:
-    """A traceback that is an exception's attribute, or a part of one; unpickles as a traceback."""
+    """Stands for a traceback in an attribute of an exception, and unpickles as a traceback."""
 
     steps: tuple[Step, ...]
 

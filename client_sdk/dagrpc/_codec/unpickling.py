@@ -1,8 +1,8 @@
 """Unpickling in worker processes: one thread at a time.
 
-Unpickling imports modules. Where modules of a package import each other, as those of dask.dataframe do, two threads
-that begin with different ones stand in each other's way: Python sees the deadlock and lets one of them go on with
-modules that are half imported, and its import fails. So threads that unpickle what others sent wait for their turn.
+Unpickling imports modules. If modules of a package import each other, as in dask.dataframe, two threads that start with
+different modules can deadlock. Python detects the deadlock and lets one thread continue with partially imported
+modules, so that its import fails. Therefore only one thread at a time unpickles received data.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PATIENCE = 30.0
-"""How long to wait for one's turn, in seconds. Who unpickles so long waits for something itself, perhaps for us."""
+"""Longest wait for another thread, in seconds. A thread that takes longer may itself be waiting for this one."""
 
 _turn = free_in_children(threading.RLock())
 
 
 def with_unpickle_lock(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function that unpickles while no other thread does. Not for an event loop's thread."""
+    """Call a function that unpickles, while no other thread unpickles. Must not be called on an event loop."""
     mine = _turn.acquire(timeout=_PATIENCE)
     try:
         return function(*args, **kwargs)
