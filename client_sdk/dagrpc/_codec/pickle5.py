@@ -1,7 +1,7 @@
 """Pickles with out-of-band buffers, by pickle, or by cloudpickle where pickle fails or must not be used.
 
-Objects of types that are registered with `dask_serialize` are pickled by their registered serializers, also inside other
-objects. This requires a lookup for every object, so it is done only in processes that have registered serializers.
+Objects of types that are registered with `dask_serialize` are pickled by their registered serializers, also inside
+other objects. This requires a lookup for every object, so it is done only in processes with registered serializers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrays in shuffles: chunks split along the borders of the new ones."""
+"""Shuffles of arrays: splits chunks along the borders of the new chunks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 Position: TypeAlias = tuple[int, ...]
 
 _SHAPE = " of "
-"""Between the format of values and the shape of the chunk that they are of, if that was not announced."""
+"""Separates the format of the values from the shape of their chunk, if the shape was not announced."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class ArraySpec:
     id, barrier : str
         See `ShuffleSpec`.
     old, new : tuple of tuple of int
-        Sizes of the chunks along each axis, before and after. Where they are the same, they need not be known (NaN),
-        and play no part.
+        Sizes of the chunks along each axis, before and after. Along an unchanged axis the sizes may be unknown (NaN),
+        and are not used.
     """
 
     id: str
@@ -46,7 +46,7 @@ class ArraySpec:
 
     @cached_property
     def _borders(self) -> tuple[list[Any], list[Any]]:
-        """Where the chunks begin along each axis, and where the last one ends, before and after; None if unchanged."""
+        """The borders of the chunks along each axis, before and after; None for an unchanged axis."""
         changed = [not is_unchanged(old, new) for old, new in zip(self.old, self.new, strict=True)]
         old, new = (
             [np.concatenate(([0], np.cumsum(axis))) if cut else None for axis, cut in zip(chunks, changed, strict=True)]
@@ -63,9 +63,9 @@ class ArraySpec:
         return _number_of(position, self.new)
 
     def _overlaps(self, axis: int, position: int) -> list[tuple[int, slice]]:
-        """Return the new chunks that an old one has something for along an axis, and what.
+        """Return the new chunks that overlap with an old chunk along an axis, and the overlaps.
 
-        A new chunk without values gets a part without values of one that touches its place: so it is of the right kind.
+        An empty new chunk gets an empty part of an adjacent old chunk, so that it has the right array type.
         """
         old, borders = self._borders[0][axis], self._borders[1][axis]
         if old is None or borders is None:
@@ -140,7 +140,7 @@ def is_unchanged(old: Sequence[int], new: Sequence[int]) -> bool:
 
 
 def check_shape(found: Sequence[int], announced: Sequence[int], cut: Sequence[bool], name: str) -> None:
-    """Raise if a chunk has not the size that was announced along an axis where it is to be cut.
+    """Raise `ValueError` if a chunk does not have the announced size along an axis along which it is cut.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Blocks of arrays: as bytes, and several as one."""
+"""Encodes blocks of arrays as bytes, and joins blocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from dagrpc._codec.pickle5 import dumps_inband
 
 Nested: TypeAlias = Any
-"""A block, or a list of nested ones along the first axis of theirs."""
+"""A block, or a list of nested blocks along their first axis."""
 
 _PICKLE = "pickle"
 _NUMBERS = "biufc"
@@ -19,13 +19,13 @@ _EXACT_BITS = {2: 11, 4: 24, 8: 53}
 
 
 def pack(blocks: Sequence[Any]) -> tuple[str, list[int], Any]:
-    """Return blocks of one array as bytes: their format, where each begins and the last one ends, and the bytes."""
+    """Return the format of blocks of one array, their borders in the bytes, and the bytes."""
     starts = [0]
     if _is_plain(blocks[0]):
         dtype = blocks[0].dtype
         for block in blocks:
             starts.append(starts[-1] + block.nbytes)
-        # One byte more than none: there is nothing that maps or casts no bytes at all.
+        # At least one byte, since an empty buffer can be neither mapped nor cast.
         body = np.empty(max(starts[-1], 1), dtype=np.uint8)
         for start, block in zip(starts, blocks, strict=False):
             np.copyto(body[start : start + block.nbytes].view(dtype).reshape(block.shape), block)
@@ -37,11 +37,11 @@ def pack(blocks: Sequence[Any]) -> tuple[str, list[int], Any]:
 
 
 def _is_plain(block: Any) -> bool:
-    """Return whether a block consists of the bytes of its values, and its type has a name."""
+    """Return whether the bytes of its values and the name of its type are enough to restore a block."""
     if type(block) is not np.ndarray or block.dtype.hasobject or not block.dtype.itemsize:
         return False
     dtype = block.dtype
-    # Structured types, and those of other libraries, have the name of what they are made of.
+    # The names of structured types and of types of other libraries do not identify them.
     return dtype.metadata is None and dtype.names is None and np.dtype(dtype.str) == dtype
 
 
@@ -53,17 +53,17 @@ def unpack(format: str, data: Any, shape: Sequence[int]) -> Any:
 
 
 def join_blocks(nested: Nested) -> Any:
-    """Return blocks as one array of its own, with all values as they are.
+    """Return a new array that consists of blocks, with all values unchanged.
 
     Parameters
     ----------
     nested : list
-        The blocks, nested as deeply as they have axes.
+        The blocks, with one level of nesting for each axis.
 
     Raises
     ------
     ValueError
-        If they do not fit together, or there is no type that keeps the values of all.
+        If the blocks do not fit together, or no type can hold all values unchanged.
     """
     blocks = list(_flat(nested))
     if len(blocks) == 1:
@@ -122,7 +122,7 @@ def _sizes(nested: Nested, ndim: int) -> list[list[int]]:
 
 
 def _common_type(blocks: Sequence[Any]) -> Any:
-    """Return the type of an array that keeps the values of all blocks. Those without values have no say."""
+    """Return a type that holds the values of all blocks unchanged. Empty blocks are ignored."""
     types = list(dict.fromkeys(block.dtype for block in blocks if block.size)) or [blocks[0].dtype]
     if len(types) == 1:
         return types[0]
@@ -142,7 +142,7 @@ def _common_type(blocks: Sequence[Any]) -> Any:
 
 
 def _keeps(block: Any, dtype: Any) -> bool:
-    """Return whether the values of a block stay the same as another type."""
+    """Return whether a conversion to another type leaves the values of a block unchanged."""
     if block.dtype == dtype or not block.size:
         return True
     if block.dtype.kind in "mM":

@@ -1,12 +1,12 @@
 """Converts columns of dataframes to Arrow arrays and back, value by value.
 
-Arrow's own conversion of dataframes turns missing values into nulls, and unknown values into other ones. Here a column
-travels by one of five kinds, each of which restores it exactly:
+Arrow's own conversion of dataframes turns missing values into nulls, and changes values that it does not know. This
+module encodes a column as one of five kinds, each of which restores the column exactly:
 
 - the bits of its values, if these have a fixed size: NumPy's types, dates, periods, and the codes of categories;
-- Arrow's form, for what pandas itself keeps in such or similar arrays;
+- Arrow's form, for columns that pandas itself stores in such or similar arrays;
 - text, for objects that are strings or None;
-- pickles, one for each piece that travels, for all other objects and for other libraries' arrays;
+- pickles, one for each piece, for all other objects and for other libraries' arrays;
 - what a library has registered with dask for its dataframes (`dagrpc.shuffle.registered`).
 """
 
@@ -35,16 +35,16 @@ _STRINGS: Final = {str, type(None)}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """In which order the rows of a partition travel, and where the pieces begin that they are cut into."""
+    """The order in which the rows of a partition are sent, and the pieces into which they are cut."""
 
     rows: Any
-    """Their positions in the partition."""
+    """The positions of the rows in the partition."""
     starts: Any
-    """Where each piece begins among them; the last one ends with the rows."""
+    """The start of each piece among the rows. The last piece ends with the last row."""
 
 
 def encode_column(values: Any, order: Order, name: object) -> tuple[Any, bytes]:
-    """Return a column or index as an Arrow array in another order, and the kind that says how it is to be read.
+    """Return a column or index as an Arrow array in another order, and the kind of its encoding.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def encode_column(values: Any, order: Order, name: object) -> tuple[Any, bytes]:
     order : Order
         The order.
     name : object
-        What to call the column in errors.
+        Name of the column in error messages.
 
     Raises
     ------
     TypeError
-        If its values cannot be pickled; names the column.
+        If the values cannot be pickled. The message names the column.
     """
     import pyarrow as pa
 
@@ -69,7 +69,7 @@ def encode_column(values: Any, order: Order, name: object) -> tuple[Any, bytes]:
         try:
             return _in_order(pa.array(values.array), order), ARROW
         except (pa.ArrowException, UnicodeError):
-            # Text that is not UTF-8, or what Arrow cannot take from.
+            # The text is not UTF-8, or Arrow does not support `take` for the type.
             return _pickled(values.array, order, name), PICKLES
     if not is_object_dtype(values.dtype):
         return _pickled(values.array, order, name), PICKLES
@@ -106,7 +106,7 @@ def is_foreign(dtype: Any) -> bool:
 
 
 def _from_bits(bits: Any) -> Any:
-    """Return values as unsigned numbers of the same size, or as bytes if there are none of that size."""
+    """Return values as unsigned numbers of the same size, or as bytes if no number type has this size."""
     import pyarrow as pa
 
     size = bits.dtype.itemsize
@@ -124,7 +124,7 @@ def _in_order(array: Any, order: Order) -> Any:
 
 
 def _pickled(values: Any, order: Order, name: object) -> Any:
-    """Return an array whose pieces have a pickle of all their values at their first place, and nothing at others."""
+    """Return an array in which the first value of each piece is a pickle of the piece, and other values are empty."""
     import pyarrow as pa
 
     stops = [*order.starts[1:], len(order.rows)]
@@ -146,14 +146,14 @@ def _pickled(values: Any, order: Order, name: object) -> Any:
 
 
 def decode_column(pieces: Sequence[tuple[bytes, Any]], dtype: Any) -> list[Any]:
-    """Return a column that came in pieces as one array, or as several in a row if it is none yet.
+    """Return a column that arrived in pieces as a list of one array, or of several if they cannot be joined here.
 
     Parameters
     ----------
     pieces : sequence of (bytes, pyarrow.ChunkedArray)
-        Each with its kind.
+        The pieces, each with its kind.
     dtype : dtype
-        What they were, all of them.
+        The original type of all pieces.
     """
     if all(kind == BITS for kind, _ in pieces):
         return [
@@ -163,7 +163,7 @@ def decode_column(pieces: Sequence[tuple[bytes, Any]], dtype: Any) -> list[Any]:
         return _from_arrow([part for _, part in pieces], dtype)
     if is_object_dtype(dtype):
         return [np.concatenate([_objects(kind, part) for kind, part in pieces])]
-    # Not all of them could be had as Arrow arrays.
+    # Some of the pieces could not be encoded as Arrow arrays.
     return [
         array
         for kind, part in pieces
@@ -182,7 +182,7 @@ def _to_numbers(chunk: Any, dtype: Any) -> Any:
 
 
 def _from_numbers(numbers: Any, dtype: Any) -> Any:
-    """Return values of a type whose bits have come as numbers."""
+    """Return values of a type, given their bits as numbers."""
     if isinstance(dtype, np.dtype):
         return numbers.view(dtype)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -191,7 +191,7 @@ def _from_numbers(numbers: Any, dtype: Any) -> Any:
         return pd.arrays.PeriodArray(numbers.view("i8"), dtype=dtype)
     import pyarrow as pa
 
-    # What Arrow hands over cannot be written to.
+    # Arrow's memory is read-only, so the array is copied.
     return dtype.__from_arrow__(pa.chunked_array([pa.array(numbers.view("i8")).view(pa.timestamp(dtype.unit))])).copy()
 
 
@@ -200,10 +200,10 @@ def _from_arrow(parts: Sequence[Any], dtype: Any) -> list[Any]:
 
     chunks = [chunk for part in parts for chunk in part.chunks]
     try:
-        # One that is alone would be handed back as it is, and keep alive what it is a part of.
+        # The empty slice forces a copy. A single chunk would otherwise keep the whole buffer alive.
         joined = pa.concat_arrays([*chunks, chunks[0].slice(0, 0)])
     except pa.ArrowException:
-        # Nested dictionaries that differ.
+        # Arrow cannot join nested dictionaries that differ.
         return [dtype.__from_arrow__(pa.chunked_array([pa.concat_arrays([c, c.slice(0, 0)])])) for c in chunks]
     return [dtype.__from_arrow__(pa.chunked_array([joined]))]
 

@@ -1,8 +1,8 @@
-"""Joins columns whose pieces have different types, if that keeps their values.
+"""Joins columns whose pieces have different types, if this leaves the values unchanged.
 
-That happens when the partitions of a dataframe are not all alike: one has categories that others lack, or numbers with
-fractions where others have none. What a column then becomes is what pandas' `concat` makes of it, as for shuffles by
-tasks. What was announced (the meta) plays no part in it, but that it may say which categories there are.
+Pieces differ in type if some partitions have categories that others lack, or fractions where others have integers.
+The joined column has the type that pandas' `concat` chooses, as in shuffles by tasks. The announced type (from the
+meta) only provides categories.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 _EXACT_BITS = {2: 11, 4: 24, 8: 53}
-"""The power of two up to which floating-point numbers hold all integers, by their size in bytes."""
+"""The number of bits of integers that floating-point numbers hold exactly, by the size of the numbers in bytes."""
 
 
 def same_type(one: Any, other: Any) -> bool:
-    """Return whether two types are the same, down to the categories and their order."""
+    """Return whether two types are the same, including the categories and their order."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -40,19 +40,19 @@ def same_type(one: Any, other: Any) -> bool:
 
 
 def join_arrays(arrays: Sequence[Any], announced: Any) -> Any:
-    """Return arrays as one.
+    """Return the concatenation of arrays.
 
     Parameters
     ----------
     arrays : sequence of numpy.ndarray or pandas.api.extensions.ExtensionArray
-        In order; none is empty.
+        The arrays in order. None of them is empty.
     announced : dtype
-        What was announced.
+        The type in the meta, or None.
 
     Raises
     ------
     ValueError
-        If there is no type that keeps the values of all.
+        If no type can hold the values of all arrays unchanged.
     """
     if len(arrays) == 1:
         return arrays[0]
@@ -72,7 +72,7 @@ def join_arrays(arrays: Sequence[Any], announced: Any) -> Any:
 
 
 def _objects(array: Any) -> Any:
-    """Return the values of an array as objects, each as it is when it is taken out of there: pandas changes some."""
+    """Return the values of an array as objects, equal to its items. pandas' own conversion changes some values."""
     if isinstance(array, np.ndarray):
         return pd.Series(array, dtype=array.dtype).astype(object).to_numpy()
     found = np.empty(len(array), dtype=object)
@@ -86,7 +86,7 @@ def _names(types: Sequence[Any]) -> str:
 
 
 def _keeps(array: Any, dtype: Any) -> bool:
-    """Return whether integers keep their values as another type; large ones may not as floating-point numbers."""
+    """Return whether integers are unchanged as another type. Floating-point numbers cannot hold some large integers."""
     values = array.remove_unused_categories().categories if isinstance(array.dtype, pd.CategoricalDtype) else array
     if isinstance(values.dtype, pd.SparseDtype):
         values = np.asarray(values)
@@ -107,10 +107,10 @@ def _keeps(array: Any, dtype: Any) -> bool:
 
 
 def _join_categories(arrays: Sequence[Any], announced: Any) -> Any:
-    """Return categorical arrays whose categories differ as one.
+    """Return the concatenation of categorical arrays whose categories differ.
 
-    The categories are those that somebody has who has all of them, in an order that contradicts nobody's: those that
-    were announced, or a piece's. Without one, categories that have no order are united; others become plain values.
+    The result has the announced categories, or else those of a piece, if they include the categories of all pieces in a
+    compatible order. Otherwise unordered categories are united, and ordered categories become plain values.
     """
     types = [array.dtype for array in arrays if len(array.categories)] or [arrays[0].dtype]
     longest = max(types, key=lambda dtype: len(dtype.categories))
@@ -122,7 +122,7 @@ def _join_categories(arrays: Sequence[Any], announced: Any) -> Any:
 
 
 def _covers(candidate: Any, dtype: Any) -> bool:
-    """Return whether a type has all categories of another one, in the same order if they are ordered."""
+    """Return whether a type has all categories of another type, in the same order if they are ordered."""
     mine, others = candidate.categories, dtype.categories
     if mine is None or candidate.ordered != dtype.ordered or mine.dtype != others.dtype or len(mine) < len(others):
         return False
