@@ -18,7 +18,7 @@ _SELECTORS = ("selectors.py", "select.py")
 """Files of the functions in which an idle event loop waits."""
 _HANDLES = ("asyncio/events.py", "asyncio\\events.py")
 """The file of the innermost frame of asyncio's loop while it runs a callback."""
-_RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_loop/io_loop.py", "dagrpc\\_io\\loop.py")
+_RUNNERS = ("asyncio/runners.py", "asyncio\\runners.py", "dagrpc/_loop/io_loop.py", "dagrpc\\_loop\\io_loop.py")
 """Files of functions that run a loop. uvloop has no frames between theirs and the frames of the callback."""
 
 
