@@ -115,6 +115,10 @@ def test_dataframes(client: Client, both: Any, operation: str) -> None:
     found = outcome_of(operation, one, other, "p2p", None)
     if isinstance(found, Exception) and "values change" in str(found):
         return
+    # dask joins partitions as categories if the first one has categories, whatever the others have. Which one is first
+    # with rows depends on the order of rows, which a shuffle does not promise.
+    if isinstance(found, AttributeError) and "has no attribute 'categories'" in str(found):
+        return
     note(f"{operation}: {found!r}, {expected!r}")
     if isinstance(found, Exception):
         raise found
