@@ -33,7 +33,16 @@ def scheduler_state(dask_scheduler: Any) -> dict[str, int]:
 
     garbage.collect()
     (state,) = [found for found in garbage.get_objects() if type(found) is SchedulerState]
-    names = ("tasks", "groups", "unrunnable", "announced", "expected", "complete_graphs", "abandoned", "stranded")
+    names = [
+        "tasks",
+        "groups",
+        "unrunnable",
+        "pending_scatters",
+        "unknown_keys",
+        "complete_graphs",
+        "uncomputable",
+        "cancelled",
+    ]
     sizes = {name: len(getattr(state, name)) for name in names}
     sizes["queue"] = state.queue.size
     # Clients keep functions for later submissions.
