@@ -10,8 +10,8 @@ from dagrpc.actor import Actor as Actor
 from dagrpc.actor import ActorFuture as ActorFuture
 from dagrpc.actor import BaseActorFuture as BaseActorFuture
 from dagrpc.client import Client as Client
-from dagrpc.compat.install import install_as_distributed as install_as_distributed
-from dagrpc.compat.install import uninstall_as_distributed as uninstall_as_distributed
+from dagrpc.compat.installation import install_as_distributed as install_as_distributed
+from dagrpc.compat.installation import uninstall_as_distributed as uninstall_as_distributed
 from dagrpc.completion import as_completed as as_completed
 from dagrpc.completion import fire_and_forget as fire_and_forget
 from dagrpc.completion import futures_of as futures_of

@@ -13,7 +13,7 @@ from dask._task_spec import TaskRef
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.actor_calls import NOT_DECODED, CallState
-from dagrpc._client.core import ClientCore, core_of
+from dagrpc._client.client_core import ClientCore, core_of
 from dagrpc._client.key_table import CANCELLED, DONE, ERROR, LOST, KeyState
 from dagrpc._client.results import inline_value, raise_unless_finished
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, run_awaiting, run_blocking

@@ -15,9 +15,9 @@ _COMMANDS = {
     "spec": ("dagrpc_deploy.cli", "spec"),
     "ssh": ("dagrpc_deploy.cli", "ssh"),
     "health": ("dagrpc._cli.health", "health"),
-    "status": ("dagrpc._cli.status", "status"),
-    "tasks": ("dagrpc._cli.status", "tasks"),
-    "logs": ("dagrpc._cli.status", "logs"),
+    "status": ("dagrpc._cli.status_commands", "status"),
+    "tasks": ("dagrpc._cli.status_commands", "tasks"),
+    "logs": ("dagrpc._cli.status_commands", "logs"),
     "top": ("dagrpc._cli.top", "top"),
 }
 

@@ -16,15 +16,15 @@ from dagrpc import config, messages
 from dagrpc._auth.credentials import check_address, credentials_of, shown_address
 from dagrpc._client import current, html_repr
 from dagrpc._client.bound_verbs import bound_verbs
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.client_security import security_of
-from dagrpc._client.core import ClientCore
 from dagrpc._client.current import ensure_default_client, temp_default_client
 from dagrpc._client.event_loops import EventLoop
 from dagrpc._client.key_table import KeyState, lock
 from dagrpc._client.lifecycle import ClientLifecycle
-from dagrpc._client.options import NO_DEFAULT, Duration, connect_timeout
 from dagrpc._client.scheduler_calls import SchedulerCalls
-from dagrpc._client.verbs import cluster as cluster_verbs
+from dagrpc._client.submission_options import NO_DEFAULT, Duration, connect_timeout
+from dagrpc._client.verbs import cluster_control as cluster_verbs
 from dagrpc._client.verbs import (
     collections,
     data,

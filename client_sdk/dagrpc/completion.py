@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import current
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.commands import Want
-from dagrpc._client.core import ClientCore
 from dagrpc._client.done_queue import DoneQueue
 from dagrpc._client.find_futures import futures_in
 from dagrpc._client.key_table import CANCELLED, DONE, ERROR, FINISHED, KeyState, KeyTable, lock

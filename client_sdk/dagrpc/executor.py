@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.key_table import ERROR, FINISHED
-from dagrpc._client.options import explicit_options
 from dagrpc._client.results import NOT_INLINE, cancelled_error, failure_of, inline_value, result
+from dagrpc._client.submission_options import explicit_options
 from dagrpc._client.waiting import Deadline, run_awaiting
 from dagrpc.future import Future
 

@@ -13,7 +13,7 @@ from dask._task_spec import TaskRef
 
 from dagrpc import config
 from dagrpc._client import current, html_repr
-from dagrpc._client.core import ClientCore, core_of
+from dagrpc._client.client_core import ClientCore, core_of
 from dagrpc._client.key_table import CANCELLED, DONE, FINISHED, KeyState, KeyTable, lock
 from dagrpc._client.results import exception_and_traceback, inline_value, released_error, result
 from dagrpc._client.waiting import Operation, run_awaiting

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._client.options import Duration
+from dagrpc._client.submission_options import Duration
 from dagrpc._common import running_task
 from dagrpc._common.running_task import Running
 

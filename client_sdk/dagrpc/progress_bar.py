@@ -10,7 +10,7 @@ from typing import Any, TextIO, cast
 
 from dagrpc import config
 from dagrpc._client import html_repr, notebook
-from dagrpc._client.core import ClientCore
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.find_futures import futures_in
 from dagrpc._client.progress_stream import Watch, grouped, keys_below
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop, run_awaiting, run_blocking

@@ -12,8 +12,8 @@ from dagrpc._common.addresses import interface_ip
 from dagrpc._loop.io_loop import spawn
 from dagrpc._process.logging_config import level_number
 from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
-from dagrpc._process.options import declared_options, words
 from dagrpc._process.server_classes import load_class
+from dagrpc._process.service_options import declared_options, words
 from dagrpc.security import ROLES, Security
 from dagrpc_deploy.scheduler_process import SchedulerProcess
 from dagrpc_deploy.spec import SpecCluster

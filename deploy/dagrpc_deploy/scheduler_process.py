@@ -18,7 +18,7 @@ from dagrpc._loop.io_loop import get_loop
 from dagrpc._memory import python_malloc
 from dagrpc._process.child import Child, inherited_sys_path
 from dagrpc._process.logging_config import level_number
-from dagrpc._process.options import process_fields
+from dagrpc._process.service_options import process_fields
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc.security import Security

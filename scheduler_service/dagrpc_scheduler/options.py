@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagrpc._process.options import Flag, as_list, option, seconds, words
+from dagrpc._process.service_options import Flag, as_list, option, seconds, words
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
-from dagrpc._process.options import declared_options
+from dagrpc._process.service_options import declared_options
 from dagrpc_scheduler.options import SchedulerOptions
 from dagrpc_worker.options import WorkerOptions
 

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 import dagrpc.v1
 from dagrpc import Client
 from dagrpc._auth.credentials import Credentials, credentials_of
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import identity, open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL

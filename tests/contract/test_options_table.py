@@ -10,7 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from dagrpc._cli.option_flags import flag_values, flags_of
-from dagrpc._process.options import Flag, converted, declared_options, option, process_fields, seconds, unpickled
+from dagrpc._process.service_options import (
+    Flag,
+    converted,
+    declared_options,
+    option,
+    process_fields,
+    seconds,
+    unpickled,
+)
 from dagrpc.config import DEFAULTS
 from dagrpc_scheduler.cli import scheduler
 from dagrpc_scheduler.options import SchedulerOptions

@@ -11,9 +11,9 @@ import pytest
 
 from dagrpc import ActorFuture, Client
 from dagrpc._client.actor_calls import CallState
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._loop.io_loop import get_loop
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc._transfer.transfers import OutgoingValue, upload
@@ -64,7 +64,7 @@ async def converse(address: str, hello: pb.ActorHello, calls: list[pb.ActorCall]
             replies += message.replies
         return sorted(replies, key=lambda reply: reply.call_id)
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, address) from None
+        raise error_status.from_rpc_error(error, address) from None
     finally:
         stream.cancel()
         await channel.close()
@@ -148,7 +148,7 @@ def test_the_relay_names_a_worker_that_is_there(client: Client) -> None:
             await stream.write(first.SerializeToString())
             await stream.read()
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, "the scheduler") from None
+            raise error_status.from_rpc_error(error, "the scheduler") from None
         finally:
             stream.cancel()
             await channel.close()

@@ -11,7 +11,7 @@ import dask.config
 import pytest
 
 from dagrpc import Client, LocalCluster
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import ServiceClient, open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL

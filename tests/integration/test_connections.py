@@ -14,7 +14,7 @@ import dask
 import pytest
 
 from dagrpc import Client, FutureCancelledError, LocalCluster, Lock
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc.exceptions import CommClosedError
 from tests.support.clusters import inc, note, runs
 from tests.support.tcp_proxy import TcpProxy

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, Event, Lock, MultiLock, Queue, Semaphore, Variable
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from tests.support.running import in_thread
 from tests.support.waiting import eventually
 

@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import asyncio
 from dagrpc import Client, LocalCluster
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 
 async def kind():
     return type(asyncio.get_running_loop()).__module__

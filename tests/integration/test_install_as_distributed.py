@@ -16,7 +16,7 @@ import pytest
 import dagrpc.protocol
 from dagrpc import Client, LocalCluster
 from dagrpc.compat.as_distributed import VARIABLE, install_if_asked
-from dagrpc.compat.install import install_as_distributed, uninstall_as_distributed
+from dagrpc.compat.installation import install_as_distributed, uninstall_as_distributed
 from dagrpc.compat.names import MODULES
 
 ROOT = Path(__file__).parents[2]

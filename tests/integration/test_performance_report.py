@@ -18,7 +18,7 @@ import dask
 import pytest
 
 from dagrpc import Client, LocalCluster, get_task_stream, performance_report, wait
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc.diagnostics import report_data
 from tests.support.waiting import eventually
 

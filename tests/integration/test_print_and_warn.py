@@ -39,8 +39,8 @@ def test_what_tasks_print_shows_on_the_worker_and_at_the_client(tmp_path: Any) -
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=90, check=True)
-    # The worker and the client share one stream here, and an unbuffered stream gets a line and its end in two writes: what the
-    # other process writes may stand between the two.
+    # The worker and the client share one stream here. An unbuffered stream gets a line and its end in two writes, and
+    # what the other process writes may stand between the two.
     assert done.stdout.count("to-stdout-1") == 2
     assert done.stderr.count("to stderr") == 2
     assert done.stderr.count("RuntimeWarning: careful") == 2

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dagrpc import Client, LocalCluster, Pub, Sub
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc.exceptions import ClosedClientError, CommClosedError
 
 

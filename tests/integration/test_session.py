@@ -11,7 +11,7 @@ import pytest
 
 from dagrpc._loop.io_loop import get_loop
 from dagrpc._peer.session import Session
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient, open_channel, wait_ready
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc._rpc.server import Server
@@ -192,7 +192,7 @@ def test_whenever_a_stream_ends_who_writes_to_it_hears_why() -> None:
             await stream.write(b"")
             await stream.read()
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, client.peer) from None
+            raise error_status.from_rpc_error(error, client.peer) from None
 
     async def body(client: ServiceClient, server: Server) -> None:
         # About as long as the refusal takes, on the one machine or the other.

@@ -24,7 +24,7 @@ from dask._task_spec import Task
 
 from dagrpc import Client, LocalCluster, wait
 from dagrpc.exceptions import P2PIllegalStateError, P2POutOfDiskError
-from dagrpc.shuffle import tasks
+from dagrpc.shuffle import shuffle_tasks
 from tests.support.waiting import eventually
 
 TIMEOUT = 60
@@ -379,9 +379,9 @@ def test_sources_of_another_run_are_noticed(client: Client, tmp_path: Path) -> N
     shuffled = dd.from_pandas(expected, npartitions=4).shuffle("k", npartitions=3).optimize()
     graph = dict(shuffled.__dask_graph__())
 
-    def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
+    def lie(data: Any, spec: Any, number: int) -> shuffle_tasks.Sent:
         """Send a source, and claim once that the source was sent in another run."""
-        sent = tasks.shuffle_transfer(data, spec, number)
+        sent = shuffle_tasks.shuffle_transfer(data, spec, number)
         told = tmp_path / "told"
         if told.exists():
             return sent

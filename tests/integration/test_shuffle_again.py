@@ -17,7 +17,7 @@ from dask._task_spec import Task
 
 from dagrpc import Client, LocalCluster, wait
 from dagrpc.exceptions import CommClosedError
-from dagrpc.shuffle import tasks
+from dagrpc.shuffle import shuffle_tasks
 
 
 def slow_to_go_on(dask_worker: Any) -> None:
@@ -92,9 +92,9 @@ def test_the_barrier_uses_no_results_of_the_run_before(tmp_path: Path) -> None:
     expected = pd.DataFrame({"k": np.arange(100) % 7, "v": np.arange(100)})
     told = tmp_path / "told"
 
-    def lie(data: Any, spec: Any, number: int) -> tasks.Sent:
+    def lie(data: Any, spec: Any, number: int) -> shuffle_tasks.Sent:
         """Send a source, and claim once that the source was sent in another run."""
-        sent = tasks.shuffle_transfer(data, spec, number)
+        sent = shuffle_tasks.shuffle_transfer(data, spec, number)
         if told.exists():
             return sent
         told.touch()

@@ -37,14 +37,14 @@ def test_outputs_that_were_sent_to_another_process_are_not_empty_but_gone() -> N
     async def body(lab: Lab, client: ServiceClient) -> None:
         import grpc
 
-        from dagrpc._rpc import status
+        from dagrpc._rpc import error_status
 
         # Parcels of run 8, which began after the worker was registered, may also be missing: a sender may still be
         # connected to the worker's predecessor.
         for number in (5, 8):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await fetch(client, number, 2)
-            error = status.from_rpc_error(refused.value, "the worker")
+            error = error_status.from_rpc_error(refused.value, "the worker")
             assert isinstance(error, ShuffleClosedError)
             assert "No parcel has arrived; 2 sources have sent some" in str(error)
         assert await fetch(client, 8, 0) == []

@@ -163,12 +163,12 @@ def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
 async def _raising(call: Any, peer: str) -> Any:
     import grpc
 
-    from dagrpc._rpc import status
+    from dagrpc._rpc import error_status
 
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, peer) from None
+        raise error_status.from_rpc_error(error, peer) from None
 
 
 # --- run and status ---

@@ -41,7 +41,7 @@ asyncio.run(start())
 WORKER = """
 import dagrpc_worker.process
 from dagrpc import config
-from dagrpc._process.options import unpickled
+from dagrpc._process.service_options import unpickled
 from dagrpc._common.versions import own_versions
 from dagrpc_worker.run import prepare_process, run_to_exit
 from dagrpc_worker.options import WorkerOptions
@@ -57,8 +57,8 @@ FOR_NO_START = (
     "dask.bag",
     "dask.dataframe",
     "dagrpc.client",
-    "dagrpc._client.core",
-    "dagrpc.compat.install",
+    "dagrpc._client.client_core",
+    "dagrpc.compat.installation",
     "dagrpc_deploy",
     "google.protobuf.descriptor_pb2",
     "grpc_reflection.v1alpha",

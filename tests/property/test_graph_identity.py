@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrpc._codec.graphs import GraphEncoder
+from dagrpc._codec.run_specs import load_task
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._codec.tasks import load_task
 
 LONG = "x" * 300
 """Makes a shared value of what it is in."""

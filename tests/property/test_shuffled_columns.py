@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dagrpc.shuffle.arrays import ArraySpec
+from dagrpc.shuffle.array_shuffle import ArraySpec
 from dagrpc.shuffle.frames import FrameSpec
 from dagrpc.shuffle.joining import same_type
 from dagrpc.shuffle.rechunk import _segments

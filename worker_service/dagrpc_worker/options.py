@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagrpc import config
-from dagrpc._process.options import Flag, as_list, option, seconds, words
+from dagrpc._process.service_options import Flag, as_list, option, seconds, words
 
 
 def parse_resources(text: str) -> dict[str, float]:

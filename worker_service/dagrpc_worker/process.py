@@ -34,7 +34,7 @@ def main() -> None:
 
     dask.config.update(dask.config.config, settings["config"])
     from dagrpc._loop.io_loop import run_service
-    from dagrpc._process.options import unpickled
+    from dagrpc._process.service_options import unpickled
     from dagrpc_worker.options import WorkerOptions
     from dagrpc_worker.run import prepare_process, run_to_exit
     from dagrpc_worker.shell.service import WorkerService

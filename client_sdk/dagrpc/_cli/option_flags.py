@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dagrpc._process.options import Flag, Option, declared_options
+from dagrpc._process.service_options import Flag, Option, declared_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dagrpc._cli.cluster_view import STATES, ClusterView, ask, worker_row
-from dagrpc._cli.status import size
+from dagrpc._cli.status_commands import size
 from dagrpc._cli.tls_options import tls_options
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from dagrpc._common.bytes_like import Buffer
 from dagrpc._loop.io_loop import LoopThread, cancel_all, spawn
 from dagrpc._loop.wakeup_queue import WakeUpQueue
 from dagrpc._peer.session import Session
-from dagrpc._rpc import grpc_options, status
+from dagrpc._rpc import error_status, grpc_options
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc._transfer.transfers import OutgoingValue, ReceivedValue, download, upload
 from dagrpc.exceptions import ClosedClientError, CommClosedError, DagrpcError, LimitReachedError, LostActorError
@@ -175,7 +175,7 @@ class ActorCaller:
         try:
             await link.run()
         except grpc.aio.AioRpcError as broken:
-            error = status.from_rpc_error(broken, link.address)
+            error = error_status.from_rpc_error(broken, link.address)
         except (CommClosedError, DagrpcError, TimeoutError, asyncio.InvalidStateError) as broken:
             error = broken
         except asyncio.CancelledError:
@@ -310,7 +310,7 @@ class _Link:
             stream.cancel()
             raise CommClosedError(f"No answer from {self.address} within {timeout:g} s") from None
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, self.address) from None
+            raise error_status.from_rpc_error(error, self.address) from None
         except asyncio.InvalidStateError:
             raise CommClosedError(f"{self.address} ended the session before it began") from None
         if answer is None:

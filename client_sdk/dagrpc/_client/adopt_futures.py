@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dagrpc._client.core import ClientCore
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.key_table import CANCELLED, KeyState
 from dagrpc.future import Future
 

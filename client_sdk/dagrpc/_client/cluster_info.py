@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 from dagrpc import config
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.cluster_description import describe_cluster
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.objects import SchedulerInfo
 from dagrpc.v1 import scheduler_service_pb2 as pb

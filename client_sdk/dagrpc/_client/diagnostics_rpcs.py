@@ -11,15 +11,15 @@ from typing import Any
 import grpc
 from dask.utils import key_split
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.html_repr import short_type
-from dagrpc._client.options import Workers, worker_names
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Workers, worker_names
 from dagrpc._codec.plain import decode_plain
 from dagrpc._common.keys import Key, decode_key
 from dagrpc._common.task_activities import startstop
 from dagrpc._profiling.trees import Profile, from_message, new_profile
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError, UnknownKeyError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
@@ -118,7 +118,7 @@ async def task_stream(session: ClientSession, request: pb.GetTaskStreamRequest) 
         if await call.code() is not grpc.StatusCode.OK:
             raise CommClosedError(f"{service.peer} ended the task stream: {await call.details()}")
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, service.peer) from None
+        raise error_status.from_rpc_error(error, service.peer) from None
     finally:
         call.cancel()
     # In a thread, since there may be a hundred thousand records.

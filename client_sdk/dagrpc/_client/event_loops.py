@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from dagrpc import config
-from dagrpc._client.options import Duration
+from dagrpc._client.submission_options import Duration
 
 logger = logging.getLogger("dagrpc.client")
 

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.key_table import FINISHED, KeyState
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc._common.backoff import pauses
 from dagrpc._transfer.transfers import WORKER_SERVICE, ReceivedValue, download
 from dagrpc.exceptions import (

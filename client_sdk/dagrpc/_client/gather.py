@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dagrpc._client.core import ClientCore
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.key_table import KeyState
 from dagrpc._client.results import released_error, values_of
 from dagrpc._client.waiting import Deadline, Operation

@@ -10,11 +10,11 @@ from dask.base import get_annotations, is_dask_collection
 
 from dagrpc._client.adopt_futures import adopt_futures
 from dagrpc._client.arguments import check_size, excess, warn_if_large
+from dagrpc._client.client_core import ClientCore, core_of
 from dagrpc._client.commands import Digest, Part
-from dagrpc._client.core import ClientCore, core_of
 from dagrpc._client.key_table import lock
 from dagrpc._client.lifecycle import live_clients
-from dagrpc._client.options import fifo_seconds, task_options
+from dagrpc._client.submission_options import fifo_seconds, task_options
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
 from dagrpc._graph.materialize import Annotations, annotation_for
 from dagrpc.future import Future

@@ -10,7 +10,7 @@ from typing import Any
 
 from dask.utils import parse_bytes
 
-from dagrpc._client.core import ClientCore
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.scatter import scatter
 from dagrpc._client.verbs.run import call_on_workers, values_by_worker
 from dagrpc._client.waiting import Operation, RunOnLoop

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc._common.keys import decode_key
 from dagrpc._common.versions import host_facts, package_versions
 from dagrpc._graph.lower import checked_key

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dagrpc._client import current
-from dagrpc._client.core import OF_PARENT_PROCESS, ClientCore, HasCore, core_of
+from dagrpc._client.client_core import OF_PARENT_PROCESS, ClientCore, HasCore, core_of
 from dagrpc._client.scheduler_address import scheduler_address
 from dagrpc._client.version_warning import warn_of_versions
 from dagrpc._client.waiting import (

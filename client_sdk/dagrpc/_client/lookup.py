@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dagrpc._client import current
-from dagrpc._client.core import core_of
-from dagrpc._client.options import NO_DEFAULT, Duration
+from dagrpc._client.client_core import core_of
+from dagrpc._client.submission_options import NO_DEFAULT, Duration
 from dagrpc._common.addresses import parse_address
 from dagrpc.client import Client
 

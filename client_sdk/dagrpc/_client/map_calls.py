@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 from dagrpc._client.adopt_futures import adopt_futures, cancelled_with_inputs
 from dagrpc._client.arguments import encode_arguments, excess, warn_if_large
+from dagrpc._client.call_tokens import PLAIN, call_token, function_name, unique_key
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.commands import Part
-from dagrpc._client.core import ClientCore
 from dagrpc._client.key_table import lock
 from dagrpc._client.replace_futures import replace_futures
-from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
 from dagrpc.future import Future

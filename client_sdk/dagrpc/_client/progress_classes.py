@@ -8,10 +8,10 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._client import current
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.lifecycle import default_client_for
-from dagrpc._client.options import Duration
 from dagrpc._client.progress_stream import Watch
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import RunOnLoop
 from dagrpc._codec.failures import decode_failure
 from dagrpc._common.keys import encode_key

@@ -10,10 +10,10 @@ from typing import Any
 
 import grpc
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc._common.keys import decode_key
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.exceptions import CommClosedError
 from dagrpc.spans import Spans
@@ -63,7 +63,7 @@ class Watch:
             if await call.code() is not grpc.StatusCode.OK:
                 raise CommClosedError(f"{service.peer} ended the progress stream: {await call.details()}")
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, "the scheduler") from None
+            raise error_status.from_rpc_error(error, "the scheduler") from None
         finally:
             if call is not None:
                 call.cancel()
@@ -114,7 +114,7 @@ async def keys_below(session: ClientSession, wire_keys: Sequence[str]) -> list[s
         while (data := await call.read()) is not grpc.aio.EOF:
             found.extend(pb.ListTasksBelowResponse.FromString(data).keys)
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, "the scheduler") from None
+        raise error_status.from_rpc_error(error, "the scheduler") from None
     finally:
         call.cancel()
     return found

@@ -13,7 +13,7 @@ from dagrpc import config
 from dagrpc._client.key_table import KeyTable
 from dagrpc._peer.calling_session import CallingSession, greet
 from dagrpc._peer.reconnect import FIRST_PAUSE, process_is_gone, reconnect
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc.exceptions import (
     ClosedClientError,
     CommClosedError,
@@ -93,8 +93,8 @@ class Reconnection:
             try:
                 return await greet(peer.service, "UpdateGraph", [client.hello(resume=False)])
             except grpc.aio.AioRpcError as error:
-                if not status.is_of_connection(error):
-                    raise status.from_rpc_error(error, peer.name) from None
+                if not error_status.is_of_connection(error):
+                    raise error_status.from_rpc_error(error, peer.name) from None
                 logger.debug("The connection to %s broke at once: %s", peer.name, error.details())
             # The channel may not have noticed the break yet.
             await asyncio.sleep(FIRST_PAUSE)

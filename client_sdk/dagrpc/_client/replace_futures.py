@@ -9,7 +9,7 @@ from typing import Any
 
 from dask.utils import is_namedtuple_instance
 
-from dagrpc._client.tokens import PLAIN
+from dagrpc._client.call_tokens import PLAIN
 from dagrpc._codec.references import DependencyRef, Rebuilt
 from dagrpc.actor import Actor, future_of
 from dagrpc.future import Future

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from dagrpc._client import current
-from dagrpc._client.core import ClientCore
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.key_table import CANCELLED, ERROR, FINISHED, KeyState
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads

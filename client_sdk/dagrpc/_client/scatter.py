@@ -12,13 +12,13 @@ from typing import Any
 
 from dask.sizeof import sizeof
 
-from dagrpc._client.core import ClientCore
+from dagrpc._client.call_tokens import data_key, unique_data_key
+from dagrpc._client.client_core import ClientCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.key_table import FINISHED
-from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.results import raise_unless_finished
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
-from dagrpc._client.tokens import data_key, unique_data_key
+from dagrpc._client.submission_options import Workers, names_nobody, worker_names
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunInThread, RunOnLoop
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import type_name

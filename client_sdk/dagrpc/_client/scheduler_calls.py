@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.waiting import run_awaiting
 from dagrpc._common.user_handlers import call_handler
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from dagrpc._client.session import ClientSession
+from dagrpc._client.client_session import ClientSession
 from dagrpc._rpc.channels import ServiceClient
 
 

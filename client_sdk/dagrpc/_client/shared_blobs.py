@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dagrpc._client.arguments import check_size, warn_if_large
+from dagrpc._client.call_tokens import function_name
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.commands import HoldShared, ReleaseShared
-from dagrpc._client.session import ClientSession
-from dagrpc._client.tokens import function_name
 from dagrpc._codec.functions import FunctionCache, PickledFunction
 from dagrpc._codec.references import Digest
 

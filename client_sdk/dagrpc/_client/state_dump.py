@@ -11,10 +11,10 @@ from typing import Any
 import grpc
 
 from dagrpc._client import introspection_rpcs
-from dagrpc._client.core import ClientCore
-from dagrpc._client.session import ClientSession
+from dagrpc._client.client_core import ClientCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.waiting import Operation, RunInThread, RunOnLoop
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc.cluster_dump import without, write_dump
 from dagrpc.v1 import introspection_service_pb2 as pb
 
@@ -62,7 +62,7 @@ async def _documents(session: ClientSession) -> tuple[dict[str, bytes], dict[str
             else:
                 pieces.setdefault(piece.source, []).append(piece.data)
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, service.peer) from None
+        raise error_status.from_rpc_error(error, service.peer) from None
     finally:
         call.cancel()
     # A document that broke off is left out.

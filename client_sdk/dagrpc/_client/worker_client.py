@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from contextvars import Context
 from typing import Any, ClassVar
 
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.lifecycle import default_client_for, lifecycle_of
-from dagrpc._client.options import connect_timeout
+from dagrpc._client.submission_options import connect_timeout
 from dagrpc._client.waiting import run_awaiting
 from dagrpc.client import Client
 from dagrpc.security import Security

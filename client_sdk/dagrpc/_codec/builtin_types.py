@@ -12,8 +12,8 @@ from array import array
 from typing import Any
 
 from dagrpc._codec import pickle5
-from dagrpc._codec.arrays import without_repetition
-from dagrpc._codec.registry import Header, dask_deserialize, dask_serialize, register_serialization_lazy
+from dagrpc._codec.compact_arrays import without_repetition
+from dagrpc._codec.serializers import Header, dask_deserialize, dask_serialize, register_serialization_lazy
 
 
 def _beyond_pickle(function: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from dagrpc._codec import pickle5
-from dagrpc._codec.registry import (
+from dagrpc._codec.serializers import (
     Dumps,
     Header,
     Loads,

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 
 import cloudpickle
 
-from dagrpc._codec.arrays import compact
 from dagrpc._codec.cached_functions import CachedFunction, reduce_cached
 from dagrpc._codec.code_files import Places
+from dagrpc._codec.compact_arrays import compact
 from dagrpc._codec.importing import importable
 from dagrpc._common.bytes_like import Buffer
 
@@ -69,7 +69,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if type(obj) is CachedFunction and not importable(obj):
             return reduce_cached(obj)
         # A local import, since the module imports dask, which a scheduler does not load.
-        from dagrpc._codec.registry import reduce_known
+        from dagrpc._codec.serializers import reduce_known
 
         reduced = reduce_known(obj)
         return super().reducer_override(obj) if reduced is NotImplemented else reduced

@@ -337,7 +337,7 @@ def is_rare_constant(kind: type) -> bool:
 
 
 def _is_registered(kind: type) -> bool:
-    from dagrpc._codec.registry import dask_serialize
+    from dagrpc._codec.serializers import dask_serialize
 
     return dask_serialize.find(kind) is not None
 

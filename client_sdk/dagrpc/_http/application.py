@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dagrpc._http.access import Handler, HttpAccess, guard
+from dagrpc._http.http_access import Handler, HttpAccess, guard
 
 logger = logging.getLogger("dagrpc.http")
 

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from dagrpc._peer.session import Session
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc._rpc.recovery import Recovery
 from dagrpc.exceptions import CommClosedError
@@ -105,7 +105,7 @@ class CallingSession(Generic[Item]):
         try:
             return await greet(service, self._method, messages)
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, self.name) from None
+            raise error_status.from_rpc_error(error, self.name) from None
 
     def begin(self, stream: Any, welcome: Any) -> Session[Item]:
         """Begin a new session on a stream."""
@@ -154,7 +154,7 @@ class CallingSession(Generic[Item]):
         try:
             await self.session.run(on_message)
         except grpc.aio.AioRpcError as error:
-            return status.from_rpc_error(error, self.name)
+            return error_status.from_rpc_error(error, self.name)
         except asyncio.InvalidStateError:
             # A write met the broken stream.
             return CommClosedError(f"The session with {self.name} broke")

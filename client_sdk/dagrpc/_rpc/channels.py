@@ -19,7 +19,7 @@ from dagrpc._common.addresses import without_scheme
 from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import spawn
 from dagrpc._memory import malloc
-from dagrpc._rpc import grpc_options, status
+from dagrpc._rpc import error_status, grpc_options
 from dagrpc._rpc.connect_diagnosis import what_answers, why_not
 from dagrpc._rpc.recovery import recovery_of
 from dagrpc._rpc.request_streams import WrittenStream
@@ -159,7 +159,7 @@ class ServiceClient:
                 response: M = await function(request, timeout=timeout)
                 return response
             except grpc.aio.AioRpcError as error:
-                failure = status.from_rpc_error(error, self.peer)
+                failure = error_status.from_rpc_error(error, self.peer)
                 if not isinstance(failure, CommClosedError) or not self._is_repeatable(method):
                     raise failure from None
             # The connection may have been made again by now.
@@ -178,7 +178,7 @@ class ServiceClient:
             try:
                 return await function(request, timeout=timeout)
             except grpc.aio.AioRpcError as error:
-                failure = status.from_rpc_error(error, self.peer)
+                failure = error_status.from_rpc_error(error, self.peer)
                 if not isinstance(failure, CommClosedError):
                     break
         raise failure from None

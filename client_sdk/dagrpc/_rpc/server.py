@@ -20,7 +20,7 @@ from dagrpc._auth.access import Access
 from dagrpc._auth.credentials import Credentials
 from dagrpc._common.addresses import join_address
 from dagrpc._memory import malloc
-from dagrpc._rpc import grpc_options, status
+from dagrpc._rpc import error_status, grpc_options
 from dagrpc._rpc.admission_limits import CallLimits
 from dagrpc._rpc.blocked_methods import Blocked
 from dagrpc._rpc.channels import identity, serialize
@@ -135,7 +135,7 @@ class Server:
                 # The peer is gone and cannot be told.
                 logger.debug("%s: the peer is gone", name, exc_info=True)
             except Exception as error:
-                await _abort(context, status.internal_error(error, name))
+                await _abort(context, error_status.internal_error(error, name))
             finally:
                 self._calls.discard(task)
                 if counted:
@@ -269,7 +269,7 @@ def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., A
 
 
 async def _abort(context: Any, error: DagrpcError) -> None:
-    await context.abort_with_status(rpc_status.to_status(status.to_status(error)))
+    await context.abort_with_status(rpc_status.to_status(error_status.to_status(error)))
 
 
 async def read_all(context: Any) -> AsyncIterator[Any]:

@@ -13,7 +13,7 @@ import grpc
 from dagrpc import config
 from dagrpc._codec.compressions import configured
 from dagrpc._common.bytes_like import Buffer
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc._transfer import compressed_frames, same_host
 from dagrpc._transfer.chunk_wire import encode_chunk
@@ -245,7 +245,7 @@ async def _download(client: ServiceClient, method: str, request: Any, timeout: f
         if call.done() and any(value.entry.frame_addresses for value in values):
             raise CommClosedError(f"{client.peer} ended the transfer while its memory was being read")
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, client.peer) from None
+        raise error_status.from_rpc_error(error, client.peer) from None
     except BaseException:
         call.cancel()
         raise
@@ -291,7 +291,7 @@ async def _upload(
         await call.done_writing()
         return await call
     except grpc.aio.AioRpcError as error:
-        raise status.from_rpc_error(error, client.peer) from None
+        raise error_status.from_rpc_error(error, client.peer) from None
     except asyncio.InvalidStateError:
         raise CommClosedError(f"{client.peer} ended the transfer before it was complete") from None
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrpc.compat.addressing import (
+from dagrpc.compat.address_functions import (
     address_from_user_args,
     get_address_host,
     get_address_host_port,

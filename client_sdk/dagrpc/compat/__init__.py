@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagrpc.compat.install import install_as_distributed, uninstall_as_distributed
+    from dagrpc.compat.installation import install_as_distributed, uninstall_as_distributed
 
 __all__ = ["install_as_distributed", "uninstall_as_distributed"]
 
@@ -16,6 +16,6 @@ __all__ = ["install_as_distributed", "uninstall_as_distributed"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dagrpc.compat import install
+    from dagrpc.compat import install_as_distributed
 
-    return getattr(install, name)
+    return getattr(install_as_distributed, name)

@@ -18,6 +18,6 @@ def install_if_asked() -> None:
     """Install dagrpc as `distributed` if the environment asks for it. Services call this at their start."""
     if is_asked() and "distributed" not in sys.modules:
         # Most processes never need this import, and each import delays the start of a cluster.
-        from dagrpc.compat.install import install_as_distributed
+        from dagrpc.compat.installation import install_as_distributed
 
         install_as_distributed()

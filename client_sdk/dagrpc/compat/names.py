@@ -6,7 +6,7 @@ modules of dagrpc of the same name raise `ImportError`.
 
 from __future__ import annotations
 
-from dagrpc.compat import addressing
+from dagrpc.compat import address_functions
 
 VERSION = "2026.8.0"
 """The version of distributed whose API dagrpc has. Libraries compare `distributed.__version__`."""
@@ -15,7 +15,7 @@ _TOOLS = "dagrpc.compat.tools"
 _BARS = "dagrpc._client.progress_classes"
 _AMM = "dagrpc.active_memory_manager"
 
-_ADDRESSING = " ".join(f"{name}=dagrpc.compat.addressing:{name}" for name in addressing.__all__)
+_ADDRESSING = " ".join(f"{name}=dagrpc.compat.address_functions:{name}" for name in address_functions.__all__)
 
 MODULES: dict[str, str] = {
     "": "config=dask:config dask=dask: CompatibleExecutor=dagrpc.executor:ClientExecutor",

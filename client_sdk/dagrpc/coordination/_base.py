@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from dagrpc import config
 from dagrpc._client import current
-from dagrpc._client.core import ClientCore, core_of
-from dagrpc._client.options import Duration
+from dagrpc._client.client_core import ClientCore, core_of
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc._common.keys import encode_key
 from dagrpc.v1 import coordination_pb2 as pb

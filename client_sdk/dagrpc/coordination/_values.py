@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagrpc._client import current
+from dagrpc._client.client_core import ClientCore
 from dagrpc._client.coordination_client import Request
-from dagrpc._client.core import ClientCore
 from dagrpc._client.key_table import CANCELLED
 from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._codec import payload as payloads

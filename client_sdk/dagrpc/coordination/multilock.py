@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.coordination_client import Request
-from dagrpc._client.options import Duration
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Holding, acquire_timeout, wire_name
 from dagrpc.v1 import coordination_pb2 as pb

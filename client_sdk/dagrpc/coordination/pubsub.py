@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Any, Self
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.key_table import lock
-from dagrpc._client.options import Duration
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Deadline, Gate, Operation, run_awaiting
 from dagrpc._codec.pickle5 import dumps_inband
 from dagrpc._codec.plain import encode_plain

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from dagrpc._client.coordination_client import Request
-from dagrpc._client.options import Duration
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Operation
 from dagrpc.coordination._base import Primitive, new_name, wait_seconds
 from dagrpc.coordination._values import await_known, check_alive, decode, encode

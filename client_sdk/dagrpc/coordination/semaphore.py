@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Generator, Hashable, Sequence
 from typing import Any, Self
 
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.coordination_client import Request
-from dagrpc._client.options import Duration
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Operation, run_awaiting
 from dagrpc.coordination._base import Holding, acquire_timeout, new_name, wait_seconds
 from dagrpc.v1 import coordination_pb2 as pb

@@ -9,7 +9,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._profiling.trees import Profile, merge, to_message
-from dagrpc.diagnostics import pages
+from dagrpc.diagnostics import report_pages
 
 _ACTIONS = ("compute", "transfer", "deserialize", "other")
 _KEY_LENGTH = 120
@@ -25,7 +25,7 @@ class Figure:
     title : str
         Title of the figure.
     kind : str
-        The function that draws the figure; see `dagrpc.diagnostics.pages.figure`.
+        The function that draws the figure; see `dagrpc.diagnostics.report_pages.figure`.
     data : object
         The data of the figure.
     height : int
@@ -48,8 +48,8 @@ class Figure:
 
     def to_html(self) -> str:
         """Return a self-contained page with the figure."""
-        figure = pages.figure(self.kind, self.data)
-        return pages.page(self.title, f"<main><h1>{escape(self.title)}</h1>\n{figure}</main>")
+        figure = report_pages.figure(self.kind, self.data)
+        return report_pages.page(self.title, f"<main><h1>{escape(self.title)}</h1>\n{figure}</main>")
 
     def _repr_html_(self) -> str:
         # In a frame, so that style and script do not affect the notebook.

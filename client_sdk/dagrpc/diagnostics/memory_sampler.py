@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
 from dagrpc._client import diagnostics_rpcs
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.lookup import default_client
 from dagrpc.client import Client
 from dagrpc.exceptions import CommClosedError, DagrpcError

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from dagrpc._client.core import core_of
+from dagrpc._client.client_core import core_of
 from dagrpc._client.lookup import default_client
 from dagrpc._client.waiting import run_awaiting, run_blocking
 from dagrpc.client import Client

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from dagrpc._client import diagnostics_rpcs
-from dagrpc._client.session import ClientSession
+from dagrpc._client.client_session import ClientSession
 from dagrpc._profiling.trees import Profile, new_profile
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc.v1 import diagnostics_service_pb2 as pb

@@ -10,7 +10,7 @@ from typing import Any
 
 from dask.utils import format_bytes
 
-from dagrpc.diagnostics import pages
+from dagrpc.diagnostics import report_pages
 from dagrpc.diagnostics.figures import profile_data, task_stream_data
 from dagrpc.diagnostics.report_data import ReportData, unknown_workers
 from dagrpc.v1 import diagnostics_service_pb2 as pb
@@ -52,8 +52,8 @@ def report_page(data: ReportData) -> str:
     if data.measured.computations:
         sections.append(("computations", "Computations", _computations(data)))
     links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in sections)
-    body = "\n".join(pages.section(name, title, *parts) for name, title, parts in sections)
-    return pages.page(
+    body = "\n".join(report_pages.section(name, title, *parts) for name, title, parts in sections)
+    return report_pages.page(
         "dagrpc performance report", f"<nav>{links}</nav>\n<main>\n<h1>Performance report</h1>\n{body}</main>"
     )
 
@@ -105,7 +105,7 @@ def _summary(data: ReportData) -> list[str]:
     if silent := data.stream.unreachable:
         rows.append(("Workers that did not answer", ", ".join(silent)))
     rows += [("Missing", text) for text in data.missing]
-    return [pages.table((), rows), *_code(data), "<h3>Tasks by name</h3>", _by_name(tasks)]
+    return [report_pages.table((), rows), *_code(data), "<h3>Tasks by name</h3>", _by_name(tasks)]
 
 
 def _versions(data: ReportData) -> str:
@@ -145,20 +145,22 @@ def _by_name(tasks: Sequence[Mapping[str, Any]]) -> str:
                 format_bytes(sum(task["nbytes"] for task in group)),
             )
         )
-    return pages.table(("Name", "Tasks", "Failed", "Compute", "Mean", "Transfer", "Results"), rows, range(1, 7))
+    return report_pages.table(("Name", "Tasks", "Failed", "Compute", "Mean", "Transfer", "Results"), rows, range(1, 7))
 
 
 def _task_stream(data: ReportData) -> list[str]:
     return [
-        pages.hint(f"One row for each thread. {_ZOOM} Click a name to hide its tasks."),
-        pages.figure("taskStream", task_stream_data(data.stream.tasks, data.start)),
+        report_pages.hint(f"One row for each thread. {_ZOOM} Click a name to hide its tasks."),
+        report_pages.figure("taskStream", task_stream_data(data.stream.tasks, data.start)),
     ]
 
 
 def _profile(profile: Any, text: str) -> list[str]:
     return [
-        pages.hint(f"{text} A function is as wide as the time spent in it; click to look closer, again to go back."),
-        pages.figure("profile", profile_data(profile)),
+        report_pages.hint(
+            f"{text} A function is as wide as the time spent in it; click to look closer, again to go back."
+        ),
+        report_pages.figure("profile", profile_data(profile)),
     ]
 
 
@@ -182,21 +184,26 @@ def _transfers(data: ReportData) -> list[str]:
     ]
     bandwidth["series"].append({"name": "bandwidth of each transfer", "points": points})
     return [
-        pages.hint("Transfers between workers: as many as were made for tasks, with the time from request to values."),
-        pages.figure("lines", bandwidth),
-        pages.table(("From", "To", "Transfers", "Bytes", "Time", "Bandwidth"), rows, range(2, 6)),
+        report_pages.hint(
+            "Transfers between workers: as many as were made for tasks, with the time from request to values."
+        ),
+        report_pages.figure("lines", bandwidth),
+        report_pages.table(("From", "To", "Transfers", "Bytes", "Time", "Bandwidth"), rows, range(2, 6)),
     ]
 
 
 def _system(data: ReportData) -> list[str]:
-    parts = [pages.hint(_ZOOM)]
+    parts = [report_pages.hint(_ZOOM)]
     for title, unit, column in (
         ("Processors, in percent of one", "percent", "cpu"),
         ("Memory of the processes", "bytes", "memory"),
         ("Memory of results", "bytes", "managed"),
         ("Tasks that run", "plain", "executing"),
     ):
-        parts += [f"<h3>{escape(title)}</h3>", pages.figure("lines", {"unit": unit, "series": _series(data, column)})]
+        parts += [
+            f"<h3>{escape(title)}</h3>",
+            report_pages.figure("lines", {"unit": unit, "series": _series(data, column)}),
+        ]
     return parts
 
 
@@ -245,11 +252,11 @@ def _workers(data: ReportData) -> list[str]:
         for worker in data.cluster.workers
     ]
     header = ("Name", "Address", "Threads", "Memory limit", "Resources", "Tasks", "Compute", "Memory now")
-    return [pages.table(header, rows, (2, 3, 5, 6, 7))]
+    return [report_pages.table(header, rows, (2, 3, 5, 6, 7))]
 
 
 def _computations(data: ReportData) -> list[str]:
-    parts = [pages.hint("What submitted the graphs of this time.")]
+    parts = [report_pages.hint("What submitted the graphs of this time.")]
     for each in data.measured.computations[-_CODES:]:
         title = f"After {seconds(max(each.start - data.start, 0.0))}: {each.tasks:,} tasks"
         parts.append(f"<h3>{escape(title)}</h3>")

@@ -6,9 +6,9 @@ from dagrpc.plugins.base import WorkerPlugin as WorkerPlugin
 from dagrpc.plugins.environ import Environ as Environ
 from dagrpc.plugins.forwarding import ForwardLoggingPlugin as ForwardLoggingPlugin
 from dagrpc.plugins.forwarding import ForwardOutput as ForwardOutput
-from dagrpc.plugins.install import CondaInstall as CondaInstall
-from dagrpc.plugins.install import InstallPlugin as InstallPlugin
-from dagrpc.plugins.install import PipInstall as PipInstall
+from dagrpc.plugins.install_packages import CondaInstall as CondaInstall
+from dagrpc.plugins.install_packages import InstallPlugin as InstallPlugin
+from dagrpc.plugins.install_packages import PipInstall as PipInstall
 from dagrpc.plugins.upload import SchedulerUploadFile as SchedulerUploadFile
 from dagrpc.plugins.upload import UploadDirectory as UploadDirectory
 from dagrpc.plugins.upload import UploadFile as UploadFile

@@ -14,7 +14,7 @@ from dagrpc._codec.families import (
     register_serialization_family,
     serialize,
 )
-from dagrpc._codec.registry import (
+from dagrpc._codec.serializers import (
     dask_deserialize,
     dask_serialize,
     register_serialization,

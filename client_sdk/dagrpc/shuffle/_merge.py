@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dagrpc.shuffle.tasks import merge_transfer, merge_unpack
+from dagrpc.shuffle.shuffle_tasks import merge_transfer, merge_unpack
 
 __all__ = ["merge_transfer", "merge_unpack"]

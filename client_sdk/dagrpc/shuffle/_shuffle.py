@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dagrpc.shuffle.graph import DataFrameShuffleSpec
-from dagrpc.shuffle.tasks import shuffle_transfer, shuffle_unpack
+from dagrpc.shuffle.shuffle_tasks import shuffle_transfer, shuffle_unpack
 
 __all__ = ["DataFrameShuffleSpec", "shuffle_transfer", "shuffle_unpack"]

@@ -16,7 +16,7 @@ from dagrpc._codec.pickle5 import dumps_inband
 from dagrpc.shuffle.columns import Order
 from dagrpc.shuffle.layouts import Layout, without_rows
 from dagrpc.shuffle.specs import Parcel, Piece, first_output
-from dagrpc.shuffle.tables import decode_frame, encode_frame, from_ipc, layout_of, to_ipc
+from dagrpc.shuffle.table_shuffle import decode_frame, encode_frame, from_ipc, layout_of, to_ipc
 
 FORMAT = "arrow"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NewType
 from dask._task_spec import Alias, GraphNode, Task, TaskRef
 
 from dagrpc._common.keys import encode_key
-from dagrpc.shuffle import tasks
+from dagrpc.shuffle import shuffle_tasks
 
 if TYPE_CHECKING:
     from dagrpc.shuffle.specs import ShuffleSpec
@@ -114,7 +114,7 @@ def prepare_shuffles(nodes: Mapping[Hashable, GraphNode]) -> dict[Hashable, Grap
                 outputs[barrier][encode_key(key)] = output
     for key, node in barriers.items():
         sources = [TaskRef(dependency) for dependency in node.dependencies]
-        prepared[key] = Task(key, tasks.p2p_barrier, specs[_id_of(node)], outputs[key], *sources)
+        prepared[key] = Task(key, shuffle_tasks.p2p_barrier, specs[_id_of(node)], outputs[key], *sources)
     return prepared
 
 
@@ -131,7 +131,7 @@ def _id_of(barrier: Any) -> str:
 
 def _spec_of(key: Hashable, spec: Any) -> ShuffleSpec:
     """Return dagrpc's specification of a shuffle."""
-    from dagrpc.shuffle.arrays import ArraySpec
+    from dagrpc.shuffle.array_shuffle import ArraySpec
 
     if isinstance(spec, ArraySpec):
         return spec
@@ -163,7 +163,7 @@ def _ours(function: Any) -> Any:
     """Return dagrpc's function in place of one of `distributed`, or of one of dask that calls it."""
     module, name = getattr(function, "__module__", None) or "", getattr(function, "__name__", "")
     if module.startswith("distributed.shuffle") or (module.startswith("dask.") and name == "_shuffle_transfer"):
-        return getattr(tasks, name.removeprefix("_"), function)
+        return getattr(shuffle_tasks, name.removeprefix("_"), function)
     cells = getattr(function, "__closure__", None)
     if not cells or not module.startswith("dask."):
         return function
@@ -181,7 +181,7 @@ def _output_of(node: GraphNode, spec: ShuffleSpec) -> int | None:
     if node.has_subgraph():
         found = [_output_of(inner, spec) for inner in node.args[0].values()]
         return next((output for output in found if output is not None), None)
-    position = {tasks.shuffle_unpack: 1, tasks.merge_unpack: 2}.get(node.func)
+    position = {shuffle_tasks.shuffle_unpack: 1, shuffle_tasks.merge_unpack: 2}.get(node.func)
     if position is None:
         return None
     output: int = spec.output_of(node.args[position])  # type: ignore[attr-defined]

@@ -66,7 +66,7 @@ def provide() -> bool:
 
 def _stands_in() -> bool:
     """Return whether dagrpc is installed as `distributed`."""
-    install = sys.modules.get("dagrpc.compat.install")
+    install = sys.modules.get("dagrpc.compat.installation")
     return install is not None and install.is_installed()
 
 

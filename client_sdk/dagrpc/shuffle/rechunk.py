@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from dagrpc._common.keys import encode_key
-from dagrpc.shuffle import tasks
-from dagrpc.shuffle.arrays import ArraySpec, Chunks, check_shape, is_unchanged
+from dagrpc.shuffle import shuffle_tasks
+from dagrpc.shuffle.array_shuffle import ArraySpec, Chunks, check_shape, is_unchanged
 from dagrpc.shuffle.blocks import join_blocks
 from dagrpc.shuffle.graph import P2PBarrierTask, UnpackTask, barrier_key
 from dagrpc.shuffle.hooks import PREFERRED
@@ -129,18 +129,18 @@ def _add_part(graph: dict[Any, Any], x: Any, chunks: Chunks, name: str, token: s
     for source in sources:
         transfer = Task(
             (f"rechunk-transfer-{token}", *source),
-            tasks.rechunk_transfer,
+            shuffle_tasks.rechunk_transfer,
             TaskRef((x.name, *source)),
             spec,
             _within(source, [segment for segment, _ in part]),
         )
         graph[transfer.key] = transfer
         transfers.append(TaskRef(transfer.key))
-    graph[barrier] = P2PBarrierTask(barrier, tasks.p2p_barrier, token, *transfers, spec=spec)
+    graph[barrier] = P2PBarrierTask(barrier, shuffle_tasks.p2p_barrier, token, *transfers, spec=spec)
     for output in outputs:
         where = _within(output, [segment for _, segment in part])
         key = (name, *output)
-        graph[key] = UnpackTask(key, tasks.rechunk_unpack, spec, where, TaskRef(barrier))
+        graph[key] = UnpackTask(key, shuffle_tasks.rechunk_unpack, spec, where, TaskRef(barrier))
 
 
 def _within(position: Sequence[int], part: Sequence[range]) -> tuple[int, ...]:

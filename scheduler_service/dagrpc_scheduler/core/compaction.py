@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrpc._memory.tables import shrink_all_of
+from dagrpc._memory.table_sizes import shrink_all_of
 from dagrpc_scheduler.core.state import SchedulerState
 
 

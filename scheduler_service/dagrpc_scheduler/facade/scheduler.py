@@ -12,7 +12,7 @@ from dagrpc._auth.credentials import check_protocol
 from dagrpc._common.addresses import interface_ip, is_loopback, listening_place
 from dagrpc._common.keys import Key, decode_key, encode_key
 from dagrpc._common.server_status import Status
-from dagrpc._process.options import converted
+from dagrpc._process.service_options import converted
 from dagrpc._rpc.embedded_server import EmbeddedServer, refuse_unknown
 from dagrpc.security import Security
 from dagrpc_scheduler.assembly import make_service

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from dagrpc._common.markup import Markup, table
-from dagrpc._http.pages import bar, heading, link, page, text_block
+from dagrpc._http.html_pages import bar, heading, link, page, text_block
 from dagrpc._process import log_buffer
 from dagrpc.exceptions import DagrpcError
 from dagrpc.v1 import diagnostics_service_pb2, log_service_pb2

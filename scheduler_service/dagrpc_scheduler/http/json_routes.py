@@ -8,7 +8,7 @@ from aiohttp import web
 
 from dagrpc._common.markup import Markup
 from dagrpc._http.application import json_response
-from dagrpc._http.pages import link, page
+from dagrpc._http.html_pages import link, page
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.cluster_counts import counts
 from dagrpc_scheduler.http.sources import SchedulerSources

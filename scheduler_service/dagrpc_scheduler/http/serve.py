@@ -67,8 +67,8 @@ class SchedulerHttp:
 
     async def _application(self) -> web.Application:
         # These import aiohttp and prometheus_client, which take longer than a scheduler's start.
-        from dagrpc._http.access import HttpAccess
         from dagrpc._http.application import make_application
+        from dagrpc._http.http_access import HttpAccess
         from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
         from dagrpc_scheduler.http.info_pages import InfoPages
         from dagrpc_scheduler.http.json_routes import JsonRoutes

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ChannelPool, identity
 from dagrpc._rpc.request_streams import WrittenStream
 from dagrpc._rpc.server import read_all
@@ -49,7 +49,7 @@ class ActorRelayServicer:
                 await responses
             responses.result()
         except grpc.aio.AioRpcError as error:
-            failure = status.from_rpc_error(error, f"worker {worker}")
+            failure = error_status.from_rpc_error(error, f"worker {worker}")
             raise NotReadyError(str(failure)) if isinstance(failure, CommClosedError) else failure from None
         except asyncio.InvalidStateError:
             raise NotReadyError(f"worker {worker} ended the session") from None

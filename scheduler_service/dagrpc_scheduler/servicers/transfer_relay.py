@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from dagrpc import config
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc._rpc.server import read_all
 from dagrpc._transfer.chunk_wire import decode_part, encode_chunk
@@ -89,7 +89,7 @@ class TransferRelay:
             await call.done_writing()
             await call
         except grpc.aio.AioRpcError as error:
-            failure = status.from_rpc_error(error, client.peer)
+            failure = error_status.from_rpc_error(error, client.peer)
             raise NotReadyError(str(failure)) if isinstance(failure, CommClosedError) else failure from None
         except asyncio.InvalidStateError:
             raise NotReadyError(f"{client.peer} ended the transfer before it was complete") from None

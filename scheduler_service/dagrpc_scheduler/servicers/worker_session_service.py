@@ -25,7 +25,7 @@ from dagrpc_scheduler.shell.plugins.plugin_registry import PluginRegistry
 from dagrpc_scheduler.shell.plugins.run_notes import RunNotes
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
 from dagrpc_scheduler.shell.sessions.translate_out import worker_messages
-from dagrpc_scheduler.shell.sessions.worker_membership import PROCESS_GONE, WorkerMembership
+from dagrpc_scheduler.shell.sessions.worker_connections import PROCESS_GONE, WorkerMembership
 
 _HOLDINGS_TIMEOUT = 60.0
 """Seconds that a returning worker has for listing the results that it holds."""

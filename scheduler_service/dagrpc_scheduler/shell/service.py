@@ -55,7 +55,7 @@ from dagrpc_scheduler.shell.plugins.user_code import UserCode
 from dagrpc_scheduler.shell.sessions.backpressure import Backpressure
 from dagrpc_scheduler.shell.sessions.client_membership import ClientMembership
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
-from dagrpc_scheduler.shell.sessions.worker_membership import WorkerMembership
+from dagrpc_scheduler.shell.sessions.worker_connections import WorkerMembership
 from dagrpc_scheduler.shell.shutdown import Shutdown
 from dagrpc_scheduler.shell.user_views.view import ViewSource
 from dagrpc_scheduler.shell.workers.retire_workers import Retirement

@@ -12,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrpc._client.arguments import encode_arguments, warn_if_large
+from dagrpc._client.call_tokens import call_token, data_key, function_name, unique_key
 from dagrpc._client.key_table import KeyState
-from dagrpc._client.options import explicit_options, fifo_seconds, submission_options, task_options, worker_names
 from dagrpc._client.replace_futures import replace_futures
-from dagrpc._client.tokens import call_token, data_key, function_name, unique_key
+from dagrpc._client.submission_options import (
+    explicit_options,
+    fifo_seconds,
+    submission_options,
+    task_options,
+    worker_names,
+)
 from dagrpc._codec.functions import PickledFunction
 from dagrpc._codec.references import DependencyRef
 from dagrpc.future import Future, find_type

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from dagrpc._profiling.trees import new_profile
-from dagrpc.diagnostics import pages
+from dagrpc.diagnostics import report_pages
 from dagrpc.diagnostics.figures import Figure, profile_data, task_stream_data
 
 EVIL = "</script><script>alert('&\"')</script>"
@@ -74,7 +74,9 @@ def test_what_is_too_rare_to_be_seen_is_not_drawn():
 
 
 def test_data_cannot_end_its_element():
-    html = pages.page(EVIL, pages.figure("taskStream", {"text": EVIL}) + pages.table((EVIL,), [(EVIL,)]))
+    html = report_pages.page(
+        EVIL, report_pages.figure("taskStream", {"text": EVIL}) + report_pages.table((EVIL,), [(EVIL,)])
+    )
     assert "<script>alert" not in html
     assert data_of(html) == [{"text": EVIL}]
 

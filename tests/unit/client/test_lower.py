@@ -9,8 +9,8 @@ from dask._task_spec import Alias, DataNode, Task, TaskRef
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagrpc._codec.run_specs import load_task
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._codec.tasks import load_task
 from dagrpc._graph.lower import lower, nested_keys
 from dagrpc.exceptions import GraphError
 

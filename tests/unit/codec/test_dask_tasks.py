@@ -12,8 +12,8 @@ from dask._task_spec import DataNode, Dict, List, Set, Task, TaskRef, Tuple
 
 from dagrpc._codec.dask_tasks import PARTS, TaskTemplate
 from dagrpc._codec.graphs import GraphEncoder
+from dagrpc._codec.run_specs import load_task
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._codec.tasks import load_task
 
 LONG = "x" * 300
 

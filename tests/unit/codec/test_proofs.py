@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 import toolz  # type: ignore[import-untyped]
 
-from dagrpc._codec import pickle5, registry
+from dagrpc._codec import pickle5, serializers
 from dagrpc._codec.bytecode import facts_of
 from dagrpc._codec.functions import FunctionCache, PickledFunction
 from dagrpc._codec.proofs import prove
@@ -159,7 +159,7 @@ def test_closures_that_are_written_to_leave_traces() -> None:
 def test_code_is_read_as_dis_reads_it() -> None:
     import dis
 
-    for module in (functools, logging, re, typing, importlib, pickle5, registry):
+    for module in (functools, logging, re, typing, importlib, pickle5, serializers):
         for function in vars(module).values():
             if not hasattr(function, "__code__"):
                 continue
@@ -238,12 +238,12 @@ def test_a_type_that_is_registered_travels_by_what_was_registered(monkeypatch: p
     cache = FunctionCache()
     function = functools.partial(len, "abc")
     assert cache.pickled(function) is cache.pickled(function)
-    registry.dask_serialize.register(functools.partial, lambda value: ({}, [b"partial"]))
-    registry.dask_deserialize.register(functools.partial, lambda header, frames: len)
+    serializers.dask_serialize.register(functools.partial, lambda value: ({}, [b"partial"]))
+    serializers.dask_deserialize.register(functools.partial, lambda header, frames: len)
     try:
         assert prove(function) is None
         assert b"partial" in cache.pickled(function).data
     finally:
-        for dispatch in (registry.dask_serialize, registry.dask_deserialize):
+        for dispatch in (serializers.dask_serialize, serializers.dask_deserialize):
             dispatch._lookup.pop(functools.partial, None)
-        registry._found.clear()
+        serializers._found.clear()

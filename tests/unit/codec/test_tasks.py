@@ -15,8 +15,8 @@ from dask._task_spec import Alias, DataNode, List, Task, TaskRef, convert_legacy
 from dagrpc._codec.functions import FunctionCache, PickledFunction, encode_call
 from dagrpc._codec.graphs import GraphEncoder
 from dagrpc._codec.references import DependencyRef, digest_of
+from dagrpc._codec.run_specs import load_task
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._codec.tasks import load_task
 
 
 def add(x: int, y: int = 1) -> int:

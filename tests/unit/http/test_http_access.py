@@ -7,9 +7,9 @@ from aiohttp import web
 
 from dagrpc._auth.access import Access
 from dagrpc._auth.credentials import credentials_of
-from dagrpc._http.access import HttpAccess
 from dagrpc._http.address import HttpAddress
 from dagrpc._http.application import make_application
+from dagrpc._http.http_access import HttpAccess
 from dagrpc._http.port import HttpPort
 from dagrpc.security import Security
 from tests.support.loops import on_loop

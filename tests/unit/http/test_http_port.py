@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from dagrpc._auth.access import Access
-from dagrpc._http.access import HttpAccess
 from dagrpc._http.address import HttpAddress
 from dagrpc._http.application import make_application
+from dagrpc._http.http_access import HttpAccess
 from dagrpc._http.port import HttpPort
 from tests.support.loops import on_loop
 

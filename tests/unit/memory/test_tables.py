@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dagrpc._memory.tables import shrink, shrink_all_of
+from dagrpc._memory.table_sizes import shrink, shrink_all_of
 
 
 @pytest.mark.parametrize("kind", [dict.fromkeys, OrderedDict.fromkeys, set])

@@ -11,8 +11,8 @@ from dask._task_spec import Alias, GraphNode, Task, TaskRef
 
 from dagrpc._graph.lower import lower
 from dagrpc.exceptions import P2PIllegalStateError
-from dagrpc.shuffle import tasks
-from dagrpc.shuffle.arrays import ArraySpec
+from dagrpc.shuffle import shuffle_tasks
+from dagrpc.shuffle.array_shuffle import ArraySpec
 from dagrpc.shuffle.frames import FrameSpec
 from dagrpc.shuffle.graph import DataFrameShuffleSpec, P2PBarrierTask, barrier_key, prepare_shuffles
 
@@ -50,7 +50,7 @@ def task(graph: dict[Any, GraphNode], key: Any) -> Task:
 @pytest.mark.parametrize("ours", [True, False])
 def test_every_task_knows_what_the_shuffle_is_about(ours: bool) -> None:
     if ours:
-        graph = frames_graph(tasks.shuffle_transfer, tasks.shuffle_unpack, tasks.p2p_barrier)
+        graph = frames_graph(shuffle_tasks.shuffle_transfer, shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier)
     else:
         names = ("shuffle_transfer", "shuffle_unpack", "p2p_barrier")
         graph = frames_graph(*map(foreign, names))
@@ -59,20 +59,22 @@ def test_every_task_knows_what_the_shuffle_is_about(ours: bool) -> None:
     assert isinstance(spec, FrameSpec)
     assert (spec.id, spec.barrier, spec.partitions, spec.column) == ("id", "shuffle-barrier-id", 3, "p")
     for i in range(2):
-        assert task(found, ("send", i)).func is tasks.shuffle_transfer
+        assert task(found, ("send", i)).func is shuffle_tasks.shuffle_transfer
         assert task(found, ("send", i)).args[1] is spec
     barrier = task(found, "shuffle-barrier-id")
-    assert barrier.func is tasks.p2p_barrier
+    assert barrier.func is shuffle_tasks.p2p_barrier
     assert barrier.args[:2] == (spec, {f"('out', {i})": i for i in range(3)})
     assert barrier.dependencies == {("send", 0), ("send", 1)}
-    assert task(found, ("out", 2)).func is tasks.shuffle_unpack
+    assert task(found, ("out", 2)).func is shuffle_tasks.shuffle_unpack
     assert task(found, ("out", 2)).args[:2] == (spec, 2)
     # What was handed over is as it was.
     assert task(graph, ("send", 0)).args[1] == "id"
 
 
 def test_only_some_partitions_are_wanted() -> None:
-    graph = frames_graph(tasks.shuffle_transfer, tasks.shuffle_unpack, tasks.p2p_barrier, (2, 0))
+    graph = frames_graph(
+        shuffle_tasks.shuffle_transfer, shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier, (2, 0)
+    )
     found = prepare_shuffles(graph)
     spec, outputs = task(found, "shuffle-barrier-id").args[:2]
     assert (spec.partitions, spec.count) == ((2, 0), 2)
@@ -88,7 +90,7 @@ def test_dasks_own_functions_call_ours() -> None:
     assign_and_transfer.__module__ = "dask.dataframe.dask_expr._merge"
     shuffle_transfer = foreign("_shuffle_transfer", "dask.dataframe.dask_expr._shuffle")
     for function in (assign_and_transfer, shuffle_transfer):
-        found = prepare_shuffles(frames_graph(function, tasks.shuffle_unpack, tasks.p2p_barrier))
+        found = prepare_shuffles(frames_graph(function, shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier))
         sender = task(found, ("send", 1))
         # It is ours that says so.
         with pytest.raises(P2PIllegalStateError, match="cluster"):
@@ -96,13 +98,13 @@ def test_dasks_own_functions_call_ours() -> None:
 
 
 def test_fused_tasks_are_found_under_the_key_that_stands_for_them() -> None:
-    graph = frames_graph(foreign("shuffle_transfer"), tasks.shuffle_unpack, tasks.p2p_barrier)
+    graph = frames_graph(foreign("shuffle_transfer"), shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier)
     graph["fused", 1] = Task.fuse(graph.pop(("in", 1)), graph["send", 1], key=("fused", 1))
     graph["send", 1] = Alias(("send", 1), ("fused", 1))
     graph["last"] = Task.fuse(graph.pop(("out", 2)), Task("last", len, TaskRef(("out", 2))))
     found = prepare_shuffles(graph)
     inner = task(found, ("fused", 1)).args[0]["send", 1]
-    assert inner.func is tasks.shuffle_transfer
+    assert inner.func is shuffle_tasks.shuffle_transfer
     assert isinstance(inner.args[1], FrameSpec)
     assert task(found, "shuffle-barrier-id").args[1]["last"] == 2
 
@@ -120,11 +122,11 @@ def test_arrays_of_distributed() -> None:
     }
     found = prepare_shuffles(graph)
     assert task(found, key).args[:2] == (ArraySpec("id", key, ((2,),), ((1, 1),)), {"out": 1})
-    assert task(found, "send").func is tasks.rechunk_transfer
+    assert task(found, "send").func is shuffle_tasks.rechunk_transfer
 
 
 def test_lowering_prepares_shuffles_and_sends_what_they_are_about_once() -> None:
-    graph = frames_graph(tasks.shuffle_transfer, tasks.shuffle_unpack, tasks.p2p_barrier)
+    graph = frames_graph(shuffle_tasks.shuffle_transfer, shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier)
     lowered, _ = lower(graph, [("out", i) for i in range(3)])
     sizes = {encoded.key: len(encoded.run_spec) for encoded in lowered.encode()}
     assert all(sizes["out", i] < 500 for i in (1, 2))
@@ -132,7 +134,9 @@ def test_lowering_prepares_shuffles_and_sends_what_they_are_about_once() -> None
 
 
 def test_barriers_can_be_pickled_and_renamed() -> None:
-    barrier = frames_graph(tasks.shuffle_transfer, tasks.shuffle_unpack, tasks.p2p_barrier)["shuffle-barrier-id"]
+    barrier = frames_graph(shuffle_tasks.shuffle_transfer, shuffle_tasks.shuffle_unpack, shuffle_tasks.p2p_barrier)[
+        "shuffle-barrier-id"
+    ]
     again = pickle.loads(pickle.dumps(barrier))
     assert (again.key, again.spec.id, again.block_fusion) == ("shuffle-barrier-id", "id", True)
     renamed = barrier.substitute({("send", 0): "other"})

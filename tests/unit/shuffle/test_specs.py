@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dagrpc.shuffle.arrays import ArraySpec
+from dagrpc.shuffle.array_shuffle import ArraySpec
 from dagrpc.shuffle.frames import FrameSpec
 from dagrpc.shuffle.rechunk import _segments
 from dagrpc.shuffle.specs import Piece, ShuffleSpec, first_output, owner_of

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dagrpc._codec import payload
-from dagrpc.shuffle.tasks import Passed, Sent
+from dagrpc.shuffle.shuffle_tasks import Passed, Sent
 from dagrpc_worker.data.memory_thresholds import MemoryLimits, make_store
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.data.spill_files import SpillFiles

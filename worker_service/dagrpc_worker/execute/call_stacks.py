@@ -12,7 +12,7 @@ from typing import Any
 
 import dask._task_spec
 
-from dagrpc._codec import tasks as task_codec
+from dagrpc._codec import run_specs as task_codec
 from dagrpc._profiling.sampler import stack_of
 from dagrpc._profiling.trees import describe
 from dagrpc_worker.execute.task_context import TaskContext

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import dask._task_spec
 
 from dagrpc._codec import payload, unpickling
-from dagrpc._codec import tasks as task_codec
+from dagrpc._codec import run_specs as task_codec
 from dagrpc._codec.failures import encode_failure, type_name
 from dagrpc._codec.shared_store import SharedStore, SharedValueGone
 from dagrpc._codec.tracebacks import frames_in, innermost_line, without_first

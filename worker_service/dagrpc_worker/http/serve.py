@@ -86,8 +86,8 @@ class WorkerHttp:
         from aiohttp import web
 
         from dagrpc._auth.access import Access
-        from dagrpc._http.access import HttpAccess
         from dagrpc._http.application import json_response, make_application
+        from dagrpc._http.http_access import HttpAccess
         from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
         from dagrpc_worker.http.metrics import WorkerMetrics
 

@@ -21,7 +21,7 @@ from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.child import inherited_sys_path
 from dagrpc._process.machine import cpu_count, parse_memory_limit
-from dagrpc._process.options import process_fields
+from dagrpc._process.service_options import process_fields
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome
 from dagrpc.security import Security
 from dagrpc_worker.exits import ExitCode

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dagrpc._common.server_status import Status
 from dagrpc._process.machine import cpu_count
-from dagrpc._process.options import words
+from dagrpc._process.service_options import words
 from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc_worker.shell.memory.memory_options import MemoryManager
 

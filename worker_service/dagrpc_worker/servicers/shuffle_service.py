@@ -63,7 +63,7 @@ def _parcels(pieces: Iterable[Piece], output: int) -> Iterator[Parcel]:
     """Yield each piece as a parcel."""
     for piece in pieces:
         if piece.format == "arrow":
-            from dagrpc.shuffle.tables import from_ipc, to_ipc
+            from dagrpc.shuffle.table_shuffle import from_ipc, to_ipc
 
             body = to_ipc(from_ipc(piece.body).slice(piece.start, piece.stop - piece.start))
             bounds = [0, piece.stop - piece.start]

@@ -275,7 +275,7 @@ class ActorHost:
 
     def settle_wants(self) -> None:
         """Wait until the scheduler knows which futures and actors this worker wants. Not on the event loop."""
-        from dagrpc._client.core import core_of
+        from dagrpc._client.client_core import core_of
 
         core_of(self._runner.owner.get_client()).await_scheduler()
 

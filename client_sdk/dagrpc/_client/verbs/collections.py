@@ -11,11 +11,11 @@ from dask.base import collections_to_expr, is_dask_collection
 from dask.delayed import delayed
 from dask.utils import ensure_dict
 
-from dagrpc._client.core import ClientCore, HasCore
+from dagrpc._client.client_core import ClientCore, HasCore
 from dagrpc._client.find_futures import futures_in
 from dagrpc._client.gather import gather
 from dagrpc._client.graph_upload import graph_to_futures, keys_of, release
-from dagrpc._client.options import Duration, Workers, explicit_options, worker_names
+from dagrpc._client.submission_options import Duration, Workers, explicit_options, worker_names
 from dagrpc._client.waiting import Operation
 from dagrpc._common import running_task
 from dagrpc._common.keys import encode_key

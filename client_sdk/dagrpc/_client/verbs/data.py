@@ -6,13 +6,13 @@ from typing import Any
 
 from dask.utils import key_split
 
-from dagrpc._client.core import ClientCore, HasCore
+from dagrpc._client.client_core import ClientCore, HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.find_futures import wire_keys_in
 from dagrpc._client.gather import gather as gather_operation
-from dagrpc._client.options import NO_DEFAULT, Duration, Workers, names_nobody, worker_names
 from dagrpc._client.scatter import scatter as scatter_operation
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import NO_DEFAULT, Duration, Workers, names_nobody, worker_names
 from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._common.keys import Key, decode_key
 from dagrpc._common.remote_raise import at_surface

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable, Iterator, MutableMapping, Sequence
 from typing import Any
 
+from dagrpc._client.client_core import ClientCore, HasCore
 from dagrpc._client.coordination_client import Request
-from dagrpc._client.core import ClientCore, HasCore
-from dagrpc._client.options import NO_DEFAULT
+from dagrpc._client.submission_options import NO_DEFAULT
 from dagrpc._client.waiting import Operation
 from dagrpc._common.keys import decode_key, encode_key
 from dagrpc.coordination import _values

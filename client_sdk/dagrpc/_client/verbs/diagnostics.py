@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from dagrpc import config
 from dagrpc._client import diagnostics_rpcs as rpcs
-from dagrpc._client.core import ClientCore, HasCore
+from dagrpc._client.client_core import ClientCore, HasCore
 from dagrpc._client.find_futures import wire_keys_in
-from dagrpc._client.options import Workers
+from dagrpc._client.submission_options import Workers
 from dagrpc._client.waiting import Operation
 from dagrpc._graph.lower import checked_key
 from dagrpc.v1 import diagnostics_service_pb2 as pb

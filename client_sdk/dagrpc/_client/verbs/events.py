@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from dagrpc._client.core import HasCore
+from dagrpc._client.client_core import HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc._codec.plain import decode_plain, encode_plain, topic_names
 from dagrpc.v1 import event_service_pb2 as pb
 

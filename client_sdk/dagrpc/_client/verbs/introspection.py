@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from dagrpc._client import hardware, introspection_rpcs, progress_stream, state_dump
-from dagrpc._client.core import ClientCore, HasCore
+from dagrpc._client.client_core import ClientCore, HasCore
 from dagrpc._client.verbs.run import run_on_scheduler
 from dagrpc._client.waiting import Operation, RunOnLoop
 from dagrpc._common.versions import differences, mismatch_message

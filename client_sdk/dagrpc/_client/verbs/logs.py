@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from dagrpc._client.core import HasCore
-from dagrpc._client.options import Workers, worker_names
+from dagrpc._client.client_core import HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Workers, worker_names
 from dagrpc._client.verbs import plugins
 from dagrpc._rpc import log_service
 from dagrpc.plugins.forwarding import ForwardLoggingPlugin, log_again

@@ -7,12 +7,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from dagrpc._client.core import ClientCore, HasCore, core_of
+from dagrpc._client.client_core import ClientCore, HasCore, core_of
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.find_futures import futures_in, wire_keys_in
 from dagrpc._client.key_table import FINISHED
-from dagrpc._client.options import Workers, names_nobody, worker_names
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Workers, names_nobody, worker_names
 from dagrpc._client.verbs.run import call_on_scheduler
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
 from dagrpc._codec.calls import result_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dagrpc._client.core import HasCore
-from dagrpc._client.options import NO_DEFAULT
+from dagrpc._client.client_core import HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import NO_DEFAULT
 from dagrpc._codec.plain import read_plain, write_plain
 from dagrpc.v1 import metadata_service_pb2 as pb
 from dagrpc.v1 import plain_pb2

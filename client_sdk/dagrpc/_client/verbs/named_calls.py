@@ -8,8 +8,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from dagrpc._client.adopt_futures import adopt_futures
-from dagrpc._client.core import HasCore
-from dagrpc._client.options import submission_options
+from dagrpc._client.client_core import HasCore
+from dagrpc._client.submission_options import submission_options
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
 from dagrpc.future import Future

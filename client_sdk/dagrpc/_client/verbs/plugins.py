@@ -8,9 +8,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dagrpc._client.core import HasCore
+from dagrpc._client.client_core import HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.calls import result_of
 from dagrpc._rpc.grpc_options import CONTROL_MESSAGE_LIMIT

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagrpc._client import current
-from dagrpc._client.core import ClientCore, HasCore
+from dagrpc._client.client_core import ClientCore, HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.find_futures import futures_in
 from dagrpc._client.key_table import ERROR
 from dagrpc._client.progress_stream import inquiry_service
 from dagrpc._client.results import values_of
-from dagrpc._client.session import ClientSession
 from dagrpc._client.waiting import Countdown, Deadline, Operation, RunOnLoop
+from dagrpc._codec.run_specs import load_task
 from dagrpc._codec.shared_store import SharedStore
-from dagrpc._codec.tasks import load_task
 from dagrpc._common.keys import decode_key
 from dagrpc.future import Future
 from dagrpc.v1 import inquiry_service_pb2 as pb

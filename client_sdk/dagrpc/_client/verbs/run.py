@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from dagrpc import config
-from dagrpc._client.core import ClientCore, HasCore
-from dagrpc._client.options import Duration, Workers, worker_names
+from dagrpc._client.client_core import ClientCore, HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import Duration, Workers, worker_names
 from dagrpc._client.waiting import Deadline, Operation, RunOnLoop
 from dagrpc._codec.calls import encode_call_request, result_of
 from dagrpc._common.remote_raise import at_surface, uncarried

@@ -8,12 +8,15 @@ from typing import Any
 
 from dagrpc._client.adopt_futures import adopt_futures, cancelled_with_inputs
 from dagrpc._client.arguments import encode_arguments, warn_if_large
+from dagrpc._client.call_tokens import PLAIN, call_token, function_name, unique_key
+from dagrpc._client.client_core import ClientCore, HasCore
 from dagrpc._client.commands import PART_TASKS, Call, Cancel, Part, Ping, Retry
-from dagrpc._client.core import ClientCore, HasCore
 from dagrpc._client.find_futures import futures_in
 from dagrpc._client.key_table import KeyState, lock
 from dagrpc._client.map_calls import Mapper, check_iterables
-from dagrpc._client.options import (
+from dagrpc._client.replace_futures import replace_futures
+from dagrpc._client.results import was_refused
+from dagrpc._client.submission_options import (
     Duration,
     Workers,
     explicit_options,
@@ -21,9 +24,6 @@ from dagrpc._client.options import (
     submission_options,
     without_timeout,
 )
-from dagrpc._client.replace_futures import replace_futures
-from dagrpc._client.results import was_refused
-from dagrpc._client.tokens import PLAIN, call_token, function_name, unique_key
 from dagrpc._common.keys import encode_key
 from dagrpc._graph.lower import checked_key
 from dagrpc.executor import ClientExecutor

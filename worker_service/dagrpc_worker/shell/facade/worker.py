@@ -13,7 +13,7 @@ from dagrpc._common.keys import Key
 from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.machine import cpu_count, parse_memory_limit
-from dagrpc._process.options import converted, declared_options
+from dagrpc._process.service_options import converted, declared_options
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome, refuse_unknown
 from dagrpc.security import Security
 from dagrpc.v1 import common_pb2

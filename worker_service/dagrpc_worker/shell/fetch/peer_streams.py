@@ -12,7 +12,7 @@ import grpc
 from dagrpc import config
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._peer.session import Session, flush_after
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc._transfer import same_host, transfers
 from dagrpc._transfer.transfers import ReceivedValue
@@ -73,7 +73,7 @@ class PeerStreams:
         try:
             await stream.session.run(stream.on_message)
         except grpc.aio.AioRpcError as broken:
-            error = status.from_rpc_error(broken, stream.peer)
+            error = error_status.from_rpc_error(broken, stream.peer)
             if broken.code() is grpc.StatusCode.UNIMPLEMENTED:
                 self._without.add(address)
         except asyncio.InvalidStateError:

@@ -14,7 +14,7 @@ import grpc
 
 from dagrpc._codec import payload as payloads
 from dagrpc._codec.unpickling import with_unpickle_lock
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import plugin_service_pb2 as pb
 
@@ -130,7 +130,7 @@ class PluginHost:
                     else:
                         answer = message
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, scheduler.peer) from None
+            raise error_status.from_rpc_error(error, scheduler.peer) from None
         finally:
             call.cancel()
         return answer, missing

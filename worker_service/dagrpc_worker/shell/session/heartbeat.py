@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc.v1 import worker_session_pb2
 from dagrpc_worker.execute.task_recorder import Recorder
@@ -64,7 +64,7 @@ class Heartbeat:
                 logger.info(
                     "Worker at %s opens its heartbeat stream again: %s",
                     self._address,
-                    status.from_rpc_error(error, self._client.peer),
+                    error_status.from_rpc_error(error, self._client.peer),
                 )
             except grpc.aio.UsageError:
                 # The worker has closed its channel, so it is about to end.

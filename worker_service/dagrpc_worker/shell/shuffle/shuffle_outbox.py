@@ -14,7 +14,7 @@ import grpc
 from dagrpc import config
 from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import cancel_all, spawn
-from dagrpc._rpc import status
+from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc.exceptions import CommClosedError, LimitReachedError, NotReadyError, ShuffleClosedError
 from dagrpc.shuffle.specs import Parcel
@@ -149,7 +149,7 @@ class Outbox:
                 await call.done_writing()
                 await call
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, f"worker {address}") from None
+            raise error_status.from_rpc_error(error, f"worker {address}") from None
         except asyncio.InvalidStateError:
             # The call ended during a write; its status has the reason.
             code = await call.code()

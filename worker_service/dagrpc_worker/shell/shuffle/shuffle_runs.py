@@ -21,8 +21,8 @@ from dagrpc._common.backoff import pauses
 from dagrpc._loop.io_loop import spawn
 from dagrpc._rpc.channels import ChannelPool, ServiceClient
 from dagrpc.exceptions import CommClosedError, Reschedule, ShuffleClosedError
+from dagrpc.shuffle.shuffle_tasks import Passed, Sent
 from dagrpc.shuffle.specs import Parcel, Piece, ShuffleSpec, owner_of
-from dagrpc.shuffle.tasks import Passed, Sent
 from dagrpc.v1 import shuffle_service_pb2 as pb
 from dagrpc_worker.data.byte_budget import ByteBudget
 from dagrpc_worker.data.shuffle_store import ShuffleStore
@@ -343,7 +343,7 @@ class Shuffles:
     async def _fetch_once(self, owner: str, request: pb.FetchOutputRequest) -> list[Piece]:
         import grpc
 
-        from dagrpc._rpc import status
+        from dagrpc._rpc import error_status
 
         call = self._outbox.client(owner).open_download("FetchOutput", request)
         reader, pieces = ParcelReader(), []
@@ -354,7 +354,7 @@ class Shuffles:
                         first, last = parcel.starts[0], parcel.starts[-1]
                         pieces.append(Piece(parcel.source, parcel.format, parcel.body, first, last))
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, f"worker {owner}") from None
+            raise error_status.from_rpc_error(error, f"worker {owner}") from None
         finally:
             call.cancel()
         return pieces

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dagrpc import config
+from dagrpc._client.client_core import ClientCore, HasCore
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.cluster_info import CachedInfo
-from dagrpc._client.core import ClientCore, HasCore
 from dagrpc._client.lifecycle import ClientLifecycle
-from dagrpc._client.options import NO_DEFAULT, Duration, Workers, names_nobody, worker_names
 from dagrpc._client.poll_workers import poll_workers
 from dagrpc._client.services import scheduler_service
-from dagrpc._client.session import ClientSession
+from dagrpc._client.submission_options import NO_DEFAULT, Duration, Workers, names_nobody, worker_names
 from dagrpc._client.waiting import Deadline, Operation, RunOnLoop, run_awaiting
 from dagrpc._common.addresses import without_scheme
 from dagrpc._common.keys import Key, decode_key

@@ -14,13 +14,13 @@ from typing import Any, Protocol, TypeVar
 
 from dagrpc import config
 from dagrpc._auth.credentials import Credentials
+from dagrpc._client.client_session import ClientSession
 from dagrpc._client.cluster_info import ClusterInfoCache
 from dagrpc._client.commands import Want
 from dagrpc._client.fetcher import Fetcher
 from dagrpc._client.key_table import KeyState, KeyTable, lock
-from dagrpc._client.options import NO_DEFAULT, Duration
-from dagrpc._client.session import ClientSession
 from dagrpc._client.shared_blobs import SharedBlobs
+from dagrpc._client.submission_options import NO_DEFAULT, Duration
 from dagrpc._client.waiting import Operation, RunOnLoop, run_awaiting, run_blocking
 from dagrpc._codec.families import checked_names
 from dagrpc._graph.lower import checked_key
