@@ -28,14 +28,30 @@ async def later(x):
     return x
 
 
-def test_nothing_is_recorded_before_somebody_asks(fresh_cluster):
+def test_what_ran_before_somebody_asked_is_there_once(fresh_cluster):
+    keys = {f"inc-before-{number}" for number in range(10)}
     with Client(fresh_cluster) as client:
-        client.gather(client.map(inc, range(10), pure=False))
-        assert client.get_task_stream() == ()
-        future = client.submit(inc, 1, key="inc-first")
-        wait(future)
-        (task,) = client.get_task_stream()
-        assert task["key"] == "inc-first"
+        wait([client.submit(inc, 1, key=key) for key in sorted(keys)])
+        assert {task["key"] for task in client.get_task_stream()} == keys
+        wait(client.submit(inc, 1, key="inc-after"))
+        for _ in range(2):
+            found = [task["key"] for task in client.get_task_stream()]
+            assert len(found) == 11
+            assert set(found) == {*keys, "inc-after"}
+    with Client(fresh_cluster) as other:
+        # What was told to another client is there as well.
+        found = [task["key"] for task in other.get_task_stream()]
+        assert len(found) == 11
+        assert set(found) == {*keys, "inc-after"}
+
+
+def test_a_block_has_nothing_of_what_ran_before_it(fresh_cluster):
+    with Client(fresh_cluster) as client:
+        wait(client.submit(inc, 1, key="inc-before"))
+        with get_task_stream(client) as recorded:
+            wait(client.submit(inc, 1, key="inc-within"))
+            assert {task["key"] for task in client.get_task_stream()} >= {"inc-before", "inc-within"}
+        assert [task["key"] for task in recorded.data] == ["inc-within"]
 
 
 def test_what_a_record_holds(client):

@@ -195,6 +195,30 @@ class FlushRecordsResponse(_message.Message):
     more: bool
     def __init__(self, records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., more: _Optional[bool] = ...) -> None: ...
 
+class ReadRecentRecordsRequest(_message.Message):
+    __slots__ = ("after", "transfers_after", "limit", "untold_before")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    UNTOLD_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    transfers_after: int
+    limit: int
+    untold_before: int
+    def __init__(self, after: _Optional[int] = ..., transfers_after: _Optional[int] = ..., limit: _Optional[int] = ..., untold_before: _Optional[int] = ...) -> None: ...
+
+class ReadRecentRecordsResponse(_message.Message):
+    __slots__ = ("records", "next", "next_transfer", "skipped")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    records: _records_pb2.RecordBatch
+    next: int
+    next_transfer: int
+    skipped: int
+    def __init__(self, records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., next: _Optional[int] = ..., next_transfer: _Optional[int] = ..., skipped: _Optional[int] = ...) -> None: ...
+
 class BeginReportRequest(_message.Message):
     __slots__ = ("client_id",)
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -110,6 +110,8 @@ class DiagnosticsServicer:
         records.want(request.client_id, block=request.begin or request.end, more=request.begin)
         unreachable = await self._flush()
         if not request.cursor_only:
+            if not request.after:
+                await self._read_past()
             chosen = await asyncio.to_thread(
                 select,
                 records.batches(request.after),
@@ -156,6 +158,20 @@ class DiagnosticsServicer:
             silent += answers.failures
             asked = [worker for worker, answer in answers.found.items() if answer.more]
         return silent
+
+    async def _read_past(self) -> None:
+        """Collect what the workers recorded before somebody asked, unless that is known."""
+        question = self._task_stream.wanted_past(len(self._peers.workers))
+        if question is not None:
+            answers = await self.read_recent(dict.fromkeys(self._peers.workers, question))
+            for worker, answer in answers.found.items():
+                self._task_stream.add_past(worker, answer.records)
+
+    async def read_recent(
+        self, questions: dict[str, pb.ReadRecentRecordsRequest]
+    ) -> Answers[pb.ReadRecentRecordsResponse]:
+        """Ask workers for their latest records."""
+        return await self._ask("ReadRecentRecords", questions, pb.ReadRecentRecordsResponse)
 
     async def _ask(self, method: str, requests: dict[str, Any], response_type: type[R]) -> Answers[R]:
         """Call a method of workers, and log the ones that do not answer."""

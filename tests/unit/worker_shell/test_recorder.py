@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,3 +140,38 @@ def test_nobody_says_that_there_is_no_more_while_some_is_on_its_way() -> None:
         return bool(done), len((await asked).records.transfers)
 
     assert asyncio.run(main()) == (False, 1)
+
+
+def test_the_latest_runs_are_kept_while_nobody_asks():
+    recorder = Recorder()
+    recorder.task(context("before"), (), 11.0)
+    recorder.transfer("other", 8.0, 9.0, {"a": 1})
+    recorder.follow(1, 0)
+    recorder.task(context("within"), (), 12.0)
+    everything = recorder.recent(0, 0, 10, 0)
+    assert [task.key for task in everything.records.tasks] == ["before", "within"]
+    assert (everything.next, everything.next_transfer, everything.skipped) == (2, 1, 0)
+    assert [task.key for task in recorder.recent(0, 0, 10, 1).records.tasks] == ["before"]
+    assert [task.key for task in recorder.recent(1, 1, 10, 0).records.tasks] == ["within"]
+    again = recorder.recent(everything.next, everything.next_transfer, 10, 0)
+    assert (len(again.records.tasks), again.next, again.next_transfer) == (0, 2, 1)
+
+
+def test_of_too_many_recent_runs_the_longest_are_told(monkeypatch):
+    monkeypatch.setattr(module, "RECENT_RUNS", 8)
+    recorder = Recorder()
+    for number in range(10):
+        recorder.task(context(f"x-{number}"), (), 20.0 - number)
+    found = recorder.recent(0, 0, 3, 0)
+    assert [task.key for task in found.records.tasks] == ["x-2", "x-3", "x-4"]
+    assert (found.next, found.skipped) == (10, 7)
+
+
+def test_a_result_type_is_not_kept_alive():
+    recorder = Recorder()
+    made = type("Made", (), {})
+    gone = weakref.ref(made)
+    recorder.task(context(), (), 11.0, 28, "Made", result_type=made)
+    del made
+    gc.collect()
+    assert gone() is None

@@ -268,8 +268,7 @@ class TaskRunner:
             return
         if task.annotations:
             context.run(enter_span, task.annotations)
-        if self.recorder.on:
-            current.loaded = time()
+        current.loaded = time()
         try:
             if task.timeout:
                 self._post(events.ExecuteStarted(task.key, task.run_id, time()))
@@ -427,8 +426,7 @@ class TaskRunner:
         if self._store.put(task.key, result, measure(result) if task.actor else nbytes):
             # In the task's thread, so that results are not made faster than they can be written to disk.
             self._store.make_room()
-        if self.recorder.on:
-            self.recorder.task(self.context(task), task.dependencies, stop, nbytes, kind, result_type=result_type)
+        self.recorder.task(self.context(task), task.dependencies, stop, nbytes, kind, result_type=result_type)
         return events.ExecuteSucceeded(task.key, task.run_id, nbytes, kind, start, stop, encoded)
 
     def _encode_small(self, result: Any) -> tuple[str, list[Buffer]] | None:
@@ -460,8 +458,7 @@ class TaskRunner:
         # If another task raises the same instance, the traceback must not have the frames of this run.
         error.__traceback__ = None
         stop = time()
-        if self.recorder.on:
-            self.recorder.task(self.context(task), task.dependencies, stop, error=summary)
+        self.recorder.task(self.context(task), task.dependencies, stop, error=summary)
         return events.ExecuteFailed(task.key, task.run_id, failure, start, stop)
 
     # --- called by tasks -----------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class TaskContext:
     cancelled: bool = False
     """Whether the task was cancelled after a thread had begun with it."""
     loaded: float = 0.0
-    """When the arguments were loaded, if that is recorded; 0: unknown, or not loaded yet."""
+    """When the arguments were loaded; 0: not loaded yet."""
     open: bool = False
     """Whether the task's function is being called: see `interrupts`."""
     interruption: Interruption | None = None

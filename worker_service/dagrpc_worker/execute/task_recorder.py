@@ -1,14 +1,17 @@
-"""Records the runs of tasks and the transfers of their dependencies, while the scheduler asks for records."""
+"""Records the runs of tasks and the transfers of their dependencies: the latest always, all while somebody asks."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from heapq import nlargest
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from dagrpc._common.task_activities import startstop
 from dagrpc.v1 import records_pb2 as pb
+from dagrpc.v1.diagnostics_service_pb2 import ReadRecentRecordsResponse as RecentRecords
 
 if TYPE_CHECKING:
     from dagrpc.v1.worker_session_pb2 import RunDetails
@@ -20,7 +23,22 @@ _PENDING = 100_000
 """Maximum number of records that wait to be sent."""
 _FETCHED = 10_000
 """Maximum number of transfers remembered for the tasks that use the received results."""
+RECENT_RUNS = 10_000
+"""How many runs are always kept; each takes about 300 bytes and its key."""
+RECENT_TRANSFERS = 2_000
+"""How many transfers are always kept."""
 _SHORTEST_LOAD = 0.001
+
+
+RunFacts: TypeAlias = tuple[str, int, float, float, float, Sequence[tuple[str, float, float]], int, str, str]
+"""The fields of a `Run` without the type of the result, which must not be kept alive."""
+RecentRun: TypeAlias = tuple[int, int, RunFacts]
+"""Number of the run, state of recording when it ended, facts."""
+TransferFacts: TypeAlias = tuple[str, float, float, int, int]
+"""Source, start, stop, number of results, bytes."""
+RecentTransfer: TypeAlias = tuple[int, TransferFacts]
+"""Number of the transfer, facts."""
+Kept = TypeVar("Kept", RecentRun, RecentTransfer)
 
 
 class Run(NamedTuple):
@@ -63,7 +81,7 @@ class Recorder:
     Attributes
     ----------
     on : bool
-        Whether records are wanted; to be checked before anything is recorded.
+        Whether somebody wants all records.
     runs : dict
         The latest runs by key, while plugins of the scheduler want the details of each run that ends.
     handing_over : asyncio.Lock
@@ -76,9 +94,13 @@ class Recorder:
         self.handing_over = asyncio.Lock()
         self._recording = self._details = 0
         self._runs: deque[Run] = deque()
-        self._transfers: deque[tuple[str, float, float, int, int]] = deque()
+        self._transfers: deque[TransferFacts] = deque()
         self._fetched: dict[str, tuple[str, float, float]] = {}
         self._dropped = 0
+        self._recent_runs: deque[RecentRun] = deque(maxlen=RECENT_RUNS)
+        self._recent_transfers: deque[RecentTransfer] = deque(maxlen=RECENT_TRANSFERS)
+        # Unlike an attribute that is added to, these count right in several threads.
+        self._run_numbers, self._transfer_numbers = count(), count()
 
     def follow(self, recording: int, details: int) -> None:
         """Start or stop recording as the scheduler wants; see `FlushRecordsRequest`."""
@@ -99,19 +121,25 @@ class Recorder:
         """Record the end of a task."""
         if context is None:
             return
-        fetched = [found for key in dependencies if (found := self._fetched.pop(key, None)) is not None]
+        fetched: Sequence[tuple[str, float, float]] = ()
+        if dependencies and self._fetched:
+            fetched = [found for key in dependencies if (found := self._fetched.pop(key, None)) is not None]
         loaded = context.loaded
         if not loaded:
-            # The task began before recording was on, or its arguments could not be loaded.
+            # Its arguments could not be loaded.
             loaded = stop if error else context.started
-        thread = context.thread
-        run = Run(context.key, thread, context.started, loaded, stop, fetched, nbytes, type_name, error, result_type)
+        facts = (context.key, context.thread, context.started, loaded, stop, fetched, nbytes, type_name, error)
+        recording = self._recording
+        self._recent_runs.append((next(self._run_numbers), recording, facts))
+        if not self.on:
+            return
+        run = Run(*facts, result_type)
         if self._details % 2:
             if len(self.runs) > _PENDING:
                 # The details of these runs were never asked for: the runs are no longer wanted.
                 self.runs.clear()
             self.runs[context.key] = run
-        if not self._recording % 2:
+        if not recording % 2:
             return
         self._runs.append(run)
         if len(self._runs) > _PENDING:
@@ -120,8 +148,10 @@ class Recorder:
 
     def transfer(self, source: str, start: float, stop: float, sizes: dict[str, int]) -> None:
         """Record a transfer from another worker; `sizes` are the bytes of its results by key."""
+        facts = (source, start, stop, len(sizes), sum(sizes.values()))
+        self._recent_transfers.append((next(self._transfer_numbers), facts))
         if self._recording % 2:
-            self._transfers.append((source, start, stop, len(sizes), sum(sizes.values())))
+            self._transfers.append(facts)
             if len(self._transfers) > _PENDING:
                 self._transfers.popleft()
                 self._dropped += 1
@@ -145,9 +175,48 @@ class Recorder:
         for _ in range(min(len(self._runs), BATCH)):
             _fill(batch.tasks.add(), self._runs.popleft())
         for _ in range(min(len(self._transfers), BATCH)):
-            source, start, stop, keys, nbytes = self._transfers.popleft()
-            batch.transfers.add(source=source, start=start, stop=stop, keys=keys, nbytes=nbytes)
+            _fill_transfer(batch.transfers.add(), self._transfers.popleft())
         return batch
+
+    def recent(self, after: int, transfers_after: int, limit: int, untold_before: int) -> RecentRecords:
+        """Return the latest records; see `ReadRecentRecordsRequest`. Nothing is taken away."""
+        runs = [kept for kept in self._recent_runs.copy() if kept[0] >= after]
+        transfers = [kept for kept in self._recent_transfers.copy() if kept[0] >= transfers_after]
+        upcoming = runs[-1][0] + 1 if runs else after
+        skipped = upcoming - after - len(runs)
+        if untold_before:
+            runs = [kept for kept in runs if kept[1] % 2 == 0 or kept[1] < untold_before]
+        chosen = _longest(runs, limit, _run_time)
+        skipped += len(runs) - len(chosen)
+        found = RecentRecords(
+            next=upcoming, next_transfer=transfers[-1][0] + 1 if transfers else transfers_after, skipped=skipped
+        )
+        for _, _, facts in chosen:
+            _fill(found.records.tasks.add(), Run(*facts, None))
+        for _, moved in _longest(transfers, limit, _transfer_time):
+            _fill_transfer(found.records.transfers.add(), moved)
+        return found
+
+
+def _longest(kept: list[Kept], limit: int, time_of: Callable[[Kept], float]) -> list[Kept]:
+    """Return the records that took longest, at most so many, in order of time."""
+    if len(kept) <= limit:
+        return kept
+    return sorted(nlargest(limit, kept, key=time_of), key=lambda each: each[0])
+
+
+def _run_time(kept: RecentRun) -> float:
+    facts = kept[2]
+    return facts[4] - facts[2]
+
+
+def _transfer_time(kept: RecentTransfer) -> float:
+    facts = kept[1]
+    return facts[2] - facts[1]
+
+
+def _fill_transfer(record: pb.TransferRecord, facts: TransferFacts) -> None:
+    record.source, record.start, record.stop, record.keys, record.nbytes = facts
 
 
 def _fill(record: pb.TaskRecord, run: Run) -> None:

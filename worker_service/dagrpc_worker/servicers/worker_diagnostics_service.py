@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SERVICE = pb.DESCRIPTOR.services_by_name["WorkerDiagnosticsService"]
 
+_MOST_RECORDS = 20_000
+"""How many records one message has at most."""
+
 
 class DiagnosticsServicer:
     """The methods of WorkerDiagnosticsService, by the names of the contract.
@@ -53,6 +56,18 @@ class DiagnosticsServicer:
         async with recorder.handing_over:
             records = await asyncio.to_thread(recorder.drain)
         return pb.FlushRecordsResponse(records=records, more=recorder.waits)
+
+    async def ReadRecentRecords(self, request: pb.ReadRecentRecordsRequest) -> pb.ReadRecentRecordsResponse:
+        """Return the latest records, whether or not they were returned before."""
+        if self.runner is None:
+            return pb.ReadRecentRecordsResponse(next=request.after, next_transfer=request.transfers_after)
+        return await asyncio.to_thread(
+            self.runner.recorder.recent,
+            request.after,
+            request.transfers_after,
+            min(request.limit or _MOST_RECORDS, _MOST_RECORDS),
+            request.untold_before,
+        )
 
 
 def _collect(profile: WorkerProfile, request: pb.CollectProfileRequest) -> pb.CollectProfileResponse:

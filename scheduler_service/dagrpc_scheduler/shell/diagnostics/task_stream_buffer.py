@@ -9,6 +9,7 @@ from heapq import nlargest
 from itertools import islice
 
 from dagrpc.v1 import records_pb2
+from dagrpc.v1.diagnostics_service_pb2 import ReadRecentRecordsRequest as RecentQuestion
 
 LIMIT = 100_000
 """How many records are kept."""
@@ -32,8 +33,8 @@ class TaskStreamBuffer:
     def __init__(self, limit: int = LIMIT) -> None:
         self.recording = 0
         """Counts the changes between not recording (even) and recording (odd)."""
-        self.cursor = 0
-        """How many batches have come."""
+        self.cursor = 1
+        """How many batches have come, plus one: the past that workers had kept has the number 0."""
         self.dropped = 0
         """How many records were dropped, here or by workers that had too many."""
         self._limit = limit
@@ -45,17 +46,23 @@ class TaskStreamBuffer:
         """How many blocks of code each client records."""
         self._readers: set[str] = set()
         """Connected clients that have asked for records: batches are kept for them."""
+        self._kept_since = 0
+        """The value of `recording` at which the oldest batch may have come."""
+        self._has_past = False
         self._metadata: dict[str, bytes] = {}
         """Metadata that worker plugins set on tasks, by wire key."""
 
     def want(self, client: str, *, block: bool = False, more: bool = False) -> None:
         """Note that a client wants records: for a `block` of code, with `more` for one more block, or for good."""
+        is_first = not self._readers
         self._readers.add(client)
         if not block:
             self._clients.add(client)
         elif more:
             self._blocks[client] += 1
         self._decide()
+        if is_first:
+            self._kept_since = self.recording
 
     def end(self, client: str) -> None:
         """Note the end of a client's block of code."""
@@ -74,6 +81,7 @@ class TaskStreamBuffer:
             self._entries.clear()
             self._metadata.clear()
             self._held = self.dropped = 0
+            self._has_past = False
 
     def _decide(self) -> None:
         wanted = bool(self._clients or self._blocks)
@@ -87,12 +95,28 @@ class TaskStreamBuffer:
         self.dropped += batch.dropped
         if not batch.tasks and not batch.transfers:
             return
-        # Copied, because a part of a message keeps the whole message alive.
-        kept = records_pb2.RecordBatch()
-        kept.CopyFrom(batch)
+        kept = _copy(batch)
         self._entries.append(Entry(self.cursor, worker, kept))
         self.cursor += 1
         self._held += _size(kept)
+        self._drop_oldest()
+
+    def wanted_past(self, workers: int) -> RecentQuestion | None:
+        """Return what to ask each of so many workers about the time before they recorded; None: it is known."""
+        if self._has_past or not workers:
+            return None
+        self._has_past = True
+        return RecentQuestion(limit=max(self._limit // workers, 1), untold_before=self._kept_since)
+
+    def add_past(self, worker: str, batch: records_pb2.RecordBatch) -> None:
+        """Keep what a worker recorded before somebody asked."""
+        if self._readers and (batch.tasks or batch.transfers):
+            kept = _copy(batch)
+            self._entries.appendleft(Entry(0, worker, kept))
+            self._held += _size(kept)
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
         while self._held - _size(self._entries[0].batch) >= self._limit:
             oldest = self._entries.popleft().batch
             self._held -= _size(oldest)
@@ -140,6 +164,13 @@ def select(
 
 def _end(found: tuple[str, records_pb2.TaskRecord]) -> float:
     return _times(found[1])[1]
+
+
+def _copy(batch: records_pb2.RecordBatch) -> records_pb2.RecordBatch:
+    """Return a copy of a batch: a part of a message keeps the whole message alive."""
+    kept = records_pb2.RecordBatch()
+    kept.CopyFrom(batch)
+    return kept
 
 
 def _size(batch: records_pb2.RecordBatch) -> int:

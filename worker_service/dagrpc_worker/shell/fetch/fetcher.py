@@ -180,8 +180,7 @@ class Fetcher:
         )
         decoded = await decode_off_loop(await self._streams.fetch(order.worker, request, order.total_nbytes))
         await keep(self._store, decoded)
-        if self._recorder.on:
-            self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
+        self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
         # A key without an entry in the answer is missing at the peer.
         answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
         missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]
