@@ -46,7 +46,8 @@ class LocalCluster(SpecCluster):
     scheduler_port : int
         The scheduler's port; 0: a free one.
     silence_logs : int, str or bool, optional
-        Level of the services' logs, or its name; None or False for ``INFO``.
+        Level from which on the services, and this process until the cluster closes, show lines of dagrpc's log, or its
+        name; None or False for ``INFO``.
     asynchronous : bool
         The cluster is used with ``await``.
     worker_class : type or str, optional

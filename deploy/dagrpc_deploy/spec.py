@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 
 from dagrpc import config
 from dagrpc._auth.credentials import credentials_of
 from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._process.logging_config import level_number
 from dagrpc._process.server_classes import load_class
+from dagrpc._process.silenced_logs import silence_terminal
 from dagrpc._rpc.connect_diagnosis import why_not
 from dagrpc.exceptions import CommClosedError
 from dagrpc_deploy import at_exit
@@ -47,7 +49,8 @@ class SpecCluster(Cluster):
     asynchronous : bool
         The cluster is used with ``await``.
     silence_logs : int, str or bool
-        Accepted.
+        Level from which on this process shows lines of dagrpc's log, or its name, until the cluster closes; None and
+        False change nothing. Servers in other processes have options of their own.
     name : str, optional
         Name of the cluster.
     shutdown_on_close : bool
@@ -123,6 +126,8 @@ class SpecCluster(Cluster):
             refresh=self._refresh,
             note=self._note,
         )
+        self._log_level = level_number(silence_logs)
+        self._restore_logs: Callable[[], None] = lambda: None
         self.shutdown_on_close = shutdown_on_close
         self.shutdown_scheduler = shutdown_scheduler
         self._sync_interval = config.seconds(scheduler_sync_interval) or 1.0
@@ -188,6 +193,7 @@ class SpecCluster(Cluster):
     # --- lifecycle -----------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
+        self._restore_logs = silence_terminal(self._log_level)
         if self.shutdown_on_close:
             at_exit.track(self)
         spec = self.scheduler_spec or {
@@ -254,7 +260,10 @@ class SpecCluster(Cluster):
         if self.scheduler is not None and self.shutdown_scheduler:
             # First: a scheduler that closes drops the tasks of its workers and closes them.
             closing.insert(0, close_quietly(self.scheduler, self._lifecycle.patience))
-        await asyncio.gather(*closing)
+        try:
+            await asyncio.gather(*closing)
+        finally:
+            self._restore_logs()
 
     # --- the workers follow the specification --------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagrpc._process.child import inherited_sys_path
+from dagrpc._process.logging_config import level_number
 from dagrpc._process.machine import cpu_count, processes_and_threads
 from dagrpc_deploy.spec import SpecCluster
 from dagrpc_deploy.spec_process import Running, SpecProcess, security_for
@@ -66,7 +67,7 @@ def SubprocessCluster(
     n_workers: int | None = None,
     threads_per_worker: int | None = None,
     worker_kwargs: Mapping[str, Any] | None = None,
-    silence_logs: int = logging.WARNING,
+    silence_logs: int | str | bool | None = logging.WARNING,
     **kwargs: Any,
 ) -> SpecCluster:
     """Return a cluster of processes on this machine, each started with ``dagrpc spec``.
@@ -83,6 +84,9 @@ def SubprocessCluster(
         Name of the workers' class.
     n_workers, threads_per_worker : int, optional
         Number of workers, and threads of each; by default they suit the machine.
+    silence_logs : int, str or bool
+        Level from which on workers and this process show lines of dagrpc's log, or its name; None and False silence
+        nothing.
     **kwargs
         Arguments of `SpecCluster`. ``security=True`` makes temporary certificates.
 
@@ -105,6 +109,7 @@ def SubprocessCluster(
     elif n_workers is None:
         n_workers = max(1, cpu_count() // (threads_per_worker or 1))
     threads = threads_per_worker or max(1, cpu_count() // max(n_workers, 1))
+    level = level_number(silence_logs)
     where = {} if host is None else {"host": host}
     security = security_for(kwargs.pop("security", None))
     worker = {
@@ -112,7 +117,7 @@ def SubprocessCluster(
         "options": {
             **({} if security is None else {"security": security.fields_for("worker")}),
             "worker_class": worker_class,
-            "worker_kwargs": {"nthreads": threads, "silence_logs": silence_logs, **where, **(worker_kwargs or {})},
+            "worker_kwargs": {"nthreads": threads, "silence_logs": level, **where, **(worker_kwargs or {})},
         },
     }
     scheduler = {
@@ -129,6 +134,7 @@ def SubprocessCluster(
         scheduler=scheduler,
         worker=worker,
         security=security,
+        silence_logs=level,
         **_named(kwargs),
     )
 

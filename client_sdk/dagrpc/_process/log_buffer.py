@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 from dagrpc import config
 from dagrpc._process.log_lines import formatter_of
+from dagrpc._process.silenced_logs import LOGGERS, is_silenced
 
-LOGGERS = ("dagrpc", "distributed")
-"""The loggers whose lines are kept. Programs written for distributed log below ``distributed``."""
 _PARTS = ("scheduler", "worker", "nanny", "client")
 
 
@@ -29,7 +28,7 @@ class LogBuffer(logging.Handler):
         try:
             text = self.format(record)
             self._lines.append((record.name, record.levelname, text))
-            if record.levelno >= logging.WARNING and not self._is_shown(record.name):
+            if record.levelno >= logging.WARNING and not is_silenced(record) and not self._is_shown(record.name):
                 sys.stderr.write(f"{text}\n")
         except Exception:
             self.handleError(record)

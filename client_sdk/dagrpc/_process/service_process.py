@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagrpc import config
-from dagrpc._process.log_buffer import LOGGERS
 from dagrpc._process.log_lines import JSON, formatter_of
 from dagrpc._process.logging_config import configure_logging, is_shown
+from dagrpc._process.silenced_logs import LOGGERS
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from dagrpc._codec.plain import encode_plain
 from dagrpc._common import running_task
-from dagrpc._process.log_buffer import LOGGERS
+from dagrpc._process.silenced_logs import LOGGERS
 from dagrpc.messages import STDERR, STDOUT, shown_elsewhere
 from dagrpc.plugins.base import WorkerPlugin
 
