@@ -65,6 +65,7 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         access=service.access,
         diagnostics=_diagnostics(service),
         logs=ClusterLogServicer(service.core, service.peers, service.control_channels),
+        events=service.event_log,
         scheduler=lambda: service.scheduler,
     )
     http = SchedulerHttp(sources, options.http_prefix)

@@ -73,7 +73,7 @@ def test_links_of_client_and_cluster_lead_to_the_status_page(cluster: LocalClust
     assert client.dashboard_link == cluster.dashboard_link
     page = get(str(client.dashboard_link))
     assert "<title>dagrpc: Status</title>" in page
-    for name in ("style.css", "status.js"):
+    for name in ("style.css", "dashboard.css", "main.js", "icon.svg"):
         assert get(f"{root(client)}/statics/{name}")
     port = root(client).rpartition(":")[2]
     unknown = {"distributed.dashboard.link": "/user/{USER_OF_HUB}/proxy/{port}/status"}
@@ -153,19 +153,29 @@ def test_the_call_stack_of_a_task_that_runs_is_shown(client: Client) -> None:
 
 
 def test_the_stream_follows_the_cluster(client: Client) -> None:
-    with urllib.request.urlopen(f"{root(client)}/stream/status", timeout=WAIT) as stream:
+    with urllib.request.urlopen(f"{root(client)}/stream?feeds=workers,prefixes", timeout=WAIT) as stream:
+        known: dict[str, dict[str, Any]] = {"workers": {}, "prefixes": {}}
 
-        def snapshot() -> dict[str, Any]:
+        def follow() -> dict[str, dict[str, Any]]:
             line = stream.readline()
             while not line.startswith(b"data: "):
                 line = stream.readline()
-            found: dict[str, Any] = json.loads(line[6:])
-            return found
+            message = json.loads(line[6:])
+            for name, table in known.items():
+                change = message.get(name, {"set": {}, "gone": []})
+                table.update(change["set"])
+                for key in change["gone"]:
+                    del table[key]
+            return known
 
-        assert len(snapshot()["workers"]) == 2
+        assert len(follow()["workers"]) == 2
         futures = client.map(inc, range(7), pure=False)
         wait(futures)
-        eventually(lambda: dict(snapshot()["prefixes"]).get("inc", {}).get("memory") == 7)
+        eventually(lambda: follow()["prefixes"].get("inc", {"counts": [0]})["counts"][0] == 7)
+        del futures
+        eventually(lambda: "inc" not in follow()["prefixes"])
+    assert status_of(f"{root(client)}/stream?feeds=nothing") == 400
+    assert status_of(f"{root(client)}/stream") == 400
 
 
 def test_a_cluster_without_pages_has_no_link() -> None:
@@ -182,7 +192,7 @@ def test_a_cluster_with_a_token_asks_for_it() -> None:
     ):
         pages = root(client)
         assert status_of(f"{pages}/health") == 200
-        for path in ("status", "metrics", "json/counts.json", "stream/status"):
+        for path in ("status", "metrics", "json/counts.json", "stream", "details/task.json", "individual-progress"):
             assert status_of(f"{pages}/{path}") == 401, path
         assert status_of(f"{pages}/metrics", Authorization="Bearer a-token-that-is-long-enough") == 200
         (info,) = client.scheduler_info()["workers"].values()

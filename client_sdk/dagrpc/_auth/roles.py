@@ -50,6 +50,7 @@ _TABLE = {
         WorkerService.Run PluginHostService.SetUpPlugin PluginHostService.TearDownPlugin
         WorkerDiagnosticsService.SampleCallStacks WorkerDiagnosticsService.CollectProfile
         WorkerDiagnosticsService.FlushRecords
+        WorkerDiagnosticsService.ReadRecentRecords
         NannyService.StartWorker NannyService.StopWorker NannyService.RestartWorker NannyService.GetWorkerStatus
         NannyService.RunInNanny NannyService.ExplainExit NannyService.ObserveWorker
     """,

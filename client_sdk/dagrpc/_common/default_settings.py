@@ -366,6 +366,8 @@ DEFAULTS: dict[str, Any] = {
     "worker.http.routes": [],
     # The link to the pages that clients and clusters show. Its fields: scheme, host, port, and environment variables.
     "dashboard.link": "{scheme}://{host}:{port}/status",
+    # How many tasks the dashboard draws one by one; of larger graphs it draws the groups.
+    "dashboard.graph-max-items": 5_000,
     # First part of the names of metrics.
     "dashboard.prometheus.namespace": "dask",
     # Log levels by logger, or an argument of `logging.config.dictConfig`; also read outside of `distributed`.

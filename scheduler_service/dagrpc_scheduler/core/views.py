@@ -91,6 +91,22 @@ class WorkerInfo:
     """Seconds for which the assigned tasks are expected to keep one thread busy."""
 
 
+@dataclass(slots=True)
+class GroupInfo:
+    """The facts about a group of tasks at one moment."""
+
+    name: str
+    prefix: str
+    size: int
+    """Number of tasks that were ever in the group."""
+    counts: dict[StateName, int]
+    """Number of live tasks by state."""
+    seconds: float
+    """Average seconds of a task of the prefix; negative: unknown."""
+    nbytes: float
+    """Average bytes of a result of the prefix; negative: unknown."""
+
+
 def who_has(core: SchedulerCore, keys: Iterable[str] | None = None) -> list[tuple[str, int, tuple[str, ...]]]:
     """Return key, size in bytes and holders of results: of the given keys, known or not, or of all in memory."""
     tasks = core.state.tasks
@@ -194,6 +210,21 @@ def prefix_counts(core: SchedulerCore) -> dict[str, dict[str, int]]:
     return {name: _sum_counts(members) for name, members in groups.items()}
 
 
+def groups(core: SchedulerCore) -> list[GroupInfo]:
+    """Return all groups."""
+    return [
+        GroupInfo(
+            group.name,
+            group.prefix.name,
+            group.size,
+            dict(group.counts),
+            group.prefix.duration,
+            group.prefix.nbytes,
+        )
+        for group in core.state.groups.values()
+    ]
+
+
 def durations(core: SchedulerCore) -> dict[str, float]:
     """Return the average seconds of a task by prefix, as far as known."""
     return {name: prefix.duration for name, prefix in core.state.prefixes.items() if prefix.duration >= 0}
@@ -272,6 +303,12 @@ def wanted_keys(core: SchedulerCore, client: str) -> list[str]:
     """Return the keys of the results that a client wants; empty if the client is unknown."""
     known = core.state.clients.get(client)
     return _keys(known.wants) if known is not None else []
+
+
+def wanted_states(core: SchedulerCore, client: str) -> dict[str, int]:
+    """Return the number of results that a client wants, by the state of the task."""
+    known = core.state.clients.get(client)
+    return dict(Counter(task.state for task in known.wants)) if known is not None else {}
 
 
 def clients(core: SchedulerCore) -> list[str]:

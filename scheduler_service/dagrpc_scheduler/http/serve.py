@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
+    from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
 
 DEFAULT_PORT = 8787
 DEFAULT_ADDRESS = f":{DEFAULT_PORT}"
@@ -40,6 +41,7 @@ class SchedulerHttp:
         self._port = HttpPort("Scheduler", self._application, tls_context())
         self._tasks: set[asyncio.Task[Any]] = set()
         self._collection_time: CollectionTime | None = None
+        self._dashboard: Dashboard | None = None
 
     def start(self, address: str | int | None, host: str) -> None:
         """Listen; pages are made when the first request comes in.
@@ -70,19 +72,20 @@ class SchedulerHttp:
         from dagrpc._http.application import make_application
         from dagrpc._http.http_access import HttpAccess
         from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
+        from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
         from dagrpc_scheduler.http.info_pages import InfoPages
         from dagrpc_scheduler.http.json_routes import JsonRoutes
-        from dagrpc_scheduler.http.live import LivePages
         from dagrpc_scheduler.http.metrics import SchedulerMetrics
 
         sources = self._sources
         ticks, self._collection_time = Ticks(), CollectionTime()
         spawn(ticks.run(), self._tasks)
         namespace = str(config.get("dashboard.prometheus.namespace"))
+        self._dashboard = Dashboard(sources)
         routes = [
             *JsonRoutes(sources).routes(),
             *InfoPages(sources).routes(),
-            *LivePages(sources).routes(),
+            *self._dashboard.routes(),
             metrics_route(SchedulerMetrics(sources, ticks, self._collection_time, namespace)),
         ]
         modules = [name for name in config.get("scheduler.http.routes") or () if not name.startswith(_BUILT_IN)]
@@ -93,5 +96,7 @@ class SchedulerHttp:
         """Stop listening and end open requests."""
         await self._port.close()
         await cancel_all(self._tasks)
+        if self._dashboard is not None:
+            await self._dashboard.close()
         if self._collection_time is not None:
             self._collection_time.close()

@@ -11,6 +11,7 @@ from dagrpc._auth.access import Access
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
 from dagrpc_scheduler.servicers.diagnostics_service import DiagnosticsServicer
+from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.memory import worker_memory
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
@@ -30,6 +31,7 @@ class SchedulerSources:
     """The rules by which callers are let in."""
     diagnostics: DiagnosticsServicer
     logs: ClusterLogServicer
+    events: EventLog
     scheduler: Callable[[], Any]
     """Returns the `Scheduler`, which users' routes are given."""
 

@@ -1,0 +1,41 @@
+// Tasks that failed: why, where, and what to do about it.
+
+import { count } from "./format.js";
+import { make, setText } from "./dom.js";
+
+export function errorList(host, context) {
+  const { store } = context;
+  const shown = new Map();
+  const note = make("p", { role: "status" });
+  const list = make("div");
+  host.append(note, list);
+  return {
+    draw() {
+      const rows = store.table("errors");
+      setText(note, rows.size ? rows.size === 1 ? "One task failed by itself." : `${count(rows.size)} tasks failed by themselves.` : "No task has failed.");
+      for (const [key, element] of shown) if (!rows.has(key)) { element.remove(); shown.delete(key); }
+      for (const [key, row] of rows) {
+        if (shown.has(key)) continue;
+        const element = describe(key, row, context);
+        element.open = rows.size === 1;
+        shown.set(key, element);
+        list.prepend(element);
+      }
+    },
+  };
+}
+
+function describe(key, row, context) {
+  const quoted = JSON.stringify(key);
+  const parts = [
+    make("p", {}, make("a", { href: "#", click: (event) => { event.preventDefault(); context.openTask(key); } }, "The task and its story"),
+      row.worker ? make("span", {}, " · on ", make("a", { href: "#", click: (event) => { event.preventDefault(); context.openWorker(row.worker); } }, row.worker)) : "",
+      row.blamed ? ` · ${count(row.blamed)} more tasks failed because of it` : ""),
+  ];
+  if (row.deaths) parts.push(make("p", {}, `${count(row.deaths)} workers died while they ran it. The last one: ${row.exit || row.loss || "nobody knows why"}.`));
+  if (row.log.length) parts.push(make("pre", {}, row.log.join("\n")));
+  parts.push(make("pre", {}, row.traceback || row.message));
+  parts.push(make("p", { class: "soft" }, "Run it again, or run it here to debug it:"),
+    make("pre", { class: "code" }, `client.retry([Future(${quoted})])\nclient.recreate_error_locally(Future(${quoted}))`));
+  return make("details", { class: "error", "data-key": key }, make("summary", {}, make("b", {}, row.prefix), ` ${row.type.split(".").pop()}: ${row.message.split("\n")[0].slice(0, 160)}`), ...parts);
+}

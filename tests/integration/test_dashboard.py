@@ -1,0 +1,216 @@
+"""The dashboard in a real browser shows the state of a real cluster, without errors and without requests elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from dagrpc import Client, Future, LocalCluster, wait
+from dagrpc_scheduler.http.dashboard.panels import PAGES, PANELS
+from tests.support.browser import Tab, chromium_tab, find_chromium
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium")
+
+
+def inc(x: int) -> int:
+    return x + 1
+
+
+def nap() -> None:
+    """Run until it is cancelled by force, which ends no sleep, however long."""
+    for _ in range(6_000):
+        time.sleep(0.1)
+
+
+def total(xs: list[int]) -> int:
+    return sum(xs)
+
+
+def fail(x: int) -> float:
+    return x / 0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture
+def work(client: Client) -> list[Future]:
+    """Tasks of all kinds: 40 with results, one that uses them, one that failed."""
+    numbers = client.map(inc, range(40), pure=False)
+    futures = [*numbers, client.submit(total, numbers, pure=False), client.submit(fail, 1, key="fail-<b>1", pure=False)]
+    wait(futures)
+    return futures
+
+
+def browse(client: Client, look: Callable[[Tab, str], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine with a tab and the address of the pages, and check that the pages had no faults."""
+    root = str(client.dashboard_link).removesuffix("status")
+
+    async def run() -> None:
+        async with chromium_tab() as tab:
+            await tab.size(1280, 800)
+            await look(tab, root)
+            assert tab.faults == []
+            asked = [link for link in tab.requested if not link.startswith(("data:", "about:"))]
+            assert asked
+            assert [link for link in asked if not link.startswith(root)] == []
+
+    asyncio.run(run())
+
+
+def figure(name: str) -> str:
+    return f"document.querySelector('[data-figure=\"{name}\"]')?.textContent"
+
+
+def test_every_page_and_every_panel_opens_without_faults(client: Client, work: list[Future]) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        for page in PAGES:
+            await tab.open(root + page.name)
+            await tab.until(f"document.title === 'dagrpc: {page.title}'")
+            await tab.until(f"document.querySelectorAll('section.panel').length === {len(page.panels)}")
+            if any(PANELS[name].feeds for name in page.panels):
+                await tab.until("document.getElementById('connection').textContent === 'live'")
+            await asyncio.sleep(0.7)
+            assert await tab.get("document.documentElement.scrollWidth <= innerWidth"), page.name
+        for panel in PANELS.values():
+            await tab.open(root + panel.path.removeprefix("/"))
+            await tab.until("document.querySelectorAll('section.panel').length === 1")
+            await asyncio.sleep(0.2)
+
+    browse(client, look)
+
+
+def test_its_numbers_are_those_of_the_cluster(client: Client, work: list[Future]) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        await tab.open(root + "status")
+        await tab.until(f"{figure('In memory')} === '41'")
+        assert await tab.get(figure("Workers")) == "2"
+        assert await tab.get(figure("Threads")) == "2"
+        assert await tab.get(figure("Failed")) == "1"
+        assert await tab.get(figure("Tasks")) == "42"
+        row = "document.querySelector('[data-prefix=\"inc\"] .numbers').textContent"
+        await tab.until(f"{row}.startsWith('40: 40 memory')")
+        # These tasks ran before the page was opened.
+        await tab.until("document.querySelector('.panel-task-stream [role=status]').textContent.includes('of')")
+        await tab.get("document.querySelector('[title=\"Show everything that is kept\"]').click()")
+        seen = "parseInt(document.querySelector('.panel-task-stream [role=status]').textContent)"
+        await tab.until(f"{seen} >= 42")
+        await tab.open(root + "workers")
+        await tab.until("document.querySelectorAll('tbody tr td a').length === 2")
+        shown = await tab.get("[...document.querySelectorAll('tbody tr')].map((row) => row.textContent).join()")
+        for address in client.scheduler_info()["workers"]:
+            assert address in shown
+        await tab.open(root + "groups")
+        await tab.until("[...document.querySelectorAll('tbody tr')].some((row) => row.textContent.includes('total'))")
+        await tab.open(root + "graph")
+        await tab.until(
+            "document.querySelector('.panel-graph [role=status]').textContent === '42 tasks, 40 dependencies'"
+        )
+
+    browse(client, look)
+
+
+def test_it_follows_what_happens(client: Client) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        await tab.open(root + "status")
+        await tab.until(f"{figure('Tasks')} === '0'")
+        future = client.submit(nap, pure=False)
+        await tab.until(f"{figure('Processing')} === '1'")
+        future.cancel(force=True)
+        await tab.until(f"{figure('Tasks')} === '0'")
+
+    browse(client, look)
+
+
+def test_a_failure_is_shown_with_its_traceback(client: Client, work: list[Future]) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        await tab.open(root + "errors")
+        await tab.until("document.querySelectorAll('details.error').length === 1")
+        text = await tab.get("document.querySelector('details.error').textContent")
+        assert "ZeroDivisionError" in text
+        assert "in fail" in text
+        assert 'client.retry([Future("fail-<b>1")])' in text
+        await tab.get("document.querySelector('details.error a').click()")
+        await tab.until("document.querySelector('dialog[open]')?.textContent.includes('processing → erred')")
+
+    browse(client, look)
+
+
+def test_the_page_of_a_worker_has_its_stacks_and_its_log(client: Client) -> None:
+    future = client.submit(nap, key="sleeper")
+
+    async def look(tab: Tab, root: str) -> None:
+        for worker in client.scheduler_info()["workers"]:
+            await tab.open(f"{root}workers?worker={quote(worker, safe='')}")
+            await tab.until(f"{figure('Status')} === 'running'")
+            await tab.until("document.querySelector('pre.log') !== null")
+        while not (running := [worker for worker, keys in client.processing().items() if keys]):
+            await asyncio.sleep(0.1)
+        await tab.open(f"{root}workers?worker={quote(running[0], safe='')}")
+        await tab.until("document.querySelector('main').textContent.includes('sleeper')")
+        await tab.open(f"{root}workers?worker=nobody")
+        await tab.until("document.querySelector('main').textContent.includes('nobody is not in the cluster')")
+        # The questions about this worker were answered with 404, as they should be.
+        assert all("404" in fault for fault in tab.faults)
+        tab.faults.clear()
+
+    try:
+        browse(client, look)
+    finally:
+        future.cancel(force=True)
+
+
+def test_everything_is_reached_by_keyboard_and_the_theme_changes(client: Client) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        await tab.prefer("dark")
+        await tab.open(root + "status")
+        await tab.until("document.getElementById('connection').textContent === 'live'")
+        back = "getComputedStyle(document.body).backgroundColor"
+        assert await tab.get(back) == "rgb(22, 24, 28)"
+        wanted = "document.querySelectorAll('a[href], button, select, input, canvas[tabindex]').length"
+        reached: set[str] = set()
+        for _ in range(int(await tab.get(wanted)) + 5):
+            await tab.press("Tab")
+            mark = (
+                "(document.activeElement.dataset.seen ??= String(Math.random()), document.activeElement.dataset.seen)"
+            )
+            reached.add(str(await tab.get(f"document.activeElement === document.body ? '' : {mark}")))
+            if await tab.get("document.activeElement.matches('button')"):
+                assert await tab.get("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        assert len(reached - {""}) >= int(await tab.get(wanted))
+        await tab.get("document.querySelector('.tools button').focus()")
+        await tab.press("Enter")
+        assert await tab.get(back) == "rgb(255, 255, 255)"
+        await tab.get("document.querySelector('nav a[data-page=tasks]').focus()")
+        await tab.press("Enter")
+        await tab.until("location.pathname === '/tasks' && document.title === 'dagrpc: Tasks'")
+        # The theme is remembered.
+        await tab.open(root + "memory")
+        assert await tab.get(back) == "rgb(255, 255, 255)"
+
+    browse(client, look)
+
+
+def test_it_fits_the_width_of_a_phone(client: Client, work: list[Future]) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        await tab.size(390, 844)
+        for page in PAGES:
+            await tab.open(root + page.name)
+            await asyncio.sleep(0.5)
+            assert await tab.get("document.documentElement.scrollWidth") <= 390, page.name
+
+    browse(client, look)
