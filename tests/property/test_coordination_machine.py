@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dagrpc_scheduler.coordination import operations as ops
+from dagrpc_scheduler.coordination.primitives.multilock import MultiLocks
+from dagrpc_scheduler.coordination.primitives.queues import Queues
+from dagrpc_scheduler.coordination.primitives.semaphore import Semaphores
 from tests.unit.coordination.harness import Bench, data, future
 
 CLIENTS = st.sampled_from("abc")
@@ -139,13 +142,13 @@ class LockMachine(CommonMachine):
     @invariant()
     def lines_are_in_order(self) -> None:
         for name in MAX_LEASES:
-            semaphore = self.bench.coordinator.semaphores.state(name)
+            semaphore = self.bench.coordinator.all_of(Semaphores).state(name)
             line = [] if semaphore is None else [request.number for request in semaphore.line]
             assert line == self.who_wait_for(name)
 
     @invariant()
     def locks_exclude(self) -> None:
-        lines = self.bench.coordinator.multilocks.lines
+        lines = self.bench.coordinator.all_of(MultiLocks).lines
         held = Counter(hold.request.lease for line in lines.values() for hold in line if hold.granted)
         assert held == Counter({name: count for name, (_, count) in self.locks.items()})
         for line in lines.values():
@@ -200,7 +203,7 @@ class ValueMachine(CommonMachine):
 
     @invariant()
     def the_queue_is_in_order(self) -> None:
-        queue = self.bench.coordinator.queues.state("q")
+        queue = self.bench.coordinator.all_of(Queues).state("q")
         assert len(self.received) == len(set(self.received))
         assert set(self.received) <= set(self.sent)
         if queue is not None:
@@ -214,7 +217,7 @@ class ValueMachine(CommonMachine):
 
     @invariant()
     def results_are_held(self) -> None:
-        queue = self.bench.coordinator.queues.state("q")
+        queue = self.bench.coordinator.all_of(Queues).state("q")
         here = [] if queue is None else [*queue.values, *(v for g in queue.getters.values() for v in g.values)]
         needed = {key for value in here for key in value.keys}
         assert needed <= self.bench.held.get("queue-q", set())

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from dagrpc import config
 from dagrpc._client import current
 from dagrpc._client.client_core import ClientCore, core_of
+from dagrpc._client.coordination_client import Request
 from dagrpc._client.submission_options import Duration
 from dagrpc._client.waiting import Operation
+from dagrpc._codec.plain import read_plain, write_plain
 from dagrpc._common.keys import encode_key
 from dagrpc.v1 import coordination_pb2 as pb
 
@@ -27,6 +29,9 @@ class Primitive:
     It belongs to the client that was current when it was made. One that was unpickled, or whose client was closed,
     belongs to the client that is current when it is used.
     """
+
+    _kind = ""
+    """The kind of the primitive, as the scheduler's class names it."""
 
     _arguments: tuple[str, ...] = ("name",)
     """Attributes from which another object of the same primitive is made."""
@@ -80,6 +85,21 @@ class Primitive:
             message.timeout_seconds = timeout
         return message
 
+    def _perform(self, operation: str, /, timeout: float | None = None, **arguments: Any) -> Operation[pb.Coordinated]:
+        """Carry out an operation that the scheduler's class of the primitive declares, and return the answer.
+
+        The arguments are plain data. `timeout` is how many seconds the operation may wait.
+        """
+        message = self._message(timeout)
+        call = message.call_primitive
+        call.kind, call.operation = self._kind, operation
+        for name, value in arguments.items():
+            write_plain(call.arguments[name], value, f"Argument {name!r}")
+        answer: pb.Coordinated = yield Request(self._core.session.coordination, message)
+        if answer.refusal:
+            raise ValueError(answer.message)
+        return answer
+
     def __getstate__(self) -> Any:
         return {name: getattr(self, name) for name in self._arguments}
 
@@ -121,6 +141,11 @@ class Holding(Primitive):
 
     async def __aexit__(self, *_: object) -> None:
         await self._core.run(self._exit(), True)
+
+
+def result_of(answer: pb.Coordinated) -> Any:
+    """Return the result of an operation, which is plain data; None if it has none."""
+    return read_plain(answer.result)
 
 
 def wire_name(name: Hashable) -> str:

@@ -1,4 +1,5 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
+from dagrpc.v1 import plain_pb2 as _plain_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -14,13 +15,15 @@ class CoordinationRefusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COORDINATION_REFUSAL_INCONSISTENT: _ClassVar[CoordinationRefusal]
     COORDINATION_REFUSAL_UNKNOWN: _ClassVar[CoordinationRefusal]
     COORDINATION_REFUSAL_EXISTS: _ClassVar[CoordinationRefusal]
+    COORDINATION_REFUSAL_INVALID: _ClassVar[CoordinationRefusal]
 COORDINATION_REFUSAL_UNSPECIFIED: CoordinationRefusal
 COORDINATION_REFUSAL_INCONSISTENT: CoordinationRefusal
 COORDINATION_REFUSAL_UNKNOWN: CoordinationRefusal
 COORDINATION_REFUSAL_EXISTS: CoordinationRefusal
+COORDINATION_REFUSAL_INVALID: CoordinationRefusal
 
 class Coordinate(_message.Message):
-    __slots__ = ("request", "name", "timeout_seconds", "acquire_lease", "release_lease", "renew_leases", "register_semaphore", "count_leases", "close_semaphore", "acquire_locks", "release_locks", "set_event", "clear_event", "wait_event", "put_queue", "get_queue", "count_queue", "close_queue", "set_variable", "get_variable", "delete_variable", "withdraw", "took", "publish_datasets", "get_datasets", "unpublish_datasets", "list_datasets")
+    __slots__ = ("request", "name", "timeout_seconds", "acquire_lease", "release_lease", "renew_leases", "register_semaphore", "count_leases", "close_semaphore", "acquire_locks", "release_locks", "set_event", "clear_event", "wait_event", "put_queue", "get_queue", "count_queue", "close_queue", "set_variable", "get_variable", "delete_variable", "withdraw", "took", "publish_datasets", "get_datasets", "unpublish_datasets", "list_datasets", "call_primitive")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +51,7 @@ class Coordinate(_message.Message):
     GET_DATASETS_FIELD_NUMBER: _ClassVar[int]
     UNPUBLISH_DATASETS_FIELD_NUMBER: _ClassVar[int]
     LIST_DATASETS_FIELD_NUMBER: _ClassVar[int]
+    CALL_PRIMITIVE_FIELD_NUMBER: _ClassVar[int]
     request: int
     name: str
     timeout_seconds: float
@@ -75,10 +79,11 @@ class Coordinate(_message.Message):
     get_datasets: GetDatasets
     unpublish_datasets: UnpublishDatasets
     list_datasets: ListDatasets
-    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., acquire_lease: _Optional[_Union[AcquireLease, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ..., renew_leases: _Optional[_Union[RenewLeases, _Mapping]] = ..., register_semaphore: _Optional[_Union[RegisterSemaphore, _Mapping]] = ..., count_leases: _Optional[_Union[CountLeases, _Mapping]] = ..., close_semaphore: _Optional[_Union[CloseSemaphore, _Mapping]] = ..., acquire_locks: _Optional[_Union[AcquireLocks, _Mapping]] = ..., release_locks: _Optional[_Union[ReleaseLocks, _Mapping]] = ..., set_event: _Optional[_Union[SetEvent, _Mapping]] = ..., clear_event: _Optional[_Union[ClearEvent, _Mapping]] = ..., wait_event: _Optional[_Union[WaitEvent, _Mapping]] = ..., put_queue: _Optional[_Union[PutQueue, _Mapping]] = ..., get_queue: _Optional[_Union[GetQueue, _Mapping]] = ..., count_queue: _Optional[_Union[CountQueue, _Mapping]] = ..., close_queue: _Optional[_Union[CloseQueue, _Mapping]] = ..., set_variable: _Optional[_Union[SetVariable, _Mapping]] = ..., get_variable: _Optional[_Union[GetVariable, _Mapping]] = ..., delete_variable: _Optional[_Union[DeleteVariable, _Mapping]] = ..., withdraw: _Optional[_Union[WithdrawRequest, _Mapping]] = ..., took: _Optional[_Union[TookValues, _Mapping]] = ..., publish_datasets: _Optional[_Union[PublishDatasets, _Mapping]] = ..., get_datasets: _Optional[_Union[GetDatasets, _Mapping]] = ..., unpublish_datasets: _Optional[_Union[UnpublishDatasets, _Mapping]] = ..., list_datasets: _Optional[_Union[ListDatasets, _Mapping]] = ...) -> None: ...
+    call_primitive: CallPrimitive
+    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., acquire_lease: _Optional[_Union[AcquireLease, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ..., renew_leases: _Optional[_Union[RenewLeases, _Mapping]] = ..., register_semaphore: _Optional[_Union[RegisterSemaphore, _Mapping]] = ..., count_leases: _Optional[_Union[CountLeases, _Mapping]] = ..., close_semaphore: _Optional[_Union[CloseSemaphore, _Mapping]] = ..., acquire_locks: _Optional[_Union[AcquireLocks, _Mapping]] = ..., release_locks: _Optional[_Union[ReleaseLocks, _Mapping]] = ..., set_event: _Optional[_Union[SetEvent, _Mapping]] = ..., clear_event: _Optional[_Union[ClearEvent, _Mapping]] = ..., wait_event: _Optional[_Union[WaitEvent, _Mapping]] = ..., put_queue: _Optional[_Union[PutQueue, _Mapping]] = ..., get_queue: _Optional[_Union[GetQueue, _Mapping]] = ..., count_queue: _Optional[_Union[CountQueue, _Mapping]] = ..., close_queue: _Optional[_Union[CloseQueue, _Mapping]] = ..., set_variable: _Optional[_Union[SetVariable, _Mapping]] = ..., get_variable: _Optional[_Union[GetVariable, _Mapping]] = ..., delete_variable: _Optional[_Union[DeleteVariable, _Mapping]] = ..., withdraw: _Optional[_Union[WithdrawRequest, _Mapping]] = ..., took: _Optional[_Union[TookValues, _Mapping]] = ..., publish_datasets: _Optional[_Union[PublishDatasets, _Mapping]] = ..., get_datasets: _Optional[_Union[GetDatasets, _Mapping]] = ..., unpublish_datasets: _Optional[_Union[UnpublishDatasets, _Mapping]] = ..., list_datasets: _Optional[_Union[ListDatasets, _Mapping]] = ..., call_primitive: _Optional[_Union[CallPrimitive, _Mapping]] = ...) -> None: ...
 
 class Coordinated(_message.Message):
-    __slots__ = ("request", "done", "number", "values", "lease_seconds", "refusal", "message", "names")
+    __slots__ = ("request", "done", "number", "values", "lease_seconds", "refusal", "message", "names", "result")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +92,7 @@ class Coordinated(_message.Message):
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NAMES_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     request: int
     done: bool
     number: int
@@ -95,7 +101,8 @@ class Coordinated(_message.Message):
     refusal: CoordinationRefusal
     message: str
     names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request: _Optional[int] = ..., done: _Optional[bool] = ..., number: _Optional[int] = ..., values: _Optional[_Iterable[_Union[CoordinatedValue, _Mapping]]] = ..., lease_seconds: _Optional[float] = ..., refusal: _Optional[_Union[CoordinationRefusal, str]] = ..., message: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...
+    result: _plain_pb2.PlainValue
+    def __init__(self, request: _Optional[int] = ..., done: _Optional[bool] = ..., number: _Optional[int] = ..., values: _Optional[_Iterable[_Union[CoordinatedValue, _Mapping]]] = ..., lease_seconds: _Optional[float] = ..., refusal: _Optional[_Union[CoordinationRefusal, str]] = ..., message: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., result: _Optional[_Union[_plain_pb2.PlainValue, _Mapping]] = ...) -> None: ...
 
 class CoordinatedValue(_message.Message):
     __slots__ = ("future", "data", "keys")
@@ -256,3 +263,22 @@ class UnpublishDatasets(_message.Message):
 class ListDatasets(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class CallPrimitive(_message.Message):
+    __slots__ = ("kind", "operation", "arguments", "values")
+    class ArgumentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _plain_pb2.PlainValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_plain_pb2.PlainValue, _Mapping]] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    operation: str
+    arguments: _containers.MessageMap[str, _plain_pb2.PlainValue]
+    values: _containers.RepeatedCompositeFieldContainer[CoordinatedValue]
+    def __init__(self, kind: _Optional[str] = ..., operation: _Optional[str] = ..., arguments: _Optional[_Mapping[str, _plain_pb2.PlainValue]] = ..., values: _Optional[_Iterable[_Union[CoordinatedValue, _Mapping]]] = ...) -> None: ...

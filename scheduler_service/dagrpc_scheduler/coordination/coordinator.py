@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dagrpc_scheduler.coordination import operations
-from dagrpc_scheduler.coordination.datasets import Datasets
-from dagrpc_scheduler.coordination.event import Events
-from dagrpc_scheduler.coordination.multilock import MultiLocks
-from dagrpc_scheduler.coordination.operations import Operation, Outcome
-from dagrpc_scheduler.coordination.queues import Queues
-from dagrpc_scheduler.coordination.semaphore import Semaphores
-from dagrpc_scheduler.coordination.variable import Variables
+from dagrpc_scheduler.coordination import primitives as _registered  # noqa: F401
+from dagrpc_scheduler.coordination.operations import INVALID, CallPrimitive, Operation, Outcome
+from dagrpc_scheduler.coordination.primitive import CLASSES, Primitive, RefusedError
 from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
+
+P = TypeVar("P", bound=Primitive)
 
 
 class Coordinator:
@@ -28,35 +27,18 @@ class Coordinator:
 
     def __init__(self, lease_timeout: float | None) -> None:
         self.wait_queue = wait_queue = WaitQueue(lease_timeout)
-        self.semaphores = semaphores = Semaphores(wait_queue)
-        self.multilocks = multilocks = MultiLocks(wait_queue)
-        self.events = events = Events(wait_queue)
-        self.queues = queues = Queues(wait_queue)
-        self.variables = variables = Variables(wait_queue)
-        self.datasets = datasets = Datasets(wait_queue)
-        self._handlers: dict[type[Any], Callable[[Request, Any], None]] = {
-            operations.AcquireLease: semaphores.acquire,
-            operations.ReleaseLease: semaphores.release,
-            operations.RegisterSemaphore: semaphores.register,
-            operations.CountLeases: semaphores.count,
-            operations.CloseSemaphore: semaphores.close,
-            operations.AcquireLocks: multilocks.acquire,
-            operations.ReleaseLocks: multilocks.release,
-            operations.SetEvent: events.set,
-            operations.ClearEvent: events.clear,
-            operations.WaitEvent: events.wait,
-            operations.PutQueue: queues.put,
-            operations.GetQueue: queues.get,
-            operations.CountQueue: queues.count,
-            operations.CloseQueue: queues.close,
-            operations.SetVariable: variables.set,
-            operations.GetVariable: variables.get,
-            operations.DeleteVariable: variables.delete,
-            operations.PublishDatasets: datasets.publish,
-            operations.GetDatasets: datasets.get,
-            operations.UnpublishDatasets: datasets.unpublish,
-            operations.ListDatasets: datasets.list,
-        }
+        self._primitives = [primitive(wait_queue) for primitive in CLASSES]
+        # Most primitives have no leases, and are not asked after each operation when the next one expires.
+        self._leasing = [one for one in self._primitives if type(one).next_expiry is not Primitive.next_expiry]
+        self._handlers: dict[type[Any], Callable[[Request, Any], None]] = {CallPrimitive: self._call}
+        self._operations: dict[tuple[str, str], tuple[Callable[..., None], inspect.Signature]] = {}
+        for primitive in self._primitives:
+            self._handlers.update(primitive.handlers())
+            self._operations.update(primitive.operations())
+
+    def all_of(self, kind: type[P]) -> P:
+        """Return the objects of a kind of primitive, for inspection."""
+        return next(primitive for primitive in self._primitives if type(primitive) is kind)  # type: ignore[return-value]
 
     def handle(
         self, client: str, number: int, timeout: float | None, operation: Operation, now: float
@@ -84,30 +66,53 @@ class Coordinator:
             case operations.AcknowledgeValues(request):
                 self.wait_queue.acknowledge(client, request)
             case operations.RenewLeases(leases):
-                self.semaphores.renew(client, leases)
+                for primitive in self._leasing:
+                    primitive.renew(client, leases)
+
+    def _call(self, request: Request, call: CallPrimitive) -> None:
+        """Handle an operation that a primitive declares itself."""
+        found = self._operations.get((call.kind, call.operation))
+        if found is None:
+            text = f"This scheduler has no operation {call.operation!r} of a primitive {call.kind!r}"
+            self.wait_queue.refuse(request, INVALID, text)
+            return
+        method, signature = found
+        values = {"values": call.values} if call.values else {}
+        try:
+            bound = signature.bind(request, call.name, **call.arguments, **values)
+        except TypeError as error:
+            self.wait_queue.refuse(request, INVALID, f"Operation {call.operation!r} of a {call.kind}: {error}")
+            return
+        try:
+            method(*bound.args, **bound.kwargs)
+        except RefusedError as error:
+            self.wait_queue.refuse(request, INVALID, str(error))
 
     def client_gone(self, client: str, now: float) -> list[Outcome]:
         """Cancel the waiting requests of a client that is gone, and release its leases, locks and results."""
         self.wait_queue.now = now
         self.wait_queue.cancel_all(client)
-        self.semaphores.client_gone(client)
-        self.multilocks.client_gone(client)
+        for primitive in self._primitives:
+            primitive.client_gone(client)
         self.wait_queue.acknowledge_all(client)
         return self._outcomes()
 
     def advance(self, now: float) -> list[Outcome]:
         """Expire the leases that were not renewed, and answer the requests whose time is up."""
         self.wait_queue.now = now
-        self.semaphores.expire()
+        for primitive in self._leasing:
+            primitive.expire()
         self.wait_queue.time_out()
         return self._outcomes()
 
     def next_deadline(self) -> float | None:
         """Return when `advance` must be called; None: not before the next operation."""
-        deadline, expiry = self.wait_queue.next_deadline(), self.semaphores.next_expiry()
-        if deadline is None or expiry is None:
-            return expiry if deadline is None else deadline
-        return min(deadline, expiry)
+        deadline = self.wait_queue.next_deadline()
+        for primitive in self._leasing:
+            expiry = primitive.next_expiry()
+            if deadline is None or (expiry is not None and expiry < deadline):
+                deadline = expiry
+        return deadline
 
     def _outcomes(self) -> list[Outcome]:
         outcomes, self.wait_queue.outcomes = self.wait_queue.outcomes, []

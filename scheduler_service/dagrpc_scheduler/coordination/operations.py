@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from dagrpc._common.cheap_dataclass import record
 from dagrpc_scheduler.core.events import Event as CoreEvent
@@ -198,6 +198,20 @@ class ListDatasets:
     """List the names of all datasets."""
 
 
+# --- operations without a message of their own ---
+
+
+@record
+class CallPrimitive:
+    """An operation that a primitive declares itself."""
+
+    kind: str
+    name: str
+    operation: str
+    arguments: Mapping[str, Any]
+    values: Sequence[Value] = ()
+
+
 # --- requests ---
 
 
@@ -238,6 +252,7 @@ Operation: TypeAlias = (
     | GetDatasets
     | UnpublishDatasets
     | ListDatasets
+    | CallPrimitive
     | CancelRequest
     | AcknowledgeValues
 )
@@ -248,6 +263,7 @@ Operation: TypeAlias = (
 INCONSISTENT = "inconsistent"
 UNKNOWN = "unknown"
 EXISTS = "exists"
+INVALID = "invalid"
 
 
 @record
@@ -264,6 +280,8 @@ class Answer:
     refusal: str = ""
     message: str = ""
     names: Sequence[str] = ()
+    result: Any = None
+    """Plain data."""
 
 
 Outcome: TypeAlias = Answer | CoreEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from dagrpc_scheduler.coordination.operations import Answer, Outcome, Value
 from dagrpc_scheduler.core.events import ClientAdded, ClientRemoved, KeysReleased, KeysWanted
@@ -79,11 +79,14 @@ class WaitQueue:
         values: Sequence[Value] = (),
         lease_seconds: float = 0.0,
         names: Sequence[str] = (),
+        result: Any = None,
     ) -> None:
         """Answer a request, which no longer waits."""
         if request.place is not None:
             self._forget(request)
-        self.outcomes.append(Answer(request.client, request.number, done, number, values, lease_seconds, names=names))
+        self.outcomes.append(
+            Answer(request.client, request.number, done, number, values, lease_seconds, names=names, result=result)
+        )
 
     def refuse(self, request: Request, refusal: str, message: str, names: Sequence[str] = ()) -> None:
         """Answer that an operation is invalid."""

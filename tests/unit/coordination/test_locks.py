@@ -17,6 +17,8 @@ from dagrpc_scheduler.coordination.operations import (
     ReleaseLocks,
     RenewLeases,
 )
+from dagrpc_scheduler.coordination.primitives.multilock import MultiLocks
+from dagrpc_scheduler.coordination.primitives.semaphore import Semaphores
 from tests.unit.coordination.harness import Bench
 
 LOCK = AcquireLease("l", 1, transient=True)
@@ -80,7 +82,7 @@ def test_the_leases_of_a_client_end_with_it() -> None:
     assert bench.waits("a", also_waiting)
     assert bench.answered("b", other).done
     bench.gone("b")
-    assert bench.coordinator.semaphores.names == []
+    assert bench.coordinator.all_of(Semaphores).names == []
     assert bench.coordinator.wait_queue.idle
 
 
@@ -141,7 +143,7 @@ def test_a_lock_is_forgotten_when_nobody_uses_it_and_a_semaphore_is_not() -> Non
     bench = Bench()
     bench.do("a", ReleaseLease(bench.ask("a", LOCK)))
     bench.do("a", ReleaseLease(bench.ask("a", PAIR)))
-    assert bench.coordinator.semaphores.names == ["s"]
+    assert bench.coordinator.all_of(Semaphores).names == ["s"]
     # Locks and semaphores share their names.
     bench.do("a", RegisterSemaphore("l", 5))
     assert bench.do("a", LOCK).refusal == INCONSISTENT
@@ -153,7 +155,7 @@ def test_requests_that_timed_out_take_no_memory() -> None:
     for _ in range(1_000):
         bench.ask("b", CancelRequest(bench.ask("b", LOCK, timeout=1e6)))
     assert len(bench.coordinator.wait_queue._deadlines) < 100
-    semaphore = bench.coordinator.semaphores.state("l")
+    semaphore = bench.coordinator.all_of(Semaphores).state("l")
     assert semaphore is not None
     assert not semaphore.line
 
@@ -178,7 +180,7 @@ def test_several_locks_are_taken_all_or_none() -> None:
     assert bench.answered("c", third).done
     assert bench.do("c", ReleaseLocks(third)).done
     assert not bench.do("c", ReleaseLocks(third)).done
-    assert bench.coordinator.multilocks.lines == {}
+    assert bench.coordinator.all_of(MultiLocks).lines == {}
 
 
 def test_enough_locks_are_enough() -> None:
@@ -215,4 +217,4 @@ def test_several_locks_end_with_their_client() -> None:
     bench.gone("a")
     assert bench.answered("b", waiting).done
     bench.gone("b")
-    assert bench.coordinator.multilocks.lines == {}
+    assert bench.coordinator.all_of(MultiLocks).lines == {}

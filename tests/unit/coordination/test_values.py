@@ -17,6 +17,9 @@ from dagrpc_scheduler.coordination.operations import (
     Value,
     WaitEvent,
 )
+from dagrpc_scheduler.coordination.primitives.event import Events
+from dagrpc_scheduler.coordination.primitives.queues import Queues
+from dagrpc_scheduler.coordination.primitives.variable import Variables
 from tests.unit.coordination.harness import Bench, data, future
 
 ONE, TWO, THREE, FOUR = (data(text) for text in "1234")
@@ -44,7 +47,7 @@ def test_all_who_wait_for_an_event_go_on() -> None:
     late = bench.ask("a", WaitEvent("e"), timeout=1.0)
     bench.move(1)
     assert not bench.answered("a", late).done
-    assert bench.coordinator.events._waiting == {}
+    assert bench.coordinator.all_of(Events)._waiting == {}
 
 
 # --- queues ---
@@ -133,7 +136,7 @@ def test_a_queue_is_dropped_by_its_last_user() -> None:
     assert bench.do("b", CountQueue("q")).number == 1
     bench.do("b", CloseQueue("q"))
     assert bench.do("b", CountQueue("q")).number == 0
-    assert bench.coordinator.queues.state("q") is None
+    assert bench.coordinator.all_of(Queues).state("q") is None
     # Results in transit are not dropped.
     assert bench.held == {"queue-q": {"x"}}
 
@@ -172,7 +175,7 @@ def test_a_variable_is_read_by_all() -> None:
     bench.do("d", DeleteVariable("v"))
     bench.do("d", DeleteVariable("v"))
     assert not bench.do("a", GetVariable("v"), timeout=0.0).done
-    assert bench.coordinator.variables._by_name == {}
+    assert bench.coordinator.all_of(Variables)._by_name == {}
 
 
 def test_a_variable_holds_its_future_until_all_readers_do() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dagrpc import config
+from dagrpc._codec.plain import read_plain, write_plain
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import coordination_pb2 as pb
 from dagrpc_scheduler.coordination import operations
@@ -136,6 +137,16 @@ def _acquire_locks(_: str, message: pb.AcquireLocks) -> operations.AcquireLocks:
     return operations.AcquireLocks(names, message.count)
 
 
+def _call_primitive(name: str, message: pb.CallPrimitive) -> operations.CallPrimitive:
+    try:
+        arguments = {key: read_plain(value) for key, value in message.arguments.items()}
+    except TypeError as error:
+        raise InvalidRequestError(f"the arguments of an operation are not plain data: {error}") from None
+    return operations.CallPrimitive(
+        message.kind, name, message.operation, arguments, tuple(_value(value) for value in message.values)
+    )
+
+
 _OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
     "acquire_lease": lambda name, m: operations.AcquireLease(name, m.max_leases, m.transient, m.registered),
     "release_lease": lambda name, m: operations.ReleaseLease(m.lease),
@@ -159,6 +170,7 @@ _OPERATIONS: dict[str, Callable[[str, Any], Operation]] = {
     "get_datasets": lambda name, m: operations.GetDatasets(_names(m.names)),
     "unpublish_datasets": lambda name, m: operations.UnpublishDatasets(_names(m.names)),
     "list_datasets": lambda name, m: operations.ListDatasets(),
+    "call_primitive": _call_primitive,
     "withdraw": lambda name, m: operations.CancelRequest(m.request),
     "took": lambda name, m: operations.AcknowledgeValues(m.request),
 }
@@ -167,6 +179,7 @@ _REFUSALS = {
     operations.INCONSISTENT: pb.COORDINATION_REFUSAL_INCONSISTENT,
     operations.UNKNOWN: pb.COORDINATION_REFUSAL_UNKNOWN,
     operations.EXISTS: pb.COORDINATION_REFUSAL_EXISTS,
+    operations.INVALID: pb.COORDINATION_REFUSAL_INVALID,
 }
 
 
@@ -183,6 +196,8 @@ def write_answer(answer: Answer, message: pb.Coordinated) -> None:
         message.lease_seconds = answer.lease_seconds
     if answer.names:
         message.names.extend(answer.names)
+    if answer.result is not None:
+        write_plain(message.result, answer.result, "The result of an operation")
     if answer.refusal:
         message.refusal = _REFUSALS[answer.refusal]
         message.message = answer.message

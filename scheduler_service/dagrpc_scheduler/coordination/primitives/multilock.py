@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import TypeAlias
 
 from dagrpc_scheduler.coordination.operations import AcquireLocks, ReleaseLocks
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
@@ -36,11 +37,11 @@ class LockRequest:
 _Line: TypeAlias = "OrderedDict[LockRequest, None]"
 
 
-class MultiLocks:
+class MultiLocks(Primitive):
     """All locks that are acquired several at once."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._lines: dict[str, _Line] = {}
         """Lines by name. The first request of a line holds the lock if it is granted."""
         self._granted: dict[str, dict[int, LockRequest]] = {}
@@ -48,6 +49,7 @@ class MultiLocks:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @handles(AcquireLocks)
     def acquire(self, request: Request, operation: AcquireLocks) -> None:
         """Grant locks, now or later."""
         lock_request = LockRequest(self, request, dict.fromkeys(operation.names), operation.count)
@@ -60,6 +62,7 @@ class MultiLocks:
         else:
             self.leave_lines(lock_request)
 
+    @handles(ReleaseLocks)
     def release(self, request: Request, operation: ReleaseLocks) -> None:
         """Release locks."""
         lock_request = self._granted.get(request.client, {}).get(operation.lease)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 
 from dagrpc_scheduler.coordination.operations import CloseQueue, CountQueue, GetQueue, PutQueue, Value
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
@@ -48,11 +49,11 @@ class Queue:
         self._all.serve(self)
 
 
-class Queues:
+class Queues(Primitive):
     """All queues."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._by_name: dict[str, Queue] = {}
 
     def _queue(self, name: str, max_size: int, open_it: bool) -> Queue:
@@ -65,6 +66,7 @@ class Queues:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @handles(PutQueue)
     def put(self, request: Request, operation: PutQueue) -> None:
         """Put a value, now or once there is room."""
         queue = self._queue(operation.name, operation.max_size, operation.open)
@@ -80,6 +82,7 @@ class Queues:
             self._wait_queue.wait(request, queue)
         self.serve(queue)
 
+    @handles(GetQueue)
     def get(self, request: Request, operation: GetQueue) -> None:
         """Answer with values, now or once there are enough."""
         queue = self._queue(operation.name, operation.max_size, operation.open)
@@ -95,11 +98,13 @@ class Queues:
             self._give(queue, request, [queue.values.popleft() for _ in range(operation.count)])
         self.serve(queue)
 
+    @handles(CountQueue)
     def count(self, request: Request, operation: CountQueue) -> None:
         """Answer with the number of values."""
         queue = self._by_name.get(operation.name)
         self._wait_queue.answer(request, number=0 if queue is None else len(queue.values))
 
+    @handles(CloseQueue)
     def close(self, request: Request, operation: CloseQueue) -> None:
         """Remove a user; with the last one, the values are dropped."""
         self._wait_queue.answer(request)

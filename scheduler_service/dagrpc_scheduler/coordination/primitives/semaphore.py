@@ -15,6 +15,7 @@ from dagrpc_scheduler.coordination.operations import (
     RegisterSemaphore,
     ReleaseLease,
 )
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 LeaseName: TypeAlias = tuple[str, int]
@@ -41,11 +42,11 @@ class Semaphore:
         self._all.tidy(self)
 
 
-class Semaphores:
+class Semaphores(Primitive):
     """All semaphores and leases."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._by_name: dict[str, Semaphore] = {}
         self._leases: OrderedDict[LeaseName, tuple[Semaphore, float]] = OrderedDict()
         """Semaphore and expiry time by lease, in order of expiry, since all leases last equally long."""
@@ -66,6 +67,7 @@ class Semaphores:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @handles(AcquireLease)
     def acquire(self, request: Request, operation: AcquireLease) -> None:
         """Grant a lease, now or later."""
         name = operation.name
@@ -83,6 +85,7 @@ class Semaphores:
         else:
             self.tidy(semaphore)
 
+    @handles(ReleaseLease)
     def release(self, request: Request, operation: ReleaseLease) -> None:
         """Release a lease."""
         lease = (request.client, operation.lease)
@@ -100,16 +103,19 @@ class Semaphores:
                 self._leases[lease] = (entry[0], self._expiry())
                 self._leases.move_to_end(lease)
 
+    @handles(RegisterSemaphore)
     def register(self, request: Request, operation: RegisterSemaphore) -> None:
         """Create a semaphore."""
         if self._semaphore(request, operation.name, operation.max_leases, transient=False) is not None:
             self._wait_queue.answer(request)
 
+    @handles(CountLeases)
     def count(self, request: Request, operation: CountLeases) -> None:
         """Answer with the number of leases."""
         semaphore = self._by_name.get(operation.name)
         self._wait_queue.answer(request, number=0 if semaphore is None else len(semaphore.leases))
 
+    @handles(CloseSemaphore)
     def close(self, request: Request, operation: CloseSemaphore) -> None:
         """Remove a semaphore."""
         semaphore = self._by_name.pop(operation.name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from dagrpc_scheduler.coordination.operations import ClearEvent, SetEvent, WaitEvent
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 
@@ -25,14 +26,15 @@ class _Waiting:
             self._all.forget(self.name)
 
 
-class Events:
+class Events(Primitive):
     """All events. An event that is not set and that nobody waits for takes no memory."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._set: set[str] = set()
         self._waiting: dict[str, _Waiting] = {}
 
+    @handles(SetEvent)
     def set(self, request: Request, operation: SetEvent) -> None:
         """Set an event and answer the waiting requests in order of arrival."""
         self._set.add(operation.name)
@@ -42,11 +44,13 @@ class Events:
             for waiter in waiting.line:
                 self._wait_queue.answer(waiter)
 
+    @handles(ClearEvent)
     def clear(self, request: Request, operation: ClearEvent) -> None:
         """Clear an event."""
         self._set.discard(operation.name)
         self._wait_queue.answer(request)
 
+    @handles(WaitEvent)
     def wait(self, request: Request, operation: WaitEvent) -> None:
         """Answer once an event is set."""
         name = operation.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from dagrpc_scheduler.coordination.operations import DeleteVariable, GetVariable, SetVariable, Value
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 
@@ -32,13 +33,14 @@ class Variable:
         self._all.tidy(self)
 
 
-class Variables:
+class Variables(Primitive):
     """All variables. A variable that is not set and that nobody waits for takes no memory."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._by_name: dict[str, Variable] = {}
 
+    @handles(SetVariable)
     def set(self, request: Request, operation: SetVariable) -> None:
         """Set a variable and answer the waiting requests."""
         variable = self._by_name.get(operation.name)
@@ -55,6 +57,7 @@ class Variables:
         for waiter in line:
             self._give(variable, waiter, value)
 
+    @handles(GetVariable)
     def get(self, request: Request, operation: GetVariable) -> None:
         """Answer with the value, now or once there is one."""
         variable = self._by_name.get(operation.name)
@@ -66,6 +69,7 @@ class Variables:
             variable.line[request] = None
             self._wait_queue.wait(request, variable)
 
+    @handles(DeleteVariable)
     def delete(self, request: Request, operation: DeleteVariable) -> None:
         """Delete the value; waiting requests go on waiting."""
         variable = self._by_name.get(operation.name)

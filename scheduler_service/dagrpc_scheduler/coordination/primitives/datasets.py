@@ -10,16 +10,18 @@ from dagrpc_scheduler.coordination.operations import (
     UnpublishDatasets,
     Value,
 )
+from dagrpc_scheduler.coordination.primitive import Primitive, handles
 from dagrpc_scheduler.coordination.wait_queue import Request, WaitQueue
 
 
-class Datasets:
+class Datasets(Primitive):
     """All datasets."""
 
     def __init__(self, wait_queue: WaitQueue) -> None:
-        self._wait_queue = wait_queue
+        super().__init__(wait_queue)
         self._by_name: dict[str, Value] = {}
 
+    @handles(PublishDatasets)
     def publish(self, request: Request, operation: PublishDatasets) -> None:
         """Publish values: all of them or none."""
         taken = [name for name, _ in operation.entries if name in self._by_name]
@@ -35,6 +37,7 @@ class Datasets:
             self._release_keys(name, former)
         self._wait_queue.answer(request)
 
+    @handles(GetDatasets)
     def get(self, request: Request, operation: GetDatasets) -> None:
         """Answer with the values of names: all of them or none."""
         missing = [name for name in operation.names if name not in self._by_name]
@@ -49,12 +52,14 @@ class Datasets:
                 self._wait_queue.hold_until_acknowledged(request, _holder(name), (value,))
         self._wait_queue.answer(request, values=values)
 
+    @handles(UnpublishDatasets)
     def unpublish(self, request: Request, operation: UnpublishDatasets) -> None:
         """Remove datasets; unknown names are ignored."""
         for name in operation.names:
             self._release_keys(name, self._by_name.pop(name, None))
         self._wait_queue.answer(request)
 
+    @handles(ListDatasets)
     def list(self, request: Request, operation: ListDatasets) -> None:
         """Answer with all names."""
         self._wait_queue.answer(request, names=tuple(self._by_name))
