@@ -72,6 +72,7 @@ _EXPORTS = {
     "Queue": "dagrpc.coordination.queues",
     "RemoteTaskError": "dagrpc.exceptions",
     "Reschedule": "dagrpc.exceptions",
+    "DockerCluster": "dagrpc_deploy.docker_cluster",
     "SSHCluster": "dagrpc_deploy.ssh",
     "Scheduler": "dagrpc_scheduler.facade.scheduler",
     "SchedulerPlugin": "dagrpc.plugins",

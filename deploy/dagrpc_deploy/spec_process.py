@@ -100,6 +100,10 @@ class SpecProcess(ProcessInterface):
     async def _disconnect(self) -> None:
         """Close the connection over which the process was started."""
 
+    def _end_reason(self, code: Any) -> str:
+        """Return a remark about an exit code, for the log."""
+        return ""
+
     def _where(self) -> str:
         return "a process of its own"
 
@@ -159,9 +163,9 @@ class SpecProcess(ProcessInterface):
 
     async def _watch(self) -> None:
         assert self._process is not None
-        await self._process.wait()
+        code = await self._process.wait()
         if self.status is Status.running:
-            logger.warning("%s has ended%s", self, self._words())
+            logger.warning("%s has ended%s%s", self, self._end_reason(code), self._words())
             self.status = Status.failed
             self._event_finished.set()
 

@@ -1,20 +1,17 @@
 """`make image`, `make up`, a job through the published port, `make down`: what an operator does, on a real engine."""
 
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import dask.array as da
 import pytest
 
 from dagrpc import Client
+from tests.support.docker_engine import BASE_IMAGE, missing_for_image, run, succeeds
 from tests.support.ports import free_port
 
-ROOT = Path(__file__).parents[2]
-BASE_IMAGE = os.environ.get("DAGRPC_BASE_IMAGE", "python:3.11-slim-bookworm")
 WORKERS = 2
 START_SECONDS = 120
 TASKS = 1_000
@@ -22,44 +19,12 @@ TASKS = 1_000
 pytestmark = pytest.mark.timeout(900)
 
 
-def run(*command: str, environment: dict[str, str] | None = None, timeout: float = 600) -> str:
-    """Run a command in the checkout and return what it printed."""
-    outcome = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | (environment or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert outcome.returncode == 0, f"{' '.join(command)} ended with {outcome.returncode}:\n{outcome.stdout[-4000:]}"
-    return outcome.stdout
-
-
-def succeeds(*command: str, timeout: float = 60) -> bool:
-    """Tell whether a command exists and succeeds."""
-    if shutil.which(command[0]) is None:
-        return False
-    try:
-        return subprocess.run(command, capture_output=True, timeout=timeout, check=False).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
 def missing() -> str:
     """Return what this machine lacks for a deployment; nothing if it has all."""
-    if not succeeds("docker", "info"):
-        return "no Docker engine answers to `docker info`"
+    if reason := missing_for_image():
+        return reason
     if not succeeds("docker-compose", "version") and not succeeds("docker", "compose", "version"):
         return "there is a Docker engine, but neither `docker compose` nor `docker-compose`"
-    if shutil.which("make") is None:
-        return "there is a Docker engine, but no `make`"
-    if not succeeds("docker", "image", "inspect", BASE_IMAGE) and not succeeds(
-        "docker", "pull", BASE_IMAGE, timeout=300
-    ):
-        return f"there is a Docker engine, but the base image {BASE_IMAGE} is not here and cannot be pulled"
     return ""
 
 

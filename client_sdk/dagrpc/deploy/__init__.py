@@ -16,6 +16,7 @@ _HOMES = {
     "Adaptive": "dagrpc_deploy.adaptive",
     "AdaptiveCore": "dagrpc_deploy.adaptive_core",
     "Cluster": "dagrpc_deploy.cluster",
+    "DockerCluster": "dagrpc_deploy.docker_cluster",
     "LocalCluster": "dagrpc_deploy.local",
     "ProcessInterface": "dagrpc_deploy.process_interface",
     "SSHCluster": "dagrpc_deploy.ssh",
