@@ -32,9 +32,7 @@ TYPED := client_sdk scheduler_service worker_service deploy docs examples benchm
 COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_service deploy tests
 # Where distributed is, which tests/parity compares with.
 PEER := build/parity
-PROTOS := $(sort $(wildcard protos/dagrpc/v1/*.proto))
 STUBS := client_sdk/dagrpc/v1
-PROTOC := $(BIN)/python -m grpc_tools.protoc -I protos
 
 IMAGE ?= dagrpc:latest
 BASE_IMAGE ?= python:3.11-slim-bookworm
@@ -125,11 +123,11 @@ docs: $(INSTALLED)  ## Build the documentation as a site in build/site; a warnin
 
 proto: $(INSTALLED)  ## Write the Python stubs of the contract
 	@mkdir -p $(STUBS)
-	$(PROTOC) --python_out=client_sdk --pyi_out=client_sdk $(PROTOS)
+	$(BIN)/python protos/make_stubs.py client_sdk
 
 proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the contract
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
-	$(PROTOC) --python_out="$$fresh" --pyi_out="$$fresh" $(PROTOS) && \
+	$(BIN)/python protos/make_stubs.py "$$fresh" && \
 	{ diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
 	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
 	echo "the stubs are fresh"

@@ -1,4 +1,4 @@
-"""Every rpc of every service is in the table of roles, and the servers enforce the table."""
+"""The contract names the roles of every rpc, and the servers enforce them."""
 
 import grpc
 import pytest
@@ -18,7 +18,7 @@ ROLES = ("client", "scheduler", "worker")
 
 def test_the_table_has_every_rpc_and_no_other() -> None:
     rpcs = {f"{service.name}.{method.name}" for service in services() for method in service.methods}
-    assert rpcs - set(ALLOWED) == set(), "say in dagrpc/_auth/roles.py who may call these"
+    assert rpcs - set(ALLOWED) == set(), "name their roles in the contract, and run make proto"
     assert set(ALLOWED) - rpcs == set(), "there are no such rpcs"
 
 

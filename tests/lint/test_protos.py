@@ -43,3 +43,15 @@ def test_a_field_with_another_number_would_break_with_it(tmp_path: Path) -> None
     assert count == 1
     assert outcome.returncode != 0
     assert "graph.proto" in outcome.stdout
+
+
+def test_an_rpc_without_roles_is_refused(tmp_path: Path) -> None:
+    changed = shutil.copytree(ROOT / "protos", tmp_path / "protos")
+    proto = changed / "dagrpc" / "v1" / "event_service.proto"
+    text, count = re.subn(r"    option \(access\) = .*;\n", "", proto.read_text(encoding="utf-8"))
+    proto.write_text(text, encoding="utf-8")
+    (tmp_path / "stubs").mkdir()
+    outcome = run(sys.executable, str(changed / "make_stubs.py"), str(tmp_path / "stubs"))
+    assert count == 1
+    assert outcome.returncode != 0
+    assert "EventService.GetEvents needs `option (access)`" in outcome.stderr
