@@ -13,16 +13,15 @@ from dagrpc._loop.io_loop import spawn
 from dagrpc._process.logging_config import level_number
 from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and_threads
 from dagrpc._process.server_classes import load_class
-from dagrpc._process.service_options import declared_options, words
+from dagrpc._process.service_options import free_options, words
 from dagrpc.security import ROLES, Security
 from dagrpc_deploy.scheduler_process import SchedulerProcess
 from dagrpc_deploy.spec import SpecCluster
-from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.options import NannyOptions, WorkerOptions
 
-_DECIDED_HERE = words("scheduler_address scheduler_file host nthreads memory_limit security worker_class")
-_OF_NANNY = frozenset({"env", "config"})
-_FREE = (name for name, each in declared_options(WorkerOptions).items() if not each.internal)
-_WORKER_OPTIONS = ({*_FREE} - _DECIDED_HERE) | {"validate", "extensions"} | _OF_NANNY
+_DECIDED_HERE = words("scheduler_address scheduler_file host port nthreads memory_limit security worker_class")
+_OF_NANNY = {*free_options(NannyOptions)} - _DECIDED_HERE
+_WORKER_OPTIONS = ({*free_options(WorkerOptions)} - _DECIDED_HERE) | {"validate", "extensions"} | _OF_NANNY
 """Options of workers that a `LocalCluster` takes beside those it decides itself."""
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
-from dagrpc._process.service_options import declared_options
+from dagrpc._process.service_options import free_options
+from dagrpc_deploy.options import SpecOptions, SSHOptions
 from dagrpc_scheduler.options import SchedulerOptions
-from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.options import NannyOptions, WorkerOptions
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "options.md"
@@ -15,14 +16,23 @@ PAGE = ROOT / "docs" / "options.md"
 _HEAD = """\
 # Options of services
 
-Made from `dagrpc_scheduler/options.py` and `dagrpc_worker/options.py` by `python -m tests.contract.options_table`; a
-test checks that it is fresh.
+`python -m tests.contract.options_table` makes this page from `dagrpc_scheduler/options.py`, `dagrpc_worker/options.py`
+and `dagrpc_deploy/options.py`; a test checks that it is fresh.
 
 An option has the same name wherever it is given: as an argument of `Scheduler`, `Worker` and `Nanny`, in
 `scheduler_kwargs=` and the further arguments of `LocalCluster`, and in the `options` of a `SpecCluster`. Some options
 have a flag of `dagrpc scheduler` or `dagrpc worker`, and some a [setting](configuration.md) whose value is the default.
 Durations are seconds or texts such as `"500 ms"`. `dagrpc scheduler --help` and `dagrpc worker --help` list all flags.
 """
+
+SECTIONS = {
+    "Scheduler": (SchedulerOptions, ""),
+    "Worker": (WorkerOptions, ""),
+    "Nanny": (NannyOptions, "A `Nanny` also takes the options of its worker."),
+    "`dagrpc spec`": (SpecOptions, "The command runs the servers of a [specification](clusters.md)."),
+    "`dagrpc ssh`": (SSHOptions, "The command runs an `SSHCluster` on the hosts that it is given."),
+}
+"""Title of each section, the options, and a sentence about them."""
 
 
 def default_of(each: Field[object]) -> str:
@@ -35,11 +45,11 @@ def default_of(each: Field[object]) -> str:
 def table(options: type) -> list[str]:
     """Return the rows for the options of a service that users set."""
     rows = ["| option | type | default | flag | setting | |", "|---|---|---|---|---|---|"]
-    declared = declared_options(options)
+    declared = free_options(options)
     for each in fields(options):
-        about = declared[each.name]
-        if about.internal:
+        if each.name not in declared:
             continue
+        about = declared[each.name]
         flag = f"`{about.flag.name}`" if about.flag else ""
         setting = f"`{about.setting}`" if about.setting else ""
         kind = str(each.type).replace("|", "\\|")
@@ -49,8 +59,10 @@ def table(options: type) -> list[str]:
 
 def page() -> str:
     """Return the page."""
-    lines = [_HEAD, "## Scheduler", "", *table(SchedulerOptions), "", "## Worker", "", *table(WorkerOptions)]
-    return "\n".join(lines) + "\n"
+    lines = [_HEAD]
+    for title, (options, sentence) in SECTIONS.items():
+        lines += [f"## {title}", "", *([sentence, ""] if sentence else []), *table(options), ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

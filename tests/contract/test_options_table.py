@@ -20,10 +20,12 @@ from dagrpc._process.service_options import (
     unpickled,
 )
 from dagrpc.config import DEFAULTS
+from dagrpc_deploy.cli import spec, ssh
+from dagrpc_deploy.options import SpecOptions, SSHOptions
 from dagrpc_scheduler.cli import scheduler
 from dagrpc_scheduler.options import SchedulerOptions
 from dagrpc_worker.cli import worker
-from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.options import NannyOptions, WorkerOptions
 from tests.contract import options_table
 
 
@@ -50,19 +52,48 @@ def test_the_page_is_fresh() -> None:
     assert told == options_table.page(), "run `python -m tests.contract.options_table`"
 
 
-@pytest.mark.parametrize("options", [SchedulerOptions, WorkerOptions])
+@pytest.mark.parametrize("options", [SchedulerOptions, WorkerOptions, NannyOptions])
 def test_settings_of_options_exist(options: type) -> None:
     settings = [each.setting for each in declared_options(options).values() if each.setting]
     assert settings
     assert set(settings) <= set(DEFAULTS)
 
 
-@pytest.mark.parametrize(("options", "command"), [(SchedulerOptions, scheduler), (WorkerOptions, worker)])
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        (SchedulerOptions, scheduler),
+        (WorkerOptions, worker),
+        (NannyOptions, worker),
+        (SpecOptions, spec),
+        (SSHOptions, ssh),
+    ],
+)
 def test_flags_of_options_are_flags_of_the_command(options: type, command: click.Command) -> None:
     flags = [each.flag.name for each in declared_options(options).values() if each.flag]
     shown = CliRunner().invoke(command, ["--help"]).output
     assert flags
     assert not [flag for flag in flags if flag.partition("/")[0] not in shown]
+
+
+def test_a_flag_without_a_help_of_its_own_shows_documentation_and_default() -> None:
+    shown = " ".join(CliRunner().invoke(ssh, ["--help"]).output.split())
+    assert "Port of the scheduler; 0: a free one. [default: 8786]" in shown
+    assert "Host of the scheduler; None: the first of the hosts." in shown
+    assert "-nohost Accepted" in shown
+
+
+def test_options_of_ssh_have_the_defaults_of_the_declaration() -> None:
+    options = SSHOptions()
+    assert options.connect_options() == {"port": 22}
+    assert options.worker_options() == {"n_workers": 1, "memory_limit": "auto"}
+    trusting = SSHOptions(ssh_known_hosts="none", ssh_username="dask", ssh_private_key="key")
+    assert trusting.connect_options() == {
+        "port": 22,
+        "username": "dask",
+        "client_keys": ["key"],
+        "known_hosts": None,
+    }
 
 
 def test_a_command_reads_flags_from_the_declaration() -> None:

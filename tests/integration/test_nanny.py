@@ -24,8 +24,9 @@ from dagrpc.exceptions import CommClosedError
 from dagrpc.v1 import nanny_service_pb2 as pb
 from dagrpc_worker.exits import ExitCode
 from dagrpc_worker.nanny.nanny import Nanny
-from dagrpc_worker.nanny.nanny_server import NANNY_SERVICE, NannyOptions, NannyService
+from dagrpc_worker.nanny.nanny_server import NANNY_SERVICE, NannyService
 from dagrpc_worker.nanny.restart_rules import Status
+from dagrpc_worker.options import NannyOptions
 from tests.unit.worker_shell.lab import Lab, in_lab
 from tests.unit.worker_shell.standin import StandIn
 
@@ -37,7 +38,7 @@ COMMON = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "WARNING"
 async def nanny_of(lab: Lab, **options: Any) -> AsyncIterator[NannyService]:
     """A nanny in this process whose worker has joined."""
     worker = {"scheduler_address": lab.scheduler.address, "nthreads": 1, "name": "kid", **options}
-    nanny = NannyService(NannyOptions(worker=worker, settings=COMMON), None, Nanny.of)
+    nanny = NannyService(NannyOptions(worker=worker, **COMMON), None, Nanny.of)
     try:
         await nanny.start()
         yield nanny
@@ -201,7 +202,7 @@ def test_the_environment_of_worker_processes() -> None:
     async def body(lab: Lab) -> None:
         worker = {"scheduler_address": lab.scheduler.address, "nthreads": 1}
         environ = {"OMP_NUM_THREADS": "1", "DAGRPC_TEST": "yes"}
-        nanny = NannyService(NannyOptions(worker=worker, settings=COMMON, environ=environ), None, Nanny.of)
+        nanny = NannyService(NannyOptions(worker=worker, **COMMON, env=environ), None, Nanny.of)
         await nanny.start()
         (kid,) = await lab.scheduler.wait_for(1)
         kid.submit("x", os.getenv, "DAGRPC_TEST")

@@ -34,7 +34,7 @@ from dagrpc._process.machine import cpu_count, parse_memory_limit, processes_and
 from dagrpc._process.service_process import apply_settings, keep_pid_file, prepare, set_log_format
 from dagrpc.security import Security
 from dagrpc_worker.nanny.nanny_process import spawn_workers
-from dagrpc_worker.options import WorkerOptions
+from dagrpc_worker.options import NannyOptions, WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 
 _PLACE = ("host", "contact_address", "scheduler_file")
@@ -70,10 +70,9 @@ def _worker_count(_: click.Context, __: click.Parameter, value: str | None) -> i
 @click.argument("scheduler", required=False)
 @click.argument("preload_argv", nargs=-1, type=click.UNPROCESSED)
 @flags_of(WorkerOptions)
-@click.option("--preload-nanny", multiple=True, help="The same for nannies. Both get PRELOAD_ARGV.")
+@flags_of(NannyOptions)
 @click.option("--interface", help="Network interface to listen on, such as eth0.")
 @click.option("--worker-port", callback=_ports, help="Port of the worker, or a range first:last. [default: any]")
-@click.option("--nanny-port", callback=_ports, help="Port of the nanny, or a range first:last. [default: any]")
 @click.option("--nworkers", callback=_worker_count, default="1", show_default=True, help="How many, -N, or 'auto'.")
 @click.option("--listen-address", help="host:port to listen on; stands for --host and --worker-port.")
 @click.option("--protocol", help="Accepted: 'tcp', 'grpc' or 'tls'.")
@@ -129,7 +128,7 @@ def worker(
         threads = nthreads or max(1, cpu_count() // count)
     if count > 1 and not nanny:
         raise click.UsageError("--no-nanny runs one worker, in this process; it does not go with --nworkers above 1")
-    settings = {**_where(scheduler, **given), "log_level": log_level.upper()}
+    settings = {**_where(scheduler, nanny_port=given.pop("port"), **given), "log_level": log_level.upper()}
     values = flag_values(WorkerOptions, {**given, "nthreads": threads, "preload": preload})
     settings["workers"] = _specs(count, threads, values)
     for spec in settings["workers"]:

@@ -1,7 +1,8 @@
-"""The options of a worker: the table behind `Worker`, `Nanny`, `dagrpc worker` and docs/options.md."""
+"""The options of workers and nannies: the tables behind `Worker`, `Nanny`, `dagrpc worker` and docs/options.md."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._process.service_options import Flag, as_list, option, seconds, words
+from dagrpc_worker.ports import parse_ports
 
 
 def parse_resources(text: str) -> dict[str, float]:
@@ -217,6 +219,41 @@ class WorkerOptions:
         for name, amount in self.resources.items():
             if not amount >= 0:
                 raise ValueError(f"An amount of a resource is at least 0; got {name}={amount}")
+
+
+@dataclass(slots=True, kw_only=True)
+class NannyOptions:
+    """The options of one nanny."""
+
+    worker: dict[str, Any] = option("The worker's options: fields of `WorkerOptions`.", internal=True, factory=dict)
+    host: str = option("Host or address that nanny and worker listen on, as for the worker.", "127.0.0.1")
+    port: int = option(
+        "Port of the nanny, or a range `first:last`; 0: any free port.",
+        0,
+        flag=Flag("--nanny-port", "Port of the nanny, or a range first:last. [default: any]", parse=parse_ports),
+    )
+    contact_host: str = option(
+        "Host under which others reach the nanny. Empty: the host that it listens on.", "", internal=True
+    )
+    env: Mapping[str, Any] = option("Environment variables of the worker's process.", factory=dict)
+    config: dict[str, Any] = option("Settings of dask in the worker's process.", factory=dict)
+    preload_nanny: Sequence[str] | None = option(
+        "Modules, files, addresses or code that the nanny itself runs first; None: as configured.",
+        None,
+        setting="nanny.preload",
+        convert=as_list,
+        flag=Flag("--preload-nanny", "The same for nannies. Both get PRELOAD_ARGV.", multiple=True),
+    )
+    preload_nanny_argv: Sequence[str] | None = option(
+        "Arguments for `preload_nanny`; None: as configured.", None, setting="nanny.preload-argv"
+    )
+    security: Any = option("`Security`, or its fields; None: as configured.", None, secret=True)
+    sys_path: Sequence[str] = option("Directories of modules in the worker's process.", (), internal=True)
+    log_level: Any = option("Level of the log in the worker's process.", logging.WARNING, internal=True)
+
+    def process_settings(self) -> dict[str, Any]:
+        """Return the settings of the worker's process beside the worker's options."""
+        return {"sys_path": self.sys_path, "config": self.config, "log_level": self.log_level}
 
 
 IGNORED = words(

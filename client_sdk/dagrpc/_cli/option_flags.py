@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar
 
 import click
@@ -14,11 +15,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def flags_of(options: type) -> Callable[[F], F]:
     """Return a decorator that adds the flags of options to a command, in the order of their declaration."""
-    flagged = [(name, each) for name, each in declared_options(options).items() if each.flag]
+    declared = declared_options(options)
+    flagged = [each for each in fields(options) if declared[each.name].flag]
 
     def add(function: F) -> F:
-        for name, each in reversed(flagged):
-            function = _click_option(name, each)(function)
+        for each in reversed(flagged):
+            function = _click_option(each, declared[each.name])(function)
         return function
 
     return add
@@ -29,26 +31,39 @@ def flag_values(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name, each in declared_options(options).items() if each.flag}
 
 
-def _click_option(name: str, declared: Option) -> Callable[[F], F]:
+def given_options(options: type, given: Mapping[str, Any]) -> Any:
+    """Return the options that a command got; an option without its flag has its default."""
+    return options(**{name: value for name, value in flag_values(options, given).items() if value is not None})
+
+
+def _click_option(each: Field[Any], declared: Option) -> Callable[[F], F]:
     flag = declared.flag
     assert flag is not None
     return click.option(
         flag.name,
-        name,
-        default=flag.default,
+        each.name,
+        **({"is_flag": True} if flag.switch else {}),
+        default=False if flag.switch else flag.default,
         show_default=isinstance(flag.default, str),
         multiple=flag.multiple,
         type=_type_of(flag),
-        help=flag.help,
+        help=flag.help or _help_of(each, declared),
         callback=_callback(flag.parse or declared.convert),
     )
+
+
+def _help_of(each: Field[Any], declared: Option) -> str:
+    """Return the help of a flag from the declaration of its option."""
+    doc = declared.doc.replace("`", "")
+    default = each.default
+    return doc if default is MISSING or default in (None, "", False) else f"{doc} [default: {default}]"
 
 
 def _type_of(flag: Flag) -> click.IntRange | click.Path | None:
     if flag.bounds:
         return click.IntRange(*flag.bounds)
     if flag.path:
-        return click.Path(dir_okay=flag.path == "directory", file_okay=flag.path == "file")
+        return click.Path(exists=flag.exists, dir_okay=flag.path == "directory", file_okay=flag.path == "file")
     return None
 
 

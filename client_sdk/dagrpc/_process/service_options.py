@@ -22,11 +22,16 @@ class Flag:
 
     name: str
     """The flag, such as ``--host``; a switch names both of its forms, ``--allow-code/--no-allow-code``."""
-    help: str
+    help: str = ""
+    """Empty: the documentation of the option, and its default."""
     default: Any = None
     """The value without the flag. A text is shown in the help."""
     multiple: bool = False
+    switch: bool = False
+    """The flag takes no value: it sets the option to True."""
     path: Literal["", "file", "directory"] = ""
+    exists: bool = False
+    """The path must exist."""
     bounds: tuple[int, int | None] | None = None
     """The least and the greatest number."""
     parse: Callable[[str], Any] | None = None
@@ -89,6 +94,11 @@ def declared_options(options: type) -> dict[str, Option]:
     return {each.name: each.metadata[_KEY] for each in fields(options)}
 
 
+def free_options(options: type) -> dict[str, Option]:
+    """Return the options that users set, by name."""
+    return {name: each for name, each in declared_options(options).items() if not each.internal}
+
+
 def converted(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that a user gives, converted, without those that are None."""
     declared = declared_options(options)
@@ -116,7 +126,7 @@ def process_fields(
     >>> process_fields(WorkerOptions, {"death_timeout": "2 s", "name": None}, "Nanny", ())
     {'death_timeout': 2.0}
     """
-    declared = {name: each for name, each in declared_options(options).items() if not each.internal}
+    declared = free_options(options)
     named = {name: value for name, value in given.items() if value is not None}
     unknown = [name for name in named if name not in declared and name not in ignored]
     if unknown:

@@ -21,7 +21,7 @@ from dagrpc._common.server_status import Status
 from dagrpc._common.worker_names import as_given
 from dagrpc._process.child import inherited_sys_path
 from dagrpc._process.machine import cpu_count, parse_memory_limit
-from dagrpc._process.service_options import process_fields
+from dagrpc._process.service_options import as_list, process_fields
 from dagrpc._rpc.embedded_server import EmbeddedServer, ServiceHome
 from dagrpc.security import Security
 from dagrpc_worker.exits import ExitCode
@@ -29,7 +29,7 @@ from dagrpc_worker.listen_address import find_scheduler, listen_on
 from dagrpc_worker.nanny import nanny_settings, nanny_worker
 from dagrpc_worker.nanny.scheduler_client import SchedulerClient
 from dagrpc_worker.nanny.worker_process import WorkerProcess
-from dagrpc_worker.options import IGNORED, WorkerOptions
+from dagrpc_worker.options import IGNORED, NannyOptions, WorkerOptions
 from dagrpc_worker.ports import ReservedPort, parse_ports
 from dagrpc_worker.shell.facade import process_facade
 from dagrpc_worker.shell.facade.attribute import Attribute
@@ -139,8 +139,7 @@ listen_address, worker_class, protocol
         self._worker_ports = parse_ports(str(worker_port or 0))
         self._env = {str(key): str(value) for key, value in (env or {}).items()}
         self._config = dict(config or {})
-        own_preload = [preload_nanny] if isinstance(preload_nanny, str) else preload_nanny
-        self._preload = (own_preload, preload_nanny_argv)
+        self._preload = (as_list(preload_nanny), preload_nanny_argv)
         self._log_level = logging.WARNING if silence_logs is None else silence_logs
         self._worker = process_fields(
             WorkerOptions,
@@ -175,7 +174,7 @@ listen_address, worker_class, protocol
         EmbeddedServer.__init__(made, ServiceHome(service.running_on))
         options = service.options
         made._host, made._worker = options.host, options.worker
-        made._log_level = {"log_level": logging.WARNING, **options.settings}["log_level"]
+        made._log_level = options.log_level
         made.security = Security.of(options.security)
         made._own_status = Status.running
         made._service = service
@@ -221,17 +220,17 @@ listen_address, worker_class, protocol
                 host = local_ip() if is_wildcard(self._host) else self._host
                 options = {**self._worker, "nanny": join_address(host, reserved.port)}
                 process = WorkerProcess({**told, "options": options}, environ)
-            from dagrpc_worker.nanny.nanny_server import NannyOptions, NannyService
+            from dagrpc_worker.nanny.nanny_server import NannyService
 
             self._service = NannyService(
                 NannyOptions(
                     worker=self._worker,
                     host=self._host,
                     port=reserved.port,
-                    settings=told,
-                    preload=self._preload[0],
-                    preload_argv=self._preload[1],
-                    environ=environ,
+                    **told,
+                    preload_nanny=self._preload[0],
+                    preload_nanny_argv=self._preload[1],
+                    env=environ,
                     security=self.security,
                 ),
                 process,

@@ -12,8 +12,9 @@ from dagrpc._loop.io_loop import adopt_running_loop, run_service
 from dagrpc._process.child import Parent
 from dagrpc_worker.exits import exit_after
 from dagrpc_worker.nanny.nanny_process import EarlyWorker
-from dagrpc_worker.nanny.nanny_server import GRACE, NannyOptions, NannyService
+from dagrpc_worker.nanny.nanny_server import GRACE, NannyService
 from dagrpc_worker.nanny.restart_rules import Status
+from dagrpc_worker.options import NannyOptions
 from dagrpc_worker.signals import on_stop_signals
 
 logger = logging.getLogger("dagrpc.nanny")
@@ -74,10 +75,10 @@ class _Host:
             host=self._settings["host"],
             port=worker.port.port,
             contact_host=split_address(worker.options["nanny"])[0],
-            settings=worker.settings,
-            environ=worker.environ,
-            preload=self._settings.get("preload_nanny"),
-            preload_argv=self._settings.get("preload_nanny_argv"),
+            **worker.settings,
+            env=worker.environ,
+            preload_nanny=self._settings.get("preload_nanny"),
+            preload_nanny_argv=self._settings.get("preload_nanny_argv"),
             security=worker.options.get("security"),
         )
         return NannyService(options, worker.process, _make_facade, self._on_change)

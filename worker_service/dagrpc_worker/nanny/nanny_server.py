@@ -8,8 +8,7 @@ import logging
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from dagrpc import config
@@ -30,6 +29,7 @@ from dagrpc_worker.nanny.nanny_service import NannyServicer
 from dagrpc_worker.nanny.process_watch import ProcessWatch
 from dagrpc_worker.nanny.restart_rules import NannyCore, Status
 from dagrpc_worker.nanny.worker_process import WorkerProcess
+from dagrpc_worker.options import NannyOptions
 from dagrpc_worker.servicers.plugin_host_service import PluginHostServicer
 from dagrpc_worker.shell.plugins.plugin_host import HOST_SERVICE, PLUGIN_SERVICE, PluginHost
 
@@ -44,30 +44,6 @@ GRACE = 5.0
 """Seconds that a worker process has to end before it is killed."""
 _FAREWELL = 2.0
 """Seconds to report a given-up worker to the scheduler when the nanny closes."""
-
-
-@dataclass(slots=True, kw_only=True)
-class NannyOptions:
-    """Settings of one nanny."""
-
-    worker: dict[str, Any]
-    """The worker's options: fields of `WorkerOptions`."""
-    host: str = "127.0.0.1"
-    """Where the nanny listens."""
-    port: int = 0
-    """The nanny's port; 0: any free port."""
-    contact_host: str = ""
-    """Host under which others reach the nanny. Empty: the host that it listens on."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further settings of the worker process: ``sys_path``, ``config`` and ``log_level``."""
-    environ: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables of the worker process."""
-    preload: Sequence[str] | None = None
-    """Modules that the nanny itself loads first; None: as configured."""
-    preload_argv: Sequence[str] | None = None
-    """Arguments of these modules; None: as configured."""
-    security: Any = field(default=None, repr=False)
-    """A `Security`, or its fields; None: as configured."""
 
 
 class _NannyPlugins(PluginHost):
@@ -119,11 +95,11 @@ class NannyService:
             int(config.get("nanny.max-restarts")),
             config.get_seconds("nanny.restart-window") or 0.0,
         )
-        self.env = dict(options.environ)
+        self.env = dict(options.env)
         """Environment variables of the next worker process."""
         self.plugin_host = _NannyPlugins(self)
         """Sets plugins up and tears them down."""
-        self._preloads = Preloads("nanny", options.preload, options.preload_argv)
+        self._preloads = Preloads("nanny", options.preload_nanny, options.preload_nanny_argv)
         self._process: WorkerProcess | None = None
         self._watch = ProcessWatch(int(options.worker.get("memory_limit") or 0))
         self.scheduler_address = str(options.worker.get("scheduler_address") or "")
@@ -441,7 +417,7 @@ class NannyService:
     def _spawn(self, generation: int) -> None:
         process, self._spawned_already = self._spawned_already, None
         if process is None:
-            settings = {**self.options.settings, "options": self._worker_options(generation)}
+            settings = {**self.options.process_settings(), "options": self._worker_options(generation)}
             try:
                 process = WorkerProcess(settings, self.env)
             except OSError as error:

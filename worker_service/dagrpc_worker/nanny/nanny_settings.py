@@ -49,7 +49,7 @@ def config(self: NannyFacade) -> dict[str, Any]:
 
     A change takes effect in the next process.
     """
-    return self._service.options.settings.get("config", {}) if self._service is not None else self._config
+    return self._service.options.config if self._service is not None else self._config
 
 
 def nthreads(self: NannyFacade) -> int:
