@@ -18,6 +18,7 @@ _COMMANDS = {
     "status": ("dagrpc._cli.status_commands", "status"),
     "tasks": ("dagrpc._cli.status_commands", "tasks"),
     "logs": ("dagrpc._cli.status_commands", "logs"),
+    "certs": ("dagrpc._cli.certs", "certs"),
     "top": ("dagrpc._cli.top", "top"),
 }
 
