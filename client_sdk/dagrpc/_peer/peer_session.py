@@ -84,14 +84,21 @@ class PeerSession:
         """Return whether the session belongs to the peer with this secret."""
         return bool(token) and hmac.compare_digest(self.token, token)
 
-    async def greet(self) -> None:
-        """Welcome the peer to a new session."""
-        await self.session.write_now(await self._welcome(None))
+    async def begin(self, on_message: Callable[[Any], None]) -> None:
+        """Welcome the peer, which is a member already, and hold its first stream until it ends.
 
-    async def hold(self, on_message: Callable[[Any], None]) -> None:
-        """Hold the first stream until it ends. Then wait for the peer, unless it leaves or broke the contract."""
+        The items that were queued since the peer became a member follow the welcome. When the stream has ended, the
+        session waits for the peer, unless the peer leaves or broke the contract.
+        """
         self._streams += 1
-        await self._hold(self._streams, on_message)
+        number = self._streams
+        try:
+            await self.session.write_now(await self._welcome(None))
+        except BaseException:
+            self.end("its connection broke before it was welcomed")
+            raise
+        self._check(number)
+        await self._hold(number, on_message)
 
     async def _hold(self, stream: int, on_message: Callable[[Any], None]) -> None:
         reason = ""

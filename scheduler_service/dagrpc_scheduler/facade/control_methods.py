@@ -152,8 +152,6 @@ async def restart(
     Examples
     --------
     >>> async with Scheduler() as scheduler, Nanny(scheduler.address, name="alice") as nanny:
-    ...     async with Client(scheduler.address, asynchronous=True) as client:
-    ...         await client.wait_for_workers(1)
     ...     await scheduler.restart(timeout="30 s")
     {'127.0.0.1:...': 'OK'}
     """
@@ -173,8 +171,6 @@ async def restart_workers(
     Examples
     --------
     >>> async with Scheduler() as scheduler, Nanny(scheduler.address, name="alice") as nanny:
-    ...     async with Client(scheduler.address, asynchronous=True) as client:
-    ...         await client.wait_for_workers(1)
     ...     await scheduler.restart_workers(["alice"], timeout="30 s")
     {'127.0.0.1:...': 'OK'}
     """

@@ -93,11 +93,11 @@ class ClientSessions:
             on_back=lambda: None,
             on_over=lambda reason: self._clients.left(client, reason),
         )
-        await peer.greet()
+        # The client is a member before it is welcomed: a program that has connected finds its client on the scheduler.
         self._clients.join(client, peer, hello.topics)
         self._graph_limits[peer] = GraphLimits(client)
         with self._evictions_noted(peer):
-            await peer.hold(self._taker(client, peer, context))
+            await peer.begin(self._taker(client, peer, context))
 
     @contextlib.contextmanager
     def _evictions_noted(self, peer: PeerSession) -> Iterator[None]:

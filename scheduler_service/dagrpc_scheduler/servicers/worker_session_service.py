@@ -78,11 +78,11 @@ class WorkerSessionServicer:
         held = await _holdings(context) if hello.returning else []
         self._workers.make_room(hello)
         connection = self._connection(hello, context)
-        await connection.peer_session.greet()
         # No plugin can be registered between the end of this call and the next line.
         await self._plugin_registry.complete(connection)
+        # The worker is a member before it is welcomed: a program whose worker has started finds it on the scheduler.
         self._workers.join(connection, held)
-        await connection.peer_session.hold(partial(self._workers.reported, connection))
+        await connection.peer_session.begin(partial(self._workers.reported, connection))
 
     async def _resume(self, hello: worker_session_pb2.WorkerHello, context: Any) -> None:
         """Continue a session whose stream broke, whether the scheduler has noticed that or not."""
