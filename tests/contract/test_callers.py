@@ -84,7 +84,7 @@ def test_a_task_that_ships_code_ends_the_session(cluster: LocalCluster) -> None:
         lambda client: client.shutdown(),
     ],
 )
-def test_whatever_ships_code_is_refused(cluster: LocalCluster, act: Any) -> None:
+def test_calls_that_ship_code_are_refused(cluster: LocalCluster, act: Any) -> None:
     with (
         Client(cluster.scheduler_address, security=Security(token=CALLER), timeout=60) as caller,
         pytest.raises(CodeNotAllowedError, match="role caller"),
@@ -206,7 +206,7 @@ BREACHES = [
 
 
 @pytest.mark.parametrize("command", BREACHES)
-def test_what_a_caller_may_not_send(cluster: LocalCluster, command: dict[str, Any]) -> None:
+def test_messages_that_a_caller_may_not_send(cluster: LocalCluster, command: dict[str, Any]) -> None:
     async def run() -> tuple[grpc.StatusCode, str]:
         raw = Raw(cluster.scheduler_address, CALLER)
         await raw.open()

@@ -24,7 +24,7 @@ CARRIERS = (
 
 
 @given(offsets, pieces)
-def test_what_is_written_by_hand_is_read_by_protobuf(offset: int, parts: list[bytes]) -> None:
+def test_handwritten_messages_are_read_by_protobuf(offset: int, parts: list[bytes]) -> None:
     data = encode_chunk(offset, parts, sum(map(len, parts)))
     for carrier in CARRIERS:
         message = carrier.FromString(data)
@@ -34,7 +34,7 @@ def test_what_is_written_by_hand_is_read_by_protobuf(offset: int, parts: list[by
 
 
 @given(offsets, st.binary(max_size=1000))
-def test_what_protobuf_writes_is_read_by_hand(offset: int, content: bytes) -> None:
+def test_protobufs_messages_are_read_by_hand(offset: int, content: bytes) -> None:
     for carrier in CARRIERS:
         data = carrier(chunk=data_pb2.DataChunk(offset=offset, data=content)).SerializeToString()
         part = decode_part(data)

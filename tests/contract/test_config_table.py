@@ -26,14 +26,14 @@ def test_each_setting_has_a_line_of_its_own() -> None:
     assert [comment for comment, count in Counter(comments.values()).items() if count > 1] == []
 
 
-def test_what_the_code_reads_is_in_the_table() -> None:
+def test_settings_that_the_code_reads_are_in_the_table() -> None:
     unknown = {
         key: path for key, path in config_table.keys_read().items() if key not in DEFAULTS and not key.startswith(DASKS)
     }
     assert not unknown, "settings that are read but not in default_settings.DEFAULTS"
 
 
-def test_what_is_in_the_table_is_read() -> None:
+def test_settings_of_the_table_are_read() -> None:
     texts = [
         path.read_text(encoding="utf-8")
         for source in config_table.SOURCES

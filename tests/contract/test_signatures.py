@@ -30,5 +30,5 @@ def test_signatures_are_those_of_distributed() -> None:
 
 
 @pytest.mark.parametrize("name", ["Client", "Future", "as_completed", "wait", "LocalCluster", "Lock", "get_worker"])
-def test_what_everybody_uses_is_there(name: str) -> None:
+def test_commonly_used_names_are_there(name: str) -> None:
     assert name not in missing()

@@ -114,7 +114,7 @@ def test_a_caller_that_speaks_json(till: Any) -> None:
         (pb.ActorHello(), pb.ActorCall(call_id=1, name="put", arguments_key="never put")),
     ],
 )
-def test_what_breaks_the_contract_is_refused(till: Any, hello: pb.ActorHello, call: pb.ActorCall) -> None:
+def test_messages_that_break_the_contract_are_refused(till: Any, hello: pb.ActorHello, call: pb.ActorCall) -> None:
     key, address, proxy = till
     call.key = key
     with pytest.raises(InvalidRequestError):

@@ -49,7 +49,7 @@ def test_methods_that_wait_for_others_wait_one_behind_the_other(client: Client) 
     assert first.relay(5, [second, first]).result(timeout=60) == 1
 
 
-def test_what_is_waited_for_together_runs_one_by_one_and_in_order(client: Client) -> None:
+def test_calls_awaited_together_run_one_by_one_and_in_order(client: Client) -> None:
     first, second = actors(client, 2)
     assert first.many(second).result(timeout=60) == list(range(1, 11))
 

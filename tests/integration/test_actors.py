@@ -167,7 +167,7 @@ def test_an_error_is_raised_where_the_result_is_asked_for(anyhow: Client) -> Non
     assert counter.add().result(timeout=TIMEOUT) == 1
 
 
-def test_what_cannot_be_pickled_is_named(anyhow: Client) -> None:
+def test_an_argument_that_cannot_be_pickled_is_named(anyhow: Client) -> None:
     counter = anyhow.submit(Counter, actor=True).result(timeout=TIMEOUT)
     with pytest.raises(TypeError, match=r"Counter\.add.*lock"):
         counter.add(threading.Lock())
@@ -436,7 +436,7 @@ class Maker:
         return await future
 
 
-def test_what_a_method_returns_outlives_the_call(process_cluster: LocalCluster) -> None:
+def test_the_result_of_a_method_outlives_the_call(process_cluster: LocalCluster) -> None:
     with Client(process_cluster) as client:
         maker = client.submit(Maker, actor=True).result(timeout=TIMEOUT)
         made = [maker.actor(number) for number in range(5)]

@@ -89,7 +89,7 @@ def test_keys_of_all_kinds(client, key):
 
 
 @pytest.mark.parametrize("key", [frozenset([1]), [1], {"a": 1}, object()])
-def test_what_cannot_be_a_key_is_a_type_error(client, key):
+def test_an_impossible_key_is_a_type_error(client, key):
     with pytest.raises(TypeError, match="key"):
         client.submit(inc, 1, key=key)
 
@@ -137,7 +137,7 @@ def test_a_callable_that_changed_is_another_function(client):
     assert client.submit(adder, 1).result() == 11
 
 
-def test_what_cannot_be_pickled_is_told_at_once(client):
+def test_an_argument_that_cannot_be_pickled_raises_at_once(client):
     before = set(client.futures)
     with pytest.raises(TypeError, match=r"argument 1, a _thread\.lock, of task 'my-task'"):
         client.submit(print, 1, threading.Lock(), key="my-task")
@@ -363,7 +363,7 @@ def test_two_clients_share_equal_keys(client, shared_cluster):
 # --- at the limits -----------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_sent_is_refused_before_anything_is(client, monkeypatch):
+def test_unsendable_data_is_refused_before_anything_is_sent(client, monkeypatch):
     from dagrpc._client import arguments
 
     for key in ("k" * 20_000, "\ud800", ("x", "k" * 20_000)):

@@ -83,7 +83,7 @@ def test_to_chosen_workers(client):
     assert issubclass(UnknownWorkerError, ValueError)
 
 
-def test_what_cannot_be_scattered(client):
+def test_data_that_cannot_be_scattered(client):
     with pytest.raises(TypeError, match="iterators"):
         client.scatter(iter([1]))
     with pytest.raises(TypeError, match="queues"):

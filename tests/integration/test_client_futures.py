@@ -179,7 +179,7 @@ def test_a_cancelled_key_can_be_submitted_again(client):
         del future, again
 
 
-def test_what_depends_on_a_cancelled_future_is_cancelled(client):
+def test_dependents_of_a_cancelled_future_are_cancelled(client):
     future = client.submit(inc, 56)
     future.cancel()
     for dependent in (client.submit(inc, future), client.map(inc, [future])[0]):
@@ -341,7 +341,7 @@ def test_a_key_that_another_client_has_given_stays_that_task(client):
         assert future.result(timeout=30) == 97533
 
 
-def test_what_builds_on_what_nobody_holds_is_cancelled(client):
+def test_dependents_of_data_that_nobody_holds_are_cancelled(client):
     gone = client.submit(inc, 97531)
     wait(gone)
     gone.bound_state().wire_key = "never-heard-of"

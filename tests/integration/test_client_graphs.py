@@ -219,7 +219,7 @@ def test_persist_keeps_data_on_the_cluster(client):
         client.persist(5)
 
 
-def test_what_is_persisted_is_not_computed_again(client, tmp_path):
+def test_persisted_collections_are_not_computed_again(client, tmp_path):
     def count(block):
         (tmp_path / f"{block.sum()}-{len(list(tmp_path.iterdir()))}").touch()
         return block

@@ -185,7 +185,7 @@ def test_after_closing(shared_cluster, nap):
     assert client.scheduler is None
 
 
-def test_what_a_client_wanted_goes_with_it(client, shared_cluster):
+def test_tasks_of_a_client_are_released_with_it(client, shared_cluster):
     with Client(shared_cluster, set_as_default=False) as other:
         keys = [future.key for future in other.map(inc, range(10), pure=False)]
         other.submit(inc, 1).result()

@@ -142,7 +142,7 @@ def test_a_failed_task_run_here(process_cluster):
         assert caught.traceback[-1].frame.f_locals["y"] == 0
 
 
-def test_what_has_not_failed(client):
+def test_futures_that_have_not_failed(client):
     with pytest.raises(ValueError, match="No errored futures"):
         client.recreate_error_locally(client.submit(inc, 1))
     with pytest.raises(ValueError, match="No errored futures"):

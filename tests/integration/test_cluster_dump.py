@@ -87,7 +87,7 @@ def test_workers_that_cannot_be_asked():
     assert dump.worker_tasks_in_state() == []
 
 
-def test_what_cannot_be(client, tmp_path, monkeypatch):
+def test_impossible_dumps_are_refused(client, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="Unsupported format 'json'"):
         client.dump_cluster_state(str(tmp_path / "dump"), format="json")
     with pytest.raises(ValueError, match="suffix"):

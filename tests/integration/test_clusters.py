@@ -151,7 +151,7 @@ def test_a_cluster_closes_with_its_scheduler() -> None:
         assert not nanny.is_alive()
 
 
-def test_what_does_not_start_is_said() -> None:
+def test_a_server_that_does_not_start_is_named() -> None:
     with pytest.raises(RuntimeError, match=r"no-such-host") as caught:
         SpecCluster(workers={"bad": {"cls": Worker, "options": {"host": "no-such-host", "death_timeout": 1}}})
     assert any("kept worker 'bad' of" in note for note in caught.value.__notes__)
@@ -260,7 +260,7 @@ def test_a_policy_of_ones_own() -> None:
         eventually(lambda: cluster.plan == {0})
 
 
-def test_what_goes_together_is_decided_by_a_key() -> None:
+def test_a_key_decides_which_workers_leave_together() -> None:
     with SpecCluster(workers=dict.fromkeys(("a-0", "a-1", "b-0"), ONE), worker=ONE) as cluster:
         adaptive = cluster.adapt(interval=0, minimum=0, worker_key=lambda worker: worker["name"][0])
 
@@ -326,7 +326,7 @@ def test_options_of_scheduler_and_workers() -> None:
         ({"worker_class": "no.such.Class"}, ValueError, r"no\.such\.Class"),
     ],
 )
-def test_what_cannot_be_is_said(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_impossible_arguments_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         LocalCluster(n_workers=0, **arguments)
 

@@ -76,14 +76,14 @@ def test_a_connection_that_breaks_while_it_is_made_is_made_again(proxy: TcpProxy
                 assert client.submit(inc, 1).result(timeout=30) == 2
 
 
-def test_what_answers_but_is_no_scheduler_is_not_asked_twice(cluster: LocalCluster) -> None:
+def test_a_server_that_is_no_scheduler_is_not_asked_twice(cluster: LocalCluster) -> None:
     with Client(cluster) as client:
         (worker, *_) = client.scheduler_info()["workers"]
     with pytest.raises(CommClosedError, match=f"{worker} speaks gRPC but is not the service that was expected there"):
         Client(worker, timeout=600, set_as_default=False)
 
 
-def test_what_is_submitted_without_a_connection_is_done_later(client: Client, proxy: TcpProxy, tmp_path: Path) -> None:
+def test_tasks_submitted_without_a_connection_run_later(client: Client, proxy: TcpProxy, tmp_path: Path) -> None:
     before = client.submit(inc, 1, pure=False)
     assert before.result(timeout=30) == 2
     proxy.cut()
@@ -215,7 +215,7 @@ if sys.argv[2] == "closes":
 """
 
 
-def test_who_closes_is_released_at_once_and_who_dies_is_after_the_grace_period(
+def test_a_closed_client_is_released_at_once_and_a_dead_one_after_the_grace_period(
     cluster: LocalCluster, impatient: LocalCluster
 ) -> None:
     for way, where in (("closes", cluster), ("dies", impatient)):

@@ -245,7 +245,7 @@ def test_a_future_of_another_client(client, other):
     assert got.result() == 25
 
 
-def test_what_was_taken_out_is_forgotten_when_nobody_needs_it(client):
+def test_values_taken_out_are_forgotten_when_nobody_needs_them(client):
     queue = Queue("q6")
     queue.put(client.submit(pow, 9, 2, key="q6-nine"))
     assert queue.get().result() == 81

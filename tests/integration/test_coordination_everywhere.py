@@ -185,7 +185,7 @@ main()
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate"])
-def test_what_a_dead_client_held_is_released(client, shared_cluster, end):
+def test_tasks_of_a_dead_client_are_released(client, shared_cluster, end):
     command = [sys.executable, "-c", HOLDER, shared_cluster.scheduler_address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

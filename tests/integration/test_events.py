@@ -17,7 +17,7 @@ def messages(events: Any) -> list[Any]:
     return [message for _, message in events]
 
 
-def test_what_is_logged_can_be_asked_for(client: Client) -> None:
+def test_logged_events_can_be_asked_for(client: Client) -> None:
     client.log_event("mine", {"x": 1})
     client.log_event(["mine", "yours"], (5, None, b"bytes"))
     events = client.get_events("mine")
@@ -218,7 +218,7 @@ def test_tasks_log_through_their_worker_or_client(client: Client) -> None:
         client.submit(refused, pure=False).result(timeout=30)
 
 
-def test_of_very_much_the_latest_is_told(client: Client) -> None:
+def test_only_the_latest_of_very_many_records_are_told(client: Client) -> None:
     for number in range(40):
         client.log_event("large", [number, bytes(2**20)])
     # More than one message may hold.

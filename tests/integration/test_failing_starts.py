@@ -47,7 +47,7 @@ def test_a_setting_that_is_no_number(capfd: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_what_workers_block_is_an_error_of_its_own() -> None:
+def test_a_method_that_workers_block_has_an_error_of_its_own() -> None:
     with (
         dask.config.set({"distributed.worker.blocked-handlers": ["run"]}),
         LocalCluster(n_workers=1, processes=False) as cluster,

@@ -140,7 +140,7 @@ def raise_unpicklable() -> None:
     raise Local
 
 
-def test_what_cannot_be_pickled_in_an_exception_stays_there(client: Client) -> None:
+def test_unpicklable_parts_of_an_exception_stay_there(client: Client) -> None:
     error = client.submit(raise_unpicklable, pure=False).exception(timeout=30)
     assert type(error).__name__ == "Local"
     assert str(error) == "cannot travel"

@@ -94,7 +94,7 @@ def test_values_of_all_sizes_come_over_one_stream(asked_for: list[str]) -> None:
     assert set(asked_for) <= {"text"}
 
 
-def test_what_is_not_there_is_said_and_the_callers_limit_kept(asked_for: list[str]) -> None:
+def test_missing_keys_are_named_and_the_callers_limit_is_kept(asked_for: list[str]) -> None:
     async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:
         for key in "abc":
             lab.workers[0].data.put(key, bytes(1000), 1000)

@@ -209,7 +209,7 @@ def many(number: int) -> None:
     sys.stderr.write(f"{number},")
 
 
-def test_what_ends_without_a_newline_is_there_before_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_without_a_newline_comes_before_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalCluster(n_workers=1, processes=True) as cluster, Client(cluster) as client:
         client.register_plugin(ForwardOutput())
         for task, text in ((without_a_newline, "."), (awaited, "awaited"), (failing, "before the error")):

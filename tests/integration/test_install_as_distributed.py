@@ -47,7 +47,7 @@ def installed() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("installed")
-def test_what_programs_import_is_dagrpcs() -> None:
+def test_imports_of_programs_are_dagrpcs_modules() -> None:
     import dask.distributed
     import distributed
     import distributed.client
@@ -75,7 +75,7 @@ def test_all_modules_can_be_imported_and_looked_at(module: str) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_what_is_not_there_cannot_be_imported() -> None:
+def test_missing_modules_cannot_be_imported() -> None:
     with pytest.raises(ImportError, match="no_such_module"):
         importlib.import_module("distributed.no_such_module")
     with pytest.raises(ImportError):

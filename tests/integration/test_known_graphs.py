@@ -44,7 +44,7 @@ def _ran(name: str, value: int, *needs: int) -> int:
     return value + len(needs)
 
 
-def test_what_only_another_definition_needs_is_not_computed(client: Client, tmp_path: object) -> None:
+def test_dependencies_of_another_definition_only_are_not_computed(client: Client, tmp_path: object) -> None:
     def task(name: str, *needs: object) -> tuple[object, ...]:
         return (_ran, f"{tmp_path}/{name}", len(name), *needs)
 

@@ -99,7 +99,7 @@ def fragment(data: bytes, last: bool = False) -> client_pb2.UpdateGraphRequest:
 
 @pytest.mark.parametrize(("lowest", "highest"), [(PROTOCOL_MAX + 1, PROTOCOL_MAX + 3), (0, PROTOCOL_MIN - 1)])
 @pytest.mark.parametrize("path", [SESSION, COMPUTE])
-def test_who_speaks_another_protocol_is_refused(cluster: LocalCluster, path: str, lowest: int, highest: int) -> None:
+def test_a_peer_with_another_protocol_is_refused(cluster: LocalCluster, path: str, lowest: int, highest: int) -> None:
     theirs = common_pb2.Versions(**{**own_versions(), "protocol_min": lowest, "protocol_max": highest})
     message: Any = client_pb2.UpdateGraphRequest(hello=client_pb2.ClientHello(client_id="another", versions=theirs))
     if path == COMPUTE:
@@ -145,7 +145,7 @@ def test_a_worker_with_other_versions_is_warned_about(cluster: LocalCluster) -> 
         ([fragment(b"\0" * 2**20)] * 9, "comm.limits.batch-size"),
     ],
 )
-def test_what_a_session_may_not_send(cluster: LocalCluster, messages: list[Any], limit: str) -> None:
+def test_messages_that_a_session_may_not_send(cluster: LocalCluster, messages: list[Any], limit: str) -> None:
     code, details = ask(cluster, lambda channel: converse(channel, hello(), *messages))
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert limit in details
@@ -236,7 +236,7 @@ def test_a_session_that_breaks_the_contract(cluster: LocalCluster, messages: lis
     assert code is grpc.StatusCode.INVALID_ARGUMENT, details
 
 
-def test_what_is_out_of_place_and_does_no_harm(cluster: LocalCluster) -> None:
+def test_misplaced_messages_do_no_harm(cluster: LocalCluster) -> None:
     """A second hello, keys that nobody knows, a part without its first, answers to what was not asked."""
 
     async def talk(channel: grpc.aio.Channel) -> str:

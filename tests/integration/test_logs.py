@@ -104,7 +104,7 @@ def test_asynchronous_clients(cluster: LocalCluster) -> None:
     assert len(workers) == 2
 
 
-def test_what_clients_can_ask_for_is_not_all_shown(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_clients_can_ask_for_are_not_all_shown(capfd: pytest.CaptureFixture[str]) -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True) as cluster, Client(cluster) as client:
         client.run(log_something, "shown")
         assert len(client.get_scheduler_logs()) > 1

@@ -15,7 +15,7 @@ from dagrpc._common.server_status import Status
 WAIT = 60.0
 
 
-def test_what_a_process_with_several_nannies_has(process_cluster: LocalCluster) -> None:
+def test_a_process_with_several_nannies(process_cluster: LocalCluster) -> None:
     def instances() -> Any:
         nannies: Any = Nanny._instances
         return [nanny.name for nanny in nannies]

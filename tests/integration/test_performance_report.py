@@ -123,7 +123,7 @@ def test_a_report_is_one_page_that_needs_nothing_else(report):
         assert title in page.titles
 
 
-def test_what_a_report_shows(report, shared_cluster):
+def test_contents_of_a_report(report, shared_cluster):
     page = Page(report.read_text())
     words = "\n".join(page.words)
     assert "7, of which 1 failed" in words

@@ -156,7 +156,7 @@ def test_a_failing_teardown_is_told(fresh: Client) -> None:
         fresh.unregister_worker_plugin("broken-at-the-end")
 
 
-def test_what_is_no_plugin_is_refused(client: Client) -> None:
+def test_an_object_that_is_no_plugin_is_refused(client: Client) -> None:
     class Duck:
         def setup(self, worker: Any) -> None: ...
 

@@ -172,7 +172,7 @@ def test_packages_are_installed_with_pip(client: Client, tmp_path: Path, restart
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_what_pip_has_to_say_is_seen(client: Client, restart: bool) -> None:
+def test_the_output_of_pip_is_shown(client: Client, restart: bool) -> None:
     plugin = PipInstall(["no-such-package-at-all"], ["--no-index"], restart_workers=restart)
     with pytest.raises(RuntimeError, match="No matching distribution found for no-such-package-at-all"):
         client.register_plugin(plugin)

@@ -35,7 +35,7 @@ if __name__ == "__main__":
 """
 
 
-def test_what_tasks_print_shows_on_the_worker_and_at_the_client(tmp_path: Any) -> None:
+def test_prints_of_tasks_show_on_the_worker_and_at_the_client(tmp_path: Any) -> None:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=90, check=True)

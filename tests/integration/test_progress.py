@@ -77,7 +77,7 @@ def test_a_terminal_shows_one_line_that_is_drawn_again(client: Client, gate: thr
     assert "100% Completed" in lines(file.getvalue())[-1]
 
 
-def test_what_the_futures_depend_on_counts(client: Client, gate: threading.Event) -> None:
+def test_dependencies_of_the_futures_count(client: Client, gate: threading.Event) -> None:
     leaves = [dask.delayed(wait_for_gate)(i) for i in range(4)]
     total = client.compute(dask.delayed(sum)(leaves))
     view = progress(total, notebook=True)

@@ -54,7 +54,7 @@ def test_tasks_and_client_talk_to_each_other(client: Client) -> None:
     assert future.result(timeout=30) == 6
 
 
-def test_who_waits_when_the_client_closes_is_told(fresh_cluster: LocalCluster) -> None:
+def test_waiters_learn_that_the_client_closes(fresh_cluster: LocalCluster) -> None:
     client = Client(fresh_cluster)
     sub = Sub("never", client=client)
     errors: list[BaseException] = []

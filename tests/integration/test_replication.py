@@ -65,7 +65,7 @@ def test_copies_that_somebody_else_waits_for_are_not_dropped(quiet_cluster: Loca
     assert copies(quiet, future) == [1]
 
 
-def test_what_cannot_be_copied(quiet: Client) -> None:
+def test_data_that_cannot_be_copied(quiet: Client) -> None:
     class Counter:
         pass
 
@@ -141,7 +141,7 @@ class Held:
         return Held, ()
 
 
-def test_what_was_to_move_to_a_worker_that_retires_moves_to_another() -> None:
+def test_results_bound_for_a_retiring_worker_move_to_another() -> None:
     settings = {**OFF, "distributed.worker.memory.rebalance.measure": "managed_total"}
     settings |= {"distributed.worker.memory.rebalance.sender-min": 0.0, "distributed.worker.memory.target": False}
     settings |= {"distributed.worker.memory.spill": False, "distributed.worker.memory.pause": False}
@@ -166,7 +166,7 @@ def test_what_was_to_move_to_a_worker_that_retires_moves_to_another() -> None:
         assert {first: len(moved[first]), third: len(moved[third])} == {first: 1, third: 2}
 
 
-def test_what_cannot_be_moved_is_named(quiet: Client) -> None:
+def test_data_that_cannot_be_moved_is_named(quiet: Client) -> None:
     future, failed = quiet.submit(inc, 1, pure=False), quiet.submit(lambda: 1 / 0, pure=False)
     quiet.rebalance([future])
     quiet.rebalance([])

@@ -184,7 +184,7 @@ def test_a_timeout_of_the_functions_own(client: Client) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "soon", float("inf"), True, [1]])
-def test_what_is_no_timeout(client: Client, timeout: Any) -> None:
+def test_values_that_are_no_timeouts(client: Client, timeout: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         client.submit(abs, 1, timeout=timeout)
 

@@ -191,7 +191,7 @@ def test_one_of_the_same_name_takes_the_place(fresh: Client) -> None:
         fresh.unregister_scheduler_plugin("all")
 
 
-def test_who_may_leave(fresh: Client) -> None:
+def test_workers_that_may_leave(fresh: Client) -> None:
     def idle(dask_scheduler: Any) -> list[int]:
         return [dask_scheduler.workers[address].name for address in dask_scheduler.workers_to_close(n=1)]
 

@@ -120,7 +120,7 @@ def test_a_client_goes_on_with_the_next_scheduler(place: Place, number: signal.S
 
 
 @pytest.mark.timeout(120)
-def test_whatever_waits_is_told_that_the_connection_is_lost(place: Place) -> None:
+def test_all_waiters_learn_that_the_connection_is_lost(place: Place) -> None:
     with Client(place.address) as client, ThreadPoolExecutor(20) as pool:
         futures = client.map(inc, range(2))
         names = iter("abcdef")

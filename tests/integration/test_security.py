@@ -103,7 +103,7 @@ def refusal(address: str, security: Any) -> str:
     return str(caught.value)
 
 
-def test_who_is_not_let_in(secured: LocalCluster, tmp_path: Path) -> None:
+def test_callers_that_are_refused(secured: LocalCluster, tmp_path: Path) -> None:
     address = secured.scheduler_address
     assert "it wants TLS, and this side has no certificate" in refusal(address, None)
     assert "certificate is not accepted" in refusal(address, Security.temporary())
@@ -293,7 +293,7 @@ class NannyMarking(NannyPlugin):
         nanny.marked = True
 
 
-def test_what_goes_by_other_services(secured: LocalCluster, tmp_path: Path) -> None:
+def test_calls_that_go_by_other_services(secured: LocalCluster, tmp_path: Path) -> None:
     with Client(secured) as client:
         client.register_plugin(Marking())
         client.register_plugin(NannyMarking())

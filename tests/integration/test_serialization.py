@@ -74,7 +74,7 @@ def value_of(thing: Any) -> Any:
     return thing.value
 
 
-def test_what_only_workers_can_import_is_held_and_passed_on_here(client: Client) -> None:
+def test_types_that_only_workers_can_import_are_held_and_passed_on(client: Client) -> None:
     client.run(make_module)
     a, b = client.nthreads()
     thing = client.submit(make_thing, 5, workers=[a])
@@ -91,7 +91,7 @@ def make_generator() -> Any:
     return (number for number in range(3))
 
 
-def test_what_cannot_be_pickled_stays_where_it_is(client: Client) -> None:
+def test_an_unpicklable_result_stays_where_it_is(client: Client) -> None:
     made = client.submit(make_generator)
     with pytest.raises(TypeError, match="generator"):
         made.result(timeout=60)
@@ -190,7 +190,7 @@ def repeated() -> Any:
     return np.broadcast_to(np.arange(1_000.0), (100_000, 1_000))
 
 
-def test_what_an_array_repeats_is_not_sent_again_and_again(client: Client) -> None:
+def test_repeated_parts_of_an_array_are_sent_once(client: Client) -> None:
     got = client.submit(repeated).result(timeout=60)
     assert got.shape == (100_000, 1_000)
     assert got.strides[0] == 0

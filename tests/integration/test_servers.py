@@ -118,7 +118,7 @@ async def test_the_failure_of_a_task_can_be_read() -> None:
 
 
 @in_own_loop
-async def test_what_waits_and_what_runs_can_be_seen() -> None:
+async def test_waiting_and_running_tasks_can_be_seen() -> None:
     async with (
         Scheduler() as scheduler,
         Worker(scheduler.address, nthreads=1) as worker,
@@ -322,7 +322,7 @@ async def test_a_nanny_that_closes_restarts_nothing() -> None:
 
 
 @in_own_loop
-async def test_what_cannot_be_is_said() -> None:
+async def test_impossible_arguments_are_named() -> None:
     with pytest.raises(TypeError, match="colour"):
         Scheduler(colour="red")
     with pytest.raises(ValueError, match="ucx"):

@@ -119,7 +119,7 @@ def test_a_batch_beyond_every_message_limit() -> None:
     with_server(body)
 
 
-def test_who_writes_to_a_stream_that_has_ended_hears_why() -> None:
+def test_writing_to_an_ended_stream_raises_the_reason() -> None:
     async def body(client: ServiceClient, server: Server) -> None:
         stream = client.open_session("UpdateGraph")
         assert await stream.code() is grpc.StatusCode.NOT_FOUND

@@ -163,7 +163,7 @@ def test_one_shuffle_after_another_and_several_at_once(client: Client) -> None:
     same(twice.compute(), expected)
 
 
-def test_what_is_already_there_is_not_computed_again(client: Client) -> None:
+def test_existing_results_are_not_computed_again(client: Client) -> None:
     expected = frame(2_000)
     shuffled = dd.from_pandas(expected, npartitions=4).shuffle("k").persist()
     wait(shuffled)
@@ -171,7 +171,7 @@ def test_what_is_already_there_is_not_computed_again(client: Client) -> None:
     same(shuffled.compute(), expected)
 
 
-def test_what_cannot_be_shuffled_is_refused_at_once(client: Client) -> None:
+def test_data_that_cannot_be_shuffled_is_refused_at_once(client: Client) -> None:
     """dask itself raises the error."""
     with pytest.raises(TypeError, match="column names"):
         dd.from_pandas(pd.DataFrame({0: [1, 2], "k": [1, 2]}), npartitions=1).shuffle("k")

@@ -63,7 +63,7 @@ def take_and_forget(dask_worker: Any) -> None:
     shuffles.keep = kept
 
 
-def test_what_arrived_elsewhere_is_missed() -> None:
+def test_data_that_arrived_elsewhere_is_missed() -> None:
     x = da.arange(3600, chunks=100).reshape(60, 60).rechunk((10, 10)).persist(scheduler="sync")
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=False, silence_logs=50) as cluster,

@@ -98,7 +98,7 @@ def test_outputs_without_rows_are_like_the_data(client: Client) -> None:
     assert set(types.compute().t) == {str(part.dtypes.to_dict())}
 
 
-def test_what_comes_out_can_be_changed(client: Client) -> None:
+def test_outputs_can_be_changed(client: Client) -> None:
     frame = pd.DataFrame(
         {
             "k": range(6),

@@ -31,7 +31,7 @@ def test_tags_nest_and_need_not_be_strings():
         pass
 
 
-def test_what_the_tasks_of_a_span_take(fresh_cluster):
+def test_resources_of_the_tasks_of_a_span(fresh_cluster):
     with Client(fresh_cluster) as client:
         with pytest.raises(ValueError, match="Nothing to merge"):
             client.get_spans().merge_all()

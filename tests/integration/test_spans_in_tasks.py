@@ -32,7 +32,7 @@ def test_tasks_know_their_span(client: Client, function: Any) -> None:
         assert client.get({"names-in-span": (_names,)}, "names-in-span") == ("graph",)
 
 
-def test_what_a_task_submits_is_in_its_span(client: Client) -> None:
+def test_tasks_that_a_task_submits_are_in_its_span(client: Client) -> None:
 
     def submits() -> Any:
         from dask import delayed

@@ -64,7 +64,7 @@ def test_tasks_beside_their_data_spread_to_idle_workers_and_run_once(tmp_path: P
 
 
 @pytest.mark.usefixtures("often")
-def test_what_stands_behind_a_long_task_moves_and_the_long_task_stays(tmp_path: Path) -> None:
+def test_tasks_behind_a_long_task_move_and_the_long_task_stays(tmp_path: Path) -> None:
     """Tasks were expected to be short, and all were given to workers; then one of them blocks its worker."""
     with (
         dask.config.set({"distributed.scheduler.worker-saturation": float("inf")}),

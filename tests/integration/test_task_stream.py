@@ -28,7 +28,7 @@ async def later(x):
     return x
 
 
-def test_what_ran_before_somebody_asked_is_there_once(fresh_cluster):
+def test_runs_before_the_first_question_are_reported_once(fresh_cluster):
     keys = {f"inc-before-{number}" for number in range(10)}
     with Client(fresh_cluster) as client:
         wait([client.submit(inc, 1, key=key) for key in sorted(keys)])
@@ -54,7 +54,7 @@ def test_a_block_has_nothing_of_what_ran_before_it(fresh_cluster):
         assert [task["key"] for task in recorded.data] == ["inc-within"]
 
 
-def test_what_a_record_holds(client):
+def test_fields_of_a_record(client):
     with get_task_stream(client) as recorded:
         before = time.time()
         future = client.submit(inc, 1, key=("inc-record", 1))

@@ -42,7 +42,7 @@ def test_a_cluster_with_a_token(guarded: LocalCluster, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("security", [None, Security(token="another-secret-of-mine"), Security(token=TOKEN + "x")])
-def test_who_is_not_let_in(guarded: LocalCluster, security: Security | None) -> None:
+def test_callers_that_are_refused(guarded: LocalCluster, security: Security | None) -> None:
     with pytest.raises(NotAuthenticatedError, match=r"comm\.token-file") as caught:
         Client(guarded.scheduler_address, timeout=20, security=security)
     assert TOKEN not in str(caught.value)

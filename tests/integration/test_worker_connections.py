@@ -145,7 +145,7 @@ def count_under_lock(path: str, number: int) -> int:
     return len(get_client().nthreads())
 
 
-def test_what_tasks_ask_the_scheduler_survives_breaks(client: Client, start: Starter, tmp_path: Path) -> None:
+def test_questions_of_tasks_to_the_scheduler_survive_breaks(client: Client, start: Starter, tmp_path: Path) -> None:
     workers = [start(client, "v"), start(client, "w")]
     futures = client.map(count_under_lock, [str(tmp_path / "runs")] * 40, range(40), pure=False)
     for number in range(6):
@@ -185,7 +185,9 @@ def test_a_worker_whose_process_is_gone_is_not_waited_for(client: Client, start:
 # --- after it ---
 
 
-def test_what_a_worker_still_holds_is_not_computed_again(hasty: Client, start: Starter, tmp_path: Path) -> None:
+def test_results_that_a_worker_still_holds_are_not_computed_again(
+    hasty: Client, start: Starter, tmp_path: Path
+) -> None:
     gate, path = tmp_path / "gate", tmp_path / "runs"
     worker = start(hasty, "w")
     done = hasty.map(note, [str(path)] * 50, range(1, 51), pure=False)
@@ -223,7 +225,7 @@ def test_a_result_that_comes_back_stops_its_second_computation(hasty: Client, st
     assert second.process.poll() is None
 
 
-def test_what_nobody_wants_any_more_is_freed(hasty: Client, start: Starter) -> None:
+def test_results_that_nobody_wants_any_more_are_freed(hasty: Client, start: Starter) -> None:
     worker = start(hasty, "w")
     kept, dropped = hasty.map(inc, [1, 10], pure=False)
     wait([kept, dropped], timeout=60)

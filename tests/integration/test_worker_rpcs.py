@@ -146,7 +146,7 @@ def test_data_can_be_put() -> None:
     ],
     ids=["nothing", "garbage", "end first", "no end", "not decodable", "unknown encoding"],
 )
-def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
+def test_messages_that_are_no_transfer_are_refused(messages: list[bytes]) -> None:
     async def body(lab: Lab) -> None:
         worker = await lab.worker("only")
         call = lab.client(worker.address).open_upload("PutData")
@@ -203,7 +203,7 @@ def test_functions_run_while_all_threads_are_busy() -> None:
     in_lab(body)
 
 
-def test_what_a_function_raises_is_raised() -> None:
+def test_the_exception_of_a_function_is_raised() -> None:
     def fail(x: int) -> float:
         return 1 / x
 

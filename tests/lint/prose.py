@@ -38,6 +38,10 @@ PHRASES = re.compile(
 """Phrases that stand nowhere in comments, docstrings, messages and pages."""
 
 
+TEST_NAMES = re.compile(r"test_(what|whatever|who(?!_has)|whoever|whose|those)_")
+"""Openings of the names of tests that leave out the subject."""
+
+
 class Finding(NamedTuple):
     """One phrase at one place."""
 
@@ -77,6 +81,8 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         yield from _docstring_openings(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (match := TEST_NAMES.match(node.name)):
+            yield node.lineno, match[0]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((node.lineno, found[0]) for found in PHRASES.finditer(node.value))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

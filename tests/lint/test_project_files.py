@@ -94,7 +94,7 @@ def test_each_owner_is_of_files_that_there_are() -> None:
     assert all((ROOT / pattern.strip("/")).exists() for pattern in patterns[1:])
 
 
-def test_what_is_required_is_imported() -> None:
+def test_required_packages_are_imported() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8")
         for root in ("client_sdk", "scheduler_service", "worker_service", "deploy")

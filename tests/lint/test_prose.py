@@ -30,6 +30,8 @@ def test_a_package_has_no_more_findings_than_before(package: str) -> None:
         ("# It begins anew.\n", ["anew"]),
         ('raise ValueError("whoever sent it")\n', ["whoever"]),
         ("whoever = 1\n", []),
+        ("def test_what_is_lost(): ...\n", ["test_what_"]),
+        ("def test_who_has_knows_all_keys(): ...\n", []),
         ('x = {"key": "What is a key?"}\n', []),
     ],
 )

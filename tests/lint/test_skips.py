@@ -54,7 +54,7 @@ def test_each_entry_is_of_a_test_that_may_be_skipped(entry: str) -> None:
         ("tests/integration/test_scheduler_memory.py::test_which_allocator", False),
     ],
 )
-def test_what_is_listed(nodeid: str, listed: bool) -> None:
+def test_listed_skips(nodeid: str, listed: bool) -> None:
     assert skips.is_allowed(nodeid) is listed
 
 

@@ -40,7 +40,7 @@ def test_a_slow_last_one_ends_all_that_wait_for_it(client: Any, lib: Any) -> Non
     assert found == [1]
 
 
-def test_what_takes_may_also_put_in(client: Any, lib: Any) -> None:
+def test_a_taker_may_also_put_in(client: Any, lib: Any) -> None:
     completed = lib.as_completed(client.map(inc, range(8)))
     added = threading.Semaphore(8)
     found: list[int] = []

@@ -100,7 +100,7 @@ def test_more_is_planned_while_what_was_planned_comes(lib: Any) -> None:
     run(main)
 
 
-def test_what_cannot_be_planned_is_said_at_once(lib: Any) -> None:
+def test_an_impossible_plan_raises_at_once(lib: Any) -> None:
     async def main() -> None:
         async with specified(lib) as cluster:
             with pytest.raises(ValueError, match="memory"):
@@ -126,7 +126,7 @@ def test_a_lost_worker_comes_back_when_the_cluster_is_awaited(lib: Any) -> None:
         run(main)
 
 
-def test_what_a_worker_raises_when_it_starts_is_raised(lib: Any) -> None:
+def test_the_exception_of_a_starting_worker_is_raised(lib: Any) -> None:
     class TooBadError(Exception):
         pass
 
@@ -298,7 +298,7 @@ def test_workers_leave_it_adaptively(lib: Any) -> None:
         assert len(cluster.workers) >= 1
 
 
-def test_what_a_subclass_does_before_and_after(lib: Any) -> None:
+def test_a_subclass_acts_before_and_after(lib: Any) -> None:
     done = []
 
     class Careful(lib.LocalCluster):  # type: ignore[misc]

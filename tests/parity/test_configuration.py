@@ -111,7 +111,7 @@ print(json.dumps({{key: dask.config.get("distributed." + key) for key in {list(D
     assert json.loads(done.stdout) == DEFAULTS
 
 
-def test_what_users_set_goes_before(lib: Any, tmp_path: Any) -> None:
+def test_settings_of_users_go_first(lib: Any, tmp_path: Any) -> None:
     (tmp_path / "mine.yaml").write_text(
         "distributed:\n  nanny:\n    pre-spawn-environ: {FOO: 1}\n  comm:\n    timeouts: {connect: 7s}\n"
     )

@@ -176,7 +176,7 @@ def test_tracebacks_of_what_is_awaited(lib: Any, run_async: Callable[[Any], Any]
 
 
 @pytest.mark.parametrize("as_function", [False, True])
-def test_what_cannot_be_unpickled(client: Any, as_function: bool) -> None:
+def test_data_that_cannot_be_unpickled(client: Any, as_function: bool) -> None:
     if as_function:
         bad = Unloadable()
         future = client.submit(lambda: bad, pure=False)

@@ -96,7 +96,7 @@ def test_equal_objects_stay_two(client: Any) -> None:
     assert repeated(client, same, Node(), Node()) == {False}
 
 
-def test_what_is_closed_over_is_the_argument(client: Any) -> None:
+def test_the_closure_holds_the_argument(client: Any) -> None:
     values: list[Any] = [[], {}, Node(), ARRAY]
     for value in values:
         assert repeated(client, lambda given, kept=value: given is kept, value) == {True}

@@ -90,7 +90,7 @@ def test_logs_and_versions(client: Any) -> None:
     assert versions["packages"]["dask"]
 
 
-def test_what_the_process_uses(client: Any) -> None:
+def test_resources_of_the_process(client: Any) -> None:
     def look(dask_worker: Any) -> Any:
         monitor = dask_worker.monitor
         monitor.recent()
@@ -145,7 +145,7 @@ def test_memory_limits(client: Any) -> None:
     assert rest == [0.6, 0.7, 0.8, False]
 
 
-def test_what_a_worker_was_told(client: Any) -> None:
+def test_settings_of_a_worker(client: Any) -> None:
     def look(dask_worker: Any) -> Any:
         return (
             dask_worker.lifetime,
@@ -254,7 +254,7 @@ def test_servers_of_this_process(client: Any, lib: Any, nanny: bool) -> None:
 # --- nannies -----------------------------------------------------------------------------------------------------
 
 
-def test_what_a_nanny_is(client: Any) -> None:
+def test_attributes_of_a_nanny(client: Any) -> None:
     def look(dask_worker: Any) -> Any:
         import os
 

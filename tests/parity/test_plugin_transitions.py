@@ -61,7 +61,7 @@ def test_the_task_can_be_looked_at_to_its_end(client: Any, watched: Callable[[],
         assert seen["prefix"] == key
 
 
-def test_what_is_told_of_a_run(client: Any, watched: Callable[[], list[Any]]) -> None:
+def test_the_report_of_a_run(client: Any, watched: Callable[[], list[Any]]) -> None:
     workers = list(client.scheduler_info()["workers"])
     first = client.submit(inc, 1, key="parity-t-here", workers=[workers[0]])
     second = client.submit(inc, first, key="parity-t-there", workers=[workers[1]])
@@ -78,7 +78,7 @@ def test_what_is_told_of_a_run(client: Any, watched: Callable[[], list[Any]]) ->
     assert all(each["start"] <= each["stop"] for each in told["startstops"])
 
 
-def test_what_is_told_of_a_failure(client: Any, watched: Callable[[], list[Any]]) -> None:
+def test_the_report_of_a_failure(client: Any, watched: Callable[[], list[Any]]) -> None:
     future = client.submit(fail, 1, key="parity-t-fails")
     with pytest.raises(ValueError, match="no number"):
         future.result(timeout=60)
@@ -131,7 +131,7 @@ def test_plugins_of_workers_see_failures(client: Any) -> None:
 
 
 @pytest.mark.usefixtures("noting")
-def test_what_they_note_gets_to_the_scheduler(client: Any, lib: Any) -> None:
+def test_notes_of_tasks_reach_the_scheduler(client: Any, lib: Any) -> None:
     with lib.get_task_metadata() as tasks:
         futures = client.map(inc, range(5), key="parity-w-noted")
         assert client.gather(futures) == [1, 2, 3, 4, 5]

@@ -63,7 +63,7 @@ def test_errors_of_setup(client: Any, lib: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [1, "plugin", object()])
-def test_what_is_no_plugin(client: Any, wrong: Any) -> None:
+def test_objects_that_are_no_plugins(client: Any, wrong: Any) -> None:
     with pytest.raises(TypeError):
         client.register_plugin(wrong)
 

@@ -119,7 +119,7 @@ def test_use_after_close(lib: Any, submodule: Callable[[str], Any], cluster: Any
         client.submit(inc, 1)
 
 
-def test_who_cannot_be_reached(lib: Any) -> None:
+def test_unreachable_workers_are_named(lib: Any) -> None:
     with pytest.raises(OSError, match=r"."):
         lib.Client("127.0.0.1:1", timeout=0.3)
     with pytest.raises(TypeError):
@@ -205,7 +205,7 @@ def test_a_worker_with_an_actor_is_not_retired(own_client: Any) -> None:
     assert address in own_client.nthreads()
 
 
-def test_what_policies_are_made_of(submodule: Any, own_client: Any) -> None:
+def test_parts_of_policies(submodule: Any, own_client: Any) -> None:
     manager = submodule("active_memory_manager")
     for name in ("ActiveMemoryManagerPolicy", "ActiveMemoryManagerExtension", "Suggestion", "AMMClientProxy"):
         assert hasattr(manager, name)

@@ -101,7 +101,7 @@ def test_workers_ask_their_scheduler(client: Any) -> None:
         assert {key: len(holders) for key, holders in answer.items()} == {"asked-by-a-worker": 1}
 
 
-def test_what_a_worker_knows_of_its_tasks(client: Any) -> None:
+def test_a_worker_describes_its_tasks(client: Any) -> None:
     future = client.submit(inc, 1, key="known")
     assert future.result(timeout=PATIENCE) == 2
 
@@ -146,7 +146,7 @@ def test_other_workers_are_allowed_where_none_are_named(client: Any) -> None:
             verb(inc, 1, allow_other_workers=True)
 
 
-def test_what_functions_on_the_scheduler_ask_it(client: Any) -> None:
+def test_functions_on_the_scheduler_ask_it(client: Any) -> None:
     futures = client.map(inc, range(4), key=[f"on-scheduler-{number}" for number in range(4)])
     failed = client.submit(fail, key="failed-on-scheduler")
     client.gather(futures)

@@ -63,7 +63,7 @@ def test_keys(client: Any, key: Any) -> None:
 
 
 @pytest.mark.parametrize("key", [["list"], {1: 2}, ("a", None)])
-def test_what_is_no_key(client: Any, key: Any) -> None:
+def test_values_that_are_no_keys(client: Any, key: Any) -> None:
     with pytest.raises(TypeError):
         client.submit(inc, 1, key=key)
 

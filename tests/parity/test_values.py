@@ -110,7 +110,7 @@ def test_a_submission_means_what_the_function_is_at_that_moment(client: Any, cha
         assert executor.submit(notebook.f, 1).result(timeout=60) == 3
 
 
-def test_what_changes_after_the_submission_does_not_matter(client: Any) -> None:
+def test_changes_after_the_submission_do_not_matter(client: Any) -> None:
     notebook = Notebook()
     notebook.run("N = [1]\ndef f(x): return x + N[0]")
     values = [1]

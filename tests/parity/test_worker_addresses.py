@@ -40,7 +40,7 @@ def test_an_address_may_be_a_pair(client: Any, worker: str) -> None:
     assert client.processing(workers=given) == {worker: ()}
 
 
-def test_what_workers_hold_is_told_in_tuples(client: Any, worker: str) -> None:
+def test_keys_of_workers_come_in_tuples(client: Any, worker: str) -> None:
     future = client.submit(inc, 10, workers=[worker], pure=False)
     future.result(timeout=PATIENCE)
     assert client.who_has([future]) == {future.key: (worker,)}

@@ -49,7 +49,7 @@ def test_settings_of_a_nanny_may_have_dots_in_their_keys(lib: Any) -> None:
         }
 
 
-def test_what_is_set_goes_before_what_is_configured_and_arguments_before_both(
+def test_arguments_go_before_settings_and_settings_before_the_configuration(
     lib: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def check(client: Any, nanny: Any) -> Any:

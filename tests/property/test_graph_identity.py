@@ -102,7 +102,7 @@ def pattern(value: Any) -> list[tuple[str, int]]:
 
 @settings(max_examples=300, deadline=None)
 @given(graphs())
-def test_what_was_one_object_is_one(contents: list[Any]) -> None:
+def test_one_object_stays_one_object(contents: list[Any]) -> None:
     encoder, store = GraphEncoder(), SharedStore()
     things: set[int] = set()
     kept: list[Any] = []

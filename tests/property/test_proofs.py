@@ -123,7 +123,7 @@ changes = st.builds(_change, st.sampled_from(CHANGES), names, values)
 
 @settings(max_examples=300)
 @given(functions(), st.lists(st.lists(changes, max_size=2), min_size=1, max_size=6))
-def test_what_is_reused_is_what_would_be_pickled(source: str, steps: list[list[str]]) -> None:
+def test_a_reused_pickle_equals_a_new_one(source: str, steps: list[list[str]]) -> None:
     modules = (cloudpickle, collections, functools, json, math)
     space: dict[str, Any] = {"__name__": "__main__", "numpy": np, **{module.__name__: module for module in modules}}
     exec(source, space)

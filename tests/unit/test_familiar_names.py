@@ -37,7 +37,7 @@ def test_modules_of_cluster_managers(module: str, name: str) -> None:
         _ = found.Nothing
 
 
-def test_what_takes_the_place_of_messaging_is_said() -> None:
+def test_errors_name_the_replacement_of_messaging() -> None:
     with pytest.raises(NotImplementedError, match="gRPC"):
         dagrpc.rpc("127.0.0.1:8786")
     with pytest.raises(NotImplementedError, match="gRPC"):

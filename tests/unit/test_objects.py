@@ -18,7 +18,7 @@ def test_nothing_is_taken_for_html() -> None:
     assert "<b>" not in shown
 
 
-def test_what_is_long_is_folded() -> None:
+def test_long_texts_are_folded() -> None:
     assert "80 more" in WhoHas({f"key-{number}": ["10.0.0.1:1"] for number in range(100)})._repr_html_()
     assert HasWhat({"10.0.0.1:1": [f"key-{number}" for number in range(100)]})._repr_html_().count("<details>") == 1
 

@@ -67,7 +67,7 @@ def profile(**counts):
     return root
 
 
-def test_what_is_too_rare_to_be_seen_is_not_drawn():
+def test_frames_too_rare_to_be_seen_are_not_drawn():
     data = profile_data(profile(often=99_990, rare=10))
     assert [node[2] for node in data["nodes"]] == [100_000, 99_990]
     assert profile_data(new_profile())["nodes"] == []

@@ -62,7 +62,7 @@ def test_only_what_is_needed():
     assert set(lowered.nodes) == {"a", "b"}
 
 
-def test_what_is_known_is_not_sent():
+def test_known_values_are_not_sent():
     graph = {"a": (inc, 1), "b": (inc, "a"), "c": (inc, "b")}
     lowered, _ = lower(graph, ["c"], {"b"}.__contains__)
     assert set(lowered.nodes) == {"c"}
@@ -120,7 +120,7 @@ def test_annotations_of_layers():
         assert lower({"a": 1, "b": (inc, "a")}, ["b"])[1] == {}
 
 
-def test_what_cannot_be_pickled_is_named():
+def test_an_argument_that_cannot_be_pickled_is_named():
     generator = (x for x in "ab")
     lowered, _ = lower({"bad": (list, generator)}, ["bad"])
     with pytest.raises(TypeError, match="task 'bad'"):

@@ -108,7 +108,7 @@ def test_closing_cancels_all(table):
     assert table.closed
 
 
-def test_what_is_submitted_while_the_session_ends_is_cancelled_as_all_else(table):
+def test_a_task_submitted_while_the_session_ends_is_cancelled(table):
     table.close("lost", "The connection was lost.")
     state, new = table.create("x", "x")
     assert new

@@ -109,7 +109,7 @@ def test_equal_functions_of_two_files_have_one_digest(tmp_path: Path) -> None:
     )
 
 
-def test_what_has_no_code_is_as_it_was() -> None:
+def test_objects_without_code_stay_as_they_were() -> None:
     data = pickle5.by_value([1, "two"])
     assert data == pickle.dumps([1, "two"], protocol=5)
     assert code_files.content(data) == data
@@ -133,7 +133,7 @@ def test_pickles_in_pickles_and_pure_python_unpicklers() -> None:
 
 
 @pytest.mark.usefixtures("forgotten")
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_code_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_files, "_KNOWN", 20)
     monkeypatch.setattr(code_files, "_FILES", 3)
     for number in range(30):

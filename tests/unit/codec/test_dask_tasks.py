@@ -92,7 +92,7 @@ def test_a_task_that_tasks_share_is_another_one_for_each() -> None:
     assert loaded(Task("last", keep, {"inner": inner}), encoder, store)[1][0]["inner"]() == LONG + "y"
 
 
-def test_what_a_shared_task_has_is_what_the_task_has_beside_it() -> None:
+def test_a_shared_task_equals_the_task_without_sharing() -> None:
     lists = [1], [2]
     bound = functools.partial(keep, lists[0], LONG)
     inner = Task("inner", bound, lists[1])

@@ -201,7 +201,7 @@ def test_endless_recursion() -> None:
     assert type(error) is RecursionError
 
 
-def test_what_cannot_travel_is_shown_as_it_was() -> None:
+def test_unpicklable_values_are_shown_as_text() -> None:
     lock = threading.Lock()
     error: Any = ModelError(lock, 7)
     with socket.socket() as error.socket:

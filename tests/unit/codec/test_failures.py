@@ -62,7 +62,7 @@ def test_constructor_with_other_arguments() -> None:
     assert str(restored) == "7: seven"
 
 
-def test_what_cannot_be_pickled_is_left_behind() -> None:
+def test_unpicklable_parts_are_left_behind() -> None:
     failure = encode_failure(caught(Stuck()))
     restored = decode_failure(failure)
     assert isinstance(restored, Stuck)

@@ -92,7 +92,7 @@ def test_msgpack_takes_plain_values_only() -> None:
         serialize(object(), ["msgpack"], on_error="raise")
 
 
-def test_what_no_family_takes_is_told_when_it_is_read() -> None:
+def test_an_object_that_no_family_takes_raises_when_it_is_read() -> None:
     header, frames = serialize(iter([1]).__class__, ["dask"])
     assert header["serializer"] == "error"
     with pytest.raises(TypeError, match="Could not serialize object of type type"):

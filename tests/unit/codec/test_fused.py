@@ -51,7 +51,7 @@ def test_the_result_is_dasks(graph: tuple[dict[Any, Any], dict[Any, int]]) -> No
     assert run_fused(tasks, "last", list(inputs), *inputs.values()) == theirs
 
 
-def test_what_is_not_needed_any_more_is_let_go() -> None:
+def test_intermediate_values_are_released_after_their_last_use() -> None:
     made: list[weakref.ref[np.ndarray]] = []
 
     def make(*_: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_an_error_is_the_tasks() -> None:
         run_fused(tasks, "b", [])
 
 
-def test_what_dask_fuses_is_known_as_such() -> None:
+def test_tasks_that_dask_fuses_are_recognized() -> None:
     blocks = da.ones((4, 4), chunks=2) + 1
     graph = dict((blocks * 2).__dask_optimize__((blocks * 2).__dask_graph__(), (blocks * 2).__dask_keys__()))
     functions = {task.func for task in graph.values() if isinstance(task, Task)}

@@ -77,7 +77,7 @@ def test_the_memory_of_arrays_is_not_copied() -> None:
     assert np.shares_memory(np.frombuffer(frames[1], dtype=sent.dtype), sent)
 
 
-def test_what_an_array_repeats_is_sent_once() -> None:
+def test_repeated_memory_of_an_array_is_sent_once() -> None:
     _, frames = payload.encode(np.broadcast_to(np.ones(1_000), (100_000, 1_000)))
     assert sum(memoryview(frame).nbytes for frame in frames) < 10_000
 

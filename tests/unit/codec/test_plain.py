@@ -26,7 +26,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @given(plain)
-def test_what_goes_in_comes_out(value: Any) -> None:
+def test_values_survive_the_round_trip(value: Any) -> None:
     assert same(decode_plain(encode_plain(value)), value)
 
 
@@ -36,7 +36,7 @@ def test_scalars_of_numpy_become_python_s() -> None:
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), [lambda: 1], {"a": {"b": 1j}}, np.ones(3), "\ud800", print])
-def test_what_is_not_plain_is_refused(value: Any) -> None:
+def test_values_that_are_not_plain_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="Message must be plain data"):
         encode_plain(value)
 

@@ -71,13 +71,13 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize("value", CONSTANTS, ids=lambda value: type(value).__name__)
-def test_what_cannot_change_unseen(value: Any) -> None:
+def test_values_that_cannot_change_unseen(value: Any) -> None:
     assert prove(value) is not None
     assert prove(make(value)) is not None
 
 
 @pytest.mark.parametrize("value", VARIABLES, ids=lambda value: type(value).__name__)
-def test_what_can_change(value: Any) -> None:
+def test_values_that_can_change(value: Any) -> None:
     assert prove(make(value)) is None
     # Bound methods of classes, for instance, refer to nothing but what is imported.
     assert prove(value) is None
@@ -132,7 +132,7 @@ LEAVES_TRACES = {
 
 
 @pytest.mark.parametrize("source", LEAVES_TRACES)
-def test_what_leaves_traces(source: str) -> None:
+def test_statements_that_leave_traces(source: str) -> None:
     space: dict[str, Any] = {"__name__": "__main__"}
     exec(source, space)
     proof = prove(space["f"])
@@ -206,7 +206,7 @@ def test_a_submodule_that_is_imported_later_goes_along(package: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["value", "Holder", "Holder.value"])
-def test_what_is_imported_is_looked_up_again_when_its_module_was_reloaded(package: Any, name: str) -> None:
+def test_an_imported_name_is_looked_up_again_after_a_reload(package: Any, name: str) -> None:
     store = SharedStore()
     value = operator.attrgetter(name)(package)
     for function in (value, functools.partial(value, 1), make(value)):

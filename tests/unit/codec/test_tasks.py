@@ -92,7 +92,7 @@ def test_graph_nodes(node: Any, results: dict[Any, Any], expected: Any) -> None:
     assert run_node(node, results) == expected
 
 
-def test_what_tasks_have_in_common_is_stored_once() -> None:
+def test_common_parts_of_tasks_are_stored_once() -> None:
     heavy = functools.partial(add, y=2)
     heavy.ballast = "x" * 1000  # type: ignore[attr-defined]
     encoder = GraphEncoder()

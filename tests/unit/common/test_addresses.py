@@ -18,7 +18,7 @@ from dagrpc._common.addresses import listening_place, parse_address
         ("bücher.example", "bücher.example:8786"),
     ],
 )
-def test_what_is_meant(written: str, meant: str) -> None:
+def test_forms_of_addresses(written: str, meant: str) -> None:
     assert parse_address(written) == meant
 
 
@@ -39,7 +39,7 @@ def test_what_is_meant(written: str, meant: str) -> None:
         "a,b",
     ],
 )
-def test_what_is_no_address_is_named(written: str) -> None:
+def test_an_invalid_address_is_named(written: str) -> None:
     with pytest.raises(ValueError, match=r"Address .* (names no host|has scheme|has port)"):
         parse_address(written)
 
@@ -65,6 +65,6 @@ def test_where_to_listen(host: str, port: int | None, place: tuple[str, int | No
 @pytest.mark.parametrize(
     ("host", "port"), [("tcp://127.0.0.1:9000", 9001), ("http://127.0.0.1", None), ("a host", None), ("a:b", None)]
 )
-def test_what_is_no_place_to_listen(host: str, port: int | None) -> None:
+def test_impossible_places_to_listen(host: str, port: int | None) -> None:
     with pytest.raises(ValueError, match=r"named twice|scheme 'http'|is no host|a port is a number"):
         listening_place(host, port)

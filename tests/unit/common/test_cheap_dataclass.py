@@ -42,7 +42,7 @@ def test_they_have_slots_and_no_hash() -> None:
         hash(place)
 
 
-def test_what_knows_dataclasses_knows_them() -> None:
+def test_tools_for_dataclasses_take_them() -> None:
     place: Any = Place(1, 2, ["here"])
     assert [each.name for each in fields(place)] == ["row", "column", "notes"]
     assert replace(place, row=3) == Place(3, 2, ["here"])

@@ -62,7 +62,7 @@ def test_they_do_not_go_before_what_is_there(monkeypatch: pytest.MonkeyPatch) ->
     assert dask.config.get("distributed.scheduler.worker-saturation", config=there) == 1.1
 
 
-def test_what_users_set_below_distributed_is_not_hidden_by_defaults() -> None:
+def test_settings_below_distributed_are_not_hidden_by_defaults() -> None:
     for key, value in (("comm.timeouts.connect", "7s"), ("scheduler.fair-share", True)):
         with dask.config.set({f"distributed.{key}": value}):
             assert config.get(key) == value

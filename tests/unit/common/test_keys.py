@@ -57,6 +57,6 @@ def test_other_types_are_refused_by_name(key: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["(1).__class__", "('x', open('f'))", "(lambda: 1)", "-'x'", "(1, x)", "(1"])
-def test_what_is_no_key_is_not_evaluated(text: str) -> None:
+def test_a_text_that_is_no_key_is_not_evaluated(text: str) -> None:
     with pytest.raises(ValueError, match="text of a key"):
         decode_key(text)

@@ -37,7 +37,7 @@ def test_a_size_is_what_dask_takes_it_for(text: str) -> None:
     assert parse_size(text) == parse_bytes(text)
 
 
-def test_what_is_none_is_refused() -> None:
+def test_values_that_are_no_quantity_are_refused() -> None:
     with pytest.raises(KeyError, match="parsecs"):
         parse_seconds("2 parsecs")
     with pytest.raises(ValueError, match="parsecs"):

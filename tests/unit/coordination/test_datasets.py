@@ -14,7 +14,7 @@ from dagrpc_scheduler.coordination.operations import (
 from tests.unit.coordination.harness import Bench, data, future
 
 
-def test_what_is_published_is_held_until_it_is_unpublished() -> None:
+def test_a_published_dataset_is_held_until_it_is_unpublished() -> None:
     bench = Bench()
     assert bench.do("a", PublishDatasets([("x", future("k1")), ("y", data("plain"))])).done
     assert bench.held == {"published-x": {"k1"}}
@@ -47,7 +47,7 @@ def test_an_override_takes_the_place_and_lets_go() -> None:
     assert bench.held == {}
 
 
-def test_what_is_on_its_way_is_held() -> None:
+def test_a_dataset_on_its_way_is_held() -> None:
     bench = Bench()
     bench.do("a", PublishDatasets([("x", future("k1")), ("y", future("k2"))]))
     number = bench.ask("b", GetDatasets(["y", "x"]))
@@ -59,7 +59,7 @@ def test_what_is_on_its_way_is_held() -> None:
     bench.gone("b")
 
 
-def test_what_is_on_its_way_to_one_who_left_is_let_go() -> None:
+def test_a_dataset_on_its_way_to_a_client_that_left_is_released() -> None:
     bench = Bench()
     bench.do("a", PublishDatasets([("x", future("k1")), ("y", future("k2"))]))
     bench.ask("b", GetDatasets(["x", "y"]))
@@ -94,7 +94,7 @@ def test_metadata_is_a_tree() -> None:
 @pytest.mark.parametrize(
     ("path", "depth"), [(["no"], 0), (["a", "no"], 1), (["a", "b", "c"], 2), (["a", "b", "c", "d"], 2)]
 )
-def test_what_is_not_there_is_a_lookup_error(path: list[str], depth: int) -> None:
+def test_a_missing_dataset_is_a_lookup_error(path: list[str], depth: int) -> None:
     metadata = Metadata()
     metadata.set(["a", "b"], 1)
     with pytest.raises(LookupError) as caught:

@@ -60,7 +60,7 @@ def test_waiting_ends_at_the_deadline() -> None:
     assert bench.answered("c", patient).done
 
 
-def test_what_was_withdrawn_is_not_granted() -> None:
+def test_a_withdrawn_request_is_not_granted() -> None:
     bench = Bench()
     lease = bench.ask("a", LOCK)
     withdrawn, next_one = bench.ask("b", LOCK), bench.ask("c", LOCK)

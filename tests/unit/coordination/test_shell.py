@@ -101,7 +101,7 @@ def test_values_pass_through_untouched() -> None:
         pb.Coordinate(request=2, name="n" * 100_000, set_event=pb.SetEvent()),
     ],
 )
-def test_what_makes_no_sense_is_refused(message: pb.Coordinate) -> None:
+def test_meaningless_requests_are_refused(message: pb.Coordinate) -> None:
     async def main() -> None:
         _, coordination = make("a")
         coordination.take("a", coordinate(1, set_event=pb.SetEvent()))
@@ -111,7 +111,7 @@ def test_what_makes_no_sense_is_refused(message: pb.Coordinate) -> None:
     asyncio.run(main())
 
 
-def test_what_refers_to_nothing_is_ignored() -> None:
+def test_references_to_nothing_are_ignored() -> None:
     async def main() -> None:
         service, coordination = make("a")
         coordination.take("a", coordinate(0, withdraw=pb.WithdrawRequest(request=77)))

@@ -13,7 +13,7 @@ def test_the_latest_events_of_a_topic_are_remembered() -> None:
     assert topics.names() == ["a", "b"]
 
 
-def test_what_is_not_to_be_kept_is_passed_on_only() -> None:
+def test_events_that_are_not_kept_are_passed_on() -> None:
     topics = Topics(3, None)
     topics.subscribe("alice", ["a"])
     assert list(topics.log("a", 0.0, "message", keep=False)) == ["alice"]

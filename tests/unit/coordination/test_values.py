@@ -120,7 +120,7 @@ def test_a_batch_larger_than_the_queue_does_not_wait_for_ever() -> None:
     assert values(bench, "b", batch) == [TWO, THREE, FOUR]
 
 
-def test_what_is_put_back_comes_first() -> None:
+def test_values_put_back_come_first() -> None:
     bench = Bench()
     bench.do("a", put(TWO, 1))
     assert bench.do("a", put(ONE, 1, front=True)).done

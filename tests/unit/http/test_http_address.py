@@ -28,12 +28,12 @@ def test_addresses(text: str | int | None, expected: tuple[str, int]) -> None:
     assert http_address(text) == HttpAddress(*expected)
 
 
-def test_what_is_not_said_is_the_default() -> None:
+def test_missing_parts_have_the_default() -> None:
     assert http_address("other", "host", 1234) == HttpAddress("other", 1234)
     assert http_address(":5", "host", 1234) == HttpAddress("host", 5)
 
 
 @pytest.mark.parametrize("text", [":http", "host:65536", "host:-1", "[::1]:x"])
-def test_what_is_no_port_is_refused_by_name(text: str) -> None:
+def test_an_invalid_port_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match="is no port; write host:port"):
         http_address(text)

@@ -32,7 +32,7 @@ def test_it_runs_up_to_where_it_waits_and_on_when_that_is_done() -> None:
     asyncio.run(run())
 
 
-def test_what_it_waits_for_raises_within_it() -> None:
+def test_an_exception_of_its_future_is_raised_within_it() -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         failing, cancelled = loop.create_future(), loop.create_future()
@@ -56,7 +56,7 @@ def test_what_it_waits_for_raises_within_it() -> None:
     asyncio.run(run())
 
 
-def test_what_it_raises_is_told_to_the_loop() -> None:
+def test_its_exception_is_reported_to_the_loop() -> None:
     async def run() -> None:
         told: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))

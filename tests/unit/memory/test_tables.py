@@ -13,7 +13,7 @@ from dagrpc._memory.table_sizes import shrink, shrink_all_of
 
 @pytest.mark.parametrize("kind", [dict.fromkeys, OrderedDict.fromkeys, set])
 @pytest.mark.parametrize("left", [0, 1, 500])
-def test_what_is_left_stays_in_its_order(kind: Any, left: int) -> None:
+def test_remaining_entries_keep_their_order(kind: Any, left: int) -> None:
     table = kind(range(100_000))
     large = sys.getsizeof(table)
     for number in range(left, 100_000):

@@ -65,7 +65,7 @@ def test_messages_are_numbered_and_say_what_was_taken() -> None:
 
 
 @on_a_loop
-def test_what_is_acknowledged_is_not_kept() -> None:
+def test_acknowledged_messages_are_not_kept() -> None:
     near, far = Side(), Side()
     sent = [near.write(text) for text in "abc"]
     assert near.delivery.kept == tuple(sent)

@@ -89,6 +89,6 @@ def untouched() -> Iterator[None]:
         ({"distributed.logging": {"a": "info"}, "distributed.logging-file-config": "x"}, "exclude each other"),
     ],
 )
-def test_what_is_no_configuration_is_refused(settings: dict[str, Any], match: str) -> None:
+def test_an_invalid_configuration_is_refused(settings: dict[str, Any], match: str) -> None:
     with dask.config.set(settings), pytest.raises(ValueError, match=match):
         logging_config.configure_logging()

@@ -31,7 +31,7 @@ def test_actors_are_spread_whatever_else_the_workers_have_to_do() -> None:
     assert Counter(places) == {A: 3, B: 3, C: 3}
 
 
-def test_those_that_are_not_made_yet_count() -> None:
+def test_actors_that_are_not_made_yet_count() -> None:
     scheduler = Scheduler([A, B])
     scheduler.submit({f"x{number}": "" for number in range(6)}, options=ACTOR, wanted=[f"x{n}" for n in range(6)])
     assert Counter(scheduler.place(f"x{number}") for number in range(6)) == {A: 3, B: 3}
@@ -79,7 +79,7 @@ def test_many_workers() -> None:
     assert max(Counter(places).values()) <= 3
 
 
-def test_who_fetches_a_proxy_holds_no_actor() -> None:
+def test_a_fetched_proxy_does_not_hold_the_actor() -> None:
     scheduler = Scheduler([A, B])
     (home,) = make(scheduler, "x")
     (other,) = {A, B} - {home}

@@ -36,7 +36,7 @@ def test_cancelling_stops_a_task_and_what_depends_on_it() -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "y"])
-def test_what_another_client_wants_goes_on_unless_forced(key: str) -> None:
+def test_a_task_that_another_client_wants_goes_on_unless_forced(key: str) -> None:
     scheduler = Scheduler([A])
     scheduler.client("d")
     scheduler.submit({"x": "", "y": "x"}, wanted=["x", "y"])
@@ -59,7 +59,7 @@ def test_cancelling_half_a_graph_makes_the_rest_of_it_refused() -> None:
     assert scheduler.is_empty()
 
 
-def test_what_another_client_is_uploading_goes_on_unless_forced() -> None:
+def test_an_upload_of_another_client_goes_on_unless_forced() -> None:
     scheduler = Scheduler([A])
     scheduler.client("other")
     scheduler.submit({"x": ""}, wanted=[], client="other", last=False)

@@ -137,7 +137,7 @@ def test_another_copy_is_a_copy() -> None:
     assert set(scheduler.holders("x")) == {A, B}
 
 
-def test_what_nobody_wants_is_freed() -> None:
+def test_results_that_nobody_wants_are_freed() -> None:
     scheduler = cluster()
     scheduler.submit({"x": ""})
     run_id = scheduler.runs["x"][1]
@@ -170,7 +170,7 @@ def test_a_stranger_brings_nothing() -> None:
     assert scheduler.place("x") == B
 
 
-def test_who_left_in_good_order_is_not_expected_back() -> None:
+def test_a_worker_that_left_in_good_order_is_not_expected_back() -> None:
     scheduler = cluster()
     scheduler.lose(A, expected=True)
     assert not scheduler.core.state.removed_workers

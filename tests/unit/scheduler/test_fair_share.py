@@ -99,7 +99,7 @@ def test_dependents_wait_for_their_turn_too() -> None:
     assert scheduler.queue.size == 1
 
 
-def test_what_runs_for_long_is_charged_while_it_runs() -> None:
+def test_a_long_task_is_charged_while_it_runs() -> None:
     scheduler = Shared()
     scheduler.many("x", 10, "c")
     scheduler.now = 100.0
@@ -159,7 +159,7 @@ def test_an_actor_is_placed_at_once() -> None:
     assert "actor" in scheduler.runs
 
 
-def test_what_a_task_submits_is_charged_to_who_submitted_the_task() -> None:
+def test_tasks_of_a_task_are_charged_to_its_client() -> None:
     scheduler = Shared()
     scheduler.client("worker's")
     scheduler.many("x", 30, "c")

@@ -93,7 +93,7 @@ def test_unknown_keys_are_reported_as_cancelled() -> None:
     assert (report.client, report.key, report.reason) == ("c", "x", "unknown")
 
 
-def test_what_a_task_submits_goes_before_what_was_submitted_with_it() -> None:
+def test_tasks_of_a_task_go_before_its_siblings() -> None:
     scheduler = Scheduler([A], worker_saturation=1.0)
     scheduler.submit({"first": "", "second": "", "third": ""}, wanted=["first", "second", "third"])
     scheduler.submit({"child": ""}, submitter="first", fifo_timeout=0.0)
@@ -120,7 +120,7 @@ def test_keys_can_be_wanted_before_they_are_submitted() -> None:
     assert [client.name for client in scheduler.core.tasks["z"].wanted_by] == ["c"]
 
 
-def test_who_waits_for_a_key_can_give_up() -> None:
+def test_a_wait_for_a_key_can_be_given_up() -> None:
     scheduler = Scheduler([A], unknown_key_patience=2.0)
     for name in ("d", "e", "f"):
         scheduler.client(name)

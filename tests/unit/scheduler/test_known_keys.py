@@ -101,7 +101,7 @@ def test_a_known_task_stays_what_it_is_in_every_state(state: str, client: str, p
     assert scheduler.state("new") == "forgotten"
 
 
-def test_what_only_another_definition_needs_is_not_computed() -> None:
+def test_dependencies_of_another_definition_only_are_not_computed() -> None:
     scheduler = Scheduler([A])
     _memory(scheduler)
     graph = {"root": "", "middle": "root", "known": "middle", "other": "known", "more": ""}

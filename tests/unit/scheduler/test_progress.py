@@ -56,7 +56,7 @@ def test_lost_results_are_noticed_before_it_is_over() -> None:
     assert is_over(tracker.count(scheduler.core))
 
 
-def test_what_is_done_already_can_be_left_out() -> None:
+def test_finished_tasks_can_be_left_out() -> None:
     scheduler = Scheduler([A])
     scheduler.submit({"x-1": "", "y-1": "x-1"})
     scheduler.finish("x-1")

@@ -70,7 +70,7 @@ def test_a_copy_that_is_refused_counts_again() -> None:
     assert scheduler.send(ReplicasPlanned(drops={B: ["x"]})) == [RemoveReplicas(B, ["x"])]
 
 
-def test_what_was_said_before_the_order_came_is_no_refusal() -> None:
+def test_an_answer_from_before_the_request_is_no_refusal() -> None:
     scheduler = Scheduler([A, B])
     scheduler.scatter("x", A, B)
     scheduler.send(ReplicasPlanned(drops={A: ["x"]}))
@@ -91,7 +91,7 @@ def test_a_copy_that_a_task_there_uses_is_not_dropped() -> None:
     assert scheduler.send(ReplicasPlanned(drops={B: ["x"]})) == [RemoveReplicas(B, ["x"])]
 
 
-def test_who_is_about_to_fetch_learns_that_a_copy_goes() -> None:
+def test_a_fetching_worker_learns_that_a_copy_goes() -> None:
     scheduler = Scheduler([A, B, C])
     scheduler.scatter("x", A, B)
     scheduler.submit({"y": "x"}, options=TaskOptions(workers=(C,)))
@@ -274,7 +274,7 @@ def test_copies_stay_for_tasks_of_which_nobody_knows_where_they_will_run() -> No
 # --- RetireWorker ---
 
 
-def test_what_only_a_leaving_worker_holds_is_copied() -> None:
+def test_the_only_copy_on_a_leaving_worker_is_copied() -> None:
     scheduler = Scheduler([A, B, C])
     scheduler.scatter("x", A)
     scheduler.scatter("y", A, B)
@@ -339,7 +339,7 @@ def uneven() -> Scheduler:
     return scheduler
 
 
-def test_what_is_held_longest_moves_to_those_with_least(uneven: Scheduler) -> None:
+def test_the_oldest_results_move_to_the_emptiest_workers(uneven: Scheduler) -> None:
     assert movable(uneven, {A: 80, B: 0, C: 10}) == [
         ("x0", A, B),
         ("x1", A, B),
@@ -371,7 +371,7 @@ def test_only_what_may_move_does(uneven: Scheduler) -> None:
     assert {recipient for _, _, recipient in movable(uneven, {A: 80, B: 0, C: 10})} == {C}
 
 
-def test_what_is_larger_than_the_difference_stays() -> None:
+def test_a_result_larger_than_the_difference_stays() -> None:
     scheduler = Scheduler()
     for address in (A, B):
         scheduler.worker(address, memory_limit=100)

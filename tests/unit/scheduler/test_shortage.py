@@ -41,7 +41,7 @@ def test_without_any_worker_all_that_is_ready_waits(config: dict[str, Any]) -> N
     assert text == "for 7 s there was no running worker for the task 'x'; the cluster has no workers"
 
 
-def test_what_is_queued_waits_from_when_the_last_worker_leaves(config: dict[str, Any]) -> None:
+def test_queued_tasks_wait_from_the_exit_of_the_last_worker(config: dict[str, Any]) -> None:
     scheduler = Scheduler([A, B], allowed_failures=10, **config)
     scheduler.submit(roots(100), wanted=roots(100))
     scheduler.now = 3.0
@@ -68,7 +68,7 @@ def test_it_is_said_what_a_task_is_bound_to_and_what_the_others_do() -> None:
     assert text.endswith("the cluster has 2 workers, 1 of them running, 1 paused")
 
 
-def test_those_wait_who_want_what_depends_on_it() -> None:
+def test_waiters_for_dependents_wait() -> None:
     scheduler = Scheduler([A])
     for name in ("d", "e"):
         scheduler.client(name)

@@ -19,7 +19,7 @@ def scheduler() -> Scheduler:
     return scheduler
 
 
-def test_what_was_sent_is_sent_again(scheduler: Scheduler) -> None:
+def test_sent_parts_are_sent_again(scheduler: Scheduler) -> None:
     scheduler.finish("t1")
     before = scheduler.runs["t2"]
     result = scheduler.send(ResultsDiscarded(["barrier", "t1", "t2"]))
@@ -52,7 +52,7 @@ def test_outputs_that_are_there_stay(scheduler: Scheduler) -> None:
     assert all(scheduler.state(key) == "memory" for key in OUTPUTS)
 
 
-def test_what_nobody_needs_is_not_computed_again(scheduler: Scheduler) -> None:
+def test_unneeded_outputs_are_not_computed_again(scheduler: Scheduler) -> None:
     for key in ("t1", "t2", "barrier", *OUTPUTS):
         scheduler.finish(key)
     assert scheduler.send(ResultsDiscarded(["barrier", "t1", "t2", "unknown"])) == []

@@ -81,7 +81,7 @@ def test_it_can_be_switched_off() -> None:
     assert scheduler.send(events.BalanceDue()) == []
 
 
-def test_what_was_started_stays_and_is_not_asked_for_again() -> None:
+def test_a_started_task_stays_and_is_not_requested_again() -> None:
     scheduler = crowded()
     requests = look(scheduler)
     for request in requests:
@@ -92,7 +92,7 @@ def test_what_was_started_stays_and_is_not_asked_for_again() -> None:
     assert {request.key for request in again}.isdisjoint(request.key for request in requests)
 
 
-def test_what_is_asked_for_is_not_asked_for_twice_and_counts_for_the_thief() -> None:
+def test_a_requested_task_is_requested_once_and_counts_for_the_thief() -> None:
     scheduler = crowded()
     assert look(scheduler)
     assert look(scheduler) == []
@@ -215,7 +215,7 @@ def test_data_that_takes_longer_to_travel_than_to_use_stays_unless_the_backlog_i
     assert moved <= len(look(scheduler)) <= 2 * moved
 
 
-def test_what_is_worth_most_is_moved_first() -> None:
+def test_the_most_profitable_task_moves_first() -> None:
     durations = {"x": 1.0}
     scheduler = Scheduler([A], worker_saturation=INFINITE, work_stealing=False, default_task_durations=durations)
     scheduler.scatter("big", A, nbytes=200_000_000)

@@ -139,7 +139,7 @@ def test_nothing_from_the_queue_is_put_behind_a_task_that_takes_longer_than_expe
     assert scheduler.place("x-0") == A
 
 
-def test_what_got_behind_it_from_the_queue_goes_back_there_while_everybody_is_busy() -> None:
+def test_queued_tasks_behind_it_return_to_the_queue_while_all_workers_are_busy() -> None:
     scheduler = Scheduler([A, B])
     scheduler.submit(dict.fromkeys(keys(30), ""), wanted=keys(30))
     first = [key for key in keys(30) if scheduler.place(key) == A]
@@ -167,7 +167,7 @@ def test_restricted_tasks_and_actors_wait() -> None:
         assert look(scheduler, 100.0) == []
 
 
-def test_what_is_refused_counts_as_running_and_the_rest_moves() -> None:
+def test_a_refused_task_counts_as_running_and_the_rest_moves() -> None:
     """The scheduler guesses which tasks run."""
     scheduler = behind_a_long_one(3)
     requests = {request.key: request for request in look(scheduler)}

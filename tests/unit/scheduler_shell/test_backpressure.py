@@ -149,7 +149,7 @@ def test_a_worker_that_is_away_is_given_up(bench: Bench) -> None:
     assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.peer_session.reason
 
 
-def test_what_was_sent_and_never_acknowledged_counts(bench: Bench) -> None:
+def test_unacknowledged_messages_count(bench: Bench) -> None:
     bench.client.unacknowledged = LIMIT // 2
     bench.backpressure.look()
     assert bench.client.reason is None

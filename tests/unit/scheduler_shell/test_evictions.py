@@ -34,7 +34,7 @@ def test_one_that_never_keeps_up_may_not() -> None:
     evictions.check(b"worker", 615.0)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_memory_of_evictions_is_bounded() -> None:
     evictions = WorkerEvictions()
     for number in range(5_000):
         evictions.note(str(number).encode(), REASON, float(number))

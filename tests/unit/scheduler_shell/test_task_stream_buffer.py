@@ -116,7 +116,7 @@ def test_recording_lasts_as_long_as_somebody_wants_it():
     assert changes == [0, 1, 1, 1, 2, 3, 3, 3, 4, 5, 6, 6, 6]
 
 
-def test_what_nobody_wants_is_forgotten():
+def test_records_that_nobody_wants_are_forgotten():
     records = wanted()
     records.add("a", batch(1))
     records.client_gone("me")

@@ -14,7 +14,7 @@ from tests.unit.security.certificates import Authority
 ROLES = ("client", "scheduler", "worker")
 
 
-def test_what_it_refuses() -> None:
+def test_fields_that_a_security_refuses() -> None:
     with pytest.raises(TypeError, match="unknown arguments: tls_color"):
         Security(tls_color="red")
     for versions in ({"tls_min_version": ssl.TLSVersion.TLSv1_3}, {"tls_max_version": ssl.TLSVersion.TLSv1_2}):

@@ -22,7 +22,7 @@ def shown(token: str) -> list[tuple[str, str | bytes]]:
     return [("user-agent", "grpc"), ("authorization", f"Bearer {token}")]
 
 
-def test_what_is_accepted() -> None:
+def test_accepted_tokens() -> None:
     accepted = Accepted({"": TOKEN, "worker": "sha256:" + hashlib.sha256(OTHER.encode()).hexdigest()})
     assert accepted.roles(shown(TOKEN)) == frozenset()
     assert accepted.roles(shown(OTHER)) == frozenset({b"worker"})

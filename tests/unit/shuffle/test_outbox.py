@@ -65,7 +65,7 @@ async def fine() -> None:
     await asyncio.sleep(0)
 
 
-def test_what_gathers_while_a_call_is_under_way_goes_with_the_next(tmp_path: Path) -> None:
+def test_data_that_gathers_during_a_call_goes_with_the_next(tmp_path: Path) -> None:
     async def test(outbox: ScriptedOutbox) -> None:
         run = new_run(tmp_path)
         put(outbox, run, ("a", parcel(1)), ("a", parcel(2)), ("b", parcel(3)))

@@ -57,7 +57,7 @@ def test_a_source_counts_once(store: ShuffleStore) -> None:
     assert store.in_memory == 5
 
 
-def test_what_is_not_all_there_is_not_read(store: ShuffleStore) -> None:
+def test_incomplete_files_are_not_read(store: ShuffleStore) -> None:
     store.add(parcel(1, (0, b"x")))
     with pytest.raises(ShuffleClosedError, match="The parcels of 1 sources have arrived; 2 sources have sent some"):
         store.read(0, 2)

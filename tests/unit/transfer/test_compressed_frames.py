@@ -34,7 +34,7 @@ def travel(value: Any, codec: str | None) -> tuple[ReceivedValue, int]:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_what_can_be_made_smaller_is(codec: str) -> None:
+def test_compressible_frames_are_compressed(codec: str) -> None:
     got, total = travel(ZEROS, codec)
     assert total < ZEROS.nbytes / 10
     assert codec in got.entry.frame_compressions
@@ -43,7 +43,7 @@ def test_what_can_be_made_smaller_is(codec: str) -> None:
     np.testing.assert_array_equal(array, ZEROS)
 
 
-def test_what_cannot_and_what_is_small_travels_as_it_is() -> None:
+def test_incompressible_and_small_frames_travel_as_they_are() -> None:
     for value in (NOISE, b"0" * 500):
         got, _ = travel(value, "zlib")
         assert not got.entry.frame_compressions
@@ -56,7 +56,7 @@ def test_what_cannot_and_what_is_small_travels_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(("name", "match"), [("unheard-of", "not installed here"), ("zlib", "cannot be decompressed")])
-def test_what_cannot_be_read_counts_as_not_sent(name: str, match: str) -> None:
+def test_an_unreadable_frame_counts_as_not_sent(name: str, match: str) -> None:
     entry = data_pb2.ManifestEntry(
         key="x", outcome=data_pb2.DATA_OUTCOME_OK, frame_lengths=[3], frame_compressions=[name]
     )

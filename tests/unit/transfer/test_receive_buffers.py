@@ -82,7 +82,7 @@ def test_no_more_is_kept_than_allowed() -> None:
     on_loop(body)
 
 
-def test_what_nobody_wants_goes_back() -> None:
+def test_unwanted_buffers_go_back() -> None:
     async def main() -> None:
         buffers = ReceiveBuffers(keep_seconds=0.05)
         buffers.allocate(LARGE)

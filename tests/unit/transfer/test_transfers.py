@@ -134,6 +134,6 @@ def end(total: int) -> bytes:
         "chunk after the whole",
     ],
 )
-def test_what_is_no_transfer_is_refused(messages: list[bytes]) -> None:
+def test_messages_that_are_no_transfer_are_refused(messages: list[bytes]) -> None:
     with pytest.raises(InvalidRequestError):
         read(messages)

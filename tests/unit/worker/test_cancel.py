@@ -92,7 +92,7 @@ def test_a_broken_off_execution_that_is_wanted_again_runs_again() -> None:
     assert worker.send(events.ExecuteSkipped("x", 1)) == [execute("x", 2)]
 
 
-def test_what_an_unwanted_execution_uses_stays_until_it_ends() -> None:
+def test_inputs_of_an_unwanted_execution_stay_until_it_ends() -> None:
     worker = Worker()
     worker.compute("x")
     worker.finish("x")

@@ -170,7 +170,7 @@ def test_nothing_starts_while_paused() -> None:
     assert worker.states() == {"x": "executing", "y": "waiting", "dep": "flight"}
 
 
-def test_what_was_begun_ends_while_paused() -> None:
+def test_running_tasks_end_while_paused() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     worker.compute("y", run_id=2)

@@ -133,7 +133,7 @@ def test_a_forced_cancel_breaks_off_what_runs() -> None:
     assert worker.states() == {}
 
 
-def test_what_is_asked_for_again_while_it_is_broken_off_runs_again() -> None:
+def test_a_task_requested_again_while_it_is_interrupted_runs_again() -> None:
     worker = Worker()
     worker.compute("x")
     worker.send(events.KeysFreed(["x"], True))

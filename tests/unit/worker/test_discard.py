@@ -37,18 +37,18 @@ def test_a_discarded_result_that_is_still_used_is_computed_again(worker: Worker)
     assert worker.view.stored() == {"x": 8, "user": 8}
 
 
-def test_what_is_only_freed_is_not(worker: Worker) -> None:
+def test_a_result_that_is_only_freed_is_not_discarded(worker: Worker) -> None:
     worker.free("x", "user")
     assert worker.compute("x", run_id=3) == [ReportFinished("x", 3, 8, "int", 0.0, 0.0)]
 
 
-def test_what_nobody_uses_is_dropped(worker: Worker) -> None:
+def test_an_unused_result_is_dropped(worker: Worker) -> None:
     worker.finish("user")
     assert worker.send(discarded("x")) == [DropData(["x"])]
     assert worker.send(discarded("x", "unknown")) == []
 
 
-def test_what_was_discarded_goes_with_its_user(worker: Worker) -> None:
+def test_a_discarded_result_goes_with_its_user(worker: Worker) -> None:
     worker.send(discarded("x", "user"))
     worker.send(events.ExecuteRescheduled("user", 2))
     assert worker.states() == {}
@@ -94,7 +94,7 @@ def test_a_discarded_task_that_is_executing_is_computed_again(end: str) -> None:
     assert worker.finish("x") == [finished("x", 2)]
 
 
-def test_what_was_being_computed_is_dropped_if_it_is_not_asked_for() -> None:
+def test_a_computed_result_that_nobody_requests_is_dropped() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     worker.send(discarded("x"))

@@ -34,7 +34,7 @@ def test_fetches_are_grouped_by_peer_over_a_batch() -> None:
     assert gathered(worker.send(*batch)) == {B: ["x0", "x2"], A: ["common", "x1", "x3"]}
 
 
-def test_what_is_wanted_while_a_peer_is_busy_with_us_is_grouped_into_the_next_transfer() -> None:
+def test_keys_wanted_during_a_transfer_go_into_the_next_transfer() -> None:
     worker = Worker(gathers_per_peer=1)
     assert gathered(worker.compute("y0", {"x0": [A]})) == {A: ["x0"]}
     for i in range(1, 4):

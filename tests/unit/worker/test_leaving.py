@@ -7,7 +7,7 @@ from dagrpc_worker.core.instructions import Execute, ReportFinished, ReportResch
 from tests.unit.worker.harness import A, Worker
 
 
-def test_what_has_not_begun_is_given_back() -> None:
+def test_waiting_tasks_are_given_back() -> None:
     worker = Worker(resources={"GPU": 1})
     worker.compute("running", resources={"GPU": 1})
     worker.compute("ready", run_id=2)
@@ -25,7 +25,7 @@ def test_what_has_not_begun_is_given_back() -> None:
     assert isinstance(report, ReportFinished)
 
 
-def test_what_comes_late_is_given_back_at_once() -> None:
+def test_late_tasks_are_given_back_at_once() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     worker.finish("x")

@@ -35,7 +35,7 @@ def test_without_lookahead_none_are() -> None:
     assert len(executed(worker.send(*batch(worker, 100, duration=0.0)))) == 2
 
 
-def test_what_was_measured_here_counts_more_than_what_the_scheduler_expects() -> None:
+def test_own_measurements_count_more_than_the_schedulers_estimate() -> None:
     worker = Worker(nthreads=1, lookahead=1.0)
     worker.send(*batch(worker, 50, duration=9.0))
     assert len(executed(worker.finish("inc-0", seconds=0.25))) == 4
@@ -162,14 +162,14 @@ def test_a_task_handed_over_ahead_stays_if_a_thread_has_taken_it_up() -> None:
     assert worker.finish("inc-0")[0] == finished("inc-0", 1)
 
 
-def test_what_ends_before_it_is_reclaimed_is_reported_once() -> None:
+def test_a_task_that_ends_before_it_is_reclaimed_is_reported_once() -> None:
     worker = ahead()
     steal(worker, "inc-0", 1)
     assert worker.finish("inc-0")[0] == finished("inc-0", 1)
     assert worker.send(events.ExecuteKept("inc-0", 1)) == []
 
 
-def test_what_was_freed_and_asked_for_again_is_not_given_back_for_an_earlier_request() -> None:
+def test_a_task_requested_again_is_not_given_back_for_an_earlier_request() -> None:
     worker = ahead()
     steal(worker, "inc-2", 3)
     worker.free("inc-2")

@@ -80,7 +80,7 @@ def test_an_unwanted_execution_keeps_its_resources_until_it_ends(end: str) -> No
     assert executed(getattr(worker, end)("a")) == ["b"]
 
 
-def test_what_was_occupied_is_given_back_though_the_task_was_asked_for_with_other_resources() -> None:
+def test_occupied_resources_are_given_back_although_the_request_changed() -> None:
     worker = Worker(nthreads=1, resources={"GPU": 2})
     worker.compute("a", run_id=1, resources={"GPU": 2})
     worker.compute("a", run_id=2, resources={"GPU": 1})

@@ -36,7 +36,7 @@ def test_values() -> None:
     assert len(run(bytes, 5 << 20)) == 5 << 20
 
 
-def test_what_is_injected() -> None:
+def test_injected_arguments() -> None:
     assert run(lambda dask_worker: dask_worker) == "the worker"
     assert run(lambda a, dask_worker=None: (a, dask_worker), 1) == (1, "the worker")
     assert run(lambda dask_worker: dask_worker, dask_worker="mine") == "mine"
@@ -91,7 +91,7 @@ def test_exits_are_answers(error: BaseException) -> None:
     assert repr(caught.value.__cause__) == repr(error)
 
 
-def test_what_cannot_be_pickled() -> None:
+def test_results_that_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="pickle"):
         run(threading.Lock)
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_pickled() -> None:
     "payload",
     [common_pb2.Payload(), common_pb2.Payload(encoding="json", data=b"[1]"), common_pb2.Payload(encoding="x")],
 )
-def test_what_is_no_function(payload: common_pb2.Payload) -> None:
+def test_payloads_that_are_no_function(payload: common_pb2.Payload) -> None:
     with pytest.raises(InvalidRequestError):
         run_payload(payload)
 

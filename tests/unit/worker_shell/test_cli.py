@@ -143,7 +143,7 @@ def test_an_address_to_listen_on(started: list[dict[str, Any]]) -> None:
         (("--listen-address", "a:x"), "'x'"),
     ],
 )
-def test_what_cannot_be_is_said(arguments: tuple[str, ...], message: str) -> None:
+def test_impossible_arguments_are_named(arguments: tuple[str, ...], message: str) -> None:
     outcome = CliRunner().invoke(cli.worker, ["127.0.0.1", *arguments])
     assert outcome.exit_code == 2
     assert message in outcome.output

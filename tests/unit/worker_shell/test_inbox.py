@@ -36,7 +36,7 @@ def event(key: Any) -> Event:
     return events.ExecuteRescheduled(str(key), 1)
 
 
-def test_what_threads_post_comes_in_order_and_in_few_batches() -> None:
+def test_events_of_threads_come_in_order_and_in_few_batches() -> None:
     recorder = Recorder()
 
     async def main() -> None:
@@ -60,7 +60,7 @@ def test_what_threads_post_comes_in_order_and_in_few_batches() -> None:
     assert len(recorder.batches) < 1500
 
 
-def test_what_the_loop_takes_is_handled_at_once_after_what_was_posted() -> None:
+def test_events_of_the_loop_are_handled_at_once_after_posted_ones() -> None:
     recorder = Recorder()
 
     async def main() -> None:
@@ -111,7 +111,7 @@ def test_while_threads_have_enough_to_do_their_events_wait_for_more() -> None:
     assert recorder.done == ["1", "2", "3"]
 
 
-def test_what_is_put_while_orders_are_carried_out_comes_after_them() -> None:
+def test_events_during_instructions_come_after_them() -> None:
     recorder = Recorder()
 
     async def main() -> None:

@@ -131,7 +131,7 @@ def test_one_that_has_worked_is_started_again_at_once_as_often_as_it_takes(life:
 
 
 @pytest.mark.parametrize("code", [-9, -15, -2, 128 + 15])
-def test_what_others_do_to_it_is_no_reason_to_give_up(code: int) -> None:
+def test_kills_from_outside_are_no_reason_to_give_up(code: int) -> None:
     nanny = Nanny(max_restarts=0)
     nanny(StartWanted())
     for generation in range(2, 50):
@@ -165,7 +165,7 @@ def test_a_crash_loop_is_over_once_a_worker_has_worked() -> None:
         assert Spawn(generation + 1) in nanny(RUNNING, WORKING, Exited(1))
 
 
-def test_what_comes_too_late_to_be_of_this_process_does_not_prove_the_next() -> None:
+def test_a_late_report_of_the_last_process_does_not_prove_the_next() -> None:
     nanny = Nanny(max_restarts=0)
     nanny(StartWanted(), RUNNING, WORKING, Exited(1))
     nanny(Exited(1))
@@ -231,7 +231,7 @@ def test_a_name_or_port_of_one_that_worked_is_waited_for(nanny: Nanny, code: Exi
 
 
 @pytest.mark.parametrize("code", [ExitCode.REFUSED, ExitCode.NO_SCHEDULER, ExitCode.BAD_SETTINGS])
-def test_what_a_restart_cannot_mend_is_given_up_with_the_reason(code: ExitCode) -> None:
+def test_a_fault_that_a_restart_cannot_mend_ends_it_with_the_reason(code: ExitCode) -> None:
     nanny = Nanny()
     nanny(StartWanted())
     told = nanny(Reported("failed", error="a worker named 'w' is there"), Exited(code))
@@ -341,7 +341,7 @@ def test_ends_are_kept_with_their_causes(nanny: Nanny) -> None:
     assert "50 % of its limit" in nanny.core.ends[2].reason
 
 
-def test_what_the_nanny_did_is_no_riddle(nanny: Nanny) -> None:
+def test_an_exit_that_the_nanny_caused_is_explained(nanny: Nanny) -> None:
     assert nanny(MemoryExceeded(96 << 20, 100 << 20, 0.95)) == [Kill()]
     assert nanny(MemoryExceeded(97 << 20, 100 << 20, 0.95)) == []
     nanny(Exited(-9, "the kernel has counted one"))

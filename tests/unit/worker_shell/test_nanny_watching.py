@@ -39,7 +39,7 @@ async def observed(pid: int, condition: Condition) -> None:
             pass
 
 
-def test_what_a_process_does(sleeper: subprocess.Popen[str]) -> None:
+def test_states_of_a_process(sleeper: subprocess.Popen[str]) -> None:
     asyncio.run(observed(sleeper.pid, Condition.IDLE))
     os.kill(sleeper.pid, signal.SIGSTOP)
     asyncio.run(observed(sleeper.pid, Condition.STOPPED))

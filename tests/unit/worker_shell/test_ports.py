@@ -38,7 +38,7 @@ def test_each_of_a_range_is_had_once() -> None:
     assert ReservedPort("127.0.0.1", ports).port == ports[1]
 
 
-def test_what_another_process_has_reserved_is_passed_over() -> None:
+def test_a_port_that_another_process_reserves_is_passed_over() -> None:
     ports = some_ports(2)
     reserve = f"""
 from dagrpc_worker.ports import ReservedPort

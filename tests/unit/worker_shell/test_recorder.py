@@ -84,7 +84,7 @@ def test_transfers_are_of_the_first_task_that_uses_what_they_brought():
     assert (transfer.source, transfer.keys, transfer.nbytes) == ("a:1", 2, 300)
 
 
-def test_what_is_not_told_is_bounded(monkeypatch):
+def test_unreported_records_are_bounded(monkeypatch):
     monkeypatch.setattr(module, "_PENDING", 10)
     monkeypatch.setattr(module, "BATCH", 4)
     recorder = recording()

@@ -192,13 +192,13 @@ def test_text_that_utf8_cannot_carry_is_told_anyway(bench: Bench) -> None:
     assert raised(event).args == ("no file \udc80",)
 
 
-def test_what_is_enormous_in_an_exception_stays_here(bench: Bench) -> None:
+def test_an_enormous_value_in_an_exception_stays_on_the_worker(bench: Bench) -> None:
     event = bench.outcome(lambda: raise_(ValueError(bytes(20 << 20))))
     assert isinstance(raised(event), ValueError)
     assert event.failure.ByteSize() < 100_000
 
 
-def test_what_cannot_be_unpickled_is_told_as_such(bench: Bench) -> None:
+def test_a_task_that_cannot_be_unpickled_says_so(bench: Bench) -> None:
     bench.submit("x", PythonTask(b"C" + b"cno_such_module\nfunction\n."))
     event = bench.next()
     assert event.failure.kind == failure_pb2.FAILURE_KIND_DESERIALIZATION
@@ -316,7 +316,7 @@ def test_a_queued_task_can_be_withdrawn_and_a_running_one_cannot(bench: Bench) -
     assert bench.events.empty()
 
 
-def test_who_reclaims_a_task_is_told_whether_it_has_begun(bench: Bench) -> None:
+def test_the_answer_to_a_reclaim_says_whether_the_task_has_begun(bench: Bench) -> None:
     release = threading.Event()
     digest = b"d" * 16
     bench.shared.uncopied[digest] = release.wait
@@ -380,7 +380,7 @@ def test_contexts_exist_inside_tasks_only(bench: Bench) -> None:
             function()
 
 
-def test_what_a_task_sets_in_its_context_is_its_own(bench: Bench) -> None:
+def test_context_variables_of_a_task_are_its_own(bench: Bench) -> None:
     variable: ContextVar[str] = ContextVar("variable", default="nothing")
     for name, function in (("set", lambda: variable.set("something") and None), ("get", variable.get)):
         digest = name.encode().ljust(16)

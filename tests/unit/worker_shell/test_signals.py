@@ -28,7 +28,7 @@ TERM, INT = signal.SIGTERM, signal.SIGINT
         ([(INT, 0.0), (TERM, 5.0)], ["close", 143]),
     ],
 )
-def test_what_signals_mean(signals: list[tuple[signal.Signals, float]], done: list[object]) -> None:
+def test_meaning_of_signals(signals: list[tuple[signal.Signals, float]], done: list[object]) -> None:
     seen: list[object] = []
     taker = StopSignals(lambda reason: seen.append("drain"), lambda reason: seen.append("close"), seen.append)
     for number, now in signals:

@@ -64,7 +64,7 @@ def test_they_come_back_and_can_be_written_to(tmp_path):
         store["unknown"]
 
 
-def test_what_was_read_is_not_written_again(tmp_path):
+def test_a_value_read_from_disk_is_not_written_again(tmp_path):
     store = filled(store_of(tmp_path))
     written = store.statistics()["spill_written_count"]
     for number in range(7):
@@ -135,7 +135,7 @@ class Stubborn:
         raise TypeError("not me")
 
 
-def test_what_cannot_be_encoded_stays(tmp_path, caplog):
+def test_a_value_that_cannot_be_encoded_stays(tmp_path, caplog):
     store = store_of(tmp_path)
     stubborn = [Stubborn() for _ in range(5)]
     for number, value in enumerate(stubborn):
@@ -148,7 +148,7 @@ def test_what_cannot_be_encoded_stays(tmp_path, caplog):
     assert "s0" not in store
 
 
-def test_what_tasks_of_shuffles_return_is_written_like_anything_else(tmp_path, caplog):
+def test_results_of_shuffle_tasks_are_written_like_all_others(tmp_path, caplog):
     store = store_of(tmp_path)
     for result in (Sent(3, (0, 1)), Passed(3, ("a:1", "b:2"), (4, 0))):
         store.put(type(result).__name__, result, SIZE)

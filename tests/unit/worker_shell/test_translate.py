@@ -102,7 +102,7 @@ def test_all_other_commands_in_order(shared: SharedStore) -> None:
     ]
 
 
-def test_what_is_the_shells_own(shared: SharedStore) -> None:
+def test_messages_that_the_shell_handles_itself(shared: SharedStore) -> None:
     closings: list[tuple[str, bool]] = []
     shared.put(DIGESTS[0], b"\x80\x05K\x01.")
     reader = CommandReader(shared, lambda reason, restart: closings.append((reason, restart)))

@@ -26,7 +26,7 @@ def test_a_directory_is_private_and_removed(tmp_path: Path) -> None:
     assert list(second.space.iterdir()) == []
 
 
-def test_what_a_dead_process_left_is_removed_and_what_a_live_one_uses_is_not(tmp_path: Path) -> None:
+def test_files_of_dead_processes_are_removed_and_files_of_live_ones_stay(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from dagrpc_worker.shell.lifecycle.workspace import Workspace\n"

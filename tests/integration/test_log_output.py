@@ -37,7 +37,7 @@ def test_a_failed_task_is_told(tmp_path: Path, processes: bool) -> None:
     assert len(run.stderr.splitlines()) == 1
 
 
-def test_what_goes_with_a_worker_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_tasks_lost_with_a_worker_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(n_workers=1, threads_per_worker=1) as cluster,
