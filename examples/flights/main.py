@@ -189,6 +189,8 @@ def main() -> int:
         client = stack.enter_context(Client(target))
         client.wait_for_workers(1 if options.address else options.n_workers, timeout=60)
         count = len(client.nthreads())
+        if client.dashboard_link:
+            console.print(f"watch it at {client.dashboard_link}")
         console.print(f"{count} workers are there after {time.perf_counter() - start:.1f} s")
         right = work(console, client, files)
     return 0 if right else 1

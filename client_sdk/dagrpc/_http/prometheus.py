@@ -14,7 +14,7 @@ from aiohttp import web
 MOST_PREFIXES = 50
 """How many prefixes of tasks have labels of their own; the smaller ones are added up under `OTHER`."""
 OTHER = "other"
-_TICK = 0.02
+TICK = 0.02
 """Seconds between two ticks."""
 
 
@@ -68,7 +68,7 @@ class Ticks:
         """Tick until cancelled."""
         last = time.perf_counter()
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(TICK)
             now = time.perf_counter()
             self.count += 1
             self._longest = max(self._longest, now - last)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from dagrpc_scheduler.core import views
+from dagrpc_scheduler.core.model import StateName
 from dagrpc_scheduler.http.cluster_counts import counts
 from dagrpc_scheduler.http.dashboard.feeds import Rows
 from dagrpc_scheduler.http.sources import SchedulerSources
 
-STATES = ("memory", "processing", "queued", "waiting", "no-worker", "erred", "released")
+STATES: Final[tuple[StateName, ...]] = ("memory", "processing", "queued", "waiting", "no-worker", "erred", "released")
 """The order of the counts in rows of prefixes and groups."""
 
 

@@ -39,7 +39,9 @@ class EventReader:
 
 
 def _latest(events: EventLog) -> list[list[Any]]:
-    found = [[round(moment, 3), topic, _text(text)] for topic in events for moment, text in events[topic]]
+    found: list[list[Any]] = []
+    for topic in events:
+        found += [[round(moment, 3), topic, _text(message)] for moment, message in events[topic]]
     return sorted(found, key=lambda row: float(row[0]))[-_AT_FIRST:]
 
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from dagrpc._common.versions import host_facts, package_versions
-from dagrpc._http.prometheus import Ticks
+from dagrpc._http.prometheus import TICK, Ticks
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.dashboard.feeds import Rows
@@ -49,7 +49,7 @@ class SchedulerTable:
             "cpu": process.cpu_percent(),
             "memory": process.memory_info().rss,
             "fds": process.num_fds() if hasattr(process, "num_fds") else 0,
-            "lag": round(self._ticks.take_longest(), 4),
+            "lag": round(max(self._ticks.take_longest() - TICK, 0.0), 4),
             "queued_workers": sum(session.queued for session in workers),
             "queued_clients": sum(session.queued for session in clients),
             "workers_added": peers.counts.workers_added,

@@ -12,7 +12,9 @@ export function errorList(host, context) {
   return {
     draw() {
       const rows = store.table("errors");
-      setText(note, rows.size ? rows.size === 1 ? "One task failed by itself." : `${count(rows.size)} tasks failed by themselves.` : "No task has failed.");
+      const blamed = [...rows.values()].reduce((sum, row) => sum + row.blamed, 0);
+      const failed = rows.size === 1 ? "One task failed" : `${count(rows.size)} tasks failed`;
+      setText(note, !rows.size ? "No task has failed." : blamed ? `${failed}, and ${count(blamed)} more because of ${rows.size === 1 ? "it" : "them"}.` : `${failed}.`);
       for (const [key, element] of shown) if (!rows.has(key)) { element.remove(); shown.delete(key); }
       for (const [key, row] of rows) {
         if (shown.has(key)) continue;

@@ -8,7 +8,7 @@ import { make } from "./dom.js";
 const SHOWN = [
   ["CPU", (s) => percent(s.cpu)],
   ["Memory", (s) => bytes(s.memory)],
-  ["Longest turn of the loop", (s) => seconds(s.lag)],
+  ["Longest delay of the loop", (s) => seconds(s.lag)],
   ["Messages waiting for workers", (s) => count(s.queued_workers)],
   ["Messages waiting for clients", (s) => count(s.queued_clients)],
   ["Open files", (s) => count(s.fds)],
@@ -22,8 +22,8 @@ export function schedulerFigures(host, { store }) {
   const set = figureList(host, SHOWN);
   host.append(make("h3", {}, "CPU, in percent of one core"));
   const cpu = new LineChart(host, { label: "CPU of the scheduler", series: [["CPU", "#2ab07f"]], format: percent, height: 140 });
-  host.append(make("h3", {}, "Longest turn of the event loop"));
-  const lag = new LineChart(host, { label: "Lag of the event loop", series: [["longest turn", "#d62728"]], format: seconds, height: 140 });
+  host.append(make("h3", {}, "Longest delay of the event loop"));
+  const lag = new LineChart(host, { label: "Lag of the event loop", series: [["longest delay", "#d62728"]], format: seconds, height: 140 });
   const versions = make("dl", { class: "facts" });
   host.append(make("h3", {}, "Versions"), versions);
   let last = 0;
