@@ -157,14 +157,16 @@ def test_the_latest_runs_are_kept_while_nobody_asks():
     assert (len(again.records.tasks), again.next, again.next_transfer) == (0, 2, 1)
 
 
-def test_of_too_many_recent_runs_the_longest_are_told(monkeypatch):
+def test_of_too_many_recent_runs_the_latest_and_the_longest_are_told(monkeypatch):
     monkeypatch.setattr(module, "RECENT_RUNS", 8)
     recorder = Recorder()
     for number in range(10):
         recorder.task(context(f"x-{number}"), (), 20.0 - number)
-    found = recorder.recent(0, 0, 3, 0)
-    assert [task.key for task in found.records.tasks] == ["x-2", "x-3", "x-4"]
-    assert (found.next, found.skipped) == (10, 7)
+    found = recorder.recent(1, 0, 4, 0)
+    assert [task.key for task in found.records.tasks] == ["x-2", "x-3", "x-8", "x-9"]
+    # One of them is no longer kept.
+    assert (found.next, found.skipped) == (10, 5)
+    assert recorder.recent(0, 0, 4, 0).skipped == 4
 
 
 def test_a_result_type_is_not_kept_alive():

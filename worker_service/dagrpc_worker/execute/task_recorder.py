@@ -183,26 +183,28 @@ class Recorder:
         runs = [kept for kept in self._recent_runs.copy() if kept[0] >= after]
         transfers = [kept for kept in self._recent_transfers.copy() if kept[0] >= transfers_after]
         upcoming = runs[-1][0] + 1 if runs else after
-        skipped = upcoming - after - len(runs)
+        skipped = upcoming - after - len(runs) if after else 0
         if untold_before:
             runs = [kept for kept in runs if kept[1] % 2 == 0 or kept[1] < untold_before]
-        chosen = _longest(runs, limit, _run_time)
+        chosen = _chosen(runs, limit, _run_time)
         skipped += len(runs) - len(chosen)
         found = RecentRecords(
             next=upcoming, next_transfer=transfers[-1][0] + 1 if transfers else transfers_after, skipped=skipped
         )
         for _, _, facts in chosen:
             _fill(found.records.tasks.add(), Run(*facts, None))
-        for _, moved in _longest(transfers, limit, _transfer_time):
+        for _, moved in _chosen(transfers, limit, _transfer_time):
             _fill_transfer(found.records.transfers.add(), moved)
         return found
 
 
-def _longest(kept: list[Kept], limit: int, time_of: Callable[[Kept], float]) -> list[Kept]:
-    """Return the records that took longest, at most so many, in order of time."""
+def _chosen(kept: list[Kept], limit: int, time_of: Callable[[Kept], float]) -> list[Kept]:
+    """Return at most so many records: the latest half, and those of the rest that took longest, in order of time."""
     if len(kept) <= limit:
         return kept
-    return sorted(nlargest(limit, kept, key=time_of), key=lambda each: each[0])
+    latest = len(kept) - (limit + 1) // 2
+    longest = nlargest(limit // 2, kept[:latest], key=time_of)
+    return sorted(longest, key=lambda each: each[0]) + kept[latest:]
 
 
 def _run_time(kept: RecentRun) -> float:

@@ -16,7 +16,7 @@ from dagrpc_scheduler.http.sources import SchedulerSources
 _AT_FIRST = 10_000
 """How many tasks are read when somebody begins to look."""
 _AT_ONCE = 1_000
-"""How many tasks are read at a time later on: those that took longest."""
+"""How many tasks are read at a time later on."""
 _KEPT = 20_000
 _KEPT_TRANSFERS = 5_000
 _INTERVAL = 0.5
@@ -81,8 +81,7 @@ class RecentTasks:
         tasks: list[Any] = []
         transfers: list[Any] = []
         for worker, answer in answers.found.items():
-            if worker in self._next:
-                self.skipped += answer.skipped
+            self.skipped += answer.skipped
             self._next[worker] = (answer.next, answer.next_transfer)
             tasks += [self._task(worker, record) for record in answer.records.tasks]
             transfers += [self._transfer(worker, record) for record in answer.records.transfers]

@@ -89,7 +89,7 @@ export function taskStream(host, context) {
         }
       }
     }
-    setText(note, `${count(seen)} of ${count(rows.length)} tasks${store.skipped.tasks ? `; ${count(store.skipped.tasks)} short ones are left out` : ""}`);
+    setText(note, `${count(seen)} of ${count(rows.length)} tasks${store.skipped.tasks ? `; ${count(store.skipped.tasks)} are left out` : ""}`);
   }
 
   function hit(x, y) {
