@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,7 +61,7 @@ async def begin(session: ClientSession) -> Begun:
     # Graphs submitted before must have arrived, since they are no part of the report.
     await session.ping()
     stream = await diagnostics_rpcs.task_stream(session, pb.GetTaskStreamRequest(cursor_only=True, begin=True))
-    request = pb.BeginReportRequest(client_id=session.client_id)
+    request = pb.BeginReportRequest(client_id=session.client_id, report_id=uuid.uuid4().hex)
     answer = await client.call("BeginReport", request, pb.BeginReportResponse)
     return Begun(answer.report_id, answer.time, stream.cursor)
 

@@ -220,10 +220,12 @@ class ReadRecentRecordsResponse(_message.Message):
     def __init__(self, records: _Optional[_Union[_records_pb2.RecordBatch, _Mapping]] = ..., next: _Optional[int] = ..., next_transfer: _Optional[int] = ..., skipped: _Optional[int] = ...) -> None: ...
 
 class BeginReportRequest(_message.Message):
-    __slots__ = ("client_id",)
+    __slots__ = ("client_id", "report_id")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
     client_id: str
-    def __init__(self, client_id: _Optional[str] = ...) -> None: ...
+    report_id: str
+    def __init__(self, client_id: _Optional[str] = ..., report_id: _Optional[str] = ...) -> None: ...
 
 class BeginReportResponse(_message.Message):
     __slots__ = ("report_id", "time")

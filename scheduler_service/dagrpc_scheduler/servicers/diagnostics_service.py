@@ -131,7 +131,7 @@ class DiagnosticsServicer:
     # --- reports -------------------------------------------------------------------------------------------------
 
     async def BeginReport(self, request: pb.BeginReportRequest) -> pb.BeginReportResponse:
-        name, now = self._reports.begin(request.client_id)
+        name, now = self._reports.begin(request.client_id, request.report_id)
         return pb.BeginReportResponse(report_id=name, time=now)
 
     async def EndReport(self, request: pb.EndReportRequest) -> pb.EndReportResponse:

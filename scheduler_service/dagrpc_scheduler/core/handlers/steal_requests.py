@@ -18,7 +18,7 @@ from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.steal_table import Steal, StealNews
 from dagrpc_scheduler.core.transitions.loop import transition
 
-_GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained", "fetch"})
+_GIVEN_UP: Final = frozenset({"waiting", "ready", "constrained"})
 """States on the worker in which it has not started a task and has dropped it."""
 
 

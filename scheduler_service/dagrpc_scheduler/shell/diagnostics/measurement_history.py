@@ -12,13 +12,15 @@ from typing import Any
 
 from dagrpc import config
 from dagrpc._loop.io_loop import spawn
-from dagrpc.exceptions import LimitReachedError, UnknownKeyError, UnknownSessionError
+from dagrpc.exceptions import InvalidRequestError, LimitReachedError, UnknownKeyError, UnknownSessionError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 
 _AT_ONCE = 100
 """How many reports may be under way."""
+_LONGEST_ID = 100
+"""Characters of a report's id."""
 _POINTS = 200_000
 """How many measurements are kept of all processes; beyond that, every other one goes."""
 _INTERVAL = 1.0
@@ -136,17 +138,25 @@ class Reports:
         if self._open and metrics:
             self._series.add(worker, now, metrics)
 
-    def begin(self, client: str) -> tuple[str, float]:
-        """Begin a client's report; return its id and the time.
+    def begin(self, client: str, report_id: str = "") -> tuple[str, float]:
+        """Begin a client's report, unless a call with the same id began it already; return its id and the time.
 
-        Raises `UnknownSessionError` for an unknown client, `LimitReachedError` if there are too many reports.
+        Raises `UnknownSessionError` for an unknown client, `InvalidRequestError` for an id that cannot be used, and
+        `LimitReachedError` if there are too many reports.
         """
         if client not in self._peers.clients:
             raise UnknownSessionError(f"Client {client} has no session here")
+        if len(report_id) > _LONGEST_ID:
+            raise InvalidRequestError(f"a report's id has at most {_LONGEST_ID} characters; got {len(report_id)}")
         self._drop_abandoned()
+        begun = self._open.get(report_id)
+        if begun is not None:
+            if begun.client != client:
+                raise InvalidRequestError(f"report {report_id!r} is another client's")
+            return report_id, begun.start
         if len(self._open) >= _AT_ONCE:
             raise LimitReachedError(f"{_AT_ONCE} reports are under way; end one first")
-        report_id, now = uuid.uuid4().hex, time.time()
+        report_id, now = report_id or uuid.uuid4().hex, time.time()
         self._open[report_id] = Report(client, now)
         self._loop_profile.ask(now)
         self._measure_workers(now)
