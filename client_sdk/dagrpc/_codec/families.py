@@ -32,18 +32,18 @@ families: dict[str, tuple[Dumps | None, Loads]] = {}
 def register_serialization_family(name: str, dumps: Dumps, loads: Loads) -> None:
     """Register a family of encodings, or replace one.
 
-    Afterwards the name can be used in ``Client(serializers=, deserializers=)`` and in `serialize`. Workers need the
-    family as well, to send and to receive by it.
+    ``Client(serializers=, deserializers=)`` and `serialize` then accept the name. Register the family on the workers,
+    too, which encode and decode with it.
 
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the family.
     dumps : callable
         Takes any object and returns a header (a dict of plain values) and a list of bytes-like frames; raises
-        `NotImplementedError` for an object that the next family is to take. May have a parameter ``context``.
+        `NotImplementedError` to leave the object to the next family. May have a parameter ``context``.
     loads : callable
-        Takes header and frames and returns the object.
+        Takes the header and the frames and returns the object.
 
     Examples
     --------
@@ -61,14 +61,14 @@ def register_serialization_family(name: str, dumps: Dumps, loads: Loads) -> None
 
 
 def checked_names(names: Iterable[str] | None, what: str) -> tuple[str, ...] | None:
-    """Return names of families that a user gave.
+    """Return the names of families that a user gave as a tuple.
 
     Raises
     ------
     TypeError
-        If it is no collection of names.
+        If the argument is a text in place of a list.
     ValueError
-        If there is no family of such a name.
+        If a family is not registered.
     """
     if names is None:
         return None
@@ -78,8 +78,8 @@ def checked_names(names: Iterable[str] | None, what: str) -> tuple[str, ...] | N
     for name in found:
         if name not in families:
             raise ValueError(
-                f"{what}: there is no serialization family {name!r}; known are {', '.join(map(repr, families))}. "
-                "register_serialization_family adds one"
+                f"{what}: the serialization family {name!r} is not registered. Registered families: "
+                f"{', '.join(map(repr, families))}; register_serialization_family adds others"
             )
     return found
 
@@ -132,7 +132,7 @@ def _msgpack() -> Any:
 
 
 _TUPLE = 1
-"""The type of msgpack's extensions that stands for tuples: msgpack itself takes them for lists."""
+"""Code of the msgpack extension for tuples, which msgpack itself would turn into lists."""
 
 
 def _packed(value: object) -> bytes:
@@ -186,20 +186,22 @@ def serialize(
     context: Any = None,
     iterate_collection: bool | None = None,
 ) -> tuple[Header, list[Any]]:
-    """Turn an object into a header and frames.
+    """Encode an object as a header and frames.
 
     Parameters
     ----------
     x : object
         The object.
     serializers : list of str, optional
-        Families to try, in order. By default ``["dask", "pickle"]``.
+        Families to try, in order. Default: ``["dask", "pickle"]``.
     on_error : {"message", "raise"}
-        What to do if no family takes it: return header and frames that `deserialize` makes an error of, or raise.
+        ``"raise"`` raises TypeError if no family takes the object; ``"message"`` encodes the error, which
+        `deserialize` raises.
     context : dict, optional
-        For functions with a parameter of that name.
+        Passed to registered functions that have a parameter ``context``.
     iterate_collection : bool, optional
-        Whether to look into lists, tuples, sets and dicts. By default if there is something for the family ``dask``.
+        Encode the items of lists, tuples, sets and dicts one by one. Default: only if the family ``dask`` takes one of
+        them.
 
     Returns
     -------
@@ -211,9 +213,9 @@ def serialize(
     Raises
     ------
     TypeError
-        With ``on_error="raise"``, if no family takes it.
+        If no family takes the object and ``on_error`` is ``"raise"``.
     KeyError
-        If there is no family of such a name.
+        If a family is not registered.
 
     Examples
     --------
@@ -253,7 +255,9 @@ def _family(name: str) -> tuple[Dumps | None, Loads]:
     try:
         return families[name]
     except KeyError:
-        raise KeyError(f"There is no serialization family {name!r}; known are {', '.join(families)}") from None
+        raise KeyError(
+            f"The serialization family {name!r} is not registered; choose one of: {', '.join(families)}"
+        ) from None
 
 
 _COLLECTIONS = (list, tuple, set, frozenset)
@@ -267,7 +271,7 @@ def _is_to_be_divided(value: object, wish: bool | None) -> bool:
 
 
 def _holds_registered(value: Any) -> bool:
-    """Return whether there is something for the family ``dask`` in a value."""
+    """Return whether the family ``dask`` takes the value or one of its items."""
     kind = type(value)
     if kind is dict:
         return all(isinstance(key, str) for key in value) and any(map(_holds_registered, value.values()))
@@ -297,21 +301,21 @@ def _serialize_items(
 
 
 def deserialize(header: Header, frames: Sequence[Any], deserializers: Names = None) -> Any:
-    """Turn header and frames back into the object.
+    """Decode the object that `serialize` encoded.
 
     Parameters
     ----------
     header : dict
-        As `serialize` returned it.
+        The header that `serialize` returned.
     frames : list
-        Likewise.
+        The frames that `serialize` returned.
     deserializers : list of str, optional
-        Families that are accepted. By default all.
+        Families that are accepted. Default: all.
 
     Raises
     ------
     TypeError
-        If it was made by another family, or if it stands for an error.
+        If another family encoded the object, or if the frames hold an error.
 
     Examples
     --------
@@ -346,25 +350,13 @@ def _deserialize_items(header: Header, frames: Sequence[Any], deserializers: Nam
 
 
 def encode(value: object, names: Sequence[str]) -> list[Buffer]:
-    """Return frames of a value, made by families.
-
-    Raises
-    ------
-    TypeError
-        If none of them takes it.
-    """
+    """Return the frames of a value that the first suitable family encodes; TypeError if none is suitable."""
     header, frames = serialize(value, names, on_error="raise")
     return [pickle5.dumps_plain(header), *frames]
 
 
 def decode(frames: Sequence[Buffer], names: Names = None) -> Any:
-    """Return the value of frames that `encode` made.
-
-    Raises
-    ------
-    TypeError
-        If a family is not accepted.
-    """
+    """Return the value of frames that `encode` returned; TypeError if their family is not accepted."""
     return deserialize(pickle5.loads_plain(frames[0]), frames[1:], names)
 
 
@@ -376,16 +368,16 @@ def register_generic(
 ) -> None:
     """Register a class whose objects travel attribute by attribute.
 
-    For objects that are little more than a few arrays, and that need nothing else than ``object.__new__(cls)``.
+    Suits classes whose objects ``object.__new__(cls)`` and their attributes restore, such as a few arrays.
 
     Parameters
     ----------
     cls : type
         The class.
     serializer_name : str
-        Family that its attributes travel by; what it does not take is pickled.
+        Family that encodes the attributes; pickle encodes attributes that it does not take.
     serialize_func, deserialize_func : optional
-        Where to register it; by default `dask_serialize` and `dask_deserialize`.
+        Registries to add the class to. Default: `dask_serialize` and `dask_deserialize`.
 
     Examples
     --------
@@ -404,13 +396,7 @@ def register_generic(
 
 
 class Attributes:
-    """Turns objects into header and frames attribute by attribute.
-
-    Parameters
-    ----------
-    family : str
-        Tried first for each attribute.
-    """
+    """Encodes objects attribute by attribute, with `family` if it takes the attribute, otherwise with pickle."""
 
     def __init__(self, family: str) -> None:
         self.family = family

@@ -1,4 +1,4 @@
-"""Marks for data in messages: what is to be serialized, and what is already."""
+"""Classes that mark the parts of a message that are to be serialized, or have been."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Serialize:
-    """Marks an object in a message that is to be serialized.
+    """Marks an object that is serialized with its message.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ to_serialize = Serialize
 
 
 class Serialized:
-    """An object that was serialized.
+    """A serialized object: its header and its frames.
 
     Parameters
     ----------
     header : dict
-        As `serialize` returns it.
+        The header that `serialize` returned.
     frames : list
-        Likewise.
+        The frames that `serialize` returned.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Serialized:
 
 
 class ToPickle(Generic[T]):
-    """Marks an object in a message that is to be pickled, whatever else there may be.
+    """Marks an object that is pickled with its message, although another family may take it.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class ToPickle(Generic[T]):
 
 
 class Pickled(Serialized):
-    """An object that was pickled.
+    """A pickled object: its header and its frames.
 
     Examples
     --------

@@ -154,7 +154,7 @@ def test_users_add_families(json_family: list[Any]) -> None:
 
 def test_names_of_families_are_checked() -> None:
     assert families.checked_names(None, "serializers") is None
-    with pytest.raises(ValueError, match="no serialization family 'foo'; known are 'dask'"):
+    with pytest.raises(ValueError, match=r"family 'foo' is not registered\. Registered families: 'dask'"):
         families.checked_names(["foo"], "serializers")
     with pytest.raises(TypeError, match="list of names"):
         families.checked_names("pickle", "deserializers")

@@ -56,7 +56,7 @@ def event() -> ClientEvent:
     return found
 
 
-def test_what_a_new_member_is_sent_follows_its_welcome() -> None:
+def test_messages_to_a_new_member_follow_its_welcome() -> None:
     async def main() -> None:
         stream, over = Stream(), list[str]()
         peer = peer_on(stream, over)
