@@ -104,7 +104,7 @@ $(PEER)/.installed: Makefile
 	@$(PYTHON) -m venv $(PEER)
 	@echo "installing distributed in $(PEER)"
 	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check "distributed==2026.8.0" \
-	  "dask[array,dataframe]" bokeh hypothesis pyyaml pytest pytest-timeout
+	  "dask[array,dataframe]" bokeh hypothesis prometheus-client pyyaml pytest pytest-timeout
 	@touch $@
 
 lint: $(INSTALLED)  ## Check style, types, import rules and the contract

@@ -66,6 +66,8 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         diagnostics=_diagnostics(service),
         logs=ClusterLogServicer(service.core, service.peers, service.control_channels),
         events=service.event_log,
+        coordination=service.coordination,
+        calls=service.call_statistics,
         scheduler=lambda: service.scheduler,
     )
     http = SchedulerHttp(sources, options.http_prefix)

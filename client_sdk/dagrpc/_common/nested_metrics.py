@@ -19,6 +19,8 @@ _TRANSFERS = {
     "incoming_count": "transfers_incoming",
     "outgoing_bytes": "transfers_outgoing_bytes",
     "outgoing_count": "transfers_outgoing",
+    "incoming_count_total": "transfers_incoming_total",
+    "outgoing_count_total": "transfers_outgoing_total",
 }
 
 

@@ -6,10 +6,15 @@ import asyncio
 import gc
 import heapq
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Protocol
 
 from aiohttp import web
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from dagrpc._peer.traffic import Traffic
+from dagrpc._rpc.call_statistics import BOUNDS, CallStatistics
 
 MOST_PREFIXES = 50
 """How many prefixes of tasks have labels of their own; the smaller ones are added up under `OTHER`."""
@@ -27,10 +32,17 @@ class Collector(Protocol):
 
 def metrics_route(*collectors: Collector) -> web.RouteDef:
     """Return the route of ``/metrics``: all that the collectors yield, and figures of the process."""
-    from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+    from prometheus_client import (
+        CollectorRegistry,
+        GCCollector,
+        PlatformCollector,
+        ProcessCollector,
+        generate_latest,
+    )
     from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
     registry = CollectorRegistry()
+    GCCollector(registry=registry)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     for collector in collectors:
@@ -54,6 +66,89 @@ def top(sizes: Mapping[str, float], limit: int) -> frozenset[str]:
     if len(sizes) <= limit:
         return frozenset(sizes)
     return frozenset(heapq.nlargest(limit, sizes, key=lambda name: sizes[name]))
+
+
+def bounded(values: Mapping[str, float], kept: Collection[str]) -> dict[str, float]:
+    """Return the values of the kept names, in order, and the sum of the others under `OTHER`.
+
+    Examples
+    --------
+    >>> bounded({"a": 1, "b": 3, "c": 2}, {"b"})
+    {'b': 3, 'other': 3}
+    """
+    found: dict[str, float] = {}
+    for name in sorted(values):
+        label = name if name in kept else OTHER
+        found[label] = found.get(label, 0) + values[name]
+    return found
+
+
+class Families:
+    """Makes metrics whose names have a first part in common.
+
+    Parameters
+    ----------
+    prefix : str
+        First part of all names, such as ``"dask_scheduler_"``.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def gauge(self, name: str, text: str, value: float) -> Metric:
+        """Return a metric with one value, which may fall."""
+        return GaugeMetricFamily(self._prefix + name, text, value=value)
+
+    def counter(self, name: str, text: str, value: float) -> Metric:
+        """Return a metric with one value that only rises; its name ends with ``_total``."""
+        return CounterMetricFamily(self._prefix + name, text, value=value)
+
+    def gauges(self, name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+        """Return a metric with a value for each of a label's values."""
+        family = GaugeMetricFamily(self._prefix + name, text, labels=[label])
+        for key, value in values.items():
+            family.add_metric([key], value)
+        return family
+
+    def counters(self, name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+        """Return a counter with a value for each of a label's values."""
+        family = CounterMetricFamily(self._prefix + name, text, labels=[label])
+        for key, value in values.items():
+            family.add_metric([key], value)
+        return family
+
+    def calls(self, statistics: CallStatistics) -> Iterator[Metric]:
+        """Yield the counts and durations of the gRPC calls that a service has answered."""
+        outcomes = CounterMetricFamily(
+            self._prefix + "grpc_calls", "gRPC calls that have ended.", labels=["service", "method", "code"]
+        )
+        for (name, code), count in sorted(statistics.by_outcome.items()):
+            service, _, method = name.partition(".")
+            outcomes.add_metric([service, method, code], count)
+        yield outcomes
+        durations = HistogramMetricFamily(
+            self._prefix + "grpc_call_duration_seconds", "Durations of unary gRPC calls.", labels=["service", "method"]
+        )
+        for name, found in sorted(statistics.durations.items()):
+            service, _, method = name.partition(".")
+            sums = list(accumulate(found.counts))
+            buckets = [*zip(map(str, BOUNDS), sums, strict=False), ("+Inf", sums[-1])]
+            durations.add_metric([service, method], buckets, found.seconds)
+        yield durations
+
+    def traffic(self, by_peer: Mapping[str, Traffic]) -> Iterator[Metric]:
+        """Yield what sessions have sent and received, by kind of peer."""
+        for name, field, text in _TRAFFIC:
+            values = {peer: getattr(traffic, field) for peer, traffic in by_peer.items()}
+            yield self.counters(name, text, "peer", values)
+
+
+_TRAFFIC = (
+    ("session_messages_sent", "messages_sent", "Messages that sessions have sent; large ones count by fragment."),
+    ("session_bytes_sent", "bytes_sent", "Bytes of the messages that sessions have sent."),
+    ("session_messages_received", "messages_received", "Messages that sessions have received."),
+    ("session_resumptions", "resumptions", "Sessions that went on after their connection broke."),
+)
 
 
 class Ticks:

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from dagrpc._peer.session import Session
+from dagrpc._peer.traffic import Traffic
 from dagrpc._rpc import error_status
 from dagrpc._rpc.channels import ServiceClient
 from dagrpc._rpc.recovery import Recovery
@@ -78,6 +79,8 @@ class CallingSession(Generic[Item]):
         self.welcome: Any = response_type().welcome
         """The scheduler's latest answer to an introduction."""
         self.recovery = Recovery()
+        self.traffic = Traffic()
+        """Counts the messages of all sessions with the scheduler."""
         self._method = method
         self._encode = encode
         self._request_type = request_type
@@ -121,7 +124,7 @@ class CallingSession(Generic[Item]):
             self.session.end()
         self.stream, self.welcome = stream, welcome
         send_type = self._request_type if resumable else None
-        self.session = Session(stream, self._encode, self._response_type, self.name, send_type)
+        self.session = Session(stream, self._encode, self._response_type, self.name, send_type, self.traffic)
         return self.session
 
     def resume(self, stream: Any, welcome: Any) -> None:

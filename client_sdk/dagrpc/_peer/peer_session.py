@@ -12,6 +12,7 @@ import grpc
 
 from dagrpc._common.backoff import pauses
 from dagrpc._peer.session import Session
+from dagrpc._peer.traffic import Traffic
 from dagrpc.exceptions import NotReadyError, UnknownSessionError
 from dagrpc.v1 import common_pb2
 
@@ -42,6 +43,8 @@ class PeerSession:
         Called once, with the reason, when the membership ends.
     why_gone : coroutine function, optional
         Returns why a peer that is away cannot come back; empty if it may.
+    traffic : Traffic, optional
+        Counts the messages.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class PeerSession:
         on_back: Callable[[], object],
         on_over: Callable[[str], object],
         why_gone: Callable[[], Awaitable[str]] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
-        self.session: Session[Any] = Session(stream, encode, request_type, name, response_type if token else None)
+        send_type = response_type if token else None
+        self.session: Session[Any] = Session(stream, encode, request_type, name, send_type, traffic)
         self.token = token
         self.grace = grace if token else 0.0
         self.leaving = ""

@@ -18,6 +18,7 @@ import grpc
 from dagrpc import config
 from dagrpc._loop.taskless_coroutine import TasklessCoroutine
 from dagrpc._peer.delivery import Delivery
+from dagrpc._peer.traffic import Traffic
 from dagrpc._rpc.grpc_options import message_limit
 from dagrpc.exceptions import TooLargeError
 from dagrpc.v1 import common_pb2
@@ -72,6 +73,8 @@ class Session(Generic[Item]):
         The peer's name in logs and errors.
     send_type : type, optional
         Type of the messages that go out, for a session that can go on with another stream when this one breaks.
+    traffic : Traffic, optional
+        Counts the messages.
     """
 
     def __init__(
@@ -81,10 +84,12 @@ class Session(Generic[Item]):
         receive_type: type[Any],
         name: str,
         send_type: type[Any] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self._stream = stream
         self._encode = encode
         self._receive_type = receive_type
+        self._traffic = traffic if traffic is not None else Traffic()
         self.name = name
         self.closed = False
         """Whether the session sends nothing more."""
@@ -233,6 +238,7 @@ class Session(Generic[Item]):
         """
         assert self.delivery is not None
         self.delivery.resume(received)
+        self._traffic.resumptions += 1
         self._stream = stream
 
     def end(self) -> None:
@@ -265,11 +271,12 @@ class Session(Generic[Item]):
         return None if message is grpc.aio.EOF else message
 
     async def _read_loop(self, on_message: Callable[[Any], Awaitable[None] | None]) -> None:
-        read, delivery = self._stream.read, self.delivery
+        read, delivery, traffic = self._stream.read, self.delivery, self._traffic
         while True:
             message = await read()
             if message is grpc.aio.EOF:
                 return
+            traffic.messages_received += 1
             if self._may_read is not None:
                 await self._may_read.wait()
             # Only now: the peer sends a message again that was read, but not accepted before the stream broke.
@@ -342,7 +349,10 @@ class Session(Generic[Item]):
             self._unsent = self._encoded(items)
             # Else the items would stay in memory until the next batch comes.
             del items
+        traffic = self._traffic
         for piece in self._unsent:
+            traffic.messages_sent += 1
+            traffic.bytes_sent += len(piece)
             await write(piece)
         self._unsent = None
         self._writing = []

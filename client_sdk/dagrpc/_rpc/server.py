@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -23,11 +24,14 @@ from dagrpc._memory import malloc
 from dagrpc._rpc import error_status, grpc_options
 from dagrpc._rpc.admission_limits import CallLimits
 from dagrpc._rpc.blocked_methods import Blocked
+from dagrpc._rpc.call_statistics import CallStatistics, status_number
 from dagrpc._rpc.channels import identity, serialize
 from dagrpc.exceptions import DagrpcError, InvalidRequestError
 
 logger = logging.getLogger("dagrpc.io")
 
+_OK, _CANCELLED = status_number(grpc.StatusCode.OK), status_number(grpc.StatusCode.CANCELLED)
+_INVALID, _INTERNAL = status_number(grpc.StatusCode.INVALID_ARGUMENT), status_number(grpc.StatusCode.INTERNAL)
 _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 
 
@@ -61,6 +65,8 @@ class Server:
         malloc.tune()
         self._server = grpc.aio.server(options=grpc_options.server_options())
         self._limits = CallLimits()
+        self.statistics = CallStatistics()
+        """Counts of the calls that have ended."""
         self.access = Access(credentials)
         """Decides which callers are let in."""
         self._health = health.aio.HealthServicer()
@@ -91,7 +97,7 @@ class Server:
         raw_out = streams_out or method.name in self._raw_responses
         if not (streams_in or streams_out):
             function = _without_context(function)
-        guarded = self._guard(function, name)
+        guarded = self._guard(function, name, timed=not (streams_in or streams_out))
         handler: grpc.RpcMethodHandler = getattr(grpc, kind)(
             guarded,
             request_deserializer=identity if raw_in else _reader(request_type, streams_in),
@@ -100,19 +106,21 @@ class Server:
         return handler
 
     def _guard(
-        self, function: Callable[..., Awaitable[Any]], name: str, by_role: bool = True
+        self, function: Callable[..., Awaitable[Any]], name: str, by_role: bool = True, timed: bool = False
     ) -> Callable[..., Awaitable[Any]]:
         """Return a handler that turns all exceptions into statuses.
 
         gRPC would show the text of an exception to the caller, and would not answer at all after a CancelledError.
         """
         access, limits = None if self.access.open else self.access, self._limits
+        statistics = self.statistics
 
         async def handler(request: Any, context: Any) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._calls.add(task)
             connection, counted = context.peer(), False
+            begun, outcome = perf_counter(), _OK
             try:
                 if access is not None:
                     access.check(name, context, by_role)
@@ -122,22 +130,29 @@ class Server:
                     raise request
                 return await function(request, context)
             except DagrpcError as error:
+                outcome = _code(error)
                 await _abort(context, error)
             except DecodeError:
+                outcome = _INVALID
                 await _abort(context, InvalidRequestError(f"{name} was called with bytes that are not its request"))
             except grpc.aio.AbortError:
+                outcome = status_number(context.code())
                 raise
             except asyncio.CancelledError:
+                outcome = _CANCELLED
                 if context.done() or context.cancelled():
                     raise
                 await context.abort(grpc.StatusCode.CANCELLED, f"{name} was cancelled by the service")
             except grpc.aio.BaseError:
                 # The peer is gone and cannot be told.
+                outcome = _CANCELLED
                 logger.debug("%s: the peer is gone", name, exc_info=True)
             except Exception as error:
+                outcome = _INTERNAL
                 await _abort(context, error_status.internal_error(error, name))
             finally:
                 self._calls.discard(task)
+                statistics.ended(name, outcome, perf_counter() - begun if timed else None)
                 if counted:
                     limits.end(connection)
 
@@ -266,6 +281,12 @@ def _without_context(function: Callable[..., Awaitable[Any]]) -> Callable[..., A
         return await function(request)
 
     return call
+
+
+def _code(error: DagrpcError) -> int:
+    """Return the number of the status that an error becomes."""
+    code: int = error_status.to_status(error).code
+    return code
 
 
 async def _abort(context: Any, error: DagrpcError) -> None:

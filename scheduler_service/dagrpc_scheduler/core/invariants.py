@@ -270,7 +270,17 @@ def _check_clients(state: SchedulerState) -> None:
                 )
 
 
+def _check_output_bytes(state: SchedulerState) -> None:
+    held: Counter[str] = Counter()
+    for task in state.tasks.values():
+        if task.state == MEMORY:
+            held[task.group.prefix.name] += max(task.nbytes, 0)
+    for name, prefix in state.prefixes.items():
+        _require(prefix.output_bytes == held[name], "the bytes of a prefix's results are wrong", name)
+
+
 def _check_groups(state: SchedulerState) -> None:
+    _check_output_bytes(state)
     counts: dict[str, Counter[str]] = {}
     for task in state.tasks.values():
         _require(state.groups.get(task.group.name) is task.group, "a task's group was dropped", task)

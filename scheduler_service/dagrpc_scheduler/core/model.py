@@ -71,7 +71,7 @@ class ErrorRecord:
 class TaskPrefix:
     """Averages over all tasks that do the same kind of work."""
 
-    __slots__ = ("duration", "groups", "name", "nbytes")
+    __slots__ = ("compute_seconds", "duration", "groups", "name", "nbytes", "output_bytes", "suspicious", "totals")
 
     def __init__(self, name: str, duration: float) -> None:
         """Make a prefix; a negative `duration` means unknown."""
@@ -82,6 +82,14 @@ class TaskPrefix:
         """Average bytes of a result; negative: unknown."""
         self.groups = 0
         """Number of groups with this prefix."""
+        self.totals: dict[StateName, int] = dict.fromkeys(STATES, 0)
+        """How often tasks have entered each state."""
+        self.output_bytes = 0
+        """Bytes of the results in memory, each counted once."""
+        self.compute_seconds = 0.0
+        """Sum of the seconds of all runs that yielded a result."""
+        self.suspicious = 0
+        """How often a worker died while it had one of the tasks."""
 
 
 class TaskGroup:

@@ -41,6 +41,7 @@ class SchedulerState:
         "clients",
         "complete_graphs",
         "config",
+        "forgotten_tasks",
         "generation",
         "generation_start",
         "groups",
@@ -48,7 +49,9 @@ class SchedulerState:
         "idle_prefixes",
         "instructions",
         "interrupting",
+        "killed_tasks",
         "loss_reasons",
+        "lost_workers",
         "no_workers_since",
         "now",
         "open_free_batches",
@@ -119,6 +122,12 @@ class SchedulerState:
         """Workers by address."""
         self.loss_reasons: OrderedDict[str, str] = OrderedDict()
         """Why the latest lost workers were lost, by address, oldest first."""
+        self.lost_workers = 0
+        """Number of workers that left unexpectedly."""
+        self.killed_tasks = 0
+        """Number of tasks that were given up because workers died while they had them."""
+        self.forgotten_tasks = 0
+        """Number of tasks that were forgotten."""
         self.running: dict[WorkerState, None] = {}
         """Workers that are given tasks."""
         self.no_workers_since = 0.0

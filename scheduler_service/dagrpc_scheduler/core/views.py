@@ -230,6 +230,34 @@ def durations(core: SchedulerCore) -> dict[str, float]:
     return {name: prefix.duration for name, prefix in core.state.prefixes.items() if prefix.duration >= 0}
 
 
+@dataclass(slots=True)
+class PrefixTotals:
+    """The work of all tasks of a prefix since the prefix was first seen."""
+
+    states: dict[StateName, int]
+    """How often tasks have entered each state."""
+    compute_seconds: float
+    """Sum of the seconds of all runs that yielded a result."""
+    output_bytes: int
+    """Bytes of the results in memory now, each counted once."""
+    suspicious: int
+    """How often a worker died while it had one of the tasks."""
+
+
+def prefix_totals(core: SchedulerCore) -> dict[str, PrefixTotals]:
+    """Return the work of all tasks so far by prefix."""
+    return {
+        name: PrefixTotals(dict(prefix.totals), prefix.compute_seconds, prefix.output_bytes, prefix.suspicious)
+        for name, prefix in core.state.prefixes.items()
+    }
+
+
+def losses(core: SchedulerCore) -> dict[str, int]:
+    """Return how many workers were lost, and how many tasks were given up or forgotten, since the start."""
+    state = core.state
+    return {"workers": state.lost_workers, "killed": state.killed_tasks, "forgotten": state.forgotten_tasks}
+
+
 def workers(core: SchedulerCore) -> list[WorkerInfo]:
     """Return all workers in the order in which they joined."""
     return [_worker_info(worker) for worker in core.state.workers.values()]

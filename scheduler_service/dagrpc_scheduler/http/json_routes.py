@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from dagrpc._common.markup import Markup
+from dagrpc._common.nested_metrics import nested_metrics
 from dagrpc._http.application import json_response
 from dagrpc._http.html_pages import link, page
 from dagrpc_scheduler.core import views
@@ -89,5 +90,5 @@ def worker_identity(sources: SchedulerSources, address: str) -> dict[str, Any]:
         "nanny": connection.nanny or None,
         "status": info.status if info is not None else "",
         "last_seen": connection.last_seen,
-        "metrics": dict(connection.metrics),
+        "metrics": nested_metrics(connection.metrics),
     }

@@ -7,11 +7,11 @@ heartbeats carry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
-from dagrpc._http.prometheus import MOST_PREFIXES, OTHER, CollectionTime, Ticks, top
+from dagrpc._http.prometheus import CollectionTime, Families, Ticks
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.cluster_counts import worker_loads
 from dagrpc_scheduler.http.sources import SchedulerSources
@@ -34,70 +34,43 @@ class SchedulerMetrics:
         self._sources = sources
         self._ticks = ticks
         self._gc = gc
-        self._prefix = f"{namespace}_scheduler_"
+        self._families = Families(f"{namespace}_scheduler_")
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as they are now."""
         yield from self._peers()
         yield from self._tasks()
-        yield from self._prefixes()
         yield from self._memory()
-        yield from self._stealing()
+        yield from self._losses()
+        yield from self._sessions()
+        yield from self._families.calls(self._sources.calls)
         yield from self._loop()
-
-    def _gauge(self, name: str, text: str, value: float) -> Metric:
-        return GaugeMetricFamily(self._prefix + name, text, value=value)
-
-    def _counter(self, name: str, text: str, value: float) -> Metric:
-        return CounterMetricFamily(self._prefix + name, text, value=value)
-
-    def _by(self, name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
-        family = GaugeMetricFamily(self._prefix + name, text, labels=[label])
-        for key, value in values:
-            family.add_metric([key], value)
-        return family
 
     def _peers(self) -> Iterator[Metric]:
         sources = self._sources
         joined = sources.peers.counts
-        yield self._gauge("clients", "Clients that are connected.", len(sources.peers.clients))
-        yield self._counter("client_connections_added", "Clients that have connected.", joined.clients_added)
-        yield self._counter("client_connections_removed", "Clients that have left.", joined.clients_removed)
-        yield self._gauge("desired_workers", "Workers that the tasks at hand could use.", sources.desired_workers())
-        yield self._by("workers", "Workers by state of load.", "state", worker_loads(sources.core).items())
-        yield self._counter("workers_added", "Workers that have joined.", joined.workers_added)
-        yield self._counter("workers_removed", "Workers that have left or were lost.", joined.workers_removed)
+        yield self._families.gauge("clients", "Clients that are connected.", len(sources.peers.clients))
+        yield self._families.counter("client_connections_added", "Clients that have connected.", joined.clients_added)
+        yield self._families.counter("client_connections_removed", "Clients that have left.", joined.clients_removed)
+        yield self._families.gauge(
+            "desired_workers", "Workers that the tasks at hand could use.", sources.desired_workers()
+        )
+        yield self._families.gauges("workers", "Workers by state of load.", "state", worker_loads(sources.core))
+        yield self._families.counter("workers_added", "Workers that have joined.", joined.workers_added)
+        yield self._families.counter("workers_removed", "Workers that have left or were lost.", joined.workers_removed)
 
     def _tasks(self) -> Iterator[Metric]:
         core = self._sources.core
         states = {name: count for name, count in views.state_counts(core).items() if name != "forgotten"}
-        yield self._by("tasks", "Tasks by state.", "state", states.items())
-        yield self._gauge("task_groups", "Task groups.", len(core.state.groups))
-        yield self._gauge("occupancy_seconds", "Expected work in seconds of one thread.", views.total_occupancy(core))
+        yield self._families.gauges("tasks", "Tasks by state.", "state", states)
+        yield self._families.gauge("task_groups", "Task groups.", len(core.state.groups))
+        yield self._families.gauge(
+            "occupancy_seconds", "Expected work in seconds of one thread.", views.total_occupancy(core)
+        )
         unrunnable = views.unrunnable(core)
         oldest = min(unrunnable.values(), default=None)
         waited = self._sources.now() - oldest if oldest is not None else 0.0
-        yield self._gauge("no_worker_wait_seconds", "Longest wait of a task that no worker may run.", waited)
-
-    def _prefixes(self) -> Iterator[Metric]:
-        counts = views.prefix_counts(self._sources.core)
-        sizes = {name: sum(states.values()) for name, states in counts.items()}
-        kept = top(sizes, MOST_PREFIXES)
-        by_state = GaugeMetricFamily(
-            self._prefix + "prefix_tasks", "Tasks by prefix and state.", labels=["task_prefix_name", "state"]
-        )
-        sums: dict[tuple[str, str], int] = {}
-        for name, states in counts.items():
-            for state, count in states.items():
-                if count:
-                    label = (name if name in kept else OTHER, state)
-                    sums[label] = sums.get(label, 0) + count
-        for labels, count in sorted(sums.items()):
-            by_state.add_metric(list(labels), count)
-        yield by_state
-        durations = views.durations(self._sources.core)
-        known = ((name, seconds) for name, seconds in sorted(durations.items()) if name in kept)
-        yield self._by("prefix_duration_seconds", "Average duration of a task.", "task_prefix_name", known)
+        yield self._families.gauge("no_worker_wait_seconds", "Longest wait of a task that no worker may run.", waited)
 
     def _memory(self) -> Iterator[Metric]:
         memory = self._sources.cluster_memory()
@@ -107,18 +80,34 @@ class SchedulerMetrics:
             "unmanaged_recent": memory.unmanaged_recent,
             "spilled": memory.spilled,
         }
-        yield self._by("memory_bytes", "Memory of all workers by kind.", "type", kinds.items())
+        yield self._families.gauges("memory_bytes", "Memory of all workers by kind.", "type", kinds)
 
-    def _stealing(self) -> Iterator[Metric]:
-        book = views.stealing(self._sources.core)
-        yield self._counter("steal_requests", "Tasks that workers were asked to give back.", book["requested"])
-        yield self._counter("steal_confirmed", "Tasks that workers gave back.", book["confirmed"])
-        yield self._counter("steal_refused", "Tasks that had started or ended before.", book["refused"])
+    def _losses(self) -> Iterator[Metric]:
+        lost = views.losses(self._sources.core)
+        yield self._families.counter("tasks_forgotten", "Tasks that were forgotten.", lost["forgotten"])
+        yield self._families.counter(
+            "tasks_killed", "Tasks that were given up because workers died while they had them.", lost["killed"]
+        )
+        yield self._families.counter("workers_lost", "Workers that left unexpectedly.", lost["workers"])
+
+    def _sessions(self) -> Iterator[Metric]:
+        peers = self._sources.peers
+        yield from self._families.traffic({"client": peers.client_traffic, "worker": peers.worker_traffic})
+        sessions = {
+            "client": list(peers.clients.values()),
+            "worker": [worker.session for worker in peers.workers.values()],
+        }
+        queued = {peer: sum(session.queued for session in found) for peer, found in sessions.items()}
+        kept = {peer: sum(session.unacknowledged for session in found) for peer, found in sessions.items()}
+        yield self._families.gauges("session_outbox_items", "Items that wait to be sent.", "peer", queued)
+        yield self._families.gauges(
+            "session_unacknowledged_bytes", "Bytes that were sent and not acknowledged yet.", "peer", kept
+        )
 
     def _loop(self) -> Iterator[Metric]:
         ticks = self._ticks
-        yield self._counter("tick_count", "Turns of the clock on the event loop.", ticks.count)
-        yield self._gauge(
+        yield self._families.counter("tick_count", "Turns of the clock on the event loop.", ticks.count)
+        yield self._families.gauge(
             "tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", ticks.take_longest()
         )
-        yield self._counter("gc_collection_seconds", "Time spent in garbage collection.", self._gc.seconds)
+        yield self._families.counter("gc_collection_seconds", "Time spent in garbage collection.", self._gc.seconds)

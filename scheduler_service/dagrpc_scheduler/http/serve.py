@@ -72,10 +72,12 @@ class SchedulerHttp:
         from dagrpc._http.application import make_application
         from dagrpc._http.http_access import HttpAccess
         from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
+        from dagrpc_scheduler.http.coordination_metrics import CoordinationMetrics
         from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
         from dagrpc_scheduler.http.info_pages import InfoPages
         from dagrpc_scheduler.http.json_routes import JsonRoutes
         from dagrpc_scheduler.http.metrics import SchedulerMetrics
+        from dagrpc_scheduler.http.prefix_metrics import PrefixMetrics
 
         sources = self._sources
         ticks, self._collection_time = Ticks(), CollectionTime()
@@ -86,7 +88,11 @@ class SchedulerHttp:
             *JsonRoutes(sources).routes(),
             *InfoPages(sources).routes(),
             *self._dashboard.routes(),
-            metrics_route(SchedulerMetrics(sources, ticks, self._collection_time, namespace)),
+            metrics_route(
+                SchedulerMetrics(sources, ticks, self._collection_time, namespace),
+                PrefixMetrics(sources.core, namespace),
+                CoordinationMetrics(sources, namespace),
+            ),
         ]
         modules = [name for name in config.get("scheduler.http.routes") or () if not name.startswith(_BUILT_IN)]
         access = HttpAccess(sources.access, config.get("http.allowed-hosts") or ())

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagrpc._auth.access import Access
+from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
 from dagrpc_scheduler.servicers.diagnostics_service import DiagnosticsServicer
+from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationShell
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.memory import worker_memory
@@ -32,6 +34,8 @@ class SchedulerSources:
     diagnostics: DiagnosticsServicer
     logs: ClusterLogServicer
     events: EventLog
+    coordination: CoordinationShell
+    calls: CallStatistics
     scheduler: Callable[[], Any]
     """Returns the `Scheduler`, which users' routes are given."""
 

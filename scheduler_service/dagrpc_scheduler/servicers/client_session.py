@@ -92,6 +92,7 @@ class ClientSessions:
             on_away=lambda: logger.warning("Client %s is away: its connection broke", client, extra={"client": client}),
             on_back=lambda: None,
             on_over=lambda reason: self._clients.left(client, reason),
+            traffic=self._peers.client_traffic,
         )
         # The client is a member before it is welcomed: a program that has connected finds its client on the scheduler.
         self._clients.join(client, peer, hello.topics)

@@ -114,6 +114,7 @@ class WorkerSessionServicer:
             on_back=lambda: self._workers.resumed(connection),
             on_over=lambda reason: self._workers.left(connection, reason),
             why_gone=lambda: _why_gone(hello.address),
+            traffic=self._peers.worker_traffic,
         )
         connection = WorkerConnection(
             hello,

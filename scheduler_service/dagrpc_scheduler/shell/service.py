@@ -22,6 +22,7 @@ from dagrpc._http.port import HttpService
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._process.preloading import Preloads
 from dagrpc._rpc import grpc_options
+from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc._rpc.server import Server
@@ -225,6 +226,11 @@ class SchedulerService:
                 self.idle_watch.look,
             )
         )
+
+    @property
+    def call_statistics(self) -> CallStatistics:
+        """Counts of the gRPC calls that have ended."""
+        return self._server.statistics if self._server is not None else CallStatistics()
 
     @property
     def scheduler(self) -> Any:

@@ -103,6 +103,8 @@ def _start_gather(state: WorkerState, peer: Peer) -> None:
     state.last_call = peer.last_call = state.last_call + 1
     state.gathers += 1
     state.gathers_nbytes += total
+    state.gathers_started += 1
+    state.gathered_nbytes += total
     state.starts.append(GatherData(peer.address, list(call), total))
 
 

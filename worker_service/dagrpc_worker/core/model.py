@@ -250,8 +250,10 @@ class WorkerState:
         "default_pool",
         "dropped",
         "durations",
+        "gathered_nbytes",
         "gathers",
         "gathers_nbytes",
+        "gathers_started",
         "host",
         "last_call",
         "last_ticket",
@@ -297,6 +299,10 @@ class WorkerState:
         """Number of transfers under way."""
         self.gathers_nbytes = 0
         """Bytes of the transfers under way."""
+        self.gathers_started = 0
+        """Number of transfers that were ever begun."""
+        self.gathered_nbytes = 0
+        """Bytes of the results that all begun transfers asked for."""
         self.last_ticket = NO_TICKET
         self.last_call = 0
 

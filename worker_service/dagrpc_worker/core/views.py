@@ -107,6 +107,16 @@ class WorkerView:
         return self._state.gathers_nbytes
 
     @property
+    def gathers_started(self) -> int:
+        """Number of transfers from peers that were ever begun."""
+        return self._state.gathers_started
+
+    @property
+    def gathered_nbytes(self) -> int:
+        """Bytes of the results that all begun transfers from peers asked for."""
+        return self._state.gathered_nbytes
+
+    @property
     def paused(self) -> bool:
         """Whether the worker is paused: nothing new begins."""
         return self._state.paused

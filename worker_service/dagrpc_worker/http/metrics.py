@@ -5,11 +5,13 @@ Names, types and labels are distributed's where a metric means the same; docs/mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
-from dagrpc._http.prometheus import CollectionTime, Ticks
+from dagrpc._http.prometheus import CollectionTime, Families, Ticks
+from dagrpc._peer.traffic import Traffic
+from dagrpc._rpc.call_statistics import CallStatistics
 
 _STATES = {
     "executing": "executing",
@@ -34,6 +36,8 @@ class WorkerMetrics:
         Bytes; 0: none.
     ticks, gc
         Measurements of the process.
+    calls, traffic
+        Counts of gRPC calls, and of the session with the scheduler.
     namespace : str
         First part of all names.
     """
@@ -45,6 +49,8 @@ class WorkerMetrics:
         memory_limit: int,
         ticks: Ticks,
         gc: CollectionTime,
+        calls: CallStatistics,
+        traffic: Traffic,
         namespace: str,
     ) -> None:
         self._sample = sample
@@ -52,55 +58,64 @@ class WorkerMetrics:
         self._memory_limit = memory_limit
         self._ticks = ticks
         self._gc = gc
-        self._prefix = f"{namespace}_worker_"
+        self._calls = calls
+        self._traffic = traffic
+        self._families = Families(f"{namespace}_worker_")
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as they are now."""
         sample = self._sample()
-        yield self._gauge("threads", "Threads that run tasks.", self._nthreads())
-        states = ((state, sample.get(name, 0)) for name, state in _STATES.items())
-        yield self._by("tasks", "Tasks by state.", "state", states)
+        yield self._families.gauge("threads", "Threads that run tasks.", self._nthreads())
+        states = {state: sample.get(name, 0) for name, state in _STATES.items()}
+        yield self._families.gauges("tasks", "Tasks by state.", "state", states)
         yield from self._memory(sample)
         yield from self._transfers(sample)
         yield from self._spilling(sample)
-        yield self._counter("tick_count", "Turns of the clock on the event loop.", self._ticks.count)
+        lag, latency = sample.get("loop_lag_seconds", 0), sample.get("latency_seconds", 0)
+        yield self._families.gauge("latency_seconds", "Time that the scheduler took to answer a heartbeat.", latency)
+        yield self._families.gauge("loop_lag_seconds", "Lateness of the event loop at the last heartbeat.", lag)
+        yield self._families.gauge(
+            "paused", "1 while the worker is paused for lack of memory.", sample.get("paused", 0)
+        )
+        yield from self._families.calls(self._calls)
+        yield from self._families.traffic({"scheduler": self._traffic})
+        yield self._families.counter("tick_count", "Turns of the clock on the event loop.", self._ticks.count)
         longest = self._ticks.take_longest()
-        yield self._gauge("tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", longest)
-        yield self._counter("gc_collection_seconds", "Time spent in garbage collection.", self._gc.seconds)
+        yield self._families.gauge(
+            "tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", longest
+        )
+        yield self._families.counter("gc_collection_seconds", "Time spent in garbage collection.", self._gc.seconds)
 
     def _memory(self, sample: Mapping[str, float]) -> Iterator[Metric]:
         spilled = sample.get("spilled_bytes", 0)
         managed = max(0, sample.get("managed_bytes", 0) - spilled)
         unmanaged = max(0, sample.get("memory", 0) - managed)
-        kinds = (("managed", managed), ("unmanaged", unmanaged), ("spilled", spilled))
-        yield self._by("memory_bytes", "Memory by kind.", "type", kinds)
-        yield self._gauge("memory_limit_bytes", "Memory that the worker may use; 0: no limit.", self._memory_limit)
+        kinds = {"managed": managed, "unmanaged": unmanaged, "spilled": spilled}
+        yield self._families.gauges("memory_bytes", "Memory by kind.", "type", kinds)
+        yield self._families.gauge(
+            "memory_limit_bytes", "Memory that the worker may use; 0: no limit.", self._memory_limit
+        )
 
     def _transfers(self, sample: Mapping[str, float]) -> Iterator[Metric]:
         for direction, words in (("incoming", "from other workers"), ("outgoing", "to other workers and clients")):
             count, size = sample.get(f"transfers_{direction}", 0), sample.get(f"transfers_{direction}_bytes", 0)
-            yield self._gauge(f"transfer_{direction}_count", f"Open transfers {words}.", count)
-            yield self._gauge(f"transfer_{direction}_bytes", f"Bytes of open transfers {words}.", size)
+            yield self._families.gauge(f"transfer_{direction}_count", f"Open transfers {words}.", count)
+            yield self._families.gauge(f"transfer_{direction}_bytes", f"Bytes of open transfers {words}.", size)
+            begun = sample.get(f"transfers_{direction}_total", 0)
+            yield self._families.counter(f"transfer_{direction}_count", f"Transfers {words} so far.", begun)
+            total = sample.get(f"transfers_{direction}_bytes_total", 0)
+            yield self._families.counter(f"transfer_{direction}_bytes", f"Bytes of all transfers {words}.", total)
 
     def _spilling(self, sample: Mapping[str, float]) -> Iterator[Metric]:
         for unit, text in (("bytes", "Bytes"), ("count", "Results")):
-            family = CounterMetricFamily(
-                f"{self._prefix}spill_{unit}", f"{text} written to disk and read from it.", labels=["activity"]
+            values = {
+                "disk-write": sample.get(f"spill_written_{unit}", 0),
+                "disk-read": sample.get(f"spill_read_{unit}", 0),
+            }
+            yield self._families.counters(
+                f"spill_{unit}", f"{text} written to disk and read from it.", "activity", values
             )
-            family.add_metric(["disk-write"], sample.get(f"spill_written_{unit}", 0))
-            family.add_metric(["disk-read"], sample.get(f"spill_read_{unit}", 0))
-            yield family
         seconds = sample.get("spill_seconds", 0)
-        yield self._counter("spill_time_seconds", "Time spent writing results to disk and reading them.", seconds)
-
-    def _gauge(self, name: str, text: str, value: float) -> Metric:
-        return GaugeMetricFamily(self._prefix + name, text, value=value)
-
-    def _counter(self, name: str, text: str, value: float) -> Metric:
-        return CounterMetricFamily(self._prefix + name, text, value=value)
-
-    def _by(self, name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
-        family = GaugeMetricFamily(self._prefix + name, text, labels=[label])
-        for key, value in values:
-            family.add_metric([key], value)
-        return family
+        yield self._families.counter(
+            "spill_time_seconds", "Time spent writing results to disk and reading them.", seconds
+        )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
+    from dagrpc._peer.traffic import Traffic
+    from dagrpc._rpc.call_statistics import CallStatistics
     from dagrpc_worker.options import WorkerOptions
     from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
     from dagrpc_worker.shell.worker_record import WorkerRecord
@@ -41,6 +43,14 @@ class ObservedWorker(Protocol):
     @property
     def facade(self) -> Any:
         """The `Worker` object of plugins and user code."""
+
+    @property
+    def call_statistics(self) -> CallStatistics:
+        """Counts of the gRPC calls that the worker has answered."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """Counts of the messages from and to the scheduler."""
 
     def metrics(self) -> Metrics:
         """Return the sampler of the worker's metrics."""
@@ -101,6 +111,8 @@ class WorkerHttp:
             record.memory_limit,
             ticks,
             self._collection_time,
+            worker.call_statistics,
+            worker.traffic,
             str(config.get("dashboard.prometheus.namespace")),
         )
 

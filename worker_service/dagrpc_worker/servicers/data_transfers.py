@@ -55,6 +55,10 @@ class TransferSlots:
         self._limit = limit
         self.budget = ByteBudget(nbytes or sys.maxsize)
         self.active = 0
+        self.total = 0
+        """Number of transfers that were ever begun."""
+        self.total_nbytes = 0
+        """Bytes of the results of all begun transfers."""
         self._given = asyncio.Event()
 
     @property
@@ -72,6 +76,7 @@ class TransferSlots:
         if self.active >= self._limit or self.budget.exhausted:
             raise self._refusal
         self.active += 1
+        self.total += 1
 
     def give(self) -> None:
         """Return a slot."""
@@ -131,6 +136,7 @@ class DataServicer:
         async with self.slots.slot(request.requester):
             chosen, total = self.choose(request.keys, request.max_bytes)
             self.slots.budget.take(total)
+            self.slots.total_nbytes += total
             try:
                 await self._send(await self._values(chosen, total, request), request, context)
             finally:

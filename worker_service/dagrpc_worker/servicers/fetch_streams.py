@@ -114,6 +114,7 @@ class _Hold:
         self._slots, self._nbytes = data.slots, nbytes
         self._slots.take()
         self._slots.budget.take(nbytes)
+        self._slots.total_nbytes += nbytes
         self._values: Sequence[OutgoingValue] = ()
         self._timer: asyncio.TimerHandle | None = None
 

@@ -20,7 +20,9 @@ from dagrpc._common.addresses import parse_address
 from dagrpc._common.keys import decode_key
 from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._peer.traffic import Traffic
 from dagrpc._rpc import grpc_options
+from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc.exceptions import CommClosedError, DagrpcError, LimitReachedError
 from dagrpc.security import Security
@@ -48,6 +50,7 @@ from dagrpc_worker.shell.lifecycle.nanny_pipe import NannyPipe
 from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address
 from dagrpc_worker.shell.lifecycle.workspace import Workspace
 from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
+from dagrpc_worker.shell.monitoring import worker_counts
 from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
@@ -392,19 +395,19 @@ class WorkerService:
         """Return when each running task started, in seconds since the epoch, by key."""
         return self.runner.executing()
 
+    @property
+    def call_statistics(self) -> CallStatistics:
+        """Counts of the gRPC calls that the worker has answered."""
+        return self.server.call_statistics
+
+    @property
+    def traffic(self) -> Traffic:
+        """Counts of the messages from and to the scheduler."""
+        return self._session.peer.traffic
+
     def counts(self) -> dict[str, float]:
         """Return the numbers of tasks and transfers that heartbeats report."""
-        view, slots = self._core.view, self.server.data.slots
-        return {
-            "ready": view.ready_count,
-            "waiting": view.waiting_count,
-            "long_running": view.long_running_count,
-            "in_flight": view.in_flight_count,
-            "transfers_incoming": view.gathers,
-            "transfers_incoming_bytes": view.gathers_nbytes,
-            "transfers_outgoing": slots.active,
-            "transfers_outgoing_bytes": slots.budget.used,
-        }
+        return worker_counts.counts(self._core.view, self.server.data.slots, self.heartbeat)
 
     # --- ending --------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,8 @@ class WorkerServer:
             blocked_by="worker.blocked-handlers",
             credentials=record.credentials,
         )
+        self.call_statistics = self._server.statistics
+        """Counts of the calls that have ended."""
         self._server.add_service(WORKER_SERVICE, WorkerServicer(self.data, self._control))
         self._server.add_service(worker_diagnostics_service.SERVICE, self.diagnostics)
         self._server.add_service(introspection_service.SERVICE, IntrospectionServicer(worker))

@@ -20,12 +20,25 @@ from dagrpc_scheduler.coordination.wait_queue import Line, Request, WaitQueue
 
 LeaseName: TypeAlias = tuple[str, int]
 """The client and the number of the request that acquired the lease."""
+_WAIT_WEIGHT = 0.5
+"""Weight of the latest wait in a semaphore's average."""
 
 
 class Semaphore:
     """One semaphore."""
 
-    __slots__ = ("_all", "leases", "line", "max_leases", "name", "transient")
+    __slots__ = (
+        "_all",
+        "acquired",
+        "average_wait",
+        "leases",
+        "line",
+        "max_leases",
+        "name",
+        "released",
+        "transient",
+        "waiting_since",
+    )
 
     def __init__(self, all_semaphores: Semaphores, name: str, max_leases: int, transient: bool) -> None:
         self._all = all_semaphores
@@ -35,10 +48,25 @@ class Semaphore:
         """Whether the semaphore is dropped when nobody uses it, as locks are."""
         self.leases: dict[LeaseName, None] = {}
         self.line: Line = OrderedDict()
+        self.waiting_since: dict[Request, float] = {}
+        """When each request of `line` came."""
+        self.acquired = 0
+        """Number of leases that were granted."""
+        self.released = 0
+        """Number of leases that have ended."""
+        self.average_wait = 0.0
+        """Moving average of the seconds from request to lease."""
+
+    def granted(self, request: Request, now: float) -> None:
+        """Count a lease, and how long its request waited."""
+        wait = now - self.waiting_since.pop(request, now)
+        self.average_wait += _WAIT_WEIGHT * (wait - self.average_wait) if self.acquired else wait
+        self.acquired += 1
 
     def leave(self, request: Request) -> None:
         """Remove a waiting request."""
         del self.line[request]
+        self.waiting_since.pop(request, None)
         self._all.tidy(self)
 
 
@@ -81,6 +109,7 @@ class Semaphores(Primitive):
             self._grant(semaphore, request)
         elif self._wait_queue.may_wait(request):
             semaphore.line[request] = None
+            semaphore.waiting_since[request] = self._wait_queue.now
             self._wait_queue.wait(request, semaphore)
         else:
             self.tidy(semaphore)
@@ -121,6 +150,7 @@ class Semaphores(Primitive):
         semaphore = self._by_name.pop(operation.name, None)
         if semaphore is not None:
             line, semaphore.line = semaphore.line, OrderedDict()
+            semaphore.waiting_since.clear()
             for waiting in line:
                 self._refuse_unknown(waiting, semaphore.name)
             for lease in semaphore.leases:
@@ -137,6 +167,7 @@ class Semaphores(Primitive):
         return float("inf") if timeout is None else self._wait_queue.now + timeout
 
     def _grant(self, semaphore: Semaphore, request: Request) -> None:
+        semaphore.granted(request, self._wait_queue.now)
         lease = request.lease
         semaphore.leases[lease] = None
         self._leases[lease] = (semaphore, self._expiry())
@@ -156,6 +187,7 @@ class Semaphores(Primitive):
         semaphore, _ = self._leases[lease]
         self._forget_lease(lease)
         del semaphore.leases[lease]
+        semaphore.released += 1
         while semaphore.line and len(semaphore.leases) < semaphore.max_leases:
             request, _ = semaphore.line.popitem(last=False)
             self._grant(semaphore, request)
@@ -190,6 +222,10 @@ class Semaphores(Primitive):
     def state(self, name: str) -> Semaphore | None:
         """Return a semaphore, for inspection."""
         return self._by_name.get(name)
+
+    def named(self) -> list[Semaphore]:
+        """Return the semaphores that users have made; locks are not among them."""
+        return [semaphore for semaphore in self._by_name.values() if not semaphore.transient]
 
     @property
     def names(self) -> list[str]:

@@ -24,6 +24,7 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
         _stale_result(state, state.tasks.get(event.key), worker, event.key)
         return
     prefix = task.group.prefix
+    prefix.compute_seconds += max(seconds, 0.0)
     nbytes = task.nbytes = event.nbytes
     task.type_name = intern(event.type_name)
     if not worker.long_running or task not in worker.long_running:

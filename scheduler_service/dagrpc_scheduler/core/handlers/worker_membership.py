@@ -231,8 +231,10 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
         unassign(state, task, worker)
         if not expected:
             task.suspicious += 1
+            task.group.prefix.suspicious += 1
         if task.suspicious > state.config.allowed_failures:
             task.error = _killed(task, worker, reason, exit)
+            state.killed_tasks += 1
             state.recommend(task, ERRED)
         else:
             state.recommend(task, WAITING)
@@ -243,6 +245,7 @@ def _remove(state: SchedulerState, worker: WorkerState, expected: bool, reason: 
 
 
 def _note_loss(state: SchedulerState, address: str, reason: str) -> None:
+    state.lost_workers += 1
     reasons = state.loss_reasons
     reasons[address] = reason
     reasons.move_to_end(address)

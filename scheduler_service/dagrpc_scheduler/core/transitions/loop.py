@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Final
 
-from dagrpc_scheduler.core.model import FORGOTTEN, PROCESSING, WAITING, StateName, TaskState, WorkerState
+from dagrpc_scheduler.core.model import FORGOTTEN, MEMORY, PROCESSING, WAITING, StateName, TaskState, WorkerState
 from dagrpc_scheduler.core.refcounts import cancel_uncomputable, unpin_graph
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.table import TABLE
@@ -29,9 +29,16 @@ def transition(state: SchedulerState, task: TaskState, finish: StateName) -> Non
     function(state, task)
     finish = task.state
     if finish != start:
-        counts = task.group.counts
+        group = task.group
+        counts, prefix = group.counts, group.prefix
         counts[start] -= 1
         counts[finish] += 1
+        prefix.totals[finish] += 1
+        # The size of a result stays the same while it is in memory.
+        if finish == MEMORY:
+            prefix.output_bytes += max(task.nbytes, 0)
+        elif start == MEMORY:
+            prefix.output_bytes -= max(task.nbytes, 0)
         if worker is None:
             worker = task.processing_on
         address = "" if worker is None else worker.address

@@ -17,6 +17,7 @@ def to_forgotten(state: SchedulerState, task: TaskState) -> None:
     task.state = FORGOTTEN
     task.error = None
     del state.tasks[task.key]
+    state.forgotten_tasks += 1
     group = task.group
     group.live -= 1
     if not group.live:

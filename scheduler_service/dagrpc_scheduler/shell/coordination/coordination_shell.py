@@ -14,6 +14,7 @@ from dagrpc.v1 import coordination_pb2 as pb
 from dagrpc_scheduler.coordination import operations
 from dagrpc_scheduler.coordination.coordinator import Coordinator
 from dagrpc_scheduler.coordination.operations import Answer, Operation, Outcome, Value
+from dagrpc_scheduler.coordination.primitives.semaphore import Semaphore, Semaphores
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
@@ -62,6 +63,10 @@ class CoordinationShell:
         """Withdraw a client's pending operations and release its leases."""
         if self._last_request.pop(client, None) is not None:
             self._apply(self._coordinator.client_gone(client, asyncio.get_running_loop().time()))
+
+    def semaphores(self) -> list[Semaphore]:
+        """Return the semaphores that users have made, for inspection."""
+        return self._coordinator.all_of(Semaphores).named()
 
     def close(self) -> None:
         """Cancel the timer."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from dagrpc import config
 from dagrpc._peer.peer_session import PeerSession
 from dagrpc._peer.session import Session
+from dagrpc._peer.traffic import Traffic
 from dagrpc.exceptions import DagrpcError, LimitReachedError
 from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core.instructions import ClientInstruction, Instruction
@@ -86,6 +87,8 @@ class ConnectedPeers:
         self.workers: dict[str, WorkerConnection] = {}
         self.client_sessions: dict[str, PeerSession] = {}
         """The clients' sessions with their streams; some clients may be away."""
+        self.client_traffic = Traffic()
+        self.worker_traffic = Traffic()
         self.worker_evictions = WorkerEvictions()
         self.stand_ins: dict[str, StandIn] = {}
         """Parts of the scheduler that the core takes for clients, by client id."""

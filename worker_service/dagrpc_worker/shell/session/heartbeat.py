@@ -80,7 +80,7 @@ class Heartbeat:
         stream = self._client.open_session("Heartbeat")
         try:
             while True:
-                metrics = {**self._sample(), "loop_lag_seconds": self.lag}
+                metrics = dict(self._sample())
                 if self._own_sample is not None:
                     metrics.update(await self._own_sample())
                 message = worker_session_pb2.HeartbeatRequest(address=self._address, time=time.time(), metrics=metrics)

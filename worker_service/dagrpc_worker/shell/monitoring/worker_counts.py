@@ -1,0 +1,28 @@
+"""Numbers of tasks and transfers that heartbeats report."""
+
+from __future__ import annotations
+
+from dagrpc_worker.core.views import WorkerView
+from dagrpc_worker.servicers.data_transfers import TransferSlots
+from dagrpc_worker.shell.session.heartbeat import Heartbeat
+
+
+def counts(view: WorkerView, slots: TransferSlots, heartbeat: Heartbeat | None) -> dict[str, float]:
+    """Return the numbers by name; `heartbeat` is None before the first heartbeat."""
+    return {
+        "ready": view.ready_count,
+        "waiting": view.waiting_count,
+        "long_running": view.long_running_count,
+        "in_flight": view.in_flight_count,
+        "paused": float(view.paused),
+        "loop_lag_seconds": heartbeat.lag if heartbeat is not None else 0.0,
+        "latency_seconds": heartbeat.latency if heartbeat is not None else 0.0,
+        "transfers_incoming": view.gathers,
+        "transfers_incoming_bytes": view.gathers_nbytes,
+        "transfers_incoming_total": view.gathers_started,
+        "transfers_incoming_bytes_total": view.gathered_nbytes,
+        "transfers_outgoing": slots.active,
+        "transfers_outgoing_bytes": slots.budget.used,
+        "transfers_outgoing_total": slots.total,
+        "transfers_outgoing_bytes_total": slots.total_nbytes,
+    }
