@@ -33,6 +33,8 @@ COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_ser
 # Where distributed is, which tests/parity compares with.
 PEER := build/parity
 STUBS := client_sdk/dagrpc/v1
+# The contract with its comments, for reflection and for `dagrpc protos`.
+DESCRIPTORS := dagrpc/_contract/descriptors.binpb
 
 IMAGE ?= dagrpc:latest
 BASE_IMAGE ?= python:3.11-slim-bookworm
@@ -128,8 +130,8 @@ proto: $(INSTALLED)  ## Write the Python stubs of the contract
 proto-check: $(INSTALLED)  ## Fail when the committed stubs are not those of the contract
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(BIN)/python protos/make_stubs.py "$$fresh" && \
-	{ diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
-	  { echo "the stubs in $(STUBS) are stale: run make proto" >&2; exit 1; }; } && \
+	{ cmp -s "$$fresh/$(DESCRIPTORS)" client_sdk/$(DESCRIPTORS) && diff -r -x __init__.py -x __pycache__ "$$fresh/dagrpc/v1" $(STUBS) >&2 || \
+	  { echo "the stubs in $(STUBS) or $(DESCRIPTORS) are stale: run make proto" >&2; exit 1; }; } && \
 	echo "the stubs are fresh"
 
 proto-breaking: $(INSTALLED)  ## Fail when the contract breaks with that of the last release, or with AGAINST

@@ -1,6 +1,7 @@
-"""Writes the Python stubs of the contract, and the table of the roles that may call each rpc.
+"""Writes the Python stubs of the contract, the table of the roles that may call each rpc, and a descriptor set.
 
-``python protos/make_stubs.py DIRECTORY`` writes the package ``dagrpc/v1`` below the directory. The stubs lack the
+``python protos/make_stubs.py DIRECTORY`` writes the package ``dagrpc/v1`` below the directory, and the descriptor set
+with all comments, which servers tell of by reflection, to ``dagrpc/_contract/descriptors.binpb``. The stubs lack the
 option `access`: its import would load protobuf's descriptors of descriptors at the start of each process. Servers read
 the roles from the table.
 """
@@ -93,6 +94,10 @@ def main(target: Path) -> None:
         stripped.write_bytes(kept.SerializeToString())
         files = [file.name for file in kept.file if file.name.startswith("dagrpc/")]
         protoc(f"--descriptor_set_in={stripped}", f"--python_out={target}", f"--pyi_out={target}", *files)
+    descriptors = target / "dagrpc" / "_contract" / "descriptors.binpb"
+    descriptors.parent.mkdir(exist_ok=True)
+    sources = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.glob("dagrpc/v1/*.proto"))
+    protoc(f"-I{PROTOS}", "--include_imports", "--include_source_info", f"--descriptor_set_out={descriptors}", *sources)
     (target / "dagrpc" / "v1" / "access_table.py").write_text(table(contract), encoding="utf-8")
 
 

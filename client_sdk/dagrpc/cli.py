@@ -19,6 +19,7 @@ _COMMANDS = {
     "tasks": ("dagrpc._cli.status_commands", "tasks"),
     "logs": ("dagrpc._cli.status_commands", "logs"),
     "certs": ("dagrpc._cli.certs", "certs"),
+    "protos": ("dagrpc._cli.protos", "protos"),
     "top": ("dagrpc._cli.top", "top"),
 }
 

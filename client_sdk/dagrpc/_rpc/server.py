@@ -32,7 +32,7 @@ logger = logging.getLogger("dagrpc.io")
 
 _OK, _CANCELLED = status_number(grpc.StatusCode.OK), status_number(grpc.StatusCode.CANCELLED)
 _INVALID, _INTERNAL = status_number(grpc.StatusCode.INVALID_ARGUMENT), status_number(grpc.StatusCode.INTERNAL)
-_REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+_REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 
 
 class Server:
@@ -71,7 +71,7 @@ class Server:
         """Decides which callers are let in."""
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._names = [health.SERVICE_NAME, _REFLECTION]
+        self._names = [health.SERVICE_NAME, *_REFLECTION]
         self._raw_requests = raw_requests
         self._raw_responses = raw_responses
         self._blocked = Blocked(blocked_by, blocked)
@@ -187,20 +187,20 @@ class Server:
 
         async def guarded(_: Any, context: Any) -> None:
             # Imported on demand: few processes are ever asked.
-            from grpc_reflection.v1alpha import reflection
+            from dagrpc._rpc.reflection import answer
 
-            answer = reflection.aio.ReflectionServicer(self._names).ServerReflectionInfo
-            async for message in answer(read_all(context), context):
-                await context.write(message)
+            async for request in read_all(context):
+                await context.write(answer(request, self._names))
 
         handler = grpc.stream_stream_rpc_method_handler(
             self._guard(guarded, "ServerReflection.ServerReflectionInfo", by_role=False),
             request_deserializer=_reflection_request,
             response_serializer=serialize,
         )
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_REFLECTION, {"ServerReflectionInfo": handler}),)
-        )
+        for name in _REFLECTION:
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}),)
+            )
 
     def _bind(self, address: str) -> int:
         if self._credentials is None or self._credentials.server is None:

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/errors.proto\x12\tdagrpc.v1*\xfe\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x01\x12\x16\n\x12REASON_UNKNOWN_KEY\x10\x02\x12\x19\n\x15REASON_UNKNOWN_WORKER\x10\x03\x12\x1a\n\x16REASON_UNKNOWN_SESSION\x10\x04\x12\x1e\n\x1aREASON_VERSION_UNSUPPORTED\x10\x05\x12\x15\n\x11REASON_NO_WORKERS\x10\x06\x12\x1b\n\x17REASON_CODE_NOT_ALLOWED\x10\x07\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x08\x12\x14\n\x10REASON_NOT_READY\x10\t\x12\x1b\n\x17REASON_DUPLICATE_WORKER\x10\n\x12\x13\n\x0fREASON_INTERNAL\x10\x0b\x12\x18\n\x14REASON_NOT_SAME_HOST\x10\x0c\x12\x19\n\x15REASON_UNKNOWN_PLUGIN\x10\r\x12\x19\n\x15REASON_SHUFFLE_CLOSED\x10\x0e\x12\x1f\n\x1bREASON_SHUFFLE_INCONSISTENT\x10\x0f\x12\x16\n\x12REASON_OUT_OF_DISK\x10\x10\x12\x1c\n\x18REASON_NOT_AUTHENTICATED\x10\x11\x12\x14\n\x10REASON_TOO_LARGE\x10\x12\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64\x61grpc/v1/errors.proto\x12\tdagrpc.v1*\xfe\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_INVALID_REQUEST\x10\x01\x12\x16\n\x12REASON_UNKNOWN_KEY\x10\x02\x12\x19\n\x15REASON_UNKNOWN_WORKER\x10\x03\x12\x1a\n\x16REASON_UNKNOWN_SESSION\x10\x04\x12\x1e\n\x1aREASON_VERSION_UNSUPPORTED\x10\x05\x12\x15\n\x11REASON_NO_WORKERS\x10\x06\x12\x1b\n\x17REASON_CODE_NOT_ALLOWED\x10\x07\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x08\x12\x14\n\x10REASON_NOT_READY\x10\t\x12\x1b\n\x17REASON_DUPLICATE_WORKER\x10\n\x12\x13\n\x0fREASON_INTERNAL\x10\x0b\x12\x18\n\x14REASON_NOT_SAME_HOST\x10\x0c\x12\x19\n\x15REASON_UNKNOWN_PLUGIN\x10\r\x12\x19\n\x15REASON_SHUFFLE_CLOSED\x10\x0e\x12\x1f\n\x1bREASON_SHUFFLE_INCONSISTENT\x10\x0f\x12\x16\n\x12REASON_OUT_OF_DISK\x10\x10\x12\x1c\n\x18REASON_NOT_AUTHENTICATED\x10\x11\x12\x14\n\x10REASON_TOO_LARGE\x10\x12\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.errors_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_REASON']._serialized_start=38
   _globals['_REASON']._serialized_end=548
 # @@protoc_insertion_point(module_scope)

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/event_service.proto\x12\tdagrpc.v1\">\n\x08LogEvent\x12\x0e\n\x06topics\x18\x01 \x03(\t\x12\x0f\n\x07message\x18\x02 \x01(\x0c\x12\x11\n\ttransient\x18\x03 \x01(\x08\"!\n\x0fSubscribeTopics\x12\x0e\n\x06topics\x18\x01 \x03(\t\"#\n\x11UnsubscribeTopics\x12\x0e\n\x06topics\x18\x01 \x03(\t\":\n\nTopicEvent\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\x0c\"\"\n\x10GetEventsRequest\x12\x0e\n\x06topics\x18\x01 \x03(\t\"<\n\x11GetEventsResponse\x12\'\n\x06topics\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.TopicHistory\"D\n\x0cTopicHistory\x12\r\n\x05topic\x18\x01 \x01(\t\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.TopicEvent2[\n\x0c\x45ventService\x12K\n\tGetEvents\x12\x1b.dagrpc.v1.GetEventsRequest\x1a\x1c.dagrpc.v1.GetEventsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x61grpc/v1/event_service.proto\x12\tdagrpc.v1\">\n\x08LogEvent\x12\x0e\n\x06topics\x18\x01 \x03(\t\x12\x0f\n\x07message\x18\x02 \x01(\x0c\x12\x11\n\ttransient\x18\x03 \x01(\x08\"!\n\x0fSubscribeTopics\x12\x0e\n\x06topics\x18\x01 \x03(\t\"#\n\x11UnsubscribeTopics\x12\x0e\n\x06topics\x18\x01 \x03(\t\":\n\nTopicEvent\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\x0c\"\"\n\x10GetEventsRequest\x12\x0e\n\x06topics\x18\x01 \x03(\t\"<\n\x11GetEventsResponse\x12\'\n\x06topics\x18\x01 \x03(\x0b\x32\x17.dagrpc.v1.TopicHistory\"D\n\x0cTopicHistory\x12\r\n\x05topic\x18\x01 \x01(\t\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.TopicEvent2[\n\x0c\x45ventService\x12K\n\tGetEvents\x12\x1b.dagrpc.v1.GetEventsRequest\x1a\x1c.dagrpc.v1.GetEventsResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.event_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_EVENTSERVICE'].methods_by_name['GetEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['GetEvents']._serialized_options = b'\220\002\001'
   _globals['_LOGEVENT']._serialized_start=44

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x61grpc/v1/log_service.proto\x12\tdagrpc.v1\"\x1f\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\"4\n\x0fGetLogsResponse\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.LogLine\"&\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"E\n\x14GetWorkerLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\";\n\x15GetWorkerLogsResponse\x12\"\n\x04logs\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.WorkerLog\">\n\tWorkerLog\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12!\n\x05lines\x18\x02 \x03(\x0b\x32\x12.dagrpc.v1.LogLine2S\n\nLogService\x12\x45\n\x07GetLogs\x12\x19.dagrpc.v1.GetLogsRequest\x1a\x1a.dagrpc.v1.GetLogsResponse\"\x03\x90\x02\x01\x32l\n\x11\x43lusterLogService\x12W\n\rGetWorkerLogs\x12\x1f.dagrpc.v1.GetWorkerLogsRequest\x1a .dagrpc.v1.GetWorkerLogsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x61grpc/v1/log_service.proto\x12\tdagrpc.v1\"\x1f\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\"4\n\x0fGetLogsResponse\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.LogLine\"&\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"E\n\x14GetWorkerLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\";\n\x15GetWorkerLogsResponse\x12\"\n\x04logs\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.WorkerLog\">\n\tWorkerLog\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12!\n\x05lines\x18\x02 \x03(\x0b\x32\x12.dagrpc.v1.LogLine2S\n\nLogService\x12\x45\n\x07GetLogs\x12\x19.dagrpc.v1.GetLogsRequest\x1a\x1a.dagrpc.v1.GetLogsResponse\"\x03\x90\x02\x01\x32l\n\x11\x43lusterLogService\x12W\n\rGetWorkerLogs\x12\x1f.dagrpc.v1.GetWorkerLogsRequest\x1a .dagrpc.v1.GetWorkerLogsResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.log_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_LOGSERVICE'].methods_by_name['GetLogs']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['GetLogs']._serialized_options = b'\220\002\001'
   _globals['_CLUSTERLOGSERVICE'].methods_by_name['GetWorkerLogs']._loaded_options = None

@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import plain_pb2 as dagrpc_dot_v1_dot_plain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dagrpc/v1/metadata_service.proto\x12\tdagrpc.v1\x1a\x15\x64\x61grpc/v1/plain.proto\"_\n\x12SetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\"\x15\n\x13SetMetadataResponse\"9\n\x12GetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\"Y\n\x13GetMetadataResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r2\xb7\x01\n\x0fMetadataService\x12Q\n\x0bSetMetadata\x12\x1d.dagrpc.v1.SetMetadataRequest\x1a\x1e.dagrpc.v1.SetMetadataResponse\"\x03\x90\x02\x02\x12Q\n\x0bGetMetadata\x12\x1d.dagrpc.v1.GetMetadataRequest\x1a\x1e.dagrpc.v1.GetMetadataResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dagrpc/v1/metadata_service.proto\x12\tdagrpc.v1\x1a\x15\x64\x61grpc/v1/plain.proto\"_\n\x12SetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\"\x15\n\x13SetMetadataResponse\"9\n\x12GetMetadataRequest\x12#\n\x04path\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\"Y\n\x13GetMetadataResponse\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r2\xb7\x01\n\x0fMetadataService\x12Q\n\x0bSetMetadata\x12\x1d.dagrpc.v1.SetMetadataRequest\x1a\x1e.dagrpc.v1.SetMetadataResponse\"\x03\x90\x02\x02\x12Q\n\x0bGetMetadata\x12\x1d.dagrpc.v1.GetMetadataRequest\x1a\x1e.dagrpc.v1.GetMetadataResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.metadata_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_METADATASERVICE'].methods_by_name['SetMetadata']._loaded_options = None
   _globals['_METADATASERVICE'].methods_by_name['SetMetadata']._serialized_options = b'\220\002\002'
   _globals['_METADATASERVICE'].methods_by_name['GetMetadata']._loaded_options = None

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64\x61grpc/v1/plain.proto\x12\tdagrpc.v1\"\xc0\x01\n\nPlainValue\x12\x11\n\x07\x62oolean\x18\x01 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x02 \x01(\x12H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x12\x10\n\x06\x62inary\x18\x05 \x01(\x0cH\x00\x12$\n\x04list\x18\x06 \x01(\x0b\x32\x14.dagrpc.v1.PlainListH\x00\x12*\n\x07mapping\x18\x07 \x01(\x0b\x32\x17.dagrpc.v1.PlainMappingH\x00\x42\x06\n\x04kind\"C\n\tPlainList\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\x10\n\x08is_tuple\x18\x02 \x01(\x08\"6\n\x0cPlainMapping\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainEntry\"V\n\nPlainEntry\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64\x61grpc/v1/plain.proto\x12\tdagrpc.v1\"\xc0\x01\n\nPlainValue\x12\x11\n\x07\x62oolean\x18\x01 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x02 \x01(\x12H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x12\x10\n\x06\x62inary\x18\x05 \x01(\x0cH\x00\x12$\n\x04list\x18\x06 \x01(\x0b\x32\x14.dagrpc.v1.PlainListH\x00\x12*\n\x07mapping\x18\x07 \x01(\x0b\x32\x17.dagrpc.v1.PlainMappingH\x00\x42\x06\n\x04kind\"C\n\tPlainList\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainValue\x12\x10\n\x08is_tuple\x18\x02 \x01(\x08\"6\n\x0cPlainMapping\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.PlainEntry\"V\n\nPlainEntry\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.PlainValue\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.dagrpc.v1.PlainValueBg\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.plain_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_PLAINVALUE']._serialized_start=37
   _globals['_PLAINVALUE']._serialized_end=229
   _globals['_PLAINLIST']._serialized_start=231

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/scaling_service.proto\x12\tdagrpc.v1\"7\n\x14GetTargetSizeRequest\x12\x1f\n\x17target_duration_seconds\x18\x01 \x01(\x01\"(\n\x15GetTargetSizeResponse\x12\x0f\n\x07workers\x18\x01 \x01(\r\"\xd5\x01\n\x1b\x43hooseWorkersToCloseRequest\x12\x12\n\x05\x63ount\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07minimum\x18\x02 \x01(\r\x12\x14\n\x0cmemory_ratio\x18\x03 \x01(\x01\x12\x42\n\x06groups\x18\x04 \x03(\x0b\x32\x32.dagrpc.v1.ChooseWorkersToCloseRequest.GroupsEntry\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_count\"J\n\x1c\x43hooseWorkersToCloseResponse\x12*\n\x07workers\x18\x01 \x03(\x0b\x32\x19.dagrpc.v1.ClosableWorker\"/\n\x0e\x43losableWorker\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t2\xd7\x01\n\x0eScalingService\x12W\n\rGetTargetSize\x12\x1f.dagrpc.v1.GetTargetSizeRequest\x1a .dagrpc.v1.GetTargetSizeResponse\"\x03\x90\x02\x01\x12l\n\x14\x43hooseWorkersToClose\x12&.dagrpc.v1.ChooseWorkersToCloseRequest\x1a\'.dagrpc.v1.ChooseWorkersToCloseResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x61grpc/v1/scaling_service.proto\x12\tdagrpc.v1\"7\n\x14GetTargetSizeRequest\x12\x1f\n\x17target_duration_seconds\x18\x01 \x01(\x01\"(\n\x15GetTargetSizeResponse\x12\x0f\n\x07workers\x18\x01 \x01(\r\"\xd5\x01\n\x1b\x43hooseWorkersToCloseRequest\x12\x12\n\x05\x63ount\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07minimum\x18\x02 \x01(\r\x12\x14\n\x0cmemory_ratio\x18\x03 \x01(\x01\x12\x42\n\x06groups\x18\x04 \x03(\x0b\x32\x32.dagrpc.v1.ChooseWorkersToCloseRequest.GroupsEntry\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_count\"J\n\x1c\x43hooseWorkersToCloseResponse\x12*\n\x07workers\x18\x01 \x03(\x0b\x32\x19.dagrpc.v1.ClosableWorker\"/\n\x0e\x43losableWorker\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t2\xd7\x01\n\x0eScalingService\x12W\n\rGetTargetSize\x12\x1f.dagrpc.v1.GetTargetSizeRequest\x1a .dagrpc.v1.GetTargetSizeResponse\"\x03\x90\x02\x01\x12l\n\x14\x43hooseWorkersToClose\x12&.dagrpc.v1.ChooseWorkersToCloseRequest\x1a\'.dagrpc.v1.ChooseWorkersToCloseResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.scaling_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
   _globals['_CHOOSEWORKERSTOCLOSEREQUEST_GROUPSENTRY']._loaded_options = None
   _globals['_CHOOSEWORKERSTOCLOSEREQUEST_GROUPSENTRY']._serialized_options = b'8\001'
   _globals['_SCALINGSERVICE'].methods_by_name['GetTargetSize']._loaded_options = None
