@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dagrpc import Client, Future, LocalCluster, wait
+from dagrpc import Client, Future, LocalCluster, Security, wait
 from dagrpc_scheduler.http.dashboard.panels import PAGES, PANELS
 from tests.support.browser import Tab, chromium_tab, find_chromium
 
@@ -51,7 +51,7 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 def work(client: Client) -> list[Future]:
     """Tasks of all kinds: 40 with results, one that uses them, one that failed."""
     numbers = client.map(inc, range(40), pure=False)
-    futures = [*numbers, client.submit(total, numbers, pure=False), client.submit(fail, 1, key="fail-<b>1", pure=False)]
+    futures = [*numbers, client.submit(total, numbers, pure=False), client.submit(fail, 1, key=("fail-<b>", 1))]
     wait(futures)
     return futures
 
@@ -143,7 +143,7 @@ def test_a_failure_is_shown_with_its_traceback(client: Client, work: list[Future
         text = await tab.get("document.querySelector('details.error').textContent")
         assert "ZeroDivisionError" in text
         assert "in fail" in text
-        assert 'client.retry([Future("fail-<b>1")])' in text
+        assert "client.retry([Future(('fail-<b>', 1))])" in text
         await tab.get("document.querySelector('details.error a').click()")
         await tab.until("document.querySelector('dialog[open]')?.textContent.includes('processing → erred')")
 
@@ -214,3 +214,28 @@ def test_it_fits_the_width_of_a_phone(client: Client, work: list[Future]) -> Non
             assert await tab.get("document.documentElement.scrollWidth") <= 390, page.name
 
     browse(client, look)
+
+
+def test_it_works_with_a_token_and_below_a_prefix() -> None:
+    token = "a-token-that-is-long-enough"
+
+    async def look(tab: Tab, root: str) -> None:
+        await tab.open(f"{root}some/where/status?token={token}")
+        await tab.until(f"{figure('Workers')} === '1'")
+        assert await tab.get("location.pathname + location.search") == "/some/where/status"
+        await tab.get("document.querySelector('nav a[data-page=profile]').click()")
+        await tab.until("document.querySelectorAll('section.panel').length === 3")
+        await tab.until("document.querySelector('[role=status]').textContent !== 'loading'")
+        assert await tab.get("location.pathname") == "/some/where/profile"
+
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            security=Security(token=token),
+            dashboard_address=":0",
+            scheduler_kwargs={"http_prefix": "/some/where"},
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        browse(client, look)

@@ -14,6 +14,8 @@ _AT_FIRST = 500
 _WAITING = 2_000
 """How many events wait for a viewer; beyond that, it misses the oldest."""
 _TEXT_LENGTH = 1_000
+_MOST_TOPICS = 200
+"""From how many topics a viewer gets what was logged before it began to look: the latest ones."""
 
 
 class EventReader:
@@ -40,7 +42,7 @@ class EventReader:
 
 def _latest(events: EventLog) -> list[list[Any]]:
     found: list[list[Any]] = []
-    for topic in events:
+    for topic in list(events)[-_MOST_TOPICS:]:
         found += [[round(moment, 3), topic, _text(message)] for moment, message in events[topic]]
     return sorted(found, key=lambda row: float(row[0]))[-_AT_FIRST:]
 

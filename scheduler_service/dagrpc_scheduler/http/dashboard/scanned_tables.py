@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from dagrpc import config
+from dagrpc._common.keys import decode_key
 from dagrpc.v1 import failure_pb2
 from dagrpc_scheduler.core import task_details, task_scan, views
 from dagrpc_scheduler.http.dashboard.cluster_tables import STATES
@@ -16,6 +17,8 @@ from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
 _MOST_ERRORS = 200
 _TEXT_LENGTH = 20_000
+_SLICE = 500
+"""How many tasks are described in one step."""
 
 
 class ScannedTables:
@@ -44,16 +47,10 @@ class ScannedTables:
 
     async def graph(self) -> tuple[Rows, float]:
         """Return nodes with what they need: tasks if they are few, else the largest groups."""
-        begun = time.perf_counter()
         most = int(config.get("dashboard.graph-max-items"))
         core = self._sources.core
         if sum(views.state_counts(core).values()) <= most:
-            infos = views.tasks(core)
-            rows: dict[str, Any] = {
-                info.key: {"kind": "task", "prefix": info.prefix, "state": info.state, "needs": info.dependencies}
-                for info in infos
-            }
-            return rows, time.perf_counter() - begun
+            return await self._single_tasks()
         scan, spent = await self._scanned()
         groups = sorted(views.groups(core), key=lambda group: -group.size)[:most]
         needs: dict[str, list[str]] = {}
@@ -68,6 +65,20 @@ class ScannedTables:
             }
             for group in groups
         }, spent
+
+    async def _single_tasks(self) -> tuple[Rows, float]:
+        core, spent = self._sources.core, 0.0
+        rows: dict[str, Any] = {}
+        keys = list(core.state.tasks)
+        for start in range(0, len(keys), _SLICE):
+            begun = time.perf_counter()
+            for info in views.tasks(core, keys[start : start + _SLICE]):
+                needs = info.dependencies
+                rows[info.key] = {"kind": "task", "prefix": info.prefix, "state": info.state, "needs": needs}
+            spent += time.perf_counter() - begun
+            # The scheduler's other work goes on meanwhile.
+            await asyncio.sleep(0)
+        return rows, spent
 
     async def holdings(self) -> tuple[Rows, float]:
         """Return numbers and bytes of the results in memory, by prefix."""
@@ -87,7 +98,12 @@ class ScannedTables:
         for key in scan.failed[-_MOST_ERRORS:]:
             found, info = task_details.failure_of(core, key), views.task_info(core, key)
             if found is not None and info is not None:
-                rows[key] = {**error_row(failure_message(*found)), "prefix": info.prefix, "blamed": scan.blamed[key]}
+                rows[key] = {
+                    **error_row(failure_message(*found)),
+                    "literal": repr(decode_key(key)),
+                    "prefix": info.prefix,
+                    "blamed": scan.blamed[key],
+                }
         return rows, spent
 
 

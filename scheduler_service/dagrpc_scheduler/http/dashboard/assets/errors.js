@@ -28,7 +28,6 @@ export function errorList(host, context) {
 }
 
 function describe(key, row, context) {
-  const quoted = JSON.stringify(key);
   const parts = [
     make("p", {}, make("a", { href: "#", click: (event) => { event.preventDefault(); context.openTask(key); } }, "The task and its story"),
       row.worker ? make("span", {}, " · on ", make("a", { href: "#", click: (event) => { event.preventDefault(); context.openWorker(row.worker); } }, row.worker)) : "",
@@ -38,6 +37,6 @@ function describe(key, row, context) {
   if (row.log.length) parts.push(make("pre", {}, row.log.join("\n")));
   parts.push(make("pre", {}, row.traceback || row.message));
   parts.push(make("p", { class: "soft" }, "Run it again, or run it here to debug it:"),
-    make("pre", { class: "code" }, `client.retry([Future(${quoted})])\nclient.recreate_error_locally(Future(${quoted}))`));
+    make("pre", { class: "code" }, `client.retry([Future(${row.literal})])\nclient.recreate_error_locally(Future(${row.literal}))`));
   return make("details", { class: "error", "data-key": key }, make("summary", {}, make("b", {}, row.prefix), ` ${row.type.split(".").pop()}: ${row.message.split("\n")[0].slice(0, 160)}`), ...parts);
 }
