@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import dagrpc.compat
 import dagrpc.protocol
 from dagrpc import Client, LocalCluster
-from dagrpc.compat.as_distributed import VARIABLE, install_if_asked
+from dagrpc._process.as_distributed import VARIABLE, install_if_asked
 from dagrpc.compat.installation import install_as_distributed, uninstall_as_distributed
 from dagrpc.compat.names import MODULES
 
@@ -244,3 +245,8 @@ def test_small_things_that_libraries_import() -> None:
 
     with pytest.raises(KeyError):
         fail()
+
+
+def test_the_package_has_the_two_functions() -> None:
+    for name in ("install_as_distributed", "uninstall_as_distributed"):
+        assert getattr(dagrpc.compat, name) is getattr(dagrpc, name)

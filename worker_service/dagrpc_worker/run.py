@@ -10,9 +10,9 @@ from typing import Any
 from dagrpc import config
 from dagrpc._common import running_task
 from dagrpc._loop.io_loop import adopt_running_loop
+from dagrpc._process.as_distributed import install_if_asked
 from dagrpc._process.service_process import apply_settings, prepare
 from dagrpc._transfer import same_host
-from dagrpc.compat.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, DagrpcError
 from dagrpc_worker.exits import ExitCode, exit_after
 from dagrpc_worker.options import WorkerOptions

@@ -12,8 +12,8 @@ import grpc
 from dagrpc import config
 from dagrpc._auth.tokens import Accepted
 from dagrpc._common.addresses import is_loopback, join_address, without_scheme
+from dagrpc._process.as_distributed import is_asked
 from dagrpc._rpc import grpc_options
-from dagrpc.compat.as_distributed import is_asked
 from dagrpc.security import Security
 
 logger = logging.getLogger("dagrpc.io")

@@ -12,7 +12,7 @@ from dagrpc._codec import payload as payloads
 from dagrpc._codec.failures import decode_failure, encode_failure, type_name
 from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common.remote_raise import raise_from_elsewhere
-from dagrpc.compat.as_distributed import install_if_asked
+from dagrpc._process.as_distributed import install_if_asked
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, RemoteTaskError
 from dagrpc.v1 import common_pb2, failure_pb2, scheduler_service_pb2
 

@@ -16,6 +16,6 @@ __all__ = ["install_as_distributed", "uninstall_as_distributed"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dagrpc.compat import install_as_distributed
+    from dagrpc.compat import installation
 
-    return getattr(install_as_distributed, name)
+    return getattr(installation, name)

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType, TracebackType
 from typing import Any
 
-from dagrpc.compat.as_distributed import VARIABLE
+from dagrpc._process.as_distributed import VARIABLE
 from dagrpc.compat.modules import CompatModule, Finder
 
 NAME = "distributed"

@@ -6,16 +6,12 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagrpc import _client_on_workers as client_parts
 from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc.security import Security
-
-if TYPE_CHECKING:
-    from dagrpc._client.scheduler_calls import SchedulerCalls
-    from dagrpc._client.worker_client import WorkerClientFactory
-    from dagrpc.client import Client
 
 logger = logging.getLogger("dagrpc.nanny")
 
@@ -38,26 +34,22 @@ class SchedulerClient:
         self._address = address
         self._security = security
         self._home = home
-        self._clients: WorkerClientFactory | None = None
+        self._clients: client_parts.WorkerClientFactory | None = None
         # Several threads may log events at once.
         self._lock = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
 
-    def scheduler(self) -> SchedulerCalls:
+    def scheduler(self) -> client_parts.SchedulerCalls:
         """Return the scheduler with the calls that plugins can make."""
-        from dagrpc._client.scheduler_calls import SchedulerCalls
+        return client_parts.SchedulerCalls(self._address(), "", self._get_client)
 
-        return SchedulerCalls(self._address(), "", self._get_client)
-
-    def _get_client(self) -> Client:
-        from dagrpc._client.worker_client import WorkerClientFactory
-
+    def _get_client(self) -> client_parts.Client:
         address = self._address()
         if not address:
             raise RuntimeError("The nanny does not know the scheduler yet: its worker is still looking for it")
         with self._lock:
             if self._clients is None:
-                self._clients = WorkerClientFactory(address, self._security)
+                self._clients = client_parts.WorkerClientFactory(address, self._security)
         return self._clients.get()
 
     def log_event(self, topic: str | Collection[str], msg: Any) -> None:

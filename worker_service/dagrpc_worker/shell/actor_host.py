@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dagrpc import _client_on_workers as client_parts
 from dagrpc._auth.credentials import Credentials
 from dagrpc._codec.unpickling import with_unpickle_lock
 from dagrpc._common.keys import decode_key
@@ -23,7 +24,6 @@ from dagrpc_worker.execute.runner import TaskRunner
 from dagrpc_worker.execute.task_context import TaskContext
 
 if TYPE_CHECKING:
-    from dagrpc._client.actor_calls import ActorCaller, CallState
     from dagrpc._rpc.channels import ChannelPool
 
 NO_ACTOR: Any = object()
@@ -177,7 +177,7 @@ class ActorHost:
         self._coroutine_functions: dict[tuple[type, str], bool] = {}
         self._channels = channels
         self._lock = threading.Lock()
-        self._caller: ActorCaller | None = None
+        self._caller: client_parts.ActorCaller | None = None
         runner.actors = self
 
     def _work(self, item: Any) -> None:
@@ -201,20 +201,16 @@ class ActorHost:
 
     def adopt(self, key: str, instance: Any) -> Any:
         """Hold an actor and return the proxy that is stored as the task's result."""
-        # Imported here: most workers never need it.
-        from dagrpc.actor import Actor
-
         self.instances[key] = instance
         # The worker's own proxy must not keep the actor alive.
-        return Actor._unheld(type(instance), self.address, decode_key(key))
+        return client_parts.Actor._unheld(type(instance), self.address, decode_key(key))
 
     def as_argument(self, value: Any, hold: bool) -> Any:
         """Return the argument that a task gets for `value`: for a proxy of an actor, a proxy of the task's own.
 
         With `hold`, the proxy keeps the actor alive: the task is an actor itself and may keep its arguments.
         """
-        from dagrpc.actor import Actor
-
+        Actor = client_parts.Actor
         if type(value) is not Actor:
             return value
         if hold:
@@ -275,11 +271,9 @@ class ActorHost:
 
     def settle_wants(self) -> None:
         """Wait until the scheduler knows which futures and actors this worker wants. Not on the event loop."""
-        from dagrpc._client.client_core import core_of
+        client_parts.core_of(self._runner.owner.get_client()).await_scheduler()
 
-        core_of(self._runner.owner.get_client()).await_scheduler()
-
-    def call_here(self, state: CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def call_here(self, state: client_parts.CallState, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Call a method of an actor for code on the same worker, without encoding arguments or the result."""
         instance = self.instances[state.actor]
 
@@ -307,15 +301,14 @@ class ActorHost:
             call.run()
 
     @property
-    def caller(self) -> ActorCaller:
+    def caller(self) -> client_parts.ActorCaller:
         """Calls actors of other workers for code on this worker. From any thread."""
         if self._caller is None:
-            # Imported here: most workers never need it.
-            from dagrpc._client.actor_calls import ActorCaller
-
             with self._lock:
                 if self._caller is None:
-                    self._caller = ActorCaller(get_loop(), self.address, self._channels, credentials=self._credentials)
+                    self._caller = client_parts.ActorCaller(
+                        get_loop(), self.address, self._channels, credentials=self._credentials
+                    )
         return self._caller
 
     def _is_coroutine_function(self, kind: type, name: str) -> bool:

@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 from functools import cached_property, partial
 from typing import Any
 
+from dagrpc import _client_on_workers as client_parts
 from dagrpc import config
 from dagrpc._auth.credentials import credentials_of
-from dagrpc._client import current
 from dagrpc._codec.shared_store import SharedStore
 from dagrpc._common.addresses import parse_address
 from dagrpc._common.keys import decode_key
@@ -181,8 +181,8 @@ class WorkerService:
             self._create_store()
             await self._serve()
             self._create_parts()
-            current.begin_tasks()
-            self._cleanup.callback(current.end_tasks)
+            client_parts.begin_tasks()
+            self._cleanup.callback(client_parts.end_tasks)
             self._cleanup.push_async_callback(self.task_services.close)
             self._cleanup.push_async_callback(self.plugin_host.close)
             await self.plugin_host.begin(self._core, self.runner.recorder)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagrpc import _client_on_workers as client_parts
 from dagrpc._auth.credentials import shown_address
 from dagrpc._codec.plain import encode_plain, topic_names
 from dagrpc.security import Security
 from dagrpc.v1 import event_service_pb2
 from dagrpc_worker.shell.worker_record import WorkerRecord
-
-if TYPE_CHECKING:
-    from dagrpc._client.scheduler_calls import SchedulerCalls
-    from dagrpc._client.worker_client import WorkerClientFactory
-    from dagrpc.client import Client
 
 
 class TaskServices:
@@ -40,10 +36,10 @@ class TaskServices:
         self._security = security
         self._post = post
         self._scheduler_id = scheduler_id
-        self._clients: WorkerClientFactory | None = None
+        self._clients: client_parts.WorkerClientFactory | None = None
         self._lock = threading.Lock()
 
-    def get_client(self, timeout: float | None = None) -> Client:
+    def get_client(self, timeout: float | None = None) -> client_parts.Client:
         """Return the client that all tasks of the worker share; the first call makes it.
 
         Parameters
@@ -53,22 +49,17 @@ class TaskServices:
         """
         if self._clients is not None:
             return self._clients.get(timeout)
-        # Imported here: most workers never need a client.
-        from dagrpc._client.worker_client import WorkerClientFactory
-
         with self._lock:
             if self._clients is None:
-                self._clients = WorkerClientFactory(self._worker.scheduler_address, self._security)
+                self._clients = client_parts.WorkerClientFactory(self._worker.scheduler_address, self._security)
         client = self._clients.get(timeout)
         self.log_event("worker-get-client", {"timeout": timeout, "client": client.id})
         return client
 
-    def scheduler(self) -> SchedulerCalls:
+    def scheduler(self) -> client_parts.SchedulerCalls:
         """Return the scheduler as an object with the calls that tasks and plugins can make."""
-        from dagrpc._client.scheduler_calls import SchedulerCalls
-
         address = shown_address(self._worker.scheduler_address, self._worker.credentials)
-        return SchedulerCalls(address, self._scheduler_id(), self.get_client)
+        return client_parts.SchedulerCalls(address, self._scheduler_id(), self.get_client)
 
     def log_event(self, topic: str | Collection[str], msg: Any) -> None:
         """Log an event. An event that a task logs arrives before the task's end does.
