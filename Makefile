@@ -40,11 +40,14 @@ IMAGE ?= dagrpc:latest
 BASE_IMAGE ?= python:3.11-slim-bookworm
 WORKERS ?= 2
 COMPOSE_FILE := deploy/compose/compose.yaml
+# Files beside it that change it: make up OVERLAYS="tls limits"
+OVERLAYS ?=
 # Else it would be called after the folder of that file.
 COMPOSE_PROJECT_NAME ?= dagrpc
 export COMPOSE_PROJECT_NAME
 # The plug-in where there is one, else the program of its own.
-COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f $(COMPOSE_FILE)
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
+  -f $(COMPOSE_FILE) $(foreach overlay,$(OVERLAYS),-f deploy/compose/$(overlay).yaml)
 
 .PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity lint format docs \
   proto proto-check proto-breaking proto-released release bench soak image up down clean

@@ -1,16 +1,16 @@
 """`make image`, `make up`, a job through the published port, `make down`: what an operator does, on a real engine."""
 
 import os
-import subprocess
-import uuid
+import urllib.request
 from collections.abc import Iterator
 
 import dask.array as da
 import pytest
 
 from dagrpc import Client
-from tests.support.docker_engine import BASE_IMAGE, missing_for_image, run, succeeds
-from tests.support.ports import free_port
+from tests.support.compose import Composed, composed, missing_for_compose
+from tests.support.docker_engine import run
+from tests.support.waiting import eventually
 
 WORKERS = 2
 START_SECONDS = 120
@@ -19,39 +19,19 @@ TASKS = 1_000
 pytestmark = pytest.mark.timeout(900)
 
 
-def missing() -> str:
-    """Return what this machine lacks for a deployment; nothing if it has all."""
-    if reason := missing_for_image():
-        return reason
-    if not succeeds("docker-compose", "version") and not succeeds("docker", "compose", "version"):
-        return "there is a Docker engine, but neither `docker compose` nor `docker-compose`"
-    return ""
-
-
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address, on this machine, of a scheduler with two workers, all in containers."""
-    if reason := missing():
+def cluster() -> Iterator[Composed]:
+    """A scheduler with two workers, all in containers."""
+    if reason := missing_for_compose():
         pytest.skip(reason)
-    port = free_port()
-    project = f"dagrpc-test-{uuid.uuid4().hex[:8]}"
-    image = f"{project}:latest"
-    environment = {"DAGRPC_PORT": str(port), "COMPOSE_PROJECT_NAME": project}
-    make = ("make", f"IMAGE={image}", f"BASE_IMAGE={BASE_IMAGE}")
-    try:
-        run(*make, f"WORKERS={WORKERS}", "up", environment=environment)
-        yield f"127.0.0.1:{port}"
-    finally:
-        run(*make, "down", environment=environment)
-        subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True, timeout=60, check=False)
-    left = run("docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}")
-    assert left == "", "make down left containers behind"
+    with composed(WORKERS) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-def client(address: str) -> Iterator[Client]:
+def client(cluster: Composed) -> Iterator[Client]:
     """A client on this machine of the cluster in the containers."""
-    with Client(address, timeout=START_SECONDS) as client:
+    with Client(cluster.address, timeout=START_SECONDS) as client:
         client.wait_for_workers(WORKERS, timeout=START_SECONDS)
         yield client
 
@@ -87,3 +67,42 @@ def test_large_data_comes_and_goes_through_the_published_port(client: Client) ->
 def test_collections_run(client: Client) -> None:
     ones = da.ones((400, 400), chunks=(100, 100))
     assert (ones + ones.T).sum().compute() == 2 * 400 * 400
+
+
+def test_the_dashboard_and_the_metrics_are_published(cluster: Composed, client: Client) -> None:
+    with urllib.request.urlopen(f"{cluster.dashboard}/metrics", timeout=30) as answer:
+        assert "dask_scheduler_workers" in answer.read().decode()
+    with urllib.request.urlopen(f"{cluster.dashboard}/status", timeout=30) as answer:
+        assert answer.status == 200
+
+
+def worker_containers(cluster: Composed) -> list[str]:
+    label = "label=com.docker.compose"
+    filters = ("--filter", f"{label}.project={cluster.project}", "--filter", f"{label}.service=worker")
+    return run("docker", "ps", "--quiet", *filters).split()
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_a_worker_that_ends_is_started_again_and_nothing_is_lost(
+    cluster: Composed, client: Client, signal: str
+) -> None:
+    client.wait_for_workers(WORKERS, timeout=START_SECONDS)
+    squares = client.map(pow, range(200), [3] * 200)
+    client.gather(squares)
+    # From within: the engine does not start a container again that an operator has killed.
+    run("docker", "exec", worker_containers(cluster)[0], "sh", "-c", f"kill -{signal} -1")
+    more = client.map(pow, range(200), [4] * 200)
+    assert client.gather(more) == [number**4 for number in range(200)]
+    assert client.gather(squares) == [number**3 for number in range(200)]
+    eventually(lambda: len(client.scheduler_info()["workers"]) == WORKERS, START_SECONDS)
+
+
+def test_a_container_that_stands_still_does_not_lose_results(cluster: Composed, client: Client) -> None:
+    client.wait_for_workers(WORKERS, timeout=START_SECONDS)
+    container = worker_containers(cluster)[0]
+    run("docker", "pause", container)
+    try:
+        squares = client.map(pow, range(200), [5] * 200)
+    finally:
+        run("docker", "unpause", container)
+    assert client.gather(squares) == [number**5 for number in range(200)]

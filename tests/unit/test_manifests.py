@@ -1,5 +1,7 @@
 """The deployment files agree with each other, and ask for no more rights than they need."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ NAMESPACE = "dagrpc"
 IMAGE = "dagrpc"
 IMAGE_TAG = "latest"
 PORTS = {"scheduler": 8786, "worker": 8788}
+HTTP_PORTS = {"scheduler": 8787, "worker": 8789}
 SERVICES = {"scheduler": "dagrpc.v1.SchedulerService", "worker": "dagrpc.v1.WorkerService"}
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -67,7 +70,7 @@ def test_objects_are_complete_and_live_in_one_namespace() -> None:
 @pytest.mark.parametrize("role", PORTS)
 def test_probes_ask_the_service_on_its_port(role: str) -> None:
     container = container_of(role)
-    assert [port["containerPort"] for port in container["ports"]] == [PORTS[role]]
+    assert [port["containerPort"] for port in container["ports"]] == [PORTS[role], HTTP_PORTS[role]]
     for probe in PROBES:
         assert container[probe]["grpc"]["port"] == PORTS[role]
     # The service by name: a port that answers is not yet the right service.
@@ -122,15 +125,17 @@ def test_the_scheduler_is_found_under_its_name_and_port() -> None:
     service = find("Service", "dagrpc-scheduler")
     labels = find("Deployment", "dagrpc-scheduler")["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
-    (port,) = service["spec"]["ports"]
-    assert port["port"] == PORTS["scheduler"]
-    assert port["targetPort"] in {it["name"] for it in container_of("scheduler")["ports"]}
+    port, http = service["spec"]["ports"]
+    assert (port["port"], http["port"]) == (PORTS["scheduler"], HTTP_PORTS["scheduler"])
+    assert {port["targetPort"], http["targetPort"]} == {it["name"] for it in container_of("scheduler")["ports"]}
     assert container_of("worker")["args"][:2] == ["worker", f"dagrpc-scheduler:{port['port']}"]
 
 
 def test_commands_listen_where_the_probes_look() -> None:
     assert option(container_of("scheduler")["args"], "--port") == str(PORTS["scheduler"])
     assert option(container_of("worker")["args"], "--worker-port") == str(PORTS["worker"])
+    for role, port in HTTP_PORTS.items():
+        assert option(container_of(role)["args"], "--dashboard-address") == f":{port}"
 
 
 def test_every_variable_of_a_command_is_set() -> None:
@@ -142,7 +147,7 @@ def test_every_variable_of_a_command_is_set() -> None:
 def test_only_known_ports_are_open_to_the_namespace() -> None:
     (rule,) = find("NetworkPolicy", "dagrpc")["spec"]["ingress"]
     assert rule["from"] == [{"podSelector": {}}]
-    assert {port["port"] for port in rule["ports"]} == set(PORTS.values())
+    assert {port["port"] for port in rule["ports"]} == {*PORTS.values(), *HTTP_PORTS.values()}
 
 
 def test_all_run_the_same_image() -> None:
@@ -162,9 +167,9 @@ def test_compose_uses_the_same_ports_and_services() -> None:
     assert option(scheduler["command"], "--port") == str(PORTS["scheduler"])
     assert option(worker["command"], "--worker-port") == str(PORTS["worker"])
     assert worker["command"][:2] == ["worker", f"scheduler:{PORTS['scheduler']}"]
-    (published,) = scheduler["ports"]
-    assert published.endswith(f":{PORTS['scheduler']}")
-    assert published.startswith("${DAGRPC_HOST:-127.0.0.1}:"), "not open to the network unless asked for"
+    for published, port in zip(scheduler["ports"], (PORTS["scheduler"], HTTP_PORTS["scheduler"]), strict=True):
+        assert published.endswith(f":{port}")
+        assert published.startswith("${DAGRPC_HOST:-127.0.0.1}:"), "not open to the network unless asked for"
     for role, service in services.items():
         check = " ".join(service["healthcheck"]["test"])
         assert f":{PORTS[role]}" in check
@@ -182,5 +187,36 @@ def test_the_image_runs_as_the_user_of_the_manifests() -> None:
     lines = DOCKERFILE.read_text(encoding="utf-8").splitlines()
     context = pod_of("worker")["securityContext"]
     assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in lines
-    assert "EXPOSE " + " ".join(str(port) for port in PORTS.values()) in lines
+    ports = sorted((*PORTS.values(), *HTTP_PORTS.values()))
+    assert "EXPOSE " + " ".join(str(port) for port in ports) in lines
     assert 'ENTRYPOINT ["dagrpc"]' in lines
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@pytest.mark.parametrize("component", sorted(path.name for path in (KUBERNETES / "components").iterdir()))
+def test_components_apply_to_the_manifests(component: str, tmp_path: Path) -> None:
+    shutil.copytree(KUBERNETES, tmp_path / "k8s")
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": ["k8s"], "components": [f"k8s/components/{component}"]})
+    )
+    plain, rendered = (
+        subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=True).stdout
+        for folder in (str(KUBERNETES), str(tmp_path))
+    )
+    before, after = ({_identity(it): it for it in yaml.safe_load_all(text)} for text in (plain, rendered))
+    assert before.keys() <= after.keys()
+    assert before != after, "the component adds something"
+    for name, document in after.items():
+        if document["kind"] == "Deployment" and name in before:
+            (container,) = document["spec"]["template"]["spec"]["containers"]
+            (original,) = before[name]["spec"]["template"]["spec"]["containers"]
+            assert container["args"] == original["args"]
+            variables = {variable["name"] for variable in container["env"]}
+            assert {variable["name"] for variable in original["env"]} <= variables
+            for probe in PROBES:
+                kinds = {"grpc", "tcpSocket", "httpGet"} & container[probe].keys()
+                assert len(kinds) == 1
+
+
+def _identity(document: Any) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
