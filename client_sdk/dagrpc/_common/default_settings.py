@@ -237,6 +237,8 @@ DEFAULTS: dict[str, Any] = {
     # Functions that callers may name: `package.module:function`, or patterns such as `package.module:*`. Functions that
     # a program exports (`dagrpc.export`) may be called in any case.
     "worker.allowed-calls": [],
+    # Whether a worker runs code that clients send; otherwise it only runs functions that are called by name.
+    "worker.takes-code": True,
     # Whether a worker locks its directory, so that another worker can tell when it may be removed.
     "worker.use-file-locking": True,
     # Whether a worker checks all invariants after each batch of events; slow, for tests.

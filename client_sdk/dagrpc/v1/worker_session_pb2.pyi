@@ -58,7 +58,7 @@ class ComputeResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[WorkerWelcome, _Mapping]] = ..., shared: _Optional[_Iterable[_Union[_common_pb2.SharedPayload, _Mapping]]] = ..., addresses: _Optional[_Iterable[str]] = ..., commands: _Optional[_Iterable[_Union[WorkerCommand, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class WorkerHello(_message.Message):
-    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "startup_information", "plugins_revision", "session_token", "resume", "returning")
+    __slots__ = ("address", "name", "nthreads", "memory_limit", "resources", "nanny", "local_directory", "pid", "versions", "services", "startup_information", "plugins_revision", "session_token", "resume", "returning", "functions", "refuses_code", "encodings")
     class ResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,9 @@ class WorkerHello(_message.Message):
     SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     RETURNING_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    REFUSES_CODE_FIELD_NUMBER: _ClassVar[int]
+    ENCODINGS_FIELD_NUMBER: _ClassVar[int]
     address: str
     name: str
     nthreads: int
@@ -103,7 +106,18 @@ class WorkerHello(_message.Message):
     session_token: bytes
     resume: _common_pb2.Resumption
     returning: bool
-    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., returning: _Optional[bool] = ...) -> None: ...
+    functions: ExportedFunctions
+    refuses_code: bool
+    encodings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, address: _Optional[str] = ..., name: _Optional[str] = ..., nthreads: _Optional[int] = ..., memory_limit: _Optional[int] = ..., resources: _Optional[_Mapping[str, float]] = ..., nanny: _Optional[str] = ..., local_directory: _Optional[str] = ..., pid: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., startup_information: _Optional[bytes] = ..., plugins_revision: _Optional[int] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., returning: _Optional[bool] = ..., functions: _Optional[_Union[ExportedFunctions, _Mapping]] = ..., refuses_code: _Optional[bool] = ..., encodings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExportedFunctions(_message.Message):
+    __slots__ = ("names", "patterns")
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    patterns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., patterns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WorkerWelcome(_message.Message):
     __slots__ = ("scheduler_id", "name", "inline_limit", "versions", "recording", "details", "resumed", "grace_seconds", "last_shuffle_run")
@@ -128,7 +142,7 @@ class WorkerWelcome(_message.Message):
     def __init__(self, scheduler_id: _Optional[str] = ..., name: _Optional[str] = ..., inline_limit: _Optional[int] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., recording: _Optional[int] = ..., details: _Optional[int] = ..., resumed: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ..., grace_seconds: _Optional[float] = ..., last_shuffle_run: _Optional[int] = ...) -> None: ...
 
 class WorkerReport(_message.Message):
-    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "log_event", "holdings", "run_details")
+    __slots__ = ("finished", "erred", "rescheduled", "long_running", "replicas_added", "replicas_removed", "data_missing", "status_changed", "goodbye", "steal_answer", "resources_changed", "functions_changed", "log_event", "holdings", "run_details")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     RESCHEDULED_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +154,7 @@ class WorkerReport(_message.Message):
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     STEAL_ANSWER_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     LOG_EVENT_FIELD_NUMBER: _ClassVar[int]
     HOLDINGS_FIELD_NUMBER: _ClassVar[int]
     RUN_DETAILS_FIELD_NUMBER: _ClassVar[int]
@@ -154,10 +169,11 @@ class WorkerReport(_message.Message):
     goodbye: WorkerGoodbye
     steal_answer: StealAnswer
     resources_changed: ResourcesChanged
+    functions_changed: ExportedFunctions
     log_event: _event_service_pb2.LogEvent
     holdings: WorkerHoldings
     run_details: RunDetails
-    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., holdings: _Optional[_Union[WorkerHoldings, _Mapping]] = ..., run_details: _Optional[_Union[RunDetails, _Mapping]] = ...) -> None: ...
+    def __init__(self, finished: _Optional[_Union[TaskFinished, _Mapping]] = ..., erred: _Optional[_Union[TaskErred, _Mapping]] = ..., rescheduled: _Optional[_Union[TaskRescheduled, _Mapping]] = ..., long_running: _Optional[_Union[TaskLongRunning, _Mapping]] = ..., replicas_added: _Optional[_Union[ReplicasAdded, _Mapping]] = ..., replicas_removed: _Optional[_Union[ReplicasRemoved, _Mapping]] = ..., data_missing: _Optional[_Union[DataMissing, _Mapping]] = ..., status_changed: _Optional[_Union[StatusChanged, _Mapping]] = ..., goodbye: _Optional[_Union[WorkerGoodbye, _Mapping]] = ..., steal_answer: _Optional[_Union[StealAnswer, _Mapping]] = ..., resources_changed: _Optional[_Union[ResourcesChanged, _Mapping]] = ..., functions_changed: _Optional[_Union[ExportedFunctions, _Mapping]] = ..., log_event: _Optional[_Union[_event_service_pb2.LogEvent, _Mapping]] = ..., holdings: _Optional[_Union[WorkerHoldings, _Mapping]] = ..., run_details: _Optional[_Union[RunDetails, _Mapping]] = ...) -> None: ...
 
 class RunDetails(_message.Message):
     __slots__ = ("key", "run_id", "thread", "activities", "type", "metadata")

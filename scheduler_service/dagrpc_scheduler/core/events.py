@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from dagrpc._common.cheap_dataclass import record
@@ -47,11 +48,39 @@ class TaskOptions:
     """The span that the task was submitted in; it is also one of the annotations."""
     timeout: float = 0.0
     """Seconds that the task may run; 0: no limit."""
+    function: str = ""
+    """Name of the function that the task calls; empty: the task is code, which only workers that take code run."""
     advised: bool = False
     """Whether `workers` was derived from the location of the task's data, rather than given by a user."""
 
 
 NO_OPTIONS = TaskOptions()
+
+
+@dataclass(slots=True, frozen=True)
+class Abilities:
+    """The functions and the kinds of work that a worker can run."""
+
+    functions: frozenset[str] | None = None
+    """Names of the functions that it exports; None: it has not said so, and is taken to have every function."""
+    patterns: tuple[str, ...] = ()
+    """Shell patterns of further functions that it lets callers call."""
+    takes_code: bool = True
+    """Whether it runs tasks that are code; otherwise it only runs calls by name."""
+
+    def has(self, function: str) -> bool:
+        """Tell whether a function can be called by this name."""
+        functions = self.functions
+        if functions is None or function in functions:
+            return True
+        return any(fnmatchcase(function, pattern) for pattern in self.patterns)
+
+    def can_run(self, options: TaskOptions) -> bool:
+        """Tell whether tasks with these options are code that the worker takes, or a call that it knows."""
+        return self.has(options.function) if options.function else self.takes_code
+
+
+ALL_ABILITIES = Abilities()
 
 
 @record
@@ -193,6 +222,7 @@ class WorkerAdded:
     """Identifies a worker that reconnects after it was removed. Empty: the worker never does."""
     held: Sequence[tuple[str, int, int]] = ()
     """Results that a reconnecting worker holds: key, size in bytes, and the run that produced each; 0: a replica."""
+    abilities: Abilities = ALL_ABILITIES
 
 
 @record
@@ -249,6 +279,15 @@ class WorkerResourcesChanged:
 
     address: str
     resources: Mapping[str, float]
+    stimulus: str = ""
+
+
+@record
+class WorkerAbilitiesChanged:
+    """A worker exports other functions. Tasks that are assigned to it stay there."""
+
+    address: str
+    abilities: Abilities
     stimulus: str = ""
 
 
@@ -415,6 +454,7 @@ Event: TypeAlias = (
     | WorkerResumed
     | WorkerStatusChanged
     | WorkerResourcesChanged
+    | WorkerAbilitiesChanged
     | TaskFinished
     | TaskErred
     | TaskRescheduled

@@ -212,11 +212,11 @@ def _check_workers(state: SchedulerState) -> None:
         fullness = fullness_of(worker, now, lookahead_seconds)
         for index, load in ((state.by_load, load_of(worker, now)), (state.by_free_slots, fullness)):
             _require(
-                (worker in index) == (worker in running),
-                "a worker is in the index if and only if it is running",
+                (worker in index) == (worker in running and worker.abilities.takes_code),
+                "a worker is in the index if and only if it is running and takes code",
                 worker,
             )
-            if worker in running and worker not in index.lowered:
+            if worker in index and worker not in index.lowered:
                 _require(
                     index.known_load(worker) <= load, "a worker's load is below that of its index entry", worker, load
                 )

@@ -93,6 +93,10 @@ class LoadIndex:
         self.lowered: dict[WorkerState, None] = {}
         """Workers whose load may be below that of their entries."""
 
+    def __len__(self) -> int:
+        """Return the number of workers."""
+        return len(self._entries)
+
     def __contains__(self, worker: WorkerState) -> bool:
         """Tell whether a worker is in the index."""
         return worker in self._entries

@@ -50,6 +50,7 @@ _HANDLERS: Final[dict[type, Callable[[SchedulerState, Any], None]]] = {
     events.WorkerResumed: worker_membership.worker_resumed,
     events.WorkerStatusChanged: worker_membership.worker_status_changed,
     events.WorkerResourcesChanged: worker_membership.worker_resources_changed,
+    events.WorkerAbilitiesChanged: worker_membership.worker_abilities_changed,
     events.TaskFinished: tasks.task_finished,
     events.TaskErred: tasks.task_erred,
     events.TaskRescheduled: tasks.task_rescheduled,

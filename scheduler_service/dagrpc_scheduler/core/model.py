@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from dagrpc_scheduler.core.events import TaskOptions
+from dagrpc_scheduler.core.events import ALL_ABILITIES, Abilities, TaskOptions
 
 StateName: TypeAlias = Literal[
     "released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten"
@@ -226,6 +226,7 @@ class WorkerState:
     """The facts about one worker."""
 
     __slots__ = (
+        "abilities",
         "actors",
         "address",
         "addresses",
@@ -277,6 +278,8 @@ class WorkerState:
         self.memory_limit = memory_limit
         self.resources = dict(resources)
         self.nanny = nanny
+        self.abilities: Abilities = ALL_ABILITIES
+        """Which functions the worker has, and whether it takes code."""
         self.identity = b""
         """Identifies the worker when it reconnects after it was removed; empty: it never does."""
         self.status = RUNNING

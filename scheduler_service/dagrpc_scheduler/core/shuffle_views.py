@@ -26,10 +26,10 @@ def dependencies(core: SchedulerCore, key: str) -> list[str]:
 
 
 def allowed_for_dependents(core: SchedulerCore, key: str) -> list[str]:
-    """Return the addresses of the running workers that may run a task's dependents; all if that is unknown."""
+    """Return the addresses of the running workers that may run a task's dependents; by default all that take code."""
     task = core.state.tasks.get(key)
     for dependent in (task.dependents or ()) if task is not None else ():
         options = dependent.options
         if (options.workers or options.resources) and not options.advised:
             return [worker.address for worker in restrictions.allowed_workers(core.state, options).workers]
-    return [worker.address for worker in core.state.running]
+    return [worker.address for worker in core.state.running if worker.abilities.takes_code]

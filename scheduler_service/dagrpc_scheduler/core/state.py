@@ -50,6 +50,7 @@ class SchedulerState:
         "instructions",
         "interrupting",
         "killed_tasks",
+        "known_everywhere",
         "loss_reasons",
         "lost_workers",
         "no_workers_since",
@@ -137,9 +138,9 @@ class SchedulerState:
         self.total_nthreads = 0
         """Number of threads of the running workers."""
         self.by_load = LoadIndex(load_of)
-        """Running workers by load."""
+        """Running workers that take code, by load."""
         self.by_free_slots = LoadIndex(partial(fullness_of, lookahead_seconds=config.lookahead_seconds))
-        """Running workers by free slots for queued tasks, the emptiest first."""
+        """Running workers that take code by free slots for queued tasks, the emptiest first."""
         self.removed_workers: dict[bytes, RemovedWorker] = {}
         """Removed workers that may reconnect, by identity, oldest first."""
         self.aliases: dict[str, WorkerState] = {}
@@ -148,6 +149,8 @@ class SchedulerState:
         """Workers by host."""
         self.allowed_cache: dict[int, AllowedWorkers] = {}
         """Running workers that options allow, by identity of the options; cleared when workers change."""
+        self.known_everywhere: dict[str, bool] = {}
+        """Whether every running worker can run calls of a function, by name; cleared when workers change."""
 
         self.generation = 0
         """Number of the latest generation of submissions."""

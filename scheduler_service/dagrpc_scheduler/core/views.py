@@ -308,7 +308,10 @@ def place_data(
     """
     known = core.state.workers
     candidates = [known[address] for address in dict.fromkeys(workers) if address in known]
-    candidates = sorted((worker for worker in candidates if worker.status == RUNNING), key=lambda w: w.nbytes)
+    candidates = sorted(
+        (worker for worker in candidates if worker.status == RUNNING and worker.abilities.takes_code),
+        key=lambda w: w.nbytes,
+    )
     if not candidates:
         return [()] * len(sizes)
     count = len(candidates) if copies < 0 else min(max(copies, 1), len(candidates))

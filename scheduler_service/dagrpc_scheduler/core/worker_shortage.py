@@ -58,6 +58,8 @@ def why_nobody(state: SchedulerState, seconds: float, task: TaskState | None = N
         terms.append("workers " + ", ".join(options.workers))
     if options.resources:
         terms.append("resources " + ", ".join(f"{name}={amount:g}" for name, amount in options.resources.items()))
+    if options.function:
+        terms.append(f"the function {options.function!r} (exported by dagrpc.export, or in worker.allowed-calls)")
     demand = " with " + " and ".join(terms) if terms else ""
     text = f"for {seconds:.3g} s there was no running worker{demand} for the task {task.key!r}; the cluster has "
     if state.workers:

@@ -164,7 +164,7 @@ class FairQueue:
             self._starts_competing(share)
         share.waiting += 1
         options = task.options
-        restricted = options is not NO_OPTIONS and bool(options.workers or options.resources)
+        restricted = options is not NO_OPTIONS and bool(options.workers or options.resources or options.function)
         number = id(options) if restricted else 0
         lane = share.lanes.get(number)
         if lane is None:

@@ -12,10 +12,10 @@ from typing import Final, Literal
 from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.instructions import ComputeTask
 from dagrpc_scheduler.core.load_index import FULL, SLOTS_TAKEN, fullness_of
-from dagrpc_scheduler.core.model import NO_LIMIT, NO_WORKER, PROCESSING, QUEUED, RUNNING, TaskState, WorkerState
+from dagrpc_scheduler.core.model import NO_LIMIT, NO_WORKER, PROCESSING, QUEUED, TaskState, WorkerState
 from dagrpc_scheduler.core.occupancy import size_of
 from dagrpc_scheduler.core.policy import QueuePolicy
-from dagrpc_scheduler.core.restrictions import allowed_workers, lacks_resources
+from dagrpc_scheduler.core.restrictions import allowed_workers, is_restricted, lacks_resources
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition
 from dagrpc_scheduler.policies.fair_queue import FairQueue, Lane
@@ -43,20 +43,24 @@ class FairSharePolicy(QueuePolicy):
         if options is not NO_OPTIONS:
             if options.actor:
                 return state.placement.choose(task) or NO_WORKER
-            if options.workers or options.resources:
+            if options.workers or options.resources or options.function:
                 return QUEUED if allowed_workers(state, options).workers else NO_WORKER
-        return QUEUED if state.running else NO_WORKER
+        return QUEUED if state.by_free_slots else NO_WORKER
 
     def would_queue(self, task: TaskState) -> bool:
         """Tell whether several workers may run the task."""
         options = task.options
-        restricted = options.workers or options.resources
-        return not restricted or len(allowed_workers(self._state, options).workers) > 1
+        return not is_restricted(self._state, options) or len(allowed_workers(self._state, options).workers) > 1
 
     def without_workers(self) -> Iterator[TaskState]:
         """Yield the tasks of lanes that no running worker may serve."""
         for lane in self.queue.lanes():
-            if lane.options is not None and not allowed_workers(self._state, lane.options).workers:
+            if lane.options is None:
+                # Tasks of other lanes stay queued while no worker runs; workers that take no code do not count.
+                stuck = bool(self._state.running) and not self._state.by_free_slots
+            else:
+                stuck = not allowed_workers(self._state, lane.options).workers
+            if stuck:
                 yield from self.queue.waiting_in(lane)
 
     def submitted(self, tasks: Sequence[TaskState], client: str, submitter: str) -> None:
@@ -126,7 +130,7 @@ class FairSharePolicy(QueuePolicy):
         state = self._state
         for lane in self.queue.lanes():
             task = self.queue.head(lane)[2]
-            workers: Iterable[WorkerState] = state.running
+            workers: Iterable[WorkerState] = (worker for worker in state.running if worker in state.by_free_slots)
             if lane.options is not None:
                 workers = allowed_workers(state, lane.options).workers
             for worker in workers:
@@ -140,7 +144,7 @@ class FairSharePolicy(QueuePolicy):
     def _worker_with_free_slot(self, task: TaskState) -> WorkerState | None:
         """Return the best worker with a free slot for a queued task: by its dependencies, then by free slots."""
         state, options = self._state, task.options
-        if options is not NO_OPTIONS and (options.workers or options.resources):
+        if options is not NO_OPTIONS and is_restricted(state, options):
             return self._allowed_with_free_slot(task)
         if task.dependencies:
             near = self._near_with_free_slot(task)
@@ -180,7 +184,7 @@ class FairSharePolicy(QueuePolicy):
                 held[worker] = held.get(worker, 0) + nbytes
         best: WorkerState | None = None
         for worker, nbytes in held.items():
-            if worker.status != RUNNING or worker is task.avoid or not self._has_free_slot(worker, task):
+            if worker not in self._state.by_free_slots or worker is task.avoid or not self._has_free_slot(worker, task):
                 continue
             if best is None or nbytes > held[best]:
                 best = worker

@@ -9,7 +9,7 @@ from dagrpc_scheduler.core.load_index import SATURATED, wait_of
 from dagrpc_scheduler.core.model import RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.occupancy import size_of
 from dagrpc_scheduler.core.policy import PlacementPolicy
-from dagrpc_scheduler.core.restrictions import allowed_workers, lacks_resources
+from dagrpc_scheduler.core.restrictions import allowed_workers, is_restricted, lacks_resources
 from dagrpc_scheduler.core.state import SchedulerState
 
 
@@ -29,7 +29,7 @@ class LocalityPlacement(PlacementPolicy):
         if options is not NO_OPTIONS:
             if options.actor:
                 return self._choose_for_actor(task)
-            if options.workers or options.resources:
+            if is_restricted(self._state, options):
                 return self._choose_allowed(task)
         if task.dependencies:
             worker = self._choose_near(task)
@@ -46,7 +46,7 @@ class LocalityPlacement(PlacementPolicy):
         if len(task.dependencies) == 1 and len(task.dependencies[0].who_has) == 1:
             # The usual case: the worker has just computed the dependency and is idle.
             worker = task.dependencies[0].who_has[0]
-            if worker.status == RUNNING and worker is not task.avoid and not wait_of(worker, state.now):
+            if _is_candidate(worker, task) and not wait_of(worker, state.now):
                 return worker
         held: dict[WorkerState, int] = {}
         total = 0
@@ -58,7 +58,7 @@ class LocalityPlacement(PlacementPolicy):
         best: WorkerState | None = None
         best_cost = (0.0, 0.0, 0)
         for worker, nbytes in held.items():
-            if worker.status != RUNNING or worker is task.avoid:
+            if not _is_candidate(worker, task):
                 continue
             wait = wait_of(worker, state.now)
             cost = ((total - nbytes) / config.bandwidth + wait, wait, worker.nbytes)
@@ -121,3 +121,8 @@ class LocalityPlacement(PlacementPolicy):
             if worker in allowed.members
         ]
         return dict.fromkeys(near + window)
+
+
+def _is_candidate(worker: WorkerState, task: TaskState) -> bool:
+    """Tell whether a holder of dependencies may be given an unrestricted task."""
+    return worker.status == RUNNING and worker is not task.avoid and worker.abilities.takes_code

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from dagrpc_scheduler.core.load_index import FULL, SLOTS_TAKEN, fullness_of
 from dagrpc_scheduler.core.model import NO_LIMIT, NO_WORKER, PROCESSING, QUEUED, RUNNING, TaskState, WorkerState
 from dagrpc_scheduler.core.policy import QueuePolicy, ReadyQueue
+from dagrpc_scheduler.core.restrictions import is_known_everywhere
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition
 from dagrpc_scheduler.policies.rootish import (
@@ -35,17 +37,22 @@ class PriorityQueuePolicy(QueuePolicy):
         self._state = state
         self._place = state.placement.choose
         self.queue: OrderedQueue = TaskQueue() if queue is None else queue
+        self._functions: set[str] = set()
+        """Functions that queued calls name, and maybe some that no queued call names any more."""
 
     def choose(self, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
         """Return the worker for a ready task; root tasks are queued when no worker has a free slot."""
         state = self._state
-        if is_rootish(task, state.total_nthreads, state.config.rootish_dependencies):
-            return self._choose_for_root(task)
+        if is_rootish(task, state):
+            choice = self._choose_for_root(task)
+            if choice == QUEUED and task.options.function:
+                self._functions.add(task.options.function)
+            return choice
         return self._place(task) or NO_WORKER
 
     def _choose_for_root(self, task: TaskState) -> WorkerState | Literal["queued", "no-worker"]:
         state = self._state
-        if not state.running:
+        if not state.by_free_slots:
             return NO_WORKER
         if math.isinf(state.config.worker_saturation):
             return self._choose_beside_neighbours(task) or NO_WORKER
@@ -122,12 +129,28 @@ class PriorityQueuePolicy(QueuePolicy):
     def would_queue(self, task: TaskState) -> bool:
         """Tell whether the task is a root task."""
         state = self._state
-        return is_rootish(task, state.total_nthreads, state.config.rootish_dependencies)
+        return is_rootish(task, state)
+
+    def without_workers(self) -> Iterable[TaskState]:
+        """Return the queued calls of functions that a running worker lacks, which are placed as restricted tasks."""
+        state = self._state
+        if not state.by_free_slots:
+            # Queued tasks stay where they are while no worker runs; workers that take no code do not count.
+            return self.queue.tasks() if state.running else ()
+        if not self.queue.size:
+            self._functions.clear()
+        lacking = {function for function in self._functions if not is_known_everywhere(state, function)}
+        if not lacking:
+            return ()
+        self._functions -= lacking
+        return [task for task in self.queue.tasks() if task.options.function in lacking]
 
     def idle_slot(self) -> tuple[WorkerState, TaskState] | None:
         """Return a worker with a free slot for the first task of the queue."""
         state, task = self._state, self.queue.first()
         for worker in state.running if task is not None else ():
+            if worker not in state.by_free_slots:
+                continue
             fullness = fullness_of(worker, state.now, state.config.lookahead_seconds)
             if task is not None and fullness < SLOTS_TAKEN and free_slots_for(worker, task, state.config) > 0:
                 return worker, task

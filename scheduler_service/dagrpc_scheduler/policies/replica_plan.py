@@ -80,7 +80,11 @@ class ReplicaPlan:
         passed = []
         found = None
         if not self._heap:
-            self._heap = [(self.memory.get(each, 0), each.address, each) for each in self.state.running]
+            self._heap = [
+                (self.memory.get(each, 0), each.address, each)
+                for each in self.state.running
+                if each.abilities.takes_code
+            ]
             heapq.heapify(self._heap)
         while self._heap and found is None:
             entry = heapq.heappop(self._heap)

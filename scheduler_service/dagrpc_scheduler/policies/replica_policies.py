@@ -85,7 +85,7 @@ def only_on(worker: WorkerState) -> Iterator[TaskState]:
 
 def has_recipients(plan: ReplicaPlan, worker: WorkerState) -> bool:
     """Tell whether another worker can take a worker's results."""
-    return any(other is not worker for other in plan.state.running)
+    return any(other is not worker and other.abilities.takes_code for other in plan.state.running)
 
 
 def retire_worker(plan: ReplicaPlan, worker: WorkerState, asked: MutableMapping[str, tuple[str, int]]) -> Suggestions:

@@ -9,21 +9,24 @@ cover a round trip (the lookahead): without it, the worker would mostly wait for
 from __future__ import annotations
 
 from dagrpc_scheduler.core.config import CoreConfig
+from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.model import TaskGroup, TaskPrefix, TaskState, WorkerState
+from dagrpc_scheduler.core.restrictions import is_restricted
+from dagrpc_scheduler.core.state import SchedulerState
 
 _SHORTEST = 1e-6
 """Lower bound for the duration of a task, in seconds."""
 
 
-def is_rootish(task: TaskState, total_nthreads: int, limit: int) -> bool:
-    """Tell whether a ready task is a root task; `limit` is `CoreConfig.rootish_dependencies`."""
+def is_rootish(task: TaskState, state: SchedulerState) -> bool:
+    """Tell whether a ready task is a root task, which any worker may run."""
     group = task.group
-    if group.size <= 2 * total_nthreads:
+    if group.size <= 2 * state.total_nthreads:
         return False
     options = task.options
-    if options.workers or options.resources or options.actor:
+    if options is not NO_OPTIONS and (options.actor or is_restricted(state, options)):
         return False
-    return not group.dependencies or _depends_on_few(group.dependencies, limit)
+    return not group.dependencies or _depends_on_few(group.dependencies, state.config.rootish_dependencies)
 
 
 def _depends_on_few(groups: dict[TaskGroup, None], limit: int) -> bool:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import heapq
 from typing import TypeAlias
 
+from dagrpc_scheduler.core.events import NO_OPTIONS
 from dagrpc_scheduler.core.load_index import SATURATED
 from dagrpc_scheduler.core.model import TaskState, WorkerState
 from dagrpc_scheduler.core.occupancy import size_of
 from dagrpc_scheduler.core.policy import StealingPolicy, StealMove
-from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
+from dagrpc_scheduler.core.restrictions import allowed_workers, is_restricted, may_run
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.policies.stealable_backlog import Offer, Victim, find_victims
 
@@ -184,7 +185,9 @@ def _try_to_place(state: SchedulerState, offer: Offer, wait: float, idle: _Idle)
 def _has_takers(state: SchedulerState, task: TaskState, workers: set[WorkerState]) -> bool:
     """Tell whether the task's options may allow an idle worker; quick, because there may be thousands of tasks."""
     options = task.options
-    if not (options.workers or options.resources) or options.allow_other_workers:
+    if options.allow_other_workers and not options.function:
+        return True
+    if not is_restricted(state, options):
         return True
     return not allowed_workers(state, options).members.isdisjoint(workers)
 
@@ -192,9 +195,9 @@ def _has_takers(state: SchedulerState, task: TaskState, workers: set[WorkerState
 def _may_take(thief: _Thief, task: TaskState) -> bool:
     """Tell whether a worker may run a task and has its resources free."""
     options = task.options
-    if not (options.workers or options.resources):
-        return True
     worker = thief.worker
+    if options is NO_OPTIONS:
+        return worker.abilities.takes_code
     used = worker.used_resources
     for name, amount in options.resources.items():
         if used.get(name, 0.0) + amount > worker.resources.get(name, 0.0):

@@ -20,6 +20,12 @@ ALLOWED_VARIABLE = "DAGRPC_ALLOWED_CALLS"
 """Environment variable with further patterns as JSON, which a command sets for the workers that it starts."""
 
 
+def refuse_code_if_told() -> None:
+    """Raise `PermissionError` if the worker's settings allow calls by name only."""
+    if not config.get("worker.takes-code"):
+        raise PermissionError("this worker only runs functions that are called by name: worker.takes-code is false")
+
+
 def resolve(entrypoint: str) -> Callable[..., Any]:
     """Return the function that an entrypoint names.
 
@@ -42,7 +48,7 @@ def resolve(entrypoint: str) -> Callable[..., Any]:
     function = exported(entrypoint)
     if function is not None:
         return function
-    patterns = [*config.get("worker.allowed-calls"), *json.loads(os.environ.get(ALLOWED_VARIABLE, "[]"))]
+    patterns = allowed_patterns()
     if entrypoint in patterns:
         return _find(entrypoint)
     if any(fnmatchcase(entrypoint, pattern) for pattern in patterns):
@@ -53,6 +59,11 @@ def resolve(entrypoint: str) -> Callable[..., Any]:
         f"{entrypoint!r} may not be called by name here: it was not exported (dagrpc.export), and the setting "
         "worker.allowed-calls does not name it"
     )
+
+
+def allowed_patterns() -> list[str]:
+    """Return the patterns of the functions that may be called without an export."""
+    return [*config.get("worker.allowed-calls"), *json.loads(os.environ.get(ALLOWED_VARIABLE, "[]"))]
 
 
 def _is_meant(entrypoint: str, function: Callable[..., Any]) -> bool:

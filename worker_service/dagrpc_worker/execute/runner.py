@@ -29,7 +29,7 @@ from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute import interrupts, task_context
 from dagrpc_worker.execute.executors import ThreadPool
-from dagrpc_worker.execute.named_functions import load_call
+from dagrpc_worker.execute.named_functions import load_call, refuse_code_if_told
 from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_context import TaskContext
 from dagrpc_worker.execute.task_recorder import Recorder
@@ -395,6 +395,7 @@ class TaskRunner:
             results = {key: self.actors.as_argument(value, task.actor) for key, value in results.items()}
         work = task.work
         if type(work) is PythonTask:
+            refuse_code_if_told()
             try:
                 return with_unpickle_lock(task_codec.load_task, work.run_spec, work.shared, self._shared, results)
             except SharedValueGone:

@@ -54,6 +54,7 @@ from dagrpc_worker.shell.monitoring import worker_counts
 from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
+from dagrpc_worker.shell.session.export_notices import ExportNotices
 from dagrpc_worker.shell.session.heartbeat import Heartbeat
 from dagrpc_worker.shell.session.inbox import Inbox
 from dagrpc_worker.shell.session.reconnect import WorkerReconnect
@@ -257,7 +258,12 @@ class WorkerService:
         stops = (channels.close, self.actor_host.close, self._session.close, partial(cancel_all, self._tasks))
         for stop in (*stops, fetcher.close, self.shuffles.close):
             self._cleanup.push_async_callback(stop)
-        for halt in (self.runner.close, self._dispatcher.close, self._inbox.close):
+        for halt in (
+            ExportNotices(self._session.send).close,
+            self.runner.close,
+            self._dispatcher.close,
+            self._inbox.close,
+        ):
             self._cleanup.callback(halt)
 
     def _start_profile(self) -> None:

@@ -13,7 +13,7 @@ from dagrpc_scheduler.core.assignment import unassign
 from dagrpc_scheduler.core.events import BalanceDue, StealAnswered
 from dagrpc_scheduler.core.instructions import RequestSteal
 from dagrpc_scheduler.core.model import PAUSED, PROCESSING, RUNNING, WAITING, TaskState, WorkerState
-from dagrpc_scheduler.core.restrictions import allowed_workers, may_run
+from dagrpc_scheduler.core.restrictions import allowed_workers, is_restricted, may_run
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.steal_table import Steal, StealNews
 from dagrpc_scheduler.core.transitions.loop import transition
@@ -49,8 +49,7 @@ def relieve(state: SchedulerState, worker: WorkerState) -> None:
         options = task.options
         if task in worker.long_running or options.actor or task in pending:
             continue
-        restricted = options.workers or options.resources
-        if allowed_workers(state, options).workers if restricted else state.running:
+        if allowed_workers(state, options).workers if is_restricted(state, options) else state.by_load:
             _request(state, task, None, 0.0)
 
 

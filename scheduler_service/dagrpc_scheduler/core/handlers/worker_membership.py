@@ -6,6 +6,8 @@ from typing import Any
 
 from dagrpc_scheduler.core.assignment import unassign
 from dagrpc_scheduler.core.events import (
+    ALL_ABILITIES,
+    WorkerAbilitiesChanged,
     WorkerAdded,
     WorkerDisconnected,
     WorkerExplained,
@@ -29,7 +31,7 @@ from dagrpc_scheduler.core.model import (
 from dagrpc_scheduler.core.refcounts import cancel_lost_data
 from dagrpc_scheduler.core.rejoin import reclaim_results, remember_removed
 from dagrpc_scheduler.core.replica_table import replica_lost
-from dagrpc_scheduler.core.restrictions import may_run
+from dagrpc_scheduler.core.restrictions import forget_allowed, may_run
 from dagrpc_scheduler.core.state import SchedulerState
 
 LOSS_REASONS_KEPT = 100
@@ -52,6 +54,7 @@ def worker_added(state: SchedulerState, event: WorkerAdded) -> None:
         event.nanny,
         state.config.worker_saturation,
     )
+    worker.abilities = event.abilities
     state.workers[worker.address] = worker
     state.aliases[worker.name] = worker
     state.hosts.setdefault(worker.host, {})[worker] = None
@@ -130,8 +133,27 @@ def worker_resources_changed(state: SchedulerState, event: WorkerResourcesChange
     if worker is None:
         return
     worker.resources = dict(event.resources)
-    state.allowed_cache.clear()
+    forget_allowed(state)
     if worker.status == RUNNING:
+        _place_unrunnable(state, worker)
+        _place_queued_elsewhere(state)
+
+
+def worker_abilities_changed(state: SchedulerState, event: WorkerAbilitiesChanged) -> None:
+    """Record the functions that a worker exports, and place the calls that waited for them."""
+    worker = state.workers.get(event.address)
+    if worker is None or worker.abilities == event.abilities:
+        return
+    running = worker.status == RUNNING
+    if running:
+        state.by_load.discard(worker)
+        state.by_free_slots.discard(worker)
+    worker.abilities = event.abilities
+    forget_allowed(state)
+    if running:
+        if worker.abilities.takes_code:
+            state.by_load.add(worker, state.now)
+            state.by_free_slots.add(worker, state.now)
         _place_unrunnable(state, worker)
         _place_queued_elsewhere(state)
 
@@ -140,9 +162,12 @@ def _add_running(state: SchedulerState, worker: WorkerState) -> None:
     state.running[worker] = None
     state.total_nthreads += worker.nthreads
     state.spans.threads_changed(state.now, state.total_nthreads)
-    state.by_load.add(worker, state.now)
-    state.by_free_slots.add(worker, state.now)
-    state.allowed_cache.clear()
+    if worker.abilities.takes_code:
+        state.by_load.add(worker, state.now)
+        state.by_free_slots.add(worker, state.now)
+    forget_allowed(state)
+    if worker.abilities is not ALL_ABILITIES:
+        _place_queued_elsewhere(state)
     _place_unrunnable(state, worker)
     state.balance_due = True
 
@@ -155,9 +180,6 @@ def _place_unrunnable(state: SchedulerState, worker: WorkerState) -> None:
             # The worker has just reconnected with the task's result.
             continue
         options = task.options
-        if not options.workers and not options.resources:
-            state.recommend(task, WAITING)
-            continue
         # The tasks keep their options alive, so that the identity distinguishes them.
         answer = answers.get(id(options))
         if answer is None:
@@ -178,7 +200,7 @@ def _remove_running(state: SchedulerState, worker: WorkerState) -> None:
     state.spans.threads_changed(state.now, state.total_nthreads)
     state.by_load.discard(worker)
     state.by_free_slots.discard(worker)
-    state.allowed_cache.clear()
+    forget_allowed(state)
     if not state.running:
         state.no_workers_since = state.now
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from dagrpc.exceptions import InvalidRequestError
@@ -31,6 +33,7 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
     digests = [shared.digest for shared in part.shared]
     option_table = [events.NO_OPTIONS, *map(_task_options, part.options)]
     tasks = []
+    calls: dict[tuple[int, str], events.TaskOptions] = {}
     single: dict[tuple[int, ...], tuple[bytes, ...]] = {(index,): (digest,) for index, digest in enumerate(digests)}
     for spec in part.tasks:
         key = spec.key
@@ -38,13 +41,16 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
             raise InvalidRequestError(f"a key has from 1 to {KEY_LIMIT} bytes; got {len(key)}: {key[:80]!r}")
         try:
             shared = tuple(spec.shared)
+            options = option_table[spec.options]
+            if not spec.run_spec:
+                options = calls.get((spec.options, spec.call.entrypoint)) or _call_options(options, spec, calls)
             tasks.append(
                 events.NewTask(
                     key,
                     tuple(spec.dependencies),
                     spec.run_spec or _other_work(spec),
                     single.get(shared) or tuple(digests[index] for index in shared),
-                    option_table[spec.options],
+                    options,
                     spec.order,
                     spec.wanted,
                 )
@@ -63,6 +69,29 @@ def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.
         part.submitter,
         part.groups,
     )
+
+
+def _call_options(
+    options: events.TaskOptions, spec: graph_pb2.TaskSpec, known: dict[tuple[int, str], events.TaskOptions]
+) -> events.TaskOptions:
+    """Return options that name the function of a call, and note them for the calls that follow in the part."""
+    function = spec.call.entrypoint
+    found = call_options(function) if options is events.NO_OPTIONS else replace(options, function=function)
+    known[spec.options, function] = found
+    return found
+
+
+@lru_cache(1_000)
+def call_options(function: str) -> events.TaskOptions:
+    """Return the options of calls that have none but their function: one object for all, which the core remembers."""
+    return events.TaskOptions(function=function)
+
+
+def abilities(functions: worker_session_pb2.ExportedFunctions | None, refuses_code: bool) -> events.Abilities:
+    """Return what a worker can run; None: the worker does not say which functions it has."""
+    if functions is None:
+        return events.Abilities(takes_code=False) if refuses_code else events.ALL_ABILITIES
+    return events.Abilities(frozenset(functions.names), tuple(functions.patterns), not refuses_code)
 
 
 def _other_work(spec: graph_pb2.TaskSpec) -> Any:

@@ -17,11 +17,11 @@ from dagrpc_scheduler.shell.liveness.no_workers import ShortageWatch
 from dagrpc_scheduler.shell.liveness.worker_exits import WorkerExits
 from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
-from dagrpc_scheduler.shell.sessions.translate_in import STATUS_NAMES, worker_events
+from dagrpc_scheduler.shell.sessions.translate_in import STATUS_NAMES, abilities, worker_events
 
 logger = logging.getLogger("dagrpc.scheduler")
 
-_FOR_SHELL: Final = frozenset(("goodbye", "log_event", "run_details", "status_changed"))
+_FOR_SHELL: Final = frozenset(("goodbye", "log_event", "run_details", "status_changed", "functions_changed"))
 """Reports that the shell needs, too, or alone."""
 
 PROCESS_GONE: Final = "its process is gone: nobody listens at its address any more"
@@ -91,6 +91,7 @@ class WorkerMembership:
                 stimulus,
                 hello.session_token,
                 held,
+                abilities(hello.functions if hello.HasField("functions") else None, hello.refuses_code),
             )
         )
         self._event_log.worker_added(hello.address, stimulus)
@@ -124,6 +125,11 @@ class WorkerMembership:
         match report.WhichOneof("report"):
             case "log_event":
                 log.take(report.log_event)
+            case "functions_changed":
+                connection.hello.functions.CopyFrom(report.functions_changed)
+                changed = abilities(connection.hello.functions, connection.hello.refuses_code)
+                stimulus = self._driver.stimulus("functions-changed")
+                self._driver.handle(events.WorkerAbilitiesChanged(address, changed, stimulus))
             case "run_details":
                 self._plugins.take_details(report.run_details)
             case "goodbye":

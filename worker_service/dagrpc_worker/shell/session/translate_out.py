@@ -36,6 +36,13 @@ class ResourcesReport:
 
 
 @dataclass(slots=True)
+class FunctionsReport:
+    """The functions that callers may call have changed."""
+
+    functions: worker_session_pb2.ExportedFunctions
+
+
+@dataclass(slots=True)
 class RunReport:
     """Details of a run that has ended."""
 
@@ -65,6 +72,7 @@ Report: TypeAlias = (
     | instructions.ReportStealAnswer
     | StatusReport
     | ResourcesReport
+    | FunctionsReport
     | RunReport
     | GoodbyeReport
     | event_service_pb2.LogEvent
@@ -209,6 +217,7 @@ _FILLERS: dict[type, Callable[[Any, WorkerReport], None]] = {
     instructions.ReportStealAnswer: _steal_answer,
     StatusReport: _status,
     ResourcesReport: _resources,
+    FunctionsReport: lambda report, out: out.functions_changed.CopyFrom(report.functions),
     RunReport: _run,
     GoodbyeReport: _goodbye,
     event_service_pb2.LogEvent: _log_event,
