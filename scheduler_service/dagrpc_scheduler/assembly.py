@@ -22,6 +22,7 @@ from dagrpc.v1 import (
     scaling_service_pb2,
     scheduler_service_pb2,
     shuffle_service_pb2,
+    task_service_pb2,
     worker_session_pb2,
 )
 from dagrpc_scheduler.http.serve import SchedulerHttp
@@ -33,6 +34,7 @@ from dagrpc_scheduler.servicers.cluster_info_messages import ClusterInfo
 from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
 from dagrpc_scheduler.servicers.diagnostics_service import DiagnosticsServicer
 from dagrpc_scheduler.servicers.event_service import EventServicer
+from dagrpc_scheduler.servicers.function_listing import FunctionListing
 from dagrpc_scheduler.servicers.inquiry_service import InquiryServicer
 from dagrpc_scheduler.servicers.introspection_service import IntrospectionServicer
 from dagrpc_scheduler.servicers.memory_service import MemoryServicer
@@ -42,8 +44,10 @@ from dagrpc_scheduler.servicers.scaling_service import ScalingServicer
 from dagrpc_scheduler.servicers.scheduler_service import SchedulerServicer
 from dagrpc_scheduler.servicers.shuffle_coordination_service import ShuffleServicer
 from dagrpc_scheduler.servicers.state_dump import StateDump
+from dagrpc_scheduler.servicers.task_service import TaskServicer
 from dagrpc_scheduler.servicers.transfer_relay import TransferRelay
 from dagrpc_scheduler.servicers.worker_session_service import WorkerSessionServicer
+from dagrpc_scheduler.shell.leases.result_reader import ResultReader
 from dagrpc_scheduler.shell.service import SchedulerService
 
 
@@ -68,6 +72,7 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         events=service.event_log,
         coordination=service.coordination,
         calls=service.call_statistics,
+        tasks=_tasks(service),
         scheduler=lambda: service.scheduler,
     )
     http = SchedulerHttp(sources, options.http_prefix)
@@ -120,6 +125,7 @@ def _session_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescr
             shuffles=service.shuffles,
         ),
     )
+    yield _of(task_service_pb2.DESCRIPTOR, "TaskService"), _tasks(service)
     yield _of(event_service_pb2.DESCRIPTOR, "EventService"), EventServicer(service.event_log)
     yield _of(metadata_service_pb2.DESCRIPTOR, "MetadataService"), MetadataServicer(service.metadata)
     yield _of(shuffle_service_pb2.DESCRIPTOR, "ShuffleCoordinationService"), ShuffleServicer(service.shuffles)
@@ -127,6 +133,12 @@ def _session_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescr
         _of(actor_service_pb2.DESCRIPTOR, "ActorRelayService"),
         ActorRelayServicer(service.peers, service.control_channels),
     )
+
+
+def _tasks(service: SchedulerService) -> TaskServicer:
+    """Return what serves programs without a session."""
+    reader = ResultReader(service.core, service.data_channels)
+    return TaskServicer(service.core, service.leases, reader, FunctionListing(service.peers, service.control_channels))
 
 
 def _query_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescriptor, object]]:

@@ -11,7 +11,10 @@ from dagrpc._loop.io_loop import get_loop
 from dagrpc._rpc.channels import open_channel
 from dagrpc._rpc.grpc_options import CONTROL_CHANNEL
 from dagrpc.exceptions import CodeNotAllowedError
+from dagrpc.v1 import task_service_pb2
 from tests.contract.rpcs import by_target, calls_of, outcome, services
+
+TASKS = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
 
 ROLES = ("client", "scheduler", "worker")
 
@@ -85,4 +88,5 @@ def test_callers_do_little() -> None:
         "SchedulerService.Gather",
         "SchedulerService.WhoHas",
         "SchedulerService.GetClusterInfo",
+        *(f"TaskService.{method.name}" for method in TASKS.methods),
     }

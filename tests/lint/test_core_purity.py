@@ -14,6 +14,7 @@ PURE_PACKAGES = (
     "scheduler_service/dagrpc_scheduler/core",
     "scheduler_service/dagrpc_scheduler/policies",
     "scheduler_service/dagrpc_scheduler/coordination",
+    "scheduler_service/dagrpc_scheduler/leases",
     "worker_service/dagrpc_worker/core",
 )
 PURE_FILES = ("worker_service/dagrpc_worker/nanny/restart_rules.py",)

@@ -62,9 +62,9 @@ class Access:
             return False
         return not (self._tls and roles_in(context.peer_identities()) == CALLER)
 
-    def accepts_token(self, token: str) -> bool:
-        """Return whether a token from an HTTP request is valid for clients."""
+    def accepts_token(self, token: str, role: bytes = b"client") -> bool:
+        """Return whether a token from an HTTP request is valid for clients, or for another role."""
         if self._tokens is None:
             return False
         roles = self._tokens.roles([(HEADER, SCHEME + token)])
-        return roles is not None and (not roles or b"client" in roles)
+        return roles is not None and (not roles or role in roles)

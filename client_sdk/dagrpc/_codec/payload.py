@@ -53,6 +53,10 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     """
     if families and families[0] == JSON:
         return JSON, [json.dumps(value).encode()]
+    if tuple(families) == (RAW,):
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"only bytes are sent as raw, not a {type(value).__name__}")
+        return RAW, [value]
     if families:
         from dagrpc._codec.families import encode as encode_by
 

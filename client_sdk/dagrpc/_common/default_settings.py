@@ -237,6 +237,20 @@ DEFAULTS: dict[str, Any] = {
     # Functions that callers may name: `package.module:function`, or patterns such as `package.module:*`. Functions that
     # a program exports (`dagrpc.export`) may be called in any case.
     "worker.allowed-calls": [],
+    # How long a lease of the TaskService lives after its last call, unless the call says otherwise.
+    "scheduler.leases.ttl": "60s",
+    # How long the calls of a lease may let it live.
+    "scheduler.leases.longest-ttl": "24h",
+    # How long a call of the TaskService waits at most.
+    "scheduler.leases.longest-wait": "300s",
+    # Number of leases at a time.
+    "scheduler.leases.limit": 10_000,
+    # Number of tasks that a lease holds.
+    "scheduler.leases.tasks": 100_000,
+    # Number of calls of a lease that wait at a time.
+    "scheduler.leases.waiting": 1_000,
+    # Whether the HTTP port takes calls of the TaskService as JSON.
+    "scheduler.http.tasks": False,
     # Whether a worker runs code that clients send; otherwise it only runs functions that are called by name.
     "worker.takes-code": True,
     # Whether a worker locks its directory, so that another worker can tell when it may be removed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
@@ -25,6 +26,9 @@ COOKIE = "dagrpc"
 _PARAMETER = "token"
 OPEN_PATHS = frozenset(("/health",))
 """Paths that need no token: load balancers and kubelets ask them, and they tell nothing but that the service lives."""
+
+_FOR_CALLERS = re.compile(r"(^|/)v1/[a-z]+:[a-z]+$")
+"""Paths that tokens of the role caller open, too: calls of functions by name."""
 
 
 class HttpAccess:
@@ -80,6 +84,8 @@ class HttpAccess:
         shown = request.headers.get(HEADER, "")
         if shown.startswith(SCHEME) and self._access.accepts_token(shown[len(SCHEME) :]):
             return True
+        if shown.startswith(SCHEME) and _FOR_CALLERS.search(request.path):
+            return self._access.accepts_token(shown[len(SCHEME) :], b"caller")
         return hmac.compare_digest(_digest(request.cookies.get(COOKIE, "")), _digest(self._cookie))
 
     def redeem(self, request: web.Request) -> web.Response | None:

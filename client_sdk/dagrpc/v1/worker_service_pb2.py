@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 from dagrpc.v1 import data_pb2 as dagrpc_dot_v1_dot_data__pb2
 from dagrpc.v1 import scheduler_service_pb2 as dagrpc_dot_v1_dot_scheduler__service__pb2
+from dagrpc.v1 import task_service_pb2 as dagrpc_dot_v1_dot_task__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/worker_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\x1a!dagrpc/v1/scheduler_service.proto\"d\n\x0eGetDataRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tmax_bytes\x18\x02 \x01(\x04\x12\x11\n\trequester\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x10\n\x08\x66\x61milies\x18\x05 \x03(\t\"\x90\x01\n\x0fGetDataResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"j\n\x10\x46\x65tchDataRequest\x12!\n\x07\x66\x65tches\x18\x01 \x03(\x0b\x32\x10.dagrpc.v1.Fetch\x12\x0c\n\x04read\x18\x02 \x03(\x04\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"C\n\x05\x46\x65tch\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.dagrpc.v1.GetDataRequest\"_\n\x11\x46\x65tchDataResponse\x12#\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.Fetched\x12%\n\x08\x66ragment\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"y\n\x07\x46\x65tched\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\'\n\x08manifest\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12*\n\x07refusal\x18\x03 \x01(\x0e\x32\x17.dagrpc.v1.FetchRefusalH\x00\x42\t\n\x07outcome\"\x8f\x01\n\x0ePutDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"&\n\x0fPutDataResponse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"C\n\nRunRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07no_wait\x18\x02 \x01(\x08\"3\n\x0bRunResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"\x12\n\x10GetStatusRequest\"\x92\x02\n\x11GetStatusResponse\x12%\n\x06worker\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.WorkerInfo\x12>\n\texecuting\x18\x02 \x03(\x0b\x32+.dagrpc.v1.GetStatusResponse.ExecutingEntry\x12\x36\n\x05tasks\x18\x03 \x03(\x0b\x32\'.dagrpc.v1.GetStatusResponse.TasksEntry\x1a\x30\n\x0e\x45xecutingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*b\n\x0c\x46\x65tchRefusal\x12\x1d\n\x19\x46\x45TCH_REFUSAL_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x45TCH_REFUSAL_BUSY\x10\x01\x12\x1b\n\x17\x46\x45TCH_REFUSAL_TOO_LARGE\x10\x02\x32\xf5\x02\n\rWorkerService\x12G\n\x07GetData\x12\x19.dagrpc.v1.GetDataRequest\x1a\x1a.dagrpc.v1.GetDataResponse\"\x03\x90\x02\x01\x30\x01\x12O\n\tFetchData\x12\x1b.dagrpc.v1.FetchDataRequest\x1a\x1c.dagrpc.v1.FetchDataResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12G\n\x07PutData\x12\x19.dagrpc.v1.PutDataRequest\x1a\x1a.dagrpc.v1.PutDataResponse\"\x03\x90\x02\x02(\x01\x12\x34\n\x03Run\x12\x15.dagrpc.v1.RunRequest\x1a\x16.dagrpc.v1.RunResponse\x12K\n\tGetStatus\x12\x1b.dagrpc.v1.GetStatusRequest\x1a\x1c.dagrpc.v1.GetStatusResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/worker_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\x1a!dagrpc/v1/scheduler_service.proto\x1a\x1c\x64\x61grpc/v1/task_service.proto\")\n\x18\x44\x65scribeFunctionsRequest\x12\r\n\x05names\x18\x01 \x03(\t\"C\n\x19\x44\x65scribeFunctionsResponse\x12&\n\tfunctions\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.Function\"d\n\x0eGetDataRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x11\n\tmax_bytes\x18\x02 \x01(\x04\x12\x11\n\trequester\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x10\n\x08\x66\x61milies\x18\x05 \x03(\t\"\x90\x01\n\x0fGetDataResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"j\n\x10\x46\x65tchDataRequest\x12!\n\x07\x66\x65tches\x18\x01 \x03(\x0b\x32\x10.dagrpc.v1.Fetch\x12\x0c\n\x04read\x18\x02 \x03(\x04\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"C\n\x05\x46\x65tch\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.dagrpc.v1.GetDataRequest\"_\n\x11\x46\x65tchDataResponse\x12#\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.Fetched\x12%\n\x08\x66ragment\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\"y\n\x07\x46\x65tched\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\'\n\x08manifest\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12*\n\x07refusal\x18\x03 \x01(\x0e\x32\x17.dagrpc.v1.FetchRefusalH\x00\x42\t\n\x07outcome\"\x8f\x01\n\x0ePutDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"&\n\x0fPutDataResponse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"C\n\nRunRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07no_wait\x18\x02 \x01(\x08\"3\n\x0bRunResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"\x12\n\x10GetStatusRequest\"\x92\x02\n\x11GetStatusResponse\x12%\n\x06worker\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.WorkerInfo\x12>\n\texecuting\x18\x02 \x03(\x0b\x32+.dagrpc.v1.GetStatusResponse.ExecutingEntry\x12\x36\n\x05tasks\x18\x03 \x03(\x0b\x32\'.dagrpc.v1.GetStatusResponse.TasksEntry\x1a\x30\n\x0e\x45xecutingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*b\n\x0c\x46\x65tchRefusal\x12\x1d\n\x19\x46\x45TCH_REFUSAL_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x45TCH_REFUSAL_BUSY\x10\x01\x12\x1b\n\x17\x46\x45TCH_REFUSAL_TOO_LARGE\x10\x02\x32\xda\x03\n\rWorkerService\x12G\n\x07GetData\x12\x19.dagrpc.v1.GetDataRequest\x1a\x1a.dagrpc.v1.GetDataResponse\"\x03\x90\x02\x01\x30\x01\x12O\n\tFetchData\x12\x1b.dagrpc.v1.FetchDataRequest\x1a\x1c.dagrpc.v1.FetchDataResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12G\n\x07PutData\x12\x19.dagrpc.v1.PutDataRequest\x1a\x1a.dagrpc.v1.PutDataResponse\"\x03\x90\x02\x02(\x01\x12\x34\n\x03Run\x12\x15.dagrpc.v1.RunRequest\x1a\x16.dagrpc.v1.RunResponse\x12\x63\n\x11\x44\x65scribeFunctions\x12#.dagrpc.v1.DescribeFunctionsRequest\x1a$.dagrpc.v1.DescribeFunctionsResponse\"\x03\x90\x02\x01\x12K\n\tGetStatus\x12\x1b.dagrpc.v1.GetStatusRequest\x1a\x1c.dagrpc.v1.GetStatusResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,38 +46,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERSERVICE'].methods_by_name['FetchData']._serialized_options = b'\220\002\001'
   _globals['_WORKERSERVICE'].methods_by_name['PutData']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['PutData']._serialized_options = b'\220\002\002'
+  _globals['_WORKERSERVICE'].methods_by_name['DescribeFunctions']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['DescribeFunctions']._serialized_options = b'\220\002\001'
   _globals['_WORKERSERVICE'].methods_by_name['GetStatus']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\220\002\001'
-  _globals['_FETCHREFUSAL']._serialized_start=1377
-  _globals['_FETCHREFUSAL']._serialized_end=1475
-  _globals['_GETDATAREQUEST']._serialized_start=126
-  _globals['_GETDATAREQUEST']._serialized_end=226
-  _globals['_GETDATARESPONSE']._serialized_start=229
-  _globals['_GETDATARESPONSE']._serialized_end=373
-  _globals['_FETCHDATAREQUEST']._serialized_start=375
-  _globals['_FETCHDATAREQUEST']._serialized_end=481
-  _globals['_FETCH']._serialized_start=483
-  _globals['_FETCH']._serialized_end=550
-  _globals['_FETCHDATARESPONSE']._serialized_start=552
-  _globals['_FETCHDATARESPONSE']._serialized_end=647
-  _globals['_FETCHED']._serialized_start=649
-  _globals['_FETCHED']._serialized_end=770
-  _globals['_PUTDATAREQUEST']._serialized_start=773
-  _globals['_PUTDATAREQUEST']._serialized_end=916
-  _globals['_PUTDATARESPONSE']._serialized_start=918
-  _globals['_PUTDATARESPONSE']._serialized_end=956
-  _globals['_RUNREQUEST']._serialized_start=958
-  _globals['_RUNREQUEST']._serialized_end=1025
-  _globals['_RUNRESPONSE']._serialized_start=1027
-  _globals['_RUNRESPONSE']._serialized_end=1078
-  _globals['_GETSTATUSREQUEST']._serialized_start=1080
-  _globals['_GETSTATUSREQUEST']._serialized_end=1098
-  _globals['_GETSTATUSRESPONSE']._serialized_start=1101
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1375
-  _globals['_GETSTATUSRESPONSE_EXECUTINGENTRY']._serialized_start=1281
-  _globals['_GETSTATUSRESPONSE_EXECUTINGENTRY']._serialized_end=1329
-  _globals['_GETSTATUSRESPONSE_TASKSENTRY']._serialized_start=1331
-  _globals['_GETSTATUSRESPONSE_TASKSENTRY']._serialized_end=1375
-  _globals['_WORKERSERVICE']._serialized_start=1478
-  _globals['_WORKERSERVICE']._serialized_end=1851
+  _globals['_FETCHREFUSAL']._serialized_start=1519
+  _globals['_FETCHREFUSAL']._serialized_end=1617
+  _globals['_DESCRIBEFUNCTIONSREQUEST']._serialized_start=156
+  _globals['_DESCRIBEFUNCTIONSREQUEST']._serialized_end=197
+  _globals['_DESCRIBEFUNCTIONSRESPONSE']._serialized_start=199
+  _globals['_DESCRIBEFUNCTIONSRESPONSE']._serialized_end=266
+  _globals['_GETDATAREQUEST']._serialized_start=268
+  _globals['_GETDATAREQUEST']._serialized_end=368
+  _globals['_GETDATARESPONSE']._serialized_start=371
+  _globals['_GETDATARESPONSE']._serialized_end=515
+  _globals['_FETCHDATAREQUEST']._serialized_start=517
+  _globals['_FETCHDATAREQUEST']._serialized_end=623
+  _globals['_FETCH']._serialized_start=625
+  _globals['_FETCH']._serialized_end=692
+  _globals['_FETCHDATARESPONSE']._serialized_start=694
+  _globals['_FETCHDATARESPONSE']._serialized_end=789
+  _globals['_FETCHED']._serialized_start=791
+  _globals['_FETCHED']._serialized_end=912
+  _globals['_PUTDATAREQUEST']._serialized_start=915
+  _globals['_PUTDATAREQUEST']._serialized_end=1058
+  _globals['_PUTDATARESPONSE']._serialized_start=1060
+  _globals['_PUTDATARESPONSE']._serialized_end=1098
+  _globals['_RUNREQUEST']._serialized_start=1100
+  _globals['_RUNREQUEST']._serialized_end=1167
+  _globals['_RUNRESPONSE']._serialized_start=1169
+  _globals['_RUNRESPONSE']._serialized_end=1220
+  _globals['_GETSTATUSREQUEST']._serialized_start=1222
+  _globals['_GETSTATUSREQUEST']._serialized_end=1240
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1243
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1517
+  _globals['_GETSTATUSRESPONSE_EXECUTINGENTRY']._serialized_start=1423
+  _globals['_GETSTATUSRESPONSE_EXECUTINGENTRY']._serialized_end=1471
+  _globals['_GETSTATUSRESPONSE_TASKSENTRY']._serialized_start=1473
+  _globals['_GETSTATUSRESPONSE_TASKSENTRY']._serialized_end=1517
+  _globals['_WORKERSERVICE']._serialized_start=1620
+  _globals['_WORKERSERVICE']._serialized_end=2094
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
 from dagrpc.v1 import data_pb2 as _data_pb2
 from dagrpc.v1 import scheduler_service_pb2 as _scheduler_service_pb2
+from dagrpc.v1 import task_service_pb2 as _task_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -18,6 +19,18 @@ class FetchRefusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 FETCH_REFUSAL_UNSPECIFIED: FetchRefusal
 FETCH_REFUSAL_BUSY: FetchRefusal
 FETCH_REFUSAL_TOO_LARGE: FetchRefusal
+
+class DescribeFunctionsRequest(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DescribeFunctionsResponse(_message.Message):
+    __slots__ = ("functions",)
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    functions: _containers.RepeatedCompositeFieldContainer[_task_service_pb2.Function]
+    def __init__(self, functions: _Optional[_Iterable[_Union[_task_service_pb2.Function, _Mapping]]] = ...) -> None: ...
 
 class GetDataRequest(_message.Message):
     __slots__ = ("keys", "max_bytes", "requester", "host", "families")

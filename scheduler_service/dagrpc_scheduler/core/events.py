@@ -182,6 +182,8 @@ class KeysCancelled:
     reason: str = "unknown"
     message: str = ""
     stimulus: str = ""
+    interrupt: bool = False
+    """Whether tasks that run are interrupted, as `force` does, too."""
 
 
 @record

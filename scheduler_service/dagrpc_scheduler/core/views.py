@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from dagrpc_scheduler.core import restrictions, worker_shortage
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -345,6 +346,22 @@ def wanted_states(core: SchedulerCore, client: str) -> dict[str, int]:
 def clients(core: SchedulerCore) -> list[str]:
     """Return the ids of the clients."""
     return list(core.state.clients)
+
+
+def progress_of(core: SchedulerCore, key: str, now: float) -> tuple[str, str]:
+    """Return the state of a task, empty if it is unknown, and why no worker may run it, empty if that is not so."""
+    task = core.state.tasks.get(key)
+    if task is None:
+        return "", ""
+    since = core.state.unrunnable.get(task)
+    why = "" if since is None else worker_shortage.why_nobody(core.state, max(now - since, 0.0), task)
+    return task.state, why
+
+
+def work_of(core: SchedulerCore, key: str) -> Any:
+    """Return the work of a task, opaque; None if it has none or is unknown."""
+    task = core.state.tasks.get(key)
+    return None if task is None else task.work
 
 
 def queued_count(core: SchedulerCore) -> int:

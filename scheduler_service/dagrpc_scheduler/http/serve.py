@@ -94,6 +94,10 @@ class SchedulerHttp:
                 CoordinationMetrics(sources, namespace),
             ),
         ]
+        if config.get("scheduler.http.tasks"):
+            from dagrpc_scheduler.http.task_routes import TaskRoutes
+
+            routes += TaskRoutes(sources.tasks).routes()
         modules = [name for name in config.get("scheduler.http.routes") or () if not name.startswith(_BUILT_IN)]
         access = HttpAccess(sources.access, config.get("http.allowed-hosts") or ())
         return make_application(access, routes, self._prefix, modules, sources.scheduler() if modules else None)

@@ -12,6 +12,7 @@ from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
 from dagrpc_scheduler.servicers.diagnostics_service import DiagnosticsServicer
+from dagrpc_scheduler.servicers.task_service import TaskServicer
 from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationShell
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.identity import Identity
@@ -36,6 +37,7 @@ class SchedulerSources:
     events: EventLog
     coordination: CoordinationShell
     calls: CallStatistics
+    tasks: TaskServicer
     scheduler: Callable[[], Any]
     """Returns the `Scheduler`, which users' routes are given."""
 

@@ -18,12 +18,13 @@ def check_commands(commands: Iterable[client_session_pb2.ClientCommand]) -> None
         if kind not in _COMMANDS:
             raise CodeNotAllowedError(f"A session of the role caller cannot send {kind or 'an empty command'}")
         if kind == "graph":
-            _check_graph(command.graph)
+            check_graph(command.graph)
         elif kind == "cancel" and command.cancel.force:
             raise CodeNotAllowedError("The role caller cannot cancel tasks that other clients want")
 
 
-def _check_graph(part: graph_pb2.GraphPart) -> None:
+def check_graph(part: graph_pb2.GraphPart) -> None:
+    """Raise `CodeNotAllowedError`, naming the task, if a graph is more than calls by name."""
     if part.shared:
         raise CodeNotAllowedError("A graph of the role caller has no shared values: they would be unpickled")
     if any(options.actor for options in part.options):

@@ -41,6 +41,7 @@ from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
 from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer
 from dagrpc_scheduler.shell.fire_and_forget import FireAndForget
 from dagrpc_scheduler.shell.identity import Identity
+from dagrpc_scheduler.shell.leases.lease_shell import Leases
 from dagrpc_scheduler.shell.liveness.missed_heartbeats import MissedHeartbeats
 from dagrpc_scheduler.shell.liveness.no_workers import ShortageWatch
 from dagrpc_scheduler.shell.liveness.timers import IdleWatch, PeriodicChecks
@@ -208,6 +209,7 @@ class SchedulerService:
             task_stream=self.task_stream,
             computations=self.reports.computations,
         )
+        self.leases = Leases(self.driver, self.peers, self.plugins)
 
     def _make_checks(self) -> None:
         heartbeats = MissedHeartbeats(self.peers, self.control_channels, self.background, self.options.worker_ttl)
@@ -220,6 +222,7 @@ class SchedulerService:
                 heartbeats.look,
                 lambda now: trimmer.look(),
                 lambda now: self.metadata.tidy(),
+                lambda now: self.leases.look(),
                 self.event_log.advance,
                 lambda now: backpressure.look(),
                 self.shortage.look,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dagrpc._codec import calls
 from dagrpc._loop.io_loop import cancel_all, spawn
-from dagrpc.v1 import common_pb2, scheduler_service_pb2, worker_service_pb2
+from dagrpc.registry import exported
+from dagrpc.v1 import common_pb2, scheduler_service_pb2, task_service_pb2, worker_service_pb2
+from dagrpc_worker.execute.function_schema import parameters_schema
 from dagrpc_worker.shell.session.worker_info import describe
 from dagrpc_worker.shell.worker_record import WorkerPort
 
@@ -51,6 +55,13 @@ class ControlServicer:
         except BaseException:
             logger.warning("%s: a function run with wait=False has failed", self._worker.record, exc_info=True)
 
+    async def describe_functions(
+        self, request: worker_service_pb2.DescribeFunctionsRequest
+    ) -> worker_service_pb2.DescribeFunctionsResponse:
+        """Describe exported functions; entry points are loaded for it."""
+        functions = await asyncio.get_running_loop().run_in_executor(self._executor, _describe, list(request.names))
+        return worker_service_pb2.DescribeFunctionsResponse(functions=functions)
+
     async def get_status(self, _: worker_service_pb2.GetStatusRequest) -> worker_service_pb2.GetStatusResponse:
         """Return the worker's description, its running tasks, and the number of tasks in each state."""
         worker, now = self._worker, time.time()
@@ -64,3 +75,17 @@ class ControlServicer:
         """Cancel the functions that no caller waits for."""
         await cancel_all(self._detached)
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _describe(names: Sequence[str]) -> list[task_service_pb2.Function]:
+    found = []
+    for name in names:
+        try:
+            function = exported(name)
+        except Exception:
+            logger.warning("The entry point of function %r cannot be loaded", name, exc_info=True)
+            continue
+        if function is not None:
+            doc, schema = inspect.getdoc(function) or "", parameters_schema(function)
+            found.append(task_service_pb2.Function(name=name, doc=doc, parameters_schema=schema))
+    return found

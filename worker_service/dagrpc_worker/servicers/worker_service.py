@@ -20,6 +20,7 @@ class WorkerServicer:
         self.PutData = data.put_data
         self._data = data
         self.Run = control.run
+        self.DescribeFunctions = control.describe_functions
         self.GetStatus = control.get_status
 
     async def FetchData(self, _: Any, context: Any) -> None:

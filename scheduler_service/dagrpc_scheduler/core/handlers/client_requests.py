@@ -104,7 +104,7 @@ def keys_cancelled(state: SchedulerState, event: KeysCancelled) -> None:
             state.instructions.append(ReportCancelled(client.name, key, event.reason, event.message))
             remove_want(state, client, task)
     # Reset together with `state.cancelled`; if nothing is cancelled, there is nothing to reset.
-    state.interrupting = event.force and bool(cancelled)
+    state.interrupting = (event.force or event.interrupt) and bool(cancelled)
     cancel_tree(state, cancelled, event.reason, event.message)
 
 

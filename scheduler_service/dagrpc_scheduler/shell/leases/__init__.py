@@ -1,0 +1,1 @@
+"""Leases as clients of the core, and results as their holders read them."""
