@@ -86,7 +86,7 @@ def test_refusals_have_the_reason_of_the_contract(url: str) -> None:
     assert "cals" in answer["error"]["message"]
 
 
-def test_who_may_call(url: str) -> None:
+def test_tokens_of_callers_and_clients_open_the_routes(url: str) -> None:
     assert post(f"{url}/v1/functions:list", {}, token="wrong")[0] == 401
     assert post(f"{url}/v1/functions:list", {}, token=REST)[0] == 200
     # What a page of another site can send without being asked is no request.
