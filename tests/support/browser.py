@@ -17,6 +17,8 @@ import aiohttp
 _START = 60.0
 _ANSWER = 60.0
 _INTERVAL = 0.1
+_TRIES = 5
+_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 def find_chromium() -> str | None:
@@ -33,6 +35,8 @@ class Tab:
         Errors that the page logged, exceptions and refused requests among them.
     requested : list of str
         The addresses that the page asked for.
+    network_changes : int
+        How many requests the browser dropped since the page was opened because the machine's network changed.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -41,6 +45,7 @@ class Tab:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self.faults: list[str] = []
         self.requested: list[str] = []
+        self.network_changes = 0
 
     async def read(self) -> None:
         """Take what the browser sends, until it closes."""
@@ -56,7 +61,10 @@ class Tab:
             details = told["exceptionDetails"]
             self.faults.append(details.get("exception", {}).get("description", details["text"]))
         elif method == "Log.entryAdded" and told["entry"]["level"] == "error":
-            self.faults.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
+            if _CHANGED in told["entry"]["text"]:
+                self.network_changes += 1
+            else:
+                self.faults.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
         elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
             self.faults.append(str([each.get("value") for each in told["args"]]))
         elif method == "Network.requestWillBeSent":
@@ -75,9 +83,13 @@ class Tab:
         return found["result"]
 
     async def open(self, link: str) -> None:
-        """Open a page."""
-        await self.send("Page.navigate", url=link)
-        await self.until("document.readyState === 'complete'")
+        """Open a page; again if the machine's network changed meanwhile, on which the browser drops its requests."""
+        for _ in range(_TRIES):
+            self.network_changes = 0
+            await self.send("Page.navigate", url=link)
+            await self.until("document.readyState === 'complete'")
+            if not self.network_changes:
+                return
 
     async def get(self, expression: str) -> Any:
         """Return the value of an expression in the page; a promise is awaited."""

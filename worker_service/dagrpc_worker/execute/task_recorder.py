@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest
-from itertools import count
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from dagrpc._common.task_activities import startstop
@@ -180,8 +180,8 @@ class Recorder:
 
     def recent(self, after: int, transfers_after: int, limit: int, untold_before: int) -> RecentRecords:
         """Return the latest records; see `ReadRecentRecordsRequest`. Nothing is taken away."""
-        runs = [kept for kept in self._recent_runs.copy() if kept[0] >= after]
-        transfers = [kept for kept in self._recent_transfers.copy() if kept[0] >= transfers_after]
+        runs = _since(self._recent_runs, after)
+        transfers = _since(self._recent_transfers, transfers_after)
         upcoming = runs[-1][0] + 1 if runs else after
         skipped = upcoming - after - len(runs) if after else 0
         if untold_before:
@@ -196,6 +196,11 @@ class Recorder:
         for _, moved in _chosen(transfers, limit, _transfer_time):
             _fill_transfer(found.records.transfers.add(), moved)
         return found
+
+
+def _since(kept: deque[Kept], number: int) -> list[Kept]:
+    """Return the records with this number or a higher one. Threads add records meanwhile, so a copy is searched."""
+    return list(takewhile(lambda each: each[0] >= number, reversed(kept.copy())))[::-1]
 
 
 def _chosen(kept: list[Kept], limit: int, time_of: Callable[[Kept], float]) -> list[Kept]:

@@ -15,7 +15,7 @@ from dagrpc_scheduler.http.sources import SchedulerSources
 
 _AT_FIRST = 10_000
 """How many tasks are read when somebody begins to look."""
-_AT_ONCE = 1_000
+_AT_ONCE = 500
 """How many tasks are read at a time later on."""
 _KEPT = 20_000
 _KEPT_TRANSFERS = 5_000

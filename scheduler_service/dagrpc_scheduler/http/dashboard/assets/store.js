@@ -34,7 +34,7 @@ export class Store {
     // A new connection begins with everything.
     this.source.addEventListener("open", () => { this.tables.clear(); this.tails.clear(); });
     this.source.addEventListener("message", (event) => { this.take(JSON.parse(event.data)); this.connection("live"); });
-    this.source.addEventListener("error", () => this.connection("connection lost; trying again"));
+    this.source.addEventListener("error", () => this.connection("reconnecting"));
   }
 
   disconnect() {
