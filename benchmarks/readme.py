@@ -18,27 +18,49 @@ WORKLOADS = {
 }
 """Rows of the page that the README shows, and their names in the README."""
 
+TITLES = ("distributed", "distributed, queuing off", "dagrpc")
+"""The columns of the page's first table that the README shows."""
+TITLES_WITH_RAY = ("distributed", "distributed, queuing off", "Ray", "dagrpc")
+"""The columns of the section about Ray, which the README shows if there is one."""
+
 TABLE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+SECTION = re.compile(r"\n## Beside Ray\n.*?<!-- end of beside ray -->\n", re.DOTALL)
+
+
+def section_of(page: str) -> str:
+    """Return the section that `benchmarks.ray_comparison` wrote, or an empty text."""
+    found = SECTION.search(page)
+    return found[0] if found else ""
 
 
 def figures(page: str) -> dict[str, list[str]]:
-    """Return the first table of the page: unit and figures by workload."""
+    """Return unit and figures by workload: from the section about Ray, or from the first table."""
+    section = section_of(page)
     rows: dict[str, list[str]] = {}
-    for line in page.splitlines():
+    for line in (section or page).splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) > 5 and cells[0] in ("✓", "✗"):
+        if section and cells[0] in WORKLOADS:
+            rows[cells[0]] = cells[1:]
+        elif not section and len(cells) > 5 and cells[0] in ("✓", "✗"):
             rows.setdefault(cells[1], cells[2:6])
     return rows
 
 
 def table(page: str) -> str:
     """Return the table of the README."""
-    lines = ["| | distributed | distributed, queuing off | dagrpc |", "|---|---|---|---|"]
+    titles = TITLES_WITH_RAY if section_of(page) else TITLES
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (1 + len(titles)) + "|"]
     found = figures(page)
     for workload, title in WORKLOADS.items():
         unit, *values = found[workload]
         lines.append(f"| {title} | " + " | ".join(f"{value} {unit}" for value in values) + " |")
     return "\n".join(lines) + "\n"
+
+
+def with_section(page: str, text: str) -> str:
+    """Return the page with this text as its section about Ray."""
+    section = f"\n## Beside Ray\n\n{text}<!-- end of beside ray -->\n"
+    return SECTION.sub(lambda _: section, page) if section_of(page) else page.rstrip("\n") + "\n" + section
 
 
 def with_figures(readme: str, page: str) -> str:

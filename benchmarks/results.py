@@ -17,7 +17,9 @@ class Contender:
     is_peer
         It is what dagrpc is compared with.
     environment
-        What is set in its processes' environment.
+        Variables of its processes' environment.
+    program
+        The module that runs its workloads.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Contender:
     library: str
     is_peer: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    program: str = "benchmarks.contender"
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Leg:
     def command(self) -> list[str]:
         """Return the command line of the contender's process."""
         names = [workload.name for workload in self.workloads]
-        program = [str(self.python), "-m", "benchmarks.contender", "--library", self.contender.library]
+        program = [str(self.python), "-m", self.contender.program, "--library", self.contender.library]
         return [*program, "--divisor", str(self.divisor), *names]
 
     def environment(self) -> dict[str, str]:
@@ -199,7 +199,8 @@ def main() -> int:
     whole = not (options.only or options.contenders or options.quick)
     output = options.output or (readme.PAGE if whole else None)
     if output is not None:
-        output.write_text(report.page(results), encoding="utf-8")
+        kept = readme.section_of(output.read_text(encoding="utf-8")) if output.exists() else ""
+        output.write_text(report.page(results) + kept, encoding="utf-8")
     if output == readme.PAGE:
         readme.main()
     print(report.terminal_table(results))

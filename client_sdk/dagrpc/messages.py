@@ -110,7 +110,7 @@ def warn(
     Raises
     ------
     TypeError
-        If the category is no class of warnings.
+        If the category is not a class of warnings.
 
     Examples
     --------

@@ -368,7 +368,7 @@ def _is_text(value: Any) -> bool:
 def _read(field: str, value: str) -> bytes:
     data = value.encode() if _is_text(value) else Path(value).read_bytes()
     if b"-----BEGIN" not in data:
-        raise ValueError(f"{field} is no PEM: there is no line -----BEGIN ...-----")
+        raise ValueError(f"{field} is not PEM: there is no line -----BEGIN ...-----")
     return data
 
 

@@ -64,7 +64,7 @@ def read_security() -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the line is no JSON object. The message leaves the line out.
+        If the line is not a JSON object. The message leaves the line out.
     """
     try:
         found = json.loads(sys.stdin.buffer.readline())

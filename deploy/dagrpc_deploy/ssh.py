@@ -189,7 +189,7 @@ def _asyncssh() -> Any:
 
 
 def _each(hosts: Sequence[str], given: Any, what: str, single: type) -> list[Any]:
-    """Return one value for each host; a value that is no list holds for all hosts."""
+    """Return one value for each host; a value that is not a list holds for all hosts."""
     if given is None or isinstance(given, single):
         return [given] * len(hosts)
     found = list(given)

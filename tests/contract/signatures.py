@@ -145,7 +145,7 @@ def _compare(expected: tuple[Parameter, ...], thing: Any) -> Iterator[str]:
     try:
         actual = [each for each in inspect.signature(thing).parameters.values() if each.name != "self"]
     except (TypeError, ValueError):
-        yield "is no function"
+        yield "is not a function"
         return
     by_name = {each.name: each for each in actual}
     kinds = {each.kind for each in actual}

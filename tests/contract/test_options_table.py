@@ -99,7 +99,7 @@ def test_options_of_ssh_have_the_defaults_of_the_declaration() -> None:
 def test_a_command_reads_flags_from_the_declaration() -> None:
     run = CliRunner().invoke
     assert "ovens=3, bake=120.0, warm=True" in run(kitchen, ["--ovens", "3", "--bake", "2 minutes", "--warm"]).output
-    assert "'soon' is no duration" in run(kitchen, ["--bake", "soon"]).output
+    assert "'soon' is not a duration" in run(kitchen, ["--bake", "soon"]).output
     assert run(kitchen, ["--ovens", "10"]).exit_code == 2
     assert run(kitchen, ["--address", "here"]).exit_code == 2
 

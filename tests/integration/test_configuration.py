@@ -125,4 +125,4 @@ def test_blocked_methods_are_refused(caplog: pytest.LogCaptureFixture) -> None:
             client.run(abs, -1)
         # All else works.
         assert client.submit(abs, -1).result(timeout=60) == 1
-    assert "blocks 'unheard_of', which is no method here" in caplog.text
+    assert "blocks 'unheard_of', which is not a method here" in caplog.text

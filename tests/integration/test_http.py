@@ -261,5 +261,5 @@ def test_an_address_that_is_none_is_said_so() -> None:
     command = [sys.executable, "-m", "dagrpc.cli", "scheduler", "--port", "0", "--dashboard-address", "localhost:http"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
     assert done.returncode == 1
-    assert "'http' is no port; write host:port, :port or port" in done.stderr
+    assert "'http' is not a port; write host:port, :port or port" in done.stderr
     assert "Traceback" not in done.stderr

@@ -32,7 +32,8 @@ OPENINGS = re.compile(
 PHRASES = re.compile(
     r"\b(anew|for want of|whoever|whomever|had better|of late|by himself|in its stead|in their stead|our likes|"
     r"those of (?:it|them|these|those)|what is (?:to be|there|left) (?:of|is)|is of no use|lest|goes without|"
-    r"(?:see|sees|seen) to it that|be it|as it were|so to speak|thereof|therein|thereby|whence|hither|thither)\b",
+    r"(?:see|sees|seen) to it that|be it|as it were|so to speak|thereof|therein|thereby|whence|hither|thither|"
+    r"(?<!there )is no (?:address|duration|function|host|method|number|plugin|port|Security|text))\b",
     re.IGNORECASE,
 )
 """Phrases that stand nowhere in comments, docstrings, messages and pages."""

@@ -29,6 +29,8 @@ def test_a_package_has_no_more_findings_than_before(package: str) -> None:
         ('"""Whether tasks run is for the client to say."""\n', ["Whether tasks run is for"]),
         ("# It begins anew.\n", ["anew"]),
         ('raise ValueError("whoever sent it")\n', ["whoever"]),
+        ('raise ValueError(f"{text!r} is no number")\n', ["is no number"]),
+        ('raise ValueError("there is no number")\n', []),
         ("whoever = 1\n", []),
         ("def test_what_is_lost(): ...\n", ["test_what_"]),
         ("def test_who_has_knows_all_keys(): ...\n", []),

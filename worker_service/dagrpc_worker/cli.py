@@ -149,7 +149,7 @@ def worker(
 
 def _checked_level(name: str) -> str:
     if not isinstance(logging.getLevelName(name.upper()), int):
-        raise click.BadParameter(f"{name!r} is no level of logging", param_hint="--log-level")
+        raise click.BadParameter(f"{name!r} is not a level of logging", param_hint="--log-level")
     return name.upper()
 
 

@@ -44,5 +44,5 @@ def _loaded(address: Any) -> Security | None:
         raise TypeError(f"client.security-loader names {name!r}, which cannot be called")
     found = loader({"address": address})
     if found is not None and not isinstance(found, Security):
-        raise TypeError(f"{name}, of client.security-loader, returned {type(found).__name__}, which is no Security")
+        raise TypeError(f"{name}, of client.security-loader, returned {type(found).__name__}, which is not a Security")
     return found

@@ -145,7 +145,7 @@ class Reconnection:
         stream, welcome = await peer.greet([client.hello(resume=self._resumable)])
         if client.farewell is not None and welcome.scheduler_id == before:
             stream.cancel()
-            raise NotReadyError("It is still the scheduler that stops")
+            raise NotReadyError("The scheduler at this address is still the one that stops")
         if self._resumable and welcome.HasField("resumed"):
             peer.resume(stream, welcome)
             logger.info("Connected to the scheduler at %s again", client.address)

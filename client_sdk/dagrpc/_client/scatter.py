@@ -114,7 +114,7 @@ def scatter(
     core.check_open()
     core.session.drop_released()
     if names_nobody(workers):
-        raise TimeoutError("No valid workers found: workers= names nobody")
+        raise TimeoutError("No valid workers found: workers= names no worker")
     items: _Items = yield RunInThread(lambda: _plan(data, hash_data))
     if not items.values:
         return _fill(items.shape, {}, data)

@@ -186,7 +186,7 @@ def time_limit(timeout: Any) -> float:
     try:
         seconds = config.seconds(timeout)
     except KeyError as error:
-        raise ValueError(f"timeout {timeout!r} is no duration: {error.args[0]}") from None
+        raise ValueError(f"timeout {timeout!r} is not a duration: {error.args[0]}") from None
     if seconds is None or not 0.0 < seconds < math.inf:
         raise ValueError(f"timeout must be above 0 and finite, not {timeout!r}; leave it out for no limit")
     return seconds

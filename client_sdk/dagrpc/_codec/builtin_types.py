@@ -200,7 +200,7 @@ def _register_arrow() -> None:
 @_beyond_pickle
 def _dump_h5py_file(value: Any) -> tuple[Header, list[Any]]:
     if value.mode != "r":
-        raise ValueError(f"An HDF5 file travels only if it is open for reading, not in mode {value.mode!r}")
+        raise ValueError(f"An HDF5 file can be sent only if it is open for reading, not in mode {value.mode!r}")
     return {"filename": value.filename, "mode": value.mode}, []
 
 

@@ -132,7 +132,7 @@ def maybe_compress(
     """
     codec = available().get(compression)
     if codec is None:
-        raise ValueError(f"There is no compression {compression!r} here; known are {list(available())}")
+        raise ValueError(f"There is no compression {compression!r} here; available compressions: {list(available())}")
     view = memoryview(payload)
     if codec.name is None or view.nbytes < min_size:
         return None, payload

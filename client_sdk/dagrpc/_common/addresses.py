@@ -37,7 +37,7 @@ def parse_address(address: str, default_port: int = 8786) -> str:
         raise ValueError(f"Address {address!r} names no host; write host:port")
     host, port = split_address(rest, default_port)
     if not _HOST.fullmatch(host):
-        raise ValueError(f"Address {address!r} names no host: {host!r} is no host; write host:port")
+        raise ValueError(f"Address {address!r} names no host: {host!r} is not a host; write host:port")
     return join_address(host, port)
 
 
@@ -88,7 +88,7 @@ def listening_place(host: str, port: int | None = None) -> tuple[str, int | None
         raise ValueError(f"Host {host!r} has scheme {scheme!r}; use one of {', '.join(_SCHEMES)}, or none")
     found, named = split_address(rest.rstrip("/"), -1)
     if found and not _HOST.fullmatch(found):
-        raise ValueError(f"{host!r} names no host to listen on: {found!r} is no host")
+        raise ValueError(f"{host!r} names no host to listen on: {found!r} is not a host")
     if named >= 0 and port is not None:
         raise ValueError(f"The port is named twice: in the host {host!r}, and as {port}")
     return found or "0.0.0.0", (named if named >= 0 else port)

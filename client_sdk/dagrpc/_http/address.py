@@ -29,7 +29,7 @@ def http_address(text: str | int | None, default_host: str = "127.0.0.1", defaul
     Raises
     ------
     ValueError
-        If the text is no address; the message shows it.
+        If the text is not an address; the message shows it.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def http_address(text: str | int | None, default_host: str = "127.0.0.1", defaul
     except ValueError:
         number = -1
     if not 0 <= number <= 65535:
-        raise ValueError(f"dashboard address {text!r}: {port!r} is no port; write host:port, :port or port")
+        raise ValueError(f"dashboard address {text!r}: {port!r} is not a port; write host:port, :port or port")
     return HttpAddress(host or default_host, number)
 
 

@@ -184,7 +184,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
             listener.close()
         raise
     if not found:
-        raise OSError(errno.EADDRNOTAVAIL, f"{host!r} is no address of this machine")
+        raise OSError(errno.EADDRNOTAVAIL, f"{host!r} is not an address of this machine")
     return found
 
 

@@ -160,7 +160,7 @@ def get_loop() -> LoopThread:
                     return loop.run_forever()
                 except (SystemExit, KeyboardInterrupt):
                     # A user's coroutine started a task that raised. Others use the loop, too.
-                    logger.exception("Something on dagrpc's event loop raised an exit, which ends nothing there")
+                    logger.exception("A callback on dagrpc's event loop raised an exit, which has no effect there")
 
         thread = threading.Thread(target=serve, name="dagrpc-io", daemon=True)
         _current = LoopThread(loop, thread)

@@ -162,14 +162,14 @@ def seconds(value: Any) -> float:
     Raises
     ------
     ValueError
-        If the value is no duration.
+        If the value is not a duration.
     """
     try:
         found = config.seconds(value)
     except (ValueError, KeyError):
-        raise ValueError(f"{value!r} is no duration") from None
+        raise ValueError(f"{value!r} is not a duration") from None
     if found is None:
-        raise ValueError("None is no duration")
+        raise ValueError("None is not a duration")
     return found
 
 

@@ -67,4 +67,4 @@ class Blocked:
         """Warn about names that are not methods of the service, and so block nothing."""
         for name, methods in self._methods.items():
             if methods and self._met.isdisjoint(methods):
-                logger.warning("%s blocks %r, which is no method here", self._by, name)
+                logger.warning("%s blocks %r, which is not a method here", self._by, name)

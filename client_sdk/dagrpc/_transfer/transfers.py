@@ -208,7 +208,7 @@ def has_way(peer: str) -> bool:
 
 def close_way(peer: str, error: Exception) -> None:
     """Remember that memory cannot be read between this process and a peer."""
-    logger.info("Data to and from %s goes through gRPC: %s", peer, error)
+    logger.info("Data to and from %s travels through gRPC: %s", peer, error)
     if len(_closed_ways) >= _CLOSED_WAYS_LIMIT:
         _closed_ways.clear()
     _closed_ways.add(peer)

@@ -27,7 +27,7 @@ def parse_address(addr: str, strict: bool = False) -> tuple[str, str]:
     Raises
     ------
     TypeError
-        If the address is no text.
+        If the address is not a text.
     ValueError
         With `strict`, if it has no scheme.
 

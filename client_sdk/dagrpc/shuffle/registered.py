@@ -41,7 +41,7 @@ def to_table(frame: pd.DataFrame) -> tuple[list[int], Any]:
         if table.num_rows == len(part) and _is_like(from_table(table.slice(0, 1), part), part):
             return places, table
     except Exception as error:
-        logger.debug("What is registered for %s cannot be used: %r", type(frame), error)
+        logger.debug("The serialization functions registered for %s cannot be used: %r", type(frame), error)
     return [], None
 
 

@@ -121,7 +121,7 @@ async def retire_workers(
         stay and are left out.
     """
     if workers is not None and names is not None:
-        raise TypeError("Both workers and names say who is to go; give one of them")
+        raise TypeError("Both workers and names select the workers to retire; give one of them")
     if workers is None and names is None:
         chosen = workers_to_close(self, **{**kwargs, "attribute": "address"})
     else:

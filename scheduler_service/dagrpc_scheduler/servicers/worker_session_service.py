@@ -185,7 +185,7 @@ async def _holdings(context: Any) -> list[tuple[str, int, int]]:
         while True:
             message = await context.read()
             if message is grpc.aio.EOF or len(message.reports) != 1 or not message.reports[0].HasField("holdings"):
-                raise InvalidRequestError("a worker that comes back must say what it holds")
+                raise InvalidRequestError("a worker that rejoins must list its results")
             holdings = message.reports[0].holdings
             held.extend([(result.key, result.nbytes, result.run_id) for result in holdings.results])
             if holdings.last:

@@ -66,5 +66,5 @@ def test_where_to_listen(host: str, port: int | None, place: tuple[str, int | No
     ("host", "port"), [("tcp://127.0.0.1:9000", 9001), ("http://127.0.0.1", None), ("a host", None), ("a:b", None)]
 )
 def test_impossible_places_to_listen(host: str, port: int | None) -> None:
-    with pytest.raises(ValueError, match=r"named twice|scheme 'http'|is no host|a port is a number"):
+    with pytest.raises(ValueError, match=r"named twice|scheme 'http'|is not a host|a port is a number"):
         listening_place(host, port)

@@ -35,5 +35,5 @@ def test_missing_parts_have_the_default() -> None:
 
 @pytest.mark.parametrize("text", [":http", "host:65536", "host:-1", "[::1]:x"])
 def test_an_invalid_port_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ValueError, match="is no port; write host:port"):
+    with pytest.raises(ValueError, match="is not a port; write host:port"):
         http_address(text)

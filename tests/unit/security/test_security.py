@@ -99,7 +99,7 @@ def test_key_and_certificate_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "both").write_text(certificate + key)
     assert credentials_of({"tls_ca_file": authority.file, "tls_client_cert": str(tmp_path / "both")}, "client")
     (tmp_path / "none").write_text("nothing")
-    with pytest.raises(ValueError, match="tls_client_key is no PEM"):
+    with pytest.raises(ValueError, match="tls_client_key is not PEM"):
         Security(tls_ca_file=authority.file, tls_client_cert=certificate, tls_client_key=str(tmp_path / "none")).pem(
             "client"
         )

@@ -137,7 +137,7 @@ def test_an_address_to_listen_on(started: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--lifetime", "soon"), "'soon' is no duration"),
+        (("--lifetime", "soon"), "'soon' is not a duration"),
         (("--protocol", "ucx"), "ucx"),
         (("--listen-address", "a:1", "--host", "b"), "leave them out"),
         (("--listen-address", "a:x"), "'x'"),

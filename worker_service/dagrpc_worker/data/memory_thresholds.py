@@ -41,7 +41,7 @@ class MemoryLimits:
         Raises
         ------
         ValueError
-            If a fraction is no number from 0 to 1.
+            If a fraction is not a number from 0 to 1.
         """
         return cls(limit, **{name: fraction_of(limit, name, value) for name, value in fractions.items()})
 

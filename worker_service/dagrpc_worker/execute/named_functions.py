@@ -83,7 +83,7 @@ def _find(entrypoint: str) -> Callable[..., Any]:
     for part in path.split("."):
         found = getattr(found, part)
         if isinstance(found, ModuleType) or part.startswith("__"):
-            raise AttributeError(f"{part!r} in {entrypoint!r} is no function of {module_name}")
+            raise AttributeError(f"{part!r} in {entrypoint!r} is not a function of {module_name}")
     if not callable(found):
         raise TypeError(f"Entrypoint {entrypoint!r} names a {type(found).__name__}, which cannot be called")
     function: Callable[..., Any] = found

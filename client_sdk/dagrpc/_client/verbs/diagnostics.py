@@ -214,7 +214,7 @@ def _moment(name: str, value: Moment) -> float:
         try:
             return time.time() - (config.seconds(value) or 0.0)
         except (KeyError, ValueError):
-            raise ValueError(f"{name} is no duration: {value!r}. Say how long ago, such as '10 s'") from None
+            raise ValueError(f"{name} is not a duration: {value!r}. Say how long ago, such as '10 s'") from None
     if isinstance(value, (int, float)) and math.isfinite(value):
         return float(value)
     raise TypeError(f"{name} must be a number of seconds since the epoch, or how long ago as text; got {value!r}")

@@ -159,7 +159,7 @@ def _replicate(core: ClientCore, futures: Any, n: int | None, workers: Workers, 
     if branching < 1:
         raise ValueError(f"branching_factor is {branching}; it must be at least 1")
     if names_nobody(workers):
-        raise ValueError("Can not use replicate to delete data: workers= names nobody")
+        raise ValueError("Can not use replicate to delete data: workers= names no worker")
     wire_keys = yield from _awaited_wire_keys(futures, only_finished=True)
     if not wire_keys:
         return

@@ -92,7 +92,7 @@ def _path(keys: Sequence[Any]) -> list[plain_pb2.PlainValue]:
     path = []
     for key in keys:
         if isinstance(key, (list, dict)):
-            raise TypeError(f"A key of metadata has to be hashable; {key!r} is not")
+            raise TypeError(f"A key of metadata must be hashable; {key!r} is not")
         message = plain_pb2.PlainValue()
         write_plain(message, key, "A key of metadata")
         path.append(message)

@@ -281,7 +281,7 @@ def _kind_of(plugin: Any) -> pb.PluginKind:
         if isinstance(plugin, base):
             return kind
     raise TypeError(
-        f"{plugin!r} is no plugin: derive its class from dagrpc.WorkerPlugin, dagrpc.NannyPlugin or "
+        f"{plugin!r} is not a plugin: derive its class from dagrpc.WorkerPlugin, dagrpc.NannyPlugin or "
         "dagrpc.SchedulerPlugin"
     )
 

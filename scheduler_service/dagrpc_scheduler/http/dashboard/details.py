@@ -143,7 +143,7 @@ def _number(request: web.Request, name: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise web.HTTPBadRequest(text=f"{name}={text!r} is no number of seconds\n")
+        raise web.HTTPBadRequest(text=f"{name}={text!r} is not a number of seconds\n")
     return value
 
 

@@ -418,7 +418,7 @@ def _make_policy(options: dict[str, Any]) -> ActiveMemoryManagerPolicy:
             own[name] if module in _PUBLIC_MODULES and name in own else getattr(importlib.import_module(module), name)
         )
         if not issubclass(made, ActiveMemoryManagerPolicy):
-            raise TypeError("it is no ActiveMemoryManagerPolicy")
+            raise TypeError("it is not an ActiveMemoryManagerPolicy")
         policy: ActiveMemoryManagerPolicy = made(**options)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ValueError(
