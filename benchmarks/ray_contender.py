@@ -128,7 +128,7 @@ def main() -> int:
     parser.add_argument("--divisor", type=int, default=1)
     parser.add_argument("workloads", nargs="+", choices=sorted(WORKLOADS))
     options = parser.parse_args()
-    # A cluster on the loopback interface, as those of the other contenders: without a token, and without a telemetry.
+    # A cluster on the loopback interface, like the others: without a token and without usage statistics.
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     ray = importlib.import_module("ray")
     versions = {name: importlib.metadata.version(name) for name in ("ray", "dask", "numpy", "pandas")}
