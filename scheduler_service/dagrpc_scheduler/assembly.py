@@ -73,6 +73,7 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         coordination=service.coordination,
         calls=service.call_statistics,
         tasks=_tasks(service),
+        retirement=service.retirement,
         scheduler=lambda: service.scheduler,
     )
     http = SchedulerHttp(sources, options.http_prefix)

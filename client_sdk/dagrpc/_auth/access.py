@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dagrpc._auth.credentials import Credentials
@@ -61,6 +62,11 @@ class Access:
         if self._tokens is not None and self._tokens.roles(context.invocation_metadata()) == CALLER:
             return False
         return not (self._tls and roles_in(context.peer_identities()) == CALLER)
+
+    def accepts_certificate(self, names: Iterable[bytes]) -> bool:
+        """Return whether a verified certificate with these names, shown in an HTTP request, is valid for clients."""
+        roles = roles_in(names)
+        return self._tls and self._tokens is None and (not roles or b"client" in roles)
 
     def accepts_token(self, token: str, role: bytes = b"client") -> bool:
         """Return whether a token from an HTTP request is valid for clients, or for another role."""

@@ -12,7 +12,8 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -86,7 +87,10 @@ class HttpAccess:
             return True
         if shown.startswith(SCHEME) and _FOR_CALLERS.search(request.path):
             return self._access.accepts_token(shown[len(SCHEME) :], b"caller")
-        return hmac.compare_digest(_digest(request.cookies.get(COOKIE, "")), _digest(self._cookie))
+        if hmac.compare_digest(_digest(request.cookies.get(COOKIE, "")), _digest(self._cookie)):
+            return True
+        certificate = request.get_extra_info("peercert")
+        return bool(certificate) and self._access.accepts_certificate(_names(certificate))
 
     def redeem(self, request: web.Request) -> web.Response | None:
         """Return the answer to a request that shows its token as a parameter; None if it does not, or a wrong one."""
@@ -98,6 +102,11 @@ class HttpAccess:
         response = web.Response(status=303, headers={"Location": f"{rest.name or '.'}{_query(str(rest))}"})
         response.set_cookie(COOKIE, self._cookie, httponly=True, samesite="Strict", secure=request.secure)
         return response
+
+
+def _names(certificate: Mapping[str, Any]) -> list[bytes]:
+    """Return the alternative names in a certificate that TLS has verified."""
+    return [str(value).encode() for _, value in certificate.get("subjectAltName", ())]
 
 
 def _query(url: str) -> str:
@@ -125,7 +134,8 @@ def guard(access: HttpAccess) -> Middleware:
         if not access.is_let_in(request):
             raise web.HTTPUnauthorized(
                 text="this cluster asks for a token: send 'Authorization: Bearer TOKEN', or open the page with "
-                "?token=TOKEN\n",
+                "?token=TOKEN. Without tokens, it asks for a client's certificate: set scheduler.dashboard.tls.*, "
+                "with .ca-file\n",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return await handler(request)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 logger = logging.getLogger("dagrpc.http")
+# Each malformed request would be a traceback in the log. Faults of handlers are logged by the application.
+_requests = logging.getLogger("dagrpc.http.requests")
+_requests.setLevel(logging.CRITICAL)
 
 _BACKLOG = 128
 _NEXT_PORTS = 20
@@ -131,7 +134,7 @@ class HttpPort:
             from aiohttp import web
 
             application = await self._make_application()
-            self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
+            self._runner = web.AppRunner(application, access_log=None, handle_signals=False, logger=_requests)
             await self._runner.setup()
             for listener in self._sockets:
                 await web.SockSite(self._runner, listener, ssl_context=self._tls, backlog=_BACKLOG).start()

@@ -12,6 +12,7 @@ from dagrpc._http.application import json_response
 from dagrpc._http.html_pages import link, page
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.cluster_counts import counts
+from dagrpc_scheduler.http.dashboard.panels import individual_paths
 from dagrpc_scheduler.http.sources import SchedulerSources
 
 
@@ -34,6 +35,7 @@ class JsonRoutes:
             web.get("/json/counts.json", self.counts),
             web.get("/json/identity.json", self.identity),
             web.get("/json/index.html", self.index),
+            web.get("/individual-plots.json", self.individual_plots),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -49,10 +51,20 @@ class JsonRoutes:
         """Return what the scheduler and its workers are."""
         return json_response(identity(self._sources))
 
+    async def individual_plots(self, request: web.Request) -> web.Response:
+        """List the pages of single panels, by titles as those of distributed's list."""
+        # The title of a panel here says more, but JupyterLab's extension sorts and matches by these.
+        return json_response({_plot_title(path): path for _, path in individual_paths()})
+
     async def index(self, request: web.Request) -> web.Response:
         """List the paths."""
         listed = [link("counts.json", "counts.json"), link("identity.json", "identity.json")]
         return page("JSON", "../", Markup("<ul>" + "".join(f"<li>{each}</li>" for each in listed) + "</ul>"))
+
+
+def _plot_title(path: str) -> str:
+    """Return the title of a panel's page, such as ``Individual Task Stream`` for ``/individual-task-stream``."""
+    return path.removeprefix("/").replace("-", " ").title()
 
 
 def identity(sources: SchedulerSources) -> dict[str, Any]:

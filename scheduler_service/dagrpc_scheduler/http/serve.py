@@ -72,12 +72,14 @@ class SchedulerHttp:
         from dagrpc._http.application import make_application
         from dagrpc._http.http_access import HttpAccess
         from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
+        from dagrpc_scheduler.http.api_routes import ApiRoutes
         from dagrpc_scheduler.http.coordination_metrics import CoordinationMetrics
         from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
         from dagrpc_scheduler.http.info_pages import InfoPages
         from dagrpc_scheduler.http.json_routes import JsonRoutes
         from dagrpc_scheduler.http.metrics import SchedulerMetrics
         from dagrpc_scheduler.http.prefix_metrics import PrefixMetrics
+        from dagrpc_scheduler.http.worker_proxy import WorkerProxy
 
         sources = self._sources
         ticks, self._collection_time = Ticks(), CollectionTime()
@@ -86,6 +88,8 @@ class SchedulerHttp:
         self._dashboard = Dashboard(sources)
         routes = [
             *JsonRoutes(sources).routes(),
+            *ApiRoutes(sources).routes(),
+            *WorkerProxy(sources).routes(),
             *InfoPages(sources).routes(),
             *self._dashboard.routes(),
             metrics_route(

@@ -19,6 +19,7 @@ from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.memory import worker_memory
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
 from dagrpc_scheduler.shell.user_views.memory_state import MemoryState
+from dagrpc_scheduler.shell.workers.retire_workers import Retirement
 from dagrpc_scheduler.shell.workers.scaling import Scaling
 
 
@@ -38,6 +39,7 @@ class SchedulerSources:
     coordination: CoordinationShell
     calls: CallStatistics
     tasks: TaskServicer
+    retirement: Retirement
     scheduler: Callable[[], Any]
     """Returns the `Scheduler`, which users' routes are given."""
 
