@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -42,7 +43,7 @@ def table(contract: descriptor_pb2.FileDescriptorSet) -> str:
     for file in contract.file:
         pool.Add(file)
     options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
-    extension = pool.FindExtensionByName("dagrpc.v1.access")
+    extension: Any = pool.FindExtensionByName("dagrpc.v1.access")
     role_names = pool.FindEnumTypeByName("dagrpc.v1.Role").values_by_number
     roles: list[str] = []
     runs_code: list[str] = []
@@ -50,7 +51,7 @@ def table(contract: descriptor_pb2.FileDescriptorSet) -> str:
         for service in file.service:
             for method in service.method:
                 rpc = f"{service.name}.{method.name}"
-                access = options.FromString(method.options.SerializeToString()).Extensions[extension]
+                access: Any = options.FromString(method.options.SerializeToString()).Extensions[extension]
                 if not access.roles:
                     raise SystemExit(f"{file.name}: {rpc} needs `option (access)` with the roles that may call it")
                 names = sorted(role_names[role].name.removeprefix("ROLE_").lower() for role in access.roles)

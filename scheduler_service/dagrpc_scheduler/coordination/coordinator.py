@@ -38,7 +38,7 @@ class Coordinator:
 
     def all_of(self, kind: type[P]) -> P:
         """Return the objects of a kind of primitive, for inspection."""
-        return next(primitive for primitive in self._primitives if type(primitive) is kind)  # type: ignore[return-value]
+        return next(primitive for primitive in self._primitives if type(primitive) is kind)
 
     def handle(
         self, client: str, number: int, timeout: float | None, operation: Operation, now: float
