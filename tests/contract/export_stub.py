@@ -25,7 +25,9 @@ __all__: list[str]
 
 def stub() -> str:
     """Return the text of the file."""
-    origins = sorted((module, name[0].islower(), name.lower(), name) for name, module in vars(dagrpc)["_EXPORTS"].items())
+    origins = sorted(
+        (module, name[0].islower(), name.lower(), name) for name, module in vars(dagrpc)["_EXPORTS"].items()
+    )
     return _HEAD + "".join(f"from {module} import {name} as {name}\n" for module, *_, name in origins) + _TAIL
 
 

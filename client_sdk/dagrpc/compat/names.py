@@ -14,6 +14,7 @@ VERSION = "2026.8.0"
 _TOOLS = "dagrpc.compat.tools"
 _BARS = "dagrpc._client.progress_classes"
 _AMM = "dagrpc.active_memory_manager"
+_SHUFFLE = "dagrpc.shuffle"
 
 _ADDRESSING = " ".join(f"{name}=dagrpc.compat.address_functions:{name}" for name in address_functions.__all__)
 
@@ -78,6 +79,13 @@ MODULES: dict[str, str] = {
         MemoryState=dagrpc_scheduler.shell.user_views.memory_state:MemoryState""",
     "security": "Security",
     "semaphore": "Semaphore",
+    "shuffle._core": f"""P2PBarrierTask={_SHUFFLE}.graph:P2PBarrierTask ShuffleId={_SHUFFLE}.graph:ShuffleId
+        barrier_key={_SHUFFLE}.graph:barrier_key p2p_barrier={_SHUFFLE}.shuffle_tasks:p2p_barrier""",
+    "shuffle._merge": f"""merge_transfer={_SHUFFLE}.shuffle_tasks:merge_transfer
+        merge_unpack={_SHUFFLE}.shuffle_tasks:merge_unpack""",
+    "shuffle._shuffle": f"""DataFrameShuffleSpec={_SHUFFLE}.graph:DataFrameShuffleSpec
+        shuffle_transfer={_SHUFFLE}.shuffle_tasks:shuffle_transfer
+        shuffle_unpack={_SHUFFLE}.shuffle_tasks:shuffle_unpack""",
     "spans": "Span=dagrpc.spans:Span span",
     "system": f"CPU_COUNT=dask.system:CPU_COUNT MEMORY_LIMIT={_TOOLS}:MEMORY_LIMIT memory_limit={_TOOLS}:memory_limit",
     "threadpoolexecutor": "secede rejoin",

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 _HOMES = {
@@ -27,20 +26,12 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def lookup(module: str) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__`` that looks up the names of this package; errors show the module's name."""
-
-    def find(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(_HOMES[name]), name)
-
-    return find
-
-
 _MODULES = ("adaptive", "adaptive_core", "cluster", "local", "spec", "ssh", "subprocess")
-_find = lookup(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    return importlib.import_module(f"{__name__}.{name}") if name in _MODULES else _find(name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,8 +1,5 @@
 """What type checkers know of the names in `__init__.py`, which are looked up when they are used."""
 
-from collections.abc import Callable
-from typing import Any
-
 from dagrpc_deploy.adaptive import Adaptive as Adaptive
 from dagrpc_deploy.adaptive_core import AdaptiveCore as AdaptiveCore
 from dagrpc_deploy.cluster import Cluster as Cluster
@@ -14,5 +11,3 @@ from dagrpc_deploy.ssh import SSHCluster as SSHCluster
 from dagrpc_deploy.subprocesses import SubprocessCluster as SubprocessCluster
 
 __all__: list[str]
-
-def lookup(module: str) -> Callable[[str], Any]: ...

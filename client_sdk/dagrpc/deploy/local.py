@@ -1,6 +1,5 @@
 """`LocalCluster` under distributed's module name."""
 
 from dagrpc.compat import familiar_names
-from dagrpc.deploy import lookup
 
-__getattr__ = familiar_names.lookup("deploy.local", lookup(__name__))
+__getattr__ = familiar_names.lookup("deploy.local")

@@ -1,5 +1,5 @@
 """`SubprocessCluster` under distributed's module name."""
 
-from dagrpc.deploy import lookup
+from dagrpc.compat import familiar_names
 
-__getattr__ = lookup(__name__)
+__getattr__ = familiar_names.lookup("deploy.subprocess")
