@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -26,6 +26,13 @@ _WRITE_TIMEOUT = 30.0
 """Seconds until a viewer that does not read is dropped."""
 _SILENCE = 10.0
 """Seconds after which a viewer is told that nothing changed, so that both ends notice a broken connection."""
+
+
+class Response(Protocol):
+    """The part of an answer to a viewer that is written bit by bit."""
+
+    async def write(self, data: bytes, /) -> None:
+        """Write a bit; return when the viewer has room for the next."""
 
 
 class DashboardStream:
@@ -68,7 +75,7 @@ class DashboardStream:
         return response
 
 
-async def _send_all(response: web.StreamResponse, readers: Mapping[str, Reader]) -> None:
+async def _send_all(response: Response, readers: Mapping[str, Reader]) -> None:
     spoken = time.monotonic()
     while True:
         news = {name: await reader.news() for name, reader in readers.items()}
