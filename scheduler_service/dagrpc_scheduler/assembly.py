@@ -138,7 +138,7 @@ def _session_servicers(service: SchedulerService) -> Iterator[tuple[ServiceDescr
 
 def _tasks(service: SchedulerService) -> TaskServicer:
     """Return what serves programs without a session."""
-    reader = ResultReader(service.core, service.data_channels)
+    reader = ResultReader(service.core, service.data_channels, service.background)
     return TaskServicer(service.core, service.leases, reader, FunctionListing(service.peers, service.control_channels))
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import dask
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
@@ -127,7 +128,10 @@ async def attack(address: str, found: list[ServiceDescriptor]) -> int:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True) as cluster:
+    with (
+        dask.config.set({"dagrpc.scheduler.leases.longest-wait": "2s"}),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True) as cluster,
+    ):
         yield cluster
 
 

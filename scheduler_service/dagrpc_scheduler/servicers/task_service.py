@@ -27,8 +27,6 @@ from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
 _PIECE = 1 << 20
 """Bytes of a message of a streamed result."""
-_LOOK = 10.0
-"""Seconds after which a stream looks whether its lease still lives."""
 _ENCODINGS = frozenset(("json", "raw", "arrow"))
 _STATES = {
     outcomes.DONE: pb.LEASED_STATE_DONE,
@@ -75,14 +73,15 @@ class TaskServicer:
 
     async def Watch(self, request: pb.WatchRequest, context: Any) -> None:
         lease, cursor = self._leases.get(request.lease), request.cursor
+        until = time.monotonic() + self._longest_wait
         with self._leases.watching(lease):
-            while self._leases.lives(lease):
+            while self._leases.lives(lease) and (left := until - time.monotonic()) > 0:
                 for task in lease.changed_since(cursor):
                     cursor = task.cursor
                     await context.write(pb.WatchResponse(task=self._status(lease, task.key)).SerializeToString())
                 # More may have changed while a message was written.
                 if lease.cursor <= cursor:
-                    await self._leases.changed(lease, _LOOK)
+                    await self._leases.changed(lease, left)
 
     async def Result(self, request: pb.ResultRequest, context: Any) -> None:
         status, result = await self.read_result(request)
@@ -141,7 +140,7 @@ class TaskServicer:
             if status.state == pb.LEASED_STATE_DONE and inline_limit and status.nbytes <= max(inline_limit, 1024)
         }
         if small:
-            for key, result in (await self._reader.read(list(small), accept)).items():
+            for key, result in (await self._reader.read(list(small), accept, small=True)).items():
                 if result.problem:
                     small[key].reason = result.problem
                 elif memoryview(result.data).nbytes <= inline_limit:

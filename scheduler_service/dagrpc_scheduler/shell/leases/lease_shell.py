@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dagrpc import config
@@ -26,16 +26,40 @@ class _Holder:
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self.changed = asyncio.Event()
+        self.waiting: dict[str, list[asyncio.Event]] = {}
+        """The calls that wait for each task, so that a change wakes no others."""
 
     def send(self, instruction: Any) -> None:
         """Take what the core reports."""
         if self._lease.take(instruction):
-            self.wake()
+            self._wake_watchers()
+            for event in self.waiting.get(getattr(instruction, "key", ""), ()):
+                event.set()
 
     def wake(self) -> None:
         """Let all calls look at the lease again."""
+        self._wake_watchers()
+        for events_of_key in self.waiting.values():
+            for event in events_of_key:
+                event.set()
+
+    def _wake_watchers(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
+
+    @contextmanager
+    def told_of(self, keys: Collection[str]) -> Iterator[asyncio.Event]:
+        """Yield an event that is set whenever one of the tasks changes."""
+        event = asyncio.Event()
+        for key in keys:
+            self.waiting.setdefault(key, []).append(event)
+        try:
+            yield event
+        finally:
+            for key in keys:
+                self.waiting[key].remove(event)
+                if not self.waiting[key]:
+                    del self.waiting[key]
 
 
 class Leases:
@@ -96,12 +120,15 @@ class Leases:
 
     async def settled(self, lease: Lease, keys: Collection[str], any_of_them: bool, timeout: float) -> None:
         """Wait until tasks are done, or until the time is over."""
-        deadline = time.monotonic() + timeout
-        with self._waiting(lease):
-            while not lease.is_settled(keys, any_of_them) and self._lives(lease):
-                seconds = deadline - time.monotonic()
-                if seconds <= 0 or not await self.changed(lease, seconds):
-                    return
+        keys = dict.fromkeys(keys)
+        if lease.is_settled(keys, any_of_them):
+            return
+        pending = [key for key in keys if key in lease.tasks]
+        with self._waiting(lease), self._holders[lease.name].told_of(pending) as event, suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.lives(lease) and not lease.is_settled(pending, any_of_them):
+                    event.clear()
+                    await event.wait()
 
     async def changed(self, lease: Lease, timeout: float) -> bool:
         """Wait for a change of a lease; tell whether there was one in time."""
@@ -128,12 +155,9 @@ class Leases:
         finally:
             self._book.end_call(lease, time.monotonic())
 
-    def _lives(self, lease: Lease) -> bool:
-        return self._book.leases.get(lease.name) is lease
-
     def lives(self, lease: Lease) -> bool:
         """Tell whether a lease has not ended."""
-        return self._lives(lease)
+        return self._book.leases.get(lease.name) is lease
 
     def cancel(self, lease: Lease, keys: Iterable[str], interrupt: bool, message: str) -> None:
         """Cancel tasks of a lease, unless others want them."""

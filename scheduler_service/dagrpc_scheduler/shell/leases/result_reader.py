@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dagrpc import config
 from dagrpc._common.bytes_like import Buffer
+from dagrpc._loop.io_loop import spawn
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc._transfer.transfers import WORKER_SERVICE, download
 from dagrpc.exceptions import DagrpcError
 from dagrpc.v1 import data_pb2, worker_service_pb2
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.core.machine import SchedulerCore
+
+_AT_ONCE = 1_000
+"""Number of results that one call reads for others."""
 
 
 @dataclass(slots=True)
@@ -28,12 +33,19 @@ class ReadResult:
 class ResultReader:
     """Reads results in one frame, decompressed."""
 
-    def __init__(self, core: SchedulerCore, data_channels: ChannelPool) -> None:
+    def __init__(self, core: SchedulerCore, data_channels: ChannelPool, background: set[asyncio.Task[Any]]) -> None:
         self._core = core
         self._channels = data_channels
+        self._waiting: dict[tuple[str, str], dict[str, asyncio.Future[ReadResult]]] = {}
+        """Results that are read next, by worker and encoding, while a call is under way."""
+        self._background = background
 
-    async def read(self, keys: Sequence[str], accept: Sequence[str]) -> dict[str, ReadResult]:
-        """Return results by key; the first encoding of `accept` counts that a value has."""
+    async def read(self, keys: Sequence[str], accept: Sequence[str], small: bool = False) -> dict[str, ReadResult]:
+        """Return results by key; the first encoding of `accept` counts that a value has.
+
+        Small results of many callers are read together, behind which large ones must not wait.
+        """
+        read = self._read_together if small else self._read_from
         found: dict[str, ReadResult] = {}
         for encoding in accept:
             left = [key for key in keys if key not in found or found[key].problem]
@@ -43,10 +55,37 @@ class ResultReader:
                     by_worker.setdefault(holders[0], []).append(key)
                 else:
                     found[key] = ReadResult(problem="the result is not in memory at the moment")
-            reads = [self._read_from(worker, wanted, encoding) for worker, wanted in by_worker.items()]
+            reads = [read(worker, wanted, encoding) for worker, wanted in by_worker.items()]
             for part in await asyncio.gather(*reads):
                 found.update(part)
         return found
+
+    async def _read_together(self, worker: str, keys: list[str], encoding: str) -> dict[str, ReadResult]:
+        """Read results together with those that other calls ask for while the worker answers: one call for many."""
+        lane = worker, encoding
+        waiting = self._waiting.get(lane)
+        if waiting is not None and len(waiting) < _AT_ONCE:
+            futures = [waiting.setdefault(key, asyncio.get_running_loop().create_future()) for key in keys]
+            return dict(zip(keys, await asyncio.gather(*map(asyncio.shield, futures)), strict=True))
+        if waiting is not None:
+            return await self._read_from(worker, keys, encoding)
+        self._waiting[lane] = {}
+        try:
+            return await self._read_from(worker, keys, encoding)
+        finally:
+            others = self._waiting.pop(lane)
+            if others:
+                spawn(self._read_for(others, worker, encoding), self._background)
+
+    async def _read_for(self, futures: dict[str, asyncio.Future[ReadResult]], worker: str, encoding: str) -> None:
+        """Read results for the calls that wait for them."""
+        found: dict[str, ReadResult] = {}
+        try:
+            found = await self._read_together(worker, list(futures), encoding)
+        finally:
+            for key, future in futures.items():
+                if not future.done():
+                    future.set_result(found.get(key) or ReadResult(problem=f"{worker} did not answer"))
 
     async def _read_from(self, worker: str, keys: list[str], encoding: str) -> dict[str, ReadResult]:
         client = self._channels.client(worker, WORKER_SERVICE, f"worker {worker}")
