@@ -65,8 +65,8 @@ class Lease:
         return sum(task.outcome == PENDING for task in self.tasks.values())
 
     def hold(self, keys: Iterable[str]) -> list[str]:
-        """Add tasks; return the keys that are new."""
-        new = [key for key in keys if key not in self.tasks]
+        """Add tasks; return the keys that are new, or that were cancelled and are submitted again."""
+        new = [key for key in keys if key not in self.tasks or self.tasks[key].outcome == CANCELLED]
         for key in new:
             self._change(LeasedTask(key))
         return new
