@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from dagrpc._peer.peer_session import PeerSession
+from dagrpc.exceptions import UnknownSessionError
 from dagrpc.v1.client_session_pb2 import ClientEvent, ClientWelcome, UpdateGraphRequest, UpdateGraphResponse
 
 
@@ -92,7 +93,7 @@ def test_a_member_that_was_replaced_meanwhile_is_not_held() -> None:
         holding = asyncio.ensure_future(peer.begin(lambda message: None))
         await asyncio.sleep(0)
         peer.end("it started a new session")
-        with pytest.raises(Exception, match="the session is over"):
+        with pytest.raises(UnknownSessionError, match="the session is over"):
             await holding
         assert over == ["it started a new session"]
 
