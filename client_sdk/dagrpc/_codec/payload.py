@@ -15,6 +15,8 @@ PICKLE = "pickle"
 FAMILIES = "families"
 JSON = "json"
 RAW = "raw"
+PLAIN = frozenset((JSON, RAW))
+"""Encodings that any language reads."""
 # Stands in the pickle of every future, and of every actor. A regular expression searches any buffer.
 _OURS = re.compile(rb"dagrpc\.")
 _RAW_FROM = 64 * 1024
@@ -43,20 +45,16 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     Parameters
     ----------
     families : sequence of str
-        Families of encodings that the receiver accepts, best first; empty for any. If `json` is the first, no
-        other family is used.
+        Families of encodings that the receiver accepts, best first; empty for any. `json` and `raw` are
+        encodings of their own.
 
     Raises
     ------
     Exception
         Any exception that pickling the value raises; `TypeError` if no family accepts the value.
     """
-    if families and families[0] == JSON:
-        return JSON, [json.dumps(value).encode()]
-    if tuple(families) == (RAW,):
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError(f"only bytes are sent as raw, not a {type(value).__name__}")
-        return RAW, [value]
+    if not PLAIN.isdisjoint(families):
+        return _encode_plainly(value, families)
     if families:
         from dagrpc._codec.families import encode as encode_by
 
@@ -64,6 +62,47 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     if type(value) is bytes and len(value) >= _RAW_FROM:
         return RAW, [value]
     return PICKLE, pickle5.dumps(value)
+
+
+def _encode_plainly(value: object, families: Sequence[str]) -> tuple[str, list[Buffer]]:
+    """Return the first of the accepted encodings that takes a value, when `json` or `raw` is among them."""
+    reasons = []
+    for index, name in enumerate(families):
+        try:
+            if name == JSON:
+                return JSON, [as_json(value)]
+            if name == RAW:
+                return RAW, [as_raw(value)]
+            # The other families are tried in one go, as they may be mixed within a value.
+            from dagrpc._codec.families import encode as encode_by
+
+            return FAMILIES, encode_by(value, [each for each in families[index:] if each not in PLAIN])
+        except (TypeError, ValueError, RecursionError) as error:
+            reasons.append(f"{name}: {error}")
+    raise TypeError(f"no accepted encoding takes it ({'; '.join(reasons)})")
+
+
+def as_json(value: object) -> bytes:
+    """Return a value as JSON text; raise `TypeError` or `ValueError` for a value that is none, such as NaN."""
+    return json.dumps(value, allow_nan=False).encode()
+
+
+def as_raw(value: object) -> Buffer:
+    """Return bytes; raise `TypeError` for other values."""
+    if isinstance(value, (bytes, bytearray)):
+        return value
+    if isinstance(value, memoryview) and value.c_contiguous:
+        return value.cast("B")
+    raise TypeError(f"only bytes are sent as raw, not a {type(value).__name__}")
+
+
+def plain_form(value: object, limit: int) -> tuple[str, Buffer] | None:
+    """Return a small value as `raw` or `json`; None if it has no such form or the form exceeds `limit` bytes."""
+    try:
+        encoding, data = (RAW, as_raw(value)) if isinstance(value, (bytes, bytearray)) else (JSON, as_json(value))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return (encoding, data) if len(data) <= limit else None
 
 
 def decode(encoding: str, frames: Sequence[Buffer], families: Sequence[str] | None = None) -> Any:

@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 from dagrpc.v1 import coordination_pb2 as dagrpc_dot_v1_dot_coordination__pb2
+from dagrpc.v1 import errors_pb2 as dagrpc_dot_v1_dot_errors__pb2
 from dagrpc.v1 import event_service_pb2 as dagrpc_dot_v1_dot_event__service__pb2
 from dagrpc.v1 import failure_pb2 as dagrpc_dot_v1_dot_failure__pb2
 from dagrpc.v1 import graph_pb2 as dagrpc_dot_v1_dot_graph__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/client_session.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x1c\x64\x61grpc/v1/coordination.proto\x1a\x1d\x64\x61grpc/v1/event_service.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\"\xb0\x01\n\x12UpdateGraphRequest\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.ClientHello\x12*\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x18.dagrpc.v1.ClientCommand\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\x12\x0e\n\x06number\x18\x0e \x01(\x04\x12\x10\n\x08received\x18\x0f \x01(\x04\"\xb1\x01\n\x13UpdateGraphResponse\x12)\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.ClientWelcome\x12&\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.ClientEvent\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\x12\x0e\n\x06number\x18\x0e \x01(\x04\x12\x10\n\x08received\x18\x0f \x01(\x04\"\xab\x01\n\x0b\x43lientHello\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12%\n\x08versions\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x14\n\x0cinline_limit\x18\x03 \x01(\r\x12\x0e\n\x06topics\x18\x14 \x03(\t\x12\x15\n\rsession_token\x18\x15 \x01(\x0c\x12%\n\x06resume\x18\x16 \x01(\x0b\x32\x15.dagrpc.v1.Resumption\"\xcf\x01\n\rClientWelcome\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12%\n\x08versions\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x14\n\x0c\x63ode_allowed\x18\x03 \x01(\x08\x12,\n\x0fworker_versions\x18\x04 \x03(\x0b\x32\x13.dagrpc.v1.Versions\x12&\n\x07resumed\x18\x05 \x01(\x0b\x32\x15.dagrpc.v1.Resumption\x12\x15\n\rgrace_seconds\x18\x06 \x01(\x01\"\xce\x04\n\rClientCommand\x12%\n\x05graph\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.GraphPartH\x00\x12#\n\x04want\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.WantKeysH\x00\x12)\n\x07release\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.ReleaseKeysH\x00\x12\'\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x15.dagrpc.v1.CancelKeysH\x00\x12%\n\x05retry\x18\x05 \x01(\x0b\x32\x14.dagrpc.v1.RetryKeysH\x00\x12,\n\x0bhold_shared\x18\x06 \x01(\x0b\x32\x15.dagrpc.v1.HoldSharedH\x00\x12\x32\n\x0erelease_shared\x18\x07 \x01(\x0b\x32\x18.dagrpc.v1.ReleaseSharedH\x00\x12\x1f\n\x04ping\x18\x08 \x01(\x0b\x32\x0f.dagrpc.v1.PingH\x00\x12+\n\ncoordinate\x18\x14 \x01(\x0b\x32\x15.dagrpc.v1.CoordinateH\x00\x12(\n\tlog_event\x18\x15 \x01(\x0b\x32\x13.dagrpc.v1.LogEventH\x00\x12/\n\tsubscribe\x18\x16 \x01(\x0b\x32\x1a.dagrpc.v1.SubscribeTopicsH\x00\x12\x33\n\x0bunsubscribe\x18\x17 \x01(\x0b\x32\x1c.dagrpc.v1.UnsubscribeTopicsH\x00\x12+\n\x07goodbye\x18\x18 \x01(\x0b\x32\x18.dagrpc.v1.ClientGoodbyeH\x00\x42\t\n\x07\x63ommand\",\n\x08WantKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x12\n\nuntil_done\x18\x02 \x01(\x08\"\x1b\n\x0bReleaseKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\"J\n\nCancelKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x19\n\tRetryKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\"6\n\nHoldShared\x12(\n\x06shared\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\" \n\rReleaseShared\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"\x0f\n\rClientGoodbye\"\x15\n\x04Ping\x12\r\n\x05token\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05token\x18\x01 \x01(\x04\"\xc0\x03\n\x0b\x43lientEvent\x12*\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.KeyFinishedH\x00\x12$\n\x05\x65rred\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.KeyErredH\x00\x12\"\n\x04lost\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.KeyLostH\x00\x12,\n\tcancelled\x18\x04 \x01(\x0b\x32\x17.dagrpc.v1.KeyCancelledH\x00\x12(\n\x07retried\x18\x05 \x01(\x0b\x32\x15.dagrpc.v1.KeyRetriedH\x00\x12,\n\x08rejected\x18\x06 \x01(\x0b\x32\x18.dagrpc.v1.GraphRejectedH\x00\x12\x1f\n\x04pong\x18\x07 \x01(\x0b\x32\x0f.dagrpc.v1.PongH\x00\x12-\n\x0b\x63oordinated\x18\x14 \x01(\x0b\x32\x16.dagrpc.v1.CoordinatedH\x00\x12,\n\x0btopic_event\x18\x15 \x01(\x0b\x32\x15.dagrpc.v1.TopicEventH\x00\x12.\n\x07goodbye\x18\x16 \x01(\x0b\x32\x1b.dagrpc.v1.SchedulerGoodbyeH\x00\x42\x07\n\x05\x65vent\"b\n\x0bKeyFinished\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12#\n\x07payload\x18\x04 \x01(\x0b\x32\x12.dagrpc.v1.Payload\"<\n\x08KeyErred\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Failure\"\x16\n\x07KeyLost\x12\x0b\n\x03key\x18\x01 \x01(\t\"<\n\x0cKeyCancelled\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x19\n\nKeyRetried\x12\x0b\n\x03key\x18\x01 \x01(\t\"P\n\rGraphRejected\x12\x10\n\x08graph_id\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x10SchedulerGoodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\nmay_return\x18\x02 \x01(\x08\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61grpc/v1/client_session.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x1c\x64\x61grpc/v1/coordination.proto\x1a\x16\x64\x61grpc/v1/errors.proto\x1a\x1d\x64\x61grpc/v1/event_service.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\"\xb0\x01\n\x12UpdateGraphRequest\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.ClientHello\x12*\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x18.dagrpc.v1.ClientCommand\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\x12\x0e\n\x06number\x18\x0e \x01(\x04\x12\x10\n\x08received\x18\x0f \x01(\x04\"\xb1\x01\n\x13UpdateGraphResponse\x12)\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dagrpc.v1.ClientWelcome\x12&\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.ClientEvent\x12%\n\x08\x66ragment\x18\x03 \x01(\x0b\x32\x13.dagrpc.v1.Fragment\x12\x0e\n\x06number\x18\x0e \x01(\x04\x12\x10\n\x08received\x18\x0f \x01(\x04\"\xd8\x01\n\x0b\x43lientHello\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12%\n\x08versions\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x14\n\x0cinline_limit\x18\x03 \x01(\r\x12\x11\n\tencodings\x18\x04 \x03(\t\x12\x18\n\x10reports_refusals\x18\x05 \x01(\x08\x12\x0e\n\x06topics\x18\x14 \x03(\t\x12\x15\n\rsession_token\x18\x15 \x01(\x0c\x12%\n\x06resume\x18\x16 \x01(\x0b\x32\x15.dagrpc.v1.Resumption\"\xcf\x01\n\rClientWelcome\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12%\n\x08versions\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x14\n\x0c\x63ode_allowed\x18\x03 \x01(\x08\x12,\n\x0fworker_versions\x18\x04 \x03(\x0b\x32\x13.dagrpc.v1.Versions\x12&\n\x07resumed\x18\x05 \x01(\x0b\x32\x15.dagrpc.v1.Resumption\x12\x15\n\rgrace_seconds\x18\x06 \x01(\x01\"\xce\x04\n\rClientCommand\x12%\n\x05graph\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.GraphPartH\x00\x12#\n\x04want\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.WantKeysH\x00\x12)\n\x07release\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.ReleaseKeysH\x00\x12\'\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x15.dagrpc.v1.CancelKeysH\x00\x12%\n\x05retry\x18\x05 \x01(\x0b\x32\x14.dagrpc.v1.RetryKeysH\x00\x12,\n\x0bhold_shared\x18\x06 \x01(\x0b\x32\x15.dagrpc.v1.HoldSharedH\x00\x12\x32\n\x0erelease_shared\x18\x07 \x01(\x0b\x32\x18.dagrpc.v1.ReleaseSharedH\x00\x12\x1f\n\x04ping\x18\x08 \x01(\x0b\x32\x0f.dagrpc.v1.PingH\x00\x12+\n\ncoordinate\x18\x14 \x01(\x0b\x32\x15.dagrpc.v1.CoordinateH\x00\x12(\n\tlog_event\x18\x15 \x01(\x0b\x32\x13.dagrpc.v1.LogEventH\x00\x12/\n\tsubscribe\x18\x16 \x01(\x0b\x32\x1a.dagrpc.v1.SubscribeTopicsH\x00\x12\x33\n\x0bunsubscribe\x18\x17 \x01(\x0b\x32\x1c.dagrpc.v1.UnsubscribeTopicsH\x00\x12+\n\x07goodbye\x18\x18 \x01(\x0b\x32\x18.dagrpc.v1.ClientGoodbyeH\x00\x42\t\n\x07\x63ommand\",\n\x08WantKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x12\n\nuntil_done\x18\x02 \x01(\x08\"\x1b\n\x0bReleaseKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\"]\n\nCancelKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\tinterrupt\x18\x05 \x01(\x08\"\x19\n\tRetryKeys\x12\x0c\n\x04keys\x18\x01 \x03(\t\"6\n\nHoldShared\x12(\n\x06shared\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.SharedPayload\" \n\rReleaseShared\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"\x0f\n\rClientGoodbye\"\x15\n\x04Ping\x12\r\n\x05token\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05token\x18\x01 \x01(\x04\"\xee\x03\n\x0b\x43lientEvent\x12*\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x16.dagrpc.v1.KeyFinishedH\x00\x12$\n\x05\x65rred\x18\x02 \x01(\x0b\x32\x13.dagrpc.v1.KeyErredH\x00\x12\"\n\x04lost\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.KeyLostH\x00\x12,\n\tcancelled\x18\x04 \x01(\x0b\x32\x17.dagrpc.v1.KeyCancelledH\x00\x12(\n\x07retried\x18\x05 \x01(\x0b\x32\x15.dagrpc.v1.KeyRetriedH\x00\x12,\n\x08rejected\x18\x06 \x01(\x0b\x32\x18.dagrpc.v1.GraphRejectedH\x00\x12\x1f\n\x04pong\x18\x07 \x01(\x0b\x32\x0f.dagrpc.v1.PongH\x00\x12-\n\x0b\x63oordinated\x18\x14 \x01(\x0b\x32\x16.dagrpc.v1.CoordinatedH\x00\x12,\n\x0btopic_event\x18\x15 \x01(\x0b\x32\x15.dagrpc.v1.TopicEventH\x00\x12.\n\x07goodbye\x18\x16 \x01(\x0b\x32\x1b.dagrpc.v1.SchedulerGoodbyeH\x00\x12,\n\x07refused\x18\x17 \x01(\x0b\x32\x19.dagrpc.v1.CommandRefusedH\x00\x42\x07\n\x05\x65vent\"b\n\x0bKeyFinished\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12#\n\x07payload\x18\x04 \x01(\x0b\x32\x12.dagrpc.v1.Payload\"<\n\x08KeyErred\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.Failure\"\x16\n\x07KeyLost\x12\x0b\n\x03key\x18\x01 \x01(\t\"<\n\x0cKeyCancelled\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x19\n\nKeyRetried\x12\x0b\n\x03key\x18\x01 \x01(\t\"P\n\rGraphRejected\x12\x10\n\x08graph_id\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"u\n\x0e\x43ommandRefused\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\x12\x10\n\x08graph_id\x18\x02 \x01(\t\x12\x0c\n\x04keys\x18\x03 \x03(\t\x12!\n\x06reason\x18\x04 \x01(\x0e\x32\x11.dagrpc.v1.Reason\x12\x0f\n\x07message\x18\x05 \x01(\t\"6\n\x10SchedulerGoodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\nmay_return\x18\x02 \x01(\x08\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,48 +38,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.client_session_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
-  _globals['_UPDATEGRAPHREQUEST']._serialized_start=179
-  _globals['_UPDATEGRAPHREQUEST']._serialized_end=355
-  _globals['_UPDATEGRAPHRESPONSE']._serialized_start=358
-  _globals['_UPDATEGRAPHRESPONSE']._serialized_end=535
-  _globals['_CLIENTHELLO']._serialized_start=538
-  _globals['_CLIENTHELLO']._serialized_end=709
-  _globals['_CLIENTWELCOME']._serialized_start=712
-  _globals['_CLIENTWELCOME']._serialized_end=919
-  _globals['_CLIENTCOMMAND']._serialized_start=922
-  _globals['_CLIENTCOMMAND']._serialized_end=1512
-  _globals['_WANTKEYS']._serialized_start=1514
-  _globals['_WANTKEYS']._serialized_end=1558
-  _globals['_RELEASEKEYS']._serialized_start=1560
-  _globals['_RELEASEKEYS']._serialized_end=1587
-  _globals['_CANCELKEYS']._serialized_start=1589
-  _globals['_CANCELKEYS']._serialized_end=1663
-  _globals['_RETRYKEYS']._serialized_start=1665
-  _globals['_RETRYKEYS']._serialized_end=1690
-  _globals['_HOLDSHARED']._serialized_start=1692
-  _globals['_HOLDSHARED']._serialized_end=1746
-  _globals['_RELEASESHARED']._serialized_start=1748
-  _globals['_RELEASESHARED']._serialized_end=1780
-  _globals['_CLIENTGOODBYE']._serialized_start=1782
-  _globals['_CLIENTGOODBYE']._serialized_end=1797
-  _globals['_PING']._serialized_start=1799
-  _globals['_PING']._serialized_end=1820
-  _globals['_PONG']._serialized_start=1822
-  _globals['_PONG']._serialized_end=1843
-  _globals['_CLIENTEVENT']._serialized_start=1846
-  _globals['_CLIENTEVENT']._serialized_end=2294
-  _globals['_KEYFINISHED']._serialized_start=2296
-  _globals['_KEYFINISHED']._serialized_end=2394
-  _globals['_KEYERRED']._serialized_start=2396
-  _globals['_KEYERRED']._serialized_end=2456
-  _globals['_KEYLOST']._serialized_start=2458
-  _globals['_KEYLOST']._serialized_end=2480
-  _globals['_KEYCANCELLED']._serialized_start=2482
-  _globals['_KEYCANCELLED']._serialized_end=2542
-  _globals['_KEYRETRIED']._serialized_start=2544
-  _globals['_KEYRETRIED']._serialized_end=2569
-  _globals['_GRAPHREJECTED']._serialized_start=2571
-  _globals['_GRAPHREJECTED']._serialized_end=2651
-  _globals['_SCHEDULERGOODBYE']._serialized_start=2653
-  _globals['_SCHEDULERGOODBYE']._serialized_end=2707
+  _globals['_UPDATEGRAPHREQUEST']._serialized_start=203
+  _globals['_UPDATEGRAPHREQUEST']._serialized_end=379
+  _globals['_UPDATEGRAPHRESPONSE']._serialized_start=382
+  _globals['_UPDATEGRAPHRESPONSE']._serialized_end=559
+  _globals['_CLIENTHELLO']._serialized_start=562
+  _globals['_CLIENTHELLO']._serialized_end=778
+  _globals['_CLIENTWELCOME']._serialized_start=781
+  _globals['_CLIENTWELCOME']._serialized_end=988
+  _globals['_CLIENTCOMMAND']._serialized_start=991
+  _globals['_CLIENTCOMMAND']._serialized_end=1581
+  _globals['_WANTKEYS']._serialized_start=1583
+  _globals['_WANTKEYS']._serialized_end=1627
+  _globals['_RELEASEKEYS']._serialized_start=1629
+  _globals['_RELEASEKEYS']._serialized_end=1656
+  _globals['_CANCELKEYS']._serialized_start=1658
+  _globals['_CANCELKEYS']._serialized_end=1751
+  _globals['_RETRYKEYS']._serialized_start=1753
+  _globals['_RETRYKEYS']._serialized_end=1778
+  _globals['_HOLDSHARED']._serialized_start=1780
+  _globals['_HOLDSHARED']._serialized_end=1834
+  _globals['_RELEASESHARED']._serialized_start=1836
+  _globals['_RELEASESHARED']._serialized_end=1868
+  _globals['_CLIENTGOODBYE']._serialized_start=1870
+  _globals['_CLIENTGOODBYE']._serialized_end=1885
+  _globals['_PING']._serialized_start=1887
+  _globals['_PING']._serialized_end=1908
+  _globals['_PONG']._serialized_start=1910
+  _globals['_PONG']._serialized_end=1931
+  _globals['_CLIENTEVENT']._serialized_start=1934
+  _globals['_CLIENTEVENT']._serialized_end=2428
+  _globals['_KEYFINISHED']._serialized_start=2430
+  _globals['_KEYFINISHED']._serialized_end=2528
+  _globals['_KEYERRED']._serialized_start=2530
+  _globals['_KEYERRED']._serialized_end=2590
+  _globals['_KEYLOST']._serialized_start=2592
+  _globals['_KEYLOST']._serialized_end=2614
+  _globals['_KEYCANCELLED']._serialized_start=2616
+  _globals['_KEYCANCELLED']._serialized_end=2676
+  _globals['_KEYRETRIED']._serialized_start=2678
+  _globals['_KEYRETRIED']._serialized_end=2703
+  _globals['_GRAPHREJECTED']._serialized_start=2705
+  _globals['_GRAPHREJECTED']._serialized_end=2785
+  _globals['_COMMANDREFUSED']._serialized_start=2787
+  _globals['_COMMANDREFUSED']._serialized_end=2904
+  _globals['_SCHEDULERGOODBYE']._serialized_start=2906
+  _globals['_SCHEDULERGOODBYE']._serialized_end=2960
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from dagrpc.v1 import common_pb2 as _common_pb2
 from dagrpc.v1 import coordination_pb2 as _coordination_pb2
+from dagrpc.v1 import errors_pb2 as _errors_pb2
 from dagrpc.v1 import event_service_pb2 as _event_service_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
@@ -40,20 +41,24 @@ class UpdateGraphResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[ClientWelcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ClientEvent, _Mapping]]] = ..., fragment: _Optional[_Union[_common_pb2.Fragment, _Mapping]] = ..., number: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
 
 class ClientHello(_message.Message):
-    __slots__ = ("client_id", "versions", "inline_limit", "topics", "session_token", "resume")
+    __slots__ = ("client_id", "versions", "inline_limit", "encodings", "reports_refusals", "topics", "session_token", "resume")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    ENCODINGS_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_REFUSALS_FIELD_NUMBER: _ClassVar[int]
     TOPICS_FIELD_NUMBER: _ClassVar[int]
     SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     client_id: str
     versions: _common_pb2.Versions
     inline_limit: int
+    encodings: _containers.RepeatedScalarFieldContainer[str]
+    reports_refusals: bool
     topics: _containers.RepeatedScalarFieldContainer[str]
     session_token: bytes
     resume: _common_pb2.Resumption
-    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., topics: _Optional[_Iterable[str]] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[str] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., inline_limit: _Optional[int] = ..., encodings: _Optional[_Iterable[str]] = ..., reports_refusals: _Optional[bool] = ..., topics: _Optional[_Iterable[str]] = ..., session_token: _Optional[bytes] = ..., resume: _Optional[_Union[_common_pb2.Resumption, _Mapping]] = ...) -> None: ...
 
 class ClientWelcome(_message.Message):
     __slots__ = ("scheduler_id", "versions", "code_allowed", "worker_versions", "resumed", "grace_seconds")
@@ -116,16 +121,18 @@ class ReleaseKeys(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CancelKeys(_message.Message):
-    __slots__ = ("keys", "force", "reason", "message")
+    __slots__ = ("keys", "force", "reason", "message", "interrupt")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedScalarFieldContainer[str]
     force: bool
     reason: str
     message: str
-    def __init__(self, keys: _Optional[_Iterable[str]] = ..., force: _Optional[bool] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    interrupt: bool
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., force: _Optional[bool] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., interrupt: _Optional[bool] = ...) -> None: ...
 
 class RetryKeys(_message.Message):
     __slots__ = ("keys",)
@@ -162,7 +169,7 @@ class Pong(_message.Message):
     def __init__(self, token: _Optional[int] = ...) -> None: ...
 
 class ClientEvent(_message.Message):
-    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated", "topic_event", "goodbye")
+    __slots__ = ("finished", "erred", "lost", "cancelled", "retried", "rejected", "pong", "coordinated", "topic_event", "goodbye", "refused")
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     ERRED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +180,7 @@ class ClientEvent(_message.Message):
     COORDINATED_FIELD_NUMBER: _ClassVar[int]
     TOPIC_EVENT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     finished: KeyFinished
     erred: KeyErred
     lost: KeyLost
@@ -183,7 +191,8 @@ class ClientEvent(_message.Message):
     coordinated: _coordination_pb2.Coordinated
     topic_event: _event_service_pb2.TopicEvent
     goodbye: SchedulerGoodbye
-    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ..., topic_event: _Optional[_Union[_event_service_pb2.TopicEvent, _Mapping]] = ..., goodbye: _Optional[_Union[SchedulerGoodbye, _Mapping]] = ...) -> None: ...
+    refused: CommandRefused
+    def __init__(self, finished: _Optional[_Union[KeyFinished, _Mapping]] = ..., erred: _Optional[_Union[KeyErred, _Mapping]] = ..., lost: _Optional[_Union[KeyLost, _Mapping]] = ..., cancelled: _Optional[_Union[KeyCancelled, _Mapping]] = ..., retried: _Optional[_Union[KeyRetried, _Mapping]] = ..., rejected: _Optional[_Union[GraphRejected, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., coordinated: _Optional[_Union[_coordination_pb2.Coordinated, _Mapping]] = ..., topic_event: _Optional[_Union[_event_service_pb2.TopicEvent, _Mapping]] = ..., goodbye: _Optional[_Union[SchedulerGoodbye, _Mapping]] = ..., refused: _Optional[_Union[CommandRefused, _Mapping]] = ...) -> None: ...
 
 class KeyFinished(_message.Message):
     __slots__ = ("key", "type_name", "nbytes", "payload")
@@ -238,6 +247,20 @@ class GraphRejected(_message.Message):
     message: str
     reason: str
     def __init__(self, graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CommandRefused(_message.Message):
+    __slots__ = ("command", "graph_id", "keys", "reason", "message")
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_ID_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    command: str
+    graph_id: str
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    reason: _errors_pb2.Reason
+    message: str
+    def __init__(self, command: _Optional[str] = ..., graph_id: _Optional[str] = ..., keys: _Optional[_Iterable[str]] = ..., reason: _Optional[_Union[_errors_pb2.Reason, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class SchedulerGoodbye(_message.Message):
     __slots__ = ("reason", "may_return")

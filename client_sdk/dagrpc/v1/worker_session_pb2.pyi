@@ -192,7 +192,7 @@ class RunDetails(_message.Message):
     def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., thread: _Optional[int] = ..., activities: _Optional[_Iterable[_Union[_records_pb2.Activity, _Mapping]]] = ..., type: _Optional[bytes] = ..., metadata: _Optional[bytes] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
-    __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload")
+    __slots__ = ("key", "run_id", "nbytes", "type_name", "start", "stop", "payload", "plain")
     KEY_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NBYTES_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +200,7 @@ class TaskFinished(_message.Message):
     START_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    PLAIN_FIELD_NUMBER: _ClassVar[int]
     key: str
     run_id: int
     nbytes: int
@@ -207,7 +208,8 @@ class TaskFinished(_message.Message):
     start: float
     stop: float
     payload: _common_pb2.Payload
-    def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., start: _Optional[float] = ..., stop: _Optional[float] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
+    plain: _common_pb2.Payload
+    def __init__(self, key: _Optional[str] = ..., run_id: _Optional[int] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., start: _Optional[float] = ..., stop: _Optional[float] = ..., payload: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., plain: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ...) -> None: ...
 
 class TaskErred(_message.Message):
     __slots__ = ("key", "run_id", "failure", "start", "stop")

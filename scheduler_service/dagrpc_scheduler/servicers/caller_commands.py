@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dagrpc.exceptions import CodeNotAllowedError
 from dagrpc.v1 import client_session_pb2, graph_pb2
 
-_COMMANDS = frozenset(("graph", "want", "release", "cancel", "retry", "ping"))
+_COMMANDS = frozenset(("graph", "want", "release", "cancel", "retry", "ping", "goodbye"))
 _ENCODINGS = frozenset(("json", "raw"))
 
 
@@ -20,7 +20,9 @@ def check_commands(commands: Iterable[client_session_pb2.ClientCommand]) -> None
         if kind == "graph":
             check_graph(command.graph)
         elif kind == "cancel" and command.cancel.force:
-            raise CodeNotAllowedError("The role caller cannot cancel tasks that other clients want")
+            raise CodeNotAllowedError(
+                "The role caller cannot cancel by `force` what others want; `interrupt` is allowed"
+            )
 
 
 def check_graph(part: graph_pb2.GraphPart) -> None:

@@ -17,12 +17,13 @@ from dagrpc._peer.peer_session import PeerSession
 from dagrpc.exceptions import DagrpcError, InvalidRequestError, NotReadyError, UnknownSessionError
 from dagrpc.v1 import client_session_pb2, common_pb2
 from dagrpc_scheduler.servicers.caller_commands import check_commands
+from dagrpc_scheduler.servicers.command_refusals import refusal
 from dagrpc_scheduler.servicers.graph_limits import GraphLimits
 from dagrpc_scheduler.servicers.protocol_versions import check_versions
 from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.sessions.client_membership import ClientMembership
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
-from dagrpc_scheduler.shell.sessions.translate_out import client_messages
+from dagrpc_scheduler.shell.sessions.translate_out import ClientEncoder
 
 logger = logging.getLogger("dagrpc.scheduler")
 
@@ -51,6 +52,8 @@ class ClientSessions:
         first = await context.read()
         if first is grpc.aio.EOF or not first.HasField("hello") or not first.hello.client_id:
             raise InvalidRequestError("the first message of a client's session must hold `hello` with a client id")
+        if first.commands:
+            raise InvalidRequestError("the first message of a session holds `hello` and no commands")
         hello = first.hello
         check_versions(hello.versions, f"Client {hello.client_id}")
         if hello.HasField("resume"):
@@ -69,7 +72,7 @@ class ClientSessions:
     async def _resume(self, hello: client_session_pb2.ClientHello, peer: PeerSession, context: Any) -> None:
         """Continue a session with another stream."""
         with self._evictions_noted(peer):
-            await peer.resume(context, hello.resume.received, self._taker(hello.client_id, peer, context))
+            await peer.resume(context, hello.resume.received, self._taker(hello, peer, context))
 
     async def _begin(self, hello: client_session_pb2.ClientHello, context: Any) -> None:
         """Begin a session."""
@@ -82,7 +85,7 @@ class ClientSessions:
 
         peer = PeerSession(
             context,
-            client_messages,
+            ClientEncoder(hello.encodings, hello.inline_limit),
             client_session_pb2.UpdateGraphRequest,
             client_session_pb2.UpdateGraphResponse,
             f"client {client}",
@@ -98,7 +101,7 @@ class ClientSessions:
         self._clients.join(client, peer, hello.topics)
         self._graph_limits[peer] = GraphLimits(client)
         with self._evictions_noted(peer):
-            await peer.begin(self._taker(client, peer, context))
+            await peer.begin(self._taker(hello, peer, context))
 
     @contextlib.contextmanager
     def _evictions_noted(self, peer: PeerSession) -> Iterator[None]:
@@ -112,12 +115,29 @@ class ClientSessions:
             raise
 
     def _taker(
-        self, client: str, peer: PeerSession, context: Any
+        self, hello: client_session_pb2.ClientHello, peer: PeerSession, context: Any
     ) -> Callable[[client_session_pb2.UpdateGraphRequest], None]:
         """Return the function that checks and takes the messages of a stream."""
-        limits, may_ship_code = self._graph_limits[peer], self._access.may_ship_code(context)
+        client, limits, may_ship_code = hello.client_id, self._graph_limits[peer], self._access.may_ship_code(context)
+        reports_refusals = hello.reports_refusals
+
+        def take_each(message: client_session_pb2.UpdateGraphRequest) -> None:
+            for command in message.commands:
+                try:
+                    check_and_take(client_session_pb2.UpdateGraphRequest(commands=[command]))
+                except DagrpcError as error:
+                    logger.info("A command of client %s was refused: %s", client, error, extra={"client": client})
+                    peer.session.send(refusal(command, error))
 
         def take(message: client_session_pb2.UpdateGraphRequest) -> None:
+            if message.HasField("hello"):
+                raise InvalidRequestError("a session has one `hello` for each stream, in its first message")
+            if reports_refusals:
+                take_each(message)
+            else:
+                check_and_take(message)
+
+        def check_and_take(message: client_session_pb2.UpdateGraphRequest) -> None:
             if not may_ship_code:
                 check_commands(message.commands)
             for command in message.commands:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagrpc._common.addresses import split_address
 from dagrpc._common.versions import own_versions
+from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import common_pb2
 from dagrpc.v1 import scheduler_service_pb2 as pb
 from dagrpc_scheduler.core import views
@@ -12,6 +13,7 @@ from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
 from dagrpc_scheduler.shell.sessions.translate_in import STATUS_NAMES
 
+TASK_STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred")
 _STATUS_BY_NAME = {name: status for status, name in STATUS_NAMES.items()}
 
 
@@ -58,7 +60,9 @@ class ClusterInfo:
         )
 
     def tasks(self, keys: list[str], limit: int, state: str) -> pb.GetTasksResponse:
-        """Describe tasks."""
+        """Describe tasks; raise `InvalidRequestError` for a state that there is not."""
+        if state and state not in TASK_STATES:
+            raise InvalidRequestError(f"there is no state {state[:50]!r} of tasks; there are {', '.join(TASK_STATES)}")
         found = views.tasks(self._core, keys or None, limit, state)
         return pb.GetTasksResponse(
             tasks=[

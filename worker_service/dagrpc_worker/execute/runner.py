@@ -34,7 +34,7 @@ from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_context import TaskContext
 from dagrpc_worker.execute.task_recorder import Recorder
 from dagrpc_worker.execute.task_span import enter_span
-from dagrpc_worker.execute.work import PythonTask
+from dagrpc_worker.execute.work import NamedCall, PythonTask
 from dagrpc_worker.exits import ExitCode, end_at_once
 
 logger = logging.getLogger("dagrpc.worker")
@@ -418,11 +418,15 @@ class TaskRunner:
         stop = time()
         result_type = type(result)
         nbytes, kind = measure(result), type_name(result_type)
+        encoded: tuple[Any, ...] | None
         if task.actor and self.actors is not None:
             result = self.actors.adopt(task.key, result)
             encoded = self._encode_small(result)
         else:
             encoded = self._encode_small(result) if nbytes <= self.inline_limit and not task.actor else None
+        if type(task.work) is NamedCall and not task.actor and nbytes <= self.inline_limit:
+            # Callers in other languages read no pickles.
+            encoded = (*(encoded or (None, ())), payload.plain_form(result, self.inline_limit))
         # Of an actor, the store has the proxy only, which can be copied to other workers.
         if self._store.put(task.key, result, measure(result) if task.actor else nbytes):
             # In the task's thread, so that results are not made faster than they can be written to disk.

@@ -146,7 +146,8 @@ class DataServicer:
         self, values: Sequence[OutgoingValue], request: worker_service_pb2.GetDataRequest, context: Any
     ) -> None:
         in_memory = same_host.is_here(request.host)
-        if not in_memory:
+        # A receiver that names its encodings may not know the codecs.
+        if not in_memory and not request.families:
             values = await compressed_frames.compress(values, self._codec)
         for message in transfers.transfer_messages(values, in_memory=in_memory):
             try:

@@ -19,6 +19,7 @@ from dagrpc_scheduler.core import events, instructions
 from dagrpc_scheduler.core.model import RUNNING
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
+from dagrpc_scheduler.shell.sessions.translate_in import InlineResult
 
 logger = logging.getLogger("dagrpc.scheduler")
 
@@ -151,7 +152,7 @@ def size_of(item: Any) -> int:
     """Return about how many bytes a waiting item takes, without the data that tasks hold anyway."""
     kind = type(item)
     if kind is instructions.ReportFinished:
-        return _OVERHEAD + len(item.key) + (len(item.payload.data) if item.payload is not None else 0)
+        return _OVERHEAD + len(item.key) + _payload_size(item.payload)
     if kind is instructions.ComputeTask:
         shared = sum(len(data) for _, data in item.new_shared)
         return 2 * _OVERHEAD + shared + _KEY * len(item.dependencies)
@@ -163,6 +164,12 @@ def size_of(item: Any) -> int:
         return _OVERHEAD + 2 * _KEY * len(item.data)
     byte_size = getattr(item, "ByteSize", None)
     return _OVERHEAD + (byte_size() if byte_size is not None else 0)
+
+
+def _payload_size(payload: Any) -> int:
+    if isinstance(payload, InlineResult):
+        return len(payload.plain.data) + _payload_size(payload.pickled)
+    return len(payload.data) if payload is not None else 0
 
 
 def _limit_reached(who: str, nbytes: int, limit: int, key: str) -> LimitReachedError:

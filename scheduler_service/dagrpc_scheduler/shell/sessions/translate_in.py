@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,15 @@ STATUS_NAMES = {
     common_pb2.WORKER_STATUS_CLOSING: "closing",
     common_pb2.WORKER_STATUS_DISCONNECTED: "disconnected",
 }
+
+
+@dataclass(slots=True)
+class InlineResult:
+    """A small result of a call by name, in two encodings."""
+
+    pickled: common_pb2.Payload | None
+    plain: common_pb2.Payload
+    """As `json` or `raw`."""
 
 
 def graph_part(client: str, part: graph_pb2.GraphPart, stimulus: str) -> events.GraphSubmitted:
@@ -97,9 +106,16 @@ def abilities(functions: worker_session_pb2.ExportedFunctions | None, refuses_co
 def _other_work(spec: graph_pb2.TaskSpec) -> Any:
     """Return the work of a task that is not a Python run spec."""
     if spec.WhichOneof("work") == "call":
+        dependencies = set(spec.dependencies)
+        for argument in (*spec.call.arguments, *spec.call.keyword_arguments.values()):
+            if argument.WhichOneof("source") == "task" and argument.task not in dependencies:
+                raise InvalidRequestError(
+                    f"an argument of task {spec.key[:200]!r} is the result of {argument.task[:200]!r}, which is not "
+                    "among its dependencies"
+                )
         # Copied, because a part of a message keeps the whole message alive.
         return graph_pb2.Call.FromString(spec.call.SerializeToString())
-    raise InvalidRequestError(f"task {spec.key!r} has nothing to run: set `run_spec` or `call`")
+    raise InvalidRequestError(f"task {spec.key[:200]!r} has nothing to run: set `run_spec` or `call`")
 
 
 def _span(annotations: str) -> events.SpanName | None:
@@ -154,7 +170,7 @@ _CLIENT_COMMANDS: dict[str, Callable[[str, Any, str], events.Event]] = {
     ),
     "release": lambda client, m, stimulus: events.KeysReleased(client, list(m.keys), stimulus),
     "cancel": lambda client, m, stimulus: events.KeysCancelled(
-        client, list(m.keys), m.force, m.reason or "unknown", m.message, stimulus
+        client, list(m.keys), m.force, m.reason or "unknown", m.message, stimulus, m.interrupt
     ),
     "retry": lambda client, m, stimulus: events.KeysRetried(client, list(m.keys), stimulus),
     "hold_shared": lambda client, m, stimulus: events.SharedHeld(client, _shared(m.shared)),
@@ -175,7 +191,9 @@ def client_event(client: str, command: client_session_pb2.ClientCommand, stimulu
 
 
 def _finished(worker: str, m: worker_session_pb2.TaskFinished, stimulus: str) -> events.Event:
-    payload = m.payload if m.HasField("payload") else None
+    payload: Any = m.payload if m.HasField("payload") else None
+    if m.HasField("plain"):
+        payload = InlineResult(payload, m.plain)
     return events.TaskFinished(worker, m.key, m.run_id, m.nbytes, m.type_name, m.start, m.stop, payload, stimulus)
 
 

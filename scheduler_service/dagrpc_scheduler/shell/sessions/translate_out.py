@@ -13,6 +13,7 @@ from dagrpc_scheduler.coordination.operations import Answer
 from dagrpc_scheduler.core import instructions
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.shell.coordination.coordination_shell import write_answer
+from dagrpc_scheduler.shell.sessions.translate_in import InlineResult
 
 _BATCH_LIMIT = 5_000
 """Items of one message; a batch that grew because its peer is slow goes out in several messages."""
@@ -53,13 +54,56 @@ def failure_message(failure: Any, origin_key: str) -> failure_pb2.Failure:
 # --- to clients --------------------------------------------------------------------------------------------------
 
 
-def _finished(instruction: instructions.ReportFinished, event: ClientEvent) -> None:
-    message = event.finished
-    message.key = instruction.key
-    message.type_name = instruction.type_name
-    message.nbytes = instruction.nbytes
-    if instruction.payload is not None:
-        message.payload.CopyFrom(instruction.payload)
+class ClientEncoder:
+    """Makes messages for one client, with results and failures in the encodings that it reads.
+
+    Parameters
+    ----------
+    encodings : iterable of str
+        Their names; empty: all.
+    inline_limit : int
+        Size of an inline result in bytes, at most.
+    """
+
+    def __init__(self, encodings: Iterable[str], inline_limit: int) -> None:
+        self._encodings = frozenset(encodings)
+        self._reads_pickles = not self._encodings or "pickle" in self._encodings
+        self._limit = inline_limit
+        self._events = dict(_CLIENT_EVENTS)
+        self._events[instructions.ReportFinished] = self._finished
+        if not self._reads_pickles:
+            self._events[instructions.ReportErred] = _erred_in_words
+
+    def __call__(self, batch: list[Any]) -> Iterator[UpdateGraphResponse]:
+        """Yield the messages that carry instructions and other items to the client."""
+        events = self._events
+        for start in range(0, len(batch), _BATCH_LIMIT):
+            message = UpdateGraphResponse()
+            add = message.events.add
+            for item in batch[start : start + _BATCH_LIMIT]:
+                events[type(item)](item, add())
+            yield message
+
+    def _finished(self, instruction: instructions.ReportFinished, event: ClientEvent) -> None:
+        message = event.finished
+        message.key = instruction.key
+        message.type_name = instruction.type_name
+        message.nbytes = instruction.nbytes
+        payload = instruction.payload
+        if payload is None:
+            return
+        if type(payload) is InlineResult:
+            payload = payload.pickled if self._reads_pickles else payload.plain
+        if payload is None or len(payload.data) > self._limit:
+            return
+        if not self._encodings or payload.encoding in self._encodings:
+            message.payload.CopyFrom(payload)
+
+
+def _erred_in_words(instruction: instructions.ReportErred, event: ClientEvent) -> None:
+    """Report a failure without its pickled exception."""
+    _erred(instruction, event)
+    event.erred.failure.ClearField("exception")
 
 
 def _erred(instruction: instructions.ReportErred, event: ClientEvent) -> None:
@@ -97,7 +141,6 @@ def _topic_event(message: event_service_pb2.TopicEvent, event: ClientEvent) -> N
 
 
 _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
-    instructions.ReportFinished: _finished,
     instructions.ReportErred: _erred,
     instructions.ReportLost: _lost,
     instructions.ReportCancelled: _cancelled,
@@ -105,19 +148,10 @@ _CLIENT_EVENTS: dict[type[Any], Callable[[Any, ClientEvent], None]] = {
     instructions.RejectGraph: _rejected,
     client_session_pb2.Pong: _pong,
     event_service_pb2.TopicEvent: _topic_event,
+    client_session_pb2.CommandRefused: lambda refused, event: event.refused.CopyFrom(refused),
     client_session_pb2.SchedulerGoodbye: lambda goodbye, event: event.goodbye.CopyFrom(goodbye),
     Answer: lambda answer, event: write_answer(answer, event.coordinated),
 }
-
-
-def client_messages(batch: list[Any]) -> Iterator[UpdateGraphResponse]:
-    """Yield the messages that carry instructions and other items to a client."""
-    for start in range(0, len(batch), _BATCH_LIMIT):
-        message = UpdateGraphResponse()
-        add = message.events.add
-        for item in batch[start : start + _BATCH_LIMIT]:
-            _CLIENT_EVENTS[type(item)](item, add())
-        yield message
 
 
 # --- to workers --------------------------------------------------------------------------------------------------

@@ -94,14 +94,18 @@ def _finished(report: instructions.ReportFinished, out: WorkerReport) -> None:
     finished.start = report.start
     finished.stop = report.stop
     if report.payload is not None:
-        encoding, frames = report.payload
-        payload = finished.payload
-        payload.encoding = encoding
-        if len(frames) == 1:
-            payload.data = bytes(frames[0])
-        else:
-            payload.frame_lengths.extend(map(len, frames))
-            payload.data = b"".join(frames)
+        encoding, frames, *plain = report.payload
+        if encoding is not None:
+            payload = finished.payload
+            payload.encoding = encoding
+            if len(frames) == 1:
+                payload.data = bytes(frames[0])
+            else:
+                payload.frame_lengths.extend(map(len, frames))
+                payload.data = b"".join(frames)
+        if plain and plain[0] is not None:
+            encoding, data = plain[0]
+            finished.plain.encoding, finished.plain.data = encoding, bytes(data)
 
 
 def failure_of(report: instructions.ReportErred | instructions.ReportTimedOut) -> failure_pb2.Failure:
