@@ -31,7 +31,7 @@ from tests.unit.worker_shell.lab import Lab, in_lab
 from tests.unit.worker_shell.standin import StandIn
 
 WAIT = 30.0
-COMMON = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "WARNING"}
+COMMON: dict[str, Any] = {"sys_path": inherited_sys_path(), "config": {}, "log_level": "WARNING"}
 
 
 @asynccontextmanager

@@ -39,10 +39,12 @@ def given_options(options: type, given: Mapping[str, Any]) -> Any:
 def _click_option(each: Field[Any], declared: Option) -> Callable[[F], F]:
     flag = declared.flag
     assert flag is not None
+    # click takes a flag with two names, `--a/--no-a`, for a switch only if it is not told so.
+    switch: dict[str, Any] = {"is_flag": True} if flag.switch else {}
     return click.option(
         flag.name,
         each.name,
-        **({"is_flag": True} if flag.switch else {}),
+        **switch,
         default=False if flag.switch else flag.default,
         show_default=isinstance(flag.default, str),
         multiple=flag.multiple,

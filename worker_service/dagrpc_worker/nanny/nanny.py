@@ -208,7 +208,7 @@ listen_address, worker_class, protocol
         reserved = await asyncio.to_thread(self._reserve)
         process = None
         try:
-            told = {
+            told: dict[str, Any] = {
                 "sys_path": inherited_sys_path(),
                 "config": self._worker_config(),
                 "log_level": self._log_level,
