@@ -1,4 +1,4 @@
-"""What the contract promises to clients in other languages holds on a running cluster."""
+"""Sessions of clients in other languages: the promises of the contract hold on a running cluster."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_results_are_fetched_in_the_first_encoding_that_takes_them(address: str)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
-def test_what_is_no_json_is_not_sent_as_json(address: str, text: str) -> None:
+def test_a_value_that_is_no_json_is_not_sent_as_json(address: str, text: str) -> None:
     with RawSession(address, REST, encodings=PLAIN, inline_limit=1000) as session:
         session.send(call_command(f"no-json-{text}", "builtins:float", text))
         assert not session.wait("finished").HasField("payload")
