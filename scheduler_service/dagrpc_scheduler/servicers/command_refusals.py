@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dagrpc._rpc.error_status import shorten
 from dagrpc.exceptions import DagrpcError
-from dagrpc.v1 import client_session_pb2, errors_pb2
+from dagrpc.v1 import client_session_pb2
 
 
 def refusal(command: client_session_pb2.ClientCommand, error: DagrpcError) -> client_session_pb2.CommandRefused:
     """Return the event that says which command is refused, and why."""
     kind = command.WhichOneof("command") or ""
     event = client_session_pb2.CommandRefused(
-        command=kind, reason=errors_pb2.Reason.Value(f"REASON_{error.reason}"), message=shorten(str(error))
+        command=kind, reason=f"REASON_{error.reason}", message=shorten(str(error))
     )
     if kind == "graph":
         event.graph_id = command.graph.graph_id
