@@ -118,3 +118,15 @@ def test_one_object_stays_one_object(contents: list[Any]) -> None:
         assert things.isdisjoint(map(id, mine))
         things.update(map(id, mine))
         kept.append(mine)
+
+
+def test_two_objects_of_the_same_content_stay_two_objects() -> None:
+    # The content is one that tasks may share, since nobody changes it.
+    first, second = functools.partial(keep, LONG), functools.partial(keep, LONG)
+    encoder, store = GraphEncoder(), SharedStore()
+    for number, content in enumerate(([first, second], [first], [second], [first, second, first])):
+        run_spec, digests = encoder.encode(Task(str(number), keep, {"content": content}), None)
+        for digest, data in encoder.shared.items():
+            store.put(digest, data)
+        _, args, _ = load_task(run_spec, digests, store, {})
+        assert pattern(args[0]["content"]) == pattern(content)

@@ -34,17 +34,17 @@ class Reading:
     Parameters
     ----------
     load : callable
-        Unpickles a shared value.
+        Unpickles a shared value: by its digest, whether its pickle refers to others, and whether a copy is wanted.
     results : mapping
         Results of other tasks by wire key.
     """
 
     __slots__ = ("load", "loaded", "results")
 
-    def __init__(self, load: Callable[[Digest, bool], Any], results: Mapping[str, Any]) -> None:
+    def __init__(self, load: Callable[[Digest, bool, bool], Any], results: Mapping[str, Any]) -> None:
         self.load = load
-        self.loaded: dict[tuple[Digest, int], Any] = {}
-        """Shared values that the task has loaded, so that two references to one value give one object."""
+        self.loaded: dict[tuple[Digest, int] | Digest, Any] = {}
+        """Shared values that the task has loaded, so that two references to one give one object. Their digests."""
         self.results = results
 
 
@@ -59,7 +59,9 @@ def shared_value(digest: Digest, number: int = 0, refers: bool = False) -> Any:
     loaded = task.loaded
     if name in loaded:
         return loaded[name]
-    value = loaded[name] = task.load(digest, refers)
+    # Two objects with the same content stay two objects in a task, also if tasks may share this content.
+    value = loaded[name] = task.load(digest, refers, digest in loaded)
+    loaded[digest] = None
     return value
 
 

@@ -44,15 +44,17 @@ class SharedStore:
         self._kept.clear()
         self._changing.clear()
 
-    def load(self, digest: Digest, refers: bool = False) -> Any:
+    def load(self, digest: Digest, refers: bool = False, copy: bool = False) -> Any:
         """Return the value with a digest; `refers` says whether its pickle refers to other shared values.
+
+        With `copy`, it is an object that nobody else has.
 
         Raises
         ------
         SharedValueGone
             If the store does not have the value.
         """
-        kept = self._kept.get(digest)
+        kept = None if copy else self._kept.get(digest)
         if kept is not None:
             value, proof = kept
             if proof.holds():
@@ -65,7 +67,7 @@ class SharedStore:
         if data is None:
             raise SharedValueGone(digest)
         value = unpickled(data, refers)
-        return value if digest in self._changing else self._considered(digest, value, data, refers)
+        return value if copy or digest in self._changing else self._considered(digest, value, data, refers)
 
     def _considered(self, digest: Digest, value: Any, data: bytes | memoryview, refers: bool) -> Any:
         """Decide whether several tasks can use a value, and return the object for the first task."""
