@@ -237,7 +237,7 @@ def test_a_session_that_breaks_the_contract(cluster: LocalCluster, messages: lis
 
 
 def test_misplaced_messages_do_no_harm(cluster: LocalCluster) -> None:
-    """A second hello, keys that nobody knows, a part without its first, answers to what was not asked."""
+    """Keys that nobody knows, a part without its first, answers to what was not asked."""
 
     async def talk(channel: grpc.aio.Channel) -> str:
         stream = channel.stream_stream(
@@ -245,7 +245,6 @@ def test_misplaced_messages_do_no_harm(cluster: LocalCluster) -> None:
             request_serializer=client_pb2.UpdateGraphRequest.SerializeToString,
             response_deserializer=client_pb2.UpdateGraphResponse.FromString,
         )(timeout=TIMEOUT)
-        await stream.write(hello())
         await stream.write(hello())
         unknown = {"keys": ["nobody-knows", "nobody-knows"]}
         commands: list[dict[str, Any]] = [{name: unknown} for name in ("want", "release", "cancel", "retry")]
@@ -262,6 +261,12 @@ def test_misplaced_messages_do_no_harm(cluster: LocalCluster) -> None:
                     return "answered"
 
     assert ask(cluster, talk) == "answered"
+
+
+def test_a_second_hello_ends_the_session(cluster: LocalCluster) -> None:
+    code, details = ask(cluster, lambda channel: converse(channel, hello(), hello()))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "one `hello` for each stream" in details
 
 
 def test_a_worker_session_that_breaks_the_contract(cluster: LocalCluster) -> None:

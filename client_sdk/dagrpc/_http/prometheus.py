@@ -73,8 +73,8 @@ def bounded(values: Mapping[str, float], kept: Collection[str]) -> dict[str, flo
 
     Examples
     --------
-    >>> bounded({"a": 1, "b": 3, "c": 2}, {"b"})
-    {'b': 3, 'other': 3}
+    >>> bounded({"a": 3, "b": 1, "c": 2}, {"a"})
+    {'a': 3, 'other': 3}
     """
     found: dict[str, float] = {}
     for name in sorted(values):

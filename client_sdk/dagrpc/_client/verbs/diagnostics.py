@@ -170,10 +170,9 @@ def get_task_stream(
 
     Examples
     --------
-    >>> before = client.get_task_stream()  # workers record from now on
     >>> client.submit(pow, 2, 10).result()
     1024
-    >>> [task["key"] for task in client.get_task_stream()]
+    >>> [task["key"] for task in client.get_task_stream(count=1)]
     ['pow-...']
     """
     if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
