@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CoroutineType, FrameType
 from typing import Any
@@ -14,9 +13,12 @@ import dask._task_spec
 
 from dagrpc._codec import run_specs as task_codec
 from dagrpc._profiling.sampler import stack_of
+from dagrpc._profiling.thread_frames import read_frames
 from dagrpc._profiling.trees import describe
 from dagrpc_worker.execute.task_context import TaskContext
 
+_ATTEMPTS = 1_000
+"""Attempts to read the stacks while a garbage collection runs, a millisecond apart."""
 _OWN_DIRECTORY = str(Path(__file__).parent)
 _OWN_FILES = frozenset((threading.__file__, task_codec.__file__, dask._task_spec.__file__))
 
@@ -43,9 +45,10 @@ def call_stacks(
     With `whole`, the frames around a task's own code are kept.
     """
     wanted = [context for context in contexts if not keys or context.key in keys]
-    frames = sys._current_frames()
-    # Removes this thread's own frame, which refers to `frames`: a cycle that would keep the tasks' locals alive.
-    frames.pop(threading.get_ident(), None)
+    return read_frames(lambda frames: _stacks_of(wanted, frames, whole), _ATTEMPTS) or {}
+
+
+def _stacks_of(wanted: Iterable[TaskContext], frames: Mapping[int, FrameType], whole: bool) -> dict[str, list[str]]:
     found = {}
     for context in wanted:
         stack = coroutine_stack(context.coroutine) if context.on_loop else stack_of(frames.get(context.thread))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+from collections.abc import Collection, Mapping
 from types import FrameType
 
 from dask.utils import key_split
@@ -11,6 +11,7 @@ from dask.utils import key_split
 from dagrpc import config
 from dagrpc._profiling.history import ProfileHistory
 from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler, stack_of
+from dagrpc._profiling.thread_frames import read_frames
 from dagrpc._profiling.trees import Profile
 from dagrpc_worker.execute.call_stacks import user_part
 from dagrpc_worker.execute.runner import TaskRunner
@@ -60,9 +61,9 @@ class WorkerProfile:
         """Sample the stacks of all running tasks. Called by the sampler's thread."""
         contexts = self._runner.contexts()
         # Frames are read after the contexts: a frame belongs to the thread's task of then, or to a later task.
-        frames = sys._current_frames()
-        # Removes this thread's own frame, which refers to `frames`: a cycle that would keep the tasks' locals alive.
-        frames.pop(threading.get_ident(), None)
+        read_frames(lambda frames: self._count_all(contexts, frames, now))
+
+    def _count_all(self, contexts: Collection[TaskContext], frames: Mapping[int, FrameType], now: float) -> None:
         with self._lock:
             for context in contexts:
                 if not context.on_loop:

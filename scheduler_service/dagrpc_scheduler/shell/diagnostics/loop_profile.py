@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+from types import FrameType
 
 from dagrpc import config
 from dagrpc._profiling.history import ProfileHistory
 from dagrpc._profiling.sampler import Sampler, loop_stack, process_sampler
+from dagrpc._profiling.thread_frames import read_frames
 from dagrpc._profiling.trees import Profile
 
 _PATIENCE = 600.0
@@ -33,7 +34,10 @@ class LoopProfile:
         if now - self._asked > _PATIENCE:
             self.stop()
             return
-        stack = loop_stack(sys._current_frames().get(self._thread))
+        read_frames(lambda frames: self._count(frames.get(self._thread), now))
+
+    def _count(self, frame: FrameType | None, now: float) -> None:
+        stack = loop_stack(frame)
         if stack:
             with self._lock:
                 self._history.add("", stack, now)
