@@ -39,8 +39,8 @@ def read_frames(read: Callable[[dict[int, FrameType]], T], attempts: int = 1) ->
 
     Examples
     --------
-    >>> read_frames(len) == threading.active_count() - 1
-    True
+    >>> threading.get_ident() in read_frames(set)
+    False
     """
     for attempt in range(attempts):
         if attempt:

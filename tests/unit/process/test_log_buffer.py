@@ -48,13 +48,13 @@ def test_lines_that_the_program_does_not_show_are_kept_and_stay_hidden() -> None
     parent.setLevel(logging.WARNING)
     log_buffer.keep_unshown(part.name)
     log_buffer.keep_unshown(part.name)
-    part.debug("nothing")
-    part.info("kept only")
+    part.debug("unshown nothing")
+    part.info("unshown kept only")
     part.warning("shown")
     assert shown == ["shown"]
     kept = [text for _, text in log_buffer.install().latest("nanny")]
-    assert sum("kept only" in text for text in kept) == 1
-    assert not any("nothing" in text for text in kept)
+    assert sum("unshown kept only" in text for text in kept) == 1
+    assert not any("unshown nothing" in text for text in kept)
     # A program that asks for more gets it.
     parent.setLevel(logging.INFO)
     part.info("asked for")

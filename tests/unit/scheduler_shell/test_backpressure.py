@@ -126,6 +126,7 @@ def test_then_nothing_is_taken_from_a_client_until_it_has_caught_up(bench: Bench
 def test_then_a_client_is_evicted(bench: Bench) -> None:
     bench.report(20_000)
     bench.backpressure.look()
+    bench.backpressure.look()
     assert isinstance(bench.client.reason, LimitReachedError)
     assert "dagrpc.scheduler.limits.client-outbox" in str(bench.client.reason)
     assert str(LIMIT) in str(bench.client.reason)
@@ -134,6 +135,7 @@ def test_then_a_client_is_evicted(bench: Bench) -> None:
 def test_a_client_that_is_away_hears_of_it_when_it_comes_back(bench: Bench) -> None:
     bench.peer_session.away = True
     bench.report(20_000)
+    bench.backpressure.look()
     bench.backpressure.look()
     assert "dagrpc.scheduler.limits.client-outbox" in bench.peer_session.reason
     with pytest.raises(LimitReachedError, match=r"dagrpc\.scheduler\.limits\.client-outbox"):
@@ -146,6 +148,7 @@ def test_a_worker_that_is_away_is_given_up(bench: Bench) -> None:
     bench.connection.peer_session.away = True
     bench.order(5_000)
     bench.backpressure.look()
+    bench.backpressure.look()
     assert "dagrpc.scheduler.limits.worker-outbox" in bench.connection.peer_session.reason
 
 
@@ -154,6 +157,7 @@ def test_unacknowledged_messages_count(bench: Bench) -> None:
     bench.backpressure.look()
     assert bench.client.reason is None
     bench.client.unacknowledged = LIMIT + 1
+    bench.backpressure.look()
     bench.backpressure.look()
     assert isinstance(bench.client.reason, LimitReachedError)
 
@@ -180,7 +184,24 @@ def test_a_worker_that_paused_itself_stays_so(bench: Bench) -> None:
 def test_a_worker_that_does_not_read_is_evicted(bench: Bench) -> None:
     bench.order(5_000)
     bench.backpressure.look()
+    bench.backpressure.look()
     assert "dagrpc.scheduler.limits.worker-outbox" in str(bench.worker.reason)
+
+
+def test_a_peer_that_reads_a_large_burst_is_not_evicted(bench: Bench) -> None:
+    bench.order(8_000)
+    bench.report(20_000)
+    bench.backpressure.look()
+    while bench.client.items:
+        bench.worker.items, bench.client.items = bench.worker.items[100:], bench.client.items[1_000:]
+        bench.backpressure.look()
+    assert bench.worker.reason is None
+    assert bench.client.reason is None
+    # A peer that stops reading later is evicted all the same.
+    bench.order(8_000)
+    for _ in range(2):
+        bench.backpressure.look()
+    assert bench.worker.reason is not None
 
 
 def test_growth_is_measured_and_not_all_of_it_again(bench: Bench) -> None:

@@ -2,8 +2,9 @@
 
 Nothing is counted while peers keep up: twice a second, the sessions with many waiting items are measured. A client that
 falls behind first loses inline results, which it can fetch from workers, and then nothing more is read from it. A
-worker that falls behind gets no more tasks. A peer that exceeds its limit is evicted: the core releases or reschedules
-what it had, as for any peer that is gone.
+worker that falls behind gets no more tasks. A peer that exceeds its limit at two looks in a row, and for which no less
+waits at the second one, is evicted: the core releases or reschedules what it had, as for any peer that is gone. A peer
+that reads a large burst is not.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _KEY: Final = 100
 class Backlog:
     """The items that wait for one peer, measured as they grow."""
 
-    __slots__ = ("_measured", "behind", "shedding")
+    __slots__ = ("_excess", "_measured", "behind", "shedding")
 
     def __init__(self) -> None:
         self.behind = False
@@ -42,6 +43,13 @@ class Backlog:
         self.shedding = False
         """Whether inline results are taken out of the waiting items."""
         self._measured: dict[int, tuple[list[Any], int, int]] = {}
+        self._excess: int | None = None
+        """The bytes that waited at the last look, where they exceeded the limit."""
+
+    def is_stuck(self, nbytes: int, limit: int) -> bool:
+        """Return whether the limit is exceeded as at the last look, and by no fewer bytes."""
+        before, self._excess = self._excess, nbytes if nbytes > limit else None
+        return before is not None and nbytes >= before
 
     def size(self, session: Session[Any]) -> int:
         """Return about how many bytes wait for the session's peer."""
@@ -95,7 +103,7 @@ class Backpressure:
         if nbytes > limit // 4 and not backlog.shedding:
             backlog.shed()
             nbytes = backlog.size(session)
-        if nbytes > limit:
+        if backlog.is_stuck(nbytes, limit):
             logger.warning("Evicting client %s: it does not read, %d bytes wait for it", client, nbytes)
             self._peers.evict_client(client, session, _limit_reached("the client", nbytes, limit, "client-outbox"))
             return
@@ -119,7 +127,7 @@ class Backpressure:
         session = worker.session
         backlog = self._backlogs.get(session) or Backlog()
         nbytes, limit = backlog.size(session), self._worker_limit
-        if nbytes > limit:
+        if backlog.is_stuck(nbytes, limit):
             logger.warning("Evicting worker %s: it does not read, %d bytes wait for it", address, nbytes)
             self._peers.evict_worker(worker, _limit_reached("the worker", nbytes, limit, "worker-outbox"))
             return
