@@ -79,7 +79,7 @@ run: $(INSTALLED)  ## Run the main job: a year of flights on a local cluster
 
 test: $(INSTALLED)  ## Run the whole test suite
 	@$(COMPILE)
-	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests)
+	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests $(if $(ONCE),--once))
 
 test-newest:  ## Run the whole test suite with the newest versions of everything
 	@rm -rf build/newest && $(MAKE) test VENV=build/newest LOCK=
