@@ -39,7 +39,7 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
         yield client
 
 
-def test_they_are_the_same_everywhere(cluster: LocalCluster, client: Client) -> None:
+def test_addresses_are_the_same_everywhere(cluster: LocalCluster, client: Client) -> None:
     workers = set(client.nthreads())
     assert len(workers) == 2
     assert all(worker.startswith("tcp://127.0.0.1:") for worker in workers)

@@ -124,7 +124,7 @@ def test_its_numbers_are_those_of_the_cluster(client: Client, work: list[Future]
     browse(client, look)
 
 
-def test_it_follows_what_happens(client: Client) -> None:
+def test_pages_follow_the_cluster(client: Client) -> None:
     async def look(tab: Tab, root: str) -> None:
         await tab.open(root + "status")
         await tab.until(f"{figure('Tasks')} === '0'")
@@ -205,7 +205,7 @@ def test_everything_is_reached_by_keyboard_and_the_theme_changes(client: Client)
     browse(client, look)
 
 
-def test_it_fits_the_width_of_a_phone(client: Client, work: list[Future]) -> None:
+def test_pages_fit_the_width_of_a_phone(client: Client, work: list[Future]) -> None:
     async def look(tab: Tab, root: str) -> None:
         await tab.size(390, 844)
         for page in PAGES:
@@ -216,7 +216,7 @@ def test_it_fits_the_width_of_a_phone(client: Client, work: list[Future]) -> Non
     browse(client, look)
 
 
-def test_it_works_with_a_token_and_below_a_prefix() -> None:
+def test_pages_work_with_a_token_and_below_a_prefix() -> None:
     token = "a-token-that-is-long-enough"
 
     async def look(tab: Tab, root: str) -> None:

@@ -132,7 +132,7 @@ def test_taken_and_missing_names(client: Client) -> None:
     client.unpublish_dataset("nope")
 
 
-def test_it_has_to_be_clear_what_is_published_as_what(client: Client) -> None:
+def test_publishing_needs_one_name_for_each_dataset(client: Client) -> None:
     with pytest.raises(ValueError, match="If name is omitted"):
         client.publish_dataset([1])
     with pytest.raises(ValueError, match="If name is omitted"):

@@ -116,7 +116,7 @@ def test_the_kernel_is_suspected_when_it_has_killed(client: Client, small_group:
     assert "killed by SIGKILL, probably by the kernel because memory was short" in error.reason
 
 
-def test_it_is_remembered_why_a_worker_is_gone(client: Client) -> None:
+def test_events_tell_why_a_worker_is_gone(client: Client) -> None:
     client.wait_for_workers(1, timeout=WAIT)
     (address,) = client.nthreads()
     (pid,) = client.run(os.getpid).values()

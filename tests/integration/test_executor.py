@@ -48,7 +48,7 @@ def options(first: str = "", **others: Any) -> list[Any]:
 # --- calls ---
 
 
-def test_it_is_an_executor_and_its_futures_are_the_usual_ones(executor: ClientExecutor) -> None:
+def test_the_executor_and_its_futures_have_the_standard_types(executor: ClientExecutor) -> None:
     assert isinstance(executor, Executor)
     future = executor.submit(inc, 1)
     assert type(future) is concurrent.futures.Future
@@ -182,7 +182,7 @@ def test_on_an_event_loop(executor: ClientExecutor) -> None:
     asyncio.run(body())
 
 
-def test_of_an_asynchronous_client(shared_cluster: LocalCluster) -> None:
+def test_an_asynchronous_client_has_an_executor(shared_cluster: LocalCluster) -> None:
     async def body() -> None:
         async with asyncio.timeout(WAIT), Client(shared_cluster, asynchronous=True) as client:
             executor = client.get_executor()

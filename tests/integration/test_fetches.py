@@ -120,7 +120,7 @@ def test_many_at_once_are_each_answered() -> None:
     with_fetcher(body)
 
 
-def test_it_refuses_when_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_worker_refuses_another_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     set_for_test(monkeypatch, "worker.connections.incoming", 1)
 
     async def body(lab: Lab, fetcher: PeerStreams, address: str) -> None:

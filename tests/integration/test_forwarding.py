@@ -118,7 +118,7 @@ def fresh_processes() -> Iterator[tuple[LocalCluster, Client]]:
         yield cluster, client
 
 
-def test_it_ends_when_it_is_undone(own: Client, collector: Collector) -> None:
+def test_forwarding_ends_when_it_is_undone(own: Client, collector: Collector) -> None:
     own.forward_logging("ends")
     # A second time takes the place of the first.
     own.forward_logging("ends")

@@ -98,7 +98,7 @@ def test_modules_travel_by_a_name_that_every_dagrpc_knows() -> None:
     assert pickle.loads(pickle.dumps(dagrpc.Client)) is dagrpc.Client
 
 
-def test_it_can_be_undone() -> None:
+def test_the_installation_can_be_undone() -> None:
     installation = install_as_distributed()
     assert repr(installation) == "<dagrpc is installed as distributed>"
     assert repr(install_as_distributed()) == repr(installation)
@@ -110,7 +110,7 @@ def test_it_can_be_undone() -> None:
     assert VARIABLE not in os.environ
 
 
-def test_it_refuses_to_replace_what_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_in_use_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     real = types.ModuleType("distributed")
     real.__file__ = "/somewhere/distributed/__init__.py"
     monkeypatch.setitem(sys.modules, "distributed", real)

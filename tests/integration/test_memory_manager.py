@@ -34,7 +34,7 @@ def copies(client: Client, futures: Any) -> list[int]:
 # --- the manager ---
 
 
-def test_it_runs_unless_told_otherwise(fresh_cluster: LocalCluster, quiet: Client) -> None:
+def test_the_manager_runs_by_default(fresh_cluster: LocalCluster, quiet: Client) -> None:
     assert quiet.amm.running() is False
     with Client(fresh_cluster) as client:
         assert client.amm.running() is True

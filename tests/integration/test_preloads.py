@@ -101,7 +101,7 @@ def test_files_addresses_modules_and_code(script: str, address: str, notes: Path
     assert told(notes)[4:] == ["+Scheduler none", "-Scheduler"]
 
 
-def test_of_nannies_and_their_workers(script: str, notes: Path) -> None:
+def test_nannies_and_their_workers_run_preloads(script: str, notes: Path) -> None:
     async def main() -> None:
         async with (
             Scheduler() as scheduler,
@@ -131,7 +131,7 @@ def test_one_that_fails_keeps_the_server_from_starting(preload: str, message: st
         asyncio.run(main())
 
 
-def test_of_clients_and_from_the_configuration(script: str, notes: Path) -> None:
+def test_the_configuration_names_preloads_of_clients_and_workers(script: str, notes: Path) -> None:
     with (
         dask.config.set({"dagrpc.client.preload": script, "distributed.worker.preload": [script]}),
         LocalCluster(n_workers=1, threads_per_worker=1) as cluster,

@@ -48,7 +48,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_it_returns_when_all_is_done(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_returns_when_all_is_done(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     futures = client.map(add, range(20), range(20))
     assert progress(futures) is None
     assert all(future.done() for future in futures)

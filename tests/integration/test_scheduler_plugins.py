@@ -115,7 +115,7 @@ def of(kind: str) -> list[tuple[Any, ...]]:
     return [call[1:] for call in CALLS if call[0] == kind]
 
 
-def test_it_is_told_of_tasks(fresh: Client) -> None:
+def test_plugins_are_told_of_tasks(fresh: Client) -> None:
     assert fresh.register_plugin(All()) is None
     assert CALLS == [("start", "Scheduler")]
     future = fresh.submit(sum, [1, 2], key=("sum", 0), priority=3, retries=2)
@@ -139,7 +139,7 @@ def test_it_is_told_of_tasks(fresh: Client) -> None:
     assert ("sum", 0) in [key for key, _, finish, _ in of("transition") if finish == "forgotten"]
 
 
-def test_it_is_told_of_members_and_events(fresh: Client, fresh_cluster: LocalCluster) -> None:
+def test_plugins_are_told_of_members_and_events(fresh: Client, fresh_cluster: LocalCluster) -> None:
     fresh.register_plugin(All())
     fresh_cluster.scale(3)
     fresh.wait_for_workers(3, timeout=30)

@@ -118,7 +118,7 @@ def test_restricted_tasks_and_actors_stay(tmp_path: Path) -> None:
         assert steps(client) == []
 
 
-def test_it_can_be_switched_off(tmp_path: Path) -> None:
+def test_stealing_can_be_switched_off(tmp_path: Path) -> None:
     off = {
         "distributed.scheduler.work-stealing": False,
         "distributed.scheduler.worker-saturation": float("inf"),

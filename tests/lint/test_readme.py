@@ -35,7 +35,7 @@ def test_its_figures_include_ray_once_these_are_measured() -> None:
     assert readme.with_section(page, text) == page
 
 
-def test_it_fits_on_two_screens() -> None:
+def test_the_readme_fits_on_two_screens() -> None:
     lines = readme.README.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 80
 

@@ -42,7 +42,7 @@ def test_methods_can_run_on_the_loop(client: Any) -> None:
     assert actor.loop_thread(separate_thread=False).result(timeout=60) == loop
 
 
-def test_they_can_for_tasks(client: Any) -> None:
+def test_tasks_choose_the_thread_of_a_method_too(client: Any) -> None:
     def use(actor: Any) -> tuple[int, int, int]:
         loop = actor.loop_thread().result(timeout=30)
         on_loop = actor.thread(separate_thread=False).result(timeout=30)[0]

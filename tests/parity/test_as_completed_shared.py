@@ -59,7 +59,7 @@ def wait_for_repr(completed: Any, expected: str) -> None:
     eventually(lambda: repr(completed) == expected, PATIENCE, repr(completed))
 
 
-def test_it_shows_how_far_it_is(client: Any, lib: Any) -> None:
+def test_repr_counts_waiting_and_done_futures(client: Any, lib: Any) -> None:
     assert repr(lib.as_completed()) == "<as_completed: waiting=0 done=0>"
     futures = client.map(inc, range(3))
     client.gather(futures)

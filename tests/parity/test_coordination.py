@@ -122,7 +122,7 @@ def test_variable(client: Any, lib: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Lock", "Semaphore", "MultiLock", "Event", "Queue", "Variable"])
-def test_they_travel(client: Any, lib: Any, name: str, kind: str) -> None:
+def test_primitives_can_be_sent_to_tasks(client: Any, lib: Any, name: str, kind: str) -> None:
     made = getattr(lib, kind)(names=[name]) if kind == "MultiLock" else getattr(lib, kind)(name=name)
     copy = pickle.loads(pickle.dumps(made))
     assert type(copy) is type(made)

@@ -43,7 +43,7 @@ def test_short_tasks_are_not_held_up_by_a_long_one(own_client: Any, lib: Any, kn
     assert long.result(timeout=PATIENCE) == "held"
 
 
-def test_of_many_tasks_of_a_moment_only_the_one_is_held_up_that_takes_long(own_client: Any, lib: Any) -> None:
+def test_one_long_task_does_not_delay_the_short_tasks_submitted_with_it(own_client: Any, lib: Any) -> None:
     own_client.gather(own_client.map(maybe_hold, range(200), gate="open", holders=()))
     gate = lib.Event("open", client=own_client)
     futures = own_client.map(maybe_hold, range(400), gate="open", holders=(100,), pure=False)

@@ -98,7 +98,7 @@ def test_context_that_is_not_shown() -> None:
     assert repr(error.__context__) == "KeyError('weights')"
 
 
-def test_it_prints_as_it_did() -> None:
+def test_a_sent_exception_prints_as_before() -> None:
     error = caught(chained)
     assert traceback.format_exception(sent(error)) == traceback.format_exception(error)
 

@@ -24,7 +24,7 @@ class Other:
     notes: list[str] = field(default_factory=list)
 
 
-def test_they_are_made_compared_and_shown_as_dataclasses_are() -> None:
+def test_cheap_dataclasses_are_made_compared_and_shown_as_dataclasses() -> None:
     assert Place(1) == Place(1, 0, [])
     assert Place(1) != Place(1, notes=["here"])
     other: Any = Other(1)
@@ -34,7 +34,7 @@ def test_they_are_made_compared_and_shown_as_dataclasses_are() -> None:
         Place()  # type: ignore[call-arg]
 
 
-def test_they_have_slots_and_no_hash() -> None:
+def test_cheap_dataclasses_have_slots_and_no_hash() -> None:
     place: Any = Place(1)
     with pytest.raises(AttributeError):
         place.colunm = 2

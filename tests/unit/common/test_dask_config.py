@@ -26,7 +26,7 @@ def run(program: str) -> list[str]:
         "import dagrpc.client",
     ],
 )
-def test_they_are_there_whatever_is_imported_first(imports: str) -> None:
+def test_defaults_are_there_whatever_is_imported_first(imports: str) -> None:
     assert run(f"{imports}\nimport dask.config as c\nprint(c.get('distributed.scheduler.fair-share'))") == ["False"]
 
 
@@ -45,14 +45,14 @@ def test_each_setting_can_be_read(key: str) -> None:
     assert registered == dask_config._SHOWN_AS.get(key, config.DEFAULTS[key])
 
 
-def test_they_are_not_the_table_itself() -> None:
+def test_defaults_are_a_copy_of_the_table() -> None:
     dask_config.defaults()["distributed"]["scheduler"]["default-task-durations"]["mine"] = 1
     dask_config.defaults()["distributed"]["diagnostics"]["computations"]["ignore-modules"].append("mine")
     assert "mine" not in config.DEFAULTS["scheduler.default-task-durations"]
     assert "mine" not in config.DEFAULTS["diagnostics.computations.ignore-modules"]
 
 
-def test_they_do_not_go_before_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_user_take_precedence_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"distributed": {"admin": {"event-loop": "asyncio"}, "scheduler": {"allowed_failures": 1}}}
     monkeypatch.setattr(dask.config, "config", there)
     monkeypatch.setattr(dask.config, "defaults", [])

@@ -9,7 +9,7 @@ from typing import Any
 from dagrpc._loop.taskless_coroutine import TasklessCoroutine
 
 
-def test_it_runs_up_to_where_it_waits_and_on_when_that_is_done() -> None:
+def test_a_coroutine_runs_to_its_first_wait_and_resumes_afterwards() -> None:
     async def run() -> None:
         steps: list[str] = []
         gate, over = asyncio.Event(), asyncio.Event()

@@ -25,7 +25,7 @@ class SilentStream:
 
 
 @pytest.mark.parametrize("turns", range(8))
-def test_it_is_over_however_its_call_ends(turns: int) -> None:
+def test_a_session_ends_however_its_call_ends(turns: int) -> None:
     """A call whose connection turns out to be dead is cancelled while its session ends: any number of turns later."""
 
     async def main() -> None:

@@ -45,7 +45,7 @@ def test_nobody_is_sampled_before_there_is_something_to_see():
     assert subject.sampled.wait(WAIT)
 
 
-def test_it_goes_to_sleep_and_wakes_up_again():
+def test_the_sampler_goes_to_sleep_and_wakes_up_again():
     sampler, subject = Sampler(0.001), Subject()
     subject.active = True
     sampler.add(subject)
@@ -92,7 +92,7 @@ def test_a_loop_that_waits_has_no_stack():
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
-def test_of_a_running_loop_only_what_it_runs_is_seen(kind):
+def test_samples_of_a_running_loop_show_only_the_code_that_it_runs(kind):
     began, go_on = threading.Event(), threading.Event()
     found: list[Any] = []
 

@@ -475,7 +475,7 @@ def test_the_end_of_the_last_worker_goes_with_the_failure() -> None:
     assert "(killed by SIGKILL)" in report.failure.message
 
 
-def test_it_is_remembered_why_workers_are_gone() -> None:
+def test_the_core_remembers_why_workers_are_gone() -> None:
     scheduler = Scheduler([A, B, C])
     scheduler.lose(A)
     scheduler.lose(B, expected=True)

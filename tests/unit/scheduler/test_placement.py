@@ -114,7 +114,7 @@ def test_if_the_holders_take_no_tasks_another_worker_does() -> None:
     assert (compute.worker, compute.dependencies) == (B, [("x", 10, (A,))])
 
 
-def test_of_many_holders_a_few_are_named_in_turn() -> None:
+def test_a_few_of_many_holders_are_named_in_turn() -> None:
     addresses = [f"w{number}:1" for number in range(6)]
     scheduler = Scheduler(addresses, holders_listed=2, holders_considered=3)
     scheduler.scatter("s", *addresses)

@@ -288,7 +288,7 @@ def test_a_queue_is_in_order_of_priority_whatever_the_order_of_arrival() -> None
     assert take(queue) is None
 
 
-def test_of_equal_priorities_the_first_to_come_leaves_first() -> None:
+def test_equal_priorities_leave_in_order_of_arrival() -> None:
     queue = TaskQueue()
     early, late, last = make_task(9), make_task(5), make_task(9)
     for task in (early, late):

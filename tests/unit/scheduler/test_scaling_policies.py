@@ -33,7 +33,7 @@ def test_scarce_memory_asks_for_twice_the_workers() -> None:
     assert adaptive_target(replace(IDLE, nbytes=50, memory_limit=100), 5.0, 0) == 2
 
 
-def test_it_shrinks_only_by_those_that_may_go() -> None:
+def test_only_removable_workers_are_removed() -> None:
     assert adaptive_target(IDLE, 5.0, 1) == 1
     assert adaptive_target(replace(IDLE, occupancy=1.0, runnable=1), 5.0, 2) == 1
 
@@ -52,7 +52,7 @@ def test_nobody_goes_while_tasks_wait_for_a_place() -> None:
     assert workers_to_close([worker("a"), worker("b")], waiting=True) == []
 
 
-def test_of_the_idle_the_one_with_least_data_goes_first() -> None:
+def test_the_idle_worker_with_least_data_goes_first() -> None:
     workers = [worker("a", nbytes=10), worker("b", nbytes=5), worker("c")]
     assert workers_to_close(workers, waiting=False, count=2) == ["c", "b"]
 

@@ -59,7 +59,7 @@ def test_queued_tasks_wait_from_the_exit_of_the_last_worker(config: dict[str, An
     assert views.shortage_now(scheduler.core) is None
 
 
-def test_it_is_said_what_a_task_is_bound_to_and_what_the_others_do() -> None:
+def test_a_shortage_names_the_restrictions_of_a_task_and_the_states_of_workers() -> None:
     scheduler = Scheduler([A, B])
     scheduler.status(B, "paused")
     scheduler.submit({"x": ""}, options=TaskOptions(workers=("alice",), resources={"gpu": 2}))

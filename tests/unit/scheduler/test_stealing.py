@@ -76,7 +76,7 @@ def test_a_worker_that_comes_late_helps_at_once() -> None:
     assert of_type(RequestSteal, scheduler.worker(B))
 
 
-def test_it_can_be_switched_off() -> None:
+def test_stealing_can_be_switched_off() -> None:
     scheduler = crowded()
     assert scheduler.send(events.BalanceDue()) == []
 

@@ -32,7 +32,7 @@ def test_tasks_that_were_handed_over_are_kept() -> None:
     assert worker.send(events.StealRequested("x", 1)) == [ReportStealAnswer("x", 1, "memory")]
 
 
-def test_of_failed_unknown_and_cancelled_tasks_nothing_can_be_given_back() -> None:
+def test_failed_unknown_and_cancelled_tasks_cannot_be_given_back() -> None:
     worker = Worker()
     worker.compute("x", run_id=1)
     worker.fail("x")

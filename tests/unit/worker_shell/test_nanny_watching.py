@@ -70,7 +70,7 @@ def test_the_kernels_kills_are_noticed(groups: Path) -> None:
     assert counters.evidence() == "", "that was another process"
 
 
-def test_they_only_explain_what_they_can(groups: Path) -> None:
+def test_kills_by_the_kernel_explain_only_sigkill(groups: Path) -> None:
     for code, cause in ((-9, Cause.OUT_OF_MEMORY), (-11, Cause.SIGNAL), (1, Cause.EXITED)):
         watch = ProcessWatch(limit=100)
         watch.begin(os.getpid())

@@ -157,7 +157,7 @@ def test_the_latest_runs_are_kept_while_nobody_asks():
     assert (len(again.records.tasks), again.next, again.next_transfer) == (0, 2, 1)
 
 
-def test_of_too_many_recent_runs_the_latest_and_the_longest_are_told(monkeypatch):
+def test_the_latest_and_the_longest_of_too_many_runs_are_reported(monkeypatch):
     monkeypatch.setattr(module, "RECENT_RUNS", 8)
     recorder = Recorder()
     for number in range(10):

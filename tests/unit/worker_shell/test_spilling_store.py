@@ -53,7 +53,7 @@ def test_the_least_recently_used_go_to_private_files(tmp_path):
     assert stat.S_IMODE((tmp_path / "storage").stat().st_mode) == 0o700
 
 
-def test_they_come_back_and_can_be_written_to(tmp_path):
+def test_spilled_values_come_back_and_can_be_written_to(tmp_path):
     store = filled(store_of(tmp_path))
     value = store["0"]
     assert (value == 0).all()
