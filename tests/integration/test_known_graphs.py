@@ -39,6 +39,23 @@ def test_results_that_are_lost_are_computed_again_as_they_were_before(process_cl
         close(client.compute(rows[2], sync=True), expected.cumsum(axis=0))
 
 
+def test_a_collection_that_another_client_has_persisted(client: Client, shared_cluster: LocalCluster) -> None:
+    with Client(shared_cluster, set_as_default=False) as other:
+        _use_what_another_has(client, other)
+
+
+def _use_what_another_has(client: Client, other: Client) -> None:
+    kept = other.persist(da.from_array(NUMBERS, chunks=4) + 1)
+    close(client.compute(kept, sync=True), NUMBERS + 1)
+    assert client.compute(kept.sum(), sync=True) == (NUMBERS + 1).sum()
+    again = client.persist(kept * 2)
+    del kept
+    close(client.compute(again, sync=True), (NUMBERS + 1) * 2)
+    future = other.submit(sum, [1, 2])
+    assert client.get({"x": (sum, [3, future])}, "x") == 6
+    assert client.compute(dask.delayed(sum)([future, 4]), sync=True) == 7
+
+
 def _ran(name: str, value: int, *needs: int) -> int:
     with open(name, "a") as file:
         file.write("x")

@@ -39,7 +39,7 @@ PHRASES = re.compile(
 """Phrases that stand nowhere in comments, docstrings, messages and pages."""
 
 
-TEST_NAMES = re.compile(r"test_(what|whatever|who(?!_has)|whoever|whose|those)_")
+TEST_NAMES = re.compile(r"test_(it|they|that|these|what|whatever|who(?!_has)|whoever|whose|those)_")
 """Openings of the names of tests that leave out the subject."""
 
 

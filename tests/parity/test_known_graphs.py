@@ -170,18 +170,6 @@ def test_xarray_anomalies_and_their_head(client: Any) -> None:
     del rolled, held
 
 
-def test_a_collection_that_another_client_has_persisted(client: Any, other: Any) -> None:
-    kept = other.persist(array() + 1)
-    close(client.compute(kept, sync=True), NUMBERS + 1)
-    assert client.compute(kept.sum(), sync=True) == (NUMBERS + 1).sum()
-    again = client.persist(kept * 2)
-    del kept
-    close(client.compute(again, sync=True), (NUMBERS + 1) * 2)
-    future = other.submit(sum, [1, 2])
-    assert client.get({"x": (sum, [3, future])}, "x") == 6
-    assert client.compute(dask.delayed(sum)([future, 4]), sync=True) == 7
-
-
 def test_known_keys_are_not_computed_again(client: Any) -> None:
     first = client.get({"a-known": (abs, -1), "b-known": (sum, ["a-known", "a-known"])}, "b-known", sync=False)
     graph = {"c-known": (os.getpid,), "b-known": (sum, ["c-known", "c-known"]), "d-known": (abs, "b-known")}

@@ -240,12 +240,12 @@ def test_a_task_as_the_worker_knows_it(client: Any) -> None:
 
 @pytest.mark.parametrize("nanny", [False, True])
 def test_servers_of_this_process(client: Any, lib: Any, nanny: bool) -> None:
-    def look() -> Any:
-        import gc
+    workers = set(client.nthreads())
 
+    def look() -> Any:
         # Nannies may live in this process, beside workers of earlier tests that have yet to be collected.
-        gc.collect()
-        return bool(lib.Worker._instances), bool(lib.Nanny._instances)
+        mine = [worker for worker in lib.Worker._instances if worker.address in workers]
+        return bool(mine), bool(lib.Nanny._instances)
 
     found = set(client.run(look, nanny=nanny).values())
     assert found == ({(False, True)} if nanny else {(True, False)})

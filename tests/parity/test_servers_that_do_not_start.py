@@ -67,7 +67,11 @@ def test_a_plugin_that_fails_keeps_a_worker_from_starting(lib: Any) -> None:
     assert made.status.name == "failed"
 
 
-def test_plugins_of_a_cluster_are_those_of_its_workers(lib: Any) -> None:
+@pytest.mark.parametrize("processes", [True, False])
+def test_plugins_of_a_cluster_are_those_of_its_workers(lib: Any, processes: bool) -> None:
+    if processes and lib.__name__ == "distributed":
+        pytest.skip("it sends nannies only plugins that are importable")
+
     class Marking(lib.WorkerPlugin):  # type: ignore[misc]
         name = "marking"
 
@@ -75,6 +79,7 @@ def test_plugins_of_a_cluster_are_those_of_its_workers(lib: Any) -> None:
             worker.mark = "set up"
 
     options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    options["processes"] = processes
     with lib.LocalCluster(plugins={Marking()}, **options) as cluster, lib.Client(cluster) as client:
         assert list(client.run(lambda dask_worker: dask_worker.mark).values()) == ["set up"]
     with pytest.raises(RuntimeError, match="failed to start"):
