@@ -451,7 +451,7 @@ class Client:
         if link:
             return str(link)
         port = ((self._cluster_info() or {}).get("services") or {}).get("dashboard")
-        return dashboard_link(self._core.session.address, port)
+        return dashboard_link(self._core.session.address, port, self._core.cluster_info.http_prefix)
 
     def _cluster_info(self) -> dict[str, Any] | None:
         """Return facts about the cluster without its workers; fresh ones if the caller may be blocked."""

@@ -322,7 +322,8 @@ class Cluster:
         >>> cluster.dashboard_link
         'http://127.0.0.1:.../status'
         """
-        return dashboard_link(self.scheduler_address, self._summary().dashboard) or ""
+        summary = self._summary()
+        return dashboard_link(self.scheduler_address, summary.dashboard, summary.http_prefix) or ""
 
     # --- clients, workers, logs ----------------------------------------------------------------------------------
 

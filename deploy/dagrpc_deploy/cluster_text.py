@@ -17,6 +17,8 @@ class Summary(NamedTuple):
     """Bytes; workers without a memory limit add nothing."""
     dashboard: int = 0
     """The scheduler's HTTP port; 0: none."""
+    http_prefix: str = ""
+    """Path in front of the pages that are served there."""
 
     @classmethod
     def of(cls, info: pb.GetClusterInfoResponse | None) -> Summary:
@@ -24,7 +26,8 @@ class Summary(NamedTuple):
         workers = info.workers if info is not None else ()
         threads = sum(worker.nthreads for worker in workers)
         dashboard = info.services["dashboard"] if info is not None and "dashboard" in info.services else 0
-        return cls(len(workers), threads, sum(worker.memory_limit for worker in workers), dashboard)
+        prefix = info.http_prefix if info is not None else ""
+        return cls(len(workers), threads, sum(worker.memory_limit for worker in workers), dashboard, prefix)
 
 
 def cluster_text(kind: str, name: str, address: str, summary: Summary) -> str:

@@ -51,7 +51,8 @@ def test_a_cluster_of_commands_with_the_options_of_distributeds() -> None:
         assert sorted(used) == list(ports[:4])
         assert client.submit(sum, [1, 2]).result(timeout=WAIT) == 3
         assert client.dashboard_link is not None
-        pages = client.dashboard_link.removesuffix("/status")
+        assert client.dashboard_link.endswith("/here/status")
+        pages = client.dashboard_link.removesuffix("/here/status")
         for path in ("/here/health", "/health"):
             with urllib.request.urlopen(pages + path, timeout=WAIT) as answer:
                 assert answer.read() == b"ok"

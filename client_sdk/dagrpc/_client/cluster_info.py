@@ -40,6 +40,11 @@ class ClusterInfoCache:
         self._refresh_task: asyncio.Task[None] | None = None
         self._is_refreshing = False
 
+    @property
+    def http_prefix(self) -> str:
+        """Path in front of the scheduler's pages, by the last answer."""
+        return self._latest.http_prefix
+
     def latest(self, n_workers: int = -1) -> SchedulerInfo:
         """Return the last answer, with at most `n_workers` workers."""
         return describe_cluster(self._latest, self._session.address, n_workers)

@@ -380,7 +380,8 @@ DEFAULTS: dict[str, Any] = {
     "scheduler.http.routes": [],
     # Modules with a function `routes(worker)`, likewise.
     "worker.http.routes": [],
-    # The link to the pages that clients and clusters show. Its fields: scheme, host, port, and environment variables.
+    # The link to the pages that clients and clusters show. Its fields: scheme, host, port, prefix (the path of
+    # `--dashboard-prefix`; the default has it before `/status`), and environment variables.
     "dashboard.link": "{scheme}://{host}:{port}/status",
     # How many tasks the dashboard draws one by one; of larger graphs it draws the groups.
     "dashboard.graph-max-items": 5_000,

@@ -51,6 +51,18 @@ def http_address(text: str | int | None, default_host: str = "127.0.0.1", defaul
     return HttpAddress(host or default_host, number)
 
 
+def path_prefix(text: str) -> str:
+    """Return a path in front of pages in the one form that links and routes can put before a path.
+
+    Examples
+    --------
+    >>> path_prefix("clusters/one/"), path_prefix("/")
+    ('/clusters/one', '')
+    """
+    inner = text.strip("/")
+    return f"/{inner}" if inner else ""
+
+
 def _split(value: str) -> tuple[str, str]:
     if value.startswith("["):
         host, _, rest = value[1:].partition("]")

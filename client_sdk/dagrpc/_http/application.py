@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from dagrpc._http.address import path_prefix
 from dagrpc._http.http_access import Handler, HttpAccess, guard
 
 logger = logging.getLogger("dagrpc.http")
@@ -62,7 +63,7 @@ def make_application(
     application[PATHS] = sorted({route.path for route in defined})
     application.add_routes(defined)
     application.on_response_prepare.append(_add_headers)
-    prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
+    prefix = path_prefix(prefix)
     if not prefix:
         return application
     outer = web.Application(middlewares=[_errors, guard(access)], client_max_size=LARGEST_BODY)

@@ -27,7 +27,7 @@ from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
 from dagrpc.v1 import data_pb2 as dagrpc_dot_v1_dot_data__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!dagrpc/v1/scheduler_service.proto\x12\tdagrpc.v1\x1a\x1e\x64\x61grpc/v1/client_session.proto\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\"/\n\rGatherRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x10\n\x08\x66\x61milies\x18\x02 \x03(\t\"\x8f\x01\n\x0eGatherResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"k\n\x0eScatterRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12%\n\x05items\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.ScatterItem\x12\x0f\n\x07workers\x18\x03 \x03(\t\x12\x0e\n\x06\x63opies\x18\x04 \x01(\x05\"*\n\x0bScatterItem\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\"9\n\x0fScatterResponse\x12&\n\nplacements\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\xa3\x01\n\x10RelayDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x12\x10\n\x06worker\x18\x04 \x01(\tH\x00\x42\x06\n\x04part\"\x13\n\x11RelayDataResponse\"\x1d\n\rWhoHasRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"2\n\x0eWhoHasResponse\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"!\n\x0eHasWhatRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\"9\n\x0fHasWhatResponse\x12&\n\x07workers\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.WorkerKeys\"*\n\nWorkerKeys\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"$\n\x11ProcessingRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\"<\n\x12ProcessingResponse\x12&\n\x07workers\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.WorkerKeys\"\x17\n\x15GetClusterInfoRequest\"\x8f\x03\n\x16GetClusterInfoResponse\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07started\x18\x03 \x01(\x01\x12&\n\x07workers\x18\x04 \x03(\x0b\x32\x15.dagrpc.v1.WorkerInfo\x12\x0f\n\x07\x63lients\x18\x05 \x01(\r\x12;\n\x05tasks\x18\x06 \x03(\x0b\x32,.dagrpc.v1.GetClusterInfoResponse.TasksEntry\x12%\n\x08versions\x18\x07 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x41\n\x08services\x18\x08 \x03(\x0b\x32/.dagrpc.v1.GetClusterInfoResponse.ServicesEntry\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xc4\x04\n\nWorkerInfo\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x10\n\x08nthreads\x18\x04 \x01(\r\x12\x14\n\x0cmemory_limit\x18\x05 \x01(\x04\x12\x37\n\tresources\x18\x06 \x03(\x0b\x32$.dagrpc.v1.WorkerInfo.ResourcesEntry\x12\'\n\x06status\x18\x07 \x01(\x0e\x32\x17.dagrpc.v1.WorkerStatus\x12\r\n\x05nanny\x18\x08 \x01(\t\x12\x17\n\x0flocal_directory\x18\t \x01(\t\x12\x0b\n\x03pid\x18\n \x01(\r\x12\x11\n\tlast_seen\x18\x0b \x01(\x01\x12\x33\n\x07metrics\x18\x0c \x03(\x0b\x32\".dagrpc.v1.WorkerInfo.MetricsEntry\x12\x11\n\toccupancy\x18\r \x01(\x01\x12\x35\n\x08services\x18\x0e \x03(\x0b\x32#.dagrpc.v1.WorkerInfo.ServicesEntry\x12%\n\x08versions\x18\x0f \x01(\x0b\x32\x13.dagrpc.v1.Versions\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"=\n\x0fGetTasksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\"6\n\x10GetTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.TaskInfo\"\xd2\x01\n\x08TaskInfo\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x03 \x03(\t\x12\x12\n\ndependents\x18\x04 \x03(\t\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x15\n\rprocessing_on\x18\x06 \x01(\t\x12\x0e\n\x06nbytes\x18\x07 \x01(\x04\x12\x11\n\ttype_name\x18\x08 \x01(\t\x12\x0f\n\x07retries\x18\t \x01(\r\x12\x12\n\nsuspicious\x18\n \x01(\r\x12\x10\n\x08priority\x18\x0b \x03(\x01\"l\n\x13RunOnWorkersRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\x12\x0f\n\x07no_wait\x18\x04 \x01(\x08\"=\n\x14RunOnWorkersResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.RunResult\"\x8b\x01\n\tRunResult\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\'\n\texception\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x15\n\x0bunreachable\x18\x04 \x01(\tH\x00\x42\t\n\x07outcome\"N\n\x15RunOnSchedulerRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07no_wait\x18\x02 \x01(\x08\">\n\x16RunOnSchedulerResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"R\n\x15RestartWorkersRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\x0f\n\x07no_wait\x18\x03 \x01(\x08\"\x8c\x01\n\x16RestartWorkersResponse\x12\x41\n\x08outcomes\x18\x01 \x03(\x0b\x32/.dagrpc.v1.RestartWorkersResponse.OutcomesEntry\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\x14RetireWorkersRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\x12\x11\n\tkeep_open\x18\x02 \x01(\x08\"(\n\x15RetireWorkersResponse\x12\x0f\n\x07workers\x18\x01 \x03(\t\"!\n\x0fShutdownRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x12\n\x10ShutdownResponse2\xde\x08\n\x10SchedulerService\x12P\n\x0bUpdateGraph\x12\x1d.dagrpc.v1.UpdateGraphRequest\x1a\x1e.dagrpc.v1.UpdateGraphResponse(\x01\x30\x01\x12\x44\n\x06Gather\x12\x18.dagrpc.v1.GatherRequest\x1a\x19.dagrpc.v1.GatherResponse\"\x03\x90\x02\x01\x30\x01\x12\x45\n\x07Scatter\x12\x19.dagrpc.v1.ScatterRequest\x1a\x1a.dagrpc.v1.ScatterResponse\"\x03\x90\x02\x02\x12H\n\tRelayData\x12\x1b.dagrpc.v1.RelayDataRequest\x1a\x1c.dagrpc.v1.RelayDataResponse(\x01\x12\x42\n\x06WhoHas\x12\x18.dagrpc.v1.WhoHasRequest\x1a\x19.dagrpc.v1.WhoHasResponse\"\x03\x90\x02\x01\x12\x45\n\x07HasWhat\x12\x19.dagrpc.v1.HasWhatRequest\x1a\x1a.dagrpc.v1.HasWhatResponse\"\x03\x90\x02\x01\x12N\n\nProcessing\x12\x1c.dagrpc.v1.ProcessingRequest\x1a\x1d.dagrpc.v1.ProcessingResponse\"\x03\x90\x02\x01\x12Z\n\x0eGetClusterInfo\x12 .dagrpc.v1.GetClusterInfoRequest\x1a!.dagrpc.v1.GetClusterInfoResponse\"\x03\x90\x02\x01\x12H\n\x08GetTasks\x12\x1a.dagrpc.v1.GetTasksRequest\x1a\x1b.dagrpc.v1.GetTasksResponse\"\x03\x90\x02\x01\x12O\n\x0cRunOnWorkers\x12\x1e.dagrpc.v1.RunOnWorkersRequest\x1a\x1f.dagrpc.v1.RunOnWorkersResponse\x12U\n\x0eRunOnScheduler\x12 .dagrpc.v1.RunOnSchedulerRequest\x1a!.dagrpc.v1.RunOnSchedulerResponse\x12U\n\x0eRestartWorkers\x12 .dagrpc.v1.RestartWorkersRequest\x1a!.dagrpc.v1.RestartWorkersResponse\x12W\n\rRetireWorkers\x12\x1f.dagrpc.v1.RetireWorkersRequest\x1a .dagrpc.v1.RetireWorkersResponse\"\x03\x90\x02\x02\x12H\n\x08Shutdown\x12\x1a.dagrpc.v1.ShutdownRequest\x1a\x1b.dagrpc.v1.ShutdownResponse\"\x03\x90\x02\x02\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!dagrpc/v1/scheduler_service.proto\x12\tdagrpc.v1\x1a\x1e\x64\x61grpc/v1/client_session.proto\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\"/\n\rGatherRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x10\n\x08\x66\x61milies\x18\x02 \x03(\t\"\x8f\x01\n\x0eGatherResponse\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x42\x06\n\x04part\"k\n\x0eScatterRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12%\n\x05items\x18\x02 \x03(\x0b\x32\x16.dagrpc.v1.ScatterItem\x12\x0f\n\x07workers\x18\x03 \x03(\t\x12\x0e\n\x06\x63opies\x18\x04 \x01(\x05\"*\n\x0bScatterItem\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06nbytes\x18\x02 \x01(\x04\"9\n\x0fScatterResponse\x12&\n\nplacements\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"\xa3\x01\n\x10RelayDataRequest\x12\'\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.dagrpc.v1.ManifestH\x00\x12%\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.dagrpc.v1.DataChunkH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TransferEndH\x00\x12\x10\n\x06worker\x18\x04 \x01(\tH\x00\x42\x06\n\x04part\"\x13\n\x11RelayDataResponse\"\x1d\n\rWhoHasRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"2\n\x0eWhoHasResponse\x12 \n\x04\x64\x61ta\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.DataRef\"!\n\x0eHasWhatRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\"9\n\x0fHasWhatResponse\x12&\n\x07workers\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.WorkerKeys\"*\n\nWorkerKeys\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\"$\n\x11ProcessingRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\"<\n\x12ProcessingResponse\x12&\n\x07workers\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.WorkerKeys\"\x17\n\x15GetClusterInfoRequest\"\xa4\x03\n\x16GetClusterInfoResponse\x12\x14\n\x0cscheduler_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07started\x18\x03 \x01(\x01\x12&\n\x07workers\x18\x04 \x03(\x0b\x32\x15.dagrpc.v1.WorkerInfo\x12\x0f\n\x07\x63lients\x18\x05 \x01(\r\x12;\n\x05tasks\x18\x06 \x03(\x0b\x32,.dagrpc.v1.GetClusterInfoResponse.TasksEntry\x12%\n\x08versions\x18\x07 \x01(\x0b\x32\x13.dagrpc.v1.Versions\x12\x41\n\x08services\x18\x08 \x03(\x0b\x32/.dagrpc.v1.GetClusterInfoResponse.ServicesEntry\x12\x13\n\x0bhttp_prefix\x18\t \x01(\t\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xc4\x04\n\nWorkerInfo\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x10\n\x08nthreads\x18\x04 \x01(\r\x12\x14\n\x0cmemory_limit\x18\x05 \x01(\x04\x12\x37\n\tresources\x18\x06 \x03(\x0b\x32$.dagrpc.v1.WorkerInfo.ResourcesEntry\x12\'\n\x06status\x18\x07 \x01(\x0e\x32\x17.dagrpc.v1.WorkerStatus\x12\r\n\x05nanny\x18\x08 \x01(\t\x12\x17\n\x0flocal_directory\x18\t \x01(\t\x12\x0b\n\x03pid\x18\n \x01(\r\x12\x11\n\tlast_seen\x18\x0b \x01(\x01\x12\x33\n\x07metrics\x18\x0c \x03(\x0b\x32\".dagrpc.v1.WorkerInfo.MetricsEntry\x12\x11\n\toccupancy\x18\r \x01(\x01\x12\x35\n\x08services\x18\x0e \x03(\x0b\x32#.dagrpc.v1.WorkerInfo.ServicesEntry\x12%\n\x08versions\x18\x0f \x01(\x0b\x32\x13.dagrpc.v1.Versions\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a/\n\rServicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"=\n\x0fGetTasksRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\r\n\x05limit\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\"6\n\x10GetTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.TaskInfo\"\xd2\x01\n\x08TaskInfo\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65pendencies\x18\x03 \x03(\t\x12\x12\n\ndependents\x18\x04 \x03(\t\x12\x0f\n\x07workers\x18\x05 \x03(\t\x12\x15\n\rprocessing_on\x18\x06 \x01(\t\x12\x0e\n\x06nbytes\x18\x07 \x01(\x04\x12\x11\n\ttype_name\x18\x08 \x01(\t\x12\x0f\n\x07retries\x18\t \x01(\r\x12\x12\n\nsuspicious\x18\n \x01(\r\x12\x10\n\x08priority\x18\x0b \x03(\x01\"l\n\x13RunOnWorkersRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\x12\x0f\n\x07no_wait\x18\x04 \x01(\x08\"=\n\x14RunOnWorkersResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.RunResult\"\x8b\x01\n\tRunResult\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\'\n\texception\x18\x03 \x01(\x0b\x32\x12.dagrpc.v1.PayloadH\x00\x12\x15\n\x0bunreachable\x18\x04 \x01(\tH\x00\x42\t\n\x07outcome\"N\n\x15RunOnSchedulerRequest\x12$\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12\x0f\n\x07no_wait\x18\x02 \x01(\x08\">\n\x16RunOnSchedulerResponse\x12$\n\x06result\x18\x01 \x01(\x0b\x32\x14.dagrpc.v1.RunResult\"R\n\x15RestartWorkersRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\x0f\n\x07no_wait\x18\x03 \x01(\x08\"\x8c\x01\n\x16RestartWorkersResponse\x12\x41\n\x08outcomes\x18\x01 \x03(\x0b\x32/.dagrpc.v1.RestartWorkersResponse.OutcomesEntry\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\x14RetireWorkersRequest\x12\x0f\n\x07workers\x18\x01 \x03(\t\x12\x11\n\tkeep_open\x18\x02 \x01(\x08\"(\n\x15RetireWorkersResponse\x12\x0f\n\x07workers\x18\x01 \x03(\t\"!\n\x0fShutdownRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x12\n\x10ShutdownResponse2\xde\x08\n\x10SchedulerService\x12P\n\x0bUpdateGraph\x12\x1d.dagrpc.v1.UpdateGraphRequest\x1a\x1e.dagrpc.v1.UpdateGraphResponse(\x01\x30\x01\x12\x44\n\x06Gather\x12\x18.dagrpc.v1.GatherRequest\x1a\x19.dagrpc.v1.GatherResponse\"\x03\x90\x02\x01\x30\x01\x12\x45\n\x07Scatter\x12\x19.dagrpc.v1.ScatterRequest\x1a\x1a.dagrpc.v1.ScatterResponse\"\x03\x90\x02\x02\x12H\n\tRelayData\x12\x1b.dagrpc.v1.RelayDataRequest\x1a\x1c.dagrpc.v1.RelayDataResponse(\x01\x12\x42\n\x06WhoHas\x12\x18.dagrpc.v1.WhoHasRequest\x1a\x19.dagrpc.v1.WhoHasResponse\"\x03\x90\x02\x01\x12\x45\n\x07HasWhat\x12\x19.dagrpc.v1.HasWhatRequest\x1a\x1a.dagrpc.v1.HasWhatResponse\"\x03\x90\x02\x01\x12N\n\nProcessing\x12\x1c.dagrpc.v1.ProcessingRequest\x1a\x1d.dagrpc.v1.ProcessingResponse\"\x03\x90\x02\x01\x12Z\n\x0eGetClusterInfo\x12 .dagrpc.v1.GetClusterInfoRequest\x1a!.dagrpc.v1.GetClusterInfoResponse\"\x03\x90\x02\x01\x12H\n\x08GetTasks\x12\x1a.dagrpc.v1.GetTasksRequest\x1a\x1b.dagrpc.v1.GetTasksResponse\"\x03\x90\x02\x01\x12O\n\x0cRunOnWorkers\x12\x1e.dagrpc.v1.RunOnWorkersRequest\x1a\x1f.dagrpc.v1.RunOnWorkersResponse\x12U\n\x0eRunOnScheduler\x12 .dagrpc.v1.RunOnSchedulerRequest\x1a!.dagrpc.v1.RunOnSchedulerResponse\x12U\n\x0eRestartWorkers\x12 .dagrpc.v1.RestartWorkersRequest\x1a!.dagrpc.v1.RestartWorkersResponse\x12W\n\rRetireWorkers\x12\x1f.dagrpc.v1.RetireWorkersRequest\x1a .dagrpc.v1.RetireWorkersResponse\"\x03\x90\x02\x02\x12H\n\x08Shutdown\x12\x1a.dagrpc.v1.ShutdownRequest\x1a\x1b.dagrpc.v1.ShutdownResponse\"\x03\x90\x02\x02\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -96,49 +96,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCLUSTERINFOREQUEST']._serialized_start=1041
   _globals['_GETCLUSTERINFOREQUEST']._serialized_end=1064
   _globals['_GETCLUSTERINFORESPONSE']._serialized_start=1067
-  _globals['_GETCLUSTERINFORESPONSE']._serialized_end=1466
-  _globals['_GETCLUSTERINFORESPONSE_TASKSENTRY']._serialized_start=1373
-  _globals['_GETCLUSTERINFORESPONSE_TASKSENTRY']._serialized_end=1417
-  _globals['_GETCLUSTERINFORESPONSE_SERVICESENTRY']._serialized_start=1419
-  _globals['_GETCLUSTERINFORESPONSE_SERVICESENTRY']._serialized_end=1466
-  _globals['_WORKERINFO']._serialized_start=1469
-  _globals['_WORKERINFO']._serialized_end=2049
-  _globals['_WORKERINFO_RESOURCESENTRY']._serialized_start=1904
-  _globals['_WORKERINFO_RESOURCESENTRY']._serialized_end=1952
-  _globals['_WORKERINFO_METRICSENTRY']._serialized_start=1954
-  _globals['_WORKERINFO_METRICSENTRY']._serialized_end=2000
-  _globals['_WORKERINFO_SERVICESENTRY']._serialized_start=1419
-  _globals['_WORKERINFO_SERVICESENTRY']._serialized_end=1466
-  _globals['_GETTASKSREQUEST']._serialized_start=2051
-  _globals['_GETTASKSREQUEST']._serialized_end=2112
-  _globals['_GETTASKSRESPONSE']._serialized_start=2114
-  _globals['_GETTASKSRESPONSE']._serialized_end=2168
-  _globals['_TASKINFO']._serialized_start=2171
-  _globals['_TASKINFO']._serialized_end=2381
-  _globals['_RUNONWORKERSREQUEST']._serialized_start=2383
-  _globals['_RUNONWORKERSREQUEST']._serialized_end=2491
-  _globals['_RUNONWORKERSRESPONSE']._serialized_start=2493
-  _globals['_RUNONWORKERSRESPONSE']._serialized_end=2554
-  _globals['_RUNRESULT']._serialized_start=2557
-  _globals['_RUNRESULT']._serialized_end=2696
-  _globals['_RUNONSCHEDULERREQUEST']._serialized_start=2698
-  _globals['_RUNONSCHEDULERREQUEST']._serialized_end=2776
-  _globals['_RUNONSCHEDULERRESPONSE']._serialized_start=2778
-  _globals['_RUNONSCHEDULERRESPONSE']._serialized_end=2840
-  _globals['_RESTARTWORKERSREQUEST']._serialized_start=2842
-  _globals['_RESTARTWORKERSREQUEST']._serialized_end=2924
-  _globals['_RESTARTWORKERSRESPONSE']._serialized_start=2927
-  _globals['_RESTARTWORKERSRESPONSE']._serialized_end=3067
-  _globals['_RESTARTWORKERSRESPONSE_OUTCOMESENTRY']._serialized_start=3020
-  _globals['_RESTARTWORKERSRESPONSE_OUTCOMESENTRY']._serialized_end=3067
-  _globals['_RETIREWORKERSREQUEST']._serialized_start=3069
-  _globals['_RETIREWORKERSREQUEST']._serialized_end=3127
-  _globals['_RETIREWORKERSRESPONSE']._serialized_start=3129
-  _globals['_RETIREWORKERSRESPONSE']._serialized_end=3169
-  _globals['_SHUTDOWNREQUEST']._serialized_start=3171
-  _globals['_SHUTDOWNREQUEST']._serialized_end=3204
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=3206
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=3224
-  _globals['_SCHEDULERSERVICE']._serialized_start=3227
-  _globals['_SCHEDULERSERVICE']._serialized_end=4345
+  _globals['_GETCLUSTERINFORESPONSE']._serialized_end=1487
+  _globals['_GETCLUSTERINFORESPONSE_TASKSENTRY']._serialized_start=1394
+  _globals['_GETCLUSTERINFORESPONSE_TASKSENTRY']._serialized_end=1438
+  _globals['_GETCLUSTERINFORESPONSE_SERVICESENTRY']._serialized_start=1440
+  _globals['_GETCLUSTERINFORESPONSE_SERVICESENTRY']._serialized_end=1487
+  _globals['_WORKERINFO']._serialized_start=1490
+  _globals['_WORKERINFO']._serialized_end=2070
+  _globals['_WORKERINFO_RESOURCESENTRY']._serialized_start=1925
+  _globals['_WORKERINFO_RESOURCESENTRY']._serialized_end=1973
+  _globals['_WORKERINFO_METRICSENTRY']._serialized_start=1975
+  _globals['_WORKERINFO_METRICSENTRY']._serialized_end=2021
+  _globals['_WORKERINFO_SERVICESENTRY']._serialized_start=1440
+  _globals['_WORKERINFO_SERVICESENTRY']._serialized_end=1487
+  _globals['_GETTASKSREQUEST']._serialized_start=2072
+  _globals['_GETTASKSREQUEST']._serialized_end=2133
+  _globals['_GETTASKSRESPONSE']._serialized_start=2135
+  _globals['_GETTASKSRESPONSE']._serialized_end=2189
+  _globals['_TASKINFO']._serialized_start=2192
+  _globals['_TASKINFO']._serialized_end=2402
+  _globals['_RUNONWORKERSREQUEST']._serialized_start=2404
+  _globals['_RUNONWORKERSREQUEST']._serialized_end=2512
+  _globals['_RUNONWORKERSRESPONSE']._serialized_start=2514
+  _globals['_RUNONWORKERSRESPONSE']._serialized_end=2575
+  _globals['_RUNRESULT']._serialized_start=2578
+  _globals['_RUNRESULT']._serialized_end=2717
+  _globals['_RUNONSCHEDULERREQUEST']._serialized_start=2719
+  _globals['_RUNONSCHEDULERREQUEST']._serialized_end=2797
+  _globals['_RUNONSCHEDULERRESPONSE']._serialized_start=2799
+  _globals['_RUNONSCHEDULERRESPONSE']._serialized_end=2861
+  _globals['_RESTARTWORKERSREQUEST']._serialized_start=2863
+  _globals['_RESTARTWORKERSREQUEST']._serialized_end=2945
+  _globals['_RESTARTWORKERSRESPONSE']._serialized_start=2948
+  _globals['_RESTARTWORKERSRESPONSE']._serialized_end=3088
+  _globals['_RESTARTWORKERSRESPONSE_OUTCOMESENTRY']._serialized_start=3041
+  _globals['_RESTARTWORKERSRESPONSE_OUTCOMESENTRY']._serialized_end=3088
+  _globals['_RETIREWORKERSREQUEST']._serialized_start=3090
+  _globals['_RETIREWORKERSREQUEST']._serialized_end=3148
+  _globals['_RETIREWORKERSRESPONSE']._serialized_start=3150
+  _globals['_RETIREWORKERSRESPONSE']._serialized_end=3190
+  _globals['_SHUTDOWNREQUEST']._serialized_start=3192
+  _globals['_SHUTDOWNREQUEST']._serialized_end=3225
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=3227
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=3245
+  _globals['_SCHEDULERSERVICE']._serialized_start=3248
+  _globals['_SCHEDULERSERVICE']._serialized_end=4366
 # @@protoc_insertion_point(module_scope)

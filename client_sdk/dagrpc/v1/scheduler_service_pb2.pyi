@@ -118,7 +118,7 @@ class GetClusterInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetClusterInfoResponse(_message.Message):
-    __slots__ = ("scheduler_id", "address", "started", "workers", "clients", "tasks", "versions", "services")
+    __slots__ = ("scheduler_id", "address", "started", "workers", "clients", "tasks", "versions", "services", "http_prefix")
     class TasksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +141,7 @@ class GetClusterInfoResponse(_message.Message):
     TASKS_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    HTTP_PREFIX_FIELD_NUMBER: _ClassVar[int]
     scheduler_id: str
     address: str
     started: float
@@ -149,7 +150,8 @@ class GetClusterInfoResponse(_message.Message):
     tasks: _containers.ScalarMap[str, int]
     versions: _common_pb2.Versions
     services: _containers.ScalarMap[str, int]
-    def __init__(self, scheduler_id: _Optional[str] = ..., address: _Optional[str] = ..., started: _Optional[float] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., clients: _Optional[int] = ..., tasks: _Optional[_Mapping[str, int]] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    http_prefix: str
+    def __init__(self, scheduler_id: _Optional[str] = ..., address: _Optional[str] = ..., started: _Optional[float] = ..., workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ..., clients: _Optional[int] = ..., tasks: _Optional[_Mapping[str, int]] = ..., versions: _Optional[_Union[_common_pb2.Versions, _Mapping]] = ..., services: _Optional[_Mapping[str, int]] = ..., http_prefix: _Optional[str] = ...) -> None: ...
 
 class WorkerInfo(_message.Message):
     __slots__ = ("address", "name", "host", "nthreads", "memory_limit", "resources", "status", "nanny", "local_directory", "pid", "last_seen", "metrics", "occupancy", "services", "versions")

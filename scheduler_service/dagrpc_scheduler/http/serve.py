@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from dagrpc import config
-from dagrpc._http.address import http_address
+from dagrpc._http.address import http_address, path_prefix
 from dagrpc._http.port import HttpPort
 from dagrpc._http.tls import tls_context
 from dagrpc._loop.io_loop import cancel_all, spawn
@@ -37,7 +37,7 @@ class SchedulerHttp:
 
     def __init__(self, sources: SchedulerSources, prefix: str = "") -> None:
         self._sources = sources
-        self._prefix = prefix
+        self._prefix = path_prefix(prefix)
         self._port = HttpPort("Scheduler", self._application, tls_context())
         self._tasks: set[asyncio.Task[Any]] = set()
         self._collection_time: CollectionTime | None = None
@@ -61,6 +61,8 @@ class SchedulerHttp:
         configured = config.get("scheduler.dashboard.address")
         wanted = configured if address in (None, DEFAULT_ADDRESS) else address
         self._port.bind(http_address(wanted, host, DEFAULT_PORT))
+        self._sources.identity.services["dashboard"] = self._port.number
+        self._sources.identity.http_prefix = self._prefix
 
     @property
     def number(self) -> int:

@@ -36,6 +36,7 @@ class ClusterInfo:
             tasks=views.state_counts(self._core),
             versions=common_pb2.Versions(**own_versions()),
             services=self._identity.services,
+            http_prefix=self._identity.http_prefix,
         )
 
     def _worker(self, address: str, worker: WorkerConnection) -> pb.WorkerInfo:

@@ -18,3 +18,5 @@ class Identity:
     """``host:port``; empty until the scheduler listens."""
     services: dict[str, int] = field(default_factory=dict)
     """Other services of the scheduler, with their ports."""
+    http_prefix: str = ""
+    """Path in front of all pages of the HTTP port, such as ``"/some/where"``; empty: none."""

@@ -266,8 +266,6 @@ class SchedulerService:
         self.identity.address = shown_address(contact or join_address(host, port), self.credentials)
         try:
             self._http = self._make_http(self)
-            if self._http is not None:
-                self.identity.services["dashboard"] = self._http.number
             if self.options.scheduler_file:
                 self._write_scheduler_file(Path(self.options.scheduler_file))
             await self.plugins.preload()
