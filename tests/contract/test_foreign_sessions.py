@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dask
 import grpc
+import pyarrow as pa
 import pytest
 
 from dagrpc import Client, LocalCluster, Security
@@ -19,7 +20,17 @@ from dagrpc.v1 import scheduler_service_pb2 as scheduler_pb
 from .raw_session import RawSession, call_command
 
 CALLER, REST = "callers-secret-of-this-cluster", "the-secret-of-all-the-others"
-ALLOWED = ["operator:mul", "operator:add", "operator:neg", "time:sleep", "math:*", "builtins:*", "json:loads"]
+ALLOWED = [
+    "operator:mul",
+    "operator:add",
+    "operator:neg",
+    "time:sleep",
+    "math:*",
+    "builtins:*",
+    "json:loads",
+    "copy:copy",
+    "operator:length_hint",
+]
 PLAIN = ("json", "raw")
 LARGE = 1 << 20
 
@@ -104,6 +115,25 @@ def test_results_are_fetched_in_the_first_encoding_that_takes_them(address: str)
             assert json.loads(data) == "a" * LARGE
         entry, _ = session.gather("f-text", "raw")
         assert entry.outcome == data_pb2.DATA_OUTCOME_NOT_ENCODABLE
+
+
+def test_tables_travel_as_arrow(address: str) -> None:
+    table = pa.table({"x": [3, 1, 2], "y": ["a", "b", None]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    argument = graph_pb2.Argument(value=common_pb2.Payload(encoding="arrow", data=sink.getvalue().to_pybytes()))
+    with RawSession(address, CALLER, encodings=("arrow", "json"), inline_limit=1000) as session:
+        session.send(call_command("a-kept", "copy:copy", argument))
+        assert not session.wait("finished").HasField("payload")
+        entry, data = session.gather("a-kept", "arrow", "json")
+        assert entry.encoding == "arrow"
+        assert pa.ipc.open_stream(data).read_all().equals(table)
+        entry, _ = session.gather("a-kept", "json")
+        assert entry.outcome == data_pb2.DATA_OUTCOME_NOT_ENCODABLE
+        # Other values come in the next encoding.
+        session.send(call_command("a-rows", "operator:length_hint", argument))
+        assert session.wait("finished").payload.data == b"3"
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf"])

@@ -7,6 +7,9 @@ from typing import Any
 
 import dask
 import grpc
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
@@ -56,6 +59,7 @@ def export_functions() -> None:
     dagrpc.export(add, name="add")
     dagrpc.export(fail, name="fail")
     dagrpc.export(nap, name="nap")
+    dagrpc.export(lambda value: value, name="same")
     dagrpc.export(lambda size: b"x" * size, name="blob")
 
 
@@ -190,6 +194,17 @@ def test_a_result_of_any_size_is_streamed(stub: Any, size: int) -> None:
     assert b"".join(part.data for part in rest) == b"x" * size
     (only,) = stub.Result(pb.ResultRequest(key=f"blob-{size}", accept=["json"]))
     assert "not JSON serializable" in only.task.reason
+
+
+def test_results_of_python_come_as_arrow(stub: Any, client: Client) -> None:
+    frame = pd.DataFrame({"n": range(1000), "square": np.arange(1000.0) ** 2})
+    made_by_python = client.submit(lambda: frame, key="frame-made-by-python")
+    answer = stub.Submit(request("reads-arrow", call("same", tasks=(made_by_python.key,), key="same-frame")))
+    assert answer.tasks[0].state == pb.LEASED_STATE_DONE
+    parts = list(stub.Result(pb.ResultRequest(lease="reads-arrow", key="same-frame", accept=["json", "arrow"])))
+    assert parts[0].task.value.encoding == "arrow"
+    table = pa.ipc.open_stream(b"".join(part.data for part in parts)).read_all()
+    pd.testing.assert_frame_equal(table.to_pandas(), frame)
 
 
 def test_cancel_interrupts_what_runs(stub: Any, client: Client) -> None:

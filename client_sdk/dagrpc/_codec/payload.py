@@ -15,7 +15,8 @@ PICKLE = "pickle"
 FAMILIES = "families"
 JSON = "json"
 RAW = "raw"
-PLAIN = frozenset((JSON, RAW))
+ARROW = "arrow"
+PLAIN = frozenset((JSON, RAW, ARROW))
 """Encodings that any language reads."""
 # Stands in the pickle of every future, and of every actor. A regular expression searches any buffer.
 _OURS = re.compile(rb"dagrpc\.")
@@ -30,12 +31,19 @@ def _decode_families(frames: Sequence[Buffer]) -> Any:
     return families.decode(frames)
 
 
+def _decode_arrow(frames: Sequence[Buffer]) -> Any:
+    from dagrpc._codec.arrow_tables import from_arrow
+
+    return from_arrow(frames[0])
+
+
 _DECODERS: dict[str, Callable[[Sequence[Buffer]], Any]] = {
     PICKLE: pickle5.loads,
     JSON: lambda frames: json.loads(bytes(frames[0])),
     # `bytes` copies nothing if the frame is a `bytes` object already, as it is after a transfer.
     RAW: lambda frames: bytes(frames[0]),
     FAMILIES: _decode_families,
+    ARROW: _decode_arrow,
 }
 
 
@@ -45,8 +53,8 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
     Parameters
     ----------
     families : sequence of str
-        Families of encodings that the receiver accepts, best first; empty for any. `json` and `raw` are
-        encodings of their own.
+        Families of encodings that the receiver accepts, best first; empty for any. `json`, `raw` and
+        `arrow` are encodings of their own.
 
     Raises
     ------
@@ -65,7 +73,7 @@ def encode(value: object, families: Sequence[str] = ()) -> tuple[str, list[Buffe
 
 
 def _encode_plainly(value: object, families: Sequence[str]) -> tuple[str, list[Buffer]]:
-    """Return the first of the accepted encodings that takes a value, when `json` or `raw` is among them."""
+    """Return the first of the accepted encodings that takes a value, when one that any language reads is among them."""
     reasons = []
     for index, name in enumerate(families):
         try:
@@ -73,6 +81,10 @@ def _encode_plainly(value: object, families: Sequence[str]) -> tuple[str, list[B
                 return JSON, [as_json(value)]
             if name == RAW:
                 return RAW, [as_raw(value)]
+            if name == ARROW:
+                from dagrpc._codec.arrow_tables import as_arrow
+
+                return ARROW, [as_arrow(value)]
             # The other families are tried in one go, as they may be mixed within a value.
             from dagrpc._codec.families import encode as encode_by
 

@@ -31,7 +31,7 @@ _STATUSES = {
     "RESOURCE_EXHAUSTED": 429,
     "UNAVAILABLE": 503,
 }
-_CONTENT_TYPES = {"json": "application/json"}
+_CONTENT_TYPES = {"json": "application/json", "arrow": "application/vnd.apache.arrow.stream"}
 
 
 class TaskRoutes:

@@ -8,7 +8,7 @@ from dagrpc.exceptions import CodeNotAllowedError
 from dagrpc.v1 import client_session_pb2, graph_pb2
 
 _COMMANDS = frozenset(("graph", "want", "release", "cancel", "retry", "ping", "goodbye"))
-_ENCODINGS = frozenset(("json", "raw"))
+_ENCODINGS = frozenset(("json", "raw", "arrow"))
 
 
 def check_commands(commands: Iterable[client_session_pb2.ClientCommand]) -> None:
@@ -38,5 +38,5 @@ def check_graph(part: graph_pb2.GraphPart) -> None:
             if argument.WhichOneof("source") != "task" and argument.value.encoding not in _ENCODINGS:
                 raise CodeNotAllowedError(
                     f"An argument of task {task.key[:200]!r} is encoded as {argument.value.encoding[:50]!r}; the role "
-                    "caller sends json and raw"
+                    "caller sends json, raw and arrow"
                 )
