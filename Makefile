@@ -51,7 +51,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
   -f $(COMPOSE_FILE) $(foreach overlay,$(OVERLAYS),-f deploy/compose/$(overlay).yaml)
 
 .PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity parity-peer lint \
-  format docs proto proto-check proto-breaking proto-released release bench soak image up down clean
+  format docs proto proto-check proto-breaking proto-released release clients bench soak image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -154,6 +154,9 @@ release: $(INSTALLED) proto-check  ## Build wheel and sdist in dist/, and check 
 
 soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+clients: $(INSTALLED)  ## Build the clients in other languages for which the machine has toolchains
+	@$(BIN)/python -m examples.clients.build
 
 bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md and the figures in README.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

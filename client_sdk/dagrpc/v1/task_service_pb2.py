@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from dagrpc.v1 import common_pb2 as dagrpc_dot_v1_dot_common__pb2
+from dagrpc.v1 import data_pb2 as dagrpc_dot_v1_dot_data__pb2
 from dagrpc.v1 import failure_pb2 as dagrpc_dot_v1_dot_failure__pb2
 from dagrpc.v1 import graph_pb2 as dagrpc_dot_v1_dot_graph__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x61grpc/v1/task_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\x1a\x1egoogle/protobuf/duration.proto\"\xcb\x01\n\nTaskStatus\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.dagrpc.v1.LeasedState\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12\x11\n\ttype_name\x18\x04 \x01(\t\x12!\n\x05value\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x12.dagrpc.v1.Failure\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x08 \x01(\x04\"M\n\x14ListFunctionsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"j\n\x15ListFunctionsResponse\x12&\n\tfunctions\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08patterns\x18\x03 \x03(\t\"Q\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\x19\n\x11parameters_schema\x18\x03 \x01(\t\x12\x0f\n\x07workers\x18\x04 \x01(\r\"`\n\tNamedCall\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1d\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x0f.dagrpc.v1.Call\x12\'\n\x07options\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TaskOptions\"\xba\x01\n\rSubmitRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x05\x63\x61lls\x18\x03 \x03(\x0b\x32\x14.dagrpc.v1.NamedCall\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x04 \x03(\t\x12\x14\n\x0cinline_limit\x18\x05 \x01(\r\x12\'\n\x04wait\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x0eSubmitResponse\x12\r\n\x05lease\x18\x01 \x01(\t\x12$\n\x05tasks\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"\x89\x01\n\x0bWaitRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x0b\n\x03\x61ny\x18\x03 \x01(\x08\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x05 \x03(\t\x12\x14\n\x0cinline_limit\x18\x06 \x01(\r\"4\n\x0cWaitResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"-\n\x0cWatchRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x04\"4\n\rWatchResponse\x12#\n\x04task\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.TaskStatus\"g\n\rResultRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x02 \x03(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x0eResultResponse\x12#\n\x04task\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.TaskStatus\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"O\n\rCancelRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x11\n\tinterrupt\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0e\x43\x61ncelResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"c\n\x0cRenewRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07release\x18\x03 \x03(\t\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x08\"Z\n\rRenewResponse\x12&\n\x03ttl\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05tasks\x18\x02 \x01(\r\x12\x12\n\nunfinished\x18\x03 \x01(\r*\xc5\x01\n\x0bLeasedState\x12\x1c\n\x18LEASED_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14LEASED_STATE_PENDING\x10\x01\x12\x18\n\x14LEASED_STATE_RUNNING\x10\x02\x12\x15\n\x11LEASED_STATE_DONE\x10\x03\x12\x17\n\x13LEASED_STATE_FAILED\x10\x04\x12\x1a\n\x16LEASED_STATE_CANCELLED\x10\x05\x12\x18\n\x14LEASED_STATE_UNKNOWN\x10\x06\x32\xf6\x03\n\x0bTaskService\x12W\n\rListFunctions\x12\x1f.dagrpc.v1.ListFunctionsRequest\x1a .dagrpc.v1.ListFunctionsResponse\"\x03\x90\x02\x01\x12\x42\n\x06Submit\x12\x18.dagrpc.v1.SubmitRequest\x1a\x19.dagrpc.v1.SubmitResponse\"\x03\x90\x02\x02\x12<\n\x04Wait\x12\x16.dagrpc.v1.WaitRequest\x1a\x17.dagrpc.v1.WaitResponse\"\x03\x90\x02\x01\x12\x41\n\x05Watch\x12\x17.dagrpc.v1.WatchRequest\x1a\x18.dagrpc.v1.WatchResponse\"\x03\x90\x02\x01\x30\x01\x12\x44\n\x06Result\x12\x18.dagrpc.v1.ResultRequest\x1a\x19.dagrpc.v1.ResultResponse\"\x03\x90\x02\x01\x30\x01\x12\x42\n\x06\x43\x61ncel\x12\x18.dagrpc.v1.CancelRequest\x1a\x19.dagrpc.v1.CancelResponse\"\x03\x90\x02\x02\x12?\n\x05Renew\x12\x17.dagrpc.v1.RenewRequest\x1a\x18.dagrpc.v1.RenewResponse\"\x03\x90\x02\x02\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x61grpc/v1/task_service.proto\x12\tdagrpc.v1\x1a\x16\x64\x61grpc/v1/common.proto\x1a\x14\x64\x61grpc/v1/data.proto\x1a\x17\x64\x61grpc/v1/failure.proto\x1a\x15\x64\x61grpc/v1/graph.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfa\x01\n\nTaskStatus\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.dagrpc.v1.LeasedState\x12\x0e\n\x06nbytes\x18\x03 \x01(\x04\x12\x11\n\ttype_name\x18\x04 \x01(\t\x12!\n\x05value\x18\x05 \x01(\x0b\x32\x12.dagrpc.v1.Payload\x12#\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x12.dagrpc.v1.Failure\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x08 \x01(\x04\x12-\n\rvalue_outcome\x18\t \x01(\x0e\x32\x16.dagrpc.v1.DataOutcome\"M\n\x14ListFunctionsRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"j\n\x15ListFunctionsResponse\x12&\n\tfunctions\x18\x01 \x03(\x0b\x32\x13.dagrpc.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08patterns\x18\x03 \x03(\t\"Q\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\x19\n\x11parameters_schema\x18\x03 \x01(\t\x12\x0f\n\x07workers\x18\x04 \x01(\r\"`\n\tNamedCall\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1d\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x0f.dagrpc.v1.Call\x12\'\n\x07options\x18\x03 \x01(\x0b\x32\x16.dagrpc.v1.TaskOptions\"\xe5\x01\n\rSubmitRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x05\x63\x61lls\x18\x03 \x03(\x0b\x32\x14.dagrpc.v1.NamedCall\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x04 \x03(\t\x12\x14\n\x0cinline_limit\x18\x05 \x01(\r\x12\'\n\x04wait\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10release_answered\x18\x07 \x01(\x08\x12\x0f\n\x07release\x18\x08 \x03(\t\"E\n\x0eSubmitResponse\x12\r\n\x05lease\x18\x01 \x01(\t\x12$\n\x05tasks\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"\x89\x01\n\x0bWaitRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x0b\n\x03\x61ny\x18\x03 \x01(\x08\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x05 \x03(\t\x12\x14\n\x0cinline_limit\x18\x06 \x01(\r\"4\n\x0cWaitResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"v\n\x0cWatchRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x04\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x03 \x03(\t\x12\x14\n\x0cinline_limit\x18\x04 \x01(\r\x12\x0f\n\x07settled\x18\x05 \x01(\x08\x12\x10\n\x08together\x18\x06 \x01(\x08\"Z\n\rWatchResponse\x12#\n\x04task\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.TaskStatus\x12$\n\x05tasks\x18\x02 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"w\n\rResultRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\x02 \x03(\t\x12\r\n\x05lease\x18\x03 \x01(\t\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06offset\x18\x05 \x01(\x04\"X\n\x0eResultResponse\x12#\n\x04task\x18\x01 \x01(\x0b\x32\x15.dagrpc.v1.TaskStatus\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"O\n\rCancelRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x11\n\tinterrupt\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0e\x43\x61ncelResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.dagrpc.v1.TaskStatus\"c\n\x0cRenewRequest\x12\r\n\x05lease\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07release\x18\x03 \x03(\t\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x08\"Z\n\rRenewResponse\x12&\n\x03ttl\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05tasks\x18\x02 \x01(\r\x12\x12\n\nunfinished\x18\x03 \x01(\r*\xc5\x01\n\x0bLeasedState\x12\x1c\n\x18LEASED_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14LEASED_STATE_PENDING\x10\x01\x12\x18\n\x14LEASED_STATE_RUNNING\x10\x02\x12\x15\n\x11LEASED_STATE_DONE\x10\x03\x12\x17\n\x13LEASED_STATE_FAILED\x10\x04\x12\x1a\n\x16LEASED_STATE_CANCELLED\x10\x05\x12\x18\n\x14LEASED_STATE_UNKNOWN\x10\x06\x32\xf6\x03\n\x0bTaskService\x12W\n\rListFunctions\x12\x1f.dagrpc.v1.ListFunctionsRequest\x1a .dagrpc.v1.ListFunctionsResponse\"\x03\x90\x02\x01\x12\x42\n\x06Submit\x12\x18.dagrpc.v1.SubmitRequest\x1a\x19.dagrpc.v1.SubmitResponse\"\x03\x90\x02\x02\x12<\n\x04Wait\x12\x16.dagrpc.v1.WaitRequest\x1a\x17.dagrpc.v1.WaitResponse\"\x03\x90\x02\x01\x12\x41\n\x05Watch\x12\x17.dagrpc.v1.WatchRequest\x1a\x18.dagrpc.v1.WatchResponse\"\x03\x90\x02\x01\x30\x01\x12\x44\n\x06Result\x12\x18.dagrpc.v1.ResultRequest\x1a\x19.dagrpc.v1.ResultResponse\"\x03\x90\x02\x01\x30\x01\x12\x42\n\x06\x43\x61ncel\x12\x18.dagrpc.v1.CancelRequest\x1a\x19.dagrpc.v1.CancelResponse\"\x03\x90\x02\x02\x12?\n\x05Renew\x12\x17.dagrpc.v1.RenewRequest\x1a\x18.dagrpc.v1.RenewResponse\"\x03\x90\x02\x02\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,42 +51,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['Cancel']._serialized_options = b'\220\002\002'
   _globals['_TASKSERVICE'].methods_by_name['Renew']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['Renew']._serialized_options = b'\220\002\002'
-  _globals['_LEASEDSTATE']._serialized_start=1802
-  _globals['_LEASEDSTATE']._serialized_end=1999
-  _globals['_TASKSTATUS']._serialized_start=148
-  _globals['_TASKSTATUS']._serialized_end=351
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=353
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=430
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=432
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=538
-  _globals['_FUNCTION']._serialized_start=540
-  _globals['_FUNCTION']._serialized_end=621
-  _globals['_NAMEDCALL']._serialized_start=623
-  _globals['_NAMEDCALL']._serialized_end=719
-  _globals['_SUBMITREQUEST']._serialized_start=722
-  _globals['_SUBMITREQUEST']._serialized_end=908
-  _globals['_SUBMITRESPONSE']._serialized_start=910
-  _globals['_SUBMITRESPONSE']._serialized_end=979
-  _globals['_WAITREQUEST']._serialized_start=982
-  _globals['_WAITREQUEST']._serialized_end=1119
-  _globals['_WAITRESPONSE']._serialized_start=1121
-  _globals['_WAITRESPONSE']._serialized_end=1173
-  _globals['_WATCHREQUEST']._serialized_start=1175
-  _globals['_WATCHREQUEST']._serialized_end=1220
-  _globals['_WATCHRESPONSE']._serialized_start=1222
-  _globals['_WATCHRESPONSE']._serialized_end=1274
-  _globals['_RESULTREQUEST']._serialized_start=1276
-  _globals['_RESULTREQUEST']._serialized_end=1379
-  _globals['_RESULTRESPONSE']._serialized_start=1381
-  _globals['_RESULTRESPONSE']._serialized_end=1469
-  _globals['_CANCELREQUEST']._serialized_start=1471
-  _globals['_CANCELREQUEST']._serialized_end=1550
-  _globals['_CANCELRESPONSE']._serialized_start=1552
-  _globals['_CANCELRESPONSE']._serialized_end=1606
-  _globals['_RENEWREQUEST']._serialized_start=1608
-  _globals['_RENEWREQUEST']._serialized_end=1707
-  _globals['_RENEWRESPONSE']._serialized_start=1709
-  _globals['_RENEWRESPONSE']._serialized_end=1799
-  _globals['_TASKSERVICE']._serialized_start=2002
-  _globals['_TASKSERVICE']._serialized_end=2504
+  _globals['_LEASEDSTATE']._serialized_start=2041
+  _globals['_LEASEDSTATE']._serialized_end=2238
+  _globals['_TASKSTATUS']._serialized_start=170
+  _globals['_TASKSTATUS']._serialized_end=420
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=422
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=499
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=501
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=607
+  _globals['_FUNCTION']._serialized_start=609
+  _globals['_FUNCTION']._serialized_end=690
+  _globals['_NAMEDCALL']._serialized_start=692
+  _globals['_NAMEDCALL']._serialized_end=788
+  _globals['_SUBMITREQUEST']._serialized_start=791
+  _globals['_SUBMITREQUEST']._serialized_end=1020
+  _globals['_SUBMITRESPONSE']._serialized_start=1022
+  _globals['_SUBMITRESPONSE']._serialized_end=1091
+  _globals['_WAITREQUEST']._serialized_start=1094
+  _globals['_WAITREQUEST']._serialized_end=1231
+  _globals['_WAITRESPONSE']._serialized_start=1233
+  _globals['_WAITRESPONSE']._serialized_end=1285
+  _globals['_WATCHREQUEST']._serialized_start=1287
+  _globals['_WATCHREQUEST']._serialized_end=1405
+  _globals['_WATCHRESPONSE']._serialized_start=1407
+  _globals['_WATCHRESPONSE']._serialized_end=1497
+  _globals['_RESULTREQUEST']._serialized_start=1499
+  _globals['_RESULTREQUEST']._serialized_end=1618
+  _globals['_RESULTRESPONSE']._serialized_start=1620
+  _globals['_RESULTRESPONSE']._serialized_end=1708
+  _globals['_CANCELREQUEST']._serialized_start=1710
+  _globals['_CANCELREQUEST']._serialized_end=1789
+  _globals['_CANCELRESPONSE']._serialized_start=1791
+  _globals['_CANCELRESPONSE']._serialized_end=1845
+  _globals['_RENEWREQUEST']._serialized_start=1847
+  _globals['_RENEWREQUEST']._serialized_end=1946
+  _globals['_RENEWRESPONSE']._serialized_start=1948
+  _globals['_RENEWRESPONSE']._serialized_end=2038
+  _globals['_TASKSERVICE']._serialized_start=2241
+  _globals['_TASKSERVICE']._serialized_end=2743
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from dagrpc.v1 import common_pb2 as _common_pb2
+from dagrpc.v1 import data_pb2 as _data_pb2
 from dagrpc.v1 import failure_pb2 as _failure_pb2
 from dagrpc.v1 import graph_pb2 as _graph_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -31,7 +32,7 @@ LEASED_STATE_CANCELLED: LeasedState
 LEASED_STATE_UNKNOWN: LeasedState
 
 class TaskStatus(_message.Message):
-    __slots__ = ("key", "state", "nbytes", "type_name", "value", "failure", "reason", "cursor")
+    __slots__ = ("key", "state", "nbytes", "type_name", "value", "failure", "reason", "cursor", "value_outcome")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NBYTES_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,7 @@ class TaskStatus(_message.Message):
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     key: str
     state: LeasedState
     nbytes: int
@@ -48,7 +50,8 @@ class TaskStatus(_message.Message):
     failure: _failure_pb2.Failure
     reason: str
     cursor: int
-    def __init__(self, key: _Optional[str] = ..., state: _Optional[_Union[LeasedState, str]] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., reason: _Optional[str] = ..., cursor: _Optional[int] = ...) -> None: ...
+    value_outcome: _data_pb2.DataOutcome
+    def __init__(self, key: _Optional[str] = ..., state: _Optional[_Union[LeasedState, str]] = ..., nbytes: _Optional[int] = ..., type_name: _Optional[str] = ..., value: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., reason: _Optional[str] = ..., cursor: _Optional[int] = ..., value_outcome: _Optional[_Union[_data_pb2.DataOutcome, str]] = ...) -> None: ...
 
 class ListFunctionsRequest(_message.Message):
     __slots__ = ("prefix", "page_size", "page_token")
@@ -93,20 +96,24 @@ class NamedCall(_message.Message):
     def __init__(self, key: _Optional[str] = ..., call: _Optional[_Union[_graph_pb2.Call, _Mapping]] = ..., options: _Optional[_Union[_graph_pb2.TaskOptions, _Mapping]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("lease", "ttl", "calls", "accept", "inline_limit", "wait")
+    __slots__ = ("lease", "ttl", "calls", "accept", "inline_limit", "wait", "release_answered", "release")
     LEASE_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_FIELD_NUMBER: _ClassVar[int]
     INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
     lease: str
     ttl: _duration_pb2.Duration
     calls: _containers.RepeatedCompositeFieldContainer[NamedCall]
     accept: _containers.RepeatedScalarFieldContainer[str]
     inline_limit: int
     wait: _duration_pb2.Duration
-    def __init__(self, lease: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., calls: _Optional[_Iterable[_Union[NamedCall, _Mapping]]] = ..., accept: _Optional[_Iterable[str]] = ..., inline_limit: _Optional[int] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    release_answered: bool
+    release: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, lease: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., calls: _Optional[_Iterable[_Union[NamedCall, _Mapping]]] = ..., accept: _Optional[_Iterable[str]] = ..., inline_limit: _Optional[int] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., release_answered: _Optional[bool] = ..., release: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SubmitResponse(_message.Message):
     __slots__ = ("lease", "tasks")
@@ -139,30 +146,42 @@ class WaitResponse(_message.Message):
     def __init__(self, tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("lease", "cursor")
+    __slots__ = ("lease", "cursor", "accept", "inline_limit", "settled", "together")
     LEASE_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    INLINE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
+    TOGETHER_FIELD_NUMBER: _ClassVar[int]
     lease: str
     cursor: int
-    def __init__(self, lease: _Optional[str] = ..., cursor: _Optional[int] = ...) -> None: ...
+    accept: _containers.RepeatedScalarFieldContainer[str]
+    inline_limit: int
+    settled: bool
+    together: bool
+    def __init__(self, lease: _Optional[str] = ..., cursor: _Optional[int] = ..., accept: _Optional[_Iterable[str]] = ..., inline_limit: _Optional[int] = ..., settled: _Optional[bool] = ..., together: _Optional[bool] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("task",)
+    __slots__ = ("task", "tasks")
     TASK_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
     task: TaskStatus
-    def __init__(self, task: _Optional[_Union[TaskStatus, _Mapping]] = ...) -> None: ...
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskStatus]
+    def __init__(self, task: _Optional[_Union[TaskStatus, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ...) -> None: ...
 
 class ResultRequest(_message.Message):
-    __slots__ = ("key", "accept", "lease", "timeout")
+    __slots__ = ("key", "accept", "lease", "timeout", "offset")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
     key: str
     accept: _containers.RepeatedScalarFieldContainer[str]
     lease: str
     timeout: _duration_pb2.Duration
-    def __init__(self, key: _Optional[str] = ..., accept: _Optional[_Iterable[str]] = ..., lease: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    offset: int
+    def __init__(self, key: _Optional[str] = ..., accept: _Optional[_Iterable[str]] = ..., lease: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class ResultResponse(_message.Message):
     __slots__ = ("task", "total_bytes", "data")

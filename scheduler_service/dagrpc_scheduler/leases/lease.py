@@ -24,6 +24,8 @@ class LeasedTask:
     outcome: Outcome = PENDING
     nbytes: int = 0
     type_name: str = ""
+    inline: tuple[str, bytes] | None = None
+    """Encoding and bytes of the result if `RecentResults` keep it; None: it is to be read from a worker."""
     failure: Any = None
     """The failure as the core reports it, opaque; None: it did not fail."""
     origin_key: str = ""

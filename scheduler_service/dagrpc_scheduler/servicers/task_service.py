@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from dagrpc import config
+from dagrpc._common.bytes_like import Buffer
 from dagrpc.exceptions import InvalidRequestError
-from dagrpc.v1 import common_pb2
+from dagrpc.v1 import data_pb2
 from dagrpc.v1 import task_service_pb2 as pb
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.core.machine import SchedulerCore
@@ -27,6 +28,8 @@ from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
 _PIECE = 1 << 20
 """Bytes of a message of a streamed result."""
+_TOGETHER = 1_000
+"""Changes of one message of a watch."""
 _ENCODINGS = frozenset(("json", "raw", "arrow"))
 _STATES = {
     outcomes.DONE: pb.LEASED_STATE_DONE,
@@ -57,11 +60,15 @@ class TaskServicer:
         check_graph(part)
         GraphLimits("of a lease").add(part)
         lease = self._leases.obtain(request.lease or uuid.uuid4().hex, _seconds(request.ttl))
+        if request.release:
+            self._leases.release(lease, request.release)
         if keys:
             self._leases.submit(lease, part)
         if request.HasField("wait"):
             await self._leases.settled(lease, keys, False, self._bounded(request.wait))
         tasks = await self._statuses(lease, keys, accept, request.inline_limit)
+        if request.release_answered:
+            self._leases.release(lease, [task.key for task in tasks if _is_answered(task)])
         return pb.SubmitResponse(lease=lease.name, tasks=tasks)
 
     async def Wait(self, request: pb.WaitRequest) -> pb.WaitResponse:
@@ -72,13 +79,22 @@ class TaskServicer:
         return pb.WaitResponse(tasks=await self._statuses(lease, keys, accept, request.inline_limit))
 
     async def Watch(self, request: pb.WatchRequest, context: Any) -> None:
-        lease, cursor = self._leases.get(request.lease), request.cursor
+        lease, accept = self._leases.get(request.lease), _accepted(request.accept)
+        # A lease of this name that has ended may have had more changes than this one.
+        cursor = request.cursor if request.cursor <= lease.cursor else 0
         until = time.monotonic() + self._longest_wait
         with self._leases.watching(lease):
             while self._leases.lives(lease) and (left := until - time.monotonic()) > 0:
-                for task in lease.changed_since(cursor):
-                    cursor = task.cursor
-                    await context.write(pb.WatchResponse(task=self._status(lease, task.key)).SerializeToString())
+                changed = lease.changed_since(cursor)
+                shown = [task for task in changed if task.outcome != outcomes.PENDING or not request.settled]
+                for some in _groups(shown, _TOGETHER if request.together else 1):
+                    tasks = await self._statuses(lease, [task.key for task in some], accept, request.inline_limit)
+                    for status, task in zip(tasks, some, strict=True):
+                        # The task may have changed again; who goes on from there would miss other changes.
+                        status.cursor = task.cursor
+                    response = pb.WatchResponse(tasks=tasks) if request.together else pb.WatchResponse(task=tasks[0])
+                    await context.write(response.SerializeToString())
+                cursor = changed[-1].cursor if changed else cursor
                 # More may have changed while a message was written.
                 if lease.cursor <= cursor:
                     await self._leases.changed(lease, left)
@@ -88,7 +104,7 @@ class TaskServicer:
         view = memoryview(result.data).cast("B")
         first = pb.ResultResponse(task=status, total_bytes=len(view))
         await context.write(first.SerializeToString())
-        for start in range(0, len(view), _PIECE):
+        for start in range(min(request.offset, len(view)), len(view), _PIECE):
             piece = pb.ResultResponse(data=bytes(view[start : start + _PIECE]))
             await context.write(piece.SerializeToString())
 
@@ -102,10 +118,12 @@ class TaskServicer:
         result = ReadResult(problem=status.reason)
         if status.state == pb.LEASED_STATE_DONE:
             result = (await self._reader.read([request.key], accept))[request.key]
-        if result.problem:
-            status.reason = result.problem
-        elif status.state == pb.LEASED_STATE_DONE:
-            status.value.encoding = result.encoding
+        if status.state == pb.LEASED_STATE_DONE:
+            status.value_outcome = result.outcome
+            if result.problem:
+                status.reason = result.problem
+            else:
+                status.value.encoding = result.encoding
         return status, result
 
     async def Cancel(self, request: pb.CancelRequest) -> pb.CancelResponse:
@@ -134,17 +152,22 @@ class TaskServicer:
     ) -> list[pb.TaskStatus]:
         """Return the states of tasks, with the results that are small enough."""
         statuses = [self._status(lease, key) for key in keys]
-        small = {
-            status.key: status
-            for status in statuses
-            if status.state == pb.LEASED_STATE_DONE and inline_limit and status.nbytes <= max(inline_limit, 1024)
-        }
+        small: dict[str, pb.TaskStatus] = {}
+        for status in statuses:
+            if status.state == pb.LEASED_STATE_DONE and inline_limit:
+                task = lease.tasks.get(status.key)
+                if task is not None and task.inline is not None and task.inline[0] in accept:
+                    _add_value(status, *task.inline, inline_limit)
+                elif status.nbytes <= max(inline_limit, 1024):
+                    small[status.key] = status
+                else:
+                    _leave_out(status)
         if small:
             for key, result in (await self._reader.read(list(small), accept, small=True)).items():
                 if result.problem:
-                    small[key].reason = result.problem
-                elif memoryview(result.data).nbytes <= inline_limit:
-                    small[key].value.CopyFrom(common_pb2.Payload(encoding=result.encoding, data=bytes(result.data)))
+                    small[key].reason, small[key].value_outcome = result.problem, result.outcome
+                else:
+                    _add_value(small[key], result.encoding, result.data, inline_limit)
         return statuses
 
     def _status(self, lease: Lease | None, key: str) -> pb.TaskStatus:
@@ -171,6 +194,31 @@ class TaskServicer:
         elif state == "memory":
             ((_, status.nbytes, _),) = views.who_has(self._core, [key])
         return status
+
+
+def _groups(tasks: Sequence[LeasedTask], size: int) -> Iterator[Sequence[LeasedTask]]:
+    return (tasks[start : start + size] for start in range(0, len(tasks), size))
+
+
+def _add_value(status: pb.TaskStatus, encoding: str, data: Buffer, limit: int) -> None:
+    """Let a state have its result, if the result is small enough."""
+    if memoryview(data).nbytes > limit:
+        _leave_out(status)
+        return
+    status.value.encoding, status.value.data = encoding, bytes(data)
+    status.value_outcome = data_pb2.DATA_OUTCOME_OK
+
+
+def _leave_out(status: pb.TaskStatus) -> None:
+    status.value_outcome = data_pb2.DATA_OUTCOME_DEFERRED
+    status.reason = "the result is larger than inline_limit"
+
+
+def _is_answered(status: pb.TaskStatus) -> bool:
+    """Tell whether an answer with this state has all that there is to tell."""
+    if status.state == pb.LEASED_STATE_DONE:
+        return status.value_outcome == data_pb2.DATA_OUTCOME_OK
+    return status.state in (pb.LEASED_STATE_FAILED, pb.LEASED_STATE_CANCELLED)
 
 
 def _settled_status(task: LeasedTask) -> pb.TaskStatus:

@@ -12,19 +12,25 @@ from dagrpc import config
 from dagrpc.exceptions import InvalidRequestError, LimitReachedError, UnknownSessionError
 from dagrpc.v1 import graph_pb2
 from dagrpc_scheduler.core import events
+from dagrpc_scheduler.core.instructions import ReportFinished
 from dagrpc_scheduler.leases.lease import Lease
 from dagrpc_scheduler.leases.lease_book import LeaseBook, LeaseLimits, LimitExceeded
+from dagrpc_scheduler.leases.recent_results import RecentResults
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers
-from dagrpc_scheduler.shell.sessions.translate_in import graph_part
+from dagrpc_scheduler.shell.sessions.translate_in import InlineResult, graph_part
+
+_RECENT_RESULTS = 64 << 20
+"""Bytes of results that leases keep in the scheduler's memory, for calls that ask for them soon."""
 
 
 class _Holder:
     """The client that the core takes a lease for."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, results: RecentResults) -> None:
         self._lease = lease
+        self._results = results
         self.changed = asyncio.Event()
         self.waiting: dict[str, list[asyncio.Event]] = {}
         """The calls that wait for each task, so that a change wakes no others."""
@@ -32,6 +38,10 @@ class _Holder:
     def send(self, instruction: Any) -> None:
         """Take what the core reports."""
         if self._lease.take(instruction):
+            if type(instruction) is ReportFinished and type(instruction.payload) is InlineResult:
+                # Copied out of the message, which has the reports of many tasks.
+                plain = instruction.payload.plain
+                self._results.keep(self._lease.tasks[instruction.key], (plain.encoding, plain.data))
             self._wake_watchers()
             for event in self.waiting.get(getattr(instruction, "key", ""), ()):
                 event.set()
@@ -70,6 +80,7 @@ class Leases:
         self._peers = peers
         self._plugins = plugins
         self._holders: dict[str, _Holder] = {}
+        self._results = RecentResults(_RECENT_RESULTS)
         self._book = LeaseBook(
             LeaseLimits(
                 ttl=config.get_seconds("scheduler.leases.ttl") or 60.0,
@@ -96,7 +107,7 @@ class Leases:
                 self._book.renew(lease, ttl, time.monotonic())
                 return lease
             lease = self._book.open(name, ttl, time.monotonic())
-        holder = self._holders[name] = _Holder(lease)
+        holder = self._holders[name] = _Holder(lease, self._results)
         self._peers.stand_ins[lease.client] = holder
         self._driver.handle(events.ClientAdded(lease.client))
         return lease

@@ -1,0 +1,1 @@
+"""Clients in other languages, and what all of them are tested with."""

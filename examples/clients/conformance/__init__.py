@@ -1,0 +1,1 @@
+"""A table of cases, with which clients in all languages are compared."""
