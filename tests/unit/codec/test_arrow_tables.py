@@ -44,7 +44,7 @@ def test_frames_and_series_come_with_their_index() -> None:
         np.array(["a", "bc"]),
         np.arange(0),
     ],
-    ids=str,
+    ids=lambda array: str(array.dtype),
 )
 def test_an_array_is_one_column(array: Any) -> None:
     column = read(array)["values"]
@@ -75,7 +75,7 @@ def test_rows_of_an_array_with_more_dimensions_are_tensors() -> None:
         pd.DataFrame({"a": [object()]}),
         pd.Index([1]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="arrow"):
