@@ -34,6 +34,8 @@ COMPILE = $(BIN)/python -m compileall -q client_sdk scheduler_service worker_ser
 PEER := build/parity
 PARITY_PEER := PARITY_BACKEND=distributed $(PEER)/bin/python -m pytest -o cache_dir=$(PEER)/cache
 STUBS := client_sdk/dagrpc/v1
+# Where JupyterLab with dask's extension is, which depends on distributed.
+JUPYTERLAB := build/jupyterlab
 # The contract with its comments, for reflection and for `dagrpc protos`.
 DESCRIPTORS := dagrpc/_contract/descriptors.binpb
 
@@ -50,8 +52,8 @@ export COMPOSE_PROJECT_NAME
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
   -f $(COMPOSE_FILE) $(foreach overlay,$(OVERLAYS),-f deploy/compose/$(overlay).yaml)
 
-.PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity parity-peer lint \
-  format docs proto proto-check proto-breaking proto-released release clients bench soak image up down clean
+.PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity parity-peer \
+  test-jupyterlab lint format docs proto proto-check proto-breaking proto-released release clients bench soak image up down clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +118,18 @@ $(PEER)/.installed: Makefile
 	@echo "installing distributed in $(PEER)"
 	@PIP_CONSTRAINT=$(LOCK) $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check "distributed==2026.8.0" \
 	  "dask[array,dataframe]" bokeh xarray hypothesis prometheus-client pyyaml pytest pytest-timeout pytest-xdist
+	@touch $@
+
+test-jupyterlab: $(INSTALLED) $(JUPYTERLAB)/.installed  ## Run the tests with JupyterLab and dask's extension for it
+	$(BIN)/python -m pytest tests/integration/test_jupyterlab.py $(ARGS)
+
+# Notebooks run where the project is: what a kernel needs has a folder of its own.
+$(JUPYTERLAB)/.installed: Makefile
+	@rm -rf $(JUPYTERLAB) && $(PYTHON) -m venv $(JUPYTERLAB)
+	@echo "installing JupyterLab in $(JUPYTERLAB)"
+	@$(JUPYTERLAB)/bin/python -m pip install --quiet --disable-pip-version-check "distributed==2026.8.0" \
+	  "jupyterlab==4.6.6" "dask-labextension==7.0.0" "jupyter-server-proxy==4.6.0"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(JUPYTERLAB)/kernel "ipykernel==7.4.0"
 	@touch $@
 
 lint: $(INSTALLED)  ## Check style, types, import rules and the contract

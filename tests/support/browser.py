@@ -39,8 +39,9 @@ class Tab:
         How many requests the browser dropped since the page was opened because the machine's network changed.
     """
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, browser: _Browser) -> None:
         self._socket = socket
+        self._browser = browser
         self._number = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self.faults: list[str] = []
@@ -91,18 +92,21 @@ class Tab:
             if not self.network_changes:
                 return
 
-    async def get(self, expression: str) -> Any:
-        """Return the value of an expression in the page; a promise is awaited."""
-        found = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+    async def get(self, expression: str, world: int | None = None) -> Any:
+        """Return the value of an expression in the page, or in a frame's `world`; a promise is awaited."""
+        place = {} if world is None else {"contextId": world}
+        found = await self.send(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, **place
+        )
         if "exceptionDetails" in found:
             raise RuntimeError(f"{expression}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
-    async def until(self, expression: str, timeout: float = 60.0) -> None:
-        """Wait until an expression is true in the page."""
+    async def until(self, expression: str, timeout: float = 60.0, world: int | None = None) -> None:
+        """Wait until an expression is true in the page, or in a frame's `world`."""
         try:
             async with asyncio.timeout(timeout):
-                while not await self.get(expression):
+                while not await self.get(expression, world):
                     await asyncio.sleep(_INTERVAL)
         except TimeoutError:
             raise AssertionError(f"{expression} is not true after {timeout:g} s; {self.faults}") from None
@@ -127,10 +131,50 @@ class Tab:
         """Set the colours that the user prefers: ``light`` or ``dark``."""
         await self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    async def world(self, part: str) -> int:
+        """Return where expressions see the frame with this part in its address; one of the page's own site."""
+        tree = (await self.send("Page.getFrameTree"))["frameTree"]
+        frame = next(each["frame"]["id"] for each in tree["childFrames"] if part in each["frame"]["url"])
+        found: int = (await self.send("Page.createIsolatedWorld", frameId=frame))["executionContextId"]
+        return found
+
+    @asynccontextmanager
+    async def frame(self, part: str) -> AsyncIterator[Tab]:
+        """Yield the frame with this part in its address; one of another site than the page's, which is kept apart."""
+        async with asyncio.timeout(_ANSWER):
+            while not (found := [each for each in await self._browser.targets("iframe") if part in each["url"]]):
+                await asyncio.sleep(_INTERVAL)
+        async with self._browser.attached(found[0]) as tab:
+            yield tab
+
     async def screenshot(self, path: Path) -> None:
         """Write what the window shows to a file."""
         found = await self.send("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(found["data"]))
+
+
+class _Browser:
+    """The pages and frames of a browser that runs."""
+
+    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self._session = session
+        self._port = port
+
+    async def targets(self, kind: str) -> list[Any]:
+        """Return pages, or frames that are kept apart from their pages."""
+        async with self._session.get(f"http://127.0.0.1:{self._port}/json/list") as answer:
+            return [each for each in await answer.json() if each["type"] == kind]
+
+    @asynccontextmanager
+    async def attached(self, target: Any) -> AsyncIterator[Tab]:
+        """Yield the tab of a page or frame."""
+        async with self._session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            tab = Tab(socket, self)
+            reading = asyncio.create_task(tab.read())
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                await tab.send(f"{domain}.enable")
+            yield tab
+            reading.cancel()
 
 
 @asynccontextmanager
@@ -155,15 +199,9 @@ async def chromium_tab() -> AsyncIterator[Tab]:
         try:
             port = await _port(Path(profile) / "DevToolsActivePort")
             async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                    target = next(each for each in await answer.json() if each["type"] == "page")
-                async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                    tab = Tab(socket)
-                    reading = asyncio.create_task(tab.read())
-                    for domain in ("Page", "Runtime", "Log", "Network"):
-                        await tab.send(f"{domain}.enable")
+                browser = _Browser(session, port)
+                async with browser.attached((await browser.targets("page"))[0]) as tab:
                     yield tab
-                    reading.cancel()
         finally:
             process.terminate()
             await process.wait()

@@ -368,6 +368,9 @@ DEFAULTS: dict[str, Any] = {
     # Host names, beyond the machine's own and addresses in numbers, by which requests may call an HTTP port, such as
     # that of a reverse proxy; `*`: all.
     "http.allowed-hosts": [],
+    # Origins, beyond this machine and the host by which the port is called, whose pages may show those of the port in a
+    # frame, such as `https://jupyter.example.org`; `*`: all.
+    "http.frame-ancestors": [],
     # Where schedulers serve HTTP: `host:port`, `:port` or `port`; without a host, where they serve gRPC.
     "scheduler.dashboard.address": ":8787",
     # File with the authority of which viewers have to show a certificate; null: viewers show none.

@@ -10,7 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
+from dagrpc import config
 from dagrpc._http.address import path_prefix
+from dagrpc._http.framing import SETTING, checked_sources, frame_ancestors
 from dagrpc._http.http_access import Handler, HttpAccess, guard
 
 logger = logging.getLogger("dagrpc.http")
@@ -19,10 +21,13 @@ PATHS: web.AppKey[Iterable[str]] = web.AppKey("paths", Iterable)
 """All paths of an application, for the sitemap and for answers to unknown paths."""
 LARGEST_BODY = 1 << 20
 """Bytes that the body of a request may have."""
-_HEADERS = {
+_FRAMERS: web.AppKey[Iterable[str]] = web.AppKey("framers", Iterable)
+_POLICY = (
     # Pages load nothing from elsewhere, and run no script that is not a file of ours.
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'self'; object-src 'none'",
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'self'; object-src 'none'"
+)
+_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -56,11 +61,15 @@ def make_application(
     ------
     ImportError, AttributeError
         If a user's module is not there, or has no ``routes``.
+    ValueError
+        If a setting is malformed.
     """
+    framers = checked_sources(config.get(SETTING) or ())
     defined = [*routes, *_user_routes(user_modules, server)]
     application = web.Application(middlewares=[_errors, guard(access)], client_max_size=LARGEST_BODY)
     defined += [web.get("/sitemap.json", _sitemap), web.get("/", _index)]
     application[PATHS] = sorted({route.path for route in defined})
+    application[_FRAMERS] = framers
     application.add_routes(defined)
     application.on_response_prepare.append(_add_headers)
     prefix = path_prefix(prefix)
@@ -70,6 +79,7 @@ def make_application(
     outer.on_response_prepare.append(_add_headers)
     inner = web.Application()
     inner[PATHS] = outer[PATHS] = application[PATHS]
+    inner[_FRAMERS] = outer[_FRAMERS] = framers
     inner.add_routes(defined)
     outer.add_subapp(prefix + "/", inner)
     outer.add_routes(defined)
@@ -99,7 +109,8 @@ def json_response(data: Any, status: int = 200) -> web.Response:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
+    policy = f"{_POLICY}; {frame_ancestors(request.headers.get('Host', ''), request.app[_FRAMERS])}"
+    for name, value in {"Content-Security-Policy": policy, **_HEADERS}.items():
         response.headers.setdefault(name, value)
 
 

@@ -25,6 +25,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 COOKIE = "dagrpc"
 _PARAMETER = "token"
+_DATA = ".json"
+"""Paths that are asked by programs, such as JupyterLab's extension, which keep no cookies."""
 OPEN_PATHS = frozenset(("/health",))
 """Paths that need no token: load balancers and kubelets ask them, and they tell nothing but that the service lives."""
 
@@ -45,7 +47,8 @@ class HttpAccess:
     Notes
     -----
     A request shows its token in the header ``Authorization: Bearer TOKEN``, or once as ``?token=TOKEN``: the answer to
-    that sets a cookie and leads to the same page without the token, so that it stays out of histories and logs.
+    that sets a cookie and leads to the same page without the token, so that it stays out of histories and logs. Answers
+    of JSON come at once.
     """
 
     def __init__(self, access: Access, allowed_hosts: Iterable[str] = ()) -> None:
@@ -82,6 +85,8 @@ class HttpAccess:
         """Tell whether a request shows a token or a cookie that is accepted, or needs none."""
         if self._access.open or request.path in OPEN_PATHS:
             return True
+        if request.path.endswith(_DATA) and self._access.accepts_token(request.query.get(_PARAMETER, "")):
+            return True
         shown = request.headers.get(HEADER, "")
         if shown.startswith(SCHEME) and self._access.accepts_token(shown[len(SCHEME) :]):
             return True
@@ -95,7 +100,7 @@ class HttpAccess:
     def redeem(self, request: web.Request) -> web.Response | None:
         """Return the answer to a request that shows its token as a parameter; None if it does not, or a wrong one."""
         token = request.query.get(_PARAMETER)
-        if token is None or self._access.open or not self._access.accepts_token(token):
+        if token is None or self._access.open or request.path.endswith(_DATA) or not self._access.accepts_token(token):
             return None
         rest = request.rel_url.without_query_params(_PARAMETER)
         # A relative target holds behind proxies that add a prefix.

@@ -26,7 +26,9 @@ async def port_with_tokens() -> HttpPort:
         async def page(request: web.Request) -> web.Response:
             return web.Response(text="page")
 
-        return make_application(HttpAccess(access), [web.get("/health", page), web.get("/page", page)])
+        return make_application(
+            HttpAccess(access), [web.get(path, page) for path in ("/health", "/page", "/data.json")]
+        )
 
     port = HttpPort("Test", make)
     port.bind(HttpAddress("127.0.0.1", 0))
@@ -69,4 +71,16 @@ async def test_a_link_with_a_token_becomes_a_cookie() -> None:
         assert TOKEN not in cookie
         async with session.get(f"{base}/page") as answer:
             assert answer.status == 200
+    await port.close()
+
+
+@on_loop
+async def test_programs_show_a_token_in_the_address_of_data() -> None:
+    port = await port_with_tokens()
+    base = f"http://127.0.0.1:{port.number}"
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        for query, status in ((f"?token={TOKEN}", 200), (f"?token={CALLER}", 401), ("?token=", 401), ("", 401)):
+            async with session.get(f"{base}/data.json{query}", allow_redirects=False) as answer:
+                assert answer.status == status
+                assert "Set-Cookie" not in answer.headers
     await port.close()

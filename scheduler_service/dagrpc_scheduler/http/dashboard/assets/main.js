@@ -12,15 +12,20 @@ const connection = make("span", { id: "connection", role: "status" }, "");
 let store;
 let shown = [];
 
-function setTheme(theme) {
-  localStorage.setItem("dagrpc-theme", theme);
+// In a frame of another site, browsers may refuse to remember anything.
+let theme = "system";
+try { theme = localStorage.getItem("dagrpc-theme") ?? theme; } catch { /* the system's theme it is */ }
+
+function setTheme(next) {
+  theme = next;
+  try { localStorage.setItem("dagrpc-theme", theme); } catch { /* until the page is left */ }
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   themeButton.textContent = `Theme: ${theme}`;
   shown.forEach((panel) => panel.draw?.());
 }
 
-const nextTheme = () => THEMES[(THEMES.indexOf(localStorage.getItem("dagrpc-theme") ?? "system") + 1) % THEMES.length];
+const nextTheme = () => THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
 const themeButton = button("Theme", "Switch between light, dark and the system's theme", () => setTheme(nextTheme()));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown.forEach((panel) => panel.draw?.()));
 
@@ -31,6 +36,8 @@ function pageOf(location) {
 }
 
 function navigate(address) {
+  // The document of one panel has no others.
+  if (table.panel) { location.assign(address); return; }
   history.pushState({}, "", address);
   openPage();
   main.focus();
@@ -91,6 +98,6 @@ function makeHead() {
 
 main.tabIndex = -1;
 document.body.append(...(table.panel ? [] : makeHead()), main);
-setTheme(localStorage.getItem("dagrpc-theme") ?? "system");
+setTheme(theme);
 addEventListener("popstate", openPage);
 openPage();
