@@ -71,6 +71,7 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         logs=ClusterLogServicer(service.core, service.peers, service.control_channels),
         events=service.event_log,
         coordination=service.coordination,
+        shuffles=service.shuffles,
         calls=service.call_statistics,
         tasks=_tasks(service),
         retirement=service.retirement,

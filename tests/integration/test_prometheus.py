@@ -130,7 +130,7 @@ def test_prometheus_scrapes_a_cluster(tmp_path: Path) -> None:
             assert value('dask_scheduler_prefix_state_totals_total{task_prefix_name="str",state="memory"}') == 20
             for target in ask(address, "targets")["activeTargets"]:
                 assert target["lastError"] == ""
-            assert len(ask(address, "rules")["groups"][0]["rules"]) == 10
+            assert len(ask(address, "rules")["groups"][0]["rules"]) == 13
             board = json.loads((RULES / "grafana.json").read_text())
             for panel in board["panels"]:
                 for target in panel["targets"]:

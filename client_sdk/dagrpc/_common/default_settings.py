@@ -390,6 +390,8 @@ DEFAULTS: dict[str, Any] = {
     "dashboard.graph-max-items": 5_000,
     # First part of the names of metrics.
     "dashboard.prometheus.namespace": "dask",
+    # Whether metrics of fair share have the ids of clients as labels.
+    "dashboard.prometheus.by-client": False,
     # Log levels by logger, or an argument of `logging.config.dictConfig`; also read outside of `distributed`.
     "logging": None,
     # A file for `logging.config.fileConfig`; also read outside of `distributed`.

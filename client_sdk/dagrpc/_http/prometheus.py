@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from aiohttp import web
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from dagrpc._common.histogram import Histogram
 from dagrpc._peer.traffic import Traffic
-from dagrpc._rpc.call_statistics import BOUNDS, CallStatistics
+from dagrpc._rpc.call_statistics import CallStatistics
 
 MOST_PREFIXES = 50
 """How many prefixes of tasks have labels of their own; the smaller ones are added up under `OTHER`."""
@@ -83,6 +84,18 @@ def bounded(values: Mapping[str, float], kept: Collection[str]) -> dict[str, flo
     return found
 
 
+def bounded_histograms(values: Mapping[str, Histogram], kept: Collection[str]) -> dict[str, Histogram]:
+    """Return the histograms of the kept names, in order, and the others as one under `OTHER`."""
+    found: dict[str, Histogram] = {}
+    for name in sorted(values):
+        label = name if name in kept else OTHER
+        if label in found:
+            found[label].merge(values[name])
+        else:
+            found[label] = values[name].copy()
+    return found
+
+
 class Families:
     """Makes metrics whose names have a first part in common.
 
@@ -131,16 +144,27 @@ class Families:
         )
         for name, found in sorted(statistics.durations.items()):
             service, _, method = name.partition(".")
-            sums = list(accumulate(found.counts))
-            buckets = [*zip(map(str, BOUNDS), sums, strict=False), ("+Inf", sums[-1])]
-            durations.add_metric([service, method], buckets, found.seconds)
+            durations.add_metric([service, method], _buckets(found), found.sum)
         yield durations
+
+    def histograms(self, name: str, text: str, label: str, values: Mapping[str, Histogram]) -> Metric:
+        """Return a metric with a histogram for each of a label's values."""
+        family = HistogramMetricFamily(self._prefix + name, text, labels=[label])
+        for key, found in values.items():
+            family.add_metric([key], _buckets(found), found.sum)
+        return family
 
     def traffic(self, by_peer: Mapping[str, Traffic]) -> Iterator[Metric]:
         """Yield what sessions have sent and received, by kind of peer."""
         for name, field, text in _TRAFFIC:
             values = {peer: getattr(traffic, field) for peer, traffic in by_peer.items()}
             yield self.counters(name, text, "peer", values)
+
+
+def _buckets(found: Histogram) -> list[tuple[str, float]]:
+    """Return how many measurements do not exceed each bound."""
+    sums = list(accumulate(found.counts))
+    return [*zip(map(str, found.bounds), sums, strict=False), ("+Inf", sums[-1])]
 
 
 _TRAFFIC = (

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 
 from grpc import StatusCode
 
+from dagrpc._common.histogram import Histogram
+
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds of the classes of durations, in seconds. Longer calls are in one more class."""
 _NAMES = {code.value[0]: code.name for code in StatusCode}
-
-
-class Durations:
-    """The durations of the calls of one method, by class."""
-
-    __slots__ = ("counts", "seconds")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        """Number of calls in each class of `BOUNDS`, and of longer ones."""
-        self.seconds = 0.0
-        """Sum of all durations."""
-
-    def add(self, seconds: float) -> None:
-        """Count a call."""
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.seconds += seconds
 
 
 class CallStatistics:
@@ -42,7 +26,7 @@ class CallStatistics:
 
     def __init__(self) -> None:
         self._outcomes: Counter[tuple[str, int]] = Counter()
-        self.durations: dict[str, Durations] = {}
+        self.durations: dict[str, Histogram] = {}
         """Durations by method; streams are not among them, since they last as long as the peer."""
 
     def ended(self, method: str, code: int, seconds: float | None) -> None:
@@ -51,7 +35,7 @@ class CallStatistics:
         if seconds is not None:
             durations = self.durations.get(method)
             if durations is None:
-                durations = self.durations[method] = Durations()
+                durations = self.durations[method] = Histogram(BOUNDS)
             durations.add(seconds)
 
     @property

@@ -49,6 +49,8 @@ class Run:
     complaints: int = 0
     complaint: str = ""
     """The latest report of an inconsistency."""
+    given_up: bool = False
+    """Whether the shuffle began again too often."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,25 @@ class Inconsistent(Exception):
     """The shuffle was restarted too often."""
 
 
+@dataclass(slots=True)
+class ShuffleCounts:
+    """Counts of what has happened to shuffles since the scheduler started."""
+
+    runs: int = 0
+    """Runs that began, restarts included."""
+    lost_worker: int = 0
+    """Runs that ended early because a worker left."""
+    inconsistent: int = 0
+    """Runs that ended early because a worker found them inconsistent."""
+    failed: int = 0
+    """Shuffles that were given up because they began again too often."""
+
+
 class Shuffles:
     """All shuffles of a scheduler."""
 
     def __init__(self) -> None:
+        self.counts = ShuffleCounts()
         self.runs: dict[str, Run] = {}
         """Shuffles by id."""
         self.last_run = 0
@@ -100,6 +117,9 @@ class Shuffles:
         if run is None:
             run = self.runs[shuffle_id] = Run(shuffle_id, barrier, task)
         if run.complaints > _COMPLAINTS:
+            if not run.given_up:
+                run.given_up = True
+                self.counts.failed += 1
             raise Inconsistent(
                 f"shuffle {shuffle_id} was inconsistent {run.complaints} times in a row; the last time: {run.complaint}"
             )
@@ -107,6 +127,7 @@ class Shuffles:
             if not available:
                 raise Closed(f"there are no workers for the outputs of shuffle {shuffle_id}")
             self.last_run += 1
+            self.counts.runs += 1
             run.run_id = self.last_run
             run.first_sender = task
             run.barrier_seen = False
@@ -139,6 +160,7 @@ class Shuffles:
             return None
         run.complaints += 1
         run.complaint = reason
+        self.counts.inconsistent += 1
         return self._end(run, again=True)
 
     def pause(self, shuffle_id: str) -> float:
@@ -156,6 +178,7 @@ class Shuffles:
             if address not in run.members:
                 continue
             if address in run.workers or state_of(run.barrier) != "memory":
+                self.counts.lost_worker += bool(run.run_id)
                 ended.append(self._end(run, again=True, without=address))
             else:
                 # All data of this worker has arrived.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from dagrpc._common.histogram import Histogram
 from dagrpc_scheduler.core.events import ALL_ABILITIES, Abilities, TaskOptions
 
 StateName: TypeAlias = Literal[
@@ -55,6 +56,9 @@ STAYING: Final = frozenset({RUNNING, PAUSED})
 NO_LIMIT: Final = 2**62
 """Larger than any number of tasks."""
 
+SECONDS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 3600.0)
+"""Upper bounds of the classes of durations and waits of tasks."""
+
 Priority: TypeAlias = tuple[float, ...]
 
 
@@ -71,7 +75,18 @@ class ErrorRecord:
 class TaskPrefix:
     """Averages over all tasks that do the same kind of work."""
 
-    __slots__ = ("compute_seconds", "duration", "groups", "name", "nbytes", "output_bytes", "suspicious", "totals")
+    __slots__ = (
+        "compute_seconds",
+        "duration",
+        "durations",
+        "groups",
+        "name",
+        "nbytes",
+        "output_bytes",
+        "suspicious",
+        "totals",
+        "waits",
+    )
 
     def __init__(self, name: str, duration: float) -> None:
         """Make a prefix; a negative `duration` means unknown."""
@@ -90,6 +105,10 @@ class TaskPrefix:
         """Sum of the seconds of all runs that yielded a result."""
         self.suspicious = 0
         """How often a worker died while it had one of the tasks."""
+        self.durations = Histogram(SECONDS)
+        """Seconds of the runs that yielded a result."""
+        self.waits = Histogram(SECONDS)
+        """Seconds from when these runs could begin until their results were there, without the runs themselves."""
 
 
 class TaskGroup:
@@ -137,6 +156,7 @@ class TaskState:
         "pins",
         "processing_on",
         "rank",
+        "ready_at",
         "retries",
         "run_id",
         "shared",
@@ -179,6 +199,8 @@ class TaskState:
         """Live tasks that use the result."""
         self.missing = 0
         """While waiting: the number of dependencies that are not in memory."""
+        self.ready_at = 0.0
+        """When the task could first be placed, since it last began to wait for its dependencies; 0: not yet."""
         self.waiters = 0
         """The number of dependents in an active state."""
         self.pins: tuple[GraphRecord, ...] = ()

@@ -6,7 +6,7 @@ selects, and is the one place to register another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from dagrpc_scheduler.core.model import TaskState, WorkerState
@@ -37,6 +37,18 @@ class ReadyQueue(Protocol):
     def tasks(self) -> list[TaskState]:
         """Return all tasks in the queue."""
         ...
+
+
+class Account(NamedTuple):
+    """What a client has had of the cluster, and what it waits for."""
+
+    seconds: float
+    """How long the client's runs that have ended occupied threads."""
+    runs: int
+    """Number of these runs."""
+    waiting: int
+    """Number of the client's queued tasks."""
+    weight: float
 
 
 class QueuePolicy(Protocol):
@@ -71,6 +83,10 @@ class QueuePolicy(Protocol):
 
     def run_ended(self, run_id: int, seconds: float) -> None:
         """Note that a run gave up its thread after `seconds`. May come twice for a run, and for runs given up."""
+
+    def accounts(self) -> Mapping[str, Account] | None:
+        """Return what each client has had, by client id (empty: clients that are gone); None: nobody keeps accounts."""
+        return None
 
 
 class StealMove(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from dagrpc._common.histogram import Histogram
 from dagrpc_scheduler.core import restrictions, worker_shortage
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import (
@@ -20,6 +21,7 @@ from dagrpc_scheduler.core.model import (
     TaskState,
     WorkerState,
 )
+from dagrpc_scheduler.core.policy import Account
 from dagrpc_scheduler.core.story import StoryEntry
 from dagrpc_scheduler.core.worker_shortage import Shortage
 
@@ -243,12 +245,23 @@ class PrefixTotals:
     """Bytes of the results in memory now, each counted once."""
     suspicious: int
     """How often a worker died while it had one of the tasks."""
+    durations: Histogram
+    """Seconds of the runs that yielded a result."""
+    waits: Histogram
+    """Seconds from when these runs could begin until their results were there, without the runs themselves."""
 
 
 def prefix_totals(core: SchedulerCore) -> dict[str, PrefixTotals]:
     """Return the work of all tasks so far by prefix."""
     return {
-        name: PrefixTotals(dict(prefix.totals), prefix.compute_seconds, prefix.output_bytes, prefix.suspicious)
+        name: PrefixTotals(
+            dict(prefix.totals),
+            prefix.compute_seconds,
+            prefix.output_bytes,
+            prefix.suspicious,
+            prefix.durations.copy(),
+            prefix.waits.copy(),
+        )
         for name, prefix in core.state.prefixes.items()
     }
 
@@ -384,6 +397,11 @@ def stealing(core: SchedulerCore) -> dict[str, float]:
         "refused": book.refused,
         "pending": sum(not steal.refused for steal in book.pending.values()),
     }
+
+
+def accounts(core: SchedulerCore) -> Mapping[str, Account] | None:
+    """Return what each client has had under fair share, by id (empty: clients that are gone); None: it is off."""
+    return core.state.queueing.accounts()
 
 
 def total_occupancy(core: SchedulerCore) -> float:

@@ -1,4 +1,4 @@
-"""Prometheus metrics of semaphores and of work stealing."""
+"""Prometheus metrics of semaphores, of work stealing and of shuffles."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class CoordinationMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as they are now."""
         yield from self._steals()
+        yield from self._shuffles()
         yield from self._semaphores()
 
     def _steals(self) -> Iterator[Metric]:
@@ -47,6 +48,15 @@ class CoordinationMetrics:
         yield own.counter("steal_requests", "Tasks that workers were asked to give back.", found["requested"])
         yield own.counter("steal_confirmed", "Tasks that workers gave back.", found["confirmed"])
         yield own.counter("steal_refused", "Tasks that had started or ended before.", found["refused"])
+
+    def _shuffles(self) -> Iterator[Metric]:
+        own, shuffles = self._scheduler, self._sources.shuffles
+        counts = shuffles.counts
+        yield own.gauge("shuffles", "Shuffles that are under way.", len(shuffles.runs))
+        yield own.counter("shuffle_runs", "Runs of shuffles that have begun, restarts included.", counts.runs)
+        restarts = {"worker_left": counts.lost_worker, "inconsistent": counts.inconsistent}
+        yield own.counters("shuffle_restarts", "Runs that ended early and began again.", "reason", restarts)
+        yield own.counter("shuffle_failures", "Shuffles that were given up after many restarts.", counts.failed)
 
     def _semaphores(self) -> Iterator[Metric]:
         semaphores = self._sources.coordination.semaphores()

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from dagrpc._http.prometheus import MOST_PREFIXES, OTHER, Families, bounded, top
+from dagrpc._http.prometheus import MOST_PREFIXES, OTHER, Families, bounded, bounded_histograms, top
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.core.model import RELEASED
@@ -65,6 +65,18 @@ class PrefixMetrics:
         durations = views.durations(self._core)
         known = {name: durations[name] for name in sorted(durations) if name in kept}
         yield families.gauges("prefix_duration_seconds", "Average duration of a task.", _LABEL, known)
+        yield families.histograms(
+            "task_duration_seconds",
+            "Durations of the runs that yielded a result.",
+            _LABEL,
+            bounded_histograms({name: found.durations for name, found in totals.items()}, kept),
+        )
+        yield families.histograms(
+            "task_wait_seconds",
+            "Time from when a task could run until its result was there, without the run itself.",
+            _LABEL,
+            bounded_histograms({name: found.waits for name, found in totals.items()}, kept),
+        )
 
     def _now(self, kept: frozenset[str]) -> Metric:
         family = GaugeMetricFamily(

@@ -77,8 +77,10 @@ class SchedulerHttp:
         from dagrpc_scheduler.http.api_routes import ApiRoutes
         from dagrpc_scheduler.http.coordination_metrics import CoordinationMetrics
         from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
+        from dagrpc_scheduler.http.fair_share_metrics import FairShareMetrics
         from dagrpc_scheduler.http.info_pages import InfoPages
         from dagrpc_scheduler.http.json_routes import JsonRoutes
+        from dagrpc_scheduler.http.membership_metrics import MembershipMetrics
         from dagrpc_scheduler.http.metrics import SchedulerMetrics
         from dagrpc_scheduler.http.prefix_metrics import PrefixMetrics
         from dagrpc_scheduler.http.worker_proxy import WorkerProxy
@@ -98,6 +100,8 @@ class SchedulerHttp:
                 SchedulerMetrics(sources, ticks, self._collection_time, namespace),
                 PrefixMetrics(sources.core, namespace),
                 CoordinationMetrics(sources, namespace),
+                MembershipMetrics(sources.peers.worker_counts, namespace),
+                FairShareMetrics(sources.core, namespace, bool(config.get("dashboard.prometheus.by-client"))),
             ),
         ]
         if config.get("scheduler.http.tasks"):

@@ -14,6 +14,7 @@ from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
 from dagrpc_scheduler.servicers.diagnostics_service import DiagnosticsServicer
 from dagrpc_scheduler.servicers.task_service import TaskServicer
 from dagrpc_scheduler.shell.coordination.coordination_shell import CoordinationShell
+from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleShell
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.identity import Identity
 from dagrpc_scheduler.shell.memory import worker_memory
@@ -37,6 +38,7 @@ class SchedulerSources:
     logs: ClusterLogServicer
     events: EventLog
     coordination: CoordinationShell
+    shuffles: ShuffleShell
     calls: CallStatistics
     tasks: TaskServicer
     retirement: Retirement

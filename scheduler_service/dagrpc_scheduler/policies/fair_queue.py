@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from dagrpc_scheduler.core.events import NO_OPTIONS, TaskOptions
 from dagrpc_scheduler.core.model import ClientState, Priority, TaskState
+from dagrpc_scheduler.core.policy import Account
 
 _Entry: TypeAlias = tuple[Priority, int, TaskState]
 
@@ -46,7 +47,7 @@ class Lane:
 class Share:
     """The time that a client has used, and its queued tasks."""
 
-    __slots__ = ("lanes", "name", "used", "waiting", "weight")
+    __slots__ = ("lanes", "name", "runs", "seconds", "used", "waiting", "weight")
 
     def __init__(self, name: str, weight: float) -> None:
         """Make the share of a client that has used nothing."""
@@ -54,6 +55,10 @@ class Share:
         self.weight = weight
         self.used = 0.0
         """Thread seconds divided by the weight; only differences between clients are meaningful."""
+        self.seconds = 0.0
+        """Thread seconds of the runs that have ended."""
+        self.runs = 0
+        """Number of these runs."""
         self.waiting = 0
         """Number of queued tasks."""
         self.lanes: dict[int, Lane] = {}
@@ -80,6 +85,7 @@ class FairQueue:
         "_clients",
         "_competing",
         "_entries",
+        "_forgotten",
         "_last_overdue_check",
         "_owners",
         "_served",
@@ -96,6 +102,8 @@ class FairQueue:
         self._clients = clients
         self._weights = weights
         self._shares: dict[str, Share] = {}
+        self._forgotten = Share("", 1.0)
+        """The sums of the shares of clients that are gone."""
         self._competing: dict[Share, None] = {}
         """Shares with queued tasks."""
         self._entries: dict[TaskState, tuple[Lane, int]] = {}
@@ -149,11 +157,20 @@ class FairQueue:
 
     def _forget_shares(self) -> None:
         charged = {charge.share for charge in self._charges.values()}
-        self._shares = {
-            name: share
-            for name, share in self._shares.items()
-            if share.waiting or share in charged or name in self._clients
+        for name, share in list(self._shares.items()):
+            if not (share.waiting or share in charged or name in self._clients):
+                del self._shares[name]
+                self._forgotten.seconds += share.seconds
+                self._forgotten.runs += share.runs
+
+    def accounts(self) -> dict[str, Account]:
+        """Return what each client has had, by client id; the empty id stands for clients that are forgotten."""
+        found = {
+            name: Account(each.seconds, each.runs, each.waiting, each.weight) for name, each in self._shares.items()
         }
+        own, gone = found.get("", Account(0.0, 0, 0, 1.0)), self._forgotten
+        found[""] = Account(own.seconds + gone.seconds, own.runs + gone.runs, own.waiting, 1.0)
+        return found
 
     # --- tasks are added and removed ---
 
@@ -245,6 +262,8 @@ class FairQueue:
         """Correct the charge for a run that occupied a thread for `seconds`."""
         charge = self._charges.pop(run_id, None)
         if charge is not None:
+            charge.share.seconds += seconds
+            charge.share.runs += 1
             charge.share.used += (seconds - charge.seconds) / charge.share.weight
 
     def charge_overdue_runs(self, interval: float = _OVERDUE_INTERVAL) -> None:

@@ -14,7 +14,7 @@ from dagrpc_scheduler.core.instructions import ComputeTask
 from dagrpc_scheduler.core.load_index import FULL, SLOTS_TAKEN, fullness_of
 from dagrpc_scheduler.core.model import NO_LIMIT, NO_WORKER, PROCESSING, QUEUED, TaskState, WorkerState
 from dagrpc_scheduler.core.occupancy import size_of
-from dagrpc_scheduler.core.policy import QueuePolicy
+from dagrpc_scheduler.core.policy import Account, QueuePolicy
 from dagrpc_scheduler.core.restrictions import allowed_workers, is_restricted, lacks_resources
 from dagrpc_scheduler.core.state import SchedulerState
 from dagrpc_scheduler.core.transitions.loop import transition
@@ -72,6 +72,10 @@ class FairSharePolicy(QueuePolicy):
         """Charge the client what the run took instead of what was expected."""
         # A clock that was set back yields a negative duration.
         self.queue.correct_charge(run_id, max(seconds, 0.0))
+
+    def accounts(self) -> dict[str, Account]:
+        """Return what each client has had."""
+        return self.queue.accounts()
 
     # --- free slots are filled ---
 

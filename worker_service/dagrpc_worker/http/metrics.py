@@ -71,11 +71,15 @@ class WorkerMetrics:
         yield from self._memory(sample)
         yield from self._transfers(sample)
         yield from self._spilling(sample)
+        yield from self._shuffles(sample)
         lag, latency = sample.get("loop_lag_seconds", 0), sample.get("latency_seconds", 0)
         yield self._families.gauge("latency_seconds", "Time that the scheduler took to answer a heartbeat.", latency)
         yield self._families.gauge("loop_lag_seconds", "Lateness of the event loop at the last heartbeat.", lag)
         yield self._families.gauge(
             "paused", "1 while the worker is paused for lack of memory.", sample.get("paused", 0)
+        )
+        yield self._families.counter(
+            "pauses", "How often the worker has paused for lack of memory.", sample.get("pauses", 0)
         )
         yield from self._families.calls(self._calls)
         yield from self._families.traffic({"scheduler": self._traffic})
@@ -105,6 +109,27 @@ class WorkerMetrics:
             yield self._families.counter(f"transfer_{direction}_count", f"Transfers {words} so far.", begun)
             total = sample.get(f"transfers_{direction}_bytes_total", 0)
             yield self._families.counter(f"transfer_{direction}_bytes", f"Bytes of all transfers {words}.", total)
+
+            ways = ("same_host", "network")
+            yield self._families.counters(
+                f"transfer_{direction}_way_count",
+                f"Transfers {words} that have arrived, by the way of the data.",
+                "way",
+                {way: sample.get(f"transfers_{direction}_{way}_total", 0) for way in ways},
+            )
+            yield self._families.counters(
+                f"transfer_{direction}_way_bytes",
+                f"Bytes of these transfers {words}.",
+                "way",
+                {way: sample.get(f"transfers_{direction}_{way}_bytes_total", 0) for way in ways},
+            )
+
+    def _shuffles(self, sample: Mapping[str, float]) -> Iterator[Metric]:
+        for name, text in (("sent", "sent to"), ("received", "received from")):
+            total = sample.get(f"shuffle_{name}_bytes_total", 0)
+            yield self._families.counter(f"shuffle_{name}_bytes", f"Bytes of shuffles {text} other workers.", total)
+        places = {place: sample.get(f"shuffle_{place}_bytes", 0) for place in ("memory", "disk")}
+        yield self._families.gauges("shuffle_bytes", "Bytes that shuffles take.", "place", places)
 
     def _spilling(self, sample: Mapping[str, float]) -> Iterator[Metric]:
         for unit, text in (("bytes", "Bytes"), ("count", "Results")):

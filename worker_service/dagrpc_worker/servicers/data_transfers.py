@@ -23,6 +23,7 @@ from dagrpc.v1 import data_pb2, worker_service_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.data.byte_budget import ByteBudget
 from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.data.transfer_totals import TransferTotals
 from dagrpc_worker.shell.fetch.fetcher import LARGE, decode_off_loop, keep
 
 logger = logging.getLogger("dagrpc.worker")
@@ -127,6 +128,10 @@ class DataServicer:
     def __init__(self, store: DataStore, take: Callable[[Sequence[events.Event]], None], nbytes: int = 0) -> None:
         self._store = store
         self._take = take
+        self.received = TransferTotals()
+        """Counts the transfers from other workers."""
+        self.sent = TransferTotals()
+        """Counts the transfers to other workers and to clients."""
         self.slots = TransferSlots(int(config.get("worker.connections.incoming")), nbytes)
         self._codec = configured("comm.compression")
         self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
@@ -138,16 +143,17 @@ class DataServicer:
             self.slots.budget.take(total)
             self.slots.total_nbytes += total
             try:
-                await self._send(await self._values(chosen, total, request), request, context)
+                await self._send(await self._values(chosen, total, request), total, request, context)
             finally:
                 self.slots.budget.give(total)
 
     async def _send(
-        self, values: Sequence[OutgoingValue], request: worker_service_pb2.GetDataRequest, context: Any
+        self, values: Sequence[OutgoingValue], nbytes: int, request: worker_service_pb2.GetDataRequest, context: Any
     ) -> None:
-        in_memory = same_host.is_here(request.host)
+        in_memory = same_host.is_here(request.host) and transfers.offers_memory(values)
+        self.sent.add(in_memory, nbytes)
         # A receiver that names its encodings may not know the codecs.
-        if not in_memory and not request.families:
+        if not same_host.is_here(request.host) and not request.families:
             values = await compressed_frames.compress(values, self._codec)
         for message in transfers.transfer_messages(values, in_memory=in_memory):
             try:
@@ -158,7 +164,7 @@ class DataServicer:
                     "A transfer to %s made no progress for %g s", request.requester or "a client", self._patience
                 )
                 await context.abort(grpc.StatusCode.ABORTED, f"No progress for {self._patience:g} s")
-        if in_memory and transfers.offers_memory(values):
+        if in_memory:
             # The caller reads the frames now, and ends the call when it has read them, which ends this wait. Until then
             # `values` keeps the frames alive.
             await asyncio.sleep(READING_SECONDS)

@@ -79,6 +79,7 @@ class _Serving:
         if manifest is None:
             self._refuse(number, pb.FETCH_REFUSAL_TOO_LARGE)
         else:
+            self._data.sent.add(bool(manifest.pid), self._begun[number].nbytes)
             self.session.send(pb.Fetched(number=number, manifest=manifest))
         if manifest is not None and manifest.pid:
             # The peer reads the frames now. They stay alive until the peer reports that it has read them.
@@ -111,7 +112,7 @@ class _Hold:
     """
 
     def __init__(self, data: DataServicer, nbytes: int) -> None:
-        self._slots, self._nbytes = data.slots, nbytes
+        self._slots, self.nbytes = data.slots, nbytes
         self._slots.take()
         self._slots.budget.take(nbytes)
         self._slots.total_nbytes += nbytes
@@ -128,7 +129,7 @@ class _Hold:
         if self._timer is not None:
             self._timer.cancel()
         self._values = ()
-        self._slots.budget.give(self._nbytes)
+        self._slots.budget.give(self.nbytes)
         self._slots.give()
 
 

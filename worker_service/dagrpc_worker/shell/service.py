@@ -250,6 +250,7 @@ class WorkerService:
         fetcher = Fetcher(
             record.address, channels, self.data, lambda event: self._inbox.take((event,)), self.runner.recorder
         )
+        self.server.data.received = fetcher.totals
         self._dispatcher = Dispatcher(self.runner, fetcher, self.data, self._session.send, self._inbox.post)
         self.actor_host = ActorHost(self.runner, self._run_on_loop, channels, record.credentials)
         self.server.actors.host = self.actor_host
@@ -413,7 +414,7 @@ class WorkerService:
 
     def counts(self) -> dict[str, float]:
         """Return the numbers of tasks and transfers that heartbeats report."""
-        return worker_counts.counts(self._core.view, self.server.data.slots, self.heartbeat)
+        return worker_counts.counts(self._core.view, self.record, self.server.data, self.shuffles, self.heartbeat)
 
     # --- ending --------------------------------------------------------------------------------------------------
 

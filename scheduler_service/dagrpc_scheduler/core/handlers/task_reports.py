@@ -24,12 +24,19 @@ def task_finished(state: SchedulerState, event: TaskFinished) -> None:
         _stale_result(state, state.tasks.get(event.key), worker, event.key)
         return
     prefix = task.group.prefix
-    prefix.compute_seconds += max(seconds, 0.0)
+    # A clock that was set back yields a negative duration.
+    ran = max(seconds, 0.0)
+    prefix.compute_seconds += ran
+    # A worker that had the result already reports no times.
+    if event.start:
+        prefix.durations.add(ran)
+        if task.ready_at:
+            # By the scheduler's clock alone: those of workers may differ from it.
+            prefix.waits.add(max(state.now - task.ready_at - ran, 0.0))
     nbytes = task.nbytes = event.nbytes
     task.type_name = intern(event.type_name)
     if not worker.long_running or task not in worker.long_running:
         worker.last_task_start = state.now
-        # A worker that had the result already reports no times.
         if event.start:
             observe_duration(prefix, seconds, state.config)
     observe_size(prefix, nbytes, state.config)
@@ -101,4 +108,5 @@ def _place_again(state: SchedulerState, task: TaskState) -> None:
     """Place a task again. Its worker has dropped it and need not be told."""
     if task.processing_on is not None:
         unassign(state, task, task.processing_on)
+    task.ready_at = 0.0
     state.recommend(task, WAITING)

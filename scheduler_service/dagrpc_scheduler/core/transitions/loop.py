@@ -73,12 +73,14 @@ def run_transitions(state: SchedulerState) -> None:
 def _place_ready(state: SchedulerState) -> None:
     """Place the ready tasks in order of priority."""
     ready, state.ready = state.ready, []
-    choose = state.queueing.choose
+    choose, now = state.queueing.choose, state.now
     if len(ready) > 1:
         ready.sort(key=_PRIORITY)
     for task in ready:
         # A dependency may have been lost since, and a task may be listed twice.
         if task.state == WAITING and not task.missing:
+            if not task.ready_at:
+                task.ready_at = now
             choice = choose(task)
             if isinstance(choice, WorkerState):
                 task.processing_on = choice

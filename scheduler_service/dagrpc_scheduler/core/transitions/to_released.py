@@ -59,6 +59,7 @@ def _recover(state: SchedulerState, task: TaskState) -> None:
     for dependent in task.dependents or ():
         if dependent.state == WAITING:
             dependent.missing += 1
+            dependent.ready_at = 0.0
         elif dependent.state in ACTIVE:
             state.recommend(dependent, WAITING)
     if task.work is None:

@@ -16,6 +16,7 @@ def released_to_waiting(state: SchedulerState, task: TaskState) -> None:
         cancel_lost_data(state, task, f"the data of {task.key!r} is lost, and it cannot be computed again")
         return
     task.state = WAITING
+    task.ready_at = 0.0
     missing = 0
     for dependency in task.dependencies:
         dependency.waiters += 1
@@ -55,5 +56,7 @@ def _wait_again(state: SchedulerState, task: TaskState) -> None:
         if dependency.state != MEMORY:
             missing += 1
     task.missing = missing
-    if not missing:
+    if missing:
+        task.ready_at = 0.0
+    else:
         state.ready.append(task)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from dagrpc.exceptions import P2PConsistencyError, ShuffleClosedError
 from dagrpc.v1 import shuffle_service_pb2 as pb
-from dagrpc_scheduler.coordination.shuffle_runs import Closed, Ended, Inconsistent, Run, Shuffles, places
+from dagrpc_scheduler.coordination.shuffle_runs import Closed, Ended, Inconsistent, Run, ShuffleCounts, Shuffles, places
 from dagrpc_scheduler.core import events, instructions, shuffle_views
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 
@@ -24,6 +24,11 @@ class ShuffleShell:
         self.runs = self._shuffles.runs
         """The current run of each shuffle, by shuffle id; usually there is none."""
         driver.after_batch = self.review
+
+    @property
+    def counts(self) -> ShuffleCounts:
+        """Counts of what has happened to shuffles so far."""
+        return self._shuffles.counts
 
     @property
     def last_run(self) -> int:

@@ -24,6 +24,7 @@ from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.plugins.scheduler_plugins import SchedulerPlugins
 from dagrpc_scheduler.shell.sessions.connected_peers import ConnectedPeers, WorkerConnection
+from dagrpc_scheduler.shell.sessions.worker_counts import LEFT
 from dagrpc_scheduler.shell.shutdown import Shutdown
 from dagrpc_scheduler.shell.workers.remote_services import NANNY_SERVICE
 
@@ -65,9 +66,12 @@ class WorkerExits:
     def session_ended(self, connection: WorkerConnection) -> None:
         """Remove a worker whose session is over, no matter which side ended it."""
         address = connection.hello.address
+        counts = self._peers.worker_counts
         if connection.goodbye is not None:
+            counts.exits[LEFT] += 1
             self.remove(connection, connection.goodbye, expected=True)
         elif self._shutdown.begun or connection.verdict or not connection.nanny:
+            counts.explained(None)
             self.remove(connection, connection.verdict or _UNKNOWN)
         elif views.would_give_up(self._driver.core, address):
             # It gets no more tasks while its nanny is asked.
@@ -95,6 +99,7 @@ class WorkerExits:
             return
         del self._peers.workers[address]
         self._peers.counts.workers_removed += 1
+        self._peers.worker_counts.ended(connection.nanny, expected=expected)
         self._data_channels.discard(address)
         self._control_channels.discard(address)
         if expected:
@@ -127,11 +132,13 @@ class WorkerExits:
     async def _remove_explained(self, connection: WorkerConnection) -> None:
         """Ask the nanny, then remove the worker."""
         exit = await self._ask(connection)
+        self._peers.worker_counts.explained(exit)
         self.remove(connection, exit.reason if exit is not None else _UNKNOWN, exit)
 
     async def _explain(self, connection: WorkerConnection) -> None:
         """Ask the nanny why a worker is gone that was removed already, and record the answer."""
         exit = await self._ask(connection)
+        self._peers.worker_counts.explained(exit)
         if exit is None:
             return
         address = connection.hello.address

@@ -15,6 +15,7 @@ from dagrpc.v1 import client_session_pb2, common_pb2, worker_session_pb2
 from dagrpc_scheduler.core.instructions import ClientInstruction, Instruction
 from dagrpc_scheduler.shell.memory.recent_minimum import RecentMinimum
 from dagrpc_scheduler.shell.sessions.evictions import WorkerEvictions
+from dagrpc_scheduler.shell.sessions.worker_counts import WorkerCounts
 
 _EVICTED_CLIENTS_REMEMBERED = 100
 
@@ -83,6 +84,7 @@ class ConnectedPeers:
 
     def __init__(self) -> None:
         self.counts = PeerCounts()
+        self.worker_counts = WorkerCounts()
         self.clients: dict[str, Session[Any]] = {}
         self.workers: dict[str, WorkerConnection] = {}
         self.client_sessions: dict[str, PeerSession] = {}

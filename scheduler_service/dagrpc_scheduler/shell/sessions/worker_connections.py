@@ -11,6 +11,7 @@ from dagrpc._common.versions import differences, mismatch_message, own_versions
 from dagrpc.exceptions import DuplicateWorkerError
 from dagrpc.v1 import worker_session_pb2
 from dagrpc_scheduler.core import events, views
+from dagrpc_scheduler.core.model import PAUSED
 from dagrpc_scheduler.shell.coordination.topic_shell import ALL, EventLog
 from dagrpc_scheduler.shell.core_driver import CoreDriver
 from dagrpc_scheduler.shell.liveness.no_workers import ShortageWatch
@@ -77,6 +78,7 @@ class WorkerMembership:
         self._check_unique(hello)
         self._peers.workers[hello.address] = connection
         self._peers.counts.workers_added += 1
+        self._peers.worker_counts.joined(hello.nanny, hello.session_token)
         self._shortage.joined(connection.name)
         stimulus = self._driver.stimulus("worker-added")
         self._driver.handle(
@@ -138,6 +140,8 @@ class WorkerMembership:
                 log.status_changed(address, status, "closing", self._driver.stimulus("worker-closing"))
             case "status_changed":
                 after = STATUS_NAMES.get(report.status_changed.status, "running")
+                if after == PAUSED and connection.reported_status != PAUSED:
+                    self._peers.worker_counts.pauses += 1
                 connection.reported_status = after
                 log.status_changed(address, status, after, self._driver.stimulus("worker-status-change"))
 

@@ -23,6 +23,7 @@ from dagrpc.v1 import data_pb2, failure_pb2, worker_service_pb2
 from dagrpc_worker.core import events
 from dagrpc_worker.core.instructions import GatherData
 from dagrpc_worker.data.result_store import DataStore
+from dagrpc_worker.data.transfer_totals import TransferTotals
 from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_recorder import Recorder
 from dagrpc_worker.shell.fetch.peer_streams import PeerStreams
@@ -136,6 +137,8 @@ class Fetcher:
         post: Callable[[events.Event], None],
         recorder: Recorder | None = None,
     ) -> None:
+        self.totals = TransferTotals()
+        """Counts the transfers that have arrived."""
         self._recorder = recorder or Recorder()
         self._address = address
         self._streams = PeerStreams(channels)
@@ -178,7 +181,12 @@ class Fetcher:
         request = worker_service_pb2.GetDataRequest(
             keys=order.keys, max_bytes=max(self._limit, order.total_nbytes), requester=self._address
         )
-        decoded = await decode_off_loop(await self._streams.fetch(order.worker, request, order.total_nbytes))
+        received = await self._streams.fetch(order.worker, request, order.total_nbytes)
+        in_memory = any(value.entry.frame_addresses for value in received)
+        decoded = await decode_off_loop(received)
+        # The values may be moved to disk in a moment; no variable must keep them alive.
+        del received
+        self.totals.add(in_memory, sum(decoded.sizes.values()))
         await keep(self._store, decoded)
         self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
         # A key without an entry in the answer is missing at the peer.

@@ -1,14 +1,19 @@
-"""Numbers of tasks and transfers that heartbeats report."""
+"""Numbers of tasks, transfers, shuffles and pauses that heartbeats report."""
 
 from __future__ import annotations
 
 from dagrpc_worker.core.views import WorkerView
-from dagrpc_worker.servicers.data_transfers import TransferSlots
+from dagrpc_worker.servicers.data_transfers import DataServicer
 from dagrpc_worker.shell.session.heartbeat import Heartbeat
+from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
+from dagrpc_worker.shell.worker_record import WorkerRecord
 
 
-def counts(view: WorkerView, slots: TransferSlots, heartbeat: Heartbeat | None) -> dict[str, float]:
+def counts(
+    view: WorkerView, record: WorkerRecord, data: DataServicer, shuffles: Shuffles, heartbeat: Heartbeat | None
+) -> dict[str, float]:
     """Return the numbers by name; `heartbeat` is None before the first heartbeat."""
+    slots = data.slots
     return {
         "ready": view.ready_count,
         "waiting": view.waiting_count,
@@ -25,4 +30,17 @@ def counts(view: WorkerView, slots: TransferSlots, heartbeat: Heartbeat | None) 
         "transfers_outgoing_bytes": slots.budget.used,
         "transfers_outgoing_total": slots.total,
         "transfers_outgoing_bytes_total": slots.total_nbytes,
+        # Of most workers, most of these are 0: heartbeats need not carry them.
+        **_without_zeros(
+            {
+                **data.received.numbers("incoming"),
+                **data.sent.numbers("outgoing"),
+                **shuffles.numbers(),
+                "pauses": record.pauses,
+            }
+        ),
     }
+
+
+def _without_zeros(numbers: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in numbers.items() if value}

@@ -47,6 +47,8 @@ class Outbox:
     def __init__(self, channels: ChannelPool, room: int | None = None) -> None:
         self.budget = ByteBudget(config.get_bytes("p2p.comm.buffer") if room is None else room)
         """The memory for parcels that wait to be sent."""
+        self.sent_nbytes = 0
+        """Bytes of the parcels that have arrived at other workers."""
         self._channels = channels
         self._calls = asyncio.Semaphore(max(int(config.get("p2p.comm.concurrency")), 1))
         self._message_bytes = max(config.get_bytes("p2p.comm.message-bytes-limit"), 1)
@@ -90,6 +92,7 @@ class Outbox:
                         nbytes += parcel.nbytes
                     try:
                         await self.repeat(run, address, partial(self._call, run, address, batch))
+                        self.sent_nbytes += nbytes
                     finally:
                         self.budget.give(nbytes)
         except Exception as error:

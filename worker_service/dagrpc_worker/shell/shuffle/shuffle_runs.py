@@ -74,6 +74,8 @@ class Shuffles:
         self._ended: OrderedDict[str, int] = OrderedDict()
         """The latest run that is over, by id of the shuffle."""
         self._joining: dict[str, asyncio.Task[Run]] = {}
+        self._received_nbytes = 0
+        """Bytes of the parcels that other workers have sent."""
         self._making_room = threading.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         threads = config.get("p2p.threads") or min(max(worker.nthreads, 1), _THREADS)
@@ -359,6 +361,16 @@ class Shuffles:
             call.cancel()
         return pieces
 
+    def numbers(self) -> dict[str, float]:
+        """Return the bytes that shuffles take and have sent and received, by the names that heartbeats give them."""
+        stores = [run.store for run in self._runs.values()]
+        return {
+            "shuffle_sent_bytes_total": self._outbox.sent_nbytes,
+            "shuffle_received_bytes_total": self._received_nbytes,
+            "shuffle_memory_bytes": sum(store.in_memory for store in stores) + self._outbox.budget.used,
+            "shuffle_disk_bytes": sum(store.on_disk for store in stores),
+        }
+
     # --- for other workers ---------------------------------------------------------------------------------------
 
     async def keep(self, message: pb.ShuffleRun, parcels: Sequence[Parcel]) -> None:
@@ -367,7 +379,8 @@ class Shuffles:
         for parcel in parcels:
             if self._disk and self._budget.exhausted:
                 await self._loop.run_in_executor(self._threads, self._make_room)
-            self.run(message.shuffle_id, message.run_id).store.add(parcel)
+            if self.run(message.shuffle_id, message.run_id).store.add(parcel):
+                self._received_nbytes += parcel.nbytes
 
     async def output(self, message: pb.ShuffleRun, output: int, parcels: int) -> list[Piece]:
         """Return the pieces of an output for another worker."""
