@@ -66,8 +66,12 @@ class DashboardStream:
         try:
             await response.prepare(request)
             await _send_all(response, readers)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
             pass
+        except TimeoutError:
+            # Closed in peace, the connection would wait for the viewer to read the rest of the message.
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             self._viewers -= 1
             for reader in readers.values():
