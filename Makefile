@@ -169,8 +169,9 @@ release: $(INSTALLED) proto-check  ## Build wheel and sdist in dist/, and check 
 soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-clients: $(INSTALLED)  ## Build the clients in other languages for which the machine has toolchains
-	@$(BIN)/python -m examples.clients.build
+clients: $(INSTALLED)  ## Build the clients in LANGUAGES (all that the machine has toolchains for), and run the cases of conformance
+	@$(BIN)/python -m examples.clients.build $(LANGUAGES)
+	@$(BIN)/python -m pytest tests/integration/test_foreign_clients.py -q -rs $(ARGS)
 
 bench: $(INSTALLED)  ## Measure against distributed; writes docs/benchmarks.md and the figures in README.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -16,6 +18,8 @@ import (
 
 // The default of gRPC, 4 MiB, is less than what a scheduler may send.
 const largestMessage = 64 << 20
+
+var reconnecting = backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestPause}
 
 // Client is a connection to a scheduler. It may be used by many goroutines at a time.
 type Client struct {
@@ -28,39 +32,50 @@ type Client struct {
 type Option func(*settings) error
 
 type settings struct {
-	transport credentials.TransportCredentials
-	dial      []grpc.DialOption
+	tls  *tls.Config
+	dial []grpc.DialOption
 }
 
 // WithTLS encrypts the connection. The scheduler's certificate must be one of the authority in caFile.
 func WithTLS(caFile string) Option {
-	return withTLS(caFile, nil)
-}
-
-// WithCertificate encrypts the connection, and shows a certificate to the scheduler.
-func WithCertificate(caFile, certFile, keyFile string) Option {
-	return func(s *settings) error {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return fmt.Errorf("dagrpc: certificate: %w", err)
-		}
-		return withTLS(caFile, []tls.Certificate{pair})(s)
-	}
-}
-
-func withTLS(caFile string, certificates []tls.Certificate) Option {
 	return func(s *settings) error {
 		text, err := os.ReadFile(caFile)
 		if err != nil {
 			return fmt.Errorf("dagrpc: certificate authority: %w", err)
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(text) {
+		s.secure().RootCAs = x509.NewCertPool()
+		if !s.tls.RootCAs.AppendCertsFromPEM(text) {
 			return fmt.Errorf("dagrpc: %s has no certificate", caFile)
 		}
-		s.transport = credentials.NewTLS(&tls.Config{RootCAs: pool, Certificates: certificates})
 		return nil
 	}
+}
+
+// WithCertificate shows a certificate to the scheduler.
+func WithCertificate(certFile, keyFile string) Option {
+	return func(s *settings) error {
+		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return fmt.Errorf("dagrpc: certificate: %w", err)
+		}
+		s.secure().Certificates = []tls.Certificate{pair}
+		return nil
+	}
+}
+
+// WithServerName names what the scheduler's certificate is for, if not for the host of its address.
+func WithServerName(name string) Option {
+	return func(s *settings) error {
+		s.secure().ServerName = name
+		return nil
+	}
+}
+
+func (s *settings) secure() *tls.Config {
+	if s.tls == nil {
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return s.tls
 }
 
 // WithToken shows a token with every call. Without TLS, others on the network can read it.
@@ -81,15 +96,21 @@ func (bearer) RequireTransportSecurity() bool { return false }
 
 // Connect returns a client of the scheduler at an address, host:port. The connection is made by the first call.
 func Connect(address string, options ...Option) (*Client, error) {
-	s := settings{transport: insecure.NewCredentials()}
+	var s settings
 	for _, option := range options {
 		if err := option(&s); err != nil {
 			return nil, err
 		}
 	}
+	transport := insecure.NewCredentials()
+	if s.tls != nil {
+		transport = credentials.NewTLS(s.tls)
+	}
 	dial := append(s.dial,
-		grpc.WithTransportCredentials(s.transport),
+		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestMessage)),
+		// By default, gRPC waits up to two minutes before it connects again.
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnecting, MinConnectTimeout: 5 * time.Second}),
 		// The client repeats calls itself: it knows from ErrorInfo which ones.
 		grpc.WithDisableRetry(),
 	)

@@ -38,8 +38,8 @@ func (e *TaskError) Kind() string {
 	return strings.TrimPrefix(e.Failure.Kind.String(), "FAILURE_KIND_")
 }
 
-// failureOf tells why a task has no result; nil if it has one, or may have one later.
-func failureOf(task *pb.TaskStatus) error {
+// FailureOf tells why a task has no result; nil if it has one, or may have one later.
+func FailureOf(task *pb.TaskStatus) error {
 	switch task.State {
 	case pb.LeasedState_LEASED_STATE_FAILED:
 		return &TaskError{task.Key, task.Failure}
@@ -47,6 +47,9 @@ func failureOf(task *pb.TaskStatus) error {
 		return fmt.Errorf("%w: %q: %s", ErrCancelled, task.Key, task.Reason)
 	case pb.LeasedState_LEASED_STATE_UNKNOWN:
 		return fmt.Errorf("%w: %q", ErrUnknown, task.Key)
+	}
+	if task.ValueOutcome == pb.DataOutcome_DATA_OUTCOME_NOT_ENCODABLE {
+		return fmt.Errorf("%w: the result of %q: %s", ErrNotEncodable, task.Key, task.Reason)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -17,6 +16,7 @@ const (
 	longestWait = 50 * time.Second
 	// Larger results are streamed.
 	inlineLimit = 1 << 20
+	shortPause  = 10 * time.Millisecond
 )
 
 // Lease keeps tasks and their results. It lives for its time to live after the latest call.
@@ -92,8 +92,8 @@ func (l *Lease) Wait(ctx context.Context, keys ...string) ([]*pb.TaskStatus, err
 		if allSettled(response.Tasks) {
 			return response.Tasks, nil
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, requestError(err)
+		if !pausedFor(ctx, shortPause) {
+			return nil, requestError(ctx.Err())
 		}
 	}
 }
@@ -110,22 +110,16 @@ func (l *Lease) Result(ctx context.Context, key string) (Result, error) {
 // outcome returns what came with a state, or waits for it, or reads it as a stream if it is large.
 func (l *Lease) outcome(ctx context.Context, task *pb.TaskStatus) (Result, error) {
 	for {
-		if err := failureOf(task); err != nil {
+		if err := FailureOf(task); err != nil {
 			return Result{}, err
 		}
 		switch {
 		case task.Value != nil:
 			return Result{task.Value.Encoding, task.Value.Data}, nil
-		case task.ValueOutcome == pb.DataOutcome_DATA_OUTCOME_NOT_ENCODABLE:
-			return Result{}, fmt.Errorf("%w: the result of %q: %s", ErrNotEncodable, task.Key, task.Reason)
 		case task.ValueOutcome == pb.DataOutcome_DATA_OUTCOME_DEFERRED:
 			var data bytes.Buffer
 			encoding, err := l.Copy(ctx, &data, task.Key)
 			return Result{encoding, data.Bytes()}, err
-		}
-		// Not settled, or lost with its worker at this moment.
-		if settled(task) && !pausedFor(ctx, firstPause) {
-			return Result{}, requestError(ctx.Err())
 		}
 		tasks, err := l.Wait(ctx, task.Key)
 		if err != nil {
@@ -169,7 +163,8 @@ func settled(task *pb.TaskStatus) bool {
 
 func allSettled(tasks []*pb.TaskStatus) bool {
 	for _, task := range tasks {
-		if !settled(task) {
+		// A result that is missing was lost with its worker at this moment, and is computed again.
+		if !settled(task) || task.ValueOutcome == pb.DataOutcome_DATA_OUTCOME_MISSING {
 			return false
 		}
 	}

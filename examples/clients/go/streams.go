@@ -30,8 +30,11 @@ func (l *Lease) Copy(ctx context.Context, to io.Writer, key string) (encoding st
 		if err != nil {
 			return "", err
 		}
-		if err := unreadable(first.Task); err != nil {
+		if err := FailureOf(first.Task); err != nil {
 			return "", err
+		}
+		if first.Task.ValueOutcome != pb.DataOutcome_DATA_OUTCOME_OK {
+			return "", errLost
 		}
 		for {
 			piece, err := stream.Recv()
@@ -57,20 +60,6 @@ func (l *Lease) Copy(ctx context.Context, to io.Writer, key string) (encoding st
 			return "", requestError(ctx.Err())
 		}
 	}
-}
-
-// unreadable tells why a result does not follow; nil: it does.
-func unreadable(task *pb.TaskStatus) error {
-	if err := failureOf(task); err != nil {
-		return err
-	}
-	switch task.ValueOutcome {
-	case pb.DataOutcome_DATA_OUTCOME_OK:
-		return nil
-	case pb.DataOutcome_DATA_OUTCOME_NOT_ENCODABLE:
-		return fmt.Errorf("%w: the result of %q: %s", ErrNotEncodable, task.Key, task.Reason)
-	}
-	return errLost
 }
 
 // Watch yields the state of each task whenever it changes, beginning with all tasks. It ends with an error, or when the

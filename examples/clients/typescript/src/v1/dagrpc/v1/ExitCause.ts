@@ -1,0 +1,29 @@
+// Original file: ../../../protos/dagrpc/v1/failure.proto
+
+export const ExitCause = {
+  EXIT_CAUSE_UNSPECIFIED: 'EXIT_CAUSE_UNSPECIFIED',
+  EXIT_CAUSE_EXITED: 'EXIT_CAUSE_EXITED',
+  EXIT_CAUSE_SIGNAL: 'EXIT_CAUSE_SIGNAL',
+  EXIT_CAUSE_MEMORY_LIMIT: 'EXIT_CAUSE_MEMORY_LIMIT',
+  EXIT_CAUSE_OUT_OF_MEMORY: 'EXIT_CAUSE_OUT_OF_MEMORY',
+  EXIT_CAUSE_NO_SIGN_OF_LIFE: 'EXIT_CAUSE_NO_SIGN_OF_LIFE',
+  EXIT_CAUSE_STOPPED: 'EXIT_CAUSE_STOPPED',
+} as const;
+
+export type ExitCause =
+  | 'EXIT_CAUSE_UNSPECIFIED'
+  | 0
+  | 'EXIT_CAUSE_EXITED'
+  | 1
+  | 'EXIT_CAUSE_SIGNAL'
+  | 2
+  | 'EXIT_CAUSE_MEMORY_LIMIT'
+  | 3
+  | 'EXIT_CAUSE_OUT_OF_MEMORY'
+  | 4
+  | 'EXIT_CAUSE_NO_SIGN_OF_LIFE'
+  | 5
+  | 'EXIT_CAUSE_STOPPED'
+  | 6
+
+export type ExitCause__Output = typeof ExitCause[keyof typeof ExitCause]

@@ -1,0 +1,29 @@
+// Original file: ../../../protos/dagrpc/v1/task_service.proto
+
+export const LeasedState = {
+  LEASED_STATE_UNSPECIFIED: 'LEASED_STATE_UNSPECIFIED',
+  LEASED_STATE_PENDING: 'LEASED_STATE_PENDING',
+  LEASED_STATE_RUNNING: 'LEASED_STATE_RUNNING',
+  LEASED_STATE_DONE: 'LEASED_STATE_DONE',
+  LEASED_STATE_FAILED: 'LEASED_STATE_FAILED',
+  LEASED_STATE_CANCELLED: 'LEASED_STATE_CANCELLED',
+  LEASED_STATE_UNKNOWN: 'LEASED_STATE_UNKNOWN',
+} as const;
+
+export type LeasedState =
+  | 'LEASED_STATE_UNSPECIFIED'
+  | 0
+  | 'LEASED_STATE_PENDING'
+  | 1
+  | 'LEASED_STATE_RUNNING'
+  | 2
+  | 'LEASED_STATE_DONE'
+  | 3
+  | 'LEASED_STATE_FAILED'
+  | 4
+  | 'LEASED_STATE_CANCELLED'
+  | 5
+  | 'LEASED_STATE_UNKNOWN'
+  | 6
+
+export type LeasedState__Output = typeof LeasedState[keyof typeof LeasedState]
