@@ -169,7 +169,7 @@ release: $(INSTALLED) proto-check  ## Build wheel and sdist in dist/, and check 
 soak: $(INSTALLED)  ## A million small tasks in waves: is all memory given back?
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-clients: $(INSTALLED)  ## Build the clients in LANGUAGES (all that the machine has toolchains for), and run the cases of conformance
+clients: $(INSTALLED)  ## Build and test the clients in other LANGUAGES, or in all that have toolchains here
 	@$(BIN)/python -m examples.clients.build $(LANGUAGES)
 	@$(BIN)/python -m pytest tests/integration/test_foreign_clients.py -q -rs $(ARGS)
 

@@ -43,7 +43,17 @@ def build_go() -> None:
     run(folder, "go", "build", "-o", f"{bin_folder}/", "./cmd/...")
 
 
-BUILDERS: dict[str, tuple[str, Callable[[], None]]] = {"go": ("go", build_go)}
+def build_typescript() -> None:
+    """Install what the lock file pins, make the types of the contract, and compile."""
+    folder = CLIENTS / "typescript"
+    run(folder, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    run(folder, "npm", "run", "build")
+
+
+BUILDERS: dict[str, tuple[str, Callable[[], None]]] = {
+    "go": ("go", build_go),
+    "typescript": ("npm", build_typescript),
+}
 """The program that each language needs, and what builds its client."""
 
 
@@ -54,9 +64,8 @@ def main(languages: list[str]) -> None:
         if shutil.which(program) is None:
             print(f"skipped: the client in {language}, because there is no {program} here")
             continue
-        (BUILT / language).mkdir(parents=True, exist_ok=True)
         build()
-        print(f"built: the client in {language}, in {BUILT / language}")
+        print(f"built: the client in {language}")
 
 
 if __name__ == "__main__":

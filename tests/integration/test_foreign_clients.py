@@ -22,9 +22,11 @@ from tests.support.tcp_proxy import TcpProxy
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "examples" / "clients" / "conformance" / "cases.json"
 BUILT = ROOT / "build" / "clients"
+NODE = ROOT / "examples" / "clients" / "typescript" / "dist" / "conformance.js"
 COMMANDS: dict[str, tuple[str, list[str]]] = {
     "python": (sys.executable, [sys.executable, "-m", "examples.clients.conformance"]),
     "go": (str(BUILT / "go" / "conformance"), [str(BUILT / "go" / "conformance")]),
+    "typescript": (str(NODE), ["node", str(NODE)]),
 }
 """For each language, the file that must be there, and the command."""
 TOKENS = {name: f"{name}-secret-of-this-cluster" for name in ("caller", "client", "scheduler", "worker")}
@@ -118,8 +120,10 @@ def test_a_client_has_the_outcomes_of_the_table(
     path.write_text(json.dumps({**configuration, "run": f"{language}-{uuid.uuid4().hex[:8]}"}), encoding="utf-8")
     with cutting(proxy):
         ran = subprocess.run([*command, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=540)
-    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    lines = [json.loads(line) for line in ran.stdout.split("\n") if line]
     wanted = expected()
     found = {line["case"]: told(line["outcomes"], wanted.get(line["case"])) for line in lines}
     assert ran.returncode == 0, ran.stderr[-3000:]
-    assert found == wanted
+    assert found == wanted, "".join(
+        f"{case}: {found.get(case)}\n" for case in wanted if found.get(case) != wanted[case]
+    )
