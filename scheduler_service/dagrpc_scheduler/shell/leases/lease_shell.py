@@ -137,7 +137,13 @@ class Leases:
         pending = [key for key in keys if key in lease.tasks]
         with self._waiting(lease), self._holders[lease.name].told_of(pending) as event, suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while self.lives(lease) and not lease.is_settled(pending, any_of_them):
+                # Many tasks finish one by one: no look at all of them each time.
+                left = [] if any_of_them else pending[::-1]
+                while self.lives(lease):
+                    while left and lease.is_settled(left[-1:], False):
+                        left.pop()
+                    if not left and lease.is_settled(pending, any_of_them):
+                        break
                     event.clear()
                     await event.wait()
 
