@@ -52,11 +52,12 @@ export COMPOSE_PROJECT_NAME
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
   -f $(COMPOSE_FILE) $(foreach overlay,$(OVERLAYS),-f deploy/compose/$(overlay).yaml)
 
-.PHONY: help install lock run test test-newest test-oldest coverage chaos differential parity parity-peer \
-  test-jupyterlab lint format docs proto proto-check proto-breaking proto-released release clients bench soak image up down clean
+.PHONY: help install lock run test test-newest test-oldest test-docker test-kubernetes coverage chaos differential \
+  parity parity-peer test-jupyterlab lint format docs proto proto-check proto-breaking proto-released release clients \
+  bench soak image up down clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -89,6 +90,16 @@ test-newest:  ## Run the whole test suite with the newest versions of everything
 
 test-oldest:  ## Run the whole test suite with the oldest versions that are supported, on Python 3.11
 	@$(MAKE) test VENV=build/oldest LOCK=$(OLDEST)
+
+# What a machine lacks is said in the summary; CI_DEPLOY=1 makes it a failure.
+test-docker: $(INSTALLED)  ## Run the tests of containers, on the Docker engine
+	@$(BIN)/python -m pytest -rs tests/e2e/test_deployment.py tests/e2e/test_compose_overlays.py \
+	  tests/e2e/test_docker_cluster.py $(ARGS)
+
+# They make namespaces of their own in the cluster of KUBECONFIG, whose node has the images of the local Docker engine, or
+# DAGRPC_TEST_IMAGE. This machine has to be a node of it, or to reach its services otherwise.
+test-kubernetes: $(INSTALLED)  ## Run the tests of Kubernetes, on the cluster of KUBECONFIG
+	@DAGRPC_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/python -m pytest -rs tests/e2e/test_kubernetes.py $(ARGS)
 
 coverage: $(INSTALLED)  ## Measure which lines and branches the tests in COVERED run, in all their processes
 	@rm -rf build/coverage

@@ -54,8 +54,16 @@ def test_each_entry_is_of_a_test_that_may_be_skipped(entry: str) -> None:
         ("tests/integration/test_scheduler_memory.py::test_which_allocator", False),
     ],
 )
-def test_listed_skips(nodeid: str, listed: bool) -> None:
+def test_listed_skips(nodeid: str, listed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_DEPLOY", raising=False)
     assert skips.is_allowed(nodeid) is listed
+
+
+def test_deployments_are_not_skipped_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_DEPLOY", "1")
+    assert skips.strict()
+    assert not skips.is_allowed("tests/e2e/test_deployment.py::test_collections_run")
+    assert skips.is_allowed("tests/integration/test_prometheus.py::test_any")
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 failed, 1 xfailed, 2 errors"), ("", "3 skipped, 1 xfailed")])
@@ -65,7 +73,7 @@ def test_a_skip_that_is_not_listed_fails_in_ci(tmp_path: Path, ci: str, outcome:
     (tmp_path / "test_whole.py").write_text(SKIPPED_AS_A_WHOLE)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "--rootdir", tmp_path, "--continue-on-collection-errors", tmp_path],
-        env={**os.environ, "CI": ci, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "CI": ci, "CI_DEPLOY": "", "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -10,9 +10,16 @@ import pytest
 LIST = Path(__file__).parents[1] / "allowed_skips.txt"
 
 
+_DEPLOYMENTS = "tests/e2e/"
+
+
 def strict() -> bool:
-    """Tell whether skips that are not listed fail: where the environment variable CI is set."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+    """Tell whether skips that are not listed fail: where the environment variable CI or CI_DEPLOY is set."""
+    return _is_set("CI") or _is_set("CI_DEPLOY")
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() not in ("", "0", "false")
 
 
 def allowed() -> dict[str, str]:
@@ -23,7 +30,9 @@ def allowed() -> dict[str, str]:
 
 
 def is_allowed(nodeid: str) -> bool:
-    """Tell whether a test, all cases of it, or its file is listed."""
+    """Tell whether a test, all cases of it, or its file is listed, unless CI_DEPLOY asks for the deployments."""
+    if nodeid.startswith(_DEPLOYMENTS) and _is_set("CI_DEPLOY"):
+        return False
     return not {nodeid, nodeid.partition("[")[0], nodeid.partition("::")[0]}.isdisjoint(allowed())
 
 
