@@ -239,3 +239,39 @@ def test_pages_work_with_a_token_and_below_a_prefix() -> None:
         Client(cluster) as client,
     ):
         browse(client, look)
+
+
+def test_charts_begin_before_the_page_was_opened(client: Client, work: list[Future]) -> None:
+    async def look(tab: Tab, root: str) -> None:
+        worker = next(iter(client.scheduler_info()["workers"]))
+        await tab.open(root + "groups")
+        for page, question in (("memory", ""), ("workers", f"?worker={quote(worker, safe='')}")):
+            # The scheduler has samples from before the chart was opened.
+            asked = f"fetch('details/memory.json{question}').then((answer) => answer.json())"
+            await tab.until(f"{asked}.then(({{ rows }}) => rows.length > 1)")
+            moment, values = (await tab.get(asked))["rows"][0]
+            assert len(values) == 4
+            await tab.open(root + page + question)
+            begin = await tab.get(f"import('./statics/format.js').then(({{ clock }}) => clock({moment}))")
+            chart = "document.querySelector('canvas[aria-label^=\"Memory over time\"]')"
+            await tab.until(f"{chart}?.getAttribute('aria-label').startsWith('Memory over time, from {begin} to ')")
+
+    browse(client, look)
+
+
+def test_the_page_of_a_worker_has_its_own_transfers(client: Client) -> None:
+    first, second = client.scheduler_info()["workers"]
+    numbers = client.map(inc, range(10), pure=False, workers=[first])
+    wait([client.submit(total, numbers, pure=False, workers=[second])])
+
+    async def look(tab: Tab, root: str) -> None:
+        for worker in (first, second):
+            await tab.open(f"{root}workers?worker={quote(worker, safe='')}")
+            note = "[...document.querySelectorAll('[role=status]')].map((each) => each.textContent)"
+            await tab.until(f"{note}.some((text) => /^[1-9][0-9]* transfers, /.test(text))")
+        # The table of workers reads no transfers.
+        await tab.get("document.querySelector('nav a[data-page=workers]').click()")
+        await tab.until("document.querySelectorAll('tbody tr td a').length === 2")
+        assert "transfers" not in next(link for link in reversed(tab.requested) if "/stream" in link)
+
+    browse(client, look)

@@ -10,6 +10,7 @@ from dagrpc._http.address import http_address, path_prefix
 from dagrpc._http.port import HttpPort
 from dagrpc._http.tls import tls_context
 from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc_scheduler.http.memory_history import MemoryHistory
 from dagrpc_scheduler.http.sources import SchedulerSources
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class SchedulerHttp:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._collection_time: CollectionTime | None = None
         self._dashboard: Dashboard | None = None
+        self._memory = MemoryHistory(sources)
 
     def start(self, address: str | int | None, host: str) -> None:
         """Listen; pages are made when the first request comes in.
@@ -61,6 +63,7 @@ class SchedulerHttp:
         configured = config.get("scheduler.dashboard.address")
         wanted = configured if address in (None, DEFAULT_ADDRESS) else address
         self._port.bind(http_address(wanted, host, DEFAULT_PORT))
+        spawn(self._memory.run(), self._tasks)
         self._sources.identity.services["dashboard"] = self._port.number
         self._sources.identity.http_prefix = self._prefix
 
@@ -89,7 +92,7 @@ class SchedulerHttp:
         ticks, self._collection_time = Ticks(), CollectionTime()
         spawn(ticks.run(), self._tasks)
         namespace = str(config.get("dashboard.prometheus.namespace"))
-        self._dashboard = Dashboard(sources)
+        self._dashboard = Dashboard(sources, self._memory)
         routes = [
             *JsonRoutes(sources).routes(),
             *ApiRoutes(sources).routes(),

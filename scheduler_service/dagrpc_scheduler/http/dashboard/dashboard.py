@@ -19,6 +19,7 @@ from dagrpc_scheduler.http.dashboard.stream import DashboardStream
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from dagrpc_scheduler.http.memory_history import MemoryHistory
     from dagrpc_scheduler.http.sources import SchedulerSources
 
 
@@ -29,16 +30,19 @@ class Dashboard:
     ----------
     sources : SchedulerSources
         The scheduler's parts that it shows.
+    memory : MemoryHistory
+        The use of memory until now.
     """
 
-    def __init__(self, sources: SchedulerSources) -> None:
+    def __init__(self, sources: SchedulerSources, memory: MemoryHistory) -> None:
         self._sources = sources
+        self._memory = memory
         self._scheduler = SchedulerTable(sources)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the paths and their handlers."""
         stream = DashboardStream(self._feeds())
-        return [*DashboardPages().routes(), *stream.routes(), *DashboardDetails(self._sources).routes()]
+        return [*DashboardPages().routes(), *stream.routes(), *DashboardDetails(self._sources, self._memory).routes()]
 
     def _feeds(self) -> dict[str, Callable[[], Reader]]:
         """Return what makes a reader for a viewer, by the name of the feed."""

@@ -16,6 +16,7 @@ from dagrpc.v1 import log_service_pb2
 from dagrpc_scheduler.core import task_details, views
 from dagrpc_scheduler.http.dashboard.scanned_tables import error_row
 from dagrpc_scheduler.http.json_routes import worker_identity
+from dagrpc_scheduler.http.memory_history import MemoryHistory
 from dagrpc_scheduler.http.sources import SchedulerSources
 from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
@@ -37,16 +38,20 @@ class DashboardDetails:
     ----------
     sources : SchedulerSources
         The scheduler's parts that the answers come from.
+    memory : MemoryHistory
+        The use of memory until now.
     """
 
-    def __init__(self, sources: SchedulerSources) -> None:
+    def __init__(self, sources: SchedulerSources, memory: MemoryHistory) -> None:
         self._sources = sources
+        self._memory = memory
 
     def routes(self) -> list[web.RouteDef]:
         """Return the paths and their handlers."""
         return [
             web.get("/details/task.json", self.task),
             web.get("/details/worker.json", self.worker),
+            web.get("/details/memory.json", self.memory),
             web.get("/details/log.json", self.log),
             web.get("/details/stacks.json", self.stacks),
             web.get("/details/profile.json", self.profile),
@@ -83,6 +88,10 @@ class DashboardDetails:
                 "in_memory_count": len(held),
             }
         )
+
+    async def memory(self, request: web.Request) -> web.Response:
+        """Return the use of memory until now, of a worker or of the cluster."""
+        return json_response({"rows": self._memory.rows(self._worker(request) if "worker" in request.query else "")})
 
     async def log(self, request: web.Request) -> web.Response:
         """Return the latest lines of a worker's log."""

@@ -13,7 +13,15 @@ export class LineChart {
     this.format = format;
     this.stacked = stacked;
     this.points = [];
+    this.label = label;
     this.canvas = new Canvas(host, { label, height, draw: (...all) => this.paint(...all), hit: (x) => this.hit(x) });
+  }
+
+  /** Put earlier points, as [time, values], before those that there are. */
+  before(points) {
+    const first = this.points[0]?.[0] ?? Infinity;
+    this.points = [...points.filter(([time]) => time < first), ...this.points];
+    this.canvas.draw();
   }
 
   add(time, values) {
@@ -26,6 +34,7 @@ export class LineChart {
     const [left, bottom] = [70, height - 20];
     if (this.points.length < 2) return;
     const [from, to] = [this.points[0][0], this.points.at(-1)[0]];
+    this.canvas.element.setAttribute("aria-label", `${this.label}, from ${clock(from)} to ${clock(to)}`);
     const total = (values) => (this.stacked ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values));
     const top = Math.max(...this.points.map(([, values]) => total(values)), 1e-9) * 1.1;
     this.x = (time) => left + ((time - from) / Math.max(to - from, 1e-9)) * (width - left);

@@ -50,12 +50,14 @@ const context = {
   parameter: (name) => new URLSearchParams(location.search).get(name),
 };
 
+const feedsOf = (name) => [...table.panels[name].feeds, ...(makers[name].alsoReads?.(context) ?? [])];
+
 function openPage() {
   const page = table.panel ? { title: table.panels[table.panel].title, panels: [table.panel] } : pageOf(location);
   shown.forEach((panel) => panel.close?.());
   store?.close();
   document.title = `dagrpc: ${page.title}`;
-  const feeds = [...new Set(page.panels.flatMap((name) => table.panels[name].feeds))];
+  const feeds = [...new Set(page.panels.flatMap(feedsOf))];
   store = new Store(feeds, (names) => shown.forEach((panel) => {
     if (panel.feeds.some((name) => names.has(name))) panel.draw?.();
   }), (state) => { connection.textContent = state; });
@@ -71,13 +73,13 @@ function openPage() {
 }
 
 function makePanel(name) {
-  const { title, feeds } = table.panels[name];
+  const { title } = table.panels[name];
   const host = make("div", { class: "body" });
   const alone = make("a", { href: `individual-${name}`, class: "alone", title: `${title} on a page of its own`, "aria-label": `${title} on a page of its own` }, "↗");
   main.append(make("section", { class: `panel panel-${name}`, "aria-label": title },
     make("h2", {}, title, table.panel ? undefined : alone), host));
   const panel = makers[name](host, context) ?? {};
-  panel.feeds = feeds;
+  panel.feeds = feedsOf(name);
   return panel;
 }
 

@@ -4,6 +4,7 @@ import { DataTable } from "./data_table.js";
 import { KINDS } from "./colors.js";
 import { LineChart } from "./line_chart.js";
 import { bytes, count } from "./format.js";
+import { fetchDetails } from "./details.js";
 import { make, setText } from "./dom.js";
 
 export const KIND_NAMES = { managed: "managed", unmanaged_old: "unmanaged", unmanaged_recent: "unmanaged, recent", spilled: "spilled to disk" };
@@ -35,6 +36,12 @@ export function clusterMemory(host, { store }) {
   };
 }
 
+/** Add to a chart what was before the page was opened, of a worker or of the cluster. */
+export function showPast(chart, parameters) {
+  // Without an answer, the chart begins now.
+  fetchDetails("memory", parameters).then(({ rows }) => chart.before(rows), () => {});
+}
+
 export function memoryOverTime(host, { store }) {
   const kinds = Object.keys(KINDS);
   host.append(make("ul", { class: "legend" }, ...kinds.map((kind) => {
@@ -43,6 +50,7 @@ export function memoryOverTime(host, { store }) {
     return make("li", {}, swatch, KIND_NAMES[kind]);
   })));
   const chart = new LineChart(host, { label: "Memory over time", series: kinds.map((kind) => [KIND_NAMES[kind], KINDS[kind]]), format: bytes, stacked: true });
+  showPast(chart, {});
   let last = 0;
   return {
     draw() {

@@ -1,13 +1,14 @@
-// One worker: figures, memory over time, running tasks with their call stacks, profile, log.
+// One worker: figures, memory over time, transfers, running tasks with their call stacks, profile, log.
 
 import { KINDS } from "./colors.js";
 import { LineChart } from "./line_chart.js";
-import { KIND_NAMES } from "./memory.js";
+import { KIND_NAMES, showPast } from "./memory.js";
 import { bytes, count, percent, seconds } from "./format.js";
 import { button, make } from "./dom.js";
 import { fetchDetails } from "./details.js";
 import { figureList } from "./figures.js";
 import { profile } from "./profile.js";
+import { transferTimeline } from "./transfers.js";
 
 const SHOWN = [
   ["Status", (row) => row.status], ["Threads", (row) => count(row.nthreads)], ["CPU", (row) => percent(row.cpu)],
@@ -23,6 +24,11 @@ export function workerPage(host, context, address) {
   host.append(make("h3", {}, "Memory over time"));
   const kinds = Object.keys(KINDS);
   const chart = new LineChart(host, { label: "Memory over time", series: kinds.map((kind) => [KIND_NAMES[kind], KINDS[kind]]), format: bytes, stacked: true });
+  showPast(chart, { worker: address });
+  host.append(make("h3", {}, "Transfers"));
+  let transfers = [];
+  const own = Object.assign(Object.create(context.store), { tail: () => transfers });
+  const timeline = transferTimeline(host, { store: own });
   section(host, "Running tasks and their call stacks", (place) => showStacks(place, address, context));
   section(host, "Results in memory", (place) => showResults(place, address, context));
   section(host, "Log", (place) => showLog(place, address));
@@ -35,11 +41,13 @@ export function workerPage(host, context, address) {
       if (!row) { title.textContent = `${address} is not in the cluster`; return; }
       title.textContent = `${row.name} at ${address}`;
       set(row);
+      transfers = context.store.tail("transfers").filter(([receiver, sender]) => receiver === address || sender === address);
+      timeline.draw();
       if (context.store.time - last < 0.9) return;
       last = context.store.time;
       chart.add(last, kinds.map((kind) => row[kind]));
     },
-    close() { chart.close(); flames.close(); },
+    close() { chart.close(); timeline.close(); flames.close(); },
   };
 }
 

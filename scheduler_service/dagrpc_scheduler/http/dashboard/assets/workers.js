@@ -4,6 +4,9 @@ import { DataTable } from "./data_table.js";
 import { bytes, count, percent, seconds } from "./format.js";
 import { workerPage } from "./worker_page.js";
 
+/** The page of one worker shows more than the table does. */
+workers.alsoReads = (context) => (context.parameter("worker") ? ["transfers"] : []);
+
 export function workers(host, context) {
   const one = context.parameter("worker");
   if (one) return workerPage(host, context, one);
