@@ -50,9 +50,15 @@ def build_typescript() -> None:
     run(folder, "npm", "run", "build")
 
 
+def build_java() -> None:
+    """Make the stubs, with the generators that pom.xml pins, and compile; dependencies are put into target/lib."""
+    run(CLIENTS / "java", "mvn", "--quiet", "--batch-mode", "package")
+
+
 BUILDERS: dict[str, tuple[str, Callable[[], None]]] = {
     "go": ("go", build_go),
     "typescript": ("npm", build_typescript),
+    "java": ("mvn", build_java),
 }
 """The program that each language needs, and what builds its client."""
 

@@ -23,10 +23,13 @@ ROOT = Path(__file__).parents[2]
 CASES = ROOT / "examples" / "clients" / "conformance" / "cases.json"
 BUILT = ROOT / "build" / "clients"
 NODE = ROOT / "examples" / "clients" / "typescript" / "dist" / "conformance.js"
+JAVA = ROOT / "examples" / "clients" / "java" / "target"
+CLASSES = f"{JAVA / 'classes'}:{JAVA / 'lib'}/*"
 COMMANDS: dict[str, tuple[str, list[str]]] = {
     "python": (sys.executable, [sys.executable, "-m", "examples.clients.conformance"]),
     "go": (str(BUILT / "go" / "conformance"), [str(BUILT / "go" / "conformance")]),
     "typescript": (str(NODE), ["node", str(NODE)]),
+    "java": (str(JAVA / "lib"), ["java", "-cp", CLASSES, "dev.dagrpc.client.Conformance"]),
 }
 """For each language, the file that must be there, and the command."""
 TOKENS = {name: f"{name}-secret-of-this-cluster" for name in ("caller", "client", "scheduler", "worker")}
