@@ -6,6 +6,7 @@ Each verb is a function in a module of `dagrpc._client.verbs`, with its document
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -149,6 +150,9 @@ class Client:
         if timeout is None:
             raise ValueError("None is no valid timeout for a client: give a number of seconds")
         configure_once()
+        if config.get("tracing.enabled"):
+            # Only here, so that the calls cost nothing otherwise.
+            importlib.import_module("dagrpc._client.traced_verbs").install(Client)
         given_cluster = None if address is None or isinstance(address, str) else address
         self.name = name
         self.scheduler_file = scheduler_file

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dask.base import get_annotations, is_dask_collection
+from dask.base import is_dask_collection
 
 from dagrpc._client.adopt_futures import adopt_futures
 from dagrpc._client.arguments import check_size, excess, warn_if_large
@@ -14,7 +14,7 @@ from dagrpc._client.client_core import ClientCore, core_of
 from dagrpc._client.commands import Digest, Part
 from dagrpc._client.key_table import lock
 from dagrpc._client.lifecycle import live_clients
-from dagrpc._client.submission_options import fifo_seconds, task_options
+from dagrpc._client.submission_options import active_annotations, fifo_seconds, task_options
 from dagrpc._graph.lower import EncodedTask, LoweredGraph, lower, nested_keys
 from dagrpc._graph.materialize import Annotations, annotation_for
 from dagrpc.future import Future
@@ -84,7 +84,7 @@ def _merge(annotations: Annotations, given: Mapping[str, Any], nodes: Collection
     Active annotations are overridden by the options of the submission, these by annotations of layers, and these by
     options that name keys.
     """
-    active = get_annotations()
+    active = active_annotations()
     if not given and not active:
         return annotations
     by_key = {name: named for name, value in given.items() if (named := _by_key(name, value)) is not None}

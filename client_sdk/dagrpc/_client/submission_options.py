@@ -16,6 +16,7 @@ from dask.base import get_annotations
 
 from dagrpc import config
 from dagrpc._common.addresses import join_address
+from dagrpc._tracing.carrier import carried
 from dagrpc.v1 import graph_pb2
 
 NO_DEFAULT: Any = "__no_default__"
@@ -225,9 +226,16 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
+def active_annotations() -> Mapping[str, Any]:
+    """Return the annotations of what the calling code submits: those of dask, and the trace."""
+    annotations: Mapping[str, Any] = get_annotations()
+    trace = carried.get()
+    return {**annotations, **trace} if trace else annotations
+
+
 def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
     """Return the options of a submission, which override active annotations."""
-    annotations = get_annotations()
+    annotations = active_annotations()
     if not given and not annotations:
         return None
     return task_options({**annotations, **given})

@@ -363,6 +363,11 @@ DEFAULTS: dict[str, Any] = {
     "admin.event-loop": "auto",
     # A client warns about graphs above this size.
     "admin.large-graph-warning-threshold": "10MB",
+    # Whether clients, schedulers and workers make traces with OpenTelemetry (`dagrpc[otel]`), which the variables
+    # `OTEL_*` set up.
+    "tracing.enabled": False,
+    # How long a process that ends may take to export its last spans.
+    "tracing.flush-timeout": "2s",
     # Whether schedulers and workers serve HTTP: health, metrics and pages.
     "http.enabled": True,
     # Host names, beyond the machine's own and addresses in numbers, by which requests may call an HTTP port, such as

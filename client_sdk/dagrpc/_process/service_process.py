@@ -16,6 +16,7 @@ from dagrpc import config
 from dagrpc._process.log_lines import JSON, formatter_of
 from dagrpc._process.logging_config import configure_logging, is_shown
 from dagrpc._process.silenced_logs import LOGGERS
+from dagrpc._tracing import provider
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
@@ -41,6 +42,7 @@ def set_log_format(line_format: str | None) -> None:
 
 def apply_settings() -> None:
     """Apply the settings of the whole process, once the configuration is known; SystemExit if they are wrong."""
+    provider.in_own_process()
     try:
         formatter = formatter_of(config.get("admin.log-format"))
         for handler in logging.getLogger().handlers:

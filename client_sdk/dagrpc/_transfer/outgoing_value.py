@@ -33,6 +33,8 @@ class OutgoingValue:
     message: str = ""
     compressions: Sequence[str] = ()
     """The compression of each frame; see `ManifestEntry.frame_compressions`."""
+    traceparent: str = ""
+    """See `ManifestEntry.traceparent`."""
 
     def entry(self, in_memory: bool) -> data_pb2.ManifestEntry:
         """Return the value's entry in the manifest; with `in_memory` receivers read large frames from this process."""
@@ -45,6 +47,7 @@ class OutgoingValue:
             nbytes=self.nbytes,
             message=self.message,
             frame_compressions=self.compressions,
+            traceparent=self.traceparent,
         )
         if in_memory and any(map(is_read_from_memory, self.frames)):
             entry.frame_addresses.extend(

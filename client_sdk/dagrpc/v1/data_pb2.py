@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x64\x61grpc/v1/data.proto\x12\tdagrpc.v1\"m\n\x08Manifest\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.ManifestEntry\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\r\n\x05whole\x18\x04 \x01(\x08\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\xd7\x01\n\rManifestEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x07outcome\x18\x02 \x01(\x0e\x32\x16.dagrpc.v1.DataOutcome\x12\x10\n\x08\x65ncoding\x18\x03 \x01(\t\x12\x15\n\rframe_lengths\x18\x04 \x03(\x04\x12\x11\n\ttype_name\x18\x05 \x01(\t\x12\x0e\n\x06nbytes\x18\x06 \x01(\x04\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x17\n\x0f\x66rame_addresses\x18\x08 \x03(\x04\x12\x1a\n\x12\x66rame_compressions\x18\t \x03(\t\")\n\tDataChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\"\n\x0bTransferEnd\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04*\x95\x01\n\x0b\x44\x61taOutcome\x12\x1c\n\x18\x44\x41TA_OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x41TA_OUTCOME_OK\x10\x01\x12\x18\n\x14\x44\x41TA_OUTCOME_MISSING\x10\x02\x12\x1e\n\x1a\x44\x41TA_OUTCOME_NOT_ENCODABLE\x10\x03\x12\x19\n\x15\x44\x41TA_OUTCOME_DEFERRED\x10\x04\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x64\x61grpc/v1/data.proto\x12\tdagrpc.v1\"m\n\x08Manifest\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.dagrpc.v1.ManifestEntry\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\r\n\x05whole\x18\x04 \x01(\x08\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\xec\x01\n\rManifestEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x07outcome\x18\x02 \x01(\x0e\x32\x16.dagrpc.v1.DataOutcome\x12\x10\n\x08\x65ncoding\x18\x03 \x01(\t\x12\x15\n\rframe_lengths\x18\x04 \x03(\x04\x12\x11\n\ttype_name\x18\x05 \x01(\t\x12\x0e\n\x06nbytes\x18\x06 \x01(\x04\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x17\n\x0f\x66rame_addresses\x18\x08 \x03(\x04\x12\x1a\n\x12\x66rame_compressions\x18\t \x03(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\")\n\tDataChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\"\n\x0bTransferEnd\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04*\x95\x01\n\x0b\x44\x61taOutcome\x12\x1c\n\x18\x44\x41TA_OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x41TA_OUTCOME_OK\x10\x01\x12\x18\n\x14\x44\x41TA_OUTCOME_MISSING\x10\x02\x12\x1e\n\x1a\x44\x41TA_OUTCOME_NOT_ENCODABLE\x10\x03\x12\x19\n\x15\x44\x41TA_OUTCOME_DEFERRED\x10\x04\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,14 +32,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dagrpc.v1.data_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rdev.dagrpc.v1P\001Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\242\002\003DGR\252\002\tDagrpc.V1\272\002\006Dagrpc\312\002\tDagrpc\\V1\352\002\nDagrpc::V1'
-  _globals['_DATAOUTCOME']._serialized_start=444
-  _globals['_DATAOUTCOME']._serialized_end=593
+  _globals['_DATAOUTCOME']._serialized_start=465
+  _globals['_DATAOUTCOME']._serialized_end=614
   _globals['_MANIFEST']._serialized_start=35
   _globals['_MANIFEST']._serialized_end=144
   _globals['_MANIFESTENTRY']._serialized_start=147
-  _globals['_MANIFESTENTRY']._serialized_end=362
-  _globals['_DATACHUNK']._serialized_start=364
-  _globals['_DATACHUNK']._serialized_end=405
-  _globals['_TRANSFEREND']._serialized_start=407
-  _globals['_TRANSFEREND']._serialized_end=441
+  _globals['_MANIFESTENTRY']._serialized_end=383
+  _globals['_DATACHUNK']._serialized_start=385
+  _globals['_DATACHUNK']._serialized_end=426
+  _globals['_TRANSFEREND']._serialized_start=428
+  _globals['_TRANSFEREND']._serialized_end=462
 # @@protoc_insertion_point(module_scope)

@@ -35,7 +35,7 @@ class Manifest(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[ManifestEntry, _Mapping]]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ..., whole: _Optional[bool] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ManifestEntry(_message.Message):
-    __slots__ = ("key", "outcome", "encoding", "frame_lengths", "type_name", "nbytes", "message", "frame_addresses", "frame_compressions")
+    __slots__ = ("key", "outcome", "encoding", "frame_lengths", "type_name", "nbytes", "message", "frame_addresses", "frame_compressions", "traceparent")
     KEY_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class ManifestEntry(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FRAME_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     FRAME_COMPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     key: str
     outcome: DataOutcome
     encoding: str
@@ -54,7 +55,8 @@ class ManifestEntry(_message.Message):
     message: str
     frame_addresses: _containers.RepeatedScalarFieldContainer[int]
     frame_compressions: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[_Union[DataOutcome, str]] = ..., encoding: _Optional[str] = ..., frame_lengths: _Optional[_Iterable[int]] = ..., type_name: _Optional[str] = ..., nbytes: _Optional[int] = ..., message: _Optional[str] = ..., frame_addresses: _Optional[_Iterable[int]] = ..., frame_compressions: _Optional[_Iterable[str]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[_Union[DataOutcome, str]] = ..., encoding: _Optional[str] = ..., frame_lengths: _Optional[_Iterable[int]] = ..., type_name: _Optional[str] = ..., nbytes: _Optional[int] = ..., message: _Optional[str] = ..., frame_addresses: _Optional[_Iterable[int]] = ..., frame_compressions: _Optional[_Iterable[str]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class DataChunk(_message.Message):
     __slots__ = ("offset", "data")

@@ -27,24 +27,35 @@ class StoryEntry(NamedTuple):
 class Story:
     """The latest transitions, stored as plain tuples because there are several for each task."""
 
-    __slots__ = ("_entries", "forgotten", "record", "watched")
+    __slots__ = ("_entries", "_remember", "forgotten", "record", "watched")
 
     def __init__(self, length: int) -> None:
         """Make a story that keeps `length` transitions."""
         self._entries: deque[_Entry] = deque(maxlen=length)
-        self.record: Callable[[_Entry], None] = self._entries.append
+        self._remember: Callable[[_Entry], None] = self._entries.append
+        self.record: Callable[[_Entry], None] = self._remember
         """Adds an entry, given as a tuple of the fields of a `StoryEntry`."""
         self.watched = False
         """Whether a watcher is called with each entry."""
         self.forgotten: TaskState | None = None
         """While watched: the task that was forgotten last. The watcher clears its dependencies."""
 
+    def follow(self, follower: Callable[[_Entry], object]) -> None:
+        """Call a function with each entry for good, beside the watcher, on the same terms. Before `watch`."""
+        append = self._entries.append
+
+        def remember(entry: _Entry) -> None:
+            append(entry)
+            follower(entry)
+
+        self.record = self._remember = remember
+
     def watch(self, watcher: Callable[[_Entry], object] | None) -> None:
         """Call a function with each entry from now on; None: no longer. Without a watcher this costs nothing.
 
         The function is called in the middle of a transition: it must not change the state or raise.
         """
-        remember_removed = self._entries.append
+        remember_removed = self._remember
         self.watched = watcher is not None
         self.forgotten = None
         if watcher is None:

@@ -45,12 +45,17 @@ class TaskRoutes:
         tasks = self._tasks
         return [
             web.post("/v1/functions:list", _handler(pb.ListFunctionsRequest, tasks.ListFunctions)),
-            web.post("/v1/tasks:submit", _handler(pb.SubmitRequest, tasks.Submit)),
+            web.post("/v1/tasks:submit", self.submit),
             web.post("/v1/tasks:wait", _handler(pb.WaitRequest, tasks.Wait)),
             web.post("/v1/tasks:cancel", _handler(pb.CancelRequest, tasks.Cancel)),
             web.post("/v1/leases:renew", _handler(pb.RenewRequest, tasks.Renew)),
             web.post("/v1/tasks:result", self.result),
         ]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Submit calls, in the trace that the headers name."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return await _handler(pb.SubmitRequest, lambda message: self._tasks.submit(message, headers))(request)
 
     async def result(self, request: web.Request) -> web.Response:
         """Return the bytes of a result, or the state of its task if there is no result."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from dagrpc import config
 from dagrpc._common.bytes_like import Buffer
+from dagrpc._tracing import carrier
 from dagrpc.exceptions import InvalidRequestError
 from dagrpc.v1 import data_pb2
 from dagrpc.v1 import task_service_pb2 as pb
@@ -51,13 +52,19 @@ class TaskServicer:
     async def ListFunctions(self, request: pb.ListFunctionsRequest) -> pb.ListFunctionsResponse:
         return await self._functions.page(request.prefix, request.page_size, request.page_token)
 
-    async def Submit(self, request: pb.SubmitRequest) -> pb.SubmitResponse:
+    async def Submit(self, request: pb.SubmitRequest, context: Any) -> pb.SubmitResponse:
+        return await self.submit(request, dict(context.invocation_metadata() or ()))
+
+    async def submit(self, request: pb.SubmitRequest, headers: Mapping[str, Any]) -> pb.SubmitResponse:
+        """Submit calls; the caller's trace is in the headers of its call, as W3C has it."""
         accept = _accepted(request.accept)
         if len(request.lease) > 256:
             raise InvalidRequestError("the name of a lease has at most 256 characters")
         keys = keys_of(request.calls)
         part = graph_of(request.calls, keys, lambda key: views.work_of(self._core, key))
         check_graph(part)
+        if trace := carrier.chosen(headers):
+            carrier.stamp(part, trace)
         GraphLimits("of a lease").add(part)
         lease = self._leases.obtain(request.lease or uuid.uuid4().hex, _seconds(request.ttl))
         if request.release:

@@ -26,6 +26,7 @@ from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc._rpc.channels import ChannelPool
 from dagrpc._rpc.embedded_server import ServiceHome
 from dagrpc._rpc.server import Server
+from dagrpc._tracing import provider
 from dagrpc_scheduler.coordination.metadata_tree import Metadata
 from dagrpc_scheduler.core import events
 from dagrpc_scheduler.core.instructions import CloseWorker
@@ -36,6 +37,7 @@ from dagrpc_scheduler.shell.coordination.shuffle_shell import ShuffleShell
 from dagrpc_scheduler.shell.coordination.topic_shell import EventLog
 from dagrpc_scheduler.shell.core_config import core_config
 from dagrpc_scheduler.shell.core_driver import CoreDriver
+from dagrpc_scheduler.shell.diagnostics import task_traces
 from dagrpc_scheduler.shell.diagnostics.loop_profile import LoopProfile
 from dagrpc_scheduler.shell.diagnostics.measurement_history import Reports
 from dagrpc_scheduler.shell.diagnostics.task_stream_buffer import TaskStreamBuffer
@@ -152,6 +154,7 @@ class SchedulerService:
             preloads=Preloads("scheduler", options.preload, options.preload_argv),
             background=self.background,
         )
+        task_traces.begin(self.core)
         self.views = ViewSource(self.core, self.peers, self.plugins)
 
     def _make_memory_management(self) -> None:
@@ -322,6 +325,7 @@ class SchedulerService:
             await self._server.stop(0.5)
         await self.plugins.close()
         self.user_code.close()
+        await provider.flush()
         await self.control_channels.close()
         await self.data_channels.close()
         if self.options.scheduler_file:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from threading import get_ident
 from time import time
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
 import dask._task_spec
 
@@ -28,12 +28,13 @@ from dagrpc_worker.core import events
 from dagrpc_worker.core.instructions import Execute
 from dagrpc_worker.data.result_store import DataStore
 from dagrpc_worker.execute import interrupts, task_context
+from dagrpc_worker.execute.actor_holder import ActorHolder
 from dagrpc_worker.execute.executors import ThreadPool
 from dagrpc_worker.execute.named_functions import load_call, refuse_code_if_told
 from dagrpc_worker.execute.result_size import measure
 from dagrpc_worker.execute.task_context import TaskContext
 from dagrpc_worker.execute.task_recorder import Recorder
-from dagrpc_worker.execute.task_span import enter_span
+from dagrpc_worker.execute.task_span import RunTraces, enter_span
 from dagrpc_worker.execute.work import NamedCall, PythonTask
 from dagrpc_worker.exits import ExitCode, end_at_once
 
@@ -51,22 +52,6 @@ _OWN_FILES = frozenset(
 _TIMEOUT = failure_pb2.FAILURE_KIND_TIMEOUT
 _AGAIN = 0.05
 """Seconds; much longer than a thread needs to begin with a task after taking it from the queue."""
-
-
-class ActorHolder(Protocol):
-    """Holds the results that are actors."""
-
-    instances: dict[str, Any]
-    """Actors by key."""
-
-    def adopt(self, key: str, instance: Any) -> Any:
-        """Hold an actor and return the proxy that is stored as the task's result."""
-
-    def as_argument(self, value: Any, hold: bool) -> Any:
-        """Return the argument that a task gets for `value`: for a proxy of an actor, a proxy of the task's own."""
-
-    def drop(self, keys: Iterable[str]) -> None:
-        """Release actors."""
 
 
 class TaskRunner:
@@ -126,6 +111,12 @@ class TaskRunner:
         """Sleeps while no task runs, and is woken by the next one."""
         self.recorder = Recorder()
         """Records the tasks that ran, while a client or a plugin asks for records."""
+        self.traces: RunTraces | None = None
+        """Makes spans for OpenTelemetry, if tracing is switched on."""
+
+    def trace(self, traces: RunTraces) -> None:
+        """Make spans of all runs from now on."""
+        self.traces, self._post = traces, traces.watching(self._post)
 
     # --- on the loop ---------------------------------------------------------------------------------------------
 
@@ -144,6 +135,8 @@ class TaskRunner:
         """Fail a task that asks for a pool which this worker does not have."""
         names = ", ".join(sorted({*self.pools, *self._sizes}))
         error = ValueError(f"Invalid executor {task.executor!r}; expected one of: {names}")
+        if self.traces is not None:
+            self.traces.begin(task, time())
         self._post(self._failed(task, error, 0.0))
 
     def use_pool(self, name: str, pool: Any) -> None:
@@ -351,6 +344,8 @@ class TaskRunner:
         self._executing[task.key, task.run_id] = context
         task_context.current.set(context)
         enter_span(task.annotations)
+        if self.traces is not None:
+            self.traces.enter(task)
         current = asyncio.current_task()
         assert current is not None
         context.escape = current.cancel
@@ -385,6 +380,9 @@ class TaskRunner:
     def _enter(self, current: TaskContext) -> _Callee:
         """Set this context's task; return what to call."""
         task_context.current.set(current)
+        if self.traces is not None:
+            self.traces.begin(current.task, current.started)
+            self.traces.enter(current.task)
         return self._load(current.task)
 
     def _load(self, task: Execute) -> _Callee:

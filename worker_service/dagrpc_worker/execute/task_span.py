@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Protocol
+
+from dagrpc_worker.core.events import Event
+from dagrpc_worker.core.instructions import Execute
+
+
+class RunTraces(Protocol):
+    """Makes the spans of OpenTelemetry for the runs of tasks. From any thread."""
+
+    def begin(self, task: Execute, start: float) -> None:
+        """Begin the span of a run, if its task belongs to a trace. The event that ends the run ends the span."""
+
+    def watching(self, post: Callable[[Event], None]) -> Callable[[Event], None]:
+        """Return a function that posts events, and ends the spans of the runs that they end."""
+
+    def enter(self, task: Execute) -> None:
+        """Make the span of a run, if it has one, the current span of the present context."""
 
 
 def enter_span(annotations: str) -> None:

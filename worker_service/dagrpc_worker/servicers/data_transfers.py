@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from dagrpc import config
 from dagrpc._codec import payload
 from dagrpc._codec.compressions import configured
 from dagrpc._codec.failures import type_name
+from dagrpc._common.bytes_like import Buffer
 from dagrpc._transfer import compressed_frames, same_host, transfers
 from dagrpc._transfer.transfers import OutgoingValue
 from dagrpc.exceptions import CommClosedError, InvalidRequestError, LimitReachedError
@@ -135,6 +136,8 @@ class DataServicer:
         self.slots = TransferSlots(int(config.get("worker.connections.incoming")), nbytes)
         self._codec = configured("comm.compression")
         self._patience = config.get_seconds("comm.timeouts.tcp") or 30.0
+        self.traceparents: Mapping[str, str] = {}
+        """The spans in which results were made, by key."""
 
     async def get_data(self, request: worker_service_pb2.GetDataRequest, context: Any) -> None:
         """Send results."""
@@ -208,7 +211,7 @@ class DataServicer:
             stored = None if families else self._store.encoded(key)
             if stored is not None:
                 kind, encoding, frames = stored
-                return OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
+                return self._outgoing(key, encoding, frames, kind)
             value = self._store[key]
         except KeyError:
             return OutgoingValue(key, "", (), outcome=data_pb2.DATA_OUTCOME_MISSING)
@@ -223,7 +226,12 @@ class DataServicer:
             message = f"The result of task {key!r}, a {kind}, cannot be encoded: {type(error).__name__}: {error}"
             logger.warning("%s", message)
             return OutgoingValue(key, "", (), kind, outcome=data_pb2.DATA_OUTCOME_NOT_ENCODABLE, message=message)
-        return OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
+        return self._outgoing(key, encoding, frames, kind)
+
+    def _outgoing(self, key: str, encoding: str, frames: Sequence[Buffer], kind: str) -> OutgoingValue:
+        value = OutgoingValue(key, encoding, frames, kind, self._store.size_of(key))
+        value.traceparent = self.traceparents.get(key, "")
+        return value
 
     async def put_data(self, _: Any, context: Any) -> worker_service_pb2.PutDataResponse:
         """Store the values of a client."""

@@ -50,7 +50,7 @@ from dagrpc_worker.shell.lifecycle.nanny_pipe import NannyPipe
 from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address
 from dagrpc_worker.shell.lifecycle.workspace import Workspace
 from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
-from dagrpc_worker.shell.monitoring import worker_counts
+from dagrpc_worker.shell.monitoring import task_traces, worker_counts
 from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
 from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
@@ -251,6 +251,7 @@ class WorkerService:
             record.address, channels, self.data, lambda event: self._inbox.take((event,)), self.runner.recorder
         )
         self.server.data.received = fetcher.totals
+        task_traces.begin(record, self.runner, fetcher, self.server.data, self._cleanup)
         self._dispatcher = Dispatcher(self.runner, fetcher, self.data, self._session.send, self._inbox.post)
         self.actor_host = ActorHost(self.runner, self._run_on_loop, channels, record.credentials)
         self.server.actors.host = self.actor_host

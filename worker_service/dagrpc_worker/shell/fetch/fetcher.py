@@ -46,6 +46,8 @@ class Decoded:
     missing: list[str] = field(default_factory=list)
     deferred: list[str] = field(default_factory=list)
     failed: dict[str, failure_pb2.Failure] = field(default_factory=dict)
+    traceparents: dict[str, str] = field(default_factory=dict)
+    """The spans in which the values were made."""
 
 
 def decode(received: Iterable[transfers.ReceivedValue]) -> Decoded:
@@ -62,6 +64,8 @@ def decode(received: Iterable[transfers.ReceivedValue]) -> Decoded:
                 continue
             decoded.values[entry.key] = result
             decoded.sizes[entry.key] = entry.nbytes or measure(result)
+            if entry.traceparent:
+                decoded.traceparents[entry.key] = entry.traceparent
         elif entry.outcome == data_pb2.DATA_OUTCOME_MISSING:
             decoded.missing.append(entry.key)
         elif entry.outcome == data_pb2.DATA_OUTCOME_DEFERRED:
@@ -146,6 +150,8 @@ class Fetcher:
         self._post = post
         self._transfers: set[asyncio.Task[Any]] = set()
         self._limit = config.get_bytes("worker.transfer.message-bytes-limit")
+        self.on_transfer: Callable[[str, float, float, Decoded], object] | None = None
+        """Called with peer, start, stop and outcome of each transfer, if there are traces."""
 
     @property
     def under_way(self) -> int:
@@ -188,7 +194,10 @@ class Fetcher:
         del received
         self.totals.add(in_memory, sum(decoded.sizes.values()))
         await keep(self._store, decoded)
-        self._recorder.transfer(order.worker, start, time.time(), decoded.sizes)
+        stop = time.time()
+        self._recorder.transfer(order.worker, start, stop, decoded.sizes)
+        if self.on_transfer is not None:
+            self.on_transfer(order.worker, start, stop, decoded)
         # A key without an entry in the answer is missing at the peer.
         answered = {*decoded.sizes, *decoded.missing, *decoded.failed, *decoded.deferred}
         missing = [*decoded.missing, *(key for key in order.keys if key not in answered)]

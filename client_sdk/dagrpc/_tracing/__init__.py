@@ -1,0 +1,1 @@
+"""Traces with OpenTelemetry: what clients and services share."""
