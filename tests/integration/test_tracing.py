@@ -228,7 +228,7 @@ def test_failures_are_in_the_spans(receiver: Receiver, tmp_path: Path) -> None:
     assert (one(spans, "get").status, one(spans, "get").message) == (ERROR, "ValueError: no luck")
 
 
-def test_what_the_caller_does_not_sample_makes_no_spans_anywhere(receiver: Receiver, tmp_path: Path) -> None:
+def test_a_trace_that_the_caller_does_not_sample_makes_no_spans_anywhere(receiver: Receiver, tmp_path: Path) -> None:
     body = (
         OWN_PROVIDER.replace("SAMPLER", "ALWAYS_OFF")
         + """
@@ -329,6 +329,19 @@ def test_services_in_the_program_make_spans_for_its_provider(receiver: Receiver,
     spans = receiver.wait_for("submit inc", "run here")
     assert {span.service for span in spans if span.name == "run here"} == {"program"}
     assert one(spans, "run here").parent == one(spans, "submit inc").id
+
+
+def test_the_example_is_two_traces(receiver: Receiver, tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "tracing.py"
+    environment = {**os.environ, **receiver.environment, "DAGRPC_SCHEDULER__DASHBOARD__ADDRESS": ":0"}
+    done = subprocess.run(
+        [sys.executable, str(example)], env=environment, capture_output=True, text=True, timeout=100, cwd=tmp_path
+    )
+    assert done.stdout.splitlines() == ["10 words"], done.stderr
+    spans = receiver.wait_for(
+        "map measure", "submit sum", "run sum", *["run measure", "wait measure", "count words"] * 2
+    )
+    assert len({span.trace for span in spans}) == 2
 
 
 def test_an_unreachable_collector_slows_nothing_and_is_told_once(tmp_path: Path) -> None:

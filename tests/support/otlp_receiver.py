@@ -70,7 +70,7 @@ class Receiver:
         lines = self._file.read_text().splitlines(keepends=True)
         return [ReceivedSpan(**json.loads(line)) for line in lines if line.endswith("\n")]
 
-    def wait_for(self, *names: str, **attributes: Any) -> list[ReceivedSpan]:
+    def wait_for(self, *names: str) -> list[ReceivedSpan]:
         """Return all spans once there are some of these names, each as often as it is named."""
         deadline = time.monotonic() + LIMIT
         while True:
@@ -99,7 +99,7 @@ def main() -> None:
     lock = threading.Lock()
     path = Path(sys.argv[1])
 
-    class Servicer(services.TraceServiceServicer):  # type: ignore[misc]
+    class Servicer(services.TraceServiceServicer):
         def Export(self, request: Any, context: Any) -> Any:
             with lock, path.open("a") as file:
                 for resource in request.resource_spans:
@@ -110,7 +110,7 @@ def main() -> None:
             return pb.ExportTraceServiceResponse()
 
     server = grpc.server(futures.ThreadPoolExecutor(4))
-    services.add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call]
+    services.add_TraceServiceServicer_to_server(Servicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

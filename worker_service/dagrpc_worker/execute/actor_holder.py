@@ -1,4 +1,4 @@
-"""What holds the results of tasks that are actors, as the runner sees it."""
+"""The holder of those results of tasks that are actors, as the runner sees it."""
 
 from __future__ import annotations
 

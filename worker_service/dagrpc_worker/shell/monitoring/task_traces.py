@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _RESULTS = 100_000
-"""Of how many results it is known which span made them."""
+"""How many results are remembered with the span that made them."""
 _FETCHED = 10_000
-"""Of how many received results it is known how they came."""
+"""How many received results are remembered with their transfer."""
 _METHOD = "FetchData"
 _ENDS = (events.ExecuteSucceeded, events.ExecuteFailed, events.ExecuteRescheduled, events.ExecuteSkipped)
 
