@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -10,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dagrpc import Client, Future, LocalCluster, Security, wait
+from dagrpc import Client, Future, LocalCluster, Security, get_worker, wait
 from dagrpc_scheduler.http.dashboard.panels import PAGES, PANELS
 from tests.support.browser import Tab, chromium_tab, find_chromium
 
@@ -29,6 +31,12 @@ def nap() -> None:
 
 def total(xs: list[int]) -> int:
     return sum(xs)
+
+
+def talk() -> None:
+    key = get_worker().get_current_task()
+    logging.getLogger("distributed.worker").warning("It is well", extra={"key": key})
+    logging.getLogger("distributed.worker").warning("It is unrelated", extra={"key": "another"})
 
 
 def fail(x: int) -> float:
@@ -273,5 +281,25 @@ def test_the_page_of_a_worker_has_its_own_transfers(client: Client) -> None:
         await tab.get("document.querySelector('nav a[data-page=workers]').click()")
         await tab.until("document.querySelectorAll('tbody tr td a').length === 2")
         assert "transfers" not in next(link for link in reversed(tab.requested) if "/stream" in link)
+
+    browse(client, look)
+
+
+@pytest.mark.parametrize("key", ["talker", ("talker", 1)])
+def test_a_task_is_shown_with_its_log_lines(client: Client, key: Any) -> None:
+    future = client.submit(talk, key=key)
+    wait([future])
+
+    async def look(tab: Tab, root: str) -> None:
+        await tab.open(root + "groups")
+        task = json.dumps(str(key))
+        context = "{ openWorker() {} }"
+        await tab.get(f"import('./statics/task_dialog.js').then(({{ openTask }}) => openTask({task}, {context}))")
+        await tab.until("document.querySelector('dialog .lines') !== null")
+        lines = await tab.get("[...document.querySelectorAll('dialog .line')].map((line) => line.textContent)")
+        assert len(lines) == 1
+        (worker,) = client.who_has([future])[key]
+        assert lines[0].startswith(worker)
+        assert lines[0].endswith("It is well")
 
     browse(client, look)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from dagrpc import config
+from dagrpc._common.keys import encode_key
 from dagrpc._process.log_lines import formatter_of
 from dagrpc._process.silenced_logs import LOGGERS, is_silenced
 
@@ -20,14 +21,14 @@ class LogBuffer(logging.Handler):
     def __init__(self, length: int, line_format: str) -> None:
         super().__init__()
         self.setFormatter(formatter_of(line_format))
-        self._lines: deque[tuple[str, str, str]] = deque(maxlen=length)
-        """Logger, level and text of each line, the oldest first."""
+        self._lines: deque[tuple[str, str, str, str]] = deque(maxlen=length)
+        """Logger, level, text and key of each line, the oldest first."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
         try:
             text = self.format(record)
-            self._lines.append((record.name, record.levelname, text))
+            self._lines.append((record.name, record.levelname, text, _key_of(record)))
             if record.levelno >= logging.WARNING and not is_silenced(record) and not self._is_shown(record.name):
                 sys.stderr.write(f"{text}\n")
         except Exception:
@@ -42,16 +43,27 @@ class LogBuffer(logging.Handler):
             logger = logger.parent if logger.propagate else None
         return False
 
-    def latest(self, part: str) -> Iterator[tuple[str, str]]:
+    def latest(self, part: str, key: str = "") -> Iterator[tuple[str, str]]:
         """Yield level and text of the lines of a part, the latest first.
 
         The part is ``scheduler``, ``worker`` or ``nanny``, several of which can share a process. Lines that belong to
-        no part are included.
+        no part are included. With a key, only lines that were logged with it are.
         """
         others = tuple(f"{logger}.{other}" for logger in LOGGERS for other in _PARTS if other != part)
-        for name, level, text in reversed(self._lines.copy()):
-            if not name.startswith(others):
+        for name, level, text, about in reversed(self._lines.copy()):
+            if not name.startswith(others) and (not key or about == key):
                 yield level, text
+
+
+def _key_of(record: logging.LogRecord) -> str:
+    """Return the key of the task that a line is about; empty if the call that logged it gave none as `extra`."""
+    key = vars(record).get("key", "")
+    if isinstance(key, str):
+        return key
+    try:
+        return encode_key(key) if isinstance(key, tuple) else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 _buffer: LogBuffer | None = None

@@ -21,10 +21,10 @@ class LogServicer:
         self._buffer = log_buffer.install()
         log_buffer.keep_unshown(f"dagrpc.{part}")
 
-    def lines(self, count: int) -> list[pb.LogLine]:
-        """Return the latest `count` lines; all lines if `count` is 0."""
+    def lines(self, count: int, key: str = "") -> list[pb.LogLine]:
+        """Return the latest `count` lines, of those about a task if there is a `key`; all if `count` is 0."""
         found, size = [], 0
-        for level, text in islice(self._buffer.latest(self._part), count or None):
+        for level, text in islice(self._buffer.latest(self._part, key), count or None):
             line = pb.LogLine(level=level, text=text.encode("utf-8", "replace").decode())
             size += line.ByteSize() + 8
             if size > _ANSWER_LIMIT:
@@ -34,4 +34,4 @@ class LogServicer:
 
     async def GetLogs(self, request: pb.GetLogsRequest) -> pb.GetLogsResponse:
         """Return the latest lines."""
-        return pb.GetLogsResponse(lines=self.lines(request.count))
+        return pb.GetLogsResponse(lines=self.lines(request.count, request.key))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x61grpc/v1/log_service.proto\x12\tdagrpc.v1\"\x1f\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\"4\n\x0fGetLogsResponse\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.LogLine\"&\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"E\n\x14GetWorkerLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\";\n\x15GetWorkerLogsResponse\x12\"\n\x04logs\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.WorkerLog\">\n\tWorkerLog\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12!\n\x05lines\x18\x02 \x03(\x0b\x32\x12.dagrpc.v1.LogLine2S\n\nLogService\x12\x45\n\x07GetLogs\x12\x19.dagrpc.v1.GetLogsRequest\x1a\x1a.dagrpc.v1.GetLogsResponse\"\x03\x90\x02\x01\x32l\n\x11\x43lusterLogService\x12W\n\rGetWorkerLogs\x12\x1f.dagrpc.v1.GetWorkerLogsRequest\x1a .dagrpc.v1.GetWorkerLogsResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x61grpc/v1/log_service.proto\x12\tdagrpc.v1\",\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0b\n\x03key\x18\x02 \x01(\t\"4\n\x0fGetLogsResponse\x12!\n\x05lines\x18\x01 \x03(\x0b\x32\x12.dagrpc.v1.LogLine\"&\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"R\n\x14GetWorkerLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\r\n\x05nanny\x18\x03 \x01(\x08\x12\x0b\n\x03key\x18\x04 \x01(\t\";\n\x15GetWorkerLogsResponse\x12\"\n\x04logs\x18\x01 \x03(\x0b\x32\x14.dagrpc.v1.WorkerLog\">\n\tWorkerLog\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12!\n\x05lines\x18\x02 \x03(\x0b\x32\x12.dagrpc.v1.LogLine2S\n\nLogService\x12\x45\n\x07GetLogs\x12\x19.dagrpc.v1.GetLogsRequest\x1a\x1a.dagrpc.v1.GetLogsResponse\"\x03\x90\x02\x01\x32l\n\x11\x43lusterLogService\x12W\n\rGetWorkerLogs\x12\x1f.dagrpc.v1.GetWorkerLogsRequest\x1a .dagrpc.v1.GetWorkerLogsResponse\"\x03\x90\x02\x01\x42g\n\rdev.dagrpc.v1P\x01Z dagrpc.dev/go/dagrpc/v1;dagrpcv1\xa2\x02\x03\x44GR\xaa\x02\tDagrpc.V1\xba\x02\x06\x44\x61grpc\xca\x02\tDagrpc\\V1\xea\x02\nDagrpc::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,19 +37,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLUSTERLOGSERVICE'].methods_by_name['GetWorkerLogs']._loaded_options = None
   _globals['_CLUSTERLOGSERVICE'].methods_by_name['GetWorkerLogs']._serialized_options = b'\220\002\001'
   _globals['_GETLOGSREQUEST']._serialized_start=42
-  _globals['_GETLOGSREQUEST']._serialized_end=73
-  _globals['_GETLOGSRESPONSE']._serialized_start=75
-  _globals['_GETLOGSRESPONSE']._serialized_end=127
-  _globals['_LOGLINE']._serialized_start=129
-  _globals['_LOGLINE']._serialized_end=167
-  _globals['_GETWORKERLOGSREQUEST']._serialized_start=169
-  _globals['_GETWORKERLOGSREQUEST']._serialized_end=238
-  _globals['_GETWORKERLOGSRESPONSE']._serialized_start=240
-  _globals['_GETWORKERLOGSRESPONSE']._serialized_end=299
-  _globals['_WORKERLOG']._serialized_start=301
-  _globals['_WORKERLOG']._serialized_end=363
-  _globals['_LOGSERVICE']._serialized_start=365
-  _globals['_LOGSERVICE']._serialized_end=448
-  _globals['_CLUSTERLOGSERVICE']._serialized_start=450
-  _globals['_CLUSTERLOGSERVICE']._serialized_end=558
+  _globals['_GETLOGSREQUEST']._serialized_end=86
+  _globals['_GETLOGSRESPONSE']._serialized_start=88
+  _globals['_GETLOGSRESPONSE']._serialized_end=140
+  _globals['_LOGLINE']._serialized_start=142
+  _globals['_LOGLINE']._serialized_end=180
+  _globals['_GETWORKERLOGSREQUEST']._serialized_start=182
+  _globals['_GETWORKERLOGSREQUEST']._serialized_end=264
+  _globals['_GETWORKERLOGSRESPONSE']._serialized_start=266
+  _globals['_GETWORKERLOGSRESPONSE']._serialized_end=325
+  _globals['_WORKERLOG']._serialized_start=327
+  _globals['_WORKERLOG']._serialized_end=389
+  _globals['_LOGSERVICE']._serialized_start=391
+  _globals['_LOGSERVICE']._serialized_end=474
+  _globals['_CLUSTERLOGSERVICE']._serialized_start=476
+  _globals['_CLUSTERLOGSERVICE']._serialized_end=584
 # @@protoc_insertion_point(module_scope)

@@ -7,10 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetLogsRequest(_message.Message):
-    __slots__ = ("count",)
+    __slots__ = ("count", "key")
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     count: int
-    def __init__(self, count: _Optional[int] = ...) -> None: ...
+    key: str
+    def __init__(self, count: _Optional[int] = ..., key: _Optional[str] = ...) -> None: ...
 
 class GetLogsResponse(_message.Message):
     __slots__ = ("lines",)
@@ -27,14 +29,16 @@ class LogLine(_message.Message):
     def __init__(self, level: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class GetWorkerLogsRequest(_message.Message):
-    __slots__ = ("count", "workers", "nanny")
+    __slots__ = ("count", "workers", "nanny", "key")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     NANNY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     count: int
     workers: _containers.RepeatedScalarFieldContainer[str]
     nanny: bool
-    def __init__(self, count: _Optional[int] = ..., workers: _Optional[_Iterable[str]] = ..., nanny: _Optional[bool] = ...) -> None: ...
+    key: str
+    def __init__(self, count: _Optional[int] = ..., workers: _Optional[_Iterable[str]] = ..., nanny: _Optional[bool] = ..., key: _Optional[str] = ...) -> None: ...
 
 class GetWorkerLogsResponse(_message.Message):
     __slots__ = ("logs",)

@@ -39,7 +39,7 @@ class ClusterLogServicer:
             self._channels,
             LOG_SERVICE,
             "GetLogs",
-            dict.fromkeys(targets.values(), pb.GetLogsRequest(count=request.count)),
+            dict.fromkeys(targets.values(), pb.GetLogsRequest(count=request.count, key=request.key)),
             pb.GetLogsResponse,
             timeout=_TIMEOUT,
             who="nanny" if request.nanny else "worker",

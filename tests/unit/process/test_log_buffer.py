@@ -61,3 +61,16 @@ def test_lines_that_the_program_does_not_show_are_kept_and_stay_hidden() -> None
     part.setLevel(logging.DEBUG)
     part.debug("debugged")
     assert shown == ["shown", "asked for", "debugged"]
+
+
+def test_lines_about_a_task_are_found_by_its_key() -> None:
+    buffer = LogBuffer(10, "%(message)s")
+    logger = logging.getLogger(f"{__name__}.keys")
+    logger.propagate = False
+    logger.addHandler(buffer)
+    for key in ("a", ("x", 0), "a", None, 3, ["a"], ("x", object())):
+        logger.warning("about %s", key, extra={"key": key})
+    logger.warning("about nothing")
+    assert [text for _, text in buffer.latest("worker", "a")] == ["about a", "about a"]
+    assert [text for _, text in buffer.latest("worker", "('x', 0)")] == ["about ('x', 0)"]
+    assert len(list(buffer.latest("worker"))) == 8

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
 from dagrpc._http.application import json_response
+from dagrpc._process import log_buffer
 from dagrpc.exceptions import DagrpcError
 from dagrpc.v1 import diagnostics_service_pb2 as pb
 from dagrpc.v1 import log_service_pb2
@@ -22,6 +24,8 @@ from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 
 _MOST_KEYS = 200
 _LOG_LINES = 500
+_MOST_WORKERS = 20
+"""How many of the workers that a task was at are asked for their lines about it: the last ones."""
 _SUBJECTS = {
     "tasks": pb.PROFILE_SUBJECT_TASKS,
     "workers": pb.PROFILE_SUBJECT_WORKER_LOOPS,
@@ -53,6 +57,7 @@ class DashboardDetails:
             web.get("/details/worker.json", self.worker),
             web.get("/details/memory.json", self.memory),
             web.get("/details/log.json", self.log),
+            web.get("/details/task-log.json", self.task_log),
             web.get("/details/stacks.json", self.stacks),
             web.get("/details/profile.json", self.profile),
         ]
@@ -98,6 +103,21 @@ class DashboardDetails:
         question = log_service_pb2.GetWorkerLogsRequest(workers=[self._worker(request)], count=_LOG_LINES)
         found = await self._sources.logs.GetWorkerLogs(question)
         return json_response({"lines": [[line.level, line.text] for log in found.logs for line in log.lines]})
+
+    async def task_log(self, request: web.Request) -> web.Response:
+        """Return source, level and text of the lines about a task: the scheduler's, and of workers that had it."""
+        key, core = _asked(request, "key"), self._sources.core
+        own = islice(log_buffer.install().latest("scheduler", key), _LOG_LINES)
+        lines = [["scheduler", level, text] for level, text in own][::-1]
+        info = views.task_info(core, key)
+        had = [entry.worker for entry in reversed(views.story(core, [key]))]
+        had += [*info.workers, info.processing_on] if info is not None else []
+        asked = [worker for worker in dict.fromkeys(had) if worker in self._sources.peers.workers][:_MOST_WORKERS]
+        if asked:
+            question = log_service_pb2.GetWorkerLogsRequest(workers=asked, count=_LOG_LINES, key=key)
+            for log in (await self._sources.logs.GetWorkerLogs(question)).logs:
+                lines += [[log.worker, line.level, line.text] for line in reversed(log.lines)]
+        return json_response({"lines": lines})
 
     async def stacks(self, request: web.Request) -> web.Response:
         """Return the call stacks of the tasks that a worker runs, or of one task."""

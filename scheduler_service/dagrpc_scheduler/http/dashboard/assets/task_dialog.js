@@ -28,6 +28,7 @@ function describe(task, context) {
     parts.push(make("h3", {}, `Failed: ${task.failure.type}`), make("pre", {}, task.failure.traceback || task.failure.message));
   }
   parts.push(make("h3", {}, "Story"), story(task.story, context));
+  parts.push(make("h3", {}, "Log"), log(task.key, context));
   if (task.processing_on) {
     const stack = make("pre", { hidden: true });
     parts.push(button("Call stack", "Where the task is now", async () => {
@@ -37,6 +38,17 @@ function describe(task, context) {
     }), stack);
   }
   return parts;
+}
+
+/** Return the place of the lines about a task, which are asked for when it is made. */
+function log(key, context) {
+  const place = make("div", {}, "…");
+  fetchDetails("task-log", { key }).then(({ lines }) => {
+    if (!lines.length) { place.replaceChildren(make("p", { class: "soft" }, "Nothing was logged about it.")); return; }
+    const rows = lines.map(([source, level, text]) => make("div", { class: `line ${level.toLowerCase()}` }, source === "scheduler" ? source : workerLink(source, context), ` ${text}`));
+    place.replaceChildren(make("div", { class: "lines", tabindex: 0 }, ...rows));
+  }, (error) => place.replaceChildren(make("p", {}, error.message)));
+  return place;
 }
 
 const workerLink = (address, context) => make("a", { href: `workers?worker=${encodeURIComponent(address)}`, click: (event) => { event.preventDefault(); dialog.close(); context.openWorker(address); } }, address);
