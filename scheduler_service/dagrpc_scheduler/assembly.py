@@ -73,6 +73,7 @@ def _http(service: SchedulerService) -> SchedulerHttp | None:
         coordination=service.coordination,
         shuffles=service.shuffles,
         calls=service.call_statistics,
+        ticks=service.ticks,
         tasks=_tasks(service),
         retirement=service.retirement,
         scheduler=lambda: service.scheduler,

@@ -361,6 +361,28 @@ DEFAULTS: dict[str, Any] = {
     # The event loop of services and clients: `uvloop`, which takes less processor time, or `asyncio`; `auto` (or
     # `tornado`): uvloop where it is installed.
     "admin.event-loop": "auto",
+    # How often schedulers and workers look how late their event loop is.
+    "admin.tick.interval": "20ms",
+    # A look at the event loop that comes later than this is told in the log.
+    "admin.tick.limit": "3s",
+    # The period over which the average time between two looks is taken, and the shortest time between two log lines
+    # about a late event loop.
+    "admin.tick.cycle": "1s",
+    # How often a worker measures its process.
+    "admin.system-monitor.interval": "500ms",
+    # How many measurements a worker remembers.
+    "admin.system-monitor.log-length": 7_200,
+    # Whether a worker measures how much its host reads from disks and writes to them, in bytes per second.
+    "admin.system-monitor.disk": True,
+    # Whether a worker measures what its host's processors do: `host_cpu.user`, `host_cpu.idle` and so on.
+    "admin.system-monitor.host-cpu": False,
+    # Whether a worker measures for which part of the time its threads wait for the interpreter's lock, where the
+    # package gilknocker is installed.
+    "admin.system-monitor.gil.enabled": True,
+    # How often the interpreter's lock is asked for, to measure that.
+    "admin.system-monitor.gil.interval": "1ms",
+    # How many of the tasks that failed the scheduler remembers, for the page of errors and `Scheduler.erred_tasks`.
+    "diagnostics.erred-tasks.max-history": 100,
     # A client warns about graphs above this size.
     "admin.large-graph-warning-threshold": "10MB",
     # Whether clients, schedulers and workers make traces with OpenTelemetry (`dagrpc[otel]`), which the variables

@@ -28,7 +28,7 @@ def nested_metrics(metrics: Mapping[str, float]) -> dict[str, Any]:
     """Return a worker's measurements, which are numbers by name, nested where distributed nests them.
 
     ``spilled_bytes`` holds the size of spilled results in memory and on disk, ``task_counts`` the number of tasks by
-    state, ``transfer`` the transfers from and to other workers.
+    state, ``transfer`` the transfers from and to other workers, ``host_net_io`` and the like the use of the host.
 
     Examples
     --------
@@ -46,4 +46,7 @@ def nested_metrics(metrics: Mapping[str, float]) -> dict[str, Any]:
     counts = {state: int(metrics.get(name, 0)) for state, name in _TASK_STATES.items()}
     found["task_counts"] = {state: count for state, count in counts.items() if count}
     found["transfer"] = {name: int(metrics.get(ours, 0)) for name, ours in _TRANSFERS.items()}
+    for name in [name for name in metrics if name.startswith("host_") and "." in name]:
+        group, _, field = name.partition(".")
+        found.setdefault(group, {})[field] = found.pop(name)
     return found

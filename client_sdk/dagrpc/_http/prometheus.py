@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import heapq
 import time
@@ -20,8 +19,6 @@ from dagrpc._rpc.call_statistics import CallStatistics
 MOST_PREFIXES = 50
 """How many prefixes of tasks have labels of their own; the smaller ones are added up under `OTHER`."""
 OTHER = "other"
-TICK = 0.02
-"""Seconds between two ticks."""
 
 
 class Collector(Protocol):
@@ -173,30 +170,6 @@ _TRAFFIC = (
     ("session_messages_received", "messages_received", "Messages that sessions have received."),
     ("session_resumptions", "resumptions", "Sessions that went on after their connection broke."),
 )
-
-
-class Ticks:
-    """Measures how late the event loop is, from the moment that somebody scrapes for the first time."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        """How many ticks there were."""
-        self._longest = 0.0
-
-    async def run(self) -> None:
-        """Tick until cancelled."""
-        last = time.perf_counter()
-        while True:
-            await asyncio.sleep(TICK)
-            now = time.perf_counter()
-            self.count += 1
-            self._longest = max(self._longest, now - last)
-            last = now
-
-    def take_longest(self) -> float:
-        """Return the longest tick in seconds since the last call."""
-        longest, self._longest = self._longest, 0.0
-        return longest
 
 
 class CollectionTime:

@@ -74,6 +74,8 @@ class CoreConfig:
     """Weights of clients by name, for the policy ``fair-share``; 1 for all other clients."""
     story_length: int = 1_000
     """Number of transitions that are kept."""
+    erred_history: int = 100
+    """Number of tasks that failed themselves that are kept, whatever becomes of them."""
     options_remembered: int = 1_000
     """Number of different task options whose allowed workers are cached."""
     idle_prefixes: int = 1_000

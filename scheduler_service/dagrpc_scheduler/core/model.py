@@ -72,6 +72,16 @@ class ErrorRecord:
     """Key of the task that failed first."""
 
 
+class ErredTask(NamedTuple):
+    """A task that failed itself, as it was then."""
+
+    key: str
+    time: float
+    """When it failed, in seconds since the epoch."""
+    failure: Any
+    """See `ErrorRecord.failure`."""
+
+
 class TaskPrefix:
     """Averages over all tasks that do the same kind of work."""
 

@@ -40,7 +40,7 @@ class ReadyQueue(Protocol):
 
 
 class Account(NamedTuple):
-    """What a client has had of the cluster, and what it waits for."""
+    """The use that a client has made of the cluster, and the number of its waiting tasks."""
 
     seconds: float
     """How long the client's runs that have ended occupied threads."""

@@ -13,6 +13,7 @@ from dagrpc_scheduler.core.load_index import LoadIndex, fullness_of, load_of
 from dagrpc_scheduler.core.model import (
     AllowedWorkers,
     ClientState,
+    ErredTask,
     GraphRecord,
     RemovedWorker,
     StateName,
@@ -41,6 +42,7 @@ class SchedulerState:
         "clients",
         "complete_graphs",
         "config",
+        "erred",
         "forgotten_tasks",
         "generation",
         "generation_start",
@@ -127,6 +129,8 @@ class SchedulerState:
         """Number of workers that left unexpectedly."""
         self.killed_tasks = 0
         """Number of tasks that were given up because workers died while they had them."""
+        self.erred: deque[ErredTask] = deque(maxlen=config.erred_history)
+        """The tasks that failed themselves lately, the latest last."""
         self.forgotten_tasks = 0
         """Number of tasks that were forgotten."""
         self.running: dict[WorkerState, None] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagrpc_scheduler.core.machine import SchedulerCore
-from dagrpc_scheduler.core.model import StateName
+from dagrpc_scheduler.core.model import ErredTask, StateName
 
 
 @dataclass(slots=True)
@@ -48,6 +48,11 @@ def task_work(core: SchedulerCore, key: str, failed_first: bool = False) -> Task
         failure=error.failure if error is not None else None,
         origin_key=error.origin_key if error is not None else "",
     )
+
+
+def erred_history(core: SchedulerCore) -> list[ErredTask]:
+    """Return the tasks that failed themselves lately, the latest first, whatever has become of them since."""
+    return list(reversed(core.state.erred))
 
 
 def failure_of(core: SchedulerCore, key: str) -> tuple[Any, str] | None:

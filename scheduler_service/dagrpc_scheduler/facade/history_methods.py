@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from dagrpc._common.keys import Key, decode_key, encode_key
+from dagrpc_scheduler.core import model, task_details, views
 from dagrpc_scheduler.core import story as core_story
-from dagrpc_scheduler.core import views
 from dagrpc_scheduler.facade.parts import SchedulerParts
+from dagrpc_scheduler.shell.sessions.translate_out import failure_message
 from dagrpc_scheduler.shell.user_views.state_views import TaskState
 
 
@@ -46,6 +47,30 @@ def story(self: SchedulerParts, *keys_or_tasks: Any) -> list[StoryEntry]:
 def transition_log(self: SchedulerParts) -> list[StoryEntry]:
     """Return the remembered transitions of all tasks, oldest first."""
     return _entries(self._home.call(views.story, self._core))
+
+
+class ErredTask(NamedTuple):
+    """A task that failed itself, as it was then."""
+
+    key: Key
+    timestamp: float
+    """Seconds since the epoch."""
+    erred_on: set[str]
+    """Address of the worker on which the task failed; empty: the scheduler declared the failure."""
+    exception_text: str
+    traceback_text: str
+
+
+def erred_tasks(self: SchedulerParts) -> list[ErredTask]:
+    """Return the tasks that failed themselves lately, the latest first, whatever has become of them since."""
+    return [_erred(each) for each in self._home.call(task_details.erred_history, self._core)]
+
+
+def _erred(erred: model.ErredTask) -> ErredTask:
+    failure = failure_message(erred.failure, erred.key)
+    text = f"{failure.type_name.rpartition('.')[2]}({failure.message!r})"
+    places = {failure.worker} if failure.worker else set()
+    return ErredTask(decode_key(erred.key), erred.time, places, text, failure.traceback_text)
 
 
 def _entries(found: Iterable[core_story.StoryEntry]) -> list[StoryEntry]:

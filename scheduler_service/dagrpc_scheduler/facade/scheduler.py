@@ -391,11 +391,6 @@ service_kwargs, transition_counter_max
         return {self._task(task): since for task, since in list(self._core.state.unrunnable.items())}
 
     @property
-    def erred_tasks(self) -> list[TaskState]:
-        """Failed tasks that clients still want."""
-        return [self._task(task) for task in list(self._core.tasks.values()) if task.state == model.ERRED]
-
-    @property
     def task_metadata(self) -> Mapping[Hashable, Any]:
         """All metadata that clients and tasks set."""
         metadata: Mapping[Hashable, Any] = self._service.metadata.get([])
@@ -462,6 +457,7 @@ service_kwargs, transition_counter_max
     # --- the rest ------------------------------------------------------------------------------------------------
 
     transition_log = property(history_methods.transition_log)
+    erred_tasks = property(history_methods.erred_tasks)
     plugins = Attribute[dict[str, Any]]("_service.plugins.plugins", "The scheduler's plugins, by name.")
     events = Attribute[Mapping[str, Sequence[tuple[float, Any]]]](
         "_service.event_log", "The logged events by topic: times and messages, oldest first."

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from dagrpc._http.prometheus import CollectionTime, Families, Ticks
+from dagrpc._http.prometheus import CollectionTime, Families
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.cluster_counts import worker_loads
 from dagrpc_scheduler.http.sources import SchedulerSources
@@ -24,15 +24,15 @@ class SchedulerMetrics:
     ----------
     sources : SchedulerSources
         The scheduler's parts that the figures come from.
-    ticks, gc
-        Measurements of the process.
+    gc : CollectionTime
+        Measures garbage collection.
     namespace : str
         First part of all names.
     """
 
-    def __init__(self, sources: SchedulerSources, ticks: Ticks, gc: CollectionTime, namespace: str) -> None:
+    def __init__(self, sources: SchedulerSources, gc: CollectionTime, namespace: str) -> None:
         self._sources = sources
-        self._ticks = ticks
+        self._longest = sources.ticks.longest()
         self._gc = gc
         self._families = Families(f"{namespace}_scheduler_")
 
@@ -105,9 +105,9 @@ class SchedulerMetrics:
         )
 
     def _loop(self) -> Iterator[Metric]:
-        ticks = self._ticks
+        ticks = self._sources.ticks
         yield self._families.counter("tick_count", "Turns of the clock on the event loop.", ticks.count)
         yield self._families.gauge(
-            "tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", ticks.take_longest()
+            "tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", self._longest.take()
         )
         yield self._families.counter("gc_collection_seconds", "Time spent in garbage collection.", self._gc.seconds)

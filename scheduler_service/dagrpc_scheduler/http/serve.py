@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
-    from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
 
 DEFAULT_PORT = 8787
 DEFAULT_ADDRESS = f":{DEFAULT_PORT}"
@@ -40,9 +39,8 @@ class SchedulerHttp:
         self._sources = sources
         self._prefix = path_prefix(prefix)
         self._port = HttpPort("Scheduler", self._application, tls_context())
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._collection_time: CollectionTime | None = None
-        self._dashboard: Dashboard | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._memory = MemoryHistory(sources)
 
     def start(self, address: str | int | None, host: str) -> None:
@@ -76,7 +74,7 @@ class SchedulerHttp:
         # These import aiohttp and prometheus_client, which take longer than a scheduler's start.
         from dagrpc._http.application import make_application
         from dagrpc._http.http_access import HttpAccess
-        from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
+        from dagrpc._http.prometheus import CollectionTime, metrics_route
         from dagrpc_scheduler.http.api_routes import ApiRoutes
         from dagrpc_scheduler.http.coordination_metrics import CoordinationMetrics
         from dagrpc_scheduler.http.dashboard.dashboard import Dashboard
@@ -89,18 +87,16 @@ class SchedulerHttp:
         from dagrpc_scheduler.http.worker_proxy import WorkerProxy
 
         sources = self._sources
-        ticks, self._collection_time = Ticks(), CollectionTime()
-        spawn(ticks.run(), self._tasks)
+        self._collection_time = CollectionTime()
         namespace = str(config.get("dashboard.prometheus.namespace"))
-        self._dashboard = Dashboard(sources, self._memory)
         routes = [
             *JsonRoutes(sources).routes(),
             *ApiRoutes(sources).routes(),
             *WorkerProxy(sources).routes(),
             *InfoPages(sources).routes(),
-            *self._dashboard.routes(),
+            *Dashboard(sources, self._memory).routes(),
             metrics_route(
-                SchedulerMetrics(sources, ticks, self._collection_time, namespace),
+                SchedulerMetrics(sources, self._collection_time, namespace),
                 PrefixMetrics(sources.core, namespace),
                 CoordinationMetrics(sources, namespace),
                 MembershipMetrics(sources.peers.worker_counts, namespace),
@@ -119,7 +115,5 @@ class SchedulerHttp:
         """Stop listening and end open requests."""
         await self._port.close()
         await cancel_all(self._tasks)
-        if self._dashboard is not None:
-            await self._dashboard.close()
         if self._collection_time is not None:
             self._collection_time.close()

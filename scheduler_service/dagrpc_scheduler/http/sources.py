@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagrpc._auth.access import Access
+from dagrpc._loop.ticks import Ticks
 from dagrpc._rpc.call_statistics import CallStatistics
 from dagrpc_scheduler.core.machine import SchedulerCore
 from dagrpc_scheduler.servicers.cluster_log_service import ClusterLogServicer
@@ -40,6 +41,7 @@ class SchedulerSources:
     coordination: CoordinationShell
     shuffles: ShuffleShell
     calls: CallStatistics
+    ticks: Ticks
     tasks: TaskServicer
     retirement: Retirement
     scheduler: Callable[[], Any]

@@ -41,6 +41,7 @@ def core_config(allowed_failures: int | None = None) -> CoreConfig:
             name: float(weight) for name, weight in (config.get("scheduler.fair-share-weights") or {}).items()
         },
         story_length=int(config.get("admin.low-level-log-length")),
+        erred_history=max(_whole_number("diagnostics.erred-tasks.max-history", None), 0),
     )
 
 

@@ -20,6 +20,7 @@ from dagrpc._common.addresses import is_wildcard, join_address, local_ip
 from dagrpc._common.keys import encode_key
 from dagrpc._http.port import HttpService
 from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._loop.ticks import Ticks
 from dagrpc._process.preloading import Preloads
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.call_statistics import CallStatistics
@@ -96,6 +97,7 @@ class SchedulerService:
         self._scheduler: Any = None
         self._server: Server | None = None
         self.identity = Identity()
+        self.ticks = Ticks("the scheduler", logger)
         self.home = ServiceHome()
         """The event loop of the service."""
         self.shutdown = Shutdown(self.close)
@@ -280,6 +282,7 @@ class SchedulerService:
             raise
         FireAndForget(self.driver, self.peers).begin()
         spawn(self._checks.run(), self.background)
+        spawn(self.ticks.run(), self.background)
         spawn(StealTimer(self.driver, self.event_log).run(), self.background)
         self.memory_manager_host.registered().begin()
         logger.info("Scheduler %s listens at %s", self.identity.id, self.identity.address)

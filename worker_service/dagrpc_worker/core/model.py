@@ -261,6 +261,7 @@ class WorkerState:
         "now",
         "nthreads",
         "paused",
+        "pauses",
         "peers",
         "pools",
         "reports",
@@ -282,6 +283,7 @@ class WorkerState:
         self.config = config
         self.resources = resources
         self.paused = False
+        self.pauses = 0
         self.leaving = False
         """Whether the worker is retiring and accepts no tasks."""
 

@@ -121,6 +121,11 @@ class WorkerView:
         """Whether the worker is paused: nothing new begins."""
         return self._state.paused
 
+    @property
+    def pauses(self) -> int:
+        """How often the worker has paused so far."""
+        return self._state.pauses
+
     def counts(self) -> dict[str, int]:
         """Return the number of tasks in each state that has any."""
         return {name: count for name, count in self._state.counts.items() if count}

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import Metric
 
-from dagrpc._http.prometheus import CollectionTime, Families, Ticks
+from dagrpc._http.prometheus import CollectionTime, Families
+from dagrpc._loop.ticks import Ticks
 from dagrpc._peer.traffic import Traffic
 from dagrpc._rpc.call_statistics import CallStatistics
 
@@ -57,6 +58,7 @@ class WorkerMetrics:
         self._nthreads = nthreads
         self._memory_limit = memory_limit
         self._ticks = ticks
+        self._longest = ticks.longest()
         self._gc = gc
         self._calls = calls
         self._traffic = traffic
@@ -84,7 +86,7 @@ class WorkerMetrics:
         yield from self._families.calls(self._calls)
         yield from self._families.traffic({"scheduler": self._traffic})
         yield self._families.counter("tick_count", "Turns of the clock on the event loop.", self._ticks.count)
-        longest = self._ticks.take_longest()
+        longest = self._longest.take()
         yield self._families.gauge(
             "tick_duration_maximum_seconds", "Longest turn of the clock since the last scrape.", longest
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,12 +10,12 @@ from dagrpc import config
 from dagrpc._http.address import http_address
 from dagrpc._http.port import HttpPort
 from dagrpc._http.tls import tls_context
-from dagrpc._loop.io_loop import cancel_all, spawn
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from dagrpc._http.prometheus import CollectionTime
+    from dagrpc._loop.ticks import Ticks
     from dagrpc._peer.traffic import Traffic
     from dagrpc._rpc.call_statistics import CallStatistics
     from dagrpc_worker.options import WorkerOptions
@@ -49,6 +48,10 @@ class ObservedWorker(Protocol):
         """Counts of the gRPC calls that the worker has answered."""
 
     @property
+    def ticks(self) -> Ticks:
+        """Measures how late the worker's event loop is."""
+
+    @property
     def traffic(self) -> Traffic:
         """Counts of the messages from and to the scheduler."""
 
@@ -62,7 +65,6 @@ class WorkerHttp:
     def __init__(self, worker: ObservedWorker) -> None:
         self._worker = worker
         self._port = HttpPort("Worker", self._application, tls_context())
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._prefix = ""
         self._collection_time: CollectionTime | None = None
 
@@ -98,18 +100,17 @@ class WorkerHttp:
         from dagrpc._auth.access import Access
         from dagrpc._http.application import json_response, make_application
         from dagrpc._http.http_access import HttpAccess
-        from dagrpc._http.prometheus import CollectionTime, Ticks, metrics_route
+        from dagrpc._http.prometheus import CollectionTime, metrics_route
         from dagrpc_worker.http.metrics import WorkerMetrics
 
         worker = self._worker
-        ticks, self._collection_time = Ticks(), CollectionTime()
-        spawn(ticks.run(), self._tasks)
+        self._collection_time = CollectionTime()
         sample, record = worker.metrics().sample, worker.record
         metrics = WorkerMetrics(
             sample,
             lambda: record.nthreads,
             record.memory_limit,
-            ticks,
+            worker.ticks,
             self._collection_time,
             worker.call_statistics,
             worker.traffic,
@@ -140,7 +141,6 @@ class WorkerHttp:
     async def close(self) -> None:
         """Stop listening and end open requests."""
         await self._port.close()
-        await cancel_all(self._tasks)
         if self._collection_time is not None:
             self._collection_time.close()
 

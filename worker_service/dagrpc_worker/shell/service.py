@@ -20,6 +20,7 @@ from dagrpc._common.addresses import parse_address
 from dagrpc._common.keys import decode_key
 from dagrpc._common.time_limits import RETIRE_LIMIT
 from dagrpc._loop.io_loop import cancel_all, spawn
+from dagrpc._loop.ticks import Ticks
 from dagrpc._peer.traffic import Traffic
 from dagrpc._rpc import grpc_options
 from dagrpc._rpc.call_statistics import CallStatistics
@@ -51,7 +52,7 @@ from dagrpc_worker.shell.lifecycle.scheduler_file import scheduler_address
 from dagrpc_worker.shell.lifecycle.workspace import Workspace
 from dagrpc_worker.shell.memory.memory_monitor import MemoryMonitor
 from dagrpc_worker.shell.monitoring import task_traces, worker_counts
-from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor
+from dagrpc_worker.shell.monitoring.process_monitor import ProcessMonitor, keep_measuring
 from dagrpc_worker.shell.monitoring.worker_metrics import Metrics
 from dagrpc_worker.shell.plugins.worker_plugins import WorkerPlugins
 from dagrpc_worker.shell.session.export_notices import ExportNotices
@@ -98,6 +99,7 @@ class WorkerService:
             nanny=options.nanny,
             credentials=credentials_of(self.security, "worker"),
         )
+        self.ticks = Ticks(self.record, logger)
         self.data = DataStore()
         """The results that the worker holds, by key."""
         self.running_on: asyncio.AbstractEventLoop | None = None
@@ -289,8 +291,8 @@ class WorkerService:
         record.joined = True
         self.nanny_pipe.joined(record)
         spawn(self._hold_session(), self._tasks)
-        self._run_in_background(self._heartbeats, retry=True)
-        self._run_in_background(self._watch_memory, retry=True)
+        for job in (self._heartbeats, self._watch_memory, partial(keep_measuring, self), self.ticks.run):
+            self._run_in_background(job, retry=True)
         logger.info("%s joined the scheduler at %s with %d threads", record, record.scheduler_address, record.nthreads)
 
     # --- running -------------------------------------------------------------------------------------------------
@@ -415,7 +417,7 @@ class WorkerService:
 
     def counts(self) -> dict[str, float]:
         """Return the numbers of tasks and transfers that heartbeats report."""
-        return worker_counts.counts(self._core.view, self.record, self.server.data, self.shuffles, self.heartbeat)
+        return worker_counts.counts(self._core.view, self.server.data, self.shuffles, self.heartbeat, self.ticks)
 
     # --- ending --------------------------------------------------------------------------------------------------
 

@@ -41,8 +41,6 @@ class WorkerRecord:
     status: common_pb2.WorkerStatus = common_pb2.WORKER_STATUS_RUNNING
     joined: bool = False
     """Whether the worker has ever been part of the cluster."""
-    pauses: int = 0
-    """How often the worker has paused for lack of memory."""
     restart_wanted: bool = False
     """Whether another worker takes this one's place when it closes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagrpc_scheduler.core.assignment import cancel_run, unassign
 from dagrpc_scheduler.core.instructions import ReportErred
-from dagrpc_scheduler.core.model import ACTIVE, ERRED, NO_WORKER, QUEUED, TaskState
+from dagrpc_scheduler.core.model import ACTIVE, ERRED, NO_WORKER, QUEUED, ErredTask, TaskState
 from dagrpc_scheduler.core.refcounts import release_dependencies, release_unneeded
 from dagrpc_scheduler.core.state import SchedulerState
 
@@ -37,6 +37,8 @@ def memory_to_erred(state: SchedulerState, task: TaskState) -> None:
 def _fail(state: SchedulerState, task: TaskState) -> None:
     error = task.error
     assert error is not None, f"{task!r} fails without a reason"
+    if error.origin_key == task.key:
+        state.erred.append(ErredTask(task.key, state.now, error.failure))
     task.state = ERRED
     task.missing = 0
     task.avoid = None

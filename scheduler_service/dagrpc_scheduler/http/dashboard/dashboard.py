@@ -37,7 +37,6 @@ class Dashboard:
     def __init__(self, sources: SchedulerSources, memory: MemoryHistory) -> None:
         self._sources = sources
         self._memory = memory
-        self._scheduler = SchedulerTable(sources)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the paths and their handlers."""
@@ -57,13 +56,9 @@ class Dashboard:
             "graph": Table(scanned.graph).reader,
             "holdings": Table(scanned.holdings).reader,
             "errors": Table(scanned.errors).reader,
-            "scheduler": Table(self._scheduler.rows).reader,
+            "scheduler": Table(SchedulerTable(sources).rows).reader,
             "tasks": partial(RecentReader, recent, recent.tasks),
             "transfers": partial(RecentReader, recent, recent.transfers),
             "events": partial(EventReader, sources.events),
             "logs": LogReader,
         }
-
-    async def close(self) -> None:
-        """Stop measuring."""
-        await self._scheduler.close()

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from dagrpc import config
-from dagrpc._common.keys import decode_key
+from dagrpc._common.keys import decode_key, group_name, prefix_name
 from dagrpc.v1 import failure_pb2
 from dagrpc_scheduler.core import task_details, task_scan, views
 from dagrpc_scheduler.http.dashboard.cluster_tables import STATES
@@ -91,20 +91,37 @@ class ScannedTables:
     async def errors(self) -> tuple[Rows, float]:
         """Return the tasks that failed, with their reasons, by key."""
         core = self._sources.core
+        rows = self._former_errors()
         if not views.state_counts(core)["erred"]:
-            return {}, 0.0
+            return rows, 0.0
         scan, spent = await self._scanned()
-        rows: dict[str, Any] = {}
         for key in scan.failed[-_MOST_ERRORS:]:
             found, info = task_details.failure_of(core, key), views.task_info(core, key)
             if found is not None and info is not None:
+                rows.pop(key, None)
                 rows[key] = {
                     **error_row(failure_message(*found)),
                     "literal": repr(decode_key(key)),
                     "prefix": info.prefix,
                     "blamed": scan.blamed[key],
+                    "former": False,
                 }
         return rows, spent
+
+    def _former_errors(self) -> dict[str, Any]:
+        """Return the tasks that failed lately and were released, or run again, since; the latest last."""
+        core = self._sources.core
+        rows: dict[str, Any] = {}
+        for erred in reversed(task_details.erred_history(core)):
+            rows.pop(erred.key, None)
+            rows[erred.key] = {
+                **error_row(failure_message(erred.failure, erred.key)),
+                "literal": repr(decode_key(erred.key)),
+                "prefix": prefix_name(group_name(erred.key)),
+                "blamed": 0,
+                "former": True,
+            }
+        return rows
 
 
 def error_row(failure: failure_pb2.Failure) -> dict[str, Any]:

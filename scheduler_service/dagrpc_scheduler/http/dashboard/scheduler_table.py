@@ -7,8 +7,6 @@ import time
 from typing import Any
 
 from dagrpc._common.versions import host_facts, package_versions
-from dagrpc._http.prometheus import TICK, Ticks
-from dagrpc._loop.io_loop import cancel_all, spawn
 from dagrpc_scheduler.core import views
 from dagrpc_scheduler.http.dashboard.feeds import Rows
 from dagrpc_scheduler.http.sources import SchedulerSources
@@ -20,8 +18,7 @@ class SchedulerTable:
     def __init__(self, sources: SchedulerSources) -> None:
         self._sources = sources
         self._process: Any = None
-        self._ticks = Ticks()
-        self._background: set[asyncio.Task[Any]] = set()
+        self._longest = sources.ticks.longest()
         self._versions: dict[str, str] = {}
 
     async def rows(self) -> tuple[Rows, float]:
@@ -31,8 +28,6 @@ class SchedulerTable:
             self._process = psutil.Process()
             self._process.cpu_percent()
             self._versions = await asyncio.to_thread(lambda: {**host_facts(), **package_versions()})
-            # From the first look on, the lateness of the event loop is measured; see `close`.
-            spawn(self._ticks.run(), self._background)
         begun = time.perf_counter()
         rows = self._rows()
         return rows, time.perf_counter() - begun
@@ -49,7 +44,7 @@ class SchedulerTable:
             "cpu": process.cpu_percent(),
             "memory": process.memory_info().rss,
             "fds": process.num_fds() if hasattr(process, "num_fds") else 0,
-            "lag": round(max(self._ticks.take_longest() - TICK, 0.0), 4),
+            "lag": round(max(self._longest.take() - self._sources.ticks.interval, 0.0), 4),
             "queued_workers": sum(session.queued for session in workers),
             "queued_clients": sum(session.queued for session in clients),
             "workers_added": peers.counts.workers_added,
@@ -60,7 +55,3 @@ class SchedulerTable:
             "steals_confirmed": stealing["confirmed"],
             "versions": self._versions,
         }
-
-    async def close(self) -> None:
-        """Stop measuring."""
-        await cancel_all(self._background)

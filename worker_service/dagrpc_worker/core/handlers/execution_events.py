@@ -153,6 +153,7 @@ def on_task_seceded(state: WorkerState, event: TaskSeceded) -> None:
 def on_paused(state: WorkerState, event: Paused) -> None:
     """Begin nothing new. Running work goes on."""
     state.paused = True
+    state.pauses += 1
 
 
 def on_resumed(state: WorkerState, event: Resumed) -> None:

@@ -151,7 +151,6 @@ class MemoryMonitor:
         """Pause or resume the worker."""
         status, pause = self._worker.status, self._limits.pause
         if status == common_pb2.WORKER_STATUS_RUNNING and pause and used > pause:
-            self._worker.pauses += 1
             self._change(common_pb2.WORKER_STATUS_PAUSED, events.Paused(), used, "pauses")
         elif status == common_pb2.WORKER_STATUS_PAUSED and used <= pause:
             self._change(common_pb2.WORKER_STATUS_RUNNING, events.Resumed(), used, "resumes")

@@ -1,24 +1,37 @@
-"""Measurements of this process."""
+"""Measurements of this process and its host."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from threading import Lock
+from typing import Protocol
 
-_LENGTH = 3_600
+from dagrpc import config
+from dagrpc_worker.shell.monitoring.host_measurements import host_measurements
+
+_INTERVAL = 0.5
 
 
 class ProcessMonitor:
-    """Measurements of this process, under the names of distributed. From any thread.
+    """Measurements of this process and its host, under the names of distributed. From any thread.
 
-    A worker updates its monitor with each heartbeat.
+    A worker updates its monitor at the interval of the setting ``admin.system-monitor.interval``.
+
+    Parameters
+    ----------
+    maxlen : int, optional
+        How many measurements are remembered; by default as the setting ``admin.system-monitor.log-length`` says.
 
     Attributes
     ----------
     quantities : dict of str to deque
         The latest measurements by name: ``cpu`` in percent of one processor, ``memory`` in bytes, ``num_fds``,
-        ``num_threads``, and ``time`` in seconds since the epoch.
+        ``num_threads``, and ``time`` in seconds since the epoch. Of the host, in bytes per second:
+        ``host_net_io.read_bps``, ``host_net_io.write_bps``, and with the setting ``admin.system-monitor.disk``
+        ``host_disk_io.read_bps`` and ``host_disk_io.write_bps``; with ``admin.system-monitor.host-cpu`` also
+        ``host_cpu.user`` and so on, in processors.
     count : int
         Number of measurements so far.
     last_time : float
@@ -27,13 +40,13 @@ class ProcessMonitor:
     Examples
     --------
     >>> monitor = ProcessMonitor()
-    >>> sorted(monitor.update())
-    ['cpu', 'memory', 'num_fds', 'num_threads', 'time']
+    >>> {"cpu", "memory", "num_fds", "num_threads", "time"} <= set(monitor.update())
+    True
     >>> len(monitor.range_query(0)["memory"]), monitor.count
     (1, 1)
     """
 
-    def __init__(self, maxlen: int = _LENGTH) -> None:
+    def __init__(self, maxlen: int | None = None) -> None:
         # Imported here: the import takes long and must not delay the first task.
         import psutil
 
@@ -41,15 +54,16 @@ class ProcessMonitor:
         self.proc.cpu_percent()
         self._error = psutil.Error
         self._lock = Lock()
-        self.maxlen = maxlen
+        self._host = host_measurements()
+        self.maxlen = max(int(config.get("admin.system-monitor.log-length", maxlen)), 1)
+        self.interval = interval()
+        """Seconds between two measurements."""
         self.count = 0
         self.last_time = time.monotonic()
-        self.quantities: dict[str, deque[float]] = {
-            name: deque(maxlen=maxlen) for name in ("cpu", "memory", "time", "num_fds", "num_threads")
-        }
+        self.quantities: dict[str, deque[float]] = {}
 
     def update(self) -> dict[str, float]:
-        """Measure the process, and return the measurement.
+        """Measure process and host, and return the measurement.
 
         Raises
         ------
@@ -67,9 +81,13 @@ class ProcessMonitor:
                         "num_fds": process.num_fds() if hasattr(process, "num_fds") else 0,
                         "num_threads": process.num_threads(),
                     }
+                for measure in self._host:
+                    found.update(measure())
             except self._error as error:
                 raise OSError(str(error)) from None
             for name, value in found.items():
+                if name not in self.quantities:
+                    self.quantities[name] = deque(maxlen=self.maxlen)
                 self.quantities[name].append(value)
             self.count += 1
             self.last_time = time.monotonic()
@@ -78,6 +96,11 @@ class ProcessMonitor:
     def recent(self) -> dict[str, float]:
         """Return the last measurement."""
         return {name: values[-1] for name, values in self.quantities.items()} if self.count else self.update()
+
+    def present(self) -> dict[str, float]:
+        """Return the last measurement, or a new one if that is older than the interval."""
+        fresh = self.count and time.monotonic() - self.last_time <= self.interval
+        return self.recent() if fresh else self.update()
 
     def range_query(self, start: int) -> dict[str, list[float]]:
         """Return the measurements from number `start` on, as far as they are remembered."""
@@ -95,3 +118,27 @@ class ProcessMonitor:
             f"<ProcessMonitor: cpu: {found['cpu']:.0f} memory: {found['memory'] / 1e6:.0f} MB "
             f"fds: {found['num_fds']:.0f}>"
         )
+
+
+def interval() -> float:
+    """Return the seconds between two measurements, as configured."""
+    return config.get_seconds("admin.system-monitor.interval") or _INTERVAL
+
+
+class Measured(Protocol):
+    """An object with a monitor, which is made when it is first asked for."""
+
+    @property
+    def monitor(self) -> ProcessMonitor:
+        """The monitor."""
+
+
+async def keep_measuring(measured: Measured) -> None:
+    """Measure at the configured interval until cancelled."""
+    # Imports that measuring needs must not delay the first task.
+    await asyncio.sleep(interval())
+    while True:
+        # Asked for each time: if another thread makes the monitor at the same moment, the later one stays.
+        monitor = measured.monitor
+        monitor.update()
+        await asyncio.sleep(monitor.interval)

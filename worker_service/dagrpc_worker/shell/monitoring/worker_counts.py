@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dagrpc._loop.ticks import Ticks
 from dagrpc_worker.core.views import WorkerView
 from dagrpc_worker.servicers.data_transfers import DataServicer
 from dagrpc_worker.shell.session.heartbeat import Heartbeat
 from dagrpc_worker.shell.shuffle.shuffle_runs import Shuffles
-from dagrpc_worker.shell.worker_record import WorkerRecord
 
 
 def counts(
-    view: WorkerView, record: WorkerRecord, data: DataServicer, shuffles: Shuffles, heartbeat: Heartbeat | None
+    view: WorkerView,
+    data: DataServicer,
+    shuffles: Shuffles,
+    heartbeat: Heartbeat | None,
+    ticks: Ticks,
 ) -> dict[str, float]:
     """Return the numbers by name; `heartbeat` is None before the first heartbeat."""
     slots = data.slots
@@ -21,6 +25,7 @@ def counts(
         "in_flight": view.in_flight_count,
         "paused": float(view.paused),
         "loop_lag_seconds": heartbeat.lag if heartbeat is not None else 0.0,
+        "event_loop_interval": ticks.average,
         "latency_seconds": heartbeat.latency if heartbeat is not None else 0.0,
         "transfers_incoming": view.gathers,
         "transfers_incoming_bytes": view.gathers_nbytes,
@@ -36,7 +41,7 @@ def counts(
                 **data.received.numbers("incoming"),
                 **data.sent.numbers("outgoing"),
                 **shuffles.numbers(),
-                "pauses": record.pauses,
+                "pauses": view.pauses,
             }
         ),
     }

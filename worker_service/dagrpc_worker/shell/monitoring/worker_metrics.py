@@ -51,7 +51,7 @@ class Metrics:
 
     def _process_sample(self) -> dict[str, float]:
         try:
-            found = self._monitor.update()
+            found = self._monitor.present()
         except OSError as error:
             # The process may be out of file descriptors, for instance; the heartbeat must be sent all the same.
             logger.warning("Worker at %s cannot measure its process: %s", self._worker, error)

@@ -12,10 +12,13 @@ export function errorList(host, context) {
   return {
     draw() {
       const rows = store.table("errors");
-      const blamed = [...rows.values()].reduce((sum, row) => sum + row.blamed, 0);
-      const failed = rows.size === 1 ? "One task failed" : `${count(rows.size)} tasks failed`;
-      setText(note, !rows.size ? "No task has failed." : blamed ? `${failed}, and ${count(blamed)} more because of ${rows.size === 1 ? "it" : "them"}.` : `${failed}.`);
-      for (const [key, element] of shown) if (!rows.has(key)) { element.remove(); shown.delete(key); }
+      const present = [...rows.values()].filter((row) => !row.former);
+      const blamed = present.reduce((sum, row) => sum + row.blamed, 0);
+      const failed = present.length === 1 ? "One task failed" : `${count(present.length)} tasks failed`;
+      const now = !present.length ? "No task has failed." : blamed ? `${failed}, and ${count(blamed)} more because of ${present.length === 1 ? "it" : "them"}.` : `${failed}.`;
+      const former = rows.size - present.length;
+      setText(note, former ? `${now} ${count(former)} failed before, and were released or run again.` : now);
+      for (const [key, element] of shown) if (!rows.has(key) || String(rows.get(key).former) !== element.dataset.former) { element.remove(); shown.delete(key); }
       for (const [key, row] of rows) {
         if (shown.has(key)) continue;
         const element = describe(key, row, context);
@@ -36,7 +39,8 @@ function describe(key, row, context) {
   if (row.deaths) parts.push(make("p", {}, `${count(row.deaths)} workers died while they ran it. The last one: ${row.exit || row.loss || "nobody knows why"}.`));
   if (row.log.length) parts.push(make("pre", {}, row.log.join("\n")));
   parts.push(make("pre", {}, row.traceback || row.message));
-  parts.push(make("p", { class: "soft" }, "Run it again, or run it here to debug it:"),
+  if (row.former) parts.push(make("p", { class: "soft" }, "It was released or run again since."));
+  else parts.push(make("p", { class: "soft" }, "Run it again, or run it here to debug it:"),
     make("pre", { class: "code" }, `client.retry([Future(${row.literal})])\nclient.recreate_error_locally(Future(${row.literal}))`));
-  return make("details", { class: "error", "data-key": key }, make("summary", {}, make("b", {}, row.prefix), ` ${row.type.split(".").pop()}: ${row.message.split("\n")[0].slice(0, 160)}`), ...parts);
+  return make("details", { class: "error", "data-key": key, "data-former": String(row.former) }, make("summary", {}, make("b", {}, row.prefix), ` ${row.type.split(".").pop()}: ${row.message.split("\n")[0].slice(0, 160)}`), ...parts);
 }
