@@ -99,7 +99,8 @@ test-docker: $(INSTALLED)  ## Run the tests of containers, on the Docker engine
 # They make namespaces of their own in the cluster of KUBECONFIG, whose node has the images of the local Docker engine, or
 # DAGRPC_TEST_IMAGE. This machine has to be a node of it, or to reach its services otherwise.
 test-kubernetes: $(INSTALLED)  ## Run the tests of Kubernetes, on the cluster of KUBECONFIG
-	@DAGRPC_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/python -m pytest -rs tests/e2e/test_kubernetes.py $(ARGS)
+	@DAGRPC_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/python -m pytest -rs tests/e2e/test_kubernetes.py \
+	  tests/e2e/test_kube_cluster.py $(ARGS)
 
 coverage: $(INSTALLED)  ## Measure which lines and branches the tests in COVERED run, in all their processes
 	@rm -rf build/coverage

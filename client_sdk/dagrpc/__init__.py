@@ -73,6 +73,7 @@ _EXPORTS = {
     "RemoteTaskError": "dagrpc.exceptions",
     "Reschedule": "dagrpc.exceptions",
     "DockerCluster": "dagrpc_deploy.docker_cluster",
+    "KubeCluster": "dagrpc_deploy.kube_cluster",
     "SSHCluster": "dagrpc_deploy.ssh",
     "Scheduler": "dagrpc_scheduler.facade.scheduler",
     "SchedulerPlugin": "dagrpc.plugins",

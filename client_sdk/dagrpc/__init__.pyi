@@ -69,6 +69,7 @@ from dagrpc.spans import span as span
 from dagrpc_deploy.adaptive import Adaptive as Adaptive
 from dagrpc_deploy.adaptive_core import AdaptiveCore as AdaptiveCore
 from dagrpc_deploy.docker_cluster import DockerCluster as DockerCluster
+from dagrpc_deploy.kube_cluster import KubeCluster as KubeCluster
 from dagrpc_deploy.local import LocalCluster as LocalCluster
 from dagrpc_deploy.process_interface import ProcessInterface as ProcessInterface
 from dagrpc_deploy.spec import SpecCluster as SpecCluster

@@ -31,7 +31,8 @@ def spec(args: tuple[str, ...], **given: Any) -> None:
     try:
         specs = running.read_spec(options.spec, options.spec_file)
         security = running.read_security() if options.read_security else None
-        run_service(running.run_spec(lambda: running.make(specs, args, security), options.watch_stdin))
+        lease = (options.lease_file, options.lease) if options.lease_file else None
+        run_service(running.run_spec(lambda: running.make(specs, args, security), options.watch_stdin, lease))
     except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -27,6 +27,12 @@ class SpecOptions:
         False,
         flag=Flag("--read-security", switch=True),
     )
+    lease_file: str | None = option(
+        "End when this file has not changed for `--lease`.", None, flag=Flag("--lease-file")
+    )
+    lease: int = option(
+        "Seconds for which the file of `--lease-file` may stay as it is.", 300, flag=Flag("--lease", bounds=(1, None))
+    )
     log_level: str = option("Level of dagrpc's own log.", "INFO", convert=str.upper, flag=Flag("--log-level"))
 
 

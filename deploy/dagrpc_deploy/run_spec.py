@@ -13,6 +13,7 @@ from typing import Any
 from dagrpc._loop.io_loop import adopt_running_loop
 from dagrpc._process.server_classes import load_class
 from dagrpc._process.service_process import on_signals
+from dagrpc_deploy.file_lease import watch_lease
 
 
 def read_spec(text: str | None, path: str | None) -> dict[str, Mapping[str, Any]]:
@@ -90,11 +91,14 @@ def make(
     return made
 
 
-async def run_spec(servers: Callable[[], list[Any]], watch_stdin: bool = False) -> None:
+async def run_spec(
+    servers: Callable[[], list[Any]], watch_stdin: bool = False, lease: tuple[str, float] | None = None
+) -> None:
     """Run servers until all of them have closed, or a signal ends them.
 
     `servers` makes the servers once there is an event loop. Each prints a line such as ``Worker at: 127.0.0.1:40001``.
-    With `watch_stdin` they end at the end of standard input, when the process that started them has ended.
+    With `watch_stdin` they end at the end of standard input, when the process that started them has ended. With `lease`
+    they end when a file has not changed for so many seconds.
     """
     adopt_running_loop()
     loop = asyncio.get_running_loop()
@@ -109,10 +113,15 @@ async def run_spec(servers: Callable[[], list[Any]], watch_stdin: bool = False) 
         threading.Thread(
             target=_wait_for_end, args=(lambda: loop.call_soon_threadsafe(stop, "its starter is gone"),), daemon=True
         ).start()
+    if lease is not None:
+        path, seconds = lease
+        watch = loop.create_task(watch_lease(path, seconds, lambda: stop("its lease has run out")))
     await asyncio.gather(*(server.start() for server in running))
     for server in running:
         print(f"{type(server).__name__} at: {server.address}", flush=True)
     await asyncio.gather(*(server.finished() for server in running))
+    if lease is not None:
+        watch.cancel()
     await asyncio.gather(*closing)
 
 

@@ -53,7 +53,7 @@ def security_for(given: Any) -> Security | None:
     return found if found.fields() else None
 
 
-def _settings() -> dict[str, Any]:
+def settings_for_servers() -> dict[str, Any]:
     """Return dask's configuration of this process without secrets, which do not belong into an environment."""
     found = set_here()
     for root in ("dagrpc", "distributed"):
@@ -118,7 +118,7 @@ class SpecProcess(ProcessInterface):
         try:
             async with asyncio.timeout(timeout):
                 self._process = await self._open(
-                    arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(_settings())}
+                    arguments, {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(settings_for_servers())}
                 )
                 if self._security:
                     self._process.stdin.write(json.dumps(self._security).encode() + b"\n")

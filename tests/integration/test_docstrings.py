@@ -37,6 +37,7 @@ WITHOUT_EXAMPLE = {
     "Client.scheduler": "in the example of Client",
     "Client.status": "in the example of Client",
     "DockerCluster": "has an example that is not run: it needs a Docker engine",
+    "KubeCluster": "has an example that is not run: it needs a Kubernetes cluster",
     "SSHCluster": "has an example that is not run: there is no other machine",
     "TimeoutError": "Python's own",
     "__version__": "a string",

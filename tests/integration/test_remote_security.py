@@ -12,7 +12,7 @@ import pytest
 from dagrpc import Client, LocalCluster, NotAuthenticatedError, Security, SSHCluster, SubprocessCluster
 from dagrpc.security import ROLES
 from dagrpc_deploy.run_spec import read_security
-from dagrpc_deploy.spec_process import _settings
+from dagrpc_deploy.spec_process import settings_for_servers
 from tests.integration.test_remote_clusters import inc, ssh
 from tests.unit.security.certificates import Authority
 
@@ -116,7 +116,7 @@ def test_settings_travel_without_secrets() -> None:
         "tls": {"ca-file": "ca.pem", "client": {"key": "-----BEGIN"}},
     }
     with dask.config.set({"dagrpc": {"comm": secret}, "distributed": {"comm": secret}, "mine": 1}):
-        found = _settings()
+        found = settings_for_servers()
     for root in ("dagrpc", "distributed"):
         assert found[root]["comm"]["tls"] == {"ca-file": "ca.pem", "client": {}}
         assert not {"token", "tokens"} & set(found[root]["comm"])

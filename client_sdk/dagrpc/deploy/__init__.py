@@ -16,6 +16,7 @@ _HOMES = {
     "AdaptiveCore": "dagrpc_deploy.adaptive_core",
     "Cluster": "dagrpc_deploy.cluster",
     "DockerCluster": "dagrpc_deploy.docker_cluster",
+    "KubeCluster": "dagrpc_deploy.kube_cluster",
     "LocalCluster": "dagrpc_deploy.local",
     "ProcessInterface": "dagrpc_deploy.process_interface",
     "SSHCluster": "dagrpc_deploy.ssh",
