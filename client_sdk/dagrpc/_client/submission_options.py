@@ -235,10 +235,9 @@ def active_annotations() -> Mapping[str, Any]:
 
 def submission_options(given: Mapping[str, Any]) -> graph_pb2.TaskOptions | None:
     """Return the options of a submission, which override active annotations."""
-    annotations = active_annotations()
-    if not given and not annotations:
+    if not given and not get_annotations() and not carried.get():
         return None
-    return task_options({**annotations, **given})
+    return task_options({**active_annotations(), **given})
 
 
 def connect_timeout() -> float:
