@@ -6,7 +6,9 @@ every task gets a copy of its own of it, and a result is a value of its own each
 
 from __future__ import annotations
 
+import functools
 import importlib
+import io
 import os
 import pickle
 import signal
@@ -15,7 +17,10 @@ from concurrent.futures import Future as ConcurrentFuture
 from typing import Any, ClassVar
 
 import cloudpickle
+import dask
 from dask._task_spec import convert_legacy_graph
+from dask.bag import Bag, Item
+from dask.core import flatten
 from dask.delayed import Delayed
 from dask.order import order
 
@@ -126,11 +131,30 @@ class ClusterEngine(Engine):
         return handle
 
 
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles what a submission may contain, cached functions of the program among it, which cloudpickle refuses."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, functools._lru_cache_wrapper):
+            return _cached, (value.__wrapped__, value.cache_parameters())
+        return super().reducer_override(value)
+
+
+def _cached(function: Any, parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _dumps(call: Any) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file).dump(call)
+    return file.getvalue()
+
+
 class Handle:
     """A task of the oracle: a pickle of function and arguments, and of its result once it was asked for."""
 
     def __init__(self, call: tuple[Any, Any, Any]) -> None:
-        self._pickle = cloudpickle.dumps(call)
+        self._pickle = _dumps(call)
         self._result: tuple[bool, bytes] | None = None
 
     def result(self) -> Any:
@@ -192,9 +216,14 @@ class OracleEngine(Engine):
         return [self._started(collection) for collection in collections]
 
     def _started(self, collection: Any) -> Handle:
+        # Task by task, since dask's own scheduler lets tasks see what others did to what they share.
         if isinstance(collection, Delayed):
-            # Task by task, since dask's own scheduler lets tasks see what others did to what they share.
             return self.get(dict(collection.__dask_graph__()), [collection.key])[0]
+        if isinstance(collection, (Bag, Item)):
+            (optimized,) = dask.optimize(collection)
+            parts = self.get(dict(optimized.__dask_graph__()), list(flatten(optimized.__dask_keys__())))
+            finish, arguments = collection.__dask_postcompute__()
+            return Handle((finish, (parts, *arguments), {}))
         return Handle((_compute, (collection,), {}))
 
     start_elsewhere = start
