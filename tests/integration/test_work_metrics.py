@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import dask
+import dask.array as da
 import pytest
 
 from dagrpc import Client, LocalCluster, wait
@@ -133,9 +134,8 @@ def test_pauses_are_counted_on_both_sides() -> None:
 
 
 def test_shuffles_are_counted_with_their_bytes() -> None:
-    array = pytest.importorskip("dask.array")
     with cluster_of(2) as client, dask.config.set({"array.rechunk.method": "p2p"}):
-        numbers = array.ones((400, 400), chunks=(40, 400)).rechunk((400, 40))
+        numbers = da.ones((400, 400), chunks=(40, 400)).rechunk((400, 40))
         assert client.compute(numbers.sum()).result(WAIT) == 160_000
         found = scheduler_metrics(client)
         assert found.sum("dask_scheduler_shuffle_runs_total") == 1
