@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from dagrpc import Client, Future, LocalCluster
+from dagrpc import Client, Future, LocalCluster, wait
 from dagrpc.v1 import task_service_pb2 as pb
 from tests.support.waiting import eventually
 
@@ -199,6 +199,7 @@ def test_a_result_of_any_size_is_streamed(stub: Any, size: int) -> None:
 def test_results_of_python_come_as_arrow(stub: Any, client: Client) -> None:
     frame = pd.DataFrame({"n": range(1000), "square": np.arange(1000.0) ** 2})
     made_by_python = client.submit(lambda: frame, key="frame-made-by-python")
+    wait(made_by_python, timeout=TIMEOUT)
     answer = stub.Submit(request("reads-arrow", call("same", tasks=(made_by_python.key,), key="same-frame")))
     assert answer.tasks[0].state == pb.LEASED_STATE_DONE
     parts = list(stub.Result(pb.ResultRequest(lease="reads-arrow", key="same-frame", accept=["json", "arrow"])))
