@@ -112,6 +112,7 @@ def test_one_call_submits_waits_and_returns_the_result(stub: Any) -> None:
 
 def test_calls_use_each_other_in_any_order_and_tasks_of_python(stub: Any, client: Client) -> None:
     made_by_python = client.submit(lambda: 100, key="made-by-python")
+    wait(made_by_python, timeout=TIMEOUT)
     answer = stub.Submit(
         request(
             "chain",
